@@ -1,0 +1,11 @@
+"""Makes pytest run the Python blocks of README.md and docs/ (Sybil). The fixtures of the tests are in tests/conftest.py."""
+
+from __future__ import annotations
+
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/**/*.md"],
+).pytest()

@@ -1,0 +1,38 @@
+"""flask_uow: a Flask extension with an ORM of its own; one unit of work for each request.
+
+The public names. Those of sql, engine and orm are here at once; those of the Flask layer are loaded when they are first
+used (PEP 562), so that ``import flask_uow`` works without importing Flask.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from flask_uow import exc
+from flask_uow.exc import did_you_mean
+
+if TYPE_CHECKING:
+    from flask_uow.web import UnitOfWork, signals
+
+__all__ = ["UnitOfWork", "exc", "signals"]
+
+# name -> the module that defines it, or the module itself when the name is one
+_LAZY = {
+    "UnitOfWork": "flask_uow.web.extension",
+    "signals": "flask_uow.web.signals",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module_name = _LAZY.get(name)
+    if module_name is None:
+        raise AttributeError(f"module 'flask_uow' has no attribute {name!r}.{did_you_mean(name, __all__)}")
+    module = importlib.import_module(module_name)
+    value = module if module_name.endswith(f".{name}") else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,189 @@
+"""The errors that flask_uow raises.
+
+Every error of the project derives from :class:`FlaskUowError`. The tree::
+
+    FlaskUowError
+    ├── ArgumentError                 a wrong argument to a function, a mapping or a configuration
+    │   └── ConfigurationError        a wrong value under a key of ``app.config``
+    ├── CompileError                  a statement that cannot be written in SQL
+    ├── CircularDependencyError       tables or rows that wait for each other
+    ├── InvalidRequestError           a call that does not fit the present state
+    │   ├── NoSuchTableError          a table that the database does not have
+    │   ├── ResourceClosedError       a connection, result or transaction used after it was closed
+    │   ├── UnboundExecutionError     no engine is known for the statement
+    │   └── orm errors                see flask_uow.orm.exc
+    ├── TimeoutError                  no connection became free in time
+    ├── CommitOutcomeUnknown          the connection was lost while COMMIT was under way
+    └── DBAPIError                    the driver refused; ``.orig``, ``.statement``, ``.params``
+        ├── InterfaceError
+        └── DatabaseError
+            ├── DataError             a value that the column cannot hold
+            ├── OperationalError      the database is unreachable, locked, shut down ...
+            ├── IntegrityError        a constraint was violated
+            ├── InternalError
+            ├── ProgrammingError      wrong SQL, a missing table ...
+            └── NotSupportedError
+
+The children of DBAPIError carry the names of PEP 249. This module imports nothing of the project; every layer may import it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "ArgumentError",
+    "CircularDependencyError",
+    "CommitOutcomeUnknown",
+    "CompileError",
+    "ConfigurationError",
+    "DBAPIError",
+    "DataError",
+    "DatabaseError",
+    "FlaskUowError",
+    "IntegrityError",
+    "InterfaceError",
+    "InternalError",
+    "InvalidRequestError",
+    "NoSuchTableError",
+    "NotSupportedError",
+    "OperationalError",
+    "ProgrammingError",
+    "ResourceClosedError",
+    "TimeoutError",
+    "UnboundExecutionError",
+    "did_you_mean",
+]
+
+
+class FlaskUowError(Exception):
+    """The root of every error that flask_uow raises."""
+
+
+class ArgumentError(FlaskUowError):
+    """An argument to a function, a mapping or a configuration is wrong."""
+
+
+class ConfigurationError(ArgumentError):
+    """A value in ``app.config`` is wrong; the message names its key."""
+
+
+class CompileError(FlaskUowError):
+    """A statement cannot be written as SQL for the dialect at hand."""
+
+
+class CircularDependencyError(FlaskUowError):
+    """Tables, or rows to be flushed, wait for each other; the message prints the cycle.
+
+    :ivar cycle: the members of the cycle, in order.
+    """
+
+    def __init__(self, message: str, cycle: Iterable[Any] = ()) -> None:
+        super().__init__(message)
+        self.cycle = tuple(cycle)
+
+
+class InvalidRequestError(FlaskUowError):
+    """The call does not fit the present state of the object it was made on."""
+
+
+class NoSuchTableError(InvalidRequestError):
+    """The database has no table of that name."""
+
+
+class ResourceClosedError(InvalidRequestError):
+    """A connection, result or transaction was used after it had been closed."""
+
+
+class UnboundExecutionError(InvalidRequestError):
+    """No engine or connection is known that could execute the statement."""
+
+
+class TimeoutError(FlaskUowError):
+    """No connection of the pool became free within its time-out (in seconds)."""
+
+
+class CommitOutcomeUnknown(FlaskUowError):
+    """The connection was lost while COMMIT was under way: the work may be saved or not."""
+
+
+class DBAPIError(FlaskUowError):
+    """The database or its driver refused a statement (PEP 249).
+
+    :ivar orig: the driver's own exception (or the Python error of a conversion that failed before the driver saw it).
+    :ivar statement: the SQL text, or None where no statement was involved.
+    :ivar params: the parameters sent with it, or None.
+    :ivar connection_invalidated: True when the connection cannot be used any more.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        statement: str | None = None,
+        params: Any = None,
+        orig: BaseException | None = None,
+        *,
+        connection_invalidated: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.statement = statement
+        self.params = params
+        self.orig = orig
+        self.connection_invalidated = connection_invalidated
+
+    def __str__(self) -> str:
+        text = self.message
+        if self.statement is not None:
+            text += f"\n[SQL: {_shorten(self.statement, 2000)}]"
+            if self.params:
+                text += f"\n[parameters: {_shorten(repr(self.params), 500)}]"
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the driver's error may hold a connection, and those cannot be pickled
+        return (type(self), (self.message, self.statement, None, None))
+
+
+class InterfaceError(DBAPIError):
+    """The driver itself was used wrongly."""
+
+
+class DatabaseError(DBAPIError):
+    """The database reported an error."""
+
+
+class DataError(DatabaseError):
+    """A value is of the wrong kind, too long, or out of range for its column."""
+
+
+class OperationalError(DatabaseError):
+    """The database could not do its work: unreachable, locked, shut down, out of resources."""
+
+
+class IntegrityError(DatabaseError):
+    """A constraint (unique, foreign key, not null, check) was violated."""
+
+
+class InternalError(DatabaseError):
+    """The database met an internal error, or the transaction has failed already."""
+
+
+class ProgrammingError(DatabaseError):
+    """The SQL is wrong: a syntax error, a missing table or column, a wrong number of parameters."""
+
+
+class NotSupportedError(DatabaseError):
+    """The database does not support what was asked for."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the candidate closest to ``name``, or an empty string when none is close."""
+    close = difflib.get_close_matches(name, list(candidates), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} ... ({len(text)} characters)"

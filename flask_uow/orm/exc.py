@@ -1,0 +1,52 @@
+"""Errors of the object-relational layer; all derive from the tree in :mod:`flask_uow.exc`."""
+
+from __future__ import annotations
+
+from flask_uow.exc import FlaskUowError, InvalidRequestError
+
+__all__ = [
+    "ConcurrentModificationError",
+    "DetachedInstanceError",
+    "FlushError",
+    "MultipleResultsFound",
+    "NoResultFound",
+    "ObjectDeletedError",
+    "StaleDataError",
+    "UnmappedClassError",
+    "UnmappedInstanceError",
+]
+
+
+class FlushError(FlaskUowError):
+    """A flush cannot go on: an object that it needs is missing, has no key, or is in no session."""
+
+
+class StaleDataError(FlaskUowError):
+    """An UPDATE or DELETE found fewer rows than objects: someone else changed or deleted them."""
+
+
+ConcurrentModificationError = StaleDataError
+
+
+class UnmappedClassError(InvalidRequestError):
+    """A class was used as a mapped class, and no mapper is known for it."""
+
+
+class UnmappedInstanceError(UnmappedClassError):
+    """An object was given to a Session, and its class is not mapped."""
+
+
+class ObjectDeletedError(InvalidRequestError):
+    """The row of an object that had to be refreshed is gone."""
+
+
+class DetachedInstanceError(InvalidRequestError):
+    """An attribute had to be loaded, and its object is in no Session."""
+
+
+class NoResultFound(InvalidRequestError):
+    """Exactly one row was asked for, and there was none."""
+
+
+class MultipleResultsFound(InvalidRequestError):
+    """Exactly one row was asked for, and there were several."""

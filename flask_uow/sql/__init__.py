@@ -1,0 +1,53 @@
+"""Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
+
+In reading order: types, nodes, operators, expressions, functions, text, selectable, select, dml, constraints, ddl, schema, compiler.
+"""
+
+from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
+from flask_uow.sql.constraints import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Sequence,
+    UniqueConstraint,
+)
+from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
+from flask_uow.sql.expressions import (
+    BindParameter,
+    ColumnElement,
+    ColumnOperators,
+    and_,
+    asc,
+    between,
+    bindparam,
+    case,
+    desc,
+    distinct,
+    label,
+    literal,
+    literal_column,
+    not_,
+    null,
+    or_,
+    tuple_,
+)
+from flask_uow.sql.expressions import cast_ as cast
+from flask_uow.sql.functions import func
+from flask_uow.sql.schema import Column, MetaData, Table
+from flask_uow.sql.select import CompoundSelect, Exists, Select, exists, select, union, union_all
+from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, alias, join, outerjoin
+from flask_uow.sql.text import TextClause, text
+from flask_uow.sql.types import *  # noqa: F403
+from flask_uow.sql.types import __all__ as _types
+
+__all__ = [
+    "CTE", "Alias", "BindParameter", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators", "CompoundSelect",
+    "Delete", "Exists", "ForeignKey", "ForeignKeyConstraint", "FromClause", "Index", "Insert", "Join", "MetaData",
+    "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table", "TextClause", "UniqueConstraint", "Update", "alias",
+    "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "exists", "func", "insert", "join",
+    "label", "literal", "literal_column", "not_", "null", "or_", "outerjoin", "select", "text", "tuple_", "union",
+    "union_all", "update",
+]  # fmt: skip
+__all__ += _types

@@ -1,0 +1,374 @@
+"""The compiled statement, and how column expressions become text.
+
+The compiler is a visitor: ``visit_<name>`` for each node's ``__visit_name__``. Bind parameters are written as marks and
+numbered at the end, since the order of the text is known only then. Dialects subclass
+:class:`flask_uow.sql.compiler.StatementCompiler` and override what they write differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_uow.exc import CompileError, DataError, InvalidRequestError
+from flask_uow.sql import operators as ops
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.operators import Operator
+from flask_uow.sql.types import Numeric, TypeEngine
+
+__all__ = ["Compiled", "ExpressionCompiler", "ResultColumn", "Slot"]
+
+# no SQL text holds this character, and the databases refuse it in values as well
+_MARK = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of the result.
+
+    :ivar name: its name.
+    :ivar type: its SQL type.
+    :ivar element: the expression it comes from.
+    """
+
+    name: str
+    type: TypeEngine[Any]
+    element: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A placeholder in the text.
+
+    :ivar index: the number of the bind parameter whose value goes there, -1 for a column default.
+    :ivar key: the parameter's name, None for an anonymous one.
+    :ivar processor: turns the value into the driver's.
+    :ivar required: True where the value must be given at execution.
+    :ivar default: the column default that makes the value.
+    """
+
+    index: int
+    key: str | None
+    processor: Callable[[Any], Any] | None
+    required: bool
+    default: Any = None
+
+
+class Compiled:
+    """A statement as text, with the recipe for its parameters. Immutable, shared between threads.
+
+    :ivar sql: the text, with the dialect's placeholders.
+    :ivar slots: one for each placeholder, in order.
+    :ivar columns: the result's columns, empty when not known.
+    :ivar is_write: True for everything that needs a write transaction.
+    :ivar returns_rows: True when the statement returns rows.
+    :ivar memo: for higher layers, to keep what they derive from the statement.
+    """
+
+    __slots__ = ("_plain", "columns", "is_write", "memo", "names", "returns_rows", "slots", "sql")
+
+    def __init__(self, sql: str, slots: tuple[Slot, ...], columns: tuple[ResultColumn, ...], is_write: bool, returns_rows: bool) -> None:
+        self.sql = sql
+        self.slots = slots
+        self.columns = columns
+        self.is_write = is_write
+        self.returns_rows = returns_rows
+        self.memo: dict[Any, Any] = {}
+        self.names = frozenset(slot.key for slot in slots if slot.key is not None)
+        simple = all(slot.default is None and not slot.required for slot in slots)
+        self._plain = tuple((slot.index, slot.processor) for slot in slots) if simple else None
+
+    def parameters(self, values: Sequence[Any], given: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+        """Return the driver's parameters.
+
+        :param values: the values of the statement's bind parameters, in order.
+        :param given: values given at execution, by name.
+        :raises InvalidRequestError: when a required value is missing, or a name is unknown.
+        :raises DataError: when a value does not fit its type.
+        """
+        try:
+            if self._plain is not None and not given:
+                return tuple([p(values[i]) if p is not None else values[i] for i, p in self._plain])
+            return tuple(self._value(slot, values, given or {}) for slot in self.slots)
+        except DataError as error:
+            if error.statement is None:
+                error.statement = self.sql
+            raise
+
+    def _value(self, slot: Slot, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        if slot.default is not None:
+            value = slot.default.value()
+        elif slot.key is not None and slot.key in given:
+            value = given[slot.key]
+        elif slot.required:
+            raise InvalidRequestError(
+                f"the statement has a parameter :{slot.key}, and no value was given for it; got {sorted(given)}.\n[SQL: {self.sql}]"
+            )
+        else:
+            value = values[slot.index]
+        return slot.processor(value) if slot.processor is not None else value
+
+    def __str__(self) -> str:
+        return self.sql
+
+
+class ExpressionCompiler:
+    """Writes column expressions.
+
+    :param dialect: the dialect to write for.
+    :param literal_binds: write values into the text (for DDL, which takes no parameters).
+    """
+
+    def __init__(self, dialect: Any, literal_binds: bool = False) -> None:
+        self.dialect = dialect
+        self.literal_binds = literal_binds
+        self.placed: list[Slot] = []
+        self.result: tuple[ResultColumn, ...] = ()
+        self._indexes: dict[int, int] = {}
+        self._names: dict[int, str] = {}
+        self._taken: dict[str, int] = {}
+        self.ctes: dict[int, tuple[str, str, bool]] = {}
+        self.froms_stack: list[set[int]] = []
+        self.qualify = True
+
+    # -- entry
+
+    def compile(self, statement: Any, shape: Shape) -> Compiled:
+        """Compile a whole statement.
+
+        :param shape: the shape of the very same statement object.
+        """
+        self._indexes = {id(bind): index for index, bind in enumerate(shape.binds)}
+        text = self.process(statement)
+        if self.ctes:
+            text = self.cte_prelude() + text
+        sql, slots = self._number(text)
+        returns_rows = bool(self.result) or statement.__visit_name__ in ("select", "compound_select", "text")
+        return Compiled(sql, slots, self.result, self.is_write(statement), returns_rows)
+
+    def is_write(self, statement: Any) -> bool:
+        """Return True when the statement needs a write transaction."""
+        if statement.is_select:
+            return getattr(statement, "_for_update", None) is not None
+        return bool(getattr(statement, "is_write", True))
+
+    def process(self, node: ClauseElement) -> str:
+        """Return the text of a node."""
+        visit = getattr(self, f"visit_{node.__visit_name__}", None)
+        if visit is None:
+            raise CompileError(f"{type(node).__name__} cannot be written as SQL for {self.dialect.name} in this place.")
+        return visit(node)  # type: ignore[no-any-return]
+
+    def _number(self, text: str) -> tuple[str, tuple[Slot, ...]]:
+        pieces = text.split(_MARK)
+        escape = self.dialect.escapes_percent
+        slots: list[Slot] = []
+        out: list[str] = []
+        for position, piece in enumerate(pieces):
+            if position % 2:
+                slot = self.placed[int(piece)]
+                slots.append(slot)
+                out.append(self.placeholder(slot, int(piece)))
+            else:
+                out.append(piece.replace("%", "%%") if escape else piece)
+        return "".join(out), tuple(slots)
+
+    def placeholder(self, slot: Slot, number: int) -> str:
+        """Return the placeholder for a slot."""
+        return self.dialect.placeholder  # type: ignore[no-any-return]
+
+    def place(self, slot: Slot) -> str:
+        """Return a mark that becomes the slot's placeholder."""
+        self.placed.append(slot)
+        return f"{_MARK}{len(self.placed) - 1}{_MARK}"
+
+    def operand(self, node: ClauseElement, op: Operator, strict: bool = False) -> str:
+        """Return the text of an operand, in parentheses where it binds looser than ``op``."""
+        text = self.process(node)
+        precedence = getattr(node, "precedence", 20)
+        if precedence < op.precedence or (strict and precedence == op.precedence):
+            return f"({text})"
+        return text
+
+    # -- leaves
+
+    def visit_bindparam(self, node: Any) -> str:
+        if self.literal_binds:
+            return self.literal(node.value)
+        index = self._indexes.get(id(node))
+        if index is None:
+            raise CompileError("a bind parameter was made while the statement was being compiled; please report this statement.")
+        processor = self.dialect.bind_processor(node.type)
+        return self.place(Slot(index, node.key, processor, node.required))
+
+    def literal(self, value: Any) -> str:
+        """Return a value as text, for DDL."""
+        if value is None:
+            return "NULL"
+        if isinstance(value, bool):
+            return "TRUE" if value else "FALSE"
+        if isinstance(value, (int, float)):
+            return repr(value)
+        if isinstance(value, str) and "\x00" not in value:
+            return "'" + value.replace("'", "''") + "'"
+        raise CompileError(f"{value!r} cannot be written into DDL. Use text() with the SQL you mean.")
+
+    def visit_null(self, node: Any) -> str:
+        return "NULL"
+
+    def visit_one(self, node: Any) -> str:
+        return "1"
+
+    def visit_literal_column(self, node: Any) -> str:
+        return str(node.text)
+
+    def visit_text(self, node: Any) -> str:
+        return "".join(piece if isinstance(piece, str) else self.process(piece) for piece in node.pieces)
+
+    def visit_column(self, node: Any) -> str:
+        table = node.table
+        if table is None:
+            return self.dialect.quote(node.name)  # type: ignore[no-any-return]
+        if not self.qualify:
+            return self.dialect.quote(node.name)  # type: ignore[no-any-return]
+        return f"{self.table_name(table)}.{self.dialect.quote(node.name)}"
+
+    def table_name(self, table: Any) -> str:
+        """Return the name by which columns refer to a FROM element."""
+        if table.__visit_name__ == "table":
+            return self.visit_table(table)
+        if table.__visit_name__ == "cte":
+            self.process(table)
+        return self.dialect.quote(self.anonymous_name(table))  # type: ignore[no-any-return]
+
+    def anonymous_name(self, element: Any) -> str:
+        """Return the name of an alias, made up and numbered where it has none."""
+        name = self._names.get(id(element))
+        if name is None:
+            if element.name is not None:
+                name = element.name
+            else:
+                base = element.base_name
+                self._taken[base] = self._taken.get(base, 0) + 1
+                name = f"{base}_{self._taken[base]}"
+            self._names[id(element)] = name
+        return name
+
+    def visit_table(self, table: Any) -> str:
+        quote = self.dialect.quote
+        return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)  # type: ignore[no-any-return]
+
+    # -- operators
+
+    def visit_binary(self, node: Any) -> str:
+        op = node.op
+        handler = getattr(self, f"binary_{op.name}", None)
+        if handler is not None:
+            return handler(node)  # type: ignore[no-any-return]
+        if self.dialect.exact_decimal_text and (special := self.exact_decimal(node)) is not None:
+            return special
+        return self.plain_binary(node)
+
+    def plain_binary(self, node: Any) -> str:
+        """Write ``left op right``."""
+        op = node.op
+        left = self.operand(node.left, op)
+        right = self.operand(node.right, op, strict=not op.associative)
+        text = f"{left} {op.sql} {right}"
+        return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
+
+    def exact_decimal(self, node: Any) -> str | None:
+        """Write arithmetic and comparison of exact decimals that the database keeps as text; None where not concerned."""
+        numeric = isinstance(node.left.type, Numeric) or isinstance(node.right.type, Numeric)
+        if not numeric:
+            return None
+        if node.op in ops.ARITHMETIC:
+            if node.op is ops.MOD:
+                raise CompileError(f"{self.dialect.name} has no exact % for decimals. Compute it in Python.")
+            return f"decimal_{node.op.name}({self.process(node.left)}, {self.process(node.right)})"
+        if node.op in ops.COMPARISONS:
+            left = f"{self.operand(node.left, ops.COLLATE)} COLLATE decimal"
+            return f"{left} {node.op.sql} {self.operand(node.right, node.op, strict=True)}"
+        return None
+
+    def visit_between(self, node: Any) -> str:
+        element = self.operand(node.element, node.op)
+        if self.dialect.exact_decimal_text and isinstance(node.element.type, Numeric):
+            element += " COLLATE decimal"
+        low, high = (self.operand(end, node.op, strict=True) for end in (node.low, node.high))
+        return f"{element} {node.op.sql} {low} AND {high}"
+
+    def visit_unary(self, node: Any) -> str:
+        op = node.op
+        if op in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
+            return f"{self.order_term(node.element)} {op.sql}"
+        if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type, Numeric):
+            return f"decimal_sub('0', {self.process(node.element)})"
+        text = self.operand(node.element, op, strict=op is ops.NEG)
+        return f"-{text}" if op is ops.NEG else f"{op.sql} {text}"
+
+    def order_term(self, node: Any) -> str:
+        """Return an ORDER BY term without its direction; a label is named, not repeated."""
+        if node.__visit_name__ == "label":
+            text = self.dialect.quote(node.name)
+        elif node.__visit_name__ == "unary" and node.op in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
+            return self.process(node)
+        else:
+            text = self.process(node)
+        if self.dialect.exact_decimal_text and isinstance(node.type, Numeric):
+            return f"{text} COLLATE decimal"
+        return text  # type: ignore[no-any-return]
+
+    def visit_order_name(self, node: Any) -> str:
+        return self.dialect.quote(node.name)  # type: ignore[no-any-return]
+
+    def visit_boolean_list(self, node: Any) -> str:
+        return f" {node.op.sql} ".join(self.operand(clause, node.op, strict=True) for clause in node.clauses)
+
+    def visit_expression_list(self, node: Any) -> str:
+        return "(" + ", ".join(self.process(item) for item in node.items) + ")"
+
+    def visit_collate(self, node: Any) -> str:
+        return f"{self.operand(node.element, ops.COLLATE)} COLLATE {self.dialect.quote(node.collation)}"
+
+    def visit_label(self, node: Any) -> str:
+        return self.process(node.element)
+
+    def visit_cast(self, node: Any) -> str:
+        return f"CAST({self.process(node.element)} AS {self.dialect.cast_name(node.type)})"
+
+    def visit_case(self, node: Any) -> str:
+        whens = " ".join(f"WHEN {self.process(condition)} THEN {self.process(value)}" for condition, value in node.whens)
+        otherwise = f" ELSE {self.process(node.else_)}" if node.else_ is not None else ""
+        return f"CASE {whens}{otherwise} END"
+
+    def visit_function(self, node: Any) -> str:
+        name = node.function_name
+        if self.dialect.exact_decimal_text and name.lower() in ("sum", "max", "min", "avg") and isinstance(node.type, Numeric):
+            name = f"decimal_{name.lower()}"
+        if node.is_bare:
+            return name  # type: ignore[no-any-return]
+        if name.lower() == "count" and not node.arguments:
+            return f"{name}(*)"
+        return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
+
+    def visit_scalar_select(self, node: Any) -> str:
+        return f"({self.subselect(node.select_element)})"
+
+    def visit_exists(self, node: Any) -> str:
+        return f"EXISTS ({self.subselect(node.select_element)})"
+
+    def subselect(self, select: Any) -> str:
+        """Return the text of a SELECT inside another statement, with its own result columns left out of ours."""
+        outer = self.result
+        text = self.process(select)
+        self.result = outer
+        return text
+
+    def cte_prelude(self) -> str:
+        """Return ``WITH ...`` for the common table expressions met so far."""
+        recursive = any(is_recursive for _, _, is_recursive in self.ctes.values())
+        parts = ", ".join(f"{name} AS ({text})" for name, text, _ in self.ctes.values())
+        return f"WITH {'RECURSIVE ' if recursive else ''}{parts} "
+

@@ -1,0 +1,154 @@
+"""How SELECT, compounds and FROM elements become text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
+from flask_uow.sql.select import Select, collect_froms
+
+__all__ = ["SelectCompiler"]
+
+
+class SelectCompiler(ExpressionCompiler):
+    """Writes SELECT and what stands in FROM."""
+
+    def visit_select(self, select: Select) -> str:
+        names = select.result_columns()
+        froms = collect_froms(
+            select._froms,
+            (*select.columns_clause, *select._where, *select._order_by, *select._group_by, *select._having),
+        )
+        froms = self._without_correlated(froms)
+        covered = {id(part) for element in froms for part in element._from_objects()}
+        self.froms_stack.append(covered)
+        parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names)}"]
+        if froms:
+            parts.append("FROM " + ", ".join(self.process(element) for element in froms))
+        if select._where:
+            parts.append("WHERE " + self._conditions(select._where))
+        if select._group_by:
+            parts.append("GROUP BY " + ", ".join(self.order_term(criterion) for criterion in select._group_by))
+        if select._having:
+            parts.append("HAVING " + self._conditions(select._having))
+        parts.extend(self._order_and_limit(select))
+        lock = self.for_update(select._for_update) if select._for_update is not None else ""
+        if lock:
+            parts.append(lock)
+        self.froms_stack.pop()
+        self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
+        return " ".join(parts)
+
+    def _without_correlated(self, froms: list[Any]) -> list[Any]:
+        # a subquery takes over the elements that the enclosing statements have, unless nothing would be left
+        enclosing = set().union(*self.froms_stack) if self.froms_stack else set()
+        if not enclosing:
+            return froms
+        own = [element for element in froms if id(element) not in enclosing]
+        return own or froms
+
+    def _columns(self, names: list[tuple[str, Any]]) -> str:
+        written = []
+        for name, column in names:
+            text = self.process(column)
+            natural = column.name == name and column.__visit_name__ == "column"
+            needs_name = not natural and (column.name is not None or column.__visit_name__ in ("label", "scalar_select"))
+            bare = column.__visit_name__ in ("literal_column", "text") and column.name == name
+            written.append(f"{text} AS {self.dialect.quote(name)}" if needs_name and not bare else text)
+        return ", ".join(written)
+
+    def _conditions(self, conditions: tuple[Any, ...]) -> str:
+        if len(conditions) == 1:
+            return self.process(conditions[0])
+        return " AND ".join(self._conjunct(condition) for condition in conditions)
+
+    def _conjunct(self, condition: Any) -> str:
+        text = self.process(condition)
+        return f"({text})" if getattr(condition, "precedence", 20) <= 1 else text
+
+    def distinct_prefix(self, select: Select) -> str:
+        """Return ``DISTINCT`` and the like."""
+        if not select._distinct:
+            return ""
+        if isinstance(select._distinct, tuple):
+            return f"DISTINCT ON ({', '.join(self.process(column) for column in select._distinct)}) "
+        return "DISTINCT "
+
+    def _order_and_limit(self, select: Any) -> list[str]:
+        parts = []
+        if select._order_by:
+            parts.append("ORDER BY " + ", ".join(self.order_term(criterion) for criterion in select._order_by))
+        limit = self.limit_clause(select)
+        if limit:
+            parts.append(limit)
+        return parts
+
+    def limit_clause(self, select: Any) -> str:
+        """Return ``LIMIT n OFFSET m``."""
+        parts = []
+        if select._limit is not None:
+            parts.append(f"LIMIT {self.process(select._limit)}")
+        if select._offset is not None:
+            parts.append(f"OFFSET {self.process(select._offset)}")
+        return " ".join(parts)
+
+    def for_update(self, lock: Any) -> str:
+        """Return the locking clause; nothing where the database has none."""
+        if not self.dialect.supports_for_update:
+            return ""
+        text = "FOR SHARE" if lock.read else "FOR UPDATE"
+        if lock.of:
+            text += " OF " + ", ".join(self.table_name(table) for table in lock.of)
+        if lock.nowait:
+            text += " NOWAIT"
+        if lock.skip_locked:
+            text += " SKIP LOCKED"
+        return text
+
+    def visit_compound_select(self, compound: Any) -> str:
+        texts = [self.compound_member(member) for member in compound.selects]
+        parts = [f" {compound.keyword} ".join(texts), *self._order_and_limit(compound)]
+        names = compound.result_columns()
+        self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
+        return " ".join(parts)
+
+    def compound_member(self, member: Any) -> str:
+        """Return one SELECT of a compound, in parentheses where it has an order or a limit of its own."""
+        text = self.process(member)
+        own = member._order_by or member._limit is not None or member._offset is not None or member.__visit_name__ == "compound_select"
+        return f"({text})" if own else text
+
+    # -- FROM
+
+    def visit_alias(self, alias: Any) -> str:
+        return f"{self.process(alias.element)} AS {self.dialect.quote(self.anonymous_name(alias))}"
+
+    def visit_subquery(self, subquery: Any) -> str:
+        return f"({self.derived(subquery.select_element)}) AS {self.dialect.quote(self.anonymous_name(subquery))}"
+
+    def visit_lateral(self, lateral: Any) -> str:
+        return f"LATERAL ({self.subselect(lateral.select_element)}) AS {self.dialect.quote(self.anonymous_name(lateral))}"
+
+    def derived(self, select: Any) -> str:
+        """Return a SELECT in FROM, which cannot see the enclosing statement's elements."""
+        stack, self.froms_stack = self.froms_stack, []
+        text = self.subselect(select)
+        self.froms_stack = stack
+        return text
+
+    def visit_cte(self, cte: Any) -> str:
+        name = self.dialect.quote(self.anonymous_name(cte))
+        if id(cte) not in self.ctes:
+            self.ctes[id(cte)] = (name, "", cte.recursive)
+            text = self.derived(cte.select_element)
+            # those that this one refers to must come before it
+            del self.ctes[id(cte)]
+            self.ctes[id(cte)] = (name, text, cte.recursive)
+        return name  # type: ignore[no-any-return]
+
+    def visit_join(self, join: Any) -> str:
+        right = self.process(join.right)
+        if join.right.__visit_name__ == "join":
+            right = f"({right})"
+        keyword = "FULL OUTER JOIN" if join.full else "LEFT OUTER JOIN" if join.isouter else "JOIN"
+        return f"{self.process(join.left)} {keyword} {right} ON {self.process(join.onclause)}"

@@ -1,0 +1,117 @@
+"""The whole compiler, its generic dialect, and the cache of compiled statements."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from flask_uow.sql.compiler.base import Compiled, Slot
+from flask_uow.sql.compiler.ddl import DDLCompiler
+from flask_uow.sql.compiler.dml import DMLCompiler
+from flask_uow.sql.compiler.select import SelectCompiler
+from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
+from flask_uow.sql.types import TypeEngine
+
+__all__ = ["GenericDialect", "StatementCompiler", "compile_statement"]
+
+
+class StatementCompiler(SelectCompiler, DMLCompiler, DDLCompiler):
+    """Writes every statement in standard SQL; dialects subclass it."""
+
+
+class GenericDialect:
+    """A dialect without a database, for ``str(statement)``: standard SQL with ``:named`` parameters."""
+
+    name = "generic"
+    placeholder = "?"
+    escapes_percent = False
+    exact_decimal_text = False
+    supports_for_update = True
+    compiler_class: type[StatementCompiler] = StatementCompiler
+
+    def quote(self, identifier: str) -> str:
+        """Return the identifier, quoted unless it is a plain lower-case word."""
+        if identifier.replace("_", "a").isalnum() and identifier.islower() and not identifier[0].isdigit():
+            return identifier
+        return '"' + identifier.replace('"', '""') + '"'
+
+    def bind_processor(self, type_: TypeEngine[Any]) -> None:
+        """Values stay as they are."""
+
+    def result_processor(self, type_: TypeEngine[Any]) -> None:
+        """Values stay as they are."""
+
+    def type_ddl(self, type_: TypeEngine[Any]) -> str:
+        """Return the type's name."""
+        return type_.name.upper()
+
+    def cast_name(self, type_: TypeEngine[Any]) -> str:
+        """Return the type's name."""
+        return type_.name.upper()
+
+
+class _PrintingCompiler(StatementCompiler):
+    """Writes ``:name`` placeholders and keeps the values beside them."""
+
+    def placeholder(self, slot: Slot, number: int) -> str:
+        return f":{slot.key or f'param_{slot.index + 1}'}"
+
+
+GenericDialect.compiler_class = _PrintingCompiler
+_GENERIC = GenericDialect()
+
+
+class PrintedStatement:
+    """A compiled statement as people look at it.
+
+    :ivar params: the values of its parameters by the names in the text (by position on a database's own dialect).
+    """
+
+    def __init__(self, compiled: Compiled, shape: Shape) -> None:
+        self.compiled = compiled
+        values = [bind.value for bind in shape.binds]
+        self.params = {
+            slot.key or f"param_{slot.index + 1}": slot.default.value() if slot.default is not None else values[slot.index]
+            for slot in compiled.slots
+        }
+
+    @property
+    def sql(self) -> str:
+        """The text."""
+        return self.compiled.sql
+
+    def __str__(self) -> str:
+        return self.compiled.sql
+
+
+def _print(node: ClauseElement, dialect: Any) -> PrintedStatement:
+    shape = Shape()
+    node._collect(shape)
+    chosen = dialect if dialect is not None else _GENERIC
+    compiler = chosen.compiler_class(chosen)
+    if not hasattr(node, "is_select"):
+        compiler.is_write = lambda statement: False
+    if not shape.cacheable:
+        shape.binds = []
+    return PrintedStatement(compiler.compile(node, shape), shape)
+
+
+stringifier.compile = _print
+
+
+def compile_statement(statement: Any, dialect: Any, cache: MutableMapping[Any, Compiled]) -> tuple[Compiled, list[Any]]:
+    """Return the compiled form of a statement, and the values of its bind parameters.
+
+    A statement of the same shape that was compiled before is found again in ``cache``.
+
+    :raises CompileError: where the dialect cannot express the statement.
+    """
+    shape = statement.shape()
+    if not shape.cacheable:
+        return dialect.compiler_class(dialect).compile(statement, shape), [bind.value for bind in shape.binds]
+    key = tuple(shape.key)
+    compiled = cache.get(key)
+    if compiled is None:
+        compiled = dialect.compiler_class(dialect).compile(statement, shape)
+        cache[key] = compiled
+    return compiled, [bind.value for bind in shape.binds]

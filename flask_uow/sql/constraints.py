@@ -1,0 +1,300 @@
+"""What a table demands of its rows: keys, unique and check constraints, foreign keys; indexes and sequences.
+
+Each object is made first and attached to its table later (``_attach``), when the table is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence as SequenceType
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError, NoSuchTableError, did_you_mean
+from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.types import NULLTYPE
+
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import Column, Table
+
+__all__ = [
+    "CheckConstraint",
+    "Constraint",
+    "ForeignKey",
+    "ForeignKeyConstraint",
+    "Index",
+    "PrimaryKeyConstraint",
+    "Sequence",
+    "UniqueConstraint",
+]
+
+
+class Constraint:
+    """What constraints share: a name and a table.
+
+    :ivar name: the constraint's name in the database, None to let the database choose.
+    :ivar table: the table, once attached.
+    """
+
+    table: Table | None = None
+
+    def __init__(self, name: str | None = None, *, deferrable: bool | None = None, initially: str | None = None) -> None:
+        if initially is not None and initially.upper() not in ("DEFERRED", "IMMEDIATE"):
+            raise ArgumentError(f"initially={initially!r} is neither 'DEFERRED' nor 'IMMEDIATE'.")
+        self.name = name
+        self.deferrable = deferrable
+        self.initially = initially.upper() if initially else None
+
+    def _attach(self, table: Table) -> None:
+        self.table = table
+        table.constraints.append(self)
+
+
+class ColumnListConstraint(Constraint):
+    """A constraint over columns, given by name or as objects.
+
+    :ivar columns: the columns, once attached.
+    """
+
+    def __init__(
+        self, *columns: Any, name: str | None = None, deferrable: bool | None = None, initially: str | None = None
+    ) -> None:
+        super().__init__(name, deferrable=deferrable, initially=initially)
+        self._given = columns
+        self.columns: list[Column[Any]] = []
+
+    def _attach(self, table: Table) -> None:
+        self.columns = [find_column(table, column, type(self).__name__) for column in self._given]
+        super()._attach(table)
+
+
+class PrimaryKeyConstraint(ColumnListConstraint):
+    """The primary key of a table."""
+
+    def _attach(self, table: Table) -> None:
+        self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self._given]
+        self.table = table
+        table.primary_key.columns = self.columns
+        table.primary_key.name = self.name
+        for column in self.columns:
+            column.primary_key = True
+            column.nullable = False
+
+
+class UniqueConstraint(ColumnListConstraint):
+    """Columns whose values are unique together."""
+
+
+class CheckConstraint(Constraint):
+    """A condition that each row fulfils.
+
+    :param condition: SQL text or an expression over the table's columns.
+    """
+
+    def __init__(self, condition: Any, name: str | None = None) -> None:
+        super().__init__(name)
+        self.condition = condition
+
+
+class ForeignKey:
+    """The foreign key of one column: ``Column("author_id", ForeignKey("user.id"))``.
+
+    :param target: ``"table.column"``, ``"schema.table.column"``, or a Column.
+    :param ondelete: what the database does when the row referred to is deleted (``"CASCADE"``, ``"SET NULL"``, ...).
+    :param onupdate: likewise when its key changes.
+    :param use_alter: add the constraint by ALTER TABLE after both tables exist.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        *,
+        name: str | None = None,
+        ondelete: str | None = None,
+        onupdate: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        use_alter: bool = False,
+    ) -> None:
+        self.target = target
+        self.options: dict[str, Any] = {
+            "name": name, "ondelete": ondelete, "onupdate": onupdate, "deferrable": deferrable, "initially": initially,
+            "use_alter": use_alter,
+        }  # fmt: skip
+        self.parent: Column[Any] | None = None
+        self.constraint: ForeignKeyConstraint | None = None
+        self._column: Column[Any] | None = None
+
+    @property
+    def target_fullname(self) -> str:
+        """The target as ``table.column``."""
+        return self.target if isinstance(self.target, str) else f"{self.column.table.fullname}.{self.column.name}"
+
+    @property
+    def constraint_identity(self) -> Hashable:
+        """What tells the constraints between two tables apart."""
+        return id(self.constraint)
+
+    @property
+    def column(self) -> Column[Any]:
+        """The column referred to.
+
+        :raises NoSuchTableError: when the MetaData has no such table.
+        :raises ArgumentError: when the table has no such column.
+        """
+        if self._column is None:
+            self._column = self._resolve()
+        return self._column
+
+    def _resolve(self) -> Column[Any]:
+        if not isinstance(self.target, str):
+            element = self.target.__clause_element__() if hasattr(self.target, "__clause_element__") else self.target
+            return element  # type: ignore[no-any-return]
+        table_name, column_name = self._split_target()
+        parent = self.parent
+        if parent is None or parent.table is None:
+            raise ArgumentError(f"ForeignKey({self.target!r}) belongs to no table yet.")
+        tables = parent.table.metadata.tables
+        table = tables.get(table_name)
+        if table is None and parent.table.schema is not None:
+            table = tables.get(f"{parent.table.schema}.{table_name}")
+        where = f"the foreign key of {parent.table.fullname}.{parent.name} refers to {self.target!r}"
+        if table is None:
+            hint = did_you_mean(table_name, tables)
+            raise NoSuchTableError(
+                f"{where}, and its MetaData has no table {table_name!r}.{hint} Import the module that defines the table first;"
+                " a foreign key can't reach into another bind."
+            )
+        if column_name not in table.c:
+            raise ArgumentError(f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}")
+        return table.c[column_name]  # type: ignore[no-any-return]
+
+    def _split_target(self) -> tuple[str, str]:
+        table_name, dot, column_name = self.target.rpartition(".")
+        if not dot or not table_name or not column_name:
+            raise ArgumentError(f"ForeignKey({self.target!r}) does not name a column. Write it as 'table.column'.")
+        return table_name, column_name
+
+    def _attach(self, column: Column[Any]) -> None:
+        self.parent = column
+        column.foreign_keys.append(self)
+
+    def _attach_table(self, table: Table) -> None:
+        if self.constraint is None:
+            constraint = ForeignKeyConstraint([self.parent], [self.target], **self.options)
+            constraint.elements = [self]
+            self.constraint = constraint
+            constraint._attach(table)
+
+    def copy(self) -> ForeignKey:
+        """Return an unattached copy."""
+        return ForeignKey(self.target, **self.options)
+
+
+class ForeignKeyConstraint(Constraint):
+    """A foreign key over one or more columns.
+
+    :param columns: the columns of this table, by name or as objects.
+    :param refcolumns: the columns referred to, as for :class:`ForeignKey`, in the same order.
+    """
+
+    def __init__(
+        self,
+        columns: SequenceType[Any],
+        refcolumns: SequenceType[Any],
+        name: str | None = None,
+        ondelete: str | None = None,
+        onupdate: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        use_alter: bool = False,
+    ) -> None:
+        super().__init__(name, deferrable=deferrable, initially=initially)
+        if len(columns) != len(refcolumns):
+            raise ArgumentError(f"ForeignKeyConstraint got {len(columns)} columns and {len(refcolumns)} targets; they go in pairs.")
+        self._given = list(columns)
+        self._refcolumns = list(refcolumns)
+        self.ondelete = ondelete
+        self.onupdate = onupdate
+        self.use_alter = use_alter
+        self.columns: list[Column[Any]] = []
+        self.elements: list[ForeignKey] = []
+
+    @property
+    def referred_table(self) -> Table:
+        """The table referred to."""
+        return self.elements[0].column.table
+
+    def _attach(self, table: Table) -> None:
+        self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self._given]
+        if not self.elements:
+            for column, target in zip(self.columns, self._refcolumns, strict=True):
+                foreign_key = ForeignKey(target)
+                foreign_key.constraint = self
+                foreign_key._attach(column)
+                self.elements.append(foreign_key)
+        super()._attach(table)
+
+
+class Index:
+    """An index.
+
+    :param name: its name; None makes one of the table's and the columns' names.
+    :param expressions: column names, columns or expressions.
+    :param unique: whether the values must be unique.
+    :param where: the condition of a partial index.
+    """
+
+    def __init__(self, name: str | None, *expressions: Any, unique: bool = False, where: Any = None) -> None:
+        self._name = name
+        self._given = expressions
+        self.unique = unique
+        self.where = where
+        self.table: Table | None = None
+        self.expressions: list[ColumnElement[Any]] = []
+        owner = next((getattr(e, "table", None) for e in expressions if getattr(e, "table", None) is not None), None)
+        if owner is not None:
+            self._attach(owner)
+
+    @property
+    def name(self) -> str:
+        """The index's name."""
+        if self._name is not None:
+            return self._name
+        columns = "_".join(str(getattr(e, "name", None) or "expr") for e in self.expressions)
+        return f"ix_{self.table.name if self.table is not None else ''}_{columns}"
+
+    def _attach(self, table: Table) -> None:
+        self.table = table
+        self.expressions = [
+            table.c[e] if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
+        ]  # fmt: skip
+        table.indexes.append(self)
+
+
+class Sequence:
+    """A sequence of the database (PostgreSQL); as the default of a column it numbers new rows.
+
+    :param name: its name in the database.
+    :param start: its first value.
+    :param increment: its step.
+    """
+
+    def __init__(self, name: str, start: int = 1, increment: int = 1, schema: str | None = None) -> None:
+        self.name = name
+        self.start = start
+        self.increment = increment
+        self.schema = schema
+
+
+def find_column(table: Table, column: Any, what: str) -> Column[Any]:
+    """Return the table's column that is given by name or as an object.
+
+    :raises ArgumentError: when the table has no such column.
+    """
+    if isinstance(column, str):
+        if column not in table.c:
+            raise ArgumentError(
+                f"{what} of table {table.name!r} names a column {column!r} that the table does not have."
+                f"{did_you_mean(column, table.c.keys())}"
+            )
+        return table.c[column]  # type: ignore[no-any-return]
+    return column.__clause_element__() if hasattr(column, "__clause_element__") else column  # type: ignore[no-any-return]

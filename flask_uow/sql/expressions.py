@@ -1,0 +1,734 @@
+"""Column expressions: operators, bind parameters, and the functions that join them.
+
+Anything a user passes beside an expression becomes a :class:`BindParameter`; no value ever becomes SQL text. Schema's
+columns and the orm's attributes take part through :class:`ColumnOperators`. Read :mod:`flask_uow.sql.operators` beside
+this; :mod:`flask_uow.sql.compiler` writes the nodes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar, cast
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql import operators as ops
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.operators import Operator
+from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine, to_instance, type_for_value
+
+__all__ = [
+    "BindParameter",
+    "ColumnElement",
+    "ColumnOperators",
+    "and_",
+    "asc",
+    "between",
+    "bindparam",
+    "desc",
+    "distinct",
+    "label",
+    "literal",
+    "literal_column",
+    "not_",
+    "null",
+    "or_",
+    "tuple_",
+]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ColumnOperators:
+    """The Python operators and methods of everything that stands for a column."""
+
+    __slots__ = ()
+
+    def __clause_element__(self) -> ColumnElement[Any]:
+        """Return the column expression that this object stands for."""
+        raise NotImplementedError
+
+    def operate(self, op: Operator, other: Any, **modifiers: Any) -> ColumnElement[Any]:
+        """Return ``self op other`` as an expression; every operator below ends here."""
+        return binary(self.__clause_element__(), op, other, **modifiers)
+
+    def __eq__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
+        return self.operate(ops.EQ, other)
+
+    def __ne__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
+        return self.operate(ops.NE, other)
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __lt__(self, other: Any) -> ColumnElement[bool]:
+        return self.operate(ops.LT, other)
+
+    def __le__(self, other: Any) -> ColumnElement[bool]:
+        return self.operate(ops.LE, other)
+
+    def __gt__(self, other: Any) -> ColumnElement[bool]:
+        return self.operate(ops.GT, other)
+
+    def __ge__(self, other: Any) -> ColumnElement[bool]:
+        return self.operate(ops.GE, other)
+
+    def __add__(self, other: Any) -> ColumnElement[Any]:
+        return self.operate(_plus(self.__clause_element__(), other), other)
+
+    def __radd__(self, other: Any) -> ColumnElement[Any]:
+        element = self.__clause_element__()
+        return binary(coerce_value(other, element.type), _plus(element, other), element)
+
+    def __sub__(self, other: Any) -> ColumnElement[Any]:
+        return self.operate(ops.SUB, other)
+
+    def __rsub__(self, other: Any) -> ColumnElement[Any]:
+        return self._reverse(ops.SUB, other)
+
+    def __mul__(self, other: Any) -> ColumnElement[Any]:
+        return self.operate(ops.MUL, other)
+
+    def __rmul__(self, other: Any) -> ColumnElement[Any]:
+        return self._reverse(ops.MUL, other)
+
+    def __truediv__(self, other: Any) -> ColumnElement[Any]:
+        return self.operate(ops.DIV, other)
+
+    def __rtruediv__(self, other: Any) -> ColumnElement[Any]:
+        return self._reverse(ops.DIV, other)
+
+    def __mod__(self, other: Any) -> ColumnElement[Any]:
+        return self.operate(ops.MOD, other)
+
+    def __neg__(self) -> ColumnElement[Any]:
+        return UnaryExpression(self.__clause_element__(), ops.NEG)
+
+    def __and__(self, other: Any) -> ColumnElement[bool]:
+        return and_(self, other)
+
+    def __or__(self, other: Any) -> ColumnElement[bool]:
+        return or_(self, other)
+
+    def __invert__(self) -> ColumnElement[bool]:
+        return not_(self)
+
+    def _reverse(self, op: Operator, other: Any) -> ColumnElement[Any]:
+        element = self.__clause_element__()
+        return binary(coerce_value(other, element.type), op, element)
+
+    def in_(self, values: Any) -> ColumnElement[bool]:
+        """``self IN (values)``; ``values`` is an iterable of values, or a SELECT. An empty iterable is never true."""
+        return in_expression(self.__clause_element__(), ops.IN, values)
+
+    def not_in(self, values: Any) -> ColumnElement[bool]:
+        """``self NOT IN (values)``; always true for an empty iterable."""
+        return in_expression(self.__clause_element__(), ops.NOT_IN, values)
+
+    notin_ = not_in
+
+    def like(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
+        """``self LIKE pattern``; ``escape`` is the character that makes ``%`` and ``_`` literal."""
+        return self.operate(ops.LIKE, pattern, escape=escape)
+
+    def not_like(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
+        """``self NOT LIKE pattern``."""
+        return self.operate(ops.NOT_LIKE, pattern, escape=escape)
+
+    def ilike(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
+        """``self ILIKE pattern``, or ``lower(self) LIKE lower(pattern)`` where the database has no ILIKE."""
+        return self.operate(ops.ILIKE, pattern, escape=escape)
+
+    def not_ilike(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
+        """The negation of :meth:`ilike`."""
+        return self.operate(ops.NOT_ILIKE, pattern, escape=escape)
+
+    def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
+        """True where the text contains ``other``; ``%`` and ``_`` in a plain string are taken literally."""
+        return self._like_parts("%", other, "%", autoescape)
+
+    def startswith(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
+        """True where the text starts with ``other``."""
+        return self._like_parts("", other, "%", autoescape)
+
+    def endswith(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
+        """True where the text ends with ``other``."""
+        return self._like_parts("%", other, "", autoescape)
+
+    def _like_parts(self, before: str, other: Any, after: str, autoescape: bool) -> ColumnElement[bool]:
+        if isinstance(other, str):
+            if autoescape:
+                other = other.replace("/", "//").replace("%", "/%").replace("_", "/_")
+            return self.like(f"{before}{other}{after}", escape="/" if autoescape else None)
+        pattern = coerce_value(other, STRINGTYPE)
+        if before:
+            pattern = binary(literal_column("'%'", STRINGTYPE), ops.CONCAT, pattern)
+        if after:
+            pattern = binary(pattern, ops.CONCAT, literal_column("'%'", STRINGTYPE))
+        return self.like(pattern)
+
+    def between(self, low: Any, high: Any) -> ColumnElement[bool]:
+        """``self BETWEEN low AND high``, both ends included."""
+        element = self.__clause_element__()
+        return Between(element, coerce_value(low, element.type), coerce_value(high, element.type), ops.BETWEEN)
+
+    def is_(self, other: Any) -> ColumnElement[bool]:
+        """``self IS other``: None, True or False."""
+        return self.operate(ops.IS, other)
+
+    def is_not(self, other: Any) -> ColumnElement[bool]:
+        """``self IS NOT other``."""
+        return self.operate(ops.IS_NOT, other)
+
+    isnot = is_not
+
+    def is_distinct_from(self, other: Any) -> ColumnElement[bool]:
+        """Unequal, where NULL equals NULL."""
+        return self.operate(ops.IS_DISTINCT_FROM, other)
+
+    def is_not_distinct_from(self, other: Any) -> ColumnElement[bool]:
+        """Equal, where NULL equals NULL."""
+        return self.operate(ops.IS_NOT_DISTINCT_FROM, other)
+
+    def concat(self, other: Any) -> ColumnElement[str]:
+        """``self || other``."""
+        return self.operate(ops.CONCAT, other)
+
+    def op(self, opstring: str, precedence: int = 7, is_comparison: bool = False) -> Any:
+        """Return a function that applies an operator of the database's own: ``User.tags.op("&&")(other)``.
+
+        :param opstring: the operator's text. It is SQL: never pass text that a user has given.
+        """
+        operator = ops.custom(opstring, precedence, is_comparison=is_comparison)
+        return lambda other: self.operate(operator, other)
+
+    def asc(self) -> ColumnElement[Any]:
+        """Ascending order."""
+        return UnaryExpression(self.__clause_element__(), ops.ASC)
+
+    def desc(self) -> ColumnElement[Any]:
+        """Descending order."""
+        return UnaryExpression(self.__clause_element__(), ops.DESC)
+
+    def nulls_first(self) -> ColumnElement[Any]:
+        """NULLs before all values."""
+        return UnaryExpression(self.__clause_element__(), ops.NULLS_FIRST)
+
+    def nulls_last(self) -> ColumnElement[Any]:
+        """NULLs after all values."""
+        return UnaryExpression(self.__clause_element__(), ops.NULLS_LAST)
+
+    def distinct(self) -> ColumnElement[Any]:
+        """``DISTINCT self``, as in ``func.count(User.name.distinct())``."""
+        return UnaryExpression(self.__clause_element__(), ops.DISTINCT)
+
+    def collate(self, collation: str) -> ColumnElement[Any]:
+        """``self COLLATE collation``."""
+        return Collate(self.__clause_element__(), collation)
+
+    def label(self, name: str) -> Label[Any]:
+        """``self AS name``."""
+        return Label(name, self.__clause_element__())
+
+
+class ColumnElement(ColumnOperators, ClauseElement, Generic[T_co]):
+    """An expression that has a value in each row.
+
+    :ivar type: the SQL type of the value.
+    :ivar name: the name of its result column, or None.
+    """
+
+    __slots__ = ("type",)
+    type: TypeEngine[Any]
+
+    @property
+    def name(self) -> str | None:
+        """The name that the column has in a result, None where the database chooses one."""
+        return None
+
+    @property
+    def precedence(self) -> int:
+        """How tightly the expression binds, see :mod:`flask_uow.sql.operators`."""
+        return 20
+
+    def __clause_element__(self) -> ColumnElement[Any]:
+        return self
+
+    def operate(self, op: Operator, other: Any, **modifiers: Any) -> ColumnElement[Any]:
+        return binary(self, op, other, **modifiers)
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"the truth value of the SQL expression {str(self)!r} is not known in Python. "
+            "Use and_(), or_() and not_() (or &, | and ~), and is_(None) to compare with NULL."
+        )
+
+    def self_negated(self) -> ColumnElement[bool]:
+        """Return ``NOT self``."""
+        return UnaryExpression(self, ops.NOT, BOOLEANTYPE)
+
+
+class BindParameter(ColumnElement[T]):
+    """A value that travels beside the SQL text.
+
+    :param value: the value; ignored when the statement is executed with one of that name.
+    :param key: the name; None for an anonymous one.
+    """
+
+    __slots__ = ("key", "required", "value")
+    __visit_name__ = "bindparam"
+
+    def __init__(self, value: Any, type_: TypeEngine[Any], key: str | None = None, required: bool = False) -> None:
+        self.value = value
+        self.type = type_
+        self.key = key
+        self.required = required
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.key,)
+
+    def _collect(self, shape: Shape) -> None:
+        shape.key.append(self.key or "?")
+        shape.add_bind(self)
+
+
+class Null(ColumnElement[None]):
+    """NULL."""
+
+    __slots__ = ()
+    __visit_name__ = "null"
+
+    def __init__(self) -> None:
+        self.type = NULLTYPE
+
+
+class LiteralColumn(ColumnElement[Any]):
+    """SQL text used as a column. The text is the programmer's own and must never hold a user's input."""
+
+    __slots__ = ("text",)
+    __visit_name__ = "literal_column"
+
+    def __init__(self, text: str, type_: TypeEngine[Any]) -> None:
+        self.text = text
+        self.type = type_
+
+    @property
+    def name(self) -> str | None:
+        return self.text
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.text, self.type.cache_key)
+
+
+class BinaryExpression(ColumnElement[T]):
+    """``left op right``."""
+
+    __slots__ = ("escape", "left", "op", "right")
+    __visit_name__ = "binary"
+
+    def __init__(
+        self, left: ColumnElement[Any], op: Operator, right: ColumnElement[Any], type_: TypeEngine[Any], escape: str | None = None
+    ) -> None:
+        self.left = left
+        self.op = op
+        self.right = right
+        self.type = type_
+        self.escape = escape
+
+    @property
+    def precedence(self) -> int:
+        return self.op.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.op.name, self.left, self.right, self.escape)
+
+    def _collect(self, shape: Shape) -> None:
+        # the commonest node by far, hence by hand
+        shape.key.append(self.op.name)
+        self.left._collect(shape)
+        self.right._collect(shape)
+        if self.escape is not None:
+            shape.key.append(self.escape)
+
+    def self_negated(self) -> ColumnElement[bool]:
+        negation = ops.NEGATIONS.get(self.op)
+        if negation is None:
+            return UnaryExpression(self, ops.NOT, BOOLEANTYPE)
+        return BinaryExpression(self.left, negation, self.right, BOOLEANTYPE, self.escape)
+
+    def __bool__(self) -> bool:
+        # `column in list` and dict look-ups ask whether the columns themselves are the same
+        if self.op is ops.EQ:
+            return self.left is self.right
+        if self.op is ops.NE:
+            return self.left is not self.right
+        return super().__bool__()
+
+
+class Between(ColumnElement[bool]):
+    """``element BETWEEN low AND high``."""
+
+    __slots__ = ("element", "high", "low", "op")
+    __visit_name__ = "between"
+
+    def __init__(self, element: ColumnElement[Any], low: ColumnElement[Any], high: ColumnElement[Any], op: Operator) -> None:
+        self.element, self.low, self.high, self.op = element, low, high, op
+        self.type = BOOLEANTYPE
+
+    @property
+    def precedence(self) -> int:
+        return self.op.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.op.name, self.element, self.low, self.high)
+
+    def self_negated(self) -> ColumnElement[bool]:
+        return Between(self.element, self.low, self.high, ops.NEGATIONS[self.op])
+
+
+class UnaryExpression(ColumnElement[T]):
+    """An operator with one operand: NOT, minus, ASC, DESC, DISTINCT, EXISTS."""
+
+    __slots__ = ("element", "op")
+    __visit_name__ = "unary"
+
+    def __init__(self, element: ClauseElement, op: Operator, type_: TypeEngine[Any] | None = None) -> None:
+        self.element = element
+        self.op = op
+        self.type = type_ if type_ is not None else getattr(element, "type", NULLTYPE)
+
+    @property
+    def precedence(self) -> int:
+        return self.op.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.op.name, self.element)
+
+    def self_negated(self) -> ColumnElement[bool]:
+        if self.op is ops.NOT:
+            return cast("ColumnElement[bool]", self.element)
+        return UnaryExpression(self, ops.NOT, BOOLEANTYPE)
+
+
+class BooleanList(ColumnElement[bool]):
+    """Conditions joined by AND or OR."""
+
+    __slots__ = ("clauses", "op")
+    __visit_name__ = "boolean_list"
+
+    def __init__(self, op: Operator, clauses: tuple[ColumnElement[Any], ...]) -> None:
+        self.op = op
+        self.clauses = clauses
+        self.type = BOOLEANTYPE
+
+    @property
+    def precedence(self) -> int:
+        return self.op.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.op.name, self.clauses)
+
+
+class ExpressionList(ColumnElement[Any]):
+    """Expressions in parentheses: the right side of IN, or a row value."""
+
+    __slots__ = ("items",)
+    __visit_name__ = "expression_list"
+
+    def __init__(self, items: tuple[ColumnElement[Any], ...]) -> None:
+        self.items = items
+        self.type = NULLTYPE
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.items,)
+
+
+class Collate(ColumnElement[Any]):
+    """``element COLLATE collation``."""
+
+    __slots__ = ("collation", "element")
+    __visit_name__ = "collate"
+
+    def __init__(self, element: ColumnElement[Any], collation: str) -> None:
+        self.element, self.collation = element, collation
+        self.type = element.type
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.collation)
+
+
+class Label(ColumnElement[T]):
+    """``element AS name`` in the columns of a SELECT; its name alone in ORDER BY and GROUP BY."""
+
+    __slots__ = ("_name", "element")
+    __visit_name__ = "label"
+
+    def __init__(self, name: str, element: ColumnElement[Any]) -> None:
+        self._name = name
+        self.element = element
+        self.type = element.type
+
+    @property
+    def name(self) -> str | None:
+        return self._name
+
+    @property
+    def precedence(self) -> int:
+        return self.element.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self._name, self.element)
+
+
+class Cast(ColumnElement[T]):
+    """``CAST(element AS type)``."""
+
+    __slots__ = ("element",)
+    __visit_name__ = "cast"
+
+    def __init__(self, element: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
+        self.element = element
+        self.type = type_
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.type.cache_key)
+
+
+class Case(ColumnElement[T]):
+    """``CASE WHEN condition THEN value ... ELSE value END``."""
+
+    __slots__ = ("else_", "whens")
+    __visit_name__ = "case"
+
+    def __init__(self, whens: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], else_: ColumnElement[Any] | None) -> None:
+        self.whens = whens
+        self.else_ = else_
+        self.type = next((value.type for _, value in whens if value.type is not NULLTYPE), NULLTYPE)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (tuple(item for pair in self.whens for item in pair), self.else_)
+
+
+def coerce_value(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return ``value`` as an expression; a plain value becomes a bind parameter typed as fits beside ``type_``."""
+    if isinstance(value, ColumnElement):
+        return value
+    if isinstance(value, ColumnOperators):
+        return value.__clause_element__()
+    if value is None:
+        return Null()
+    if isinstance(value, ClauseElement):
+        scalar_subquery = getattr(value, "scalar_subquery", None)
+        if scalar_subquery is not None:
+            return cast("ColumnElement[Any]", scalar_subquery())
+        raise ArgumentError(f"{type(value).__name__} cannot be used as a column or a value here. Pass a column, a value or a SELECT.")
+    return BindParameter(value, type_.coerce_compared(value))
+
+
+class OrderName(ColumnElement[Any]):
+    """The name of a result column in ORDER BY; always quoted as an identifier, never SQL."""
+
+    __slots__ = ("_name",)
+    __visit_name__ = "order_name"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.type = NULLTYPE
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self._name,)
+
+
+def coerce_order(criterion: Any) -> ColumnElement[Any]:
+    """Return an ORDER BY or GROUP BY criterion as an expression; a str names a result column."""
+    if isinstance(criterion, str):
+        return OrderName(criterion)
+    return coerce_value(criterion, NULLTYPE)
+
+
+def coerce_condition(value: Any) -> ColumnElement[bool]:
+    """Return ``value`` as a condition for WHERE, HAVING or ON.
+
+    :raises ArgumentError: for anything but an expression or a bool.
+    """
+    if isinstance(value, ColumnElement):
+        return value
+    if isinstance(value, ColumnOperators):
+        return value.__clause_element__()
+    if value is True or value is False:
+        return LiteralColumn("1 = 1" if value else "1 = 0", BOOLEANTYPE)
+    as_condition = getattr(value, "__clause_element__", None)
+    if as_condition is not None:
+        return cast("ColumnElement[bool]", as_condition())
+    raise ArgumentError(
+        f"a condition was expected, got {value!r}. Pass an expression such as User.name == 'ed', or text(...) for SQL of your own."
+    )
+
+
+def binary(left: ColumnElement[Any], op: Operator, other: Any, escape: str | None = None) -> ColumnElement[Any]:
+    """Return ``left op other``; ``== None`` becomes IS NULL."""
+    if other is None or isinstance(other, Null):
+        if op is ops.EQ or op is ops.IS:
+            return BinaryExpression(left, ops.IS, Null(), BOOLEANTYPE)
+        if op is ops.NE or op is ops.IS_NOT:
+            return BinaryExpression(left, ops.IS_NOT, Null(), BOOLEANTYPE)
+    if (op is ops.IS or op is ops.IS_NOT) and isinstance(other, bool):
+        right: ColumnElement[Any] = LiteralColumn("TRUE" if other else "FALSE", BOOLEANTYPE)
+    else:
+        right = coerce_value(other, left.type)
+    return BinaryExpression(left, op, right, _result_type(op, left, right), escape)
+
+
+def _plus(element: ColumnElement[Any], other: Any) -> Operator:
+    # text is added by ||
+    if isinstance(element.type.python_type, type) and issubclass(element.type.python_type, str):
+        return ops.CONCAT
+    return ops.CONCAT if isinstance(other, str) and element.type is NULLTYPE else ops.ADD
+
+
+def _result_type(op: Operator, left: ColumnElement[Any], right: ColumnElement[Any]) -> TypeEngine[Any]:
+    if op.result == "boolean":
+        return BOOLEANTYPE
+    if op.result == "string":
+        return STRINGTYPE
+    if op.result == "same":
+        return left.type.combined_with(right.type, op.name)
+    return left.type
+
+
+def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> ColumnElement[bool]:
+    """Return ``left IN values`` for an iterable of values or a SELECT."""
+    select = values.__clause_element__() if hasattr(values, "__clause_element__") else values
+    if isinstance(select, ClauseElement):
+        subquery = getattr(select, "scalar_subquery", None)
+        right = subquery() if subquery is not None else select
+        if not isinstance(right, ColumnElement):
+            raise ArgumentError(f"in_() takes an iterable of values or a SELECT, got {type(values).__name__}.")
+        return BinaryExpression(left, op, right, BOOLEANTYPE)
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise ArgumentError(f"in_() takes an iterable of values or a SELECT, got {values!r}. Wrap a single value in a list.")
+    items = tuple(coerce_value(value, left.type) for value in values)
+    if isinstance(left, ExpressionList):
+        items = tuple(_row_value(value) for value in values)
+    if not items:
+        return LiteralColumn("1 = 0" if op is ops.IN else "1 = 1", BOOLEANTYPE)
+    return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
+
+
+def _row_value(value: Any) -> ColumnElement[Any]:
+    return value if isinstance(value, ExpressionList) else tuple_(*value)
+
+
+def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> ColumnElement[bool]:
+    clauses: list[ColumnElement[Any]] = []
+    for condition in conditions:
+        clause = coerce_condition(condition)
+        if isinstance(clause, BooleanList) and clause.op is op:
+            clauses.extend(clause.clauses)
+        else:
+            clauses.append(clause)
+    if not clauses:
+        return LiteralColumn(empty, BOOLEANTYPE)
+    return clauses[0] if len(clauses) == 1 else BooleanList(op, tuple(clauses))
+
+
+def and_(*conditions: Any) -> ColumnElement[bool]:
+    """Return the conditions joined by AND; true when there are none."""
+    return _join_conditions(ops.AND, conditions, "1 = 1")
+
+
+def or_(*conditions: Any) -> ColumnElement[bool]:
+    """Return the conditions joined by OR; false when there are none."""
+    return _join_conditions(ops.OR, conditions, "1 = 0")
+
+
+def not_(condition: Any) -> ColumnElement[bool]:
+    """Return the negation of a condition: ``NOT IN`` for ``IN``, ``!=`` for ``=`` and so on."""
+    return coerce_condition(condition).self_negated()
+
+
+def null() -> ColumnElement[None]:
+    """Return NULL."""
+    return Null()
+
+
+def literal(value: Any, type_: Any = None) -> BindParameter[Any]:
+    """Return ``value`` as a bind parameter, typed by ``type_`` or by the value itself."""
+    return BindParameter(value, to_instance(type_) if type_ is not None else type_for_value(value))
+
+
+def literal_column(text: str, type_: Any = None) -> LiteralColumn:
+    """Return SQL text as a column. The text goes into the statement as it is: never pass what a user has given."""
+    return LiteralColumn(text, to_instance(type_) if type_ is not None else NULLTYPE)
+
+
+_NO_VALUE = object()
+
+
+def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParameter[Any]:
+    """Return a named parameter, to be given when the statement is executed.
+
+    :param key: the name under which ``execute(statement, {key: value})`` finds it.
+    :param value: the value where none is given; without it, one must be.
+    """
+    required = value is _NO_VALUE
+    if type_ is not None:
+        resolved = to_instance(type_)
+    else:
+        resolved = NULLTYPE if required else type_for_value(value)
+    return BindParameter(None if required else value, resolved, key, required)
+
+
+def label(name: str, element: Any) -> Label[Any]:
+    """Return ``element AS name``."""
+    return Label(name, coerce_value(element, NULLTYPE))
+
+
+def cast_(element: Any, type_: Any) -> Cast[Any]:
+    """Return ``CAST(element AS type_)``."""
+    resolved = to_instance(type_)
+    return Cast(coerce_value(element, resolved), resolved)
+
+
+def case(*whens: tuple[Any, Any], else_: Any = None) -> Case[Any]:
+    """Return ``CASE WHEN condition THEN value ... ELSE else_ END`` from ``(condition, value)`` pairs.
+
+    :raises ArgumentError: without any pair.
+    """
+    pairs: Iterable[Any] = whens[0] if len(whens) == 1 and isinstance(whens[0], list) else whens
+    made = tuple((coerce_condition(condition), coerce_value(value, NULLTYPE)) for condition, value in pairs)
+    if not made:
+        raise ArgumentError("case() got no (condition, value) pair; pass at least one.")
+    return Case(made, coerce_value(else_, made[0][1].type) if else_ is not None else None)
+
+
+def between(element: Any, low: Any, high: Any) -> ColumnElement[bool]:
+    """Return ``element BETWEEN low AND high``."""
+    return coerce_value(element, NULLTYPE).between(low, high)
+
+
+def asc(element: Any) -> ColumnElement[Any]:
+    """Return ascending order by ``element``."""
+    return coerce_order(element).asc()
+
+
+def desc(element: Any) -> ColumnElement[Any]:
+    """Return descending order by ``element``."""
+    return coerce_order(element).desc()
+
+
+def distinct(element: Any) -> ColumnElement[Any]:
+    """Return ``DISTINCT element``."""
+    return coerce_value(element, NULLTYPE).distinct()
+
+
+def tuple_(*items: Any) -> ExpressionList:
+    """Return a row value, ``(a, b)``, for ``tuple_(A.x, A.y).in_([(1, 2), (3, 4)])``."""
+    return ExpressionList(tuple(coerce_value(item, NULLTYPE) for item in items))

@@ -1,0 +1,84 @@
+"""SQL functions: ``func.count(User.id)``, ``func.lower(...)`` and any other by its name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.types import NULLTYPE, Date, DateTime, Float, Integer, Numeric, String, TypeEngine, to_instance
+
+__all__ = ["FunctionElement", "func"]
+
+_INTEGER, _STRING, _FLOAT = Integer(), String(), Float()
+_FIXED: dict[str, TypeEngine[Any]] = {
+    "count": _INTEGER, "length": _INTEGER, "char_length": _INTEGER, "lower": _STRING, "upper": _STRING, "trim": _STRING,
+    "concat": _STRING, "substr": _STRING, "replace": _STRING, "random": _FLOAT, "row_number": _INTEGER, "rank": _INTEGER,
+    "dense_rank": _INTEGER, "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
+}  # fmt: skip
+_OF_ARGUMENT = frozenset(("max", "min", "sum", "coalesce", "abs", "nullif", "round", "first_value", "last_value", "lag", "lead"))
+# written without parentheses in SQL:1999
+_BARE = frozenset(("current_timestamp", "current_date", "current_time", "current_user", "session_user", "localtime", "localtimestamp"))
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+
+
+class FunctionElement(ColumnElement[Any]):
+    """A call of an SQL function.
+
+    :param function_name: the function's name, as SQL writes it.
+    :param arguments: expressions.
+    """
+
+    __slots__ = ("arguments", "function_name")
+    __visit_name__ = "function"
+
+    def __init__(self, function_name: str, arguments: tuple[ColumnElement[Any], ...], type_: TypeEngine[Any]) -> None:
+        self.function_name = function_name
+        self.arguments = arguments
+        self.type = type_
+
+    @property
+    def name(self) -> str | None:
+        return self.function_name
+
+    @property
+    def is_bare(self) -> bool:
+        """True for the few functions that SQL writes without parentheses."""
+        return not self.arguments and self.function_name.lower() in _BARE
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.function_name, self.arguments)
+
+
+class _FunctionFactory:
+    """``func.<name>(...)`` makes a call of the SQL function of that name."""
+
+    def __init__(self, path: str = "") -> None:
+        self._path = path
+
+    def __getattr__(self, name: str) -> _FunctionFactory:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        name = name.rstrip("_")
+        return _FunctionFactory(f"{self._path}.{name}" if self._path else name)
+
+    def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement:
+        """Return the call; ``type_`` says what type the result has, where it is not known."""
+        if not _NAME.match(self._path):
+            raise ArgumentError(f"{self._path!r} is not the name of an SQL function.")
+        made = tuple(coerce_value(argument, NULLTYPE) for argument in arguments)
+        return FunctionElement(self._path, made, _result_type(self._path.lower(), made, type_))
+
+
+def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: Any) -> TypeEngine[Any]:
+    if given is not None:
+        return to_instance(given)
+    if name in _OF_ARGUMENT:
+        return next((argument.type for argument in arguments if argument.type is not NULLTYPE), NULLTYPE)
+    if name == "avg":
+        return arguments[0].type if arguments and isinstance(arguments[0].type, Numeric) else _FLOAT
+    return _FIXED.get(name, NULLTYPE)
+
+
+func = _FunctionFactory()

@@ -1,0 +1,73 @@
+"""Protocols: what the sql layer expects of objects that belong to higher layers.
+
+A dialect (``engine/dialects``), a bind that executes DDL (an Engine or a Connection) and a mapped class (``orm``) are
+handed down to sql; these Protocols are all that it knows of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from flask_uow.sql.types import TypeEngine
+
+__all__ = ["DDLBind", "DDLConnection", "MappedEntity", "SQLDialect"]
+
+Processor = Callable[[Any], Any]
+
+
+class SQLDialect(Protocol):
+    """What the compiler asks of a dialect."""
+
+    name: str
+    placeholder: str
+    escapes_percent: bool
+    exact_decimal_text: bool
+    supports_for_update: bool
+
+    def quote(self, identifier: str) -> str:
+        """Return the identifier, quoted where the database needs it."""
+
+    def bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        """Return the function that turns a Python value into the driver's, or None to pass it on as it is."""
+
+    def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        """Return the function that turns the driver's value into Python's, or None to pass it on as it is."""
+
+    def type_ddl(self, type_: TypeEngine[Any]) -> str:
+        """Return the type as DDL writes it."""
+
+    def cast_name(self, type_: TypeEngine[Any]) -> str:
+        """Return the type as CAST writes it."""
+
+
+class DDLConnection(Protocol):
+    """A connection, as create_all and drop_all use it."""
+
+    @property
+    def dialect(self) -> Any:
+        """The dialect of the database."""
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """Execute a statement."""
+
+    def table_names(self, schema: str | None = None) -> Sequence[str]:
+        """Return the names of the tables that exist."""
+
+
+class DDLBind(Protocol):
+    """An engine (or a connection) that create_all and drop_all work on."""
+
+    def ddl_connection(self) -> Any:
+        """Return a context manager that gives a :class:`DDLConnection` within a transaction."""
+
+
+class MappedEntity(Protocol):
+    """What a mapped class or an alias of one shows to ``select()``, under the attribute ``__uow_entity__``."""
+
+    @property
+    def selectable(self) -> Any:
+        """The FROM element that its rows come from."""
+
+    def entity_columns(self) -> Sequence[Any]:
+        """Return the column expressions that make up one object."""

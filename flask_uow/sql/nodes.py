@@ -1,0 +1,138 @@
+"""The base of every SQL node: what a statement's shape is, and how it becomes text.
+
+A node is immutable data. Its *shape* is everything about it but the values of its bind parameters: two statements of
+one shape compile to the same SQL, so the shape is the key under which compiled SQL is found again. :class:`Shape`
+gathers shape and values in one walk. The compiler lives in :mod:`flask_uow.sql.compiler`; this module only knows the
+name of the method that it will call there (``__visit_name__``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import SQLDialect
+
+__all__ = ["ClauseElement", "Executable", "Shape", "stringify_with"]
+
+
+class Shape:
+    """The shape of one statement and its bind parameters, gathered by a depth-first walk.
+
+    :ivar key: atoms in walk order; hashable once made a tuple.
+    :ivar binds: the bind parameters in walk order, each object once.
+    """
+
+    __slots__ = ("_seen", "binds", "cacheable", "key")
+
+    def __init__(self) -> None:
+        self.key: list[Hashable] = []
+        self.binds: list[Any] = []
+        self._seen: dict[int, int] = {}
+        self.cacheable = True
+
+    def add_bind(self, bind: Any) -> None:
+        """Add a bind parameter; a parameter that occurs twice is one value, and the shape says so."""
+        index = self._seen.get(id(bind))
+        if index is None:
+            self._seen[id(bind)] = len(self.binds)
+            self.binds.append(bind)
+            self.key.append(bind.type.cache_key)
+        else:
+            self.key.append(index)
+
+    def enter(self, node: object) -> bool:
+        """Return True on the first visit of an anonymous object (an alias, say); else add its number and return False."""
+        index = self._seen.get(id(node))
+        if index is None:
+            self._seen[id(node)] = len(self._seen)
+            return True
+        self.key.append(("again", index))
+        return False
+
+
+class ClauseElement:
+    """A piece of SQL.
+
+    Subclasses give ``__visit_name__`` (the compiler calls ``visit_<name>``) and :meth:`_parts`.
+    """
+
+    __slots__: tuple[str, ...] = ()
+    __visit_name__: ClassVar[str] = "clause"
+
+    def _parts(self) -> tuple[Any, ...]:
+        """Return what makes up this node: atoms (hashable), nodes, and tuples of nodes, in a fixed order."""
+        return ()
+
+    def _collect(self, shape: Shape) -> None:
+        """Add this node to ``shape``."""
+        key = shape.key
+        key.append(self.__visit_name__)
+        for part in self._parts():
+            if isinstance(part, ClauseElement):
+                part._collect(shape)
+            elif isinstance(part, tuple):
+                key.append(len(part))
+                for item in part:
+                    if isinstance(item, ClauseElement):
+                        item._collect(shape)
+                    else:
+                        key.append(item)
+            else:
+                key.append(part)
+
+    def _children(self) -> Iterator[ClauseElement]:
+        """Yield the nodes directly below this one."""
+        for part in self._parts():
+            if isinstance(part, ClauseElement):
+                yield part
+            elif isinstance(part, tuple):
+                for item in part:
+                    if isinstance(item, ClauseElement):
+                        yield item
+
+    def compile(self, dialect: SQLDialect | None = None) -> Any:
+        """Compile this node.
+
+        :param dialect: the dialect to write for; a generic one with ``:named`` parameters when None.
+        :returns: an object whose ``str()`` is the SQL text, with ``params`` as a dict.
+        :raises CompileError: where the dialect cannot express the node.
+        """
+        return stringify_with(self, dialect)
+
+    def __str__(self) -> str:
+        return str(stringify_with(self, None))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__}: {self}>"
+
+
+class Executable(ClauseElement):
+    """A node that a connection can execute as a statement of its own."""
+
+    __slots__ = ()
+    is_select: ClassVar[bool] = False
+
+    def shape(self) -> Shape:
+        """Return the shape of the statement together with its bind parameters."""
+        shape = Shape()
+        self._collect(shape)
+        return shape
+
+
+class _Stringifier:
+    """Holds the function that turns nodes into text; the compiler package fills it when it is imported.
+
+    Nodes print themselves through the compiler, which stands above them; the object handed down keeps the import one-way.
+    """
+
+    compile: Any = None
+
+
+stringifier = _Stringifier()
+
+
+def stringify_with(node: ClauseElement, dialect: SQLDialect | None) -> Any:
+    """Compile ``node`` through the compiler that :mod:`flask_uow.sql.compiler` has handed in."""
+    return stringifier.compile(node, dialect)

@@ -1,0 +1,87 @@
+"""The operator table: SQL text, precedence, negation and the kind of result, for every operator of an expression.
+
+Data only; expressions refer to operators by object, the compiler reads their text and precedence. Precedences follow
+SQL:1999 as PostgreSQL documents it (https://www.postgresql.org/docs/current/sql-syntax-lexical.html, "Operator
+Precedence"): a higher number binds tighter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Operator"]
+
+ResultKind = Literal["boolean", "same", "string", "left"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operator:
+    """One operator.
+
+    :ivar name: its name in a statement's shape.
+    :ivar sql: its text between (or before) its operands.
+    :ivar precedence: a higher number binds tighter.
+    :ivar result: the type of the result: boolean, the operands' common type, string, or the left operand's type.
+    :ivar associative: True where ``a op (b op c)`` needs no parentheses.
+    """
+
+    name: str
+    sql: str
+    precedence: int
+    result: ResultKind = "boolean"
+    associative: bool = False
+
+
+OR = Operator("or", "OR", 1, associative=True)
+AND = Operator("and", "AND", 2, associative=True)
+NOT = Operator("not", "NOT", 3)
+EQ = Operator("eq", "=", 5)
+NE = Operator("ne", "!=", 5)
+LT = Operator("lt", "<", 5)
+LE = Operator("le", "<=", 5)
+GT = Operator("gt", ">", 5)
+GE = Operator("ge", ">=", 5)
+IS = Operator("is", "IS", 4)
+IS_NOT = Operator("is_not", "IS NOT", 4)
+IS_DISTINCT_FROM = Operator("is_distinct_from", "IS DISTINCT FROM", 4)
+IS_NOT_DISTINCT_FROM = Operator("is_not_distinct_from", "IS NOT DISTINCT FROM", 4)
+IN = Operator("in", "IN", 6)
+NOT_IN = Operator("not_in", "NOT IN", 6)
+LIKE = Operator("like", "LIKE", 6)
+NOT_LIKE = Operator("not_like", "NOT LIKE", 6)
+ILIKE = Operator("ilike", "ILIKE", 6)
+NOT_ILIKE = Operator("not_ilike", "NOT ILIKE", 6)
+BETWEEN = Operator("between", "BETWEEN", 6)
+NOT_BETWEEN = Operator("not_between", "NOT BETWEEN", 6)
+CONCAT = Operator("concat", "||", 7, "string", associative=True)
+ADD = Operator("add", "+", 8, "same", associative=True)
+SUB = Operator("sub", "-", 8, "same")
+MUL = Operator("mul", "*", 9, "same", associative=True)
+DIV = Operator("div", "/", 9, "same")
+MOD = Operator("mod", "%", 9, "same")
+NEG = Operator("neg", "-", 10, "left")
+COLLATE = Operator("collate", "COLLATE", 11, "left")
+ASC = Operator("asc", "ASC", 0, "left")
+DESC = Operator("desc", "DESC", 0, "left")
+NULLS_FIRST = Operator("nulls_first", "NULLS FIRST", 0, "left")
+NULLS_LAST = Operator("nulls_last", "NULLS LAST", 0, "left")
+EXISTS = Operator("exists", "EXISTS", 12)
+COMMA = Operator("comma", ",", -1, "left", associative=True)
+DISTINCT = Operator("distinct", "DISTINCT", -1, "left")
+
+NEGATIONS: dict[Operator, Operator] = {}
+for _plain, _negated in (
+    (EQ, NE), (LT, GE), (GT, LE), (IS, IS_NOT), (IN, NOT_IN), (LIKE, NOT_LIKE), (ILIKE, NOT_ILIKE),
+    (BETWEEN, NOT_BETWEEN), (IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM),
+):  # fmt: skip
+    NEGATIONS[_plain] = _negated
+    NEGATIONS[_negated] = _plain
+
+COMPARISONS = frozenset((EQ, NE, LT, LE, GT, GE, IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM, IN, NOT_IN, BETWEEN, NOT_BETWEEN))
+ARITHMETIC = frozenset((ADD, SUB, MUL, DIV, MOD))
+
+
+def custom(sql: str, precedence: int = 7, *, is_comparison: bool = False) -> Operator:
+    """Return an operator of the user's own, for :meth:`ColumnOperators.op`."""
+    return Operator(f"custom:{sql}:{is_comparison}", sql, precedence, "boolean" if is_comparison else "left")

@@ -1,0 +1,513 @@
+"""SELECT and its compounds, immutable: each method returns a new statement.
+
+Columns may be mapped classes and their attributes as well: what stands for an entity shows itself through
+``__uow_entity__`` (see :class:`flask_uow.sql.interfaces.MappedEntity`), and the orm reads :attr:`Select.entities` to
+build objects of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql import operators as ops
+from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, Label, and_, coerce_condition, coerce_order, coerce_value
+from flask_uow.sql.nodes import ClauseElement, Executable, Shape
+from flask_uow.sql.selectable import CTE, FromClause, Join, Lateral, Subquery, coerce_from
+from flask_uow.sql.types import BOOLEANTYPE, INTEGERTYPE, NULLTYPE
+
+__all__ = ["CompoundSelect", "Exists", "ForUpdate", "ScalarSelect", "Select", "SelectBase", "exists", "select", "union", "union_all"]
+
+S = TypeVar("S", bound="SelectBase")
+
+
+class ForUpdate:
+    """The locking clause of a SELECT.
+
+    :ivar read: FOR SHARE instead of FOR UPDATE.
+    :ivar nowait: fail at once where a row is locked.
+    :ivar skip_locked: leave out rows that are locked.
+    :ivar of: lock only the rows of these tables.
+    """
+
+    __slots__ = ("nowait", "of", "read", "skip_locked")
+
+    def __init__(self, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: tuple[FromClause, ...] = ()) -> None:
+        self.read, self.nowait, self.skip_locked, self.of = read, nowait, skip_locked, of
+
+    @property
+    def cache_key(self) -> tuple[Any, ...]:
+        """What of it changes the SQL text."""
+        return (self.read, self.nowait, self.skip_locked, self.of)
+
+
+class SelectBase(Executable):
+    """What SELECT and its compounds share: order, limit, and use inside another statement."""
+
+    __slots__ = ("_limit", "_offset", "_order_by")
+    is_select = True
+    _order_by: tuple[ColumnElement[Any], ...]
+    _limit: ColumnElement[Any] | None
+    _offset: ColumnElement[Any] | None
+
+    def _clone(self: S) -> S:
+        clone = type(self).__new__(type(self))
+        for cls in type(self).__mro__:
+            for slot in getattr(cls, "__slots__", ()):
+                if slot != "__weakref__" and hasattr(self, slot):
+                    setattr(clone, slot, getattr(self, slot))
+        return clone
+
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        """Return names and expressions of the result's columns, in order; names are made unique."""
+        raise NotImplementedError
+
+    def order_by(self: S, *criteria: Any) -> S:
+        """Return the statement ordered by more criteria; a single None removes the ordering."""
+        clone = self._clone()
+        if len(criteria) == 1 and criteria[0] is None:
+            clone._order_by = ()
+        else:
+            clone._order_by = (*self._order_by, *(coerce_order(criterion) for criterion in criteria))
+        return clone
+
+    def limit(self: S, limit: Any) -> S:
+        """Return the statement limited to that many rows; None removes the limit."""
+        clone = self._clone()
+        clone._limit = _row_count("limit", limit)
+        return clone
+
+    def offset(self: S, offset: Any) -> S:
+        """Return the statement without its first rows."""
+        clone = self._clone()
+        clone._offset = _row_count("offset", offset)
+        return clone
+
+    def union(self, *others: SelectBase) -> CompoundSelect:
+        """Return ``self UNION others``."""
+        return CompoundSelect("UNION", (self, *others))
+
+    def union_all(self, *others: SelectBase) -> CompoundSelect:
+        """Return ``self UNION ALL others``."""
+        return CompoundSelect("UNION ALL", (self, *others))
+
+    def intersect(self, *others: SelectBase) -> CompoundSelect:
+        """Return ``self INTERSECT others``."""
+        return CompoundSelect("INTERSECT", (self, *others))
+
+    def except_(self, *others: SelectBase) -> CompoundSelect:
+        """Return ``self EXCEPT others``."""
+        return CompoundSelect("EXCEPT", (self, *others))
+
+    def subquery(self, name: str | None = None) -> Subquery:
+        """Return the statement as an element of FROM."""
+        return Subquery(self, name)
+
+    def alias(self, name: str | None = None) -> Subquery:
+        """Return the statement as an element of FROM; another name of :meth:`subquery`."""
+        return Subquery(self, name)
+
+    def lateral(self, name: str | None = None) -> Lateral:
+        """Return the statement as a LATERAL element of FROM."""
+        return Lateral(self, name)
+
+    def cte(self, name: str | None = None, recursive: bool = False) -> CTE:
+        """Return the statement as a common table expression."""
+        return CTE(self, name, recursive)
+
+    def scalar_subquery(self) -> ScalarSelect:
+        """Return the statement as one value: its first column in its only row."""
+        return ScalarSelect(self)
+
+    as_scalar = scalar_subquery
+
+    def label(self, name: str) -> Label[Any]:
+        """Return the statement as one value, under a name."""
+        return self.scalar_subquery().label(name)
+
+    def exists(self) -> Exists:
+        """Return ``EXISTS (self)``."""
+        return Exists(self)
+
+
+class Select(SelectBase):
+    """A SELECT; made by :func:`select`.
+
+    :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
+    :ivar options: loader options, for the orm.
+    """
+
+    __slots__ = ("_distinct", "_for_update", "_froms", "_group_by", "_having", "_options", "_where", "columns_clause", "entities")
+    __visit_name__ = "select"
+    _where: tuple[ColumnElement[Any], ...]
+    _froms: tuple[FromClause, ...]
+    columns_clause: tuple[ColumnElement[Any], ...]
+
+    def __init__(self, entities: tuple[Any, ...]) -> None:
+        self._where = ()
+        self._froms = ()
+        self._group_by: tuple[ColumnElement[Any], ...] = ()
+        self._having: tuple[ColumnElement[Any], ...] = ()
+        self._order_by = ()
+        self._limit = self._offset = None
+        self._distinct: bool | tuple[ColumnElement[Any], ...] = False
+        self._for_update: ForUpdate | None = None
+        self._options: tuple[Any, ...] = ()
+        self._set_entities(entities)
+
+    def _set_entities(self, entities: tuple[Any, ...]) -> None:
+        self.entities = entities
+        self.columns_clause = tuple(column for entity in entities for column in expand_entity(entity))
+
+    def _parts(self) -> tuple[Any, ...]:
+        lock = self._for_update.cache_key if self._for_update is not None else None
+        distinct = self._distinct
+        return (
+            self.columns_clause, self._where, self._froms, self._order_by, self._limit, self._offset, self._group_by,
+            self._having, distinct, lock,
+        )  # fmt: skip
+
+    def _collect(self, shape: Shape) -> None:
+        key = shape.key
+        key.append("select")
+        # a mapped class is one atom instead of a dozen columns: its columns are the same every time
+        for entity in self.entities:
+            atom = getattr(entity, "__uow_entity__", None)
+            if atom is not None and atom.shape_atom is not None:
+                key.append(atom.shape_atom)
+            else:
+                for column in expand_entity(entity):
+                    column._collect(shape)
+        for name, clauses in (("where", self._where), ("from", self._froms), ("order", self._order_by)):
+            if clauses:
+                key.append(name)
+                for clause in clauses:
+                    clause._collect(shape)
+        if self._limit is not None or self._offset is not None:
+            key.append("limit" if self._offset is None else "offset" if self._limit is None else "limit offset")
+            for count in (self._limit, self._offset):
+                if count is not None:
+                    count._collect(shape)
+        if self._group_by or self._having or self._distinct or self._for_update is not None:
+            self._collect_rare(shape)
+        key.append("end")
+
+    def _collect_rare(self, shape: Shape) -> None:
+        distinct = self._distinct if isinstance(self._distinct, tuple) else ()
+        for clauses in (self._group_by, self._having, distinct):
+            shape.key.append(len(clauses))
+            for clause in clauses:
+                clause._collect(shape)
+        shape.key.append(bool(self._distinct))
+        shape.key.append(self._for_update.cache_key if self._for_update is not None else None)
+
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        taken: set[str] = set()
+        named = []
+        for column in self.columns_clause:
+            base = name = column.name or "anon"
+            number = 1
+            while name in taken:
+                name = f"{base}_{number}"
+                number += 1
+            taken.add(name)
+            named.append((name, column))
+        return named
+
+    # -- building
+
+    def where(self, *conditions: Any) -> Select:
+        """Return the statement with conditions added by AND."""
+        clone = self._clone()
+        clone._where = (*self._where, *(coerce_condition(condition) for condition in conditions))
+        return clone
+
+    filter = where
+
+    def select_from(self, *elements: Any) -> Select:
+        """Return the statement with elements put into FROM explicitly."""
+        clone = self._clone()
+        clone._froms = (*self._froms, *(coerce_from(element) for element in elements))
+        return clone
+
+    def join(self, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Select:
+        """Return the statement with ``JOIN target`` added.
+
+        :param target: a table, an alias, a mapped class, or a relationship (``User.posts``).
+        :param onclause: the condition; None takes the relationship's, or the one foreign key between the two sides.
+        """
+        clone = self._clone()
+        joins = getattr(target, "join_steps", None)
+        if joins is not None and not isinstance(target, FromClause):
+            for left, right, condition in joins(onclause):
+                clone._add_join(left, right, condition, isouter, full)
+        else:
+            clone._add_join(None, coerce_from(target), onclause, isouter, full)
+        return clone
+
+    def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Select:
+        """Return the statement with ``LEFT OUTER JOIN target`` added."""
+        return self.join(target, onclause, isouter=True, full=full)
+
+    def join_from(self, left: Any, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Select:
+        """Return the statement with ``left JOIN target`` added to FROM."""
+        clone = self._clone()
+        clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full)
+        return clone
+
+    def _add_join(self, left: FromClause | None, right: FromClause, onclause: Any, isouter: bool, full: bool) -> None:
+        position = self._join_position(left)
+        if position is not None:
+            start: FromClause = self._froms[position]
+        elif left is not None:
+            start = left
+        else:
+            start = self._implied_from(right)
+        made = Join(start, right, onclause, isouter, full)
+        if position is not None:
+            self._froms = (*self._froms[:position], made, *self._froms[position + 1 :])
+        else:
+            self._froms = (*self._froms, made)
+
+    def _join_position(self, left: FromClause | None) -> int | None:
+        if left is None:
+            return len(self._froms) - 1 if self._froms else None
+        for position, element in enumerate(self._froms):
+            if any(part is left for part in element._from_objects()):
+                return position
+        return None
+
+    def _implied_from(self, right: FromClause) -> FromClause:
+        for column in self.columns_clause:
+            for element in froms_of(column):
+                if element is not right:
+                    return element
+        raise ArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
+
+    def group_by(self, *criteria: Any) -> Select:
+        """Return the statement grouped by more expressions."""
+        clone = self._clone()
+        clone._group_by = (*self._group_by, *(coerce_order(criterion) for criterion in criteria))
+        return clone
+
+    def having(self, *conditions: Any) -> Select:
+        """Return the statement with conditions on groups added by AND."""
+        clone = self._clone()
+        clone._having = (*self._having, *(coerce_condition(condition) for condition in conditions))
+        return clone
+
+    def distinct(self, *columns: Any) -> Select:
+        """Return the statement with DISTINCT (``DISTINCT ON (columns)`` where columns are given)."""
+        clone = self._clone()
+        clone._distinct = tuple(coerce_value(column, NULLTYPE) for column in columns) if columns else True
+        return clone
+
+    def with_for_update(self, *, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: Any = ()) -> Select:
+        """Return the statement locking the rows it reads."""
+        clone = self._clone()
+        elements = of if isinstance(of, (list, tuple)) else (of,)
+        clone._for_update = ForUpdate(read, nowait, skip_locked, tuple(coerce_from(element) for element in elements))
+        return clone
+
+    def with_only_columns(self, *entities: Any) -> Select:
+        """Return the statement with other columns."""
+        clone = self._clone()
+        clone._set_entities(entities)
+        return clone
+
+    def add_columns(self, *entities: Any) -> Select:
+        """Return the statement with more columns."""
+        return self.with_only_columns(*self.entities, *entities)
+
+    def options(self, *options: Any) -> Select:
+        """Return the statement with loader options of the orm."""
+        clone = self._clone()
+        clone._options = (*self._options, *options)
+        return clone
+
+    def filter_by(self, **values: Any) -> Select:
+        """Return the statement with ``attribute == value`` added for the first entity.
+
+        :raises InvalidRequestError: for a name that the entity does not have.
+        """
+        entity = next((getattr(e, "__uow_entity__", None) for e in self.entities if hasattr(e, "__uow_entity__")), None)
+        if entity is not None:
+            return self.where(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
+        element = self._implied_from(Subquery(self))
+        return self.where(*(element.c[name] == value for name, value in values.items()))
+
+    @property
+    def whereclause(self) -> ColumnElement[bool] | None:
+        """All conditions as one, or None."""
+        return and_(*self._where) if self._where else None
+
+    @property
+    def froms(self) -> list[FromClause]:
+        """The elements of FROM: those given, and those that columns and conditions bring in."""
+        return collect_froms(self._froms, (*self.columns_clause, *self._where))
+
+
+class CompoundSelect(SelectBase):
+    """SELECTs joined by UNION, INTERSECT or EXCEPT."""
+
+    __slots__ = ("keyword", "selects")
+    __visit_name__ = "compound_select"
+
+    def __init__(self, keyword: str, selects: tuple[SelectBase, ...]) -> None:
+        self.keyword = keyword
+        self.selects = selects
+        self._order_by = ()
+        self._limit = self._offset = None
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.keyword, self.selects, self._order_by, self._limit, self._offset)
+
+    @property
+    def entities(self) -> tuple[Any, ...]:
+        """The entities of the first SELECT."""
+        first = self.selects[0]
+        return tuple(getattr(first, "entities", ()))
+
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        return self.selects[0].result_columns()
+
+
+class ScalarSelect(ColumnElement[Any]):
+    """A SELECT used as one value."""
+
+    __slots__ = ("select_element",)
+    __visit_name__ = "scalar_select"
+
+    def __init__(self, select_element: SelectBase) -> None:
+        self.select_element = select_element
+        columns = select_element.result_columns()
+        self.type = columns[0][1].type if columns else NULLTYPE
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.select_element,)
+
+
+class Exists(ColumnElement[bool]):
+    """``EXISTS (SELECT ...)``."""
+
+    __slots__ = ("select_element",)
+    __visit_name__ = "exists"
+
+    def __init__(self, select_element: SelectBase) -> None:
+        self.select_element = select_element
+        self.type = BOOLEANTYPE
+
+    @property
+    def precedence(self) -> int:
+        return ops.EXISTS.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.select_element,)
+
+    def where(self, *conditions: Any) -> Exists:
+        """Return EXISTS with conditions added to its SELECT."""
+        if not isinstance(self.select_element, Select):
+            raise ArgumentError("where() needs a plain SELECT inside exists(), and this one is a compound.")
+        return Exists(self.select_element.where(*conditions))
+
+    def select_from(self, *elements: Any) -> Exists:
+        """Return EXISTS with elements put into the FROM of its SELECT."""
+        if not isinstance(self.select_element, Select):
+            raise ArgumentError("select_from() needs a plain SELECT inside exists(), and this one is a compound.")
+        return Exists(self.select_element.select_from(*elements))
+
+
+def select(*entities: Any) -> Select:
+    """Return a SELECT of columns, tables, mapped classes or their attributes.
+
+    >>> from flask_uow.sql import literal_column
+    >>> str(select(literal_column("1")))
+    'SELECT 1'
+    """
+    if len(entities) == 1 and isinstance(entities[0], (list, tuple)):
+        entities = tuple(entities[0])
+    return Select(entities)
+
+
+def exists(argument: Any = None) -> Exists:
+    """Return ``EXISTS (...)`` of a SELECT, or of ``SELECT 1`` to which conditions are added by ``where()``."""
+    if isinstance(argument, SelectBase):
+        return Exists(argument)
+    if argument is None:
+        return Exists(Select((_One(),)))
+    return Exists(Select((argument,)))
+
+
+class _One(ColumnElement[int]):
+    """The constant 1."""
+
+    __slots__ = ()
+    __visit_name__ = "one"
+
+    def __init__(self) -> None:
+        self.type = INTEGERTYPE
+
+
+def union(*selects: SelectBase) -> CompoundSelect:
+    """Return the SELECTs joined by UNION."""
+    return CompoundSelect("UNION", selects)
+
+
+def union_all(*selects: SelectBase) -> CompoundSelect:
+    """Return the SELECTs joined by UNION ALL."""
+    return CompoundSelect("UNION ALL", selects)
+
+
+def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns that one argument of ``select()`` stands for.
+
+    :raises ArgumentError: for something that is no column, table or entity.
+    """
+    if isinstance(entity, ColumnElement):
+        return (entity,)
+    mapped = getattr(entity, "__uow_entity__", None)
+    if mapped is not None:
+        return tuple(mapped.entity_columns())
+    if isinstance(entity, ColumnOperators):
+        return (entity.__clause_element__(),)
+    if isinstance(entity, FromClause):
+        return tuple(entity.c)
+    if isinstance(entity, ClauseElement) or isinstance(entity, (int, float, bool)) or entity is None:
+        return (coerce_value(entity, NULLTYPE),)
+    raise ArgumentError(
+        f"select() takes columns, tables and mapped classes, got {entity!r}."
+        " Is the class mapped? For SQL text use text() or literal_column()."
+    )
+
+
+def _row_count(what: str, count: Any) -> ColumnElement[Any] | None:
+    if count is None or isinstance(count, ColumnElement):
+        return count
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise ArgumentError(f"{what}() takes a whole number of rows, 0 or more, or None; got {count!r}.")
+    return BindParameter(count, INTEGERTYPE)
+
+
+def froms_of(node: ClauseElement) -> Iterator[FromClause]:
+    """Yield the FROM elements that an expression's columns belong to; subqueries keep theirs to themselves."""
+    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
+        return
+    table = getattr(node, "table", None)
+    if isinstance(table, FromClause):
+        yield table
+        return
+    for child in node._children():
+        yield from froms_of(child)
+
+
+def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseElement, ...]) -> list[FromClause]:
+    """Return the FROM list: explicit elements first, then what the expressions bring in and no join contains already."""
+    found: list[FromClause] = list(explicit)
+    covered = {id(part) for element in explicit for part in element._from_objects()}
+    for expression in expressions:
+        for element in froms_of(expression):
+            if id(element) not in covered:
+                covered.add(id(element))
+                found.append(element)
+    return found

@@ -1,0 +1,388 @@
+"""The FROM side of a statement: aliases, joins, subqueries, common table expressions and their columns.
+
+Tables (in :mod:`flask_uow.sql.schema`) and SELECTs (in :mod:`flask_uow.sql.select`) build on :class:`FromClause`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.types import TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.sql.select import SelectBase
+
+__all__ = ["CTE", "Alias", "ColumnClause", "ColumnCollection", "FromClause", "Join", "Lateral", "Subquery", "alias", "join", "outerjoin"]
+
+C = TypeVar("C", bound="ColumnElement[Any]")
+
+
+class ColumnCollection:
+    """The columns of a FROM element, in order; by attribute, by name, or as an iterable."""
+
+    __slots__ = ("_columns", "_owner")
+
+    def __init__(self, owner: str, columns: Iterable[tuple[str, Any]] = ()) -> None:
+        self._owner = owner
+        self._columns: dict[str, Any] = dict(columns)
+
+    def add(self, name: str, column: Any) -> None:
+        """Append a column under ``name``."""
+        self._columns[name] = column
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self._columns[name]
+        except KeyError:
+            message = f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}"
+            raise AttributeError(f"{message} Its columns: {', '.join(self._columns)}.") from None
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise KeyError(f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}") from None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the column of that name, or ``default``."""
+        return self._columns.get(name, default)
+
+    def keys(self) -> list[str]:
+        """The names of the columns, in order."""
+        return list(self._columns)
+
+    def values(self) -> list[Any]:
+        """The columns, in order."""
+        return list(self._columns.values())
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Names and columns, in order."""
+        return list(self._columns.items())
+
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, str):
+            return item in self._columns
+        return any(column is item for column in self._columns.values())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._columns.values())
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return f"<columns of {self._owner}: {', '.join(self._columns)}>"
+
+
+class FromClause(ClauseElement):
+    """Something that rows come from."""
+
+    __slots__ = ()
+
+    @property
+    def c(self) -> ColumnCollection:
+        """The columns."""
+        raise NotImplementedError
+
+    @property
+    def columns(self) -> ColumnCollection:
+        """The columns; another name of :attr:`c`."""
+        return self.c
+
+    @property
+    def description(self) -> str:
+        """How error messages call it."""
+        return type(self).__name__.lower()
+
+    def _from_objects(self) -> Iterator[FromClause]:
+        """Yield the elements that this one brings into FROM."""
+        yield self
+
+    def alias(self, name: str | None = None) -> Alias:
+        """Return this element under another name; a name is made up when None."""
+        return Alias(self, name)
+
+    def join(self, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+        """Return ``self JOIN right``; see :func:`join`."""
+        return Join(self, coerce_from(right), onclause, isouter, full)
+
+    def outerjoin(self, right: Any, onclause: Any = None, full: bool = False) -> Join:
+        """Return ``self LEFT OUTER JOIN right``."""
+        return Join(self, coerce_from(right), onclause, True, full)
+
+
+class ColumnClause(ColumnElement[Any]):
+    """A named column of a FROM element that is not a table of the schema.
+
+    :ivar table: the element it belongs to.
+    :ivar original: the column that it stands for there.
+    """
+
+    __slots__ = ("_name", "original", "table")
+    __visit_name__ = "column"
+
+    def __init__(self, name: str, type_: TypeEngine[Any], table: FromClause, original: ColumnElement[Any] | None = None) -> None:
+        self._name = name
+        self.type = type_
+        self.table = table
+        self.original = original
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def primary_key(self) -> bool:
+        """True where the original is part of its table's primary key."""
+        return bool(getattr(self.original, "primary_key", False))
+
+    @property
+    def foreign_keys(self) -> Any:
+        """The foreign keys of the original."""
+        return getattr(self.original, "foreign_keys", ())
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.table, self._name)
+
+
+class Alias(FromClause):
+    """A FROM element under another name."""
+
+    __slots__ = ("_c", "element", "name")
+    __visit_name__ = "alias"
+
+    def __init__(self, element: FromClause, name: str | None = None) -> None:
+        self.element = element
+        self.name = name
+        self._c: ColumnCollection | None = None
+
+    @property
+    def c(self) -> ColumnCollection:
+        if self._c is None:
+            columns = ((key, ColumnClause(column.name, column.type, self, column)) for key, column in self.element.c.items())
+            self._c = ColumnCollection(self.description, columns)
+        return self._c
+
+    @property
+    def description(self) -> str:
+        return f"alias {self.name!r}" if self.name else f"an alias of {self.element.description}"
+
+    @property
+    def base_name(self) -> str:
+        """The word that a made-up name starts with."""
+        return str(getattr(self.element, "name", None) or "anon")
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.name)
+
+    def _collect(self, shape: Shape) -> None:
+        if shape.enter(self):
+            super()._collect(shape)
+
+
+class Subquery(Alias):
+    """A SELECT in FROM."""
+
+    __slots__ = ("select_element",)
+    __visit_name__ = "subquery"
+
+    def __init__(self, select_element: SelectBase, name: str | None = None) -> None:
+        super().__init__(_SelectColumns(select_element), name)
+        self.select_element = select_element
+
+    @property
+    def description(self) -> str:
+        return f"subquery {self.name!r}" if self.name else "a subquery"
+
+    @property
+    def base_name(self) -> str:
+        return "anon"
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.select_element, self.name)
+
+
+class Lateral(Subquery):
+    """A LATERAL subquery: it may refer to the elements before it in FROM."""
+
+    __slots__ = ()
+    __visit_name__ = "lateral"
+
+
+class CTE(Subquery):
+    """A common table expression: ``WITH name AS (SELECT ...)``."""
+
+    __slots__ = ("recursive",)
+    __visit_name__ = "cte"
+
+    def __init__(self, select_element: SelectBase, name: str | None = None, recursive: bool = False) -> None:
+        super().__init__(select_element, name)
+        self.recursive = recursive
+
+    def union_all(self, other: SelectBase) -> CTE:
+        """Return the CTE with ``UNION ALL other`` added; ``other`` may refer to this CTE, which makes it recursive."""
+        return self._extend("union_all", other)
+
+    def union(self, other: SelectBase) -> CTE:
+        """Return the CTE with ``UNION other`` added."""
+        return self._extend("union", other)
+
+    def _extend(self, how: str, other: SelectBase) -> CTE:
+        # the recursive part refers to this very object, which thus has to become the whole
+        first = self.select_element
+        self.select_element = getattr(first, how)(other)
+        return self
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.select_element, self.name, self.recursive)
+
+
+class _SelectColumns(FromClause):
+    """The columns of a SELECT, as the element under a Subquery."""
+
+    __slots__ = ("_c", "select_element")
+
+    def __init__(self, select_element: SelectBase) -> None:
+        self.select_element = select_element
+        self._c: ColumnCollection | None = None
+
+    @property
+    def c(self) -> ColumnCollection:
+        if self._c is None:
+            columns = self.select_element.result_columns()
+            named = ((name, _Named(name, column)) for name, column in columns)
+            self._c = ColumnCollection("the subquery", named)
+        return self._c
+
+
+class _Named:
+    """A column expression under the name that its result column has."""
+
+    __slots__ = ("foreign_keys", "name", "primary_key", "type")
+
+    def __init__(self, name: str, column: ColumnElement[Any]) -> None:
+        self.name = name
+        self.type = column.type
+        self.primary_key = bool(getattr(column, "primary_key", False))
+        self.foreign_keys = getattr(column, "foreign_keys", ())
+
+
+class Join(FromClause):
+    """``left JOIN right ON onclause``.
+
+    :param onclause: the condition; None looks for the one foreign key between the two sides.
+    """
+
+    __slots__ = ("_c", "full", "isouter", "left", "onclause", "right")
+    __visit_name__ = "join"
+
+    def __init__(self, left: FromClause, right: FromClause, onclause: Any = None, isouter: bool = False, full: bool = False) -> None:
+        self.left = left
+        self.right = right
+        self.isouter = isouter
+        self.full = full
+        self.onclause = coerce_condition(onclause) if onclause is not None else join_condition(left, right)
+        self._c: ColumnCollection | None = None
+
+    @property
+    def c(self) -> ColumnCollection:
+        if self._c is None:
+            self._c = ColumnCollection("the join")
+            for side in (self.left, self.right):
+                prefix = getattr(side, "name", None)
+                for key, column in side.c.items():
+                    self._c.add(f"{prefix}_{key}" if prefix else key, column)
+        return self._c
+
+    def _from_objects(self) -> Iterator[FromClause]:
+        yield self
+        yield from self.left._from_objects()
+        yield from self.right._from_objects()
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.left, self.right, self.onclause, self.isouter, self.full)
+
+
+def join_condition(left: FromClause, right: FromClause) -> ColumnElement[bool]:
+    """Return the ON clause that the foreign keys between two elements give.
+
+    :raises InvalidRequestError: when there is no foreign key between them, or more than one.
+    """
+    found: dict[Any, list[Any]] = {}
+    for one, other in ((left, right), (right, left)):
+        for column in _flat_columns(one):
+            for foreign_key in column.foreign_keys:
+                target = _corresponding(other, foreign_key.column)
+                if target is not None:
+                    found.setdefault(foreign_key.constraint_identity, []).append(column == target)
+        if found:
+            break
+    names = f"{left.description} and {right.description}"
+    if not found:
+        raise InvalidRequestError(f"cannot join {names}: no foreign key connects them. Pass the condition as onclause.")
+    if len(found) > 1:
+        candidates = "; ".join(str(and_(*conditions)) for conditions in found.values())
+        raise InvalidRequestError(
+            f"cannot join {names}: several foreign keys connect them ({candidates}). Pass the one that is meant as onclause."
+        )
+    return and_(*next(iter(found.values())))
+
+
+def _flat_columns(element: FromClause) -> Iterator[Any]:
+    if isinstance(element, Join):
+        yield from _flat_columns(element.left)
+        yield from _flat_columns(element.right)
+    else:
+        yield from element.c
+
+
+def _corresponding(element: FromClause, column: Any) -> Any:
+    for candidate in _flat_columns(element):
+        if candidate is column or getattr(candidate, "original", None) is column:
+            return candidate
+    return None
+
+
+def coerce_from(value: Any) -> FromClause:
+    """Return ``value`` as a FROM element: a table, an alias, a join, a SELECT (as a subquery) or a mapped class.
+
+    :raises ArgumentError: for anything else.
+    """
+    if isinstance(value, FromClause):
+        return value
+    entity = getattr(value, "__uow_entity__", None)
+    if entity is not None:
+        selectable = entity.selectable
+        if isinstance(selectable, FromClause):
+            return selectable
+    subquery = getattr(value, "subquery", None)
+    if isinstance(value, ClauseElement) and subquery is not None:
+        made = subquery()
+        if isinstance(made, FromClause):
+            return made
+    raise ArgumentError(f"something to select from was expected (a table, an alias, a SELECT or a mapped class), got {value!r}.")
+
+
+def alias(element: Any, name: str | None = None) -> Alias:
+    """Return a FROM element under another name."""
+    return coerce_from(element).alias(name)
+
+
+def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+    """Return ``left JOIN right``.
+
+    :param onclause: the condition; None looks for the one foreign key between the two.
+    :raises InvalidRequestError: where the foreign keys give no condition, or several.
+    """
+    return Join(coerce_from(left), coerce_from(right), onclause, isouter, full)
+
+
+def outerjoin(left: Any, right: Any, onclause: Any = None, full: bool = False) -> Join:
+    """Return ``left LEFT OUTER JOIN right``."""
+    return Join(coerce_from(left), coerce_from(right), onclause, True, full)
