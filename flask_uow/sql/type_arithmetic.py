@@ -1,4 +1,4 @@
-"""Which family of types ``left op right`` belongs to. Data only, for :meth:`flask_uow.sql.types.TypeEngine.combined_with`.
+"""Which family of types ``left op right`` belongs to. Data only, for ``TypeEngine.combined_with`` in sql/types.py.
 
 The families are the names of types, with the integers of all sizes taken together. Dates and times follow PostgreSQL
 (https://www.postgresql.org/docs/current/functions-datetime.html).

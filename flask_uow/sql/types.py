@@ -14,10 +14,11 @@ import enum
 import functools
 import operator
 import uuid
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_origin
 
 from flask_uow.exc import ArgumentError, DataError
 from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
+from flask_uow.sql.value_errors import out_of_range, wrong_kind
 
 __all__ = [
     "JSON", "BigInteger", "Boolean", "Date", "DateTime", "Enum", "Float", "Integer", "Interval", "LargeBinary",
@@ -40,6 +41,7 @@ class TypeEngine(Generic[T]):
     name: ClassVar[str] = "null"
     python_type: Any = object
     checks_on_assignment: ClassVar[bool] = False
+    _compared: ClassVar[tuple[type[Any], ...]] = ()
 
     def __init__(self) -> None:
         self.cache_key: tuple[Any, ...] = (type(self),)
@@ -52,22 +54,14 @@ class TypeEngine(Generic[T]):
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         """Return the type for a plain Python value that stands beside an expression of this type."""
-        return self if isinstance(value, self.python_type) else type_for_value(value)
+        return self if type(value) in self._compared else type_for_value(value)
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
         """Return the type of ``self op other``, for the arithmetic operators add, sub, mul, div and mod."""
-        if other.name == "null" or other is self:
+        if other.name == "null":
             return self
         result = RESULT_FAMILIES.get((_family(self), op, _family(other)))
         return self if result is None else _FAMILIES[result]
-
-    def _wrong_kind(self, value: Any, expected: str, cure: str) -> NoReturn:
-        message = f"{_describe(value)} cannot be stored as {self!r}: expected {expected}. {cure}"
-        raise DataError(message, orig=TypeError(message))
-
-    def _out_of_range(self, value: Any, expected: str, cure: str) -> NoReturn:
-        message = f"{_describe(value)} does not fit {self!r}: expected {expected}. {cure}"
-        raise DataError(message, orig=ValueError(message))
 
     def __repr__(self) -> str:
         given = {key: value for key, value in self._arguments().items() if value is not None}
@@ -81,9 +75,6 @@ class NullType(TypeEngine[Any]):
     """The type of an expression about which nothing is known; values pass as the driver has them."""
 
     name = "null"
-
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
-        return type_for_value(value)
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
         return other
@@ -103,18 +94,15 @@ class Integer(TypeEngine[int]):
         try:
             number = operator.index(value)
         except TypeError:
-            self._wrong_kind(value, "an int", "Convert it with int(), or use Float or Numeric for fractions.")
+            wrong_kind(self, value, "an int", "Convert it with int(), or use Float or Numeric for fractions.")
         if not self.minimum <= number <= self.maximum:
             cure = "Use BigInteger" if self.name != "big_integer" else "Use Numeric"
-            self._out_of_range(value, f"{self.minimum} to {self.maximum}", f"{cure} for larger numbers.")
+            out_of_range(self, value, f"{self.minimum} to {self.maximum}", f"{cure} for larger numbers.")
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
-        if type(value) is int:
-            # a number that no row can hold compares as false, it is no error
-            if self.minimum <= value <= self.maximum:
-                return self
-            return _BIG_INTEGER if BigInteger.minimum <= value <= BigInteger.maximum else _NUMERIC
-        return type_for_value(value)
+        # a number that no row can hold compares as false, it is no error
+        fits = type(value) is int and self.minimum <= value <= self.maximum
+        return self if fits else type_for_value(value)
 
 
 class SmallInteger(Integer):
@@ -154,7 +142,7 @@ class String(TypeEngine[str]):
         if value is None:
             return
         if not isinstance(value, str):
-            self._wrong_kind(value, "a str", "Convert it with str(), or decode bytes first.")
+            wrong_kind(self, value, "a str", "Convert it with str(), or decode bytes first.")
         if self.length is not None and len(value) > self.length:
             message = (
                 f"a str of {len(value)} characters does not fit {self!r}: expected {self.length} at most. "
@@ -187,13 +175,11 @@ class Boolean(TypeEngine[bool]):
 
     name = "boolean"
     python_type = bool
+    _compared = (bool,)
 
     def check(self, value: Any) -> None:
         if value is not None and not (isinstance(value, int) and value in (0, 1)):
-            self._wrong_kind(value, "True or False", "Convert it with bool().")
-
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
-        return self if type(value) is bool else type_for_value(value)
+            wrong_kind(self, value, "True or False", "Convert it with bool().")
 
 
 class Float(TypeEngine[float]):
@@ -204,6 +190,7 @@ class Float(TypeEngine[float]):
 
     name = "float"
     python_type = float
+    _compared = (float, int)
 
     def __init__(self, precision: int | None = None) -> None:
         self.precision = precision
@@ -213,14 +200,11 @@ class Float(TypeEngine[float]):
         if value is None or isinstance(value, float):
             return
         if not isinstance(value, int):
-            self._wrong_kind(value, "a float", "Convert it with float(), or use Numeric for exact fractions.")
+            wrong_kind(self, value, "a float", "Convert it with float(), or use Numeric for exact fractions.")
         try:
             float(value)
         except OverflowError:
-            self._out_of_range(value, "a number that a float can hold", "Use Numeric for larger numbers.")
-
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
-        return self if type(value) is float or type(value) is int else type_for_value(value)
+            out_of_range(self, value, "a number that a float can hold", "Use Numeric for larger numbers.")
 
     def _arguments(self) -> dict[str, Any]:
         return {"precision": self.precision}
@@ -235,7 +219,7 @@ class Numeric(TypeEngine[decimal.Decimal]):
     """
 
     name = "numeric"
-    python_type = decimal.Decimal
+    python_type: Any = decimal.Decimal
     checks_on_assignment = True
 
     def __init__(self, precision: int | None = None, scale: int | None = None, asdecimal: bool = True) -> None:
@@ -250,13 +234,11 @@ class Numeric(TypeEngine[decimal.Decimal]):
         self.cache_key = (type(self), precision, scale, asdecimal)
 
     def check(self, value: Any) -> None:
-        if value is None or isinstance(value, decimal.Decimal):
-            return
-        if isinstance(value, int) and not isinstance(value, bool):
+        if value is None or (isinstance(value, (decimal.Decimal, int)) and not isinstance(value, bool)):
             return
         if self.asdecimal or not isinstance(value, float):
-            self._wrong_kind(
-                value, "a Decimal or an int", "Make a Decimal of a str, Decimal('1.10'): no float is exact."
+            wrong_kind(
+                self, value, "a Decimal or an int", "Make a Decimal of a str, Decimal('1.10'): no float is exact."
             )
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
@@ -274,15 +256,13 @@ class Date(TypeEngine[dt.date]):
 
     name = "date"
     python_type = dt.date
+    _compared = (dt.date,)
     checks_on_assignment = True
 
     def check(self, value: Any) -> None:
         if value is not None and (not isinstance(value, dt.date) or isinstance(value, dt.datetime)):
             cure = "Take .date() of a datetime; parse a str with date.fromisoformat()."
-            self._wrong_kind(value, "a datetime.date", cure)
-
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
-        return self if type(value) is dt.date else type_for_value(value)
+            wrong_kind(self, value, "a datetime.date", cure)
 
 
 class _Zoned(TypeEngine[T]):
@@ -302,14 +282,14 @@ class _Zoned(TypeEngine[T]):
             return
         if not isinstance(value, self.python_type):
             name = self.python_type.__name__
-            self._wrong_kind(value, f"a datetime.{name}", f"Parse a str with {name}.fromisoformat().")
+            wrong_kind(self, value, f"a datetime.{name}", f"Parse a str with {name}.fromisoformat().")
         zoned = value.utcoffset() is not None
         if self.timezone and not zoned:
             cure = "Give it one, value.replace(tzinfo=...), or use timezone=False."
-            self._wrong_kind(value, "a value with a time zone", cure)
+            wrong_kind(self, value, "a value with a time zone", cure)
         if zoned and not self.timezone:
             cure = f"Use {type(self).__name__}(timezone=True) to keep the moment."
-            self._wrong_kind(value, "a value without a time zone", cure)
+            wrong_kind(self, value, "a value without a time zone", cure)
 
     def _arguments(self) -> dict[str, Any]:
         return {"timezone": self.timezone or None}
@@ -320,6 +300,7 @@ class Time(_Zoned[dt.time]):
 
     name = "time"
     python_type = dt.time
+    _compared = (dt.time,)
 
 
 class DateTime(_Zoned[dt.datetime]):
@@ -327,6 +308,7 @@ class DateTime(_Zoned[dt.datetime]):
 
     name = "datetime"
     python_type = dt.datetime
+    _compared = (dt.datetime,)
 
 
 class Interval(TypeEngine[dt.timedelta]):
@@ -334,11 +316,12 @@ class Interval(TypeEngine[dt.timedelta]):
 
     name = "interval"
     python_type = dt.timedelta
+    _compared = (dt.timedelta,)
     checks_on_assignment = True
 
     def check(self, value: Any) -> None:
         if value is not None and not isinstance(value, dt.timedelta):
-            self._wrong_kind(value, "a datetime.timedelta", "Make it one: timedelta(seconds=...).")
+            wrong_kind(self, value, "a datetime.timedelta", "Make it one: timedelta(seconds=...).")
 
 
 class LargeBinary(TypeEngine[bytes]):
@@ -346,13 +329,11 @@ class LargeBinary(TypeEngine[bytes]):
 
     name = "large_binary"
     python_type = bytes
+    _compared = (bytes, bytearray, memoryview)
 
     def check(self, value: Any) -> None:
         if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
-            self._wrong_kind(value, "bytes", "Encode a str first: value.encode('utf-8').")
-
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
-        return self if isinstance(value, (bytes, bytearray, memoryview)) else type_for_value(value)
+            wrong_kind(self, value, "bytes", "Encode a str first: value.encode('utf-8').")
 
 
 class JSON(TypeEngine[Any]):
@@ -369,11 +350,12 @@ class Uuid(TypeEngine[uuid.UUID]):
 
     name = "uuid"
     python_type = uuid.UUID
+    _compared = (uuid.UUID,)
     checks_on_assignment = True
 
     def check(self, value: Any) -> None:
         if value is not None and not isinstance(value, uuid.UUID):
-            self._wrong_kind(value, "a uuid.UUID", "Make it one: uuid.UUID(value).")
+            wrong_kind(self, value, "a uuid.UUID", "Make it one: uuid.UUID(value).")
 
 
 class Enum(TypeEngine[Any]):
@@ -412,10 +394,10 @@ class Enum(TypeEngine[Any]):
         if self.enum_class is not None:
             if not isinstance(value, self.enum_class):
                 name = self.enum_class.__name__
-                self._wrong_kind(value, f"a member of {name}", f"Pass {name}.{self.names[0]}, say.")
+                wrong_kind(self, value, f"a member of {name}", f"Pass {name}.{self.names[0]}, say.")
         elif not isinstance(value, str) or value not in self._allowed:
             expected = f"one of {', '.join(map(repr, self.names))}"
-            self._out_of_range(value, expected, "Pass one of them, or add the value to the Enum.")
+            out_of_range(self, value, expected, "Pass one of them, or add the value to the Enum.")
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         if self.enum_class is not None:
@@ -447,6 +429,7 @@ _BY_PYTHON_TYPE: dict[type[Any], TypeEngine[Any]] = {
     str: STRINGTYPE, bool: BOOLEANTYPE, float: _FLOAT, decimal.Decimal: _NUMERIC, bytes: _BINARY, bytearray: _BINARY,
     memoryview: _BINARY, dt.date: _DATE, dt.timedelta: _INTERVAL, uuid.UUID: _UUID, dict: _JSON, list: _JSON,
 }  # fmt: skip
+_BY_ANNOTATION = {**_BY_PYTHON_TYPE, int: INTEGERTYPE, dt.datetime: _DATETIME, dt.time: _TIME}
 # by the names that type_arithmetic uses
 _FAMILIES: dict[str, TypeEngine[Any]] = {
     "integer": _BIG_INTEGER, "float": _FLOAT, "numeric": _NUMERIC, "date": _DATE, "time": _TIME, "datetime": _DATETIME,
@@ -482,13 +465,7 @@ def type_for_annotation(python_type: Any) -> TypeEngine[Any] | None:
         return None
     if issubclass(cls, enum.Enum):
         return _enum_for(cls)
-    if cls is int:
-        return INTEGERTYPE
-    if cls is dt.datetime:
-        return _DATETIME
-    if cls is dt.time:
-        return _TIME
-    return _BY_PYTHON_TYPE.get(cls)
+    return _BY_ANNOTATION.get(cls)
 
 
 def to_instance(type_: Any) -> TypeEngine[Any]:
@@ -522,8 +499,3 @@ def _family(type_: TypeEngine[Any]) -> str:
     if isinstance(type_, Integer):
         return "integer"
     return "float" if isinstance(type_, Float) or type_.python_type is float else type_.name
-
-
-def _describe(value: Any) -> str:
-    text = repr(value)
-    return f"the {type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -1,0 +1,60 @@
+"""Driver errors -> :mod:`flask_uow.exc`, in one place.
+
+A driver's exceptions carry the class names of PEP 249 (https://peps.python.org/pep-0249/#exceptions), and so do ours:
+the translation goes by name and needs no driver. Python errors that a driver raises while it converts a parameter or a
+result are translated too. Connections call :func:`translate`; whether the connection is lost is the dialect's finding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow import exc
+
+__all__ = ["translate"]
+
+_BY_NAME: dict[str, type[exc.DBAPIError]] = {
+    cls.__name__: cls
+    for cls in (
+        exc.InterfaceError,
+        exc.DatabaseError,
+        exc.DataError,
+        exc.OperationalError,
+        exc.IntegrityError,
+        exc.InternalError,
+        exc.ProgrammingError,
+        exc.NotSupportedError,
+    )
+}
+
+
+def translate(
+    error: BaseException, statement: str | None, params: Any, *, connection_invalidated: bool = False
+) -> exc.DBAPIError:
+    """Return the error of ours that stands for a driver's; the caller raises it ``from error``.
+
+    :param error: what the driver raised: one of its own errors, or the Python error of a failed conversion.
+    :param statement: the SQL text, None where no statement was involved.
+    :param params: the driver's parameters.
+    :param connection_invalidated: True when the connection cannot be used any more.
+    """
+    if isinstance(error, exc.DBAPIError):
+        return error
+    for base in type(error).__mro__:
+        cls = _BY_NAME.get(base.__name__)
+        if cls is not None:
+            break
+    else:
+        cls = _conversion_error(error)
+    message = str(error).strip() or type(error).__name__
+    return cls(message, statement, params, error, connection_invalidated=connection_invalidated)
+
+
+def _conversion_error(error: BaseException) -> type[exc.DBAPIError]:
+    if isinstance(error, (OverflowError, ValueError)):
+        # an int of more than 64 bits, a NUL or a lone surrogate in a text, a date beyond Python's years
+        return exc.DataError
+    if isinstance(error, (TypeError, IndexError, KeyError)):
+        # the number of parameters, or a class that the driver cannot send
+        return exc.ProgrammingError
+    return exc.InterfaceError

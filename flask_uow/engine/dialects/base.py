@@ -1,0 +1,196 @@
+"""What a database must give: the :class:`Dialect`, the base of the ones for PostgreSQL and SQLite.
+
+A dialect knows its driver, how connections are opened and what makes one lost, how transactions begin, how values travel
+(its ``*_types`` module), how identifiers are quoted, and how many rows go out at once (its ``*_batch`` module). Engines
+have one each; threads share it. The compiler asks it too, through ``sql.interfaces.SQLDialect``.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flask_uow.engine.url import URL
+from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.sql.compiler import StatementCompiler
+from flask_uow.sql.types import TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.batch import BatchWriter
+
+__all__ = ["ISOLATION_LEVELS", "Dialect", "Processor"]
+
+Processor = Callable[[Any], Any]
+
+ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+class Dialect(ABC):
+    """A database and its driver.
+
+    :param url: where the database is.
+    :param connect_args: arguments for the driver's ``connect``; they win over the URL's.
+    :raises ArgumentError: for a URL that the driver cannot use.
+
+    :ivar name: ``postgresql`` or ``sqlite``.
+    :ivar placeholder: the mark of a parameter in SQL text.
+    :ivar escapes_percent: True where a literal ``%`` is doubled in SQL text.
+    :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
+    :ivar supports_for_update: True where SELECT can lock rows.
+    :ivar supports_alter: True where a constraint can be added to a table that exists.
+    :ivar supports_comments: True where tables and columns take comments.
+    :ivar max_parameters: how many parameters one statement may have.
+    :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
+    :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
+    """
+
+    name: ClassVar[str]
+    placeholder: ClassVar[str]
+    escapes_percent: ClassVar[bool]
+    exact_decimal_text: ClassVar[bool]
+    supports_for_update: ClassVar[bool]
+    supports_alter: ClassVar[bool]
+    supports_comments: ClassVar[bool]
+    max_parameters: ClassVar[int]
+    begins_with_statement: ClassVar[bool]
+    compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
+    reserved_words: ClassVar[frozenset[str]]
+    errors: ClassVar[tuple[type[Exception], ...]]
+    batch: BatchWriter
+
+    def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
+        self.url = url
+        self.connect_args = dict(connect_args)
+        self._quoted: dict[str, str] = {}
+        self._bind_processors: dict[tuple[Any, ...], Processor | None] = {}
+        self._result_processors: dict[tuple[Any, ...], Processor | None] = {}
+
+    # -- connections (the pool's Connector)
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Open a connection in the driver's autocommit mode and make it ready for use.
+
+        :raises OperationalError: when the database cannot be reached; the message has no password in it.
+        """
+
+    @abstractmethod
+    def reset(self, raw: Any) -> bool:
+        """Roll back what is open on ``raw``; return False when it is lost."""
+
+    @abstractmethod
+    def ping(self, raw: Any) -> bool:
+        """Return True when ``raw`` still answers."""
+
+    @abstractmethod
+    def close(self, raw: Any) -> None:
+        """Close ``raw``; never raises."""
+
+    def dispose(self) -> None:
+        """Release what the dialect itself holds open."""
+
+    @abstractmethod
+    def is_lost(self, error: BaseException, raw: Any) -> bool:
+        """Return True when ``error`` means that ``raw`` cannot be used any more."""
+
+    # -- transactions
+
+    @abstractmethod
+    def in_transaction(self, raw: Any) -> bool:
+        """Return True when the database has a transaction open on ``raw``, failed or not."""
+
+    @abstractmethod
+    def has_failed(self, raw: Any) -> bool:
+        """Return True when the transaction on ``raw`` has failed and can only be rolled back."""
+
+    @abstractmethod
+    def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        """Return the statement that begins a transaction."""
+
+    @abstractmethod
+    def begins_for_reads(self, isolation_level: str | None) -> bool:
+        """Return True when a transaction of that level opens at its first statement even if that only reads."""
+
+    @abstractmethod
+    def commit(self, cursor: Any) -> None:
+        """Commit the transaction.
+
+        :raises InternalError: when the database rolled back instead, since a statement had failed.
+        """
+
+    def check_isolation_level(self, level: Any) -> str | None:
+        """Return ``level`` in upper case, None for the database's own.
+
+        :raises ArgumentError: for an unknown one.
+        """
+        if level is None:
+            return None
+        spelled = str(level).replace("_", " ").upper()
+        if spelled in ISOLATION_LEVELS:
+            return spelled
+        hint = did_you_mean(spelled, ISOLATION_LEVELS)
+        if spelled == "AUTOCOMMIT":
+            hint = " Outside begin() every statement commits by itself; no level is needed for that."
+        raise ArgumentError(f"isolation_level={level!r}: expected one of {', '.join(ISOLATION_LEVELS)}.{hint}")
+
+    # -- schema
+
+    @abstractmethod
+    def table_names(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None) -> list[str]:
+        """Return the names of the tables of ``schema`` (of the default one when None), sorted."""
+
+    # -- text
+
+    def quote(self, identifier: str) -> str:
+        """Return ``identifier``, in double quotes unless it is a plain lower-case word that is not reserved.
+
+        :raises ArgumentError: for a name that is empty or holds a NUL.
+        """
+        quoted = self._quoted.get(identifier)
+        if quoted is None:
+            if not identifier or "\x00" in identifier:
+                raise ArgumentError(f"{identifier!r} cannot name a table or a column: expected text without NUL.")
+            plain = _PLAIN.match(identifier) and identifier not in self.reserved_words
+            quoted = identifier if plain else '"' + identifier.replace('"', '""') + '"'
+            self._quoted[identifier] = quoted
+        return quoted
+
+    # -- types
+
+    def bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        """Return the function that turns a Python value (None included) into the driver's; None to pass it as it is.
+
+        The function raises DataError for a value that the type does not take.
+        """
+        key = type_.cache_key
+        try:
+            return self._bind_processors[key]
+        except KeyError:
+            return self._bind_processors.setdefault(key, self.make_bind_processor(type_))
+
+    def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        """Return the function that turns a driver's value (None included) into Python's; None to pass it as it is."""
+        key = type_.cache_key
+        try:
+            return self._result_processors[key]
+        except KeyError:
+            return self._result_processors.setdefault(key, self.make_result_processor(type_))
+
+    @abstractmethod
+    def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        """Make what :meth:`bind_processor` returns."""
+
+    @abstractmethod
+    def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        """Make what :meth:`result_processor` returns."""
+
+    @abstractmethod
+    def type_ddl(self, type_: TypeEngine[Any]) -> str:
+        """Return the type as DDL writes it, ``VARCHAR(50)`` for example."""
+
+    @abstractmethod
+    def cast_name(self, type_: TypeEngine[Any]) -> str:
+        """Return the type as CAST writes it."""

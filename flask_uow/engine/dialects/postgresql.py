@@ -1,0 +1,177 @@
+"""PostgreSQL through psycopg2.
+
+Connections are in psycopg2's autocommit mode, and BEGIN is ours: it travels in one string with the first statement and
+costs no round trip of its own. Each connection is set to UTC and to the output formats that psycopg2 reads exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import (
+    TRANSACTION_STATUS_IDLE,
+    TRANSACTION_STATUS_INERROR,
+    TRANSACTION_STATUS_INTRANS,
+)
+
+from flask_uow.engine.dialects import postgresql_types as types
+from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
+from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
+from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
+from flask_uow.engine.url import URL
+from flask_uow.exc import ArgumentError, InternalError
+from flask_uow.sql.types import TypeEngine
+
+__all__ = ["PostgreSQLDialect"]
+
+# one round trip for each new connection; extra_float_digits makes servers before 12 send floats exactly
+_SETTINGS = (
+    "SET TIME ZONE 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; "
+    "SET standard_conforming_strings = on"
+)
+_ROLLED_BACK = (
+    "COMMIT rolled back, since a statement of the transaction had failed before and the error was not handled by a "
+    "ROLLBACK. Call rollback() after a failed statement, or run it within begin_nested()."
+)
+
+
+class PostgreSQLDialect(Dialect):
+    """PostgreSQL, with psycopg2 as driver."""
+
+    name = "postgresql"
+    placeholder = "%s"
+    escapes_percent = True
+    exact_decimal_text = False
+    supports_for_update = True
+    supports_alter = True
+    supports_comments = True
+    max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
+    begins_with_statement = True
+    reserved_words = POSTGRESQL_RESERVED
+    compiler_class = PostgreSQLCompiler
+    errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
+
+    def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
+        super().__init__(url, connect_args)
+        if url.driver not in (None, "psycopg2"):
+            raise ArgumentError(
+                f"the driver {url.driver!r} is not supported for PostgreSQL: expected psycopg2. "
+                "Write the URL as postgresql://... or postgresql+psycopg2://..."
+            )
+        self._parameters = self._connection_parameters()
+        self.batch = PostgreSQLBatchWriter(self)
+
+    def _connection_parameters(self) -> dict[str, Any]:
+        url = self.url
+        named = {
+            "user": url.username,
+            "password": url.password,
+            "host": url.host,
+            "port": url.port,
+            "dbname": url.database,
+        }
+        parameters: dict[str, Any] = {"client_encoding": "UTF8"}
+        parameters.update(url.query)
+        parameters.update({key: value for key, value in named.items() if value is not None})
+        parameters.update(self.connect_args)
+        return parameters
+
+    # -- connections
+
+    def connect(self) -> Any:
+        raw = psycopg2.connect(**self._parameters)
+        try:
+            raw.autocommit = True
+            with raw.cursor() as cursor:
+                cursor.execute(_SETTINGS)
+            types.register_types(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    def reset(self, raw: Any) -> bool:
+        if raw.closed:
+            return False
+        status = raw.info.transaction_status
+        if status == TRANSACTION_STATUS_IDLE:
+            return True
+        if status not in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR):
+            # a statement is still under way: whoever ran it was interrupted
+            return False
+        try:
+            with raw.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+        except psycopg2.Error:
+            return False
+        return bool(raw.info.transaction_status == TRANSACTION_STATUS_IDLE)
+
+    def ping(self, raw: Any) -> bool:
+        try:
+            with raw.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error:
+            return False
+        return True
+
+    def close(self, raw: Any) -> None:
+        raw.close()
+
+    def is_lost(self, error: BaseException, raw: Any) -> bool:
+        if raw.closed:
+            return True
+        # 57P01-57P03: the server is shutting down; 08xxx: connection errors (appendix A of the manual)
+        code = getattr(error, "pgcode", None) or ""
+        return code.startswith("08") or code in ("57P01", "57P02", "57P03")
+
+    # -- transactions
+
+    def in_transaction(self, raw: Any) -> bool:
+        return not raw.closed and raw.info.transaction_status != TRANSACTION_STATUS_IDLE
+
+    def has_failed(self, raw: Any) -> bool:
+        # the server itself refuses statements in a failed transaction
+        return False
+
+    def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        level = f" ISOLATION LEVEL {isolation_level}" if isolation_level is not None else ""
+        return f"BEGIN{level}{' READ ONLY' if read_only else ''}"
+
+    def begins_for_reads(self, isolation_level: str | None) -> bool:
+        return True
+
+    def commit(self, cursor: Any) -> None:
+        cursor.execute("COMMIT")
+        # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
+        if cursor.statusmessage != "COMMIT":
+            raise InternalError(_ROLLED_BACK, "COMMIT")
+
+    # -- schema
+
+    def table_names(
+        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
+    ) -> list[str]:
+        rows = fetch_all(
+            "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relkind IN ('r', 'p', 'f') AND (n.nspname = %s OR (%s IS NULL AND pg_table_is_visible(c.oid) "
+            "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast')) ORDER BY 1",
+            (schema, schema),
+        )
+        return [row[0] for row in rows]
+
+    # -- types
+
+    def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        return types.bind_processor(type_)
+
+    def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        return types.result_processor(type_)
+
+    def type_ddl(self, type_: TypeEngine[Any]) -> str:
+        return types.type_ddl(type_)
+
+    def cast_name(self, type_: TypeEngine[Any]) -> str:
+        return types.cast_name(type_)

@@ -1,0 +1,194 @@
+"""How values travel to PostgreSQL and back, and what its types are called.
+
+psycopg2 converts most values by itself. What is added: checks of what the server would change without a word (a float in
+a numeric column, a zoned datetime in one without a zone), and type casters for uuid and bytea, registered on each
+connection and never globally, so that other users of psycopg2 in the process see no difference. On the batches' array
+literals see :mod:`flask_uow.engine.dialects.postgresql_arrays`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from psycopg2 import BINARY
+from psycopg2.extensions import new_type, register_type
+
+from flask_uow.engine.dialects.base import Processor
+from flask_uow.engine.dialects.values import (
+    binary_binder,
+    boolean_binder,
+    enum_binder,
+    enum_loader,
+    exact_class_binder,
+    float_binder,
+    integer_binder,
+    json_binder,
+    string_binder,
+    utc_datetime,
+)
+from flask_uow.sql.types import Numeric, TypeEngine, Uuid, type_for_value
+from flask_uow.sql.value_errors import out_of_range
+
+__all__ = ["bind_processor", "cast_name", "register_types", "result_processor", "type_ddl"]
+
+
+def bind_processor(type_: TypeEngine[Any]) -> Processor | None:
+    """Return the function from a Python value to psycopg2's."""
+    make = _BINDERS.get(type_.name)
+    return make(type_) if make is not None else None
+
+
+def result_processor(type_: TypeEngine[Any]) -> Processor | None:
+    """Return the function from psycopg2's value to Python's."""
+    if type_.name == "enum":
+        return enum_loader(type_)  # type: ignore[arg-type]
+    if type_.name == "numeric" and type_.python_type is float:
+        return _load_float
+    if type_.name == "datetime" and type_.timezone:  # type: ignore[attr-defined]
+        return _load_zoned
+    return None
+
+
+def type_ddl(type_: TypeEngine[Any]) -> str:
+    """Return the type as CREATE TABLE writes it."""
+    name = type_.name
+    if name == "numeric":
+        return _numeric_ddl(type_)  # type: ignore[arg-type]
+    if name in ("string", "unicode", "char", "enum"):
+        length = type_.length  # type: ignore[attr-defined]
+        base = "CHAR" if name == "char" else "VARCHAR"
+        return f"{base}({length})" if length is not None else base
+    if name in ("datetime", "time"):
+        base = "TIMESTAMP" if name == "datetime" else "TIME"
+        return f"{base} {'WITH' if type_.timezone else 'WITHOUT'} TIME ZONE"  # type: ignore[attr-defined]
+    if name == "float" and (precision := type_.precision) is not None:  # type: ignore[attr-defined]
+        return f"FLOAT({precision})"
+    return _DDL[name]
+
+
+def cast_name(type_: TypeEngine[Any]) -> str:
+    """Return the type as CAST and as ``::type[]`` write it."""
+    if type_.name in ("string", "unicode", "char", "enum"):
+        # a cast to varchar(n) would cut the text without a word
+        return "bpchar" if type_.name == "char" else "varchar"
+    return type_ddl(type_).lower()
+
+
+def register_types(raw: Any) -> None:
+    """Make one connection give uuid as UUID and bytea as bytes."""
+    for caster in (_UUID_CASTER, _BYTES_CASTER):
+        register_type(caster, raw)
+
+
+def _numeric_ddl(type_: Numeric) -> str:
+    if type_.precision is None:
+        return "NUMERIC"
+    return f"NUMERIC({type_.precision}, {type_.scale})" if type_.scale is not None else f"NUMERIC({type_.precision})"
+
+
+_DDL = {
+    "integer": "INTEGER", "small_integer": "SMALLINT", "big_integer": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN",
+    "float": "DOUBLE PRECISION", "real": "REAL", "date": "DATE", "interval": "INTERVAL", "large_binary": "BYTEA",
+    "json": "JSONB", "uuid": "UUID", "null": "TEXT",
+}  # fmt: skip
+
+
+def _cast_uuid(text: str | None, cursor: Any) -> uuid.UUID | None:
+    return None if text is None else uuid.UUID(text)
+
+
+def _cast_bytes(text: str | None, cursor: Any) -> bytes | None:
+    return None if text is None else bytes(BINARY(text, cursor))
+
+
+# the numbers are fixed in PostgreSQL's catalog: src/include/catalog/pg_type.dat
+_UUID_CASTER = new_type((2950,), "UUID", _cast_uuid)
+_BYTES_CASTER = new_type((17,), "BYTES", _cast_bytes)
+
+
+def _load_float(value: Any) -> Any:
+    return None if value is None else float(value)
+
+
+def _load_zoned(value: Any) -> Any:
+    # the connection's own time zone is UTC; a SET TIME ZONE of the user's may have changed it
+    return value if value is None or value.tzinfo is dt.timezone.utc else utc_datetime(value)
+
+
+def _bind_numeric(type_: Any) -> Processor:
+    asdecimal = type_.asdecimal
+
+    def bind(value: Any) -> Any:
+        if type(value) is not decimal.Decimal:
+            type_.check(value)
+            return value if asdecimal or value is None else decimal.Decimal(repr(value))
+        # psycopg2 would send NaN for infinity
+        if value.is_infinite():
+            out_of_range(type_, value, "a finite number or NaN", "Store NULL, or use Float.")
+        return value
+
+    return bind
+
+
+def _bind_zoned(type_: Any) -> Processor:
+    cls = type_.python_type
+    timezone = type_.timezone
+
+    def bind(value: Any) -> Any:
+        if type(value) is not cls or (value.utcoffset() is None) is timezone:
+            type_.check(value)
+        return value
+
+    return bind
+
+
+def _bind_uuid(type_: Uuid) -> Processor:
+    def bind(value: Any) -> Any:
+        if type(value) is not uuid.UUID:
+            if value is None:
+                return None
+            type_.check(value)
+        return str(value)
+
+    return bind
+
+
+def _bind_unknown(type_: TypeEngine[Any]) -> Processor:
+    """For a parameter of unknown type: psycopg2's own conversions, and ours where it has none."""
+
+    def bind(value: Any) -> Any:
+        if isinstance(value, (uuid.UUID, dict, enum.Enum)):
+            processor = bind_processor(type_for_value(value))
+            return value if processor is None else processor(value)
+        return value
+
+    return bind
+
+
+_BINDERS: dict[str, Callable[[Any], Processor]] = {
+    "integer": integer_binder,
+    "small_integer": integer_binder,
+    "big_integer": integer_binder,
+    "string": string_binder,
+    "text": string_binder,
+    "unicode": string_binder,
+    "char": string_binder,
+    "boolean": lambda type_: boolean_binder(type_, True, False),
+    "float": float_binder,
+    "real": float_binder,
+    "numeric": _bind_numeric,
+    "date": lambda type_: exact_class_binder(type_, dt.date),
+    "time": _bind_zoned,
+    "datetime": _bind_zoned,
+    "interval": lambda type_: exact_class_binder(type_, dt.timedelta),
+    "large_binary": binary_binder,
+    "json": json_binder,
+    "uuid": _bind_uuid,
+    "enum": enum_binder,
+    "null": _bind_unknown,
+}

@@ -1,0 +1,209 @@
+"""SQLite through Python's sqlite3.
+
+The driver's own transaction handling is off (``isolation_level=None``): reads before the first write run without a
+transaction, the first write opens ``BEGIN IMMEDIATE``, so that no transaction is ever upgraded, which SQLite may refuse
+at once whatever the busy time-out. Files are in WAL mode, foreign keys are enforced, and any thread may use a connection
+(one at a time). ``sqlite://`` is one database in memory for all connections of the engine
+(https://www.sqlite.org/src/file/src/memdb.c), kept alive by a connection that the dialect holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask_uow.engine.dialects import sqlite_types as types
+from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.reserved import SQLITE_RESERVED
+from flask_uow.engine.dialects.sqlite_batch import SQLiteBatchWriter
+from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
+from flask_uow.engine.dialects.sqlite_decimal import register_decimal
+from flask_uow.engine.url import URL
+from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
+from flask_uow.sql.types import TypeEngine
+
+__all__ = ["SQLiteDialect"]
+
+_OLDEST = (3, 35, 0)  # UPDATE ... FROM, RETURNING
+_OLDEST_IN_MEMORY = (3, 36, 0)  # a database in memory that several connections share
+_URI_OPTIONS = ("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs")
+_OWN_OPTIONS = ("timeout", "uri")
+_numbers = itertools.count(1)
+
+
+class SQLiteDialect(Dialect):
+    """SQLite, with the standard library's driver."""
+
+    name = "sqlite"
+    placeholder = "?"
+    escapes_percent = False
+    exact_decimal_text = True
+    supports_for_update = False
+    supports_alter = False
+    supports_comments = False
+    max_parameters = 32_766  # SQLITE_MAX_VARIABLE_NUMBER since 3.32
+    begins_with_statement = False
+    reserved_words = SQLITE_RESERVED
+    compiler_class = SQLiteCompiler
+    errors = (sqlite3.Error, OverflowError, ValueError, TypeError)
+
+    def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
+        super().__init__(url, connect_args)
+        if url.driver not in (None, "pysqlite", "sqlite3"):
+            raise ArgumentError(f"the driver {url.driver!r} is not supported for SQLite. Write the URL as sqlite:///file.")
+        options = dict(url.query)
+        for option in options:
+            if option not in _URI_OPTIONS + _OWN_OPTIONS:
+                raise ArgumentError(
+                    f"the SQLite URL has an unknown option {option!r}; known are "
+                    f"{', '.join(_OWN_OPTIONS + _URI_OPTIONS)}.{did_you_mean(option, _OWN_OPTIONS + _URI_OPTIONS)}"
+                )
+        self._timeout = _seconds(options.pop("timeout", self.connect_args.get("timeout", 5.0)))
+        options.pop("uri", None)
+        self.is_memory = url.database in (None, "", ":memory:")
+        self._read_only = options.get("mode") == "ro" or "immutable" in options
+        self._target, self._is_uri = self._resolve(url.database or "", options)
+        self._keeper: sqlite3.Connection | None = None
+        self._keeper_lock = threading.Lock()
+        self.batch = SQLiteBatchWriter(self)
+
+    def _resolve(self, database: str, options: dict[str, str]) -> tuple[str, bool]:
+        """Return what ``sqlite3.connect`` opens, and whether that is a URI."""
+        if self.is_memory:
+            return f"file:/uow-{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}?vfs=memdb", True
+        if database.startswith("file:"):
+            return database + ("?" + urlencode(options) if options else ""), True
+        if options:
+            return f"file:{quote(database)}?{urlencode(options)}", True
+        return database, False
+
+    # -- connections
+
+    def connect(self) -> Any:
+        oldest = _OLDEST_IN_MEMORY if self.is_memory else _OLDEST
+        if sqlite3.sqlite_version_info < oldest:
+            needed = ".".join(map(str, oldest))
+            raise NotSupportedError(
+                f"SQLite {sqlite3.sqlite_version} is too old: {needed} or newer is needed. Use a Python that was built "
+                "with a newer SQLite" + (", or a database in a file." if self.is_memory else ".")
+            )
+        if self.is_memory:
+            with self._keeper_lock:
+                if self._keeper is None:
+                    self._keeper = self._open()
+        raw = self._open()
+        try:
+            raw.execute("PRAGMA foreign_keys = ON")
+            if not self.is_memory and not self._read_only:
+                self._switch_to_wal(raw)
+            register_decimal(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    def _open(self) -> sqlite3.Connection:
+        arguments: dict[str, Any] = {
+            **{"cached_statements": 256, **self.connect_args},
+            "timeout": self._timeout,
+            "isolation_level": None,
+            "check_same_thread": False,
+            "uri": self._is_uri,
+        }
+        return sqlite3.connect(self._target, **arguments)
+
+    def _switch_to_wal(self, raw: sqlite3.Connection) -> None:
+        """Put the file into WAL mode, which lasts; the switch ignores the busy time-out, so the waiting is ours."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    raw.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+
+    def dispose(self) -> None:
+        with self._keeper_lock:
+            keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.close()
+
+    def reset(self, raw: Any) -> bool:
+        try:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False
+        return True
+
+    def ping(self, raw: Any) -> bool:
+        return True
+
+    def close(self, raw: Any) -> None:
+        raw.close()
+
+    def is_lost(self, error: BaseException, raw: Any) -> bool:
+        # a file in the same process does not go away; a connection closed behind our back does
+        return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
+
+    # -- transactions
+
+    def in_transaction(self, raw: Any) -> bool:
+        return bool(raw.in_transaction)
+
+    def has_failed(self, raw: Any) -> bool:
+        # a full disk, say, or ON CONFLICT ROLLBACK ends the transaction together with the statement
+        return not raw.in_transaction
+
+    def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        return "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
+
+    def begins_for_reads(self, isolation_level: str | None) -> bool:
+        return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
+
+    def commit(self, cursor: Any) -> None:
+        cursor.execute("COMMIT")
+
+    # -- schema
+
+    def table_names(
+        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
+    ) -> list[str]:
+        catalog = f"{self.quote(schema)}.sqlite_master" if schema else "sqlite_master"
+        rows = fetch_all(
+            f"SELECT name FROM {catalog} WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY 1", ()
+        )
+        return [row[0] for row in rows]
+
+    # -- types
+
+    def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        return types.bind_processor(type_)
+
+    def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        return types.result_processor(type_)
+
+    def type_ddl(self, type_: TypeEngine[Any]) -> str:
+        return types.type_ddl(type_)
+
+    def cast_name(self, type_: TypeEngine[Any]) -> str:
+        return types.cast_name(type_)
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds < 86_400:
+        raise ArgumentError(f"the SQLite option timeout={value!r}: expected seconds to wait for a lock, such as 5.0.")
+    return seconds

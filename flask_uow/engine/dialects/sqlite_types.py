@@ -1,0 +1,231 @@
+"""How values are kept in SQLite, which stores whatever it is given: the storage form of each type, and its checks.
+
+| type | storage |
+|---|---|
+| integers, Boolean | INTEGER; True is 1 |
+| Float | REAL |
+| Numeric | TEXT COLLATE decimal: plain digits, padded to the scale (see sqlite_decimal) |
+| String, Text, Enum | TEXT |
+| Date | TEXT ``YYYY-MM-DD`` |
+| Time | TEXT ``HH:MM:SS.ffffff``, with ``+HH:MM`` where zoned |
+| DateTime | TEXT ``YYYY-MM-DD HH:MM:SS.ffffff``; zoned in UTC, with ``+00:00`` |
+| Interval | INTEGER, microseconds |
+| LargeBinary | BLOB |
+| Uuid | TEXT, 36 characters |
+| JSON | TEXT |
+
+Texts of one type have one width where it matters, so that they sort like their values.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask_uow.engine.dialects.base import Processor
+from flask_uow.engine.dialects.sqlite_loaders import LOADERS
+from flask_uow.engine.dialects.values import (
+    binary_binder,
+    boolean_binder,
+    enum_binder,
+    float_binder,
+    integer_binder,
+    json_binder,
+    string_binder,
+)
+from flask_uow.sql.types import Float, Interval, Numeric, TypeEngine, type_for_value
+from flask_uow.sql.value_errors import out_of_range
+
+__all__ = ["bind_processor", "cast_name", "result_processor", "type_ddl"]
+
+_UTC = dt.timezone.utc
+_MAX_INTEGER = 2**63 - 1
+
+
+def bind_processor(type_: TypeEngine[Any]) -> Processor | None:
+    """Return the function from a Python value to its storage form."""
+    make = _BINDERS.get(type_.name)
+    return make(type_) if make is not None else None
+
+
+def result_processor(type_: TypeEngine[Any]) -> Processor | None:
+    """Return the function from the storage form to Python's value."""
+    make = LOADERS.get(type_.name)
+    return make(type_) if make is not None else None
+
+
+def type_ddl(type_: TypeEngine[Any]) -> str:
+    """Return the type as CREATE TABLE writes it; its words decide the affinity (https://www.sqlite.org/datatype3.html)."""
+    name = type_.name
+    if name in ("string", "unicode", "char", "enum"):
+        length = type_.length  # type: ignore[attr-defined]
+        base = "CHAR" if name == "char" else "VARCHAR"
+        return f"{base}({length})" if length is not None else base
+    return _DDL[name]
+
+
+def cast_name(type_: TypeEngine[Any]) -> str:
+    """Return the storage class that CAST turns a value into."""
+    return _CASTS.get(type_.name, "TEXT")
+
+
+_DDL = {
+    "integer": "INTEGER", "small_integer": "SMALLINT", "big_integer": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN",
+    "float": "FLOAT", "real": "REAL", "numeric": "TEXT COLLATE decimal", "date": "DATE", "time": "TIME",
+    # JSON would have numeric affinity, and the document 1 would become a number
+    "datetime": "DATETIME", "interval": "BIGINT", "large_binary": "BLOB", "json": "TEXT", "uuid": "CHAR(36)", "null": "",
+}  # fmt: skip
+_CASTS = {
+    "integer": "INTEGER", "small_integer": "INTEGER", "big_integer": "INTEGER", "boolean": "INTEGER", "interval": "INTEGER",
+    "float": "REAL", "real": "REAL", "large_binary": "BLOB", "null": "BLOB",
+}  # fmt: skip
+
+
+def _bind_float(type_: Float) -> Processor:
+    bind_any = float_binder(type_)
+
+    def bind(value: Any) -> Any:
+        number = value if type(value) is float else bind_any(value)
+        # SQLite would store NULL for NaN
+        if number is not None and number != number:
+            out_of_range(type_, value, "a number: SQLite has no NaN", "Store None for a missing value.")
+        return number
+
+    return bind
+
+
+def _bind_numeric(type_: Numeric) -> Processor:
+    scale = type_.scale if type_.scale is not None or type_.precision is None else 0
+    step = None if scale is None else decimal.Decimal(1).scaleb(-scale)
+    signals = [decimal.Inexact, decimal.InvalidOperation]
+    context = decimal.Context(prec=type_.precision or decimal.MAX_PREC, traps=signals)
+
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        if type(value) is not decimal.Decimal:
+            type_.check(value)
+            number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
+        else:
+            number = value
+        if not number.is_finite():
+            out_of_range(type_, value, "a finite number: SQLite has no other", "Store None, or use Float for infinity.")
+        if step is not None:
+            try:
+                number = number.quantize(step, context=context)
+            except (decimal.Inexact, decimal.InvalidOperation):
+                cure = "Round it first, value.quantize(...), or give the column more digits."
+                out_of_range(type_, value, f"{type_.precision} digits, {scale} of them behind the point", cure)
+        return format(number, "f")
+
+    return bind
+
+
+def _bind_date(type_: TypeEngine[Any]) -> Processor:
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        if type(value) is not dt.date:
+            type_.check(value)
+        return value.isoformat()
+
+    return bind
+
+
+def _bind_time(type_: TypeEngine[Any]) -> Processor:
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        type_.check(value)
+        return value.isoformat("microseconds")
+
+    return bind
+
+
+def _bind_datetime(type_: Any) -> Processor:
+    def bind_naive(value: Any) -> Any:
+        if value is None:
+            return None
+        if type(value) is not dt.datetime or value.tzinfo is not None:
+            type_.check(value)
+            value = value.replace(tzinfo=None)
+        return value.isoformat(" ", "microseconds")
+
+    def bind_zoned(value: Any) -> Any:
+        if value is None:
+            return None
+        if type(value) is not dt.datetime or value.tzinfo is not _UTC:
+            type_.check(value)
+            try:
+                value = value.astimezone(_UTC)
+            except OverflowError:
+                out_of_range(type_, value, "a moment of the years 1 to 9999 in UTC", "Use an earlier or a later one.")
+        return value.isoformat(" ", "microseconds")
+
+    return bind_zoned if type_.timezone else bind_naive
+
+
+def _bind_interval(type_: Interval) -> Processor:
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        if type(value) is not dt.timedelta:
+            type_.check(value)
+        microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+        if not -_MAX_INTEGER <= microseconds <= _MAX_INTEGER:
+            out_of_range(type_, value, "less than 292,000 years", "Store a number of days instead.")
+        return microseconds
+
+    return bind
+
+
+def _bind_uuid(type_: TypeEngine[Any]) -> Processor:
+    def bind(value: Any) -> Any:
+        if type(value) is not uuid.UUID:
+            if value is None:
+                return None
+            type_.check(value)
+        return str(value)
+
+    return bind
+
+
+def _bind_unknown(type_: TypeEngine[Any]) -> Processor:
+    """For a parameter of unknown type: the value's own class decides."""
+
+    def bind(value: Any) -> Any:
+        if type(value) in _NATIVE:
+            return value
+        guessed = type_for_value(value)
+        processor = bind_processor(guessed) if guessed.name != "null" else None
+        return value if processor is None else processor(value)
+
+    return bind
+
+
+_NATIVE = frozenset((int, str, float, bytes, type(None)))
+_BINDERS: dict[str, Callable[[Any], Processor]] = {
+    "integer": integer_binder,
+    "small_integer": integer_binder,
+    "big_integer": integer_binder,
+    "string": string_binder,
+    "text": string_binder,
+    "unicode": string_binder,
+    "char": string_binder,
+    "boolean": lambda type_: boolean_binder(type_, 1, 0),
+    "float": _bind_float,
+    "real": _bind_float,
+    "numeric": _bind_numeric,
+    "date": _bind_date,
+    "time": _bind_time,
+    "datetime": _bind_datetime,
+    "interval": _bind_interval,
+    "large_binary": binary_binder,
+    "json": json_binder,
+    "uuid": _bind_uuid,
+    "enum": enum_binder,
+    "null": _bind_unknown,
+}

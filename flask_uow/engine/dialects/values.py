@@ -1,0 +1,185 @@
+"""Conversions that the dialects share. A processor takes None as well and returns it.
+
+Each one has a fast path for exactly the expected class; everything else goes through the type's own ``check``, which
+raises DataError, and is converted after it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import operator
+from typing import Any, cast
+
+from flask_uow.engine.dialects.base import Processor
+from flask_uow.exc import DataError
+from flask_uow.sql.types import Boolean, Enum, Float, Integer, LargeBinary, String, TypeEngine
+from flask_uow.sql.value_errors import wrong_kind
+
+__all__ = [
+    "binary_binder",
+    "checking_binder",
+    "enum_binder",
+    "enum_loader",
+    "exact_class_binder",
+    "float_binder",
+    "integer_binder",
+    "json_binder",
+    "load_error",
+    "string_binder",
+]
+
+
+def integer_binder(type_: Integer) -> Processor:
+    """Return the processor for ints of the type's range."""
+    minimum, maximum = type_.minimum, type_.maximum
+
+    def bind(value: Any) -> Any:
+        if type(value) is int and minimum <= value <= maximum:
+            return value
+        if value is None:
+            return None
+        type_.check(value)
+        return operator.index(value)
+
+    return bind
+
+
+def string_binder(type_: String) -> Processor:
+    """Return the processor for text, which checks the length where the type has one."""
+    length = type_.length
+
+    def bind(value: Any) -> Any:
+        if type(value) is str or value is None:
+            return value
+        type_.check(value)
+        # the text of a subclass of str, an enum among them
+        return str.__str__(value)
+
+    def bind_limited(value: Any) -> Any:
+        if value is None or (type(value) is str and len(value) <= cast("int", length)):
+            return value
+        type_.check(value)
+        return str.__str__(value)
+
+    return bind if length is None else bind_limited
+
+
+def float_binder(type_: Float) -> Processor:
+    """Return the processor for floats, which takes ints as well."""
+
+    def bind(value: Any) -> Any:
+        if type(value) is float or value is None:
+            return value
+        type_.check(value)
+        return float(value)
+
+    return bind
+
+
+def boolean_binder(type_: Boolean, true: Any, false: Any) -> Processor:
+    """Return the processor for bools that sends ``true`` and ``false``."""
+
+    def bind(value: Any) -> Any:
+        if value is True:
+            return true
+        if value is False:
+            return false
+        type_.check(value)
+        return None if value is None else (true if value else false)
+
+    return bind
+
+
+def binary_binder(type_: LargeBinary) -> Processor:
+    """Return the processor for bytes."""
+
+    def bind(value: Any) -> Any:
+        if type(value) is bytes or value is None:
+            return value
+        type_.check(value)
+        return bytes(value)
+
+    return bind
+
+
+def exact_class_binder(type_: TypeEngine[Any], cls: type[Any]) -> Processor:
+    """Return the processor that passes instances of ``cls`` as they are, and checks everything else."""
+
+    def bind(value: Any) -> Any:
+        if type(value) is not cls:
+            type_.check(value)
+        return value
+
+    return bind
+
+
+def checking_binder(type_: TypeEngine[Any]) -> Processor:
+    """Return the processor that passes values as they are once they are checked."""
+    check = type_.check
+
+    def bind(value: Any) -> Any:
+        check(value)
+        return value
+
+    return bind
+
+
+def enum_binder(type_: Enum) -> Processor:
+    """Return the processor from a member (or a string) to its name."""
+    if type_.enum_class is None:
+        return checking_binder(type_)
+
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        type_.check(value)
+        return value.name
+
+    return bind
+
+
+class _Members(dict[Any, Any]):
+    """The members of an enum by name; None is None."""
+
+    def __init__(self, type_: Enum) -> None:
+        enum_class = type_.enum_class
+        assert enum_class is not None
+        super().__init__(enum_class.__members__)
+        self[None] = None
+        self.type = type_
+
+    def __missing__(self, name: Any) -> Any:
+        raise load_error(self.type, name, None, "Add the member to the enum, or correct the row.")
+
+
+def enum_loader(type_: Enum) -> Processor | None:
+    """Return the processor from a stored name to its member; None for an enum of strings."""
+    return None if type_.enum_class is None else _Members(type_).__getitem__
+
+
+def json_binder(type_: TypeEngine[Any]) -> Processor:
+    """Return the processor that writes JSON text; NaN and infinity are refused, since JSON has none."""
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return encode(value)
+        except (TypeError, ValueError) as error:
+            wrong_kind(type_, value, f"what JSON can hold ({error})", "Convert it to dicts, lists, str, numbers and bools.")
+
+    return bind
+
+
+def utc_datetime(value: dt.datetime) -> dt.datetime:
+    """Return a datetime in UTC; one without a zone is taken to be in UTC already."""
+    return value.replace(tzinfo=dt.timezone.utc) if value.tzinfo is None else value.astimezone(dt.timezone.utc)
+
+
+def load_error(type_: TypeEngine[Any], value: Any, error: BaseException | None, cure: str) -> DataError:
+    """Return the error for a stored value that is none of ``type_``."""
+    reason = f" ({error})" if error is not None else ""
+    message = f"the database holds {value!r}, which is no value of {type_!r}{reason}. {cure}"
+    return DataError(message, orig=error or ValueError(message))

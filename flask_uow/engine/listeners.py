@@ -1,0 +1,68 @@
+"""Hooks around each statement that an engine sends.
+
+Plain lists of functions, so that an engine without listeners pays one look at two empty lists. Statement logs, the query
+recorder of the web layer and tests add themselves here; :mod:`flask_uow.engine.connection` calls them. A list may be
+changed by any thread at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from flask_uow.engine.engine import Engine
+
+__all__ = ["EngineListeners", "StatementEvent"]
+
+Kind = Literal["statement", "transaction"]
+
+_logger = logging.getLogger("flask_uow.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEvent:
+    """One statement that went to the database.
+
+    :ivar engine: the engine it went through.
+    :ivar statement: its SQL text.
+    :ivar parameters: the driver's parameters; a list of them with ``executemany``.
+    :ivar duration: seconds until the database had answered; 0.0 where it travelled with another statement, or not yet.
+    :ivar executemany: True when the statement was sent for several sets of parameters.
+    :ivar rowcount: rows found or changed, -1 where unknown.
+    :ivar kind: ``transaction`` for BEGIN, COMMIT, ROLLBACK and the statements of savepoints, else ``statement``.
+    :ivar error: the driver's error when the statement failed.
+    """
+
+    engine: Engine
+    statement: str
+    parameters: Any
+    duration: float
+    executemany: bool
+    rowcount: int
+    kind: Kind = "statement"
+    error: BaseException | None = None
+
+
+class EngineListeners:
+    """The listeners of one engine.
+
+    :ivar before_execute: functions that take a :class:`StatementEvent` whose duration is 0.0.
+    :ivar after_execute: functions that take a complete :class:`StatementEvent`, also when the statement failed.
+    """
+
+    __slots__ = ("after_execute", "before_execute")
+
+    def __init__(self) -> None:
+        self.before_execute: list[Callable[[StatementEvent], object]] = []
+        self.after_execute: list[Callable[[StatementEvent], object]] = []
+
+
+def log_statement(event: StatementEvent) -> None:
+    """Write a statement to the logger ``flask_uow.engine``; ``create_engine(echo=True)`` adds this as a listener."""
+    if event.parameters:
+        _logger.info("%s %r [%.6f s]", event.statement, event.parameters, event.duration)
+    else:
+        _logger.info("%s [%.6f s]", event.statement, event.duration)

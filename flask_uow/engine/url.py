@@ -1,0 +1,138 @@
+"""Database URLs: parse, format, and hide the password.
+
+``dialect[+driver]://user:password@host:port/database?option=value``, with libpq's forms for PostgreSQL (an empty host and
+``?host=/socket/dir``; https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS) and
+``sqlite:///relative.db``, ``sqlite:////absolute.db`` and ``sqlite://`` (in memory) for SQLite. What an option means is
+the dialect's business. Engines are made from a URL; the web layer parses the app's configuration with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from flask_uow.exc import ArgumentError
+
+__all__ = ["URL", "make_url"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_]*(?:\+[A-Za-z0-9_]+)?)://(.*)\Z", re.DOTALL)
+_FORM = "dialect://user:password@host:port/database"
+_SECRET_OPTIONS = frozenset(("password", "sslpassword"))
+
+
+@dataclass(frozen=True)
+class URL:
+    """Where a database is. Immutable; ``str()`` and ``repr()`` hide the password.
+
+    :ivar drivername: the dialect, with ``+driver`` where one was named.
+    :ivar username: the user, None where the driver's default is meant.
+    :ivar password: the password in clear.
+    :ivar host: the server's name or address.
+    :ivar port: its port.
+    :ivar database: the database's name; for SQLite the path of the file.
+    :ivar query: the options behind the ``?``.
+
+    >>> make_url("postgresql://ed:secret@localhost/blog")
+    URL('postgresql://ed:***@localhost/blog')
+    """
+
+    drivername: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> str:
+        """The dialect's name: ``postgresql`` for ``postgres://`` and ``postgresql+psycopg2://`` alike."""
+        name = self.drivername.partition("+")[0].lower()
+        return "postgresql" if name == "postgres" else name
+
+    @property
+    def driver(self) -> str | None:
+        """The driver that the URL names, None where it leaves the choice open."""
+        return self.drivername.partition("+")[2].lower() or None
+
+    def render(self, hide_password: bool = True) -> str:
+        """Return the URL as text.
+
+        :param hide_password: write ``***`` instead of the password.
+        """
+        text = f"{self.drivername}://"
+        if self.username is not None:
+            text += quote(self.username, safe="")
+        if self.password is not None:
+            text += ":***" if hide_password else ":" + quote(self.password, safe="")
+        if self.username is not None or self.password is not None:
+            text += "@"
+        if self.host is not None:
+            text += f"[{self.host}]" if ":" in self.host else self.host
+        if self.port is not None:
+            text += f":{self.port}"
+        if self.database is not None:
+            text += "/" + (self.database if self.backend == "sqlite" else quote(self.database, safe=""))
+        if self.query:
+            shown = {k: "***" if hide_password and k in _SECRET_OPTIONS else v for k, v in self.query.items()}
+            text += "?" + urlencode(shown, safe="/:*")
+        return text
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def __repr__(self) -> str:
+        return f"URL({self.render()!r})"
+
+    def __hash__(self) -> int:
+        return hash(self.render(hide_password=False))
+
+
+def make_url(url: str | URL) -> URL:
+    """Return ``url`` parsed; a URL is returned as it is.
+
+    :raises ArgumentError: when the text is no database URL. The message never repeats the text: it may hold a password.
+    """
+    if isinstance(url, URL):
+        return url
+    if not isinstance(url, str):
+        raise ArgumentError(f"a database URL is a str or a URL, got {type(url).__name__}. Write it as {_FORM!r}.")
+    match = _SCHEME.match(url.strip())
+    if match is None:
+        raise ArgumentError(f"the database URL could not be parsed: expected {_FORM!r}, or 'sqlite:///file.db'.")
+    drivername, rest = match.groups()
+    rest, _, options = rest.partition("?")
+    authority, slash, path = rest.partition("/")
+    parts = _parse_authority(drivername, authority)
+    is_sqlite = drivername.lower().startswith("sqlite")
+    if is_sqlite and authority:
+        raise ArgumentError(
+            "a SQLite URL has no host: write 'sqlite:///relative.db' with three slashes, 'sqlite:////absolute.db' with "
+            "four, or 'sqlite://' for a database in memory."
+        )
+    database = (path if is_sqlite else unquote(path)) if slash and path else None
+    return URL(drivername, database=database, query=dict(parse_qsl(options, keep_blank_values=True)), **parts)
+
+
+def _parse_authority(drivername: str, authority: str) -> dict[str, Any]:
+    """Return user, password, host and port of ``user:password@host:port``, each of which may be missing."""
+    userinfo, at, address = authority.rpartition("@")
+    parts: dict[str, Any] = {}
+    if at:
+        username, colon, password = userinfo.partition(":")
+        parts["username"] = unquote(username) or None
+        parts["password"] = unquote(password) if colon else None
+    host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
+    if not colon:
+        host, port = address, ""
+    if port and not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ArgumentError(
+            f"the {drivername} URL has a port that is no number from 1 to 65535: expected {_FORM!r}. "
+            "Percent-encode '/', '?', '@' and ':' where they occur in a user name or a password."
+        )
+    parts["host"] = unquote(host.removeprefix("[").removesuffix("]")) or None
+    parts["port"] = int(port) if port else None
+    return parts

@@ -1,0 +1,336 @@
+"""Attributes of mapped classes: a value on objects, an expression on classes.
+
+Values live in ``obj.__dict__`` under the attribute's name. The descriptors here have no ``__set__``, so Python reads a loaded
+value from the ``__dict__`` directly and calls ``__get__`` only where it is absent: expired, not loaded yet, or never set.
+Writes pass through the ``__setattr__`` that :mod:`flask_uow.orm.instrumentation.class_manager` installs. Relationships keep
+both sides in step: what happens on one side is told to the other *silently*, so that no event runs in a circle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.exc import DetachedInstanceError
+from flask_uow.orm.instrumentation.collections import collection_type, contains_identical, raw_append, raw_remove
+from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
+from flask_uow.orm.interfaces import AttributeLoader
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+
+__all__ = ["Attribute", "CollectionAttribute", "ColumnAttribute", "RelationshipAttribute", "ScalarRelationshipAttribute"]
+
+
+class Attribute(ColumnOperators):
+    """An attribute of a mapped class, as the class shows it.
+
+    :ivar key: its name.
+    :ivar parent: the mapper.
+    :ivar property: the property of the mapper behind it.
+    :ivar loader: gives the value where it is absent from an object.
+    """
+
+    loader: AttributeLoader
+
+    def __init__(self, key: str, parent: Any, prop: Any) -> None:
+        self.key = key
+        self.parent = parent
+        self.property = prop
+        self.__doc__ = getattr(prop, "doc", None)
+
+    @property
+    def class_(self) -> type:
+        """The mapped class."""
+        return self.parent.class_  # type: ignore[no-any-return]
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        if obj is None:
+            return self
+        state = obj.__dict__.get(STATE)
+        if state is None or state.identity is None:
+            return self.empty(obj)
+        if state.owner is None:
+            raise self.detached(obj)
+        return self.loader.load(obj, state)
+
+    def empty(self, obj: Any) -> Any:
+        """Return the value that the attribute has on an object without a row, where none was set."""
+        return None
+
+    def detached(self, obj: Any) -> DetachedInstanceError:
+        """Return the error for a load on an object that is in no Session."""
+        return DetachedInstanceError(
+            f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object is in no Session that could load it"
+            " (its Session was closed, or its request has ended). Read the attribute before that, or bring the object into"
+            " the present Session with session.merge(obj) or session.add(obj)."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.class_.__name__}.{self.key}>"
+
+
+class ColumnAttribute(Attribute):
+    """An attribute that holds the value of a column."""
+
+    def __clause_element__(self) -> ColumnElement[Any]:
+        return self.property.column  # type: ignore[no-any-return]
+
+    @property
+    def type(self) -> Any:
+        """The SQL type of the column."""
+        return self.property.column.type
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.property.column.name  # type: ignore[no-any-return]
+
+    @property
+    def expression(self) -> ColumnElement[Any]:
+        """The column."""
+        return self.property.column  # type: ignore[no-any-return]
+
+
+class RelationshipAttribute(Attribute):
+    """What the attributes of both kinds of relationship share.
+
+    :ivar reverse: the attribute of the other side, None for a one-way relationship.
+    """
+
+    property: RelationshipProperty
+    reverse: RelationshipAttribute | None = None
+
+    def record(self, obj: Any, state: InstanceState | None, original: Any) -> None:
+        """Keep the original value of the attribute at its first change, and hold the object until it is flushed."""
+        if state is None or state.identity is None:
+            return
+        changes = state.changes
+        if changes is None:
+            changes = state.changes = {}
+            if state.owner is not None:
+                state.owner.modified[state] = obj
+        if self.key not in changes:
+            changes[self.key] = list(original) if isinstance(original, (list, set)) else original
+
+    def check(self, item: Any) -> None:
+        """Refuse an object of a wrong class."""
+        target = self.property.target_class
+        if not isinstance(item, target):
+            raise ArgumentError(
+                f"{self.class_.__name__}.{self.key} takes objects of {target.__name__}, got {type(item).__name__}: {item!r}."
+            )
+
+    def cascade_add(self, obj: Any, item: Any) -> None:
+        """Put each side into the other's Session, where the relationship says so (cascade save-update)."""
+        own = obj.__dict__.get(STATE)
+        other = item.__dict__.get(STATE)
+        own_owner = own.owner if own is not None else None
+        other_owner = other.owner if other is not None else None
+        if own_owner is not None and other_owner is None and self.property.cascade.save_update:
+            session = own_owner.session_ref()
+            if session is not None:
+                session._cascade_add(item)
+        elif other_owner is not None and own_owner is None and self.reverse is not None:
+            if self.reverse.property.cascade.save_update:
+                session = other_owner.session_ref()
+                if session is not None:
+                    session._cascade_add(obj)
+
+    def set(self, obj: Any, value: Any) -> None:
+        """Set the attribute as the user does."""
+        raise NotImplementedError
+
+    def silently_add(self, obj: Any, item: Any) -> None:
+        """Put ``item`` in, as the consequence of a change on the other side."""
+        raise NotImplementedError
+
+    def silently_remove(self, obj: Any, item: Any) -> None:
+        """Take ``item`` out, as the consequence of a change on the other side."""
+        raise NotImplementedError
+
+    # -- comparisons, as criteria of a query
+
+    def __clause_element__(self) -> ColumnElement[Any]:
+        raise ArgumentError(
+            f"{self.class_.__name__}.{self.key} is a relationship, not a column. "
+            "Compare it with == to an object, or use any(), has(), contains() or join()."
+        )
+
+    def operate(self, op: Any, other: Any, **modifiers: Any) -> ColumnElement[Any]:
+        return self.property.comparison(op, other)
+
+    def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+        """True where at least one related object fulfils the criterion."""
+        return self.property.exists(criterion, values, expect_list=True)
+
+    def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+        """True where the related object exists and fulfils the criterion."""
+        return self.property.exists(criterion, values, expect_list=False)
+
+    def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
+        """True where the object is a member of the collection."""
+        return self.property.contains(other)
+
+    def join_steps(self, onclause: Any = None) -> Any:
+        """Return the joins along the relationship, as ``(left, right, condition)``."""
+        return self.property.join_steps(onclause)
+
+    @property
+    def __uow_entity__(self) -> Any:
+        """The related class, where a query takes the attribute as its target."""
+        return self.property.mapper
+
+
+class ScalarRelationshipAttribute(RelationshipAttribute):
+    """An attribute that refers to one object."""
+
+    def current(self, obj: Any) -> Any:
+        """Return the present value without any SQL; NO_VALUE where that is not known."""
+        values = obj.__dict__
+        if self.key in values:
+            return values[self.key]
+        state = values.get(STATE)
+        if state is None or state.identity is None:
+            return None
+        return self.property.in_memory(obj, state)
+
+    def set(self, obj: Any, value: Any) -> None:
+        if value is not None:
+            self.check(value)
+        old = self.current(obj)
+        values = obj.__dict__
+        if old is value and self.key in values:
+            return
+        self.record(obj, ensure_state(obj), old)
+        values[self.key] = value
+        reverse = self.reverse
+        if reverse is not None:
+            if old is not None and old is not NO_VALUE and old is not value:
+                reverse.silently_remove(old, obj)
+            if value is not None:
+                reverse.silently_add(value, obj)
+        if value is not None:
+            self.cascade_add(obj, value)
+
+    def silently_add(self, obj: Any, item: Any) -> None:
+        previous = self.current(obj)
+        values = obj.__dict__
+        if previous is item and self.key in values:
+            return
+        self.record(obj, ensure_state(obj), previous)
+        values[self.key] = item
+        if previous is not None and previous is not NO_VALUE and previous is not item and self.reverse is not None:
+            self.reverse.silently_remove(previous, obj)
+
+    def silently_remove(self, obj: Any, item: Any) -> None:
+        current = self.current(obj)
+        if current is item or current is NO_VALUE:
+            self.record(obj, ensure_state(obj), current)
+            obj.__dict__[self.key] = None
+
+
+class CollectionAttribute(RelationshipAttribute):
+    """An attribute that holds a collection of objects."""
+
+    def __init__(self, key: str, parent: Any, prop: Any) -> None:
+        super().__init__(key, parent, prop)
+        self.collection_class = collection_type(prop.collection_class)
+
+    def new_collection(self, obj: Any, items: Any = ()) -> Any:
+        """Return an instrumented collection of ``obj``, filled without any event."""
+        collection = self.collection_class(items)
+        collection._owner = ensure_state(obj)
+        collection._attribute = self
+        return collection
+
+    def empty(self, obj: Any) -> Any:
+        collection = obj.__dict__[self.key] = self.new_collection(obj)
+        return collection
+
+    def set(self, obj: Any, value: Any) -> None:
+        if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise ArgumentError(
+                f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got {value!r}."
+                " To empty it, assign []."
+            )
+        items = list(value)
+        for item in items:
+            self.check(item)
+        old = getattr(obj, self.key)
+        if old is value:
+            return
+        state = ensure_state(obj)
+        self.record(obj, state, old)
+        before = list(old)
+        old._detach()
+        obj.__dict__[self.key] = self.new_collection(obj, items)
+        kept = {id(item) for item in items}
+        had = {id(item) for item in before}
+        for item in before:
+            if id(item) not in kept:
+                self.fire_remove(obj, item)
+        for item in items:
+            if id(item) not in had:
+                self.fire_append(obj, item)
+
+    def fire_append(self, obj: Any, item: Any) -> None:
+        """Tell the other side, and the Session, that ``item`` was put into the collection of ``obj``."""
+        if self.reverse is not None:
+            self.reverse.silently_add(item, obj)
+        self.cascade_add(obj, item)
+
+    def fire_remove(self, obj: Any, item: Any) -> None:
+        """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
+        if self.reverse is not None:
+            self.reverse.silently_remove(item, obj)
+
+    def silently_add(self, obj: Any, item: Any) -> None:
+        values = obj.__dict__
+        collection = values.get(self.key)
+        state = ensure_state(obj)
+        if collection is None:
+            if state.identity is not None:
+                self._wait(obj, item, added=True)
+                return
+            collection = self.empty(obj)
+        if not contains_identical(collection, item):
+            self.record(obj, state, collection)
+            raw_append(collection, item)
+
+    def silently_remove(self, obj: Any, item: Any) -> None:
+        values = obj.__dict__
+        collection = values.get(self.key)
+        if collection is None:
+            state = values.get(STATE)
+            if state is not None and state.identity is not None:
+                self._wait(obj, item, added=False)
+            return
+        if contains_identical(collection, item):
+            self.record(obj, values.get(STATE), collection)
+            raw_remove(collection, item)
+
+    def _wait(self, obj: Any, item: Any, added: bool) -> None:
+        # the collection is not loaded: the change is applied when it is
+        waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
+        into, out_of = waiting if added else reversed(waiting)
+        if contains_identical(out_of, item):
+            raw_remove(out_of, item)
+        else:
+            into.append(item)
+
+    def store_loaded(self, obj: Any, items: list[Any]) -> Any:
+        """Store what was loaded from the database, with the changes that waited for it applied."""
+        waiting = obj.__dict__.get(PENDING)
+        added, removed = waiting.pop(self.key, ((), ())) if waiting else ((), ())
+        collection = obj.__dict__[self.key] = self.new_collection(obj, items)
+        if added or removed:
+            self.record(obj, ensure_state(obj), collection)
+            for item in removed:
+                raw_remove(collection, item)
+            for item in added:
+                if not contains_identical(collection, item):
+                    raw_append(collection, item)
+        return collection

@@ -1,0 +1,148 @@
+"""Installs the hooks of a mapped class: descriptors, and the ``__setattr__`` through which writes are seen.
+
+A class's own ``__setattr__`` stays in charge of the value: the hook notes the original first and calls it then.
+``__getstate__`` leaves our bookkeeping out of copies and pickles. :func:`uninstall` puts everything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
+
+__all__ = ["ClassManager"]
+
+Check = Callable[[Any], None]
+
+
+class ClassManager:
+    """The hooks of one mapped class.
+
+    :ivar columns: the checks at assignment of column attributes by name; None where there is nothing to check.
+    :ivar relationships: relationship attributes by name.
+    """
+
+    def __init__(self, class_: type) -> None:
+        if "__dict__" not in dir(class_) and not any("__dict__" in vars(base) for base in class_.__mro__):
+            raise ArgumentError(
+                f"{class_.__name__} cannot be mapped: it has __slots__ and no __dict__, and loaded values live there. "
+                "Remove __slots__, or add '__dict__' and '__weakref__' to them."
+            )
+        if not class_.__weakrefoffset__:
+            raise ArgumentError(f"{class_.__name__} cannot be mapped: its objects take no weak references. Add '__weakref__' to its __slots__.")
+        params = getattr(class_, "__dataclass_params__", None)
+        if params is not None and params.frozen:
+            raise ArgumentError(f"{class_.__name__} cannot be mapped: it is a frozen dataclass, whose writes cannot be tracked. Remove frozen=True.")
+        self.class_ = class_
+        self.columns: dict[str, Check | None] = {}
+        self.relationships: dict[str, RelationshipAttribute] = {}
+        self._originals: dict[str, Any] = {}
+
+    def install(self) -> None:
+        """Install the hooks that do not belong to one attribute."""
+        class_ = self.class_
+        self.is_plain = class_.__setattr__ is object.__setattr__
+        self.setattr_hook = make_setattr(self.columns, self.relationships, class_.__setattr__)
+        self._replace("__setattr__", self.setattr_hook)
+        self._replace("__delattr__", make_delattr(self.columns, self.relationships, class_.__delattr__))
+        if getattr(class_, "__getstate__", None) is getattr(object, "__getstate__", None):
+            self._replace("__getstate__", _getstate)
+
+    def has_plain_setattr(self, class_: type) -> bool:
+        """Return True when nobody but us stands behind ``class_.__setattr__``."""
+        return self.is_plain and class_.__setattr__ is self.setattr_hook
+
+    def add(self, name: str, attribute: Attribute) -> None:
+        """Install the descriptor of one attribute."""
+        self._replace(name, attribute)
+        if isinstance(attribute, ColumnAttribute):
+            type_ = attribute.property.column.type
+            self.columns[name] = _assignment_check(type_) if type_.checks_on_assignment else None
+        elif isinstance(attribute, RelationshipAttribute):
+            self.relationships[name] = attribute
+
+    def _replace(self, name: str, value: Any) -> None:
+        if name not in self._originals:
+            self._originals[name] = vars(self.class_).get(name, NO_VALUE)
+        setattr(self.class_, name, value)
+
+    def uninstall(self) -> None:
+        """Put the class back as it was."""
+        for name, original in self._originals.items():
+            if original is NO_VALUE:
+                if name in vars(self.class_):
+                    delattr(self.class_, name)
+            else:
+                setattr(self.class_, name, original)
+        self._originals.clear()
+
+
+def _assignment_check(type_: Any) -> Check:
+    check = type_.check
+
+    def check_value(value: Any) -> None:
+        # SQL expressions are worked out by the database
+        if value is not None and not hasattr(value, "__clause_element__"):
+            check(value)
+
+    return check_value
+
+
+def make_setattr(
+    columns: dict[str, Check | None], relationships: dict[str, RelationshipAttribute], original: Callable[[Any, str, Any], None]
+) -> Callable[[Any, str, Any], None]:
+    """Return the ``__setattr__`` of a mapped class (benchmark: attr_write)."""
+    is_own = original is not object.__setattr__
+
+    def __setattr__(self: Any, name: str, value: Any) -> None:
+        if name in columns:
+            check = columns[name]
+            if check is not None:
+                check(value)
+            values = self.__dict__
+            state = values.get(STATE)
+            if state is not None and state.identity is not None:
+                changes = state.changes
+                if changes is None:
+                    state.changes = {name: values.get(name, NO_VALUE)}
+                    if state.owner is not None:
+                        state.owner.modified[state] = self
+                elif name not in changes:
+                    changes[name] = values.get(name, NO_VALUE)
+            if is_own:
+                original(self, name, value)
+            else:
+                values[name] = value
+        elif name in relationships:
+            relationships[name].set(self, value)
+        else:
+            original(self, name, value)
+
+    return __setattr__
+
+
+def make_delattr(
+    columns: dict[str, Check | None], relationships: dict[str, RelationshipAttribute], original: Callable[[Any, str], None]
+) -> Callable[[Any, str], None]:
+    """Return the ``__delattr__`` of a mapped class: a deleted column is NULL, a deleted relationship empty."""
+
+    def __delattr__(self: Any, name: str) -> None:
+        if name in relationships:
+            collection = isinstance(getattr(self, name), (list, set))
+            relationships[name].set(self, [] if collection else None)
+        elif name in columns:
+            setattr(self, name, None)
+        else:
+            original(self, name)
+
+    return __delattr__
+
+
+def _getstate(self: Any) -> dict[str, Any]:
+    state = self.__dict__.copy()
+    state.pop(STATE, None)
+    state.pop(PENDING, None)
+    return state

@@ -1,0 +1,155 @@
+"""The bookkeeping of one object: what row it is, whose it is, what has changed.
+
+An :class:`InstanceState` *is* the weak reference by which the identity map holds its object; one small C object thus does
+for what would be three (benchmarks: load_entities). It lives in the object's ``__dict__`` under ``_uow_state``, and says
+which of the four states of the specification the object is in:
+
+==========  ==========  =====
+state       identity    owner
+==========  ==========  =====
+transient   None        None
+pending     None        set
+persistent  set         set
+detached    set         None
+==========  ==========  =====
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.exc import UnmappedInstanceError
+from flask_uow.orm.symbols import STATE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.identity import Identities
+
+__all__ = ["InstanceState", "describe", "ensure_state", "forget", "instance_state"]
+
+
+class InstanceState(weakref.ref[Any]):
+    """A weak reference to a mapped object, with its bookkeeping.
+
+    :ivar identity: its primary key, a single value or a tuple; None while it has no row.
+    :ivar owner: the identity map of its Session and mapper; None while it is in no Session.
+    :ivar changes: original values of changed attributes by name; None while nothing has changed.
+    """
+
+    __slots__ = ("changes", "identity", "owner")
+    identity: Any
+    owner: Identities | None
+    changes: dict[str, Any] | None
+
+    # the referent's own __eq__ and __hash__ must never be called
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    @property
+    def obj(self) -> Any:
+        """The object, or None when it is gone."""
+        return self()
+
+    @property
+    def mapper(self) -> Any:
+        """The object's mapper."""
+        return type(self()).__mapper__
+
+    @property
+    def key(self) -> tuple[type, tuple[Any, ...]] | None:
+        """The identity key, ``(class, primary-key tuple)``; None while the object has no row."""
+        if self.identity is None:
+            return None
+        identity = self.identity if isinstance(self.identity, tuple) else (self.identity,)
+        return (self.mapper.base_mapper.class_, identity)
+
+    identity_key = key
+
+    @property
+    def session(self) -> Any:
+        """The Session that the object is in, or None."""
+        return self.owner.session_ref() if self.owner is not None else None
+
+    @property
+    def transient(self) -> bool:
+        """No row, no Session."""
+        return self.identity is None and self.owner is None
+
+    @property
+    def pending(self) -> bool:
+        """In a Session, no row yet."""
+        return self.identity is None and self.owner is not None
+
+    @property
+    def persistent(self) -> bool:
+        """In a Session, with a row."""
+        return self.identity is not None and self.owner is not None
+
+    @property
+    def detached(self) -> bool:
+        """With a row, in no Session."""
+        return self.identity is not None and self.owner is None
+
+    @property
+    def status(self) -> str:
+        """The state's name."""
+        if self.identity is None:
+            return "transient" if self.owner is None else "pending"
+        return "detached" if self.owner is None else "persistent"
+
+    @property
+    def unloaded(self) -> set[str]:
+        """The names of the mapped attributes that are not loaded."""
+        values = self().__dict__
+        return {name for name in self.mapper.attribute_names if name not in values}
+
+    def __repr__(self) -> str:
+        obj = self()
+        return f"<InstanceState of {describe(obj) if obj is not None else 'an object that is gone'}>"
+
+
+def forget(state: InstanceState) -> None:
+    """Take the entry of an object that is gone out of its identity map; the callback of every state."""
+    owner = state.owner
+    if owner is not None and owner.entries.get(state.identity) is state:
+        del owner.entries[state.identity]
+
+
+def ensure_state(obj: Any) -> InstanceState:
+    """Return the state of a mapped object, made at first need."""
+    values = obj.__dict__
+    state = values.get(STATE)
+    if state is None:
+        state = InstanceState(obj, forget)
+        state.identity = state.owner = state.changes = None
+        values[STATE] = state
+    return state  # type: ignore[no-any-return]
+
+
+def instance_state(obj: Any) -> InstanceState:
+    """Return the state of a mapped object.
+
+    :raises UnmappedInstanceError: when its class is not mapped.
+    """
+    if getattr(type(obj), "__mapper__", None) is None or isinstance(obj, type):
+        raise unmapped(obj)
+    return ensure_state(obj)
+
+
+def unmapped(obj: Any) -> UnmappedInstanceError:
+    """Return the error for an object whose class is not mapped."""
+    if isinstance(obj, type):
+        return UnmappedInstanceError(f"an object was expected, got the class {obj.__name__} itself. Make an object of it first.")
+    return UnmappedInstanceError(
+        f"{type(obj).__module__}.{type(obj).__qualname__} is not mapped. Derive it from a declarative base, "
+        "or map it with mapper(cls, table) before using its objects."
+    )
+
+
+def describe(obj: Any) -> str:
+    """Return how messages call an object: ``<User 5, persistent>``; never its own ``__repr__``, which may load attributes."""
+    state = obj.__dict__.get(STATE)
+    if state is None:
+        return f"<{type(obj).__name__}, transient>"
+    identity = f" {state.identity!r}" if state.identity is not None else ""
+    return f"<{type(obj).__name__}{identity}, {state.status}>"

@@ -1,0 +1,150 @@
+"""Which classes are mapped, and the moment when their relationships are worked out.
+
+Relationships name classes that may not exist yet, so mappers are *configured* together, at first use: when a mapped object
+is made, or a Session meets a mapped class. Each declarative base has a registry of its own; classical mappers share one.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+
+from flask_uow.exc import ArgumentError, FlaskUowError, InvalidRequestError, did_you_mean
+from flask_uow.sql.schema import MetaData
+
+__all__ = ["Registry", "clear_mappers", "configure_mappers"]
+
+_lock = threading.RLock()
+_registries: weakref.WeakSet[Registry] = weakref.WeakSet()
+
+
+class Registry:
+    """The mapped classes of one declarative base.
+
+    Threads may share it; configuring is done once, under a lock.
+
+    :ivar metadata: the tables among which names of tables are looked up.
+    :ivar mappers: the mappers, in order of definition.
+    """
+
+    def __init__(self, metadata: MetaData | None = None) -> None:
+        self.metadata = metadata if metadata is not None else MetaData()
+        self.mappers: list[Any] = []
+        self._classes: dict[str, list[type]] = {}
+        self._waiting: list[Any] = []
+        self._failed: FlaskUowError | None = None
+        _registries.add(self)
+
+    def add(self, mapper: Any) -> None:
+        """Enter a mapper; it is configured at first use."""
+        with _lock:
+            self.mappers.append(mapper)
+            self._classes.setdefault(mapper.class_.__name__, []).append(mapper.class_)
+            self._waiting.append(mapper)
+            self._failed = None
+
+    @property
+    def is_configured(self) -> bool:
+        """True when no mapper waits to be configured."""
+        return not self._waiting
+
+    def classes(self) -> list[type]:
+        """The mapped classes, in order of definition."""
+        return [mapper.class_ for mapper in self.mappers]
+
+    def configure(self) -> None:
+        """Configure the mappers that wait for it.
+
+        :raises ArgumentError: when a relationship leads nowhere; again at each use until the mapping is mended.
+        """
+        if not self._waiting:
+            return
+        with _lock:
+            if self._failed is not None:
+                raise InvalidRequestError(f"the mappers cannot be configured: {self._failed}") from self._failed
+            try:
+                self._configure()
+            except FlaskUowError as error:
+                self._failed = error
+                raise
+
+    def _configure(self) -> None:
+        waiting = self._waiting
+        relationships = []
+        while unfinished := [m for m in waiting if m.unconfigured]:
+            for mapper in unfinished:
+                for prop in mapper.take_unconfigured():
+                    prop.configure()
+                    prop.install()
+                    relationships.append(prop)
+            # a backref adds a relationship to another mapper, which then is configured in the next turn
+            for prop in relationships:
+                prop.make_backref()
+            waiting = list(dict.fromkeys([*waiting, *(prop.mapper for prop in relationships)]))
+        for prop in relationships:
+            prop.link()
+        for mapper in waiting:
+            mapper.finish_configuration()
+        self._waiting = []
+
+    def wait_for(self, mapper: Any) -> None:
+        """Let a mapper that got another property be configured again."""
+        with _lock:
+            if mapper not in self._waiting:
+                self._waiting.append(mapper)
+
+    def find(self, name: str, what: str) -> Any:
+        """Return the class or table of that name.
+
+        :param name: a class's name, with its module where several classes share it; or a table's name.
+        :param what: who asks, for the message.
+        :raises ArgumentError: when there is none, or several.
+        """
+        short = name.rsplit(".", 1)[-1]
+        found = self._classes.get(short, [])
+        if "." in name and found:
+            found = [c for c in found if f"{c.__module__}.{c.__qualname__}".endswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if len(found) > 1:
+            places = ", ".join(f"{c.__module__}.{c.__qualname__}" for c in found)
+            raise ArgumentError(f"{what}: several classes are called {name!r}: {places}. Write the name with its module.")
+        for metadata in self._metadatas():
+            if name in metadata.tables:
+                return metadata.tables[name]
+        hint = did_you_mean(name, [*self._classes, *self.metadata.tables])
+        raise ArgumentError(f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use.")
+
+    def _metadatas(self) -> list[MetaData]:
+        own = dict.fromkeys([self.metadata, *(mapper.local_table.metadata for mapper in self.mappers)])
+        return list(own)
+
+    def dispose(self) -> None:
+        """Take the hooks out of all classes; they can be mapped again afterwards."""
+        with _lock:
+            for mapper in self.mappers:
+                mapper.dispose()
+            self.mappers.clear()
+            self._classes.clear()
+            self._waiting = []
+            self._failed = None
+
+
+# the registry of classical mappers
+default_registry = Registry()
+
+
+def configure_mappers() -> None:
+    """Configure all mappers now; it happens by itself at first use.
+
+    :raises ArgumentError: when a relationship leads nowhere.
+    """
+    for registry in list(_registries):
+        registry.configure()
+
+
+def clear_mappers() -> None:
+    """Unmap all classes; they can be mapped again afterwards."""
+    for registry in list(_registries):
+        registry.dispose()

@@ -1,0 +1,381 @@
+"""Relationships between mapped classes: what is declared, and what is derived from it when the mappers are configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.instrumentation.attributes import CollectionAttribute, RelationshipAttribute, ScalarRelationshipAttribute
+from flask_uow.orm.instrumentation.collections import collection_type
+from flask_uow.orm.mapping.join_condition import JoinCondition, find_join_condition
+from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
+from flask_uow.sql import operators as ops
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_order, literal, not_, null
+from flask_uow.sql.schema import Table
+from flask_uow.sql.select import Exists, Select
+from flask_uow.sql.selectable import Alias
+
+__all__ = ["Backref", "RelationshipProperty", "backref", "relationship"]
+
+
+class Backref:
+    """The other side of a relationship, declared together with it; made by :func:`backref`."""
+
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        self.name = name
+        self.options = options
+
+
+class RelationshipProperty:
+    """One side of a relationship. Made by :func:`relationship`, completed by the mapper.
+
+    :ivar key: the attribute's name.
+    :ivar parent: the mapper it belongs to.
+    :ivar mapper: the mapper of the class it leads to, once configured.
+    :ivar direction: which side holds the foreign key, once configured.
+    :ivar pairs: attribute names that are kept equal: ``(parent's, target's)``; with a secondary table, see ``secondary_columns``.
+    :ivar uselist: True for a collection.
+    :ivar reverse: the property of the other side, or None.
+    """
+
+    def __init__(self, argument: Any, options: dict[str, Any]) -> None:
+        self.argument = argument
+        self.secondary_argument = options["secondary"]
+        self.foreign_keys_argument = options["foreign_keys"]
+        self.remote_side_argument = options["remote_side"]
+        self.order_by_argument = options["order_by"]
+        self.given_uselist: bool | None = options["uselist"]
+        self.collection_class = options["collection_class"]
+        self.cascade = Cascades(options["cascade"])
+        self.back_populates: str | None = options["back_populates"]
+        self.backref: Backref | None = options["backref"]
+        self.viewonly: bool = options["viewonly"]
+        self.passive_deletes: bool = options["passive_deletes"]
+        self.doc: str | None = options["doc"]
+        if self.backref is not None and self.back_populates is not None:
+            raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
+        collection_type(self.collection_class)
+        self.key = ""
+        self.parent: Any = None
+        self._resolve: Callable[[Any, str], Any] = _no_resolver
+        self._mapper: Any = None
+        self.attribute: RelationshipAttribute
+        self.secondary: Table | None = None
+        self.direction = Direction.MANY_TO_ONE
+        self.uselist = False
+        self.condition: JoinCondition
+        self.pairs: tuple[tuple[str, str], ...] = ()
+        self.secondary_pairs: tuple[tuple[str, str], ...] = ()
+        self.remote_pairs: tuple[tuple[str, str], ...] = ()
+        self.order_by: tuple[ColumnElement[Any], ...] = ()
+        self.uses_get = False
+        self.reverse: RelationshipProperty | None = None
+
+    def attach(self, key: str, parent: Any, resolve: Callable[[Any, str], Any]) -> None:
+        """Tie the property to its mapper.
+
+        :param resolve: finds a class, a table or a column that is given as a name or a function.
+        """
+        self.key = key
+        self.parent = parent
+        self._resolve = resolve
+
+    @property
+    def name(self) -> str:
+        """How messages call it: ``Class.attribute``."""
+        return f"{self.parent.class_.__name__}.{self.key}"
+
+    @property
+    def mapper(self) -> Any:
+        """The mapper of the class that it leads to."""
+        if self._mapper is None:
+            self.parent.registry.configure()
+        return self._mapper
+
+    @property
+    def target_class(self) -> type:
+        """The class that it leads to."""
+        return self.mapper.class_  # type: ignore[no-any-return]
+
+    # -- configuration
+
+    def configure(self) -> None:
+        """Resolve names, find the join condition, and install the attribute.
+
+        :raises ArgumentError: when the target is not mapped, or no join condition is found.
+        """
+        target = self._resolve(self.argument, f"relationship {self.name}")
+        self._mapper = getattr(target, "__mapper__", None)
+        if self._mapper is None:
+            raise ArgumentError(
+                f"relationship {self.name} leads to {target!r}, which is not a mapped class. Map that class first, or correct the name."
+            )
+        secondary = self.secondary_argument
+        self.secondary = self._resolve(secondary, f"relationship {self.name}, secondary") if secondary is not None else None
+        self.condition = find_join_condition(
+            self.name, self.parent.local_table, self._mapper.local_table, self.secondary,
+            self._columns(self.foreign_keys_argument), self._columns(self.remote_side_argument),
+        )  # fmt: skip
+        self.direction = self.condition.direction
+        self._name_pairs()
+        self._decide_uselist()
+        self.order_by = tuple(coerce_order(c) for c in self._columns(self.order_by_argument))
+        if self.cascade.delete_orphan and self.direction is not Direction.ONE_TO_MANY:
+            raise ArgumentError(
+                f"relationship {self.name}: the cascade 'delete-orphan' belongs to the one side of a one-to-many relationship, "
+                f"and this one is {self.direction.value}. Put it on the other side."
+            )
+
+    def install(self) -> None:
+        """Install the attribute on the class."""
+        make = CollectionAttribute if self.uselist else ScalarRelationshipAttribute
+        self.attribute = make(self.key, self.parent, self)
+        self.parent.manager.add(self.key, self.attribute)
+
+    def _columns(self, argument: Any) -> list[Any]:
+        if argument is None or argument is False:
+            return []
+        given = argument if isinstance(argument, (list, tuple, set)) else [argument]
+        resolved = []
+        for item in given:
+            found = self._resolve(item, f"relationship {self.name}")
+            members = found if isinstance(found, (list, tuple)) else [found]
+            for member in members:
+                as_column = getattr(member, "column", member) if not isinstance(member, ColumnElement) else member
+                resolved.append(as_column.__clause_element__() if hasattr(as_column, "__clause_element__") else as_column)
+        return resolved
+
+    def _name_pairs(self) -> None:
+        own, far = self.parent.name_of_column, self._mapper.name_of_column
+        if self.direction is Direction.MANY_TO_MANY:
+            self.secondary_pairs = tuple((own(column), secondary.name) for column, secondary in self.condition.pairs)
+            self.remote_pairs = tuple((far(column), secondary.name) for column, secondary in self.condition.secondary_pairs)
+            return
+        self.pairs = tuple((own(parent), far(target)) for parent, target in self.condition.pairs)
+        if self.direction is Direction.MANY_TO_ONE:
+            self.uses_get = [name for _, name in self.pairs] == list(self._mapper.primary_key_names)
+
+    def _decide_uselist(self) -> None:
+        natural = self.direction is not Direction.MANY_TO_ONE
+        self.uselist = natural if self.given_uselist is None else self.given_uselist
+        if self.uselist and not natural:
+            raise ArgumentError(
+                f"relationship {self.name} is a collection, but {self.parent.local_table.name!r} holds the foreign key, so each "
+                f"{self.parent.class_.__name__} refers to one {self._mapper.class_.__name__} only. Annotate it as Mapped[{self._mapper.class_.__name__}]"
+                ", or pass remote_side= where the table refers to itself."
+            )
+
+    def link(self) -> None:
+        """Find the other side.
+
+        :raises ArgumentError: when ``back_populates`` names no relationship that leads back here.
+        """
+        if self.back_populates is None or self.viewonly:
+            return
+        other = self._mapper.relationships.get(self.back_populates)
+        target = self._mapper.class_.__name__
+        if other is None:
+            raise ArgumentError(
+                f"relationship {self.name}: back_populates={self.back_populates!r}, and {target} has no relationship of that name."
+                f" Add it to {target}, or use backref={self.back_populates!r}."
+            )
+        if other.mapper is not self.parent:
+            raise ArgumentError(
+                f"relationship {self.name}: back_populates={self.back_populates!r}, and {other.name} leads to"
+                f" {other.mapper.class_.__name__}, not back to {self.parent.class_.__name__}."
+            )
+        if other.direction is self.direction and self.direction is not Direction.MANY_TO_MANY:
+            raise ArgumentError(
+                f"relationships {self.name} and {other.name} are both {self.direction.value}. One side of a pair is many-to-one;"
+                " where a table refers to itself, pass remote_side=[its primary key] on that side."
+            )
+        self.reverse = other
+        self.attribute.reverse = other.attribute
+
+    def make_backref(self) -> None:
+        """Declare the other side that ``backref=`` asks for."""
+        if self.backref is None:
+            return
+        mapper = self._mapper
+        if mapper.has_attribute(self.backref.name):
+            raise ArgumentError(
+                f"relationship {self.name}: backref={self.backref.name!r}, and {mapper.class_.__name__} has an attribute of that name."
+                " Use back_populates= on both sides, or choose another name."
+            )
+        options = dict(self.backref.options)
+        options.setdefault("secondary", self.secondary)
+        options.setdefault("foreign_keys", self.foreign_keys_argument)
+        if self.parent.local_table is mapper.local_table and self.direction is Direction.ONE_TO_MANY:
+            options.setdefault("remote_side", [parent for parent, _ in self.condition.pairs])
+        if self.parent.local_table is mapper.local_table and self.direction is Direction.MANY_TO_MANY:
+            options.setdefault("remote_side", [column for _, column in self.condition.pairs])
+            options["foreign_keys"] = None
+        reverse = relationship(self.parent.class_, back_populates=self.key, **options)
+        self.back_populates = self.backref.name
+        self.backref = None
+        mapper.add_property(self.back_populates, reverse)
+
+    # -- for attributes and queries
+
+    def in_memory(self, obj: Any, state: Any) -> Any:
+        """Return the related object if the identity map has it; NO_VALUE where only the database knows."""
+        if not self.uses_get or state.owner is None:
+            return NO_VALUE
+        values = obj.__dict__
+        key = tuple(values.get(name, NO_VALUE) for name, _ in self.pairs)
+        if None in key:
+            return None
+        session = state.owner.session_ref()
+        if session is None or NO_VALUE in key:
+            return NO_VALUE
+        found = session._identities_of(self._mapper).get(key[0] if len(key) == 1 else key)
+        return NO_VALUE if found is None else found
+
+    def comparison(self, op: Any, other: Any) -> ColumnElement[Any]:
+        """Return ``Class.attribute == other`` (or ``!=``) as a condition.
+
+        :raises ArgumentError: for a collection, or another operator.
+        """
+        if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
+            raise ArgumentError(f"{self.name} is a relationship; it can be compared with == and != only.")
+        if self.uselist:
+            raise ArgumentError(f"{self.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion).")
+        if self.mapper is None or self.direction is not Direction.MANY_TO_ONE:
+            condition = self.exists(None, {}, expect_list=False) if other is None else self.contains(other)
+            return not_(condition) if (other is None) == (op is ops.EQ or op is ops.IS) else condition
+        columns = [column for column, _ in self.condition.pairs]
+        if other is None:
+            condition = and_(*(column == null() for column in columns))
+        else:
+            self.attribute.check(other)
+            condition = and_(*(column == value for column, value in zip(columns, self._key_of(other), strict=True)))
+        return condition if op is ops.EQ or op is ops.IS else not_(condition)
+
+    def _key_of(self, other: Any) -> list[Any]:
+        key = [getattr(other, name) for _, name in self.pairs]
+        if None in key:
+            raise InvalidRequestError(
+                f"{self.name} is compared with an object that has no primary key yet. Add it to the Session and flush() first."
+            )
+        return key
+
+    def contains(self, other: Any) -> ColumnElement[bool]:
+        """Return the condition that ``other`` is related."""
+        mapper = self.mapper
+        self.attribute.check(other)
+        keys = [getattr(other, name) for name in mapper.primary_key_names]
+        if None in keys:
+            raise InvalidRequestError(f"{self.name}.contains() got an object without a primary key. Add it to the Session and flush() first.")
+        return self.exists(and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None)
+
+    def exists(self, criterion: Any, values: dict[str, Any], expect_list: bool | None) -> ColumnElement[bool]:
+        """Return ``EXISTS`` over the related rows."""
+        mapper = self.mapper
+        if expect_list is not None and expect_list is not self.uselist:
+            right, wrong = ("any", "has") if self.uselist else ("has", "any")
+            raise InvalidRequestError(f"{self.name} is {'a collection' if self.uselist else 'not a collection'}: use {right}(), not {wrong}().")
+        conditions = [mapper.attribute_for_filter(name) == value for name, value in values.items()]
+        if criterion is not None:
+            conditions.append(criterion)
+        target: Any = mapper.local_table
+        if target is self.parent.local_table:
+            return self._exists_in_alias(conditions)
+        joined = [self._on(self.parent.local_table, target, self.secondary)]
+        select = Select((literal(1),)).select_from(target)
+        if self.secondary is not None:
+            select = select.select_from(self.secondary)
+        return Exists(select.where(*joined, *conditions))
+
+    def _exists_in_alias(self, conditions: list[Any]) -> ColumnElement[bool]:
+        # the table refers to itself: rows of the far side are named by a subquery, so that criteria need no rewriting
+        mapper = self.mapper
+        key = mapper.primary_key
+        if len(key) != 1:
+            raise InvalidRequestError(f"{self.name}: any(), has() and contains() need a single-column primary key where a table refers to itself.")
+        alias: Alias = mapper.local_table.alias()
+        inner = Select((key[0],)).where(*conditions)
+        derived = Select((inner.subquery(),))
+        select = Select((literal(1),)).select_from(alias)
+        if self.secondary is not None:
+            select = select.select_from(self.secondary)
+        return Exists(select.where(self._on(self.parent.local_table, alias, self.secondary), alias.c[key[0].name].in_(derived)))
+
+    def _on(self, parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
+        def there(element: Any, column: Any) -> Any:
+            return element.c[column.key] if isinstance(element, Alias) else column
+
+        if secondary is not None:
+            own = [there(parent, column) == other for column, other in self.condition.pairs]
+            far = [there(target, column) == other for column, other in self.condition.secondary_pairs]
+            return and_(*own, *far)
+        return and_(*(there(parent, own) == there(target, far) for own, far in self.condition.pairs))
+
+    def join_steps(self, onclause: Any = None, parent: Any = None, target: Any = None) -> Sequence[tuple[Any, Any, Any]]:
+        """Return the joins along the relationship, as ``(left, right, condition)``."""
+        left = parent if parent is not None else self.parent.local_table
+        right = target if target is not None else self.mapper.local_table
+        if self.secondary is None:
+            return [(left, right, onclause if onclause is not None else self._on(left, right, None))]
+        secondary = self.secondary.alias()
+        own = and_(*((left.c[c.key] if isinstance(left, Alias) else c) == secondary.c[s.key] for c, s in self.condition.pairs))
+        far = and_(*((right.c[c.key] if isinstance(right, Alias) else c) == secondary.c[s.key] for c, s in self.condition.secondary_pairs))
+        return [(left, secondary, own), (left, right, onclause if onclause is not None else far)]
+
+    def __repr__(self) -> str:
+        return f"<relationship {self.name}>"
+
+
+def _no_resolver(argument: Any, what: str) -> Any:
+    raise InvalidRequestError(f"{what} belongs to no mapper yet.")
+
+
+def backref(name: str, **options: Any) -> Backref:
+    """Return the other side of a relationship, with options of its own: ``relationship("Post", backref=backref("author", ...))``.
+
+    :param name: the name of the attribute on the other class.
+    :param options: as for :func:`relationship`.
+    """
+    return Backref(name, options)
+
+
+def relationship(
+    argument: Any = None,
+    secondary: Any = None,
+    *,
+    backref: str | Backref | None = None,
+    back_populates: str | None = None,
+    uselist: bool | None = None,
+    order_by: Any = None,
+    cascade: str = "save-update, merge",
+    collection_class: Any = None,
+    foreign_keys: Any = None,
+    remote_side: Any = None,
+    viewonly: bool = False,
+    passive_deletes: bool = False,
+    doc: str | None = None,
+) -> Any:
+    """Declare a relationship to another mapped class.
+
+    :param argument: the other class, its name, or a function that returns it; in the typed declarative style the annotation says it.
+    :param secondary: the table between the two of a many-to-many relationship, its name, or a function that returns it.
+    :param backref: the name of an attribute to be made on the other class, leading back; or :func:`backref` with options.
+    :param back_populates: the name of the attribute on the other class that leads back and is declared there.
+    :param uselist: False for a one-to-one relationship.
+    :param order_by: columns by which a collection is ordered when it is loaded.
+    :param cascade: which operations go on to the related objects: any of ``save-update merge refresh-expire expunge delete
+        delete-orphan``, ``all`` for all but the last, separated by commas.
+    :param collection_class: ``list`` (default) or ``set``.
+    :param foreign_keys: the column or columns that hold the foreign key, where several connect the two tables.
+    :param remote_side: for a table that refers to itself, the column on the far side: its primary key on the many-to-one side.
+    :param viewonly: never write this relationship.
+    :param passive_deletes: leave unloaded children of a deleted parent to the database's ON DELETE.
+    :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
+    :raises ArgumentError: for an unknown cascade or collection class, or both backref and back_populates.
+    """
+    options = {
+        "secondary": secondary, "uselist": uselist, "order_by": order_by, "cascade": cascade, "collection_class": collection_class,
+        "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
+        "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
+    }  # fmt: skip
+    return RelationshipProperty(argument, options)

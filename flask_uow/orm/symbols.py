@@ -1,0 +1,76 @@
+"""Sentinels, directions and cascades: the small vocabulary of the orm."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+from flask_uow.exc import ArgumentError, did_you_mean
+
+__all__ = ["NO_VALUE", "STATE", "Cascades", "Direction", "NoValue"]
+
+# the key under which an object keeps its InstanceState in its __dict__
+STATE = "_uow_state"
+# the key of changes that wait for a collection to be loaded
+PENDING = "_uow_pending"
+
+
+class NoValue(enum.Enum):
+    """The original value of an attribute that was not loaded when it was changed."""
+
+    NO_VALUE = "NO_VALUE"
+
+    def __repr__(self) -> str:
+        return "NO_VALUE"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NO_VALUE = NoValue.NO_VALUE
+
+
+class Direction(enum.Enum):
+    """Which side of a relationship holds the foreign key."""
+
+    MANY_TO_ONE = "many-to-one"
+    ONE_TO_MANY = "one-to-many"
+    MANY_TO_MANY = "many-to-many"
+
+
+_ALL = ("save-update", "merge", "refresh-expire", "expunge", "delete")
+_KNOWN = (*_ALL, "delete-orphan", "all", "none")
+
+
+class Cascades:
+    """Which operations on an object go on to the objects that a relationship reaches.
+
+    :param text: names separated by commas, or an iterable of names.
+    :raises ArgumentError: for an unknown name, or delete-orphan without delete.
+    """
+
+    __slots__ = ("delete", "delete_orphan", "expunge", "merge", "names", "refresh_expire", "save_update")
+
+    def __init__(self, text: str | Iterable[str] | None) -> None:
+        given = [text] if isinstance(text, str) else list(text or ())
+        names = {name.strip() for part in given for name in part.split(",")} - {"", "none"}
+        for name in names:
+            if name not in _KNOWN:
+                raise ArgumentError(f"unknown cascade {name!r}.{did_you_mean(name, _KNOWN)} The cascades are: {', '.join(_KNOWN)}.")
+        if "all" in names:
+            names = (names - {"all"}) | set(_ALL)
+        if "delete-orphan" in names and "delete" not in names:
+            raise ArgumentError("the cascade 'delete-orphan' needs 'delete' as well. Write cascade='all, delete-orphan'.")
+        self.names = frozenset(names)
+        self.save_update = "save-update" in names
+        self.merge = "merge" in names
+        self.refresh_expire = "refresh-expire" in names
+        self.expunge = "expunge" in names
+        self.delete = "delete" in names
+        self.delete_orphan = "delete-orphan" in names
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def __repr__(self) -> str:
+        return f"Cascades({', '.join(sorted(self.names))!r})"
