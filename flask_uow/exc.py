@@ -8,6 +8,8 @@ Every error of the project derives from :class:`FlaskUowError`. The tree::
     ├── CompileError                  a statement that cannot be written in SQL
     ├── CircularDependencyError       tables or rows that wait for each other
     ├── InvalidRequestError           a call that does not fit the present state
+    │   ├── MultipleResultsFound      one row was asked for, and there were several
+    │   ├── NoResultFound             one row was asked for, and there was none
     │   ├── NoSuchTableError          a table that the database does not have
     │   ├── ResourceClosedError       a connection, result or transaction used after it was closed
     │   ├── UnboundExecutionError     no engine is known for the statement
@@ -47,6 +49,8 @@ __all__ = [
     "InterfaceError",
     "InternalError",
     "InvalidRequestError",
+    "MultipleResultsFound",
+    "NoResultFound",
     "NoSuchTableError",
     "NotSupportedError",
     "OperationalError",
@@ -87,6 +91,14 @@ class CircularDependencyError(FlaskUowError):
 
 class InvalidRequestError(FlaskUowError):
     """The call does not fit the present state of the object it was made on."""
+
+
+class NoResultFound(InvalidRequestError):
+    """Exactly one row was asked for, and there was none."""
+
+
+class MultipleResultsFound(InvalidRequestError):
+    """Exactly one row was asked for, and there were several."""
 
 
 class NoSuchTableError(InvalidRequestError):

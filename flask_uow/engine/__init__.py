@@ -1,1 +1,32 @@
+"""Databases: URLs, connections, transactions, results.
 
+In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
+listeners; pool; rows and result; transaction, gate and connection; cache; engine.
+"""
+
+from __future__ import annotations
+
+from flask_uow.engine.connection import Connection
+from flask_uow.engine.engine import Engine, create_engine
+from flask_uow.engine.listeners import EngineListeners, StatementEvent
+from flask_uow.engine.pool import Pool
+from flask_uow.engine.result import Result, ScalarResult
+from flask_uow.engine.rows import Row
+from flask_uow.engine.transaction import NestedTransaction, Transaction
+from flask_uow.engine.url import URL, make_url
+
+__all__ = [
+    "URL",
+    "Connection",
+    "Engine",
+    "EngineListeners",
+    "NestedTransaction",
+    "Pool",
+    "Result",
+    "Row",
+    "ScalarResult",
+    "StatementEvent",
+    "Transaction",
+    "create_engine",
+    "make_url",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask_uow.exc import FlaskUowError, InvalidRequestError
+from flask_uow.exc import FlaskUowError, InvalidRequestError, MultipleResultsFound, NoResultFound
 
 __all__ = [
     "ConcurrentModificationError",
@@ -42,11 +42,3 @@ class ObjectDeletedError(InvalidRequestError):
 
 class DetachedInstanceError(InvalidRequestError):
     """An attribute had to be loaded, and its object is in no Session."""
-
-
-class NoResultFound(InvalidRequestError):
-    """Exactly one row was asked for, and there was none."""
-
-
-class MultipleResultsFound(InvalidRequestError):
-    """Exactly one row was asked for, and there were several."""

@@ -121,6 +121,10 @@ class Dialect(ABC):
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
 
+    @abstractmethod
+    def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+        """Send a statement once for each set of parameters; return the rows changed in all, -1 where unknown."""
+
     def check_isolation_level(self, level: Any) -> str | None:
         """Return ``level`` in upper case, None for the database's own.
 
@@ -139,7 +143,9 @@ class Dialect(ABC):
     # -- schema
 
     @abstractmethod
-    def table_names(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None) -> list[str]:
+    def table_names(
+        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
+    ) -> list[str]:
         """Return the names of the tables of ``schema`` (of the default one when None), sorted."""
 
     # -- text

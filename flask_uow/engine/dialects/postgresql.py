@@ -15,6 +15,7 @@ from psycopg2.extensions import (
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
 )
+from psycopg2.extras import execute_batch
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
@@ -148,6 +149,10 @@ class PostgreSQLDialect(Dialect):
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
+
+    def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+        execute_batch(cursor, sql, list_of_params, page_size=200)
+        return -1
 
     # -- schema
 

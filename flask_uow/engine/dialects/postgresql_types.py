@@ -117,7 +117,7 @@ def _load_float(value: Any) -> Any:
 
 def _load_zoned(value: Any) -> Any:
     # the connection's own time zone is UTC; a SET TIME ZONE of the user's may have changed it
-    return value if value is None or value.tzinfo is dt.timezone.utc else utc_datetime(value)
+    return value if value is None or value.tzinfo is dt.UTC else utc_datetime(value)
 
 
 def _bind_numeric(type_: Any) -> Processor:

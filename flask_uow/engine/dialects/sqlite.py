@@ -56,7 +56,9 @@ class SQLiteDialect(Dialect):
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
         super().__init__(url, connect_args)
         if url.driver not in (None, "pysqlite", "sqlite3"):
-            raise ArgumentError(f"the driver {url.driver!r} is not supported for SQLite. Write the URL as sqlite:///file.")
+            raise ArgumentError(
+                f"the driver {url.driver!r} is not supported for SQLite. Write the URL as sqlite:///file."
+            )
         options = dict(url.query)
         for option in options:
             if option not in _URI_OPTIONS + _OWN_OPTIONS:
@@ -110,7 +112,7 @@ class SQLiteDialect(Dialect):
 
     def _open(self) -> sqlite3.Connection:
         arguments: dict[str, Any] = {
-            **{"cached_statements": 256, **self.connect_args},
+            "cached_statements": 256, **self.connect_args,
             "timeout": self._timeout,
             "isolation_level": None,
             "check_same_thread": False,
@@ -172,6 +174,10 @@ class SQLiteDialect(Dialect):
 
     def commit(self, cursor: Any) -> None:
         cursor.execute("COMMIT")
+
+    def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+        cursor.executemany(sql, list_of_params)
+        return int(cursor.rowcount)
 
     # -- schema
 

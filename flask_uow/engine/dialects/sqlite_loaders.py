@@ -48,7 +48,7 @@ def _load_with(convert: Callable[[Any], Any]) -> Callable[[TypeEngine[Any]], Pro
 
 def _load_datetime(type_: Any) -> Processor:
     from_text = dt.datetime.fromisoformat
-    utc = dt.timezone.utc
+    utc = dt.UTC
 
     def load_zoned(value: Any) -> Any:
         if value is None:

@@ -41,7 +41,7 @@ from flask_uow.sql.value_errors import out_of_range
 
 __all__ = ["bind_processor", "cast_name", "result_processor", "type_ddl"]
 
-_UTC = dt.timezone.utc
+_UTC = dt.UTC
 _MAX_INTEGER = 2**63 - 1
 
 

@@ -168,14 +168,16 @@ def json_binder(type_: TypeEngine[Any]) -> Processor:
         try:
             return encode(value)
         except (TypeError, ValueError) as error:
-            wrong_kind(type_, value, f"what JSON can hold ({error})", "Convert it to dicts, lists, str, numbers and bools.")
+            wrong_kind(
+                type_, value, f"what JSON can hold ({error})", "Convert it to dicts, lists, str, numbers and bools."
+            )
 
     return bind
 
 
 def utc_datetime(value: dt.datetime) -> dt.datetime:
     """Return a datetime in UTC; one without a zone is taken to be in UTC already."""
-    return value.replace(tzinfo=dt.timezone.utc) if value.tzinfo is None else value.astimezone(dt.timezone.utc)
+    return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
 def load_error(type_: TypeEngine[Any], value: Any, error: BaseException | None, cure: str) -> DataError:

@@ -119,7 +119,7 @@ class InstrumentedList(_Instrumented, list[T]):
 class InstrumentedSet(_Instrumented, set[T]):
     """A set of related objects; their hash is the classes' own."""
 
-    __slots__ = ("_attribute", "_owner", "__weakref__")
+    __slots__ = ("_attribute", "_owner")
 
     def add(self, item: T) -> None:
         if item in self:

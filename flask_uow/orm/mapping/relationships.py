@@ -71,6 +71,8 @@ class RelationshipProperty:
         self.order_by: tuple[ColumnElement[Any], ...] = ()
         self.uses_get = False
         self.reverse: RelationshipProperty | None = None
+        # of two sides of a many-to-many relationship, the one in whose order pairs are counted
+        self.canonical: RelationshipProperty = self
 
     def attach(self, key: str, parent: Any, resolve: Callable[[Any, str], Any]) -> None:
         """Tie the property to its mapper.
@@ -192,6 +194,7 @@ class RelationshipProperty:
             )
         self.reverse = other
         self.attribute.reverse = other.attribute
+        self.canonical = other.canonical = min(self, other, key=id)
 
     def make_backref(self) -> None:
         """Declare the other side that ``backref=`` asks for."""

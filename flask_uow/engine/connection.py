@@ -1,0 +1,495 @@
+"""Connection: sends statements over one connection of the pool, and keeps its transaction.
+
+Outside ``begin()`` every statement is a transaction of its own. ``begin()`` itself sends nothing: on PostgreSQL BEGIN
+travels in one string with the first statement, on SQLite it goes out before the first write (see docs/architecture,
+"Transactions: our own BEGIN"). ``fetch_all``, ``run``, ``run_many`` and ``cursor_execute`` take plain SQL with the
+driver's parameters and are the orm's hot path: when nothing is pending and nobody listens they add one test each to the
+driver's own work. ``execute`` takes statements. A connection is for one thread at a time.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flask_uow.engine.dbapi_errors import translate
+from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate, Opening
+from flask_uow.engine.listeners import Kind, StatementEvent
+from flask_uow.engine.result import Result, ScalarResult
+from flask_uow.engine.rows import row_maker
+from flask_uow.engine.transaction import NestedTransaction, Transaction
+from flask_uow.exc import (
+    CommitOutcomeUnknown,
+    DBAPIError,
+    InvalidRequestError,
+    ResourceClosedError,
+)
+from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.text import text
+
+if TYPE_CHECKING:
+    from flask_uow.engine.engine import Engine
+    from flask_uow.engine.pool import PooledConnection
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """A connection that is lent from the engine's pool until :meth:`close`; a context manager.
+
+    :ivar engine: the engine it came from.
+    :ivar dialect: the dialect of the database.
+    """
+
+    __slots__ = (
+        "_cursor",
+        "_gate",
+        "_has_begun",
+        "_listeners",
+        "_record",
+        "_savepoints",
+        "_stack",
+        "dialect",
+        "engine",
+    )
+
+    def __init__(self, engine: Engine) -> None:
+        self._record: PooledConnection | None = None
+        self.engine = engine
+        self.dialect = engine.dialect
+        self._listeners = engine.listeners
+        self._gate: Gate | None = None
+        self._has_begun = False
+        self._savepoints = 0
+        self._stack: list[Transaction] = []
+        record = engine.pool.checkout()
+        self._record = record
+        self._cursor: Any = record.cursor
+
+    # -- plain SQL with the driver's parameters
+
+    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
+        """Send a statement that returns rows and return them all, as the driver's tuples.
+
+        :param sql: the SQL text with the driver's placeholders.
+        :param params: the driver's parameters, in order.
+        :param write: True for a statement that needs a write transaction (DML with RETURNING, SELECT ... FOR UPDATE).
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        if self._gate is not None:
+            sql = self._pass_gate(sql, write)
+        listeners = self._listeners
+        if listeners.before_execute or listeners.after_execute:
+            return self._observe(self._fetch, sql, params, False)  # type: ignore[no-any-return]
+        cursor = self._cursor
+        try:
+            cursor.execute(sql, params)
+            return cursor.fetchall()  # type: ignore[no-any-return]
+        except self.dialect.errors as error:
+            self._fail(error, sql, params)
+
+    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
+        """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
+        if self._gate is not None:
+            sql = self._pass_gate(sql, write)
+        listeners = self._listeners
+        if listeners.before_execute or listeners.after_execute:
+            return self._observe(self._execute, sql, params, False)  # type: ignore[no-any-return]
+        cursor = self._cursor
+        try:
+            cursor.execute(sql, params)
+            return cursor.rowcount  # type: ignore[no-any-return]
+        except self.dialect.errors as error:
+            self._fail(error, sql, params)
+
+    def run_many(self, sql: str, list_of_params: Sequence[Sequence[Any]], *, write: bool = True) -> int:
+        """Send a statement once for each set of parameters, all in one transaction.
+
+        :returns: the rows changed in all, -1 where the driver does not know (psycopg2).
+        """
+        if write and not self._stack:
+            with self.begin():
+                return self.run_many(sql, list_of_params)
+        if self._gate is not None:
+            if self.dialect.begins_with_statement:
+                self._open_now()
+            else:
+                self._pass_gate(sql, write)
+        if self._listeners.before_execute or self._listeners.after_execute:
+            return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
+        try:
+            return self._execute_many(sql, list_of_params)
+        except self.dialect.errors as error:
+            self._fail(error, sql, list_of_params)
+
+    def cursor_execute(self, sql: str, params: Sequence[Any] = (), *, write: bool) -> Any:
+        """Send a statement and return the driver's cursor, which the next statement of this connection uses again."""
+        self.run(sql, params, write=write)
+        return self._cursor
+
+    # -- statements
+
+    def execute(self, statement: Any, parameters: Any = None) -> Result:
+        """Execute a statement and return its rows, fetched at once.
+
+        :param statement: a statement object, or SQL text with ``:name`` parameters.
+        :param parameters: a mapping of values by name; a list of mappings executes the statement once for each.
+        :raises InvalidRequestError: when the statement needs a value that was not given.
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        if isinstance(statement, str):
+            statement = text(statement)
+        compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
+        if parameters is not None and not isinstance(parameters, Mapping):
+            return self._execute_list(compiled, values, parameters)
+        if compiled.is_write and not compiled.returns_rows:
+            rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
+            return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
+        cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
+        return self._make_result(compiled, cursor)
+
+    def scalar(self, statement: Any, parameters: Any = None) -> Any:
+        """Execute a statement and return the first column of its first row, None when there is no row."""
+        return self.execute(statement, parameters).scalar()
+
+    def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult:
+        """Execute a statement and return the values of its first column."""
+        return self.execute(statement, parameters).scalars()
+
+    def table_names(self, schema: str | None = None) -> list[str]:
+        """Return the names of the tables that exist in ``schema`` (in the default one when None), sorted."""
+        return self.dialect.table_names(self.fetch_all, schema)
+
+    @contextmanager
+    def ddl_connection(self) -> Iterator[Connection]:
+        """Give this connection, in a transaction (in the one that is open, where one is): for create_all, drop_all."""
+        if self._stack:
+            yield self
+            return
+        with self.begin():
+            yield self
+
+    # -- transactions
+
+    def begin(
+        self, *, isolation_level: str | None = None, read_only: bool = False, setup: Sequence[str] = ()
+    ) -> Transaction:
+        """Begin a transaction. Sends nothing: BEGIN goes out with the first statement.
+
+        :param isolation_level: the level of this transaction; the engine's when None.
+        :param read_only: True where the transaction must not write.
+        :param setup: statements to send together with BEGIN where that costs no round trip (``SET LOCAL ...``); left
+            out on SQLite. They are SQL: never pass text that a user has given.
+        :raises InvalidRequestError: when a transaction is open already.
+        """
+        if self._stack:
+            raise InvalidRequestError(
+                "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
+            )
+        if self._gate is not None:
+            self._refuse(self._gate)
+        dialect = self.dialect
+        level = dialect.check_isolation_level(isolation_level) if isolation_level else self.engine.isolation_level
+        begin_sql = dialect.begin_sql(level, read_only)
+        if setup and dialect.begins_with_statement:
+            begin_sql = "; ".join((begin_sql, *setup))
+        self._gate = Gate(begin_sql, dialect.begins_for_reads(level), read_only)
+        transaction = Transaction(self)
+        self._stack.append(transaction)
+        return transaction
+
+    def begin_nested(self) -> Transaction:
+        """Set a savepoint within the open transaction; begin a transaction when none is open."""
+        if not self._stack:
+            return self.begin()
+        self._savepoints += 1
+        name = f"uow_{self._savepoints}"
+        self.run_transaction_sql(f"SAVEPOINT {name}")
+        nested = NestedTransaction(self, name)
+        self._stack.append(nested)
+        return nested
+
+    def in_transaction(self) -> bool:
+        """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
+        return bool(self._stack)
+
+    def in_nested_transaction(self) -> bool:
+        """Return True while a savepoint is open."""
+        return len(self._stack) > 1
+
+    def run_transaction_sql(self, sql: str) -> None:
+        """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
+        if self._gate is not None:
+            sql = self._pass_gate(sql, True)
+        self._send_transaction_sql(sql)
+
+    # -- end of life
+
+    @property
+    def closed(self) -> bool:
+        """True after close() or invalidate()."""
+        return self._record is None
+
+    def close(self) -> None:
+        """Roll back what is open and give the connection back to the pool; nothing happens the second time."""
+        record = self._record
+        if record is None:
+            return
+        if self._stack:
+            try:
+                self._stack[0].rollback()
+            except DBAPIError:
+                # its state is unknown: the pool closes it, and the database rolls back
+                record.broken = True
+        self._forget(CLOSED)
+        self.engine.pool.checkin(record)
+
+    def invalidate(self) -> None:
+        """Close the driver's connection instead of giving it back, since it cannot be trusted any more."""
+        record = self._record
+        if record is None:
+            return
+        record.broken = True
+        self._forget(LOST)
+        self.engine.pool.checkin(record)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # no lock may be taken here, so the pool takes the connection back later
+        record = self._record
+        if record is not None:
+            self._record = None
+            self.engine.pool.abandon(record)
+            warnings.warn(
+                f"a connection of {self.engine!r} was dropped without close(); it was rolled back. "
+                "Use it in a with block.",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    def __repr__(self) -> str:
+        return f"<Connection to {self.engine.url}{', closed' if self.closed else ''}>"
+
+    # -- inside: before and after a statement
+
+    def _pass_gate(self, sql: str, write: bool) -> str:
+        """Do what must happen before a statement; return the text to send in its place."""
+        gate = self._gate
+        assert gate is not None
+        if gate.refusal is not None:
+            self._refuse(gate)
+        if not write and not gate.for_reads:
+            return sql
+        if gate.read_only and write and not self.dialect.begins_with_statement:
+            raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
+        if not self.dialect.begins_with_statement:
+            self._send_transaction_sql(gate.begin_sql)
+            self._gate = None
+            self._has_begun = True
+            return sql
+        self._gate = None
+        self._has_begun = True
+        self._notify(gate.begin_sql, 0.0, "transaction")
+        return Opening(f"{gate.begin_sql}; {sql}", sql, gate)
+
+    def _open_now(self) -> None:
+        """Send BEGIN by itself, where the statement cannot carry it."""
+        gate = self._gate
+        assert gate is not None
+        if gate.refusal is not None:
+            self._refuse(gate)
+        self._send_transaction_sql(gate.begin_sql)
+        self._gate = None
+        self._has_begun = True
+
+    def _refuse(self, gate: Gate) -> NoReturn:
+        if gate is FAILED:
+            raise InvalidRequestError(str(gate.refusal))
+        raise ResourceClosedError(str(gate.refusal))
+
+    def _fail(self, error: Exception, sql: str, params: Any) -> NoReturn:
+        """Raise our error for the driver's, after noting what it means for the transaction and the connection."""
+        record = self._record
+        assert record is not None
+        lost = self.dialect.is_lost(error, record.raw)
+        statement = sql.statement if isinstance(sql, Opening) else sql
+        if lost:
+            record.broken = True
+            self._gate = LOST
+            self.engine.pool.discard_idle()
+        elif isinstance(sql, Opening) and not self.dialect.in_transaction(record.raw):
+            # the string did not even parse, so that BEGIN was not executed: it goes with the next statement
+            self._gate = sql.gate
+            self._has_begun = False
+        elif self._has_begun and self.dialect.has_failed(record.raw):
+            self._gate = FAILED
+        raise translate(error, statement, params, connection_invalidated=lost) from error
+
+    def _execute(self, sql: str, params: Any) -> Any:
+        self._cursor.execute(sql, params)
+        return self._cursor.rowcount
+
+    def _fetch(self, sql: str, params: Any) -> Any:
+        self._cursor.execute(sql, params)
+        return self._cursor.fetchall()
+
+    def _execute_many(self, sql: str, list_of_params: Any) -> int:
+        return self.dialect.execute_many(self._cursor, sql, list_of_params)
+
+    def _observe(self, send: Callable[[str, Any], Any], sql: str, params: Any, many: bool) -> Any:
+        """Send a statement between calls of the listeners."""
+        shown = sql.statement if isinstance(sql, Opening) else sql
+        if self._listeners.before_execute:
+            event = StatementEvent(self.engine, shown, params, 0.0, many, -1)
+            for listener in tuple(self._listeners.before_execute):
+                listener(event)
+        start = time.perf_counter()
+        try:
+            result = send(sql, params)
+        except self.dialect.errors as error:
+            self._notify(shown, time.perf_counter() - start, "statement", params, many, error)
+            self._fail(error, sql, params)
+        self._notify(shown, time.perf_counter() - start, "statement", params, many)
+        return result
+
+    def _notify(
+        self,
+        sql: str,
+        duration: float,
+        kind: Kind,
+        params: Any = (),
+        many: bool = False,
+        error: BaseException | None = None,
+    ) -> None:
+        if self._listeners.after_execute:
+            rowcount = -1 if error is not None else self._cursor.rowcount
+            event = StatementEvent(self.engine, sql, params, duration, many, rowcount, kind, error)
+            for listener in tuple(self._listeners.after_execute):
+                listener(event)
+
+    # -- inside: the transaction
+
+    def _send_transaction_sql(self, sql: str) -> None:
+        shown = sql.statement if isinstance(sql, Opening) else sql
+        start = time.perf_counter()
+        try:
+            self._cursor.execute(sql)
+        except self.dialect.errors as error:
+            self._fail(error, sql, ())
+        self._notify(shown, time.perf_counter() - start, "transaction")
+
+    def _commit_root(self, transaction: Transaction) -> None:
+        try:
+            if self._gate is not None and self._gate.refusal is not None:
+                self._refuse(self._gate)
+            if self._has_begun:
+                self._commit_now()
+        except BaseException:
+            self._rollback_root(transaction)
+            raise
+        self._end_stack()
+
+    def _commit_now(self) -> None:
+        record = self._record
+        assert record is not None
+        start = time.perf_counter()
+        try:
+            self.dialect.commit(self._cursor)
+        except self.dialect.errors as error:
+            if not self.dialect.is_lost(error, record.raw):
+                raise translate(error, "COMMIT", ()) from error
+            record.broken = True
+            self._gate = LOST
+            raise CommitOutcomeUnknown(
+                "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
+                f"Look in the database before you repeat it. ({str(error).strip()})"
+            ) from error
+        self._has_begun = False
+        self._notify("COMMIT", time.perf_counter() - start, "transaction")
+
+    def _rollback_root(self, transaction: Transaction) -> None:
+        record = self._record
+        self._end_stack()
+        has_begun, self._has_begun = self._has_begun, False
+        if record is None or record.broken:
+            return
+        self._gate = None
+        if has_begun and self.dialect.in_transaction(record.raw):
+            try:
+                self._send_transaction_sql("ROLLBACK")
+            except DBAPIError as error:
+                # with the connection gone the database rolls back by itself
+                if not error.connection_invalidated:
+                    raise
+
+    def _release_savepoint(self, nested: NestedTransaction) -> None:
+        self.run_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
+        self._end_stack(nested)
+
+    def _rollback_to_savepoint(self, nested: NestedTransaction) -> None:
+        self._end_stack(nested)
+        record = self._record
+        if record is None or record.broken or self._gate is FAILED:
+            # the whole transaction is gone, and the outer rollback says so
+            return
+        self._send_transaction_sql(f"ROLLBACK TO SAVEPOINT {nested.name}")
+        self._send_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
+
+    def _end_stack(self, first: Transaction | None = None) -> None:
+        """Mark ``first`` (the outermost when None) and everything within it as ended."""
+        start = self._stack.index(first) if first is not None else 0
+        for transaction in self._stack[start:]:
+            transaction.is_active = False
+        del self._stack[start:]
+        if not self._stack and self._gate is not None and self._gate.refusal is None:
+            self._gate = None
+
+    def _forget(self, gate: Gate) -> None:
+        self._end_stack()
+        self._record = None
+        self._cursor = None
+        self._gate = gate
+
+    # -- inside: results
+
+    def _make_result(self, compiled: Compiled, cursor: Any) -> Result:
+        description = cursor.description
+        rowcount = cursor.rowcount
+        if description is None:
+            return Result(None, (), rowcount, getattr(cursor, "lastrowid", None) or None)
+        try:
+            rows = cursor.fetchall()
+        except self.dialect.errors as error:
+            self._fail(error, compiled.sql, ())
+        memo = compiled.memo
+        maker = memo.get(Connection)
+        if maker is None:
+            maker = self._result_maker(compiled, description)
+            if compiled.columns:
+                memo[Connection] = maker
+        names, make_rows = maker
+        return Result(make_rows(rows), names, rowcount if rowcount >= 0 else len(rows))
+
+    def _result_maker(self, compiled: Compiled, description: Any) -> tuple[tuple[str, ...], Any]:
+        if not compiled.columns:
+            names = tuple(column[0] for column in description)
+            return names, row_maker(names, (None,) * len(names))
+        names = tuple(column.name for column in compiled.columns)
+        return names, row_maker(names, [self.dialect.result_processor(column.type) for column in compiled.columns])
+
+    def _execute_list(self, compiled: Compiled, values: list[Any], parameters: Any) -> Result:
+        sets = [compiled.parameters(values, given) for given in parameters]
+        if compiled.returns_rows:
+            raise InvalidRequestError(
+                "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
+            )
+        rowcount = self.run_many(compiled.sql, sets) if sets else 0
+        return Result(None, (), rowcount)

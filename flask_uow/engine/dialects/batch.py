@@ -1,0 +1,265 @@
+"""BatchWriter: writes many rows of one table with few statements; the base of the dialects' writers.
+
+A flush hands over columns of Python values (``values[i]`` holds the values of ``columns[i]``, one for each row); the
+writer checks and converts them, cuts them into pages and sends one statement for each. A single row takes the plain form
+of a statement. The texts are made once for each table, kind and set of columns. Threads share a writer.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
+
+from flask_uow.exc import DataError, InternalError
+from flask_uow.sql.types import TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+
+__all__ = ["BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "TableInfo", "Values", "names_of"]
+
+
+class BatchConnection(Protocol):
+    """What a writer needs of a connection; see :class:`flask_uow.engine.connection.Connection`."""
+
+    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
+        """Send a statement and return its rows."""
+
+    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
+        """Send a statement and return the number of rows it changed."""
+
+    def in_transaction(self) -> bool:
+        """Return True within a transaction."""
+
+    def begin(self) -> AbstractContextManager[Any]:
+        """Begin a transaction that ends with the block."""
+
+
+class TableInfo(Protocol):
+    """What a writer needs to know about a table."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def schema(self) -> str | None:
+        """Its schema, None for the default one."""
+
+
+class ColumnInfo(Protocol):
+    """What a writer needs to know about a column."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def type(self) -> TypeEngine[Any]:
+        """Its type."""
+
+
+Columns = Sequence[ColumnInfo]
+Values = Sequence[Sequence[Any]]
+
+
+class BatchWriter(ABC):
+    """Inserts, updates and deletes rows of one table at a time.
+
+    :param dialect: gives the conversions of values and the quoting of names.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._texts: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
+
+    def insert(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        *,
+        generated_key: ColumnInfo | None = None,
+    ) -> list[Any] | None:
+        """Insert rows.
+
+        :param values: one sequence for each column, all of one length.
+        :param generated_key: a column, not among ``columns``, whose values the database makes.
+        :returns: the keys in the order of the rows, ascending; None without ``generated_key``.
+        :raises DataError: for a value that does not fit its column; the message names the column.
+        :raises InternalError: when the database did not insert exactly these rows under these keys (a trigger).
+        """
+        count = len(values[0])
+        if count == 1:
+            return self._insert_one(connection, table, columns, values, generated_key)
+        if generated_key is None:
+            self._insert_rows(connection, table, columns, values)
+            return None
+        return self._insert_with_keys(connection, table, columns, values, generated_key)
+
+    def insert_defaults(
+        self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
+    ) -> list[Any] | None:
+        """Insert ``count`` rows for which the application gives no value at all; returns and raises like insert."""
+        sql = f"INSERT INTO {self.table_name(table)} DEFAULT VALUES"
+        keys: list[Any] = []
+        for _ in range(count):
+            self._run_insert_one(connection, table, sql, (), generated_key, keys)
+        return keys if generated_key is not None else None
+
+    def update(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        key_columns: Columns,
+        key_values: Values,
+        set_columns: Columns,
+        set_values: Values,
+    ) -> int:
+        """Update the rows with these keys; each has new values of its own. Returns the number of rows that matched."""
+        if len(key_values[0]) > 1:
+            return self._update_rows(connection, table, key_columns, key_values, set_columns, set_values)
+        sql = self.text(table, ("update one", names_of(set_columns), names_of(key_columns)), self._update_one_text,
+                        set_columns, key_columns)  # fmt: skip
+        parameters = self._single(table, set_columns, set_values) + self._single(table, key_columns, key_values)
+        return connection.run(sql, parameters)
+
+    def delete(self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values) -> int:
+        """Delete the rows with these keys. Returns the number of rows that matched."""
+        if len(key_values[0]) > 1:
+            return self._delete_rows(connection, table, key_columns, key_values)
+        sql = self.text(table, ("delete one", names_of(key_columns)), self._delete_one_text, key_columns)
+        return connection.run(sql, self._single(table, key_columns, key_values))
+
+    # -- for the dialects
+
+    @abstractmethod
+    def _insert_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values) -> None:
+        """Insert two or more rows."""
+
+    @abstractmethod
+    def _insert_with_keys(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
+    ) -> list[Any]:
+        """Insert two or more rows and return the keys that the database made for them."""
+
+    @abstractmethod
+    def _update_rows(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        key_columns: Columns,
+        key_values: Values,
+        set_columns: Columns,
+        set_values: Values,
+    ) -> int:
+        """Update two or more rows."""
+
+    @abstractmethod
+    def _delete_rows(
+        self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values
+    ) -> int:
+        """Delete two or more rows."""
+
+    def table_name(self, table: TableInfo) -> str:
+        """Return the quoted name of a table."""
+        quote = self.dialect.quote
+        return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
+
+    def text(self, table: TableInfo, key: Any, make: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what ``make(table, *arguments)`` returned for this table and key the first time."""
+        texts = self._texts.get(table)
+        if texts is None:
+            texts = self._texts.setdefault(table, {})
+        made = texts.get(key)
+        if made is None:
+            made = texts[key] = make(table, *arguments)
+        return made
+
+    def bind(self, table: TableInfo, column: ColumnInfo, values: Sequence[Any]) -> Sequence[Any]:
+        """Return one column of values as the driver takes them.
+
+        :raises DataError: for a value that does not fit; the message names the column.
+        """
+        processor = self.dialect.bind_processor(column.type)
+        if processor is None:
+            return values
+        try:
+            return [processor(value) for value in values]
+        except DataError as error:
+            raise self.column_error(table, column, error) from error
+
+    def column_error(self, table: TableInfo, column: ColumnInfo, error: DataError) -> DataError:
+        """Return ``error`` with the column's name in its message."""
+        return DataError(f"{table.name}.{column.name}: {error.message}", orig=error.orig)
+
+    # -- one row
+
+    def _insert_one(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
+    ) -> list[Any] | None:
+        sql = self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)
+        keys: list[Any] = []
+        self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
+        return keys if key is not None else None
+
+    def _run_insert_one(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        sql: str,
+        parameters: tuple[Any, ...],
+        key: ColumnInfo | None,
+        keys: list[Any],
+    ) -> None:
+        """Insert one row and add its key to ``keys``."""
+        if key is None:
+            inserted = connection.run(sql, parameters)
+        else:
+            rows = connection.fetch_all(f"{sql} RETURNING {self.dialect.quote(key.name)}", parameters, write=True)
+            inserted = len(rows)
+            keys.extend(row[0] for row in rows)
+        if inserted != 1:
+            raise self.mismatch(table, 1, inserted)
+
+    def mismatch(self, table: TableInfo, expected: int, found: int) -> InternalError:
+        """Return the error for rows that a trigger left out or gave another key."""
+        return InternalError(
+            f"{expected} rows were inserted into {table.name}, and {found} are there under the keys that were meant for "
+            "them. Look for a trigger or a rule on the table that drops rows or changes their key."
+        )
+
+    def _single(self, table: TableInfo, columns: Columns, values: Values) -> tuple[Any, ...]:
+        return tuple([self.bind(table, column, cells)[0] for column, cells in zip(columns, values, strict=True)])
+
+    def _insert_one_text(self, table: TableInfo, columns: Columns) -> str:
+        marks = ", ".join([self.dialect.placeholder] * len(columns))
+        return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES ({marks})"
+
+    def _update_one_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
+        return f"UPDATE {self.table_name(table)} SET {self._equal(set_columns, ', ')} WHERE {self._equal(key_columns, ' AND ')}"
+
+    def _delete_one_text(self, table: TableInfo, key_columns: Columns) -> str:
+        return f"DELETE FROM {self.table_name(table)} WHERE {self._equal(key_columns, ' AND ')}"
+
+    def _equal(self, columns: Columns, separator: str) -> str:
+        mark = self.dialect.placeholder
+        return separator.join(f"{self.escaped(column)} = {mark}" for column in columns)
+
+    def column_list(self, columns: Columns) -> str:
+        """Return the quoted names, with commas."""
+        return ", ".join(self.escaped(column) for column in columns)
+
+    def escaped(self, column: ColumnInfo) -> str:
+        """Return a quoted name for a text with placeholders."""
+        quoted = self.dialect.quote(column.name)
+        return quoted.replace("%", "%%") if self.dialect.escapes_percent else quoted
+
+
+def names_of(columns: Columns) -> tuple[str, ...]:
+    """Return the names of columns, which stand for them in the keys of texts."""
+    return tuple([column.name for column in columns])

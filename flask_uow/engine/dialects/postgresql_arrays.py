@@ -1,0 +1,152 @@
+"""Columns of Python values -> PostgreSQL array literals, ``{1,2,NULL}`` and ``{"a","b"}``.
+
+psycopg2 adapts value by value, which costs more than the server's own work; one literal for a whole column is one
+parameter (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO has the syntax). One pass in C finds the classes
+that occur; a column of one class, the common case, is then joined without a look at each value. Everything else goes
+through the same processors as a single parameter. Measured in tests/benchmarks.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_uow.engine.dialects import postgresql_types
+from flask_uow.sql.types import TypeEngine
+
+__all__ = ["array_literal", "array_type", "selected"]
+
+_NONE = type(None)
+
+
+def array_literal(type_: TypeEngine[Any], values: Sequence[Any]) -> str:
+    """Return ``values`` as the text of a PostgreSQL array.
+
+    :raises DataError: for a value that the type does not take.
+    """
+    kind = _KINDS.get(type_.name, _TEXT)
+    classes = set(map(type, values))
+    has_none = _NONE in classes
+    classes.discard(_NONE)
+    if not classes:
+        return "{" + ",".join(["NULL"] * len(values)) + "}"
+    if classes != {kind.cls}:
+        processor = postgresql_types.bind_processor(type_)
+        if processor is not None:
+            values = [processor(value) for value in values]
+    elif kind.check is not None:
+        kind.check(type_, [value for value in values if value is not None] if has_none else values)
+    if kind.element is None:
+        return _texts(values, has_none)
+    element = kind.element
+    if has_none:
+        return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
+    return "{" + ",".join(map(element, values)) + "}"
+
+
+def array_type(type_: TypeEngine[Any]) -> str:
+    """Return the type of the array as a cast writes it, ``integer[]`` for example."""
+    if type_.name in ("string", "unicode", "enum", "json"):
+        # text is assigned to varchar(n) with its length checked, where a cast would cut it
+        return "text[]"
+    return "numeric[]" if type_.name == "numeric" else f"{postgresql_types.cast_name(type_)}[]"
+
+
+def selected(type_: TypeEngine[Any], expression: str) -> str:
+    """Return ``expression``, an element of the array, as a value of the column's type."""
+    return f"{expression}::jsonb" if type_.name == "json" else expression
+
+
+def _texts(values: Sequence[Any], has_none: bool) -> str:
+    given = [value for value in values if value is not None] if has_none else values
+    body = '","'.join(given)
+    # every quote is one of ours and nothing is escaped: the usual case, found with one search of the whole column
+    if "\\" in body or body.count('"') != 2 * (len(given) - 1):
+        escaped = [value if value is None else value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+        if not has_none:
+            return '{"' + '","'.join(escaped) + '"}'
+        values = escaped
+    elif not has_none:
+        return '{"' + body + '"}'
+    return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
+
+
+def _check_lengths(type_: Any, values: Sequence[str]) -> None:
+    if type_.length is not None and max(map(len, values)) > type_.length:
+        _check_all(type_, values)
+
+
+def _check_finite(type_: TypeEngine[Any], values: Sequence[decimal.Decimal]) -> None:
+    if not all([value.is_finite() for value in values]):
+        processor = postgresql_types.bind_processor(type_)
+        assert processor is not None
+        for value in values:
+            processor(value)
+
+
+def _check_zones(type_: Any, values: Sequence[Any]) -> None:
+    timezone = type_.timezone
+    # without a tzinfo there is no zone; with one, its offset has the last word
+    if timezone or any([value.tzinfo is not None for value in values]):
+        _check_all(type_, values)
+
+
+def _check_all(type_: TypeEngine[Any], values: Sequence[Any]) -> None:
+    check = type_.check
+    for value in values:
+        check(value)
+
+
+def _interval(value: dt.timedelta) -> str:
+    return f"{value.days} days {value.seconds}.{value.microseconds:06d} seconds"
+
+
+def _bytes(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How values of a type are written.
+
+    :ivar cls: the class of the values that need no conversion.
+    :ivar element: writes one of them; None for texts, which are quoted together.
+    :ivar check: checks a column of such values.
+    """
+
+    cls: type[Any]
+    element: Callable[[Any], str] | None
+    check: Callable[[Any, Sequence[Any]], None] | None = None
+
+
+_INT = _Kind(int, str)
+_FLOAT = _Kind(float, repr)
+_STRING = _Kind(str, None, _check_lengths)
+_TEXT = _Kind(str, None)
+# the processor of these gives texts, and no class goes without it
+_PROCESSED = _Kind(_NONE, None)
+_KINDS: dict[str, _Kind] = {
+    "integer": _INT,
+    "small_integer": _INT,
+    "big_integer": _INT,
+    "string": _STRING,
+    "text": _STRING,
+    "unicode": _STRING,
+    "char": _STRING,
+    "boolean": _Kind(bool, {True: "t", False: "f"}.__getitem__),
+    "float": _FLOAT,
+    "real": _FLOAT,
+    "numeric": _Kind(decimal.Decimal, str, _check_finite),
+    "date": _Kind(dt.date, dt.date.isoformat),
+    "time": _Kind(dt.time, dt.time.isoformat, _check_zones),
+    "datetime": _Kind(dt.datetime, dt.datetime.isoformat, _check_zones),
+    "interval": _Kind(dt.timedelta, _interval),
+    "large_binary": _Kind(bytes, _bytes),
+    "uuid": _Kind(uuid.UUID, str),
+    "json": _PROCESSED,
+    "enum": _PROCESSED,
+}

@@ -1,0 +1,195 @@
+"""Many rows at a time for PostgreSQL: one array literal for each column, taken apart by ``unnest``.
+
+Keys that the database makes are drawn from the column's sequence within the INSERT itself, in row order, and the same
+statement proves that each row is there under its key: RETURNING gives no order, and a trigger may do what it likes. See
+docs/architecture/flush.md; variants and timings are in tests/benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_uow.engine.dialects.batch import (
+    BatchConnection,
+    BatchWriter,
+    ColumnInfo,
+    Columns,
+    TableInfo,
+    Values,
+    names_of,
+)
+from flask_uow.engine.dialects.postgresql_arrays import array_literal, array_type, selected
+from flask_uow.exc import DataError
+
+__all__ = ["PostgreSQLBatchWriter"]
+
+_PAGE = 5000
+
+
+class PostgreSQLBatchWriter(BatchWriter):
+    """Writes through ``unnest``."""
+
+    def _insert_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values) -> None:
+        sql = self.text(table, ("insert", names_of(columns)), self._insert_text, columns)
+        for start in range(0, len(values[0]), _PAGE):
+            page = self._page(table, columns, values, start)
+            inserted = connection.run(sql, page)
+            expected = min(_PAGE, len(values[0]) - start)
+            if inserted != expected:
+                raise self.mismatch(table, expected, inserted)
+
+    def _insert_with_keys(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
+    ) -> list[Any]:
+        sql = self.text(table, ("keys", key.name, names_of(columns)), self._insert_with_keys_text, columns, key)
+        keys: list[Any] = []
+        for start in range(0, len(values[0]), _PAGE):
+            page = self._page(table, columns, values, start)
+            expected = min(_PAGE, len(values[0]) - start)
+            made = self._run_with_keys(connection, table, sql, page, expected)
+            if made is None:
+                # the key has no sequence, a trigger makes it say: only one row at a time is sure then
+                for index in range(start, start + expected):
+                    row = [column_values[index : index + 1] for column_values in values]
+                    keys.extend(self._insert_one(connection, table, columns, row, key) or ())
+            else:
+                keys.extend(made)
+        return keys
+
+    def insert_defaults(
+        self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
+    ) -> list[Any] | None:
+        if count == 1:
+            return super().insert_defaults(connection, table, count, generated_key=generated_key)
+        if generated_key is None:
+            sql = f"INSERT INTO {self._table(table)} SELECT FROM generate_series(1, %s)"
+            inserted = connection.run(sql, (count,))
+            if inserted != count:
+                raise self.mismatch(table, count, inserted)
+            return None
+        sql = self.text(table, ("default keys", generated_key.name), self._default_keys_text, generated_key)
+        made = self._run_with_keys(connection, table, sql, (count,), count)
+        if made is None:
+            return super().insert_defaults(connection, table, count, generated_key=generated_key)
+        return made
+
+    def _run_with_keys(
+        self, connection: BatchConnection, table: TableInfo, sql: str, parameters: Sequence[Any], expected: int
+    ) -> list[Any] | None:
+        """Insert rows under keys of the sequence and return these; None, with nothing inserted, without a sequence."""
+        ((keys, found),) = connection.fetch_all(sql, parameters, write=True)
+        if keys is None or keys[0] is None:
+            return None
+        if found != expected or len(keys) != expected:
+            raise self.mismatch(table, expected, found)
+        return list(keys)
+
+    def _update_rows(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        key_columns: Columns,
+        key_values: Values,
+        set_columns: Columns,
+        set_values: Values,
+    ) -> int:
+        key = ("update", names_of(set_columns), names_of(key_columns))
+        sql = self.text(table, key, self._update_text, set_columns, key_columns)
+        columns, values = [*set_columns, *key_columns], [*set_values, *key_values]
+        return sum(
+            connection.run(sql, self._page(table, columns, values, start))
+            for start in range(0, len(key_values[0]), _PAGE)
+        )
+
+    def _delete_rows(
+        self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values
+    ) -> int:
+        sql = self.text(table, ("delete", names_of(key_columns)), self._delete_text, key_columns)
+        return sum(
+            connection.run(sql, self._page(table, key_columns, key_values, start))
+            for start in range(0, len(key_values[0]), _PAGE)
+        )
+
+    def _page(self, table: TableInfo, columns: Columns, values: Values, start: int) -> tuple[str, ...]:
+        """Return the array literals of one page of rows."""
+        literals = []
+        for column, cells in zip(columns, values, strict=True):
+            page = cells if start == 0 and len(cells) <= _PAGE else cells[start : start + _PAGE]
+            try:
+                literals.append(array_literal(column.type, page))
+            except DataError as error:
+                raise self.column_error(table, column, error) from error
+        return tuple(literals)
+
+    # -- texts
+
+    def _table(self, table: TableInfo) -> str:
+        return self.table_name(table).replace("%", "%%")
+
+    def _unnest(self, columns: Columns) -> str:
+        return "unnest(" + ", ".join(f"%s::{array_type(column.type)}" for column in columns) + ")"
+
+    def _sequence(self, table: TableInfo, key: ColumnInfo) -> str:
+        """Return an expression for the sequence of a serial or identity column; evaluated once, NULL without one."""
+        names = ", ".join(
+            "'" + name.replace("'", "''") + "'" for name in (self._table(table), key.name.replace("%", "%%"))
+        )
+        return f"(SELECT pg_get_serial_sequence({names})::regclass)"
+
+    def _insert_text(self, table: TableInfo, columns: Columns) -> str:
+        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        return (
+            f"INSERT INTO {self._table(table)} ({self.column_list(columns)}) "
+            f"SELECT {chosen} FROM {self._unnest(columns)} AS u({_numbered('c', columns)})"
+        )
+
+    def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
+        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        return (
+            f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
+            f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) "
+            f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
+            "SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
+        )
+
+    def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:
+        return (
+            f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k FROM generate_series(1, %s)), "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}) "
+            f"SELECT k FROM v WHERE k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
+            "SELECT array_agg(v.k ORDER BY v.k), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
+        )
+
+    def _update_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
+        columns = [*set_columns, *key_columns]
+        assignments = ", ".join(
+            f"{self.escaped(column)} = {selected(column.type, f'v.c{index}')}"
+            for index, column in enumerate(set_columns)
+        )
+        return (
+            f"UPDATE {self._table(table)} AS t SET {assignments} "
+            f"FROM {self._unnest(columns)} AS v({_numbered('c', columns)}) "
+            f"WHERE {self._matches(key_columns, len(set_columns))}"
+        )
+
+    def _delete_text(self, table: TableInfo, key_columns: Columns) -> str:
+        target = f"DELETE FROM {self._table(table)} AS t"
+        if len(key_columns) == 1:
+            column = key_columns[0]
+            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type)})"
+        return (
+            f"{target} USING {self._unnest(key_columns)} AS v({_numbered('c', key_columns)}) "
+            f"WHERE {self._matches(key_columns, 0)}"
+        )
+
+    def _matches(self, key_columns: Columns, offset: int) -> str:
+        return " AND ".join(
+            f"t.{self.escaped(column)} = {selected(column.type, f'v.c{offset + index}')}"
+            for index, column in enumerate(key_columns)
+        )
+
+
+def _numbered(prefix: str, columns: Columns) -> str:
+    return ", ".join(f"{prefix}{index}" for index in range(len(columns)))

@@ -1,0 +1,167 @@
+"""Many rows at a time for SQLite: multi-row VALUES, UPDATE ... FROM (VALUES ...), DELETE ... IN.
+
+Keys that the database makes are chosen here: the writer holds the write lock (BEGIN IMMEDIATE), so that the largest key
+it reads stays the largest, and RETURNING, which promises no order, is not needed. Page sizes are measured in
+tests/benchmarks.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from flask_uow.engine.dialects.batch import (
+    BatchConnection,
+    BatchWriter,
+    ColumnInfo,
+    Columns,
+    TableInfo,
+    Values,
+    names_of,
+)
+from flask_uow.exc import DataError
+
+__all__ = ["SQLiteBatchWriter"]
+
+_PAGE = 100
+_DELETE_PAGE = 1000
+_LARGEST_KEY = 2**63 - 1
+
+
+class SQLiteBatchWriter(BatchWriter):
+    """Writes through VALUES."""
+
+    def _insert_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values) -> None:
+        if not connection.in_transaction():
+            with connection.begin():
+                self._insert_rows(connection, table, columns, values)
+            return
+        bound = [self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)]
+        self._send_rows(connection, table, columns, bound)
+
+    def _insert_with_keys(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
+    ) -> list[Any]:
+        return self._insert_keys(connection, table, columns, values, key, len(values[0]))
+
+    def _insert_keys(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        key: ColumnInfo,
+        count: int,
+    ) -> list[Any]:
+        """Insert ``count`` rows under the next keys; there may be no other column at all."""
+        if not connection.in_transaction():
+            with connection.begin():
+                return self._insert_keys(connection, table, columns, values, key, count)
+        bound = [self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)]
+        keys = self._next_keys(connection, table, key, count)
+        self._send_rows(connection, table, [key, *columns], [keys, *bound])
+        return keys
+
+    def insert_defaults(
+        self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
+    ) -> list[Any] | None:
+        if count == 1 or generated_key is None:
+            return super().insert_defaults(connection, table, count, generated_key=generated_key)
+        return self._insert_keys(connection, table, [], [], generated_key, count)
+
+    def _next_keys(self, connection: BatchConnection, table: TableInfo, key: ColumnInfo, count: int) -> list[int]:
+        """Return the next ``count`` keys; the write transaction that is opened here keeps them free."""
+        sql = self.text(table, ("largest", key.name), self._largest_text, key)
+        largest = connection.fetch_all(sql, write=True)[0][0] or 0
+        if largest > _LARGEST_KEY - count:
+            message = (
+                f"{table.name} has no room for {count} keys after {largest}: the largest key that SQLite has is "
+                f"{_LARGEST_KEY}. Give the rows keys of their own, or renumber the table."
+            )
+            raise DataError(message, orig=OverflowError(message))
+        # keys below 1 are left to those who chose them
+        first = max(largest, 0) + 1
+        return list(range(first, first + count))
+
+    def _send_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, bound: Values) -> None:
+        count = len(bound[0])
+        page = max(1, min(_PAGE, self.dialect.max_parameters // len(columns)))
+        names = names_of(columns)
+        flat = list(chain.from_iterable(zip(*bound, strict=True)))
+        width = len(columns)
+        for start in range(0, count, page):
+            rows = min(page, count - start)
+            sql = self.text(table, ("insert", names, rows), self._insert_text, columns, rows)
+            inserted = connection.run(sql, flat[start * width : (start + rows) * width])
+            if inserted != rows:
+                raise self.mismatch(table, rows, inserted)
+
+    def _update_rows(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        key_columns: Columns,
+        key_values: Values,
+        set_columns: Columns,
+        set_values: Values,
+    ) -> int:
+        if not connection.in_transaction():
+            with connection.begin():
+                return self._update_rows(connection, table, key_columns, key_values, set_columns, set_values)
+        columns, values = [*key_columns, *set_columns], [*key_values, *set_values]
+        bound = [self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)]
+        names = (names_of(key_columns), names_of(set_columns))
+        page = max(1, min(_PAGE, self.dialect.max_parameters // len(columns)))
+        matched = 0
+        for start in range(0, len(bound[0]), page):
+            part = [cells[start : start + page] for cells in bound]
+            rows = len(part[0])
+            sql = self.text(table, ("update", names, rows), self._update_text, key_columns, set_columns, rows)
+            matched += connection.run(sql, list(chain.from_iterable(zip(*part, strict=True))))
+        return matched
+
+    def _delete_rows(
+        self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values
+    ) -> int:
+        if not connection.in_transaction():
+            with connection.begin():
+                return self._delete_rows(connection, table, key_columns, key_values)
+        bound = [self.bind(table, column, cells) for column, cells in zip(key_columns, key_values, strict=True)]
+        page = max(1, min(_DELETE_PAGE, self.dialect.max_parameters // len(key_columns)))
+        matched = 0
+        for start in range(0, len(bound[0]), page):
+            part = [cells[start : start + page] for cells in bound]
+            rows = len(part[0])
+            sql = self.text(table, ("delete", names_of(key_columns), rows), self._delete_text, key_columns, rows)
+            matched += connection.run(sql, list(chain.from_iterable(zip(*part, strict=True))))
+        return matched
+
+    # -- texts
+
+    def _largest_text(self, table: TableInfo, key: ColumnInfo) -> str:
+        return f"SELECT max({self.dialect.quote(key.name)}) FROM {self.table_name(table)}"
+
+    def _insert_text(self, table: TableInfo, columns: Columns, rows: int) -> str:
+        return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES {_rows(len(columns), rows)}"
+
+    def _update_text(self, table: TableInfo, key_columns: Columns, set_columns: Columns, rows: int) -> str:
+        name = self.table_name(table)
+        keys = len(key_columns)
+        assignments = ", ".join(
+            f"{self.dialect.quote(column.name)} = v.column{index}" for index, column in enumerate(set_columns, keys + 1)
+        )
+        condition = " AND ".join(
+            f"{name}.{self.dialect.quote(column.name)} = v.column{index}" for index, column in enumerate(key_columns, 1)
+        )
+        source = f"(VALUES {_rows(keys + len(set_columns), rows)})"
+        return f"UPDATE {name} SET {assignments} FROM {source} AS v WHERE {condition}"
+
+    def _delete_text(self, table: TableInfo, key_columns: Columns, rows: int) -> str:
+        target = f"DELETE FROM {self.table_name(table)} WHERE"
+        if len(key_columns) == 1:
+            return f"{target} {self.dialect.quote(key_columns[0].name)} IN ({', '.join('?' * rows)})"
+        return f"{target} ({self.column_list(key_columns)}) IN (VALUES {_rows(len(key_columns), rows)})"
+
+
+def _rows(width: int, rows: int) -> str:
+    return ", ".join([f"({', '.join('?' * width)})"] * rows)

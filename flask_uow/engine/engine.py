@@ -1,0 +1,189 @@
+"""Engine: one database, its pool and its compiled statements; :func:`create_engine` makes it from a URL.
+
+An engine connects when it is first used and never before. Threads share it. Read :mod:`flask_uow.engine.connection` next.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask_uow.engine.cache import BoundedCache
+from flask_uow.engine.connection import Connection
+from flask_uow.engine.dbapi_errors import translate
+from flask_uow.engine.dialects.base import Dialect
+from flask_uow.engine.listeners import EngineListeners, log_statement
+from flask_uow.engine.pool import Pool
+from flask_uow.engine.url import URL, make_url
+from flask_uow.exc import ArgumentError, DBAPIError, did_you_mean
+from flask_uow.sql.compiler import Compiled
+
+__all__ = ["Engine", "create_engine"]
+
+# the module and class of each dialect, imported when an engine needs it: nobody pays for the other database's driver
+_DIALECTS = {
+    "postgresql": ("flask_uow.engine.dialects.postgresql", "PostgreSQLDialect"),
+    "sqlite": ("flask_uow.engine.dialects.sqlite", "SQLiteDialect"),
+}
+_COMPILED_STATEMENTS = 500
+
+
+class Engine:
+    """A database as an application sees it.
+
+    :ivar url: where the database is; printing it hides the password.
+    :ivar name: the dialect's name, ``postgresql`` or ``sqlite``.
+    :ivar dialect: the dialect.
+    :ivar pool: the pool of connections.
+    :ivar isolation_level: the isolation level of transactions that name none; None for the database's own.
+    :ivar listeners: functions called around each statement.
+    :ivar compiled_cache: compiled statements by their shape.
+    """
+
+    def __init__(self, url: URL, dialect: Dialect, pool: Pool, isolation_level: str | None) -> None:
+        self.url = url
+        self.name = dialect.name
+        self.dialect = dialect
+        self.pool = pool
+        self.isolation_level = isolation_level
+        self.listeners = EngineListeners()
+        self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
+
+    def connect(self) -> Connection:
+        """Return a connection from the pool, to be used in a ``with`` block or closed.
+
+        :raises TimeoutError: when none became free in time.
+        :raises OperationalError: when the database cannot be reached.
+        """
+        return Connection(self)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Give a connection in a transaction: committed at the end of the block, rolled back when the block raises."""
+        with self.connect() as connection, connection.begin():
+            yield connection
+
+    ddl_connection = begin
+
+    def dispose(self) -> None:
+        """Close all connections: those in use when they come back. The engine can be used again afterwards.
+
+        A database in memory is gone once the last connection is.
+        """
+        self.pool.dispose()
+        self.dialect.dispose()
+
+    def __repr__(self) -> str:
+        return f"Engine({self.url})"
+
+
+class _DialectConnector:
+    """The dialect as the pool sees it: what goes wrong while connecting becomes an error of ours, without a password."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.reset = dialect.reset
+        self.ping = dialect.ping
+        self.close = dialect.close
+
+    def connect(self) -> Any:
+        try:
+            return self._dialect.connect()
+        except DBAPIError:
+            raise
+        except self._dialect.errors as error:
+            made = translate(error, None, None)
+            made.message = f"cannot connect to {self._dialect.url}: {self._without_password(made.message)}"
+            made.args = (made.message,)
+            # the driver's error stays at hand as .orig, and its text out of the traceback where it held the password
+            raise made from (None if self._holds_password(str(error)) else error)
+
+    def _holds_password(self, text: str) -> bool:
+        return any(secret in text for secret in self._secrets())
+
+    def _without_password(self, text: str) -> str:
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        url, arguments = self._dialect.url, self._dialect.connect_args
+        return [s for s in (url.password, url.query.get("password"), arguments.get("password")) if s]
+
+
+def create_engine(
+    url: str | URL,
+    *,
+    pool_size: int = 5,
+    max_overflow: int = 10,
+    pool_timeout: float = 30.0,
+    isolation_level: str | None = None,
+    echo: bool = False,
+    connect_args: Mapping[str, Any] | None = None,
+    pool_pre_ping: bool = False,
+    pool_recycle: float = -1,
+    **unknown: Any,
+) -> Engine:
+    """Return an engine. Nothing is connected yet.
+
+    :param url: where the database is: ``postgresql://user:password@host/database``, ``sqlite:///file.db``, ``sqlite://``
+        for a database in memory.
+    :param pool_size: connections that are kept open.
+    :param max_overflow: further connections under load; -1 for no limit.
+    :param pool_timeout: seconds to wait for a connection when all are in use.
+    :param isolation_level: ``READ COMMITTED``, ``REPEATABLE READ`` or ``SERIALIZABLE``; None for the database's own.
+        On SQLite the last two make a transaction begin with its first statement instead of its first write.
+    :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO.
+    :param connect_args: further arguments for the driver's ``connect``.
+    :param pool_pre_ping: ask a connection that was idle for a second whether it still answers before it is used.
+    :param pool_recycle: seconds after which a connection is replaced; -1 for never.
+    :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
+
+    >>> engine = create_engine("sqlite://")
+    >>> with engine.begin() as connection:
+    ...     connection.scalar("SELECT 1 + 1")
+    2
+    >>> engine.dispose()
+    """
+    if unknown:
+        options = [name for name, p in inspect.signature(create_engine).parameters.items() if p.kind is p.KEYWORD_ONLY]
+        name = next(iter(unknown))
+        hint = did_you_mean(name, options)
+        raise ArgumentError(f"create_engine() has no option {name!r}; it takes {', '.join(options)}.{hint}")
+    parsed = make_url(url)
+    dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
+    level = dialect.check_isolation_level(isolation_level)
+    pool = Pool(
+        _DialectConnector(dialect),
+        size=pool_size,
+        max_overflow=max_overflow,
+        timeout=pool_timeout,
+        pre_ping=pool_pre_ping,
+        recycle=pool_recycle,
+    )
+    engine = Engine(parsed, dialect, pool, level)
+    if echo:
+        engine.listeners.after_execute.append(log_statement)
+    return engine
+
+
+def _load_dialect(name: str) -> type[Dialect]:
+    """Return the dialect class; its module imports the driver."""
+    if name not in _DIALECTS:
+        hint = did_you_mean(name, _DIALECTS)
+        raise ArgumentError(f"there is no dialect {name!r}: expected one of {', '.join(_DIALECTS)}.{hint}")
+    module_name, class_name = _DIALECTS[name]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "psycopg2":
+            raise
+        raise ArgumentError(
+            "the driver psycopg2 is not installed, and a postgresql:// URL needs it. "
+            'Install it with: pip install "flask_uow[psycopg2-binary]"'
+        ) from error
+    cls: type[Dialect] = getattr(module, class_name)
+    return cls

@@ -1,0 +1,56 @@
+"""Gate: what must happen before the next statement of a connection.
+
+``begin()`` puts a gate up instead of sending BEGIN; the first statement that needs the transaction takes it down. A
+connection that is closed, lost, or whose transaction the database has ended keeps a gate that refuses. Connections
+without a gate send statements straight away. Used by :mod:`flask_uow.engine.connection` alone.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLOSED", "FAILED", "LOST", "Gate", "Opening"]
+
+
+class Gate:
+    """A condition on the next statement.
+
+    :ivar begin_sql: the statement that opens the transaction.
+    :ivar for_reads: True where a statement that only reads opens it too.
+    :ivar read_only: True where the transaction must not write.
+    :ivar refusal: why nothing can be sent at all, None where something can.
+    """
+
+    __slots__ = ("begin_sql", "for_reads", "read_only", "refusal")
+
+    def __init__(
+        self, begin_sql: str = "", for_reads: bool = False, read_only: bool = False, refusal: str | None = None
+    ) -> None:
+        self.begin_sql = begin_sql
+        self.for_reads = for_reads
+        self.read_only = read_only
+        self.refusal = refusal
+
+
+CLOSED = Gate(refusal="this connection is closed. Take a new one with engine.connect().")
+LOST = Gate(refusal="this connection to the database was lost. Close it and take a new one with engine.connect().")
+FAILED = Gate(
+    refusal="the database has rolled this transaction back when a statement failed; nothing more can be done in it. "
+    "Call rollback() and begin again."
+)
+
+
+class Opening(str):
+    """SQL text with BEGIN in front of it.
+
+    :ivar statement: the text without BEGIN.
+    :ivar gate: what is put back when BEGIN turns out not to have been executed.
+    """
+
+    __slots__ = ("gate", "statement")
+    statement: str
+    gate: Gate
+
+    def __new__(cls, sql: str, statement: str, gate: Gate) -> Opening:
+        made = super().__new__(cls, sql)
+        made.statement = statement
+        made.gate = gate
+        return made

@@ -1,0 +1,172 @@
+"""Result: the rows of an executed statement, fetched at once.
+
+Nothing stays open in the database: a Result may be kept, iterated later, or dropped. Connections make it
+(:meth:`flask_uow.engine.connection.Connection.execute`); the orm has rows and results of its own built on the same base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+from flask_uow.engine.rows import Row, RowMapping
+from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+
+__all__ = ["FetchedResult", "MappingResult", "Result", "ScalarResult"]
+
+T = TypeVar("T")
+
+
+class FetchedResult(Generic[T]):
+    """A sequence of results that is consumed from the front.
+
+    :param items: all of them; None when the statement returns no rows.
+    """
+
+    __slots__ = ("_items", "_position")
+
+    def __init__(self, items: list[T] | None) -> None:
+        self._items = items
+        self._position = 0
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield what is left."""
+        return iter(self.all())
+
+    def all(self) -> list[T]:
+        """Return what is left as a list."""
+        items = self._open_items()
+        position, self._position = self._position, len(items)
+        return items[position:] if position else list(items)
+
+    fetchall = all
+
+    def fetchone(self) -> T | None:
+        """Return the next one, None at the end."""
+        items = self._open_items()
+        if self._position >= len(items):
+            return None
+        self._position += 1
+        return items[self._position - 1]
+
+    def fetchmany(self, size: int = 1) -> list[T]:
+        """Return the next ``size`` ones, fewer at the end."""
+        items = self._open_items()
+        taken = items[self._position : self._position + size]
+        self._position += len(taken)
+        return taken
+
+    def first(self) -> T | None:
+        """Return the first one, or None; the rest is dropped."""
+        items = self.all()
+        return items[0] if items else None
+
+    def one(self) -> T:
+        """Return the only one.
+
+        :raises NoResultFound: when there is none.
+        :raises MultipleResultsFound: when there are several.
+        """
+        items = self.all()
+        if not items:
+            raise NoResultFound(
+                "one row was expected, and there was none. Use one_or_none() or first() where that may be."
+            )
+        return self._only(items)
+
+    def one_or_none(self) -> T | None:
+        """Return the only one, or None.
+
+        :raises MultipleResultsFound: when there are several.
+        """
+        items = self.all()
+        return self._only(items) if items else None
+
+    def close(self) -> None:
+        """Drop what is left; using the result afterwards raises ResourceClosedError."""
+        self._items = None
+
+    def _only(self, items: Sequence[T]) -> T:
+        if len(items) > 1:
+            raise MultipleResultsFound(
+                f"one row was expected, and there were {len(items)}. Narrow the statement, or use first()."
+            )
+        return items[0]
+
+    def _open_items(self) -> list[T]:
+        if self._items is None:
+            raise ResourceClosedError(
+                "this result has no rows: the statement returns none, or the result was closed. "
+                "Ask returns_rows first, or add a RETURNING clause."
+            )
+        return self._items
+
+
+class ScalarResult(FetchedResult[Any]):
+    """The values of one column."""
+
+    __slots__ = ()
+
+
+class MappingResult(FetchedResult[RowMapping]):
+    """The rows as mappings by column name."""
+
+    __slots__ = ()
+
+
+class Result(FetchedResult[Row]):
+    """The rows of one statement.
+
+    :ivar rowcount: rows that the statement changed or returned, -1 where the driver does not know.
+    :ivar lastrowid: the rowid of the last INSERT on SQLite, else None.
+    """
+
+    __slots__ = ("_names", "lastrowid", "rowcount")
+
+    def __init__(
+        self, items: list[Row] | None, names: tuple[str, ...], rowcount: int, lastrowid: int | None = None
+    ) -> None:
+        super().__init__(items)
+        self._names = names
+        self.rowcount = rowcount
+        self.lastrowid = lastrowid
+
+    @property
+    def returns_rows(self) -> bool:
+        """True when the statement returns rows, be it none at all this time."""
+        return self._items is not None
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the columns."""
+        return self._names
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, None when there is no row."""
+        row = self.first()
+        return row[0] if row is not None else None
+
+    def scalar_one(self) -> Any:
+        """Return the first column of the only row; raises like :meth:`one`."""
+        return self.one()[0]
+
+    def scalar_one_or_none(self) -> Any:
+        """Return the first column of the only row, None without any; raises like :meth:`one_or_none`."""
+        row = self.one_or_none()
+        return row[0] if row is not None else None
+
+    def scalars(self, index: int = 0) -> ScalarResult:
+        """Return the values of one column.
+
+        :param index: the column's position.
+        :raises InvalidRequestError: when there is no such column.
+        """
+        items = self.all()
+        if not 0 <= index < len(self._names):
+            raise InvalidRequestError(
+                f"scalars({index}): the result has {len(self._names)} columns. Pass a position of one."
+            )
+        return ScalarResult([row[index] for row in items])
+
+    def mappings(self) -> MappingResult:
+        """Return the rows as mappings by column name."""
+        return MappingResult([row._mapping for row in self.all()])

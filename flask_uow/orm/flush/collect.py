@@ -1,0 +1,266 @@
+"""What a flush has to do: new, changed, deleted and orphaned objects, sorted by mapper, with the links between them.
+
+Nothing is written here. Collections of deleted objects may have to be loaded, so as to know whose foreign keys to clear and which
+rows of secondary tables to delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_uow.orm.exc import FlushError
+from flask_uow.orm.instrumentation.history import get_history
+from flask_uow.orm.instrumentation.state import InstanceState, describe
+from flask_uow.orm.mapping.cascades import related
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+
+__all__ = ["Link", "SecondaryRows", "WorkList", "collect"]
+
+
+@dataclass(slots=True)
+class SecondaryRows:
+    """Rows of the table between the two sides of a many-to-many relationship.
+
+    :ivar prop: the relationship, seen from the objects that stand first in the pairs.
+    """
+
+    prop: Any
+    added: list[tuple[Any, Any]] = field(default_factory=list)
+    removed: list[tuple[Any, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Link:
+    """A foreign key to be set on ``child`` from ``parent`` (cleared, when that is None), for a one-to-many relationship."""
+
+    prop: Any
+    child: Any
+    parent: Any
+
+
+@dataclass(slots=True)
+class WorkList:
+    """The objects of one flush, by mapper.
+
+    :ivar new: to be inserted, in the order in which they were added.
+    :ivar changed: to be updated if there is a net change.
+    :ivar deleted: to be deleted.
+    :ivar links: foreign keys that follow from a collection, by the child's mapper.
+    :ivar secondary: rows of secondary tables.
+    """
+
+    new: dict[Any, list[Any]] = field(default_factory=dict)
+    changed: dict[Any, list[Any]] = field(default_factory=dict)
+    deleted: dict[Any, list[Any]] = field(default_factory=dict)
+    links: dict[Any, list[Link]] = field(default_factory=dict)
+    secondary: list[SecondaryRows] = field(default_factory=list)
+    _changed_ids: set[int] = field(default_factory=set)
+
+    def add_changed(self, mapper: Any, obj: Any) -> None:
+        """Add an object to those that are to be updated, once."""
+        if not self._changed_ids:
+            self._changed_ids.update(id(other) for members in self.changed.values() for other in members)
+        if id(obj) not in self._changed_ids:
+            self._changed_ids.add(id(obj))
+            self.changed.setdefault(mapper, []).append(obj)
+
+    def mappers(self) -> list[Any]:
+        """The mappers of all objects, each once."""
+        return list(dict.fromkeys((*self.new, *self.changed, *self.deleted)))
+
+
+def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:
+    """Return what a flush of the Session has to do.
+
+    :param only: restrict the flush to these objects.
+    :raises FlushError: when a relationship leads to an object that is not in the Session.
+    """
+    delete_orphans(session)
+    chosen = None if only is None else {id(obj) for obj in only}
+    work = WorkList()
+    for attribute, states in (("deleted", session._deleted), ("new", session._new), ("changed", session._modified)):
+        by_mapper: dict[Any, list[Any]] = getattr(work, attribute)
+        for state, obj in list(states.items()):
+            if chosen is not None and id(obj) not in chosen:
+                continue
+            if attribute == "changed" and state in session._deleted:
+                continue
+            mapper = type(obj).__mapper__
+            members = by_mapper.get(mapper)
+            if members is None:
+                members = by_mapper[mapper] = []
+            members.append(obj)
+    _collect_relationships(session, work)
+    return work
+
+
+# -- orphans
+
+
+def delete_orphans(session: Any) -> None:
+    """Mark as deleted what was taken out of a relationship with the cascade delete-orphan."""
+    candidates: list[tuple[Any, Any]] = []
+    for state, obj in list(session._modified.items()):
+        if not state.changes or state in session._deleted:
+            continue
+        for name in state.changes:
+            prop = type(obj).__mapper__.relationships.get(name)
+            if prop is None or prop.viewonly:
+                continue
+            if prop.cascade.delete_orphan:
+                candidates.extend((prop, item) for item in get_history(obj, name).deleted)
+            elif prop.reverse is not None and prop.reverse.cascade.delete_orphan and obj.__dict__.get(name) is None:
+                candidates.append((prop.reverse, obj))
+    for prop, item in candidates:
+        state = item.__dict__.get(STATE)
+        if state is None or state.identity is None or state in session._deleted or state.session is not session:
+            continue
+        if not _has_other_parent(session, prop, item):
+            session.delete(item)
+
+
+def _has_other_parent(session: Any, prop: Any, item: Any) -> bool:
+    if prop.reverse is not None:
+        return item.__dict__.get(prop.reverse.key) is not None
+    for states in (session._new, session._modified):
+        for state, parent in states.items():
+            if prop.parent is type(parent).__mapper__ and state not in session._deleted:
+                if any(other is item for other in related(parent, prop, load=False)):
+                    return True
+    return False
+
+
+# -- relationships
+
+
+def _collect_relationships(session: Any, work: WorkList) -> None:
+    secondary: dict[Any, SecondaryRows] = {}
+    seen: set[tuple[int, int, int, bool]] = set()
+
+    def add_pair(prop: Any, obj: Any, item: Any, added: bool) -> None:
+        canonical = prop.canonical
+        left, right = (obj, item) if canonical is prop else (item, obj)
+        mark = (id(canonical), id(left), id(right), added)
+        if mark in seen:
+            return
+        seen.add(mark)
+        rows = secondary.get(canonical)
+        if rows is None:
+            rows = secondary[canonical] = SecondaryRows(canonical)
+        (rows.added if added else rows.removed).append((left, right))
+
+    for group in (work.new, work.changed):
+        for mapper, objects in list(group.items()):
+            for prop in mapper.relationships.values():
+                if prop.viewonly or prop.direction is Direction.MANY_TO_ONE:
+                    continue
+                if prop.direction is Direction.MANY_TO_MANY:
+                    _collect_pairs(session, prop, objects, add_pair)
+                elif prop.reverse is None:
+                    _collect_links(session, work, prop, objects)
+    for mapper, objects in list(work.deleted.items()):
+        for prop in mapper.relationships.values():
+            if prop.viewonly:
+                continue
+            if prop.direction is Direction.MANY_TO_MANY:
+                for obj in objects:
+                    for item in _members_in_database(obj, prop):
+                        add_pair(prop, obj, item, False)
+            elif prop.direction is Direction.ONE_TO_MANY and not prop.cascade.delete:
+                _release_children(session, work, prop, objects)
+    work.secondary = list(secondary.values())
+
+
+def _collect_pairs(session: Any, prop: Any, objects: list[Any], add_pair: Any) -> None:
+    for obj in objects:
+        if prop.key not in obj.__dict__:
+            continue
+        state = obj.__dict__[STATE]
+        if state.identity is not None and prop.key not in (state.changes or ()):
+            continue
+        history = get_history(obj, prop.key)
+        for item in history.added:
+            require_in_session(session, obj, prop, item)
+            if item.__dict__[STATE] not in session._deleted:
+                add_pair(prop, obj, item, True)
+        for item in history.deleted:
+            add_pair(prop, obj, item, False)
+
+
+def _collect_links(session: Any, work: WorkList, prop: Any, objects: list[Any]) -> None:
+    # the child does not know its parent, so the parent's collection says what to set
+    for obj in objects:
+        if prop.key not in obj.__dict__:
+            continue
+        state = obj.__dict__[STATE]
+        if state.identity is not None and prop.key not in (state.changes or ()):
+            continue
+        if prop.uselist:
+            history = get_history(obj, prop.key)
+            added, removed = history.added, history.deleted
+        else:
+            value = obj.__dict__[prop.key]
+            original = (state.changes or {}).get(prop.key)
+            added = [value] if value is not None else []
+            removed = [original] if original not in (None, NO_VALUE) and original is not value else []
+        for child in removed:
+            _link(session, work, prop, child, None)
+        for child in added:
+            require_in_session(session, obj, prop, child)
+            _link(session, work, prop, child, obj)
+
+
+def _link(session: Any, work: WorkList, prop: Any, child: Any, parent: Any) -> None:
+    state: InstanceState = child.__dict__[STATE]
+    if state in session._deleted or state.owner is None:
+        return
+    mapper = type(child).__mapper__
+    links = work.links.setdefault(mapper, [])
+    if parent is None and any(link.child is child and link.prop is prop for link in links):
+        return
+    links.append(Link(prop, child, parent))
+    if state.identity is not None:
+        work.add_changed(mapper, child)
+
+
+def _release_children(session: Any, work: WorkList, prop: Any, objects: list[Any]) -> None:
+    # children that stay behind when their parent is deleted: their foreign keys become NULL
+    for obj in objects:
+        if prop.passive_deletes and prop.key not in obj.__dict__:
+            continue
+        for child in _members_in_database(obj, prop):
+            state = child.__dict__[STATE]
+            if state in session._deleted or state.owner is None:
+                continue
+            parent = child.__dict__.get(prop.reverse.key, NO_VALUE) if prop.reverse is not None else NO_VALUE
+            if parent is NO_VALUE or parent is obj or parent is None:
+                _link(session, work, prop, child, None)
+
+
+def _members_in_database(obj: Any, prop: Any) -> list[Any]:
+    """Return the objects that the database knows as related: those loaded before any change."""
+    members = related(obj, prop, load=True)
+    changes = obj.__dict__[STATE].changes or {}
+    original = changes.get(prop.key, NO_VALUE)
+    if original is NO_VALUE:
+        return members
+    if isinstance(original, list):
+        return original
+    return [original] if original is not None else []
+
+
+def require_in_session(session: Any, obj: Any, prop: Any, item: Any) -> None:
+    """Refuse a relationship that leads out of the Session.
+
+    :raises FlushError: when ``item`` is not in the Session.
+    """
+    state = item.__dict__.get(STATE)
+    if state is None or state.owner is None or state.session is not session:
+        if state is not None and state.identity is not None and state.owner is None:
+            return
+        raise FlushError(
+            f"cannot flush {prop.name}: {describe(item)} is not in this session; every object that a relationship reaches must be."
+            f" Call session.add(obj) for it, or give {prop.name} the cascade 'save-update'."
+        )

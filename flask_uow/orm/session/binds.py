@@ -1,0 +1,118 @@
+"""Which engine serves a mapper, a table or a statement.
+
+Explicit binds come first (the mapper's, then its table's, then those of the statement's tables), then the Session's own ``bind``, then
+the bind key of the table, then the default engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flask_uow.exc import ArgumentError, UnboundExecutionError
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.schema import Table
+
+__all__ = ["Binds", "tables_of"]
+
+
+class Binds:
+    """What a Session knows of engines.
+
+    :param bind: the engine (or connection) for everything.
+    :param binds: engines by mapped class, mapper or table.
+    :param bind_key_engines: engines by bind key; the default engine under None.
+    """
+
+    def __init__(self, bind: Any, binds: Mapping[Any, Any] | None, bind_key_engines: Mapping[str | None, Any] | None) -> None:
+        self.bind = bind
+        self.by_mapper: dict[Any, Any] = {}
+        self.by_table: dict[Any, Any] = {}
+        self.by_key = bind_key_engines
+        for target, engine in (binds or {}).items():
+            if isinstance(target, Table):
+                self.by_table[target] = engine
+            elif isinstance(target, (type, Mapper)):
+                self.by_mapper[class_mapper(target, configure=False)] = engine
+            else:
+                raise ArgumentError(f"binds= takes mapped classes, mappers and tables as keys, got {target!r}.")
+
+    def find(self, mapper: Any, clause: Any) -> Any:
+        """Return the engine or connection.
+
+        :raises UnboundExecutionError: when none is known.
+        """
+        if self.by_mapper or self.by_table:
+            explicit = self._explicit(mapper, clause)
+            if explicit is not None:
+                return explicit
+        if self.bind is not None:
+            return self.bind
+        if self.by_key is not None:
+            return self._by_bind_key(mapper, clause)
+        raise self._unbound(mapper, clause)
+
+    def _explicit(self, mapper: Any, clause: Any) -> Any:
+        if mapper is not None:
+            for candidate in (mapper.base_mapper, mapper):
+                if candidate in self.by_mapper:
+                    return self.by_mapper[candidate]
+            if mapper.local_table in self.by_table:
+                return self.by_table[mapper.local_table]
+        if clause is not None and self.by_table:
+            for table in tables_of(clause):
+                if table in self.by_table:
+                    return self.by_table[table]
+        if clause is not None and mapper is None and self.by_mapper:
+            tables = list(tables_of(clause))
+            for candidate, engine in self.by_mapper.items():
+                if any(table is candidate.local_table for table in tables):
+                    return engine
+        return None
+
+    def _by_bind_key(self, mapper: Any, clause: Any) -> Any:
+        assert self.by_key is not None
+        tables: Iterable[Table] = (mapper.local_table,) if mapper is not None else tables_of(clause) if clause is not None else ()
+        key: str | None = None
+        for table in tables:
+            key = bind_key_of(table)
+            if key is not None:
+                break
+        engine = self.by_key.get(key)
+        if engine is None:
+            if key is None:
+                raise self._unbound(mapper, clause)
+            known = ", ".join(sorted(repr(k) for k in self.by_key if k is not None)) or "none"
+            raise UnboundExecutionError(f"the bind key {key!r} is not configured; known are: {known}. Add it to UOW_BINDS, or correct the key.")
+        return engine
+
+    def _unbound(self, mapper: Any, clause: Any) -> UnboundExecutionError:
+        what = f"mapper of {mapper.class_.__name__}" if mapper is not None else "this statement" if clause is not None else "this Session"
+        return UnboundExecutionError(
+            f"no engine is known for {what}. Make the Session with bind=engine, or call session.bind_mapper() or session.bind_table()."
+        )
+
+
+def bind_key_of(table: Table) -> str | None:
+    """Return the bind key of a table, or of its MetaData; None for the default database."""
+    key = table.info.get("bind_key")
+    return key if key is not None else table.metadata.info.get("bind_key")
+
+
+def tables_of(clause: Any) -> Iterator[Table]:
+    """Yield the tables that a statement names, in the order in which they stand."""
+    seen: set[int] = set()
+    stack = [clause]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen or not isinstance(node, ClauseElement):
+            continue
+        seen.add(id(node))
+        if isinstance(node, Table):
+            yield node
+            continue
+        table = getattr(node, "table", None)
+        if isinstance(table, ClauseElement):
+            stack.append(table)
+        stack.extend(reversed(list(node._children())))

@@ -1,0 +1,73 @@
+"""Expiring objects: their mapped values go, so that the next access loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_uow.orm.instrumentation.state import InstanceState
+from flask_uow.orm.symbols import PENDING
+
+__all__ = ["expire_all", "expire_object"]
+
+
+def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
+    """Expire all persistent objects of a Session.
+
+    :param mappers: only those of these mappers; all when None. Changes that were not flushed are forgotten.
+    """
+    wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
+    for base, identities in list(session._identities.items()):
+        if wanted is not None and base not in wanted:
+            continue
+        for state in list(identities.entries.values()):
+            obj = state()
+            if obj is None:
+                continue
+            mapper = type(obj).__mapper__
+            names = mapper.attribute_names
+            values = obj.__dict__
+            if state.changes is not None:
+                state.changes = None
+                session._modified.pop(state, None)
+            if mapper.relationships:
+                _detach_collections(mapper, values)
+            kept = [(name, value) for name, value in values.items() if name not in names and name != PENDING]
+            values.clear()
+            values.update(kept)
+
+
+def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str] | None) -> None:
+    """Expire one object, or some of its attributes.
+
+    :raises InvalidRequestError: for a name that is no attribute.
+    """
+    mapper = type(obj).__mapper__
+    values = obj.__dict__
+    names = list(attribute_names) if attribute_names is not None else list(mapper.attribute_names)
+    for name in names:
+        if name not in mapper.attribute_names:
+            raise mapper.unknown_attribute(name)
+    for name in names:
+        value = values.pop(name, None)
+        if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
+            value._detach()
+        if state.changes is not None:
+            state.changes.pop(name, None)
+        waiting = values.get(PENDING)
+        if waiting is not None:
+            waiting.pop(name, None)
+    if not state.changes:
+        state.changes = None
+        if state.owner is not None:
+            state.owner.modified.pop(state, None)
+
+
+def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:
+    # a collection that someone still holds must not report changes to an attribute that will be loaded anew
+    for name, prop in mapper.relationships.items():
+        if prop.uselist:
+            collection = values.get(name)
+            if collection is not None:
+                collection._detach()
+

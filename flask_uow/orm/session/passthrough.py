@@ -1,0 +1,48 @@
+"""The connection of a Session in autocommit mode outside a transaction: taken for one statement, and given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flask_uow.engine import Connection, Result
+
+__all__ = ["PassThrough"]
+
+
+class PassThrough:
+    """Lends a connection for each statement.
+
+    :param bind: the engine, or a connection, which then is used as it is.
+    """
+
+    __slots__ = ("_bind", "dialect", "engine")
+
+    def __init__(self, bind: Any) -> None:
+        self._bind = bind
+        self.engine = bind.engine if isinstance(bind, Connection) else bind
+        self.dialect = self.engine.dialect
+
+    @contextmanager
+    def _lend(self) -> Iterator[Connection]:
+        if isinstance(self._bind, Connection):
+            yield self._bind
+        else:
+            with self._bind.connect() as connection:
+                yield connection
+
+    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
+        """Send a statement and return its rows."""
+        with self._lend() as connection:
+            return connection.fetch_all(sql, params, write=write)
+
+    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
+        """Send a statement and return the number of rows it changed."""
+        with self._lend() as connection:
+            return connection.run(sql, params, write=write)
+
+    def execute(self, statement: Any, parameters: Any = None) -> Result:
+        """Execute a statement and return its rows, which are fetched at once."""
+        with self._lend() as connection:
+            return connection.execute(statement, parameters)

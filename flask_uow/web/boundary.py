@@ -1,0 +1,301 @@
+"""The hooks into Flask: where a scope's end is noticed, and the outcome carried out.
+
+:func:`install` wraps six methods of the app object. Functions registered with ``after_request`` or ``teardown_request``
+    would
+not do: Flask runs the former in reverse order of registration, so that ours could be followed by others, and stops
+calling the latter when one of them raises. Every hook may run more than once for a context (a response replaced by an
+error page, ``stream_with_context``), so each leaves a state in which running again does no harm.
+
+The methods are wrapped for Flask 3.0 and 3.1, and for 3.2, which passes the context as first argument: the wrappers
+look at the last argument only. What becomes of the work is decided in flask_uow.web.outcome.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import click
+from flask import Flask, appcontext_pushed
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from flask_uow.web.config import Settings
+from flask_uow.web.outcome import CommitOn, Ending, Kind, Moment, Outcome, decide
+from flask_uow.web.scope import (
+    Scope,
+    app_context,
+    context_scope,
+    existing_scope,
+    note_pushed_context,
+    request_context,
+    share_with_app_context,
+)
+
+__all__ = ["end_scope", "finish", "install"]
+
+
+def install(owner: Any, app: Flask, settings: Settings) -> None:
+    """Wrap the methods of ``app`` by which requests, contexts and commands end."""
+    boundary = _Boundary(owner, app, settings)
+    for name in (
+        "full_dispatch_request",
+        "handle_user_exception",
+        "process_response",
+        "do_teardown_request",
+        "do_teardown_appcontext",
+    ):
+        setattr(app, name, _bind(getattr(boundary, name), getattr(app, name)))
+    # for every app: a context of another one that is pushed inside a request of this one must be known as such
+    appcontext_pushed.connect(_context_pushed)
+
+
+def finish(scope: Scope, outcome: Outcome) -> None:
+    """Commit or roll back what the scope's Session holds; nothing when there is nothing.
+
+    :raises Exception: when the commit fails; everything has been rolled back then.
+    """
+    session = scope.session
+    if session is None or not session.has_work():
+        return
+    if outcome is Outcome.ROLLBACK:
+        _roll_back(scope)
+        return
+    try:
+        session.commit()
+    except BaseException:
+        _roll_back(scope)
+        raise
+
+
+def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> None:
+    """Finish the scope's work and close its Session, whatever fails on the way. The scope may begin anew.
+
+    :param keep_session: leave the Session open, without a transaction or a connection, for a body that is still to
+        come.
+    """
+    session = scope.session
+    scope.error = None
+    scope.is_unhandled = False
+    scope.rollback_asked = False
+    if session is None:
+        return
+    try:
+        finish(scope, outcome)
+    finally:
+        if not keep_session:
+            scope.session = None
+            try:
+                session.close()
+            except Exception:
+                scope.app.logger.exception("A Session could not be closed; its connection is discarded")
+
+
+def _roll_back(scope: Scope) -> None:
+    """Roll back; an error in that is logged, since the work is lost as it should be and the connection is discarded."""
+    assert scope.session is not None
+    try:
+        scope.session.rollback()
+    except Exception:
+        scope.app.logger.exception("A rollback failed; the connection is discarded and the database rolls back")
+
+
+def _bind(hook: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        return hook(original, *args, **kwargs)
+
+    return hooked
+
+
+def _context_pushed(app: Flask, **extra: Any) -> None:
+    note_pushed_context(app, sys.exc_info()[1])
+
+
+class _Boundary:
+    """The hooks of one app. Each takes the method that it stands for, then that method's arguments."""
+
+    def __init__(self, owner: Any, app: Flask, settings: Settings) -> None:
+        self.owner = owner
+        self.app = app
+        self.settings = settings
+
+    # -- the request, in the order in which Flask calls
+
+    def full_dispatch_request(self, original: Callable[..., Any], *args: Any) -> Any:
+        scope = context_scope(request_context(), self.owner)
+        scope.kind = Kind.REQUEST
+        scope.outer_error = sys.exc_info()[1]
+        scope.verdict = None
+        try:
+            return original(*args)
+        except BaseException as error:
+            scope.is_unhandled = True
+            self._note_error(scope, error)
+            raise
+
+    def handle_user_exception(self, original: Callable[..., Any], *args: Any) -> Any:
+        """Roll back what the view did up to its exception, before any error handler works with the Session."""
+        error = args[-1]
+        scope = existing_scope(request_context())
+        if scope is not None and not _is_redirect(error):
+            self._note_error(scope, error)
+        return original(*args)
+
+    def process_response(self, original: Callable[..., Any], *args: Any) -> Any:
+        """The commit point: after the last ``after_request`` function, before the response leaves."""
+        response = original(*args)
+        scope = existing_scope(request_context())
+        if scope is None:
+            return response
+        try:
+            self._reach_commit_point(scope, response)
+        except Exception as error:  # noqa: BLE001 (as for an error in a view: a handler gets it, or it is raised)
+            return self._answer_failed_commit(scope, error, original, args)
+        return response
+
+    def do_teardown_request(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        self._tear_down(request_context(), True, original, args, kwargs)
+
+    def do_teardown_appcontext(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        self._tear_down(app_context(), False, original, args, kwargs)
+
+    # -- steps
+
+    def _note_error(self, scope: Scope, error: BaseException) -> None:
+        scope.error = error
+        if scope.session is None or self.settings.commit_on is CommitOn.NEVER:
+            return
+        # an app with a rule of its own may want the work of a failed view; a broken transaction cannot be kept
+        if self.settings.commit_when is None or not scope.session.is_active:
+            _roll_back(scope)
+
+    def _reach_commit_point(self, scope: Scope, response: Any) -> None:
+        scope.response = response
+        if self.settings.commit_on is not CommitOn.RESPONSE or scope.kind is not Kind.REQUEST:
+            return
+        if scope.session is None:
+            scope.verdict = self._decide(scope, Moment.RESPONSE, scope.error)
+            return
+        try:
+            scope.verdict = self._decide(scope, Moment.RESPONSE, scope.error)
+        except BaseException:
+            _roll_back(scope)
+            raise
+        finish(scope, scope.verdict)
+        if response.is_streamed:
+            scope.awaits_body = True
+            # stream_with_context ends the scope after the body; other streams end it here
+            response.call_on_close(lambda: end_scope(scope, Outcome.ROLLBACK))
+
+    def _answer_failed_commit(
+        self, scope: Scope, error: Exception, process: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        """Return the response that the app's error handlers make of a failed commit.
+
+        :raises Exception: the error itself when no handler takes it, as for an error raised in a view.
+        """
+        scope.verdict = Outcome.ROLLBACK
+        if scope.is_unhandled:
+            # the response is that of a crash already, and Flask would send it with whatever status it has
+            self.app.log_exception((type(error), error, error.__traceback__))
+            response = self.app.make_response(InternalServerError(original_exception=error))
+            return process(*args[:-1], response)
+        handled = self.app.handle_user_exception(*args[:-1], error)
+        response = process(*args[:-1], self.app.make_response(handled))
+        self._reach_commit_point(scope, response)
+        return response
+
+    def _tear_down(
+        self,
+        context: Any,
+        is_request: bool,
+        original: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Run the teardown functions of others, then end the scope even if one of them raised."""
+        error = kwargs.get("exc", args[-1] if args else None)
+        if not isinstance(error, BaseException):
+            error = None
+        try:
+            original(*args, **kwargs)
+        except BaseException as raised:
+            error = error or raised
+            raise
+        finally:
+            scope = existing_scope(context)
+            if scope is not None:
+                if is_request:
+                    share_with_app_context(context, scope)
+                    scope.keeps_session = scope.awaits_body and error is None
+                    scope.awaits_body = False
+                self._end(scope, error)
+
+    def _end(self, scope: Scope, error: BaseException | None) -> None:
+        if error is None and scope.kind in (Kind.REQUEST, Kind.COMMAND):
+            # Click before 8.2 hides every failure from the contexts that it closes; Flask one in sending the headers
+            in_flight = sys.exc_info()[1]
+            error = None if in_flight is scope.outer_error else in_flight
+        if scope.kind is Kind.CONTEXT and scope.session is not None and _is_popped_by_pytest_flask():
+            scope.kind = Kind.TEST
+        outcome = Outcome.ROLLBACK
+        dropped_work = False
+        try:
+            outcome = self._decide(scope, Moment.TEARDOWN, error)
+            dropped_work = outcome is Outcome.ROLLBACK and scope.session is not None and scope.session.has_changes()
+        finally:
+            if scope.kind is Kind.REQUEST:
+                scope.verdict = outcome
+            end_scope(scope, outcome, keep_session=scope.keeps_session)
+        if dropped_work:
+            _tell_of_dropped_work(scope.kind)
+
+    def _decide(self, scope: Scope, moment: Moment, error: BaseException | None) -> Outcome:
+        return decide(
+            Ending(
+                kind=scope.kind,
+                moment=moment,
+                commit_on=self.settings.commit_on,
+                error=error,
+                response=scope.response,
+                exit_code=scope.exit_code,
+                rollback_asked=scope.rollback_asked,
+                verdict=scope.verdict,
+                commit_when=self.settings.commit_when,
+            )
+        )
+
+
+def _is_redirect(error: BaseException) -> bool:
+    """True for ``abort(redirect(...))`` and Werkzeug's own redirects: an HTTPException that is no error."""
+    if not isinstance(error, HTTPException):
+        return False
+    status = error.response.status_code if error.response is not None else error.code
+    return status is not None and status < 400
+
+
+def _tell_of_dropped_work(kind: Kind) -> None:
+    """Say so where a person is looking: in a shell, and in a test whose context was pushed for it."""
+    if kind is Kind.SHELL:
+        click.echo("Uncommitted work was rolled back. To keep work, call session.commit() before leaving.", err=True)
+    elif kind is Kind.TEST:
+        warnings.warn(
+            "the test ended with uncommitted work in the request context that pytest-flask pushes; it was rolled back."
+            " Call db.session.commit() where the test needs the work, or db.session.rollback() where it does not.",
+            stacklevel=2,
+        )
+
+
+def _is_popped_by_pytest_flask() -> bool:
+    """True when the context is being popped by the fixture of pytest-flask that pushed it."""
+    if "pytest_flask" not in sys.modules:
+        return False
+    frame = sys._getframe(1)
+    for _ in range(12):
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+        if frame.f_globals.get("__name__") == "pytest_flask.plugin":
+            return True
+    return False

@@ -1,0 +1,137 @@
+"""``flask uow ...``: make and drop the tables, print their SQL, see whether the databases answer.
+
+Added to each app's command line by flask_uow.web.extension. ``--bind default`` means the bind of UOW_DATABASE_URI.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from flask_uow.exc import FlaskUowError, did_you_mean
+from flask_uow.sql.ddl import create_statements
+
+if TYPE_CHECKING:
+    from flask_uow.web.extension import UnitOfWork
+
+__all__ = ["DEFAULT_BIND", "uow_commands"]
+
+DEFAULT_BIND = "default"
+
+uow_commands = AppGroup("uow", help="Work with the databases of the app.")
+
+_bind_option = click.option("--bind", metavar="KEY", help="One bind only; 'default' is the one of UOW_DATABASE_URI.")
+
+
+@uow_commands.command("create-all")
+@_bind_option
+def create_all(bind: str | None) -> None:
+    """Create the tables that do not exist yet."""
+    db = _extension()
+    for key in _chosen_keys(db, bind):
+        before = _existing_tables(db, key)
+        db.create_all(key)
+        for table in sorted(_existing_tables(db, key) - before):
+            click.echo(f"{_shown(key)}: created {table}")
+
+
+@uow_commands.command("drop-all")
+@_bind_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def drop_all(bind: str | None, yes: bool) -> None:
+    """Drop the tables of the models, with all their rows."""
+    db = _extension()
+    keys = _chosen_keys(db, bind)
+    if not yes:
+        where = ", ".join(f"{_shown(key)} ({db.engines[key].url})" for key in keys)
+        click.confirm(f"Drop all tables of the models and every row in them? Binds: {where}", abort=True)
+    for key in keys:
+        before = _existing_tables(db, key)
+        db.drop_all(key)
+        for table in sorted(before - _existing_tables(db, key)):
+            click.echo(f"{_shown(key)}: dropped {table}")
+
+
+@uow_commands.command("ddl")
+@_bind_option
+def ddl(bind: str | None) -> None:
+    """Print the SQL that creates the tables."""
+    db = _extension()
+    for key in _chosen_keys(db, bind):
+        click.echo(f"-- {_shown(key)}: {db.engines[key].dialect.name}")
+        for statement in _ddl_statements(db, key):
+            click.echo(f"{statement};\n")
+
+
+@uow_commands.command("ping")
+@_bind_option
+def ping(bind: str | None) -> None:
+    """Ask each database whether it answers. Exits with 1 when one of them does not."""
+    db = _extension()
+    rows = [_ping(db, key) for key in _chosen_keys(db, bind)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo("  ".join([*cells, *row[3:]]).rstrip())
+    if any(row[1] != "reachable" for row in rows):
+        click.get_current_context().exit(1)
+
+
+def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str]:
+    """Return bind, ``reachable`` or ``unreachable``, version or reason, latency in milliseconds."""
+    engine = db.engines[key]
+    version_sql = "SELECT sqlite_version()" if engine.dialect.name == "sqlite" else "SHOW server_version"
+    try:
+        with engine.connect() as connection:
+            start = time.perf_counter()
+            version = connection.fetch_all(version_sql)[0][0]
+            milliseconds = (time.perf_counter() - start) * 1000
+    except FlaskUowError as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return _shown(key), "unreachable", reason, ""
+    return _shown(key), "reachable", f"{engine.dialect.name} {version}", f"{milliseconds:.1f} ms"
+
+
+def _extension() -> UnitOfWork:
+    db: UnitOfWork = current_app.extensions["uow"]
+    return db
+
+
+def _chosen_keys(db: UnitOfWork, bind: str | None) -> list[str | None]:
+    keys = list(db.engines)
+    if bind is None:
+        return keys
+    key = None if bind == DEFAULT_BIND else bind
+    if key not in keys:
+        shown = [_shown(known) for known in keys]
+        raise click.UsageError(
+            f"There is no bind {bind!r}.{did_you_mean(bind, shown)} The binds are: {', '.join(shown)}."
+        )
+    return [key]
+
+
+def _shown(key: str | None) -> str:
+    return DEFAULT_BIND if key is None else key
+
+
+def _existing_tables(db: UnitOfWork, key: str | None) -> set[str]:
+    """Return the names of the models' tables that the database has."""
+    tables = db.metadatas[key].sorted_tables
+    found: set[str] = set()
+    with db.engines[key].connect() as connection:
+        for schema in {table.schema for table in tables}:
+            names = set(connection.table_names(schema))
+            found |= {table.fullname for table in tables if table.schema == schema and table.name in names}
+    return found
+
+
+def _ddl_statements(db: UnitOfWork, key: str | None) -> list[str]:
+    dialect = db.engines[key].dialect
+    statements = create_statements(
+        db.metadatas[key].sorted_tables, frozenset(), dialect.supports_alter, dialect.supports_comments
+    )
+    return [str(statement.compile(dialect)).strip() for statement in statements]

@@ -1,0 +1,208 @@
+"""``app.config`` to checked settings, and settings to engines.
+
+Owns every ``UOW_`` key: its default, what is allowed, and the error that names it. No message shows a password. Called
+once for each app by ``UnitOfWork.init_app``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from flask_uow.engine import URL, Engine, create_engine, make_url
+from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
+from flask_uow.web.outcome import CommitOn, CommitWhen
+
+__all__ = ["DEFAULT_DATABASE", "EngineSettings", "Settings", "create_engines", "read_settings"]
+
+DEFAULT_DATABASE = "sqlite:///app.db"
+
+# key -> the value that means "not asked for"
+_LATER = {
+    "UOW_TWOPHASE": (False, "two-phase commit"),
+    "UOW_RETRY_ATTEMPTS": (1, "retrying a failed request"),
+    "UOW_RECORD_QUERIES": (False, "recording queries"),
+    "UOW_SLOW_QUERY_SECONDS": (None, "logging slow queries"),
+    "UOW_STATEMENT_TIMEOUT_SECONDS": (None, "a time-out for statements"),
+}
+_KEYS = [
+    "UOW_DATABASE_URI",
+    "UOW_BINDS",
+    "UOW_ENGINE_OPTIONS",
+    "UOW_SESSION_OPTIONS",
+    "UOW_COMMIT_ON",
+    "UOW_COMMIT_WHEN",
+    *_LATER,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """One bind.
+
+    :ivar source: where in the configuration it stands, for error messages.
+    :ivar url: the database.
+    :ivar options: keyword arguments of ``create_engine``.
+    """
+
+    source: str
+    url: URL
+    options: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an app's configuration says.
+
+    :ivar binds: engines by bind key; the default bind's key is None.
+    :ivar session_options: keyword arguments of the Session.
+    :ivar commit_on: when a request's work is committed.
+    :ivar commit_when: the app's own rule, or None.
+    """
+
+    binds: Mapping[str | None, EngineSettings]
+    session_options: Mapping[str, Any]
+    commit_on: CommitOn
+    commit_when: CommitWhen | None
+
+
+def read_settings(
+    app: Flask,
+    *,
+    engine_options: Mapping[str, Any] | None = None,
+    session_options: Mapping[str, Any] | None = None,
+    commit_when: CommitWhen | None = None,
+) -> Settings:
+    """Return the checked settings of ``app``; the arguments are the extension's own, which ``app.config`` overrides.
+
+    :raises ConfigurationError: for an unknown key or a wrong value; the message names the key.
+    """
+    config = app.config
+    _refuse_unknown_keys(config)
+    _refuse_later_keys(config)
+    common = {**(engine_options or {}), **_mapping(config, "UOW_ENGINE_OPTIONS")}
+    uri = config.get("UOW_DATABASE_URI")
+    binds: dict[str | None, EngineSettings] = {
+        None: _read_bind(app, "UOW_DATABASE_URI", DEFAULT_DATABASE if uri is None else uri, common)
+    }
+    for key, value in _mapping(config, "UOW_BINDS").items():
+        source = f"UOW_BINDS[{key!r}]"
+        if not isinstance(key, str) or key == "default":
+            raise ConfigurationError(
+                f"app.config has {source}: a bind key is a string other than 'default', which is how the command line"
+                " calls the bind of UOW_DATABASE_URI. Rename the bind."
+            )
+        binds[key] = _read_bind(app, source, value, common)
+    return Settings(
+        binds=binds,
+        session_options={**(session_options or {}), **_mapping(config, "UOW_SESSION_OPTIONS")},
+        commit_on=_read_commit_on(config),
+        commit_when=_read_commit_when(config, commit_when),
+    )
+
+
+def create_engines(settings: Settings) -> dict[str | None, Engine]:
+    """Return an engine for each bind; none of them connects yet.
+
+    :raises ConfigurationError: for an option that engines do not have, or a driver that is not installed.
+    """
+    engines: dict[str | None, Engine] = {}
+    for key, bind in settings.binds.items():
+        try:
+            engines[key] = create_engine(bind.url, **bind.options)
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"app.config[{bind.source!r}] gives no engine: {error}") from error
+    return engines
+
+
+def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:
+    for key in config:
+        if isinstance(key, str) and key.startswith("UOW_") and key not in _KEYS:
+            raise ConfigurationError(
+                f"app.config has the unknown key {key!r}.{did_you_mean(key, _KEYS)} The keys are: {', '.join(_KEYS)}."
+            )
+
+
+def _refuse_later_keys(config: Mapping[str, Any]) -> None:
+    for key, (default, what) in _LATER.items():
+        value = config.get(key, default)
+        if value is not None and value != default:
+            raise ConfigurationError(
+                f"app.config[{key!r}] is {value!r}, but {what} is not built yet in this version. Remove the key."
+            )
+
+
+def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, Any]) -> EngineSettings:
+    options = dict(common)
+    if isinstance(value, Mapping):
+        options.update(value)
+        value = options.pop("url", None)
+        if value is None:
+            raise ConfigurationError(
+                f"app.config has no 'url' in {source}: a bind is a URL, or a dict with 'url' and the engine's options."
+            )
+    try:
+        url = make_url(value)
+    except ArgumentError as error:
+        raise ConfigurationError(f"app.config[{source!r}] is no database URL: {error}") from error
+    return EngineSettings(source, _place_in_instance_folder(app, source, url), options)
+
+
+def _place_in_instance_folder(app: Flask, source: str, url: URL) -> URL:
+    """Return a relative SQLite path made relative to the instance folder, which is created when it is missing."""
+    path = url.database
+    if (
+        url.backend != "sqlite"
+        or not path
+        or path == ":memory:"
+        or path.startswith("file:")
+        or Path(path).is_absolute()
+    ):
+        return url
+    file = Path(app.instance_path, path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"app.config[{source!r}] is a SQLite file in the folder {str(file.parent)!r}, which could not be created:"
+            f" {error}. Give an absolute path in a folder that this process may write to."
+        ) from error
+    return dataclasses.replace(url, database=str(file))
+
+
+def _read_commit_on(config: Mapping[str, Any]) -> CommitOn:
+    value = config.get("UOW_COMMIT_ON", CommitOn.RESPONSE.value)
+    try:
+        return CommitOn(value)
+    except ValueError:
+        hint = did_you_mean(value, ["response", "teardown"]) if isinstance(value, str) else ""
+        raise ConfigurationError(
+            f"app.config['UOW_COMMIT_ON'] is {value!r}.{hint} It is 'response' (commit before the response leaves),"
+            " 'teardown' (commit when the request is torn down) or None (never commit by itself)."
+        ) from None
+
+
+def _read_commit_when(config: Mapping[str, Any], given: CommitWhen | None) -> CommitWhen | None:
+    value = config.get("UOW_COMMIT_WHEN")
+    chosen: Any = given if value is None else value
+    if chosen is not None and not callable(chosen):
+        raise ConfigurationError(
+            f"app.config['UOW_COMMIT_WHEN'] is {chosen!r}: a function commit_when(response, exc) was expected that"
+            " returns True to commit and False to roll back. Give a function, or None for the default rule."
+        )
+    rule: CommitWhen | None = chosen
+    return rule
+
+
+def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = config.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"app.config[{key!r}] is a {type(value).__name__}; a dict was expected.")
+    return value

@@ -1,0 +1,321 @@
+"""The extension: ``db = UnitOfWork()``, ``db.init_app(app)``, ``db.session``.
+
+Ties the parts of the web layer together and owns no rule itself: settings are checked in config, scopes are in scope,
+hooks in boundary, the decision in outcome. Models belong to the extension, engines to an app; two apps never share an
+engine.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask, abort, current_app
+
+from flask_uow.engine import Engine
+from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
+from flask_uow.orm import DeclarativeBase, Session, scoped_session
+from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
+from flask_uow.sql import MetaData, Table
+from flask_uow.web import boundary
+from flask_uow.web.cli import uow_commands
+from flask_uow.web.config import Settings, create_engines, read_settings
+from flask_uow.web.models import MetaDatas, add_defaults, make_model_class
+from flask_uow.web.outcome import CommitWhen, Ending, Kind, Moment, decide
+from flask_uow.web.scope import Scope, current_scope, open_block
+from flask_uow.web.session import WebSession
+
+__all__ = ["UnitOfWork"]
+
+T = TypeVar("T")
+
+ALL_BINDS = "__all__"
+
+
+@dataclass(frozen=True, slots=True)
+class _AppState:
+    """What belongs to one app. Must not refer to the app: it is the value of a weak dictionary keyed by it."""
+
+    settings: Settings
+    engines: Mapping[str | None, Engine]
+
+
+class UnitOfWork:
+    """The Flask extension. One object may serve several apps; threads may share it.
+
+    :param app: an app to initialize at once; else call :meth:`init_app`.
+    :param commit_when: ``commit_when(response, exc) -> bool``, the app's own rule for requests; ``UOW_COMMIT_WHEN``
+        overrides it.
+    :param model_class: the declarative base of the models; without it ``db.Model`` is a new one.
+    :param session_options: keyword arguments for each Session; ``UOW_SESSION_OPTIONS`` overrides them one by one.
+    :param engine_options: keyword arguments for each engine; ``UOW_ENGINE_OPTIONS`` overrides them one by one.
+
+    :ivar session: the Session of the current scope.
+    :ivar metadatas: the MetaData of each bind key.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        commit_when: CommitWhen | None = None,
+        model_class: type[DeclarativeBase] | None = None,
+        session_options: Mapping[str, Any] | None = None,
+        engine_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._commit_when = commit_when
+        self._session_options = session_options
+        self._engine_options = engine_options
+        self._apps: weakref.WeakKeyDictionary[Flask, _AppState] = weakref.WeakKeyDictionary()
+        self.metadatas = MetaDatas()
+        self.session: scoped_session = scoped_session(self._make_session, scopefunc=self.scope_id)
+        self.session.registry = _CurrentSession(self)
+        # Any: a type checker cannot follow a base class that is an attribute; model_class= is for those who want one
+        self.Model: Any = self._prepare_model_class(model_class)
+        if app is not None:
+            self.init_app(app)
+
+    def _prepare_model_class(self, model_class: type[DeclarativeBase] | None) -> type[DeclarativeBase]:
+        if model_class is None:
+            model_class = make_model_class(self.metadatas, self.session)
+        elif not (isinstance(model_class, type) and issubclass(model_class, DeclarativeBase)):
+            raise ArgumentError(
+                f"model_class={model_class!r} is no declarative base. Write `class Base(DeclarativeBase): pass` and"
+                " pass model_class=Base."
+            )
+        else:
+            self.metadatas[None] = model_class.metadata
+        add_defaults(model_class, self.metadatas)
+        return model_class
+
+    def init_app(self, app: Flask) -> None:
+        """Read the configuration of ``app``, make its engines (which do not connect yet), and hook into its requests.
+
+        :raises ConfigurationError: for a wrong value under a ``UOW_`` key, a bind key that models use and the
+            configuration lacks, a missing driver; the message names the key.
+        :raises InvalidRequestError: when the app has a UnitOfWork already.
+        """
+        if "uow" in app.extensions:
+            raise InvalidRequestError(
+                f"the app {app.name!r} has a UnitOfWork already; each app can have one. Call init_app() once, and use"
+                " UOW_BINDS for several databases."
+            )
+        settings = read_settings(
+            app,
+            engine_options=self._engine_options,
+            session_options=self._session_options,
+            commit_when=self._commit_when,
+        )
+        self._check_bind_keys(settings)
+        state = _AppState(settings, create_engines(settings))
+        self._check_session_options(app, state)
+        self._apps[app] = state
+        app.extensions["uow"] = self
+        boundary.install(self, app, settings)
+        app.cli.add_command(uow_commands)
+        app.shell_context_processor(self._shell_context)
+
+    def _check_bind_keys(self, settings: Settings) -> None:
+        for key, metadata in self.metadatas.items():
+            if key in settings.binds or not metadata.tables:
+                continue
+            known = [str(known) for known in settings.binds if known is not None]
+            raise ConfigurationError(
+                f"app.config['UOW_BINDS'] has no {key!r}, which the tables {', '.join(metadata.tables)} name as their"
+                f" bind key.{did_you_mean(str(key), known)} Add the key with the URL of its database."
+            )
+
+    def _check_session_options(self, app: Flask, state: _AppState) -> None:
+        refused = {"bind", "binds", "bind_key_engines"} & set(state.settings.session_options)
+        if refused:
+            raise ConfigurationError(
+                f"app.config['UOW_SESSION_OPTIONS'] has {sorted(refused)}: engines come from UOW_DATABASE_URI and"
+                " UOW_BINDS. Remove the option."
+            )
+        try:
+            WebSession(app, bind_key_engines=state.engines, **state.settings.session_options).close()
+        except (TypeError, ArgumentError) as error:
+            raise ConfigurationError(f"app.config['UOW_SESSION_OPTIONS'] does not fit the Session: {error}") from error
+
+    # -- the current scope
+
+    def scope_id(self) -> int:
+        """Return the number of the current scope, which no other scope of this process has.
+
+        :raises InvalidRequestError: outside any scope.
+        """
+        return current_scope(self).token
+
+    def rollback_at_end(self) -> None:
+        """Have the current scope rolled back when it ends, however it ends.
+
+        :raises InvalidRequestError: outside any scope.
+        """
+        current_scope(self).rollback_asked = True
+
+    def after_commit(self, callback: Callable[[], T]) -> Callable[[], T]:
+        """Call ``callback`` once when the current scope's work is committed on all binds; never if it is rolled back.
+
+        The callback may read objects; what it leaves in the Session is rolled back. To write, it opens
+        ``db.unit_of_work()``. An error in it is logged, undoes nothing, and does not stop other callbacks.
+
+        :returns: the callback, so that this can decorate it.
+        """
+        self.session().call_after_commit(callback)
+        return callback
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Session]:
+        """Open a scope of its own: ``with db.unit_of_work() as session:``.
+
+        Commits when the block ends cleanly, rolls back when it raises. Inside the block ``db.session`` is the block's
+        Session. Works outside any context when the extension has one app.
+
+        :raises InvalidRequestError: outside any context, when the extension has no app or several.
+        """
+        scope = Scope(self, self._current_app(), Kind.BLOCK)
+        error: BaseException | None = None
+        with open_block(scope):
+            try:
+                yield self._session_of(scope)
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                ending = Ending(Kind.BLOCK, Moment.TEARDOWN, error=error, rollback_asked=scope.rollback_asked)
+                boundary.end_scope(scope, decide(ending))
+
+    def _current_app(self) -> Flask:
+        if current_app:
+            app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+            if app in self._apps:
+                return app
+        apps = list(self._apps)
+        if len(apps) != 1:
+            what = "was not initialized on any app" if not apps else f"serves {len(apps)} apps"
+            raise InvalidRequestError(
+                f"there is no app to work for: no app context is active, and this UnitOfWork {what}. Push a context"
+                " with `with app.app_context():` first."
+            )
+        return apps[0]
+
+    def _make_session(self) -> WebSession:
+        return self._session_of(current_scope(self))
+
+    def _session_of(self, scope: Scope) -> WebSession:
+        if scope.session is None:
+            state = self._apps[scope.app]
+            scope.session = WebSession(scope.app, bind_key_engines=state.engines, **state.settings.session_options)
+        return scope.session
+
+    # -- schema and engines
+
+    @property
+    def metadata(self) -> MetaData:
+        """The MetaData of the default bind."""
+        return self.metadatas[None]
+
+    @property
+    def engines(self) -> Mapping[str | None, Engine]:
+        """The current app's engines by bind key; the default bind's key is None."""
+        return self._apps[self._current_app()].engines
+
+    @property
+    def engine(self) -> Engine:
+        """The current app's default engine."""
+        return self.engines[None]
+
+    def Table(self, name: str, *columns: Any, bind_key: str | None = None, **options: Any) -> Table:  # noqa: N802
+        """Return a table in the MetaData of its bind key.
+
+        :param columns: columns and constraints; a MetaData may come first, as for ``flask_uow.Table``.
+        :param bind_key: a key of UOW_BINDS.
+        """
+        if columns and isinstance(columns[0], MetaData):
+            return Table(name, *columns, **options)
+        return Table(name, self.metadatas[bind_key], *columns, **options)
+
+    def create_all(self, bind_key: str | None = ALL_BINDS) -> None:
+        """Create the tables that do not exist yet, on the current app's engines.
+
+        :param bind_key: one bind (None: the default one); by default all.
+        :raises ArgumentError: for a bind key that the app does not have.
+        """
+        for key in self._chosen_keys(bind_key):
+            self.metadatas[key].create_all(self.engines[key])
+
+    def drop_all(self, bind_key: str | None = ALL_BINDS) -> None:
+        """Drop the tables with all their rows; the parameter as for :meth:`create_all`."""
+        for key in self._chosen_keys(bind_key):
+            self.metadatas[key].drop_all(self.engines[key])
+
+    def _chosen_keys(self, bind_key: str | None) -> list[str | None]:
+        keys = list(self.engines)
+        if bind_key == ALL_BINDS:
+            return keys
+        if bind_key not in keys:
+            known = [str(key) for key in keys if key is not None]
+            raise ArgumentError(
+                f"the app has no bind {bind_key!r}.{did_you_mean(str(bind_key), known)} Its binds are None (the"
+                " default)" + "".join(f", {key!r}" for key in known) + "; more are set with UOW_BINDS."
+            )
+        return [bind_key]
+
+    # -- helpers for views
+
+    def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None) -> T:
+        """Return an object by its primary key, or abort with 404.
+
+        :param description: the text of the error page.
+        """
+        found: T | None = self.session.get(entity, ident)
+        if found is None:
+            abort(404, description=description)
+        return found
+
+    def first_or_404(self, statement: Any, *, description: str | None = None) -> Any:
+        """Return the first object or value of a SELECT, or abort with 404."""
+        found = self.session.scalars(statement).first()
+        if found is None:
+            abort(404, description=description)
+        return found
+
+    def one_or_404(self, statement: Any, *, description: str | None = None) -> Any:
+        """Return the only object or value of a SELECT; abort with 404 when there is none, or more than one."""
+        try:
+            return self.session.scalars(statement).one()
+        except (NoResultFound, MultipleResultsFound):
+            abort(404, description=description)
+
+    def _shell_context(self) -> dict[str, Any]:
+        models = {class_.__name__: class_ for class_ in self.Model.registry.classes()}
+        return {**models, "db": self, "session": self.session}
+
+    def __repr__(self) -> str:
+        return f"<UnitOfWork of {len(self._apps)} apps>"
+
+
+class _CurrentSession:
+    """The registry of ``db.session``: finds the Session on the current scope, where it lives and dies."""
+
+    def __init__(self, owner: UnitOfWork) -> None:
+        self._owner = owner
+
+    def __call__(self) -> WebSession:
+        scope = current_scope(self._owner)
+        return scope.session or self._owner._session_of(scope)
+
+    def has(self) -> bool:
+        """Return whether the current scope has a Session."""
+        return current_scope(self._owner).session is not None
+
+    def set(self, session: WebSession) -> None:
+        """Make ``session`` the current scope's."""
+        current_scope(self._owner).session = session
+
+    def clear(self) -> None:
+        """Forget the current scope's Session."""
+        current_scope(self._owner).session = None

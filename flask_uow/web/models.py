@@ -1,0 +1,97 @@
+"""Models of an extension: ``db.Model``, its defaults for table names and bind keys, and ``Model.query``.
+
+The defaults are given to any declarative base, so that a base of the user's own (``model_class=``) has them as well.
+Tables of each bind key have a MetaData of their own; it carries the key, from which the Session finds the engine.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm import DeclarativeBase
+from flask_uow.sql import Column, MetaData
+
+__all__ = ["MetaDatas", "add_defaults", "make_model_class", "table_name_of"]
+
+
+class MetaDatas(dict[str | None, MetaData]):
+    """MetaData by bind key, each made when it is first asked for; the default bind's key is None."""
+
+    def __missing__(self, key: str | None) -> MetaData:
+        if key is not None and not isinstance(key, str):
+            raise ArgumentError(f"a bind key is a string or None, got {key!r}. Name a key of UOW_BINDS.")
+        self[key] = metadata = MetaData(info={"bind_key": key})
+        return metadata
+
+
+class _Query:
+    """``Model.query``: a Query of the model in the current scope's Session."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self._session.query(owner)
+
+
+def make_model_class(metadatas: MetaDatas, session: Any) -> type[DeclarativeBase]:
+    """Return a new declarative base, to be ``db.Model``.
+
+    :param session: the scoped session that ``Model.query`` uses.
+    """
+    body = {"metadata": metadatas[None], "query": _Query(session)}
+    return types.new_class("Model", (DeclarativeBase,), exec_body=lambda namespace: namespace.update(body))
+
+
+def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas) -> None:
+    """Give each class that will be derived from ``base`` the MetaData of its ``__bind_key__`` and a table name."""
+    own: Callable[[], None] = base.before_mapping
+
+    def before_mapping(cls: type[DeclarativeBase]) -> None:
+        _choose_metadata(cls, metadatas)
+        _choose_table_name(cls)
+        getattr(own, "__func__", own)(cls)
+
+    setattr(base, "before_mapping", classmethod(before_mapping))  # noqa: B010 (mypy forbids plain assignment)
+
+
+def table_name_of(class_name: str) -> str:
+    """Return the default table name of a class.
+
+    >>> table_name_of("AuditEntry"), table_name_of("HTTPRequest"), table_name_of("User2FA")
+    ('audit_entry', 'http_request', 'user2_fa')
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", class_name)
+    return words.lower()
+
+
+def _choose_metadata(cls: type[DeclarativeBase], metadatas: MetaDatas) -> None:
+    bind_key = getattr(cls, "__bind_key__", None)
+    table = vars(cls).get("__table__")
+    if bind_key is not None and table is None and "metadata" not in vars(cls):
+        cls.metadata = metadatas[bind_key]
+
+
+def _choose_table_name(cls: type[DeclarativeBase]) -> None:
+    if "__table__" in vars(cls) or "__tablename__" in vars(cls):
+        return
+    is_subclass_of_model = any("__mapper__" in vars(base) for base in cls.__mro__[1:])
+    if is_subclass_of_model:
+        # a subclass with a key of its own has a table of its own; one without lives in its parent's table
+        if not _declares_key(cls):
+            return
+    elif getattr(cls, "__tablename__", None) is not None:
+        return
+    cls.__tablename__ = table_name_of(cls.__name__)
+
+
+def _declares_key(cls: type) -> bool:
+    for value in vars(cls).values():
+        column = getattr(value, "column", value)
+        if isinstance(column, Column) and column.primary_key:
+            return True
+    return False

@@ -1,0 +1,122 @@
+"""Commit or roll back: the one decision about how a unit of work ends.
+
+A scope that ends well is committed, a scope that ends badly is rolled back. :func:`decide` knows nothing but what it is
+given: no Flask, no Session, no database. flask_uow.web.boundary and the blocks of ``unit_of_work()`` gather the facts
+in an
+:class:`Ending` and do what comes back.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["CommitOn", "CommitWhen", "Ending", "Kind", "Moment", "Outcome", "decide"]
+
+CommitWhen = Callable[[Any, BaseException | None], bool]
+
+
+class Outcome(enum.Enum):
+    """What becomes of the work."""
+
+    COMMIT = "commit"
+    ROLLBACK = "roll back"
+
+
+class CommitOn(enum.Enum):
+    """When a request's work is committed; the values are those of ``UOW_COMMIT_ON``."""
+
+    RESPONSE = "response"
+    TEARDOWN = "teardown"
+    NEVER = None
+
+
+class Kind(enum.Enum):
+    """What sort of scope ends."""
+
+    REQUEST = "a request that was dispatched"
+    CONTEXT = "a context without a response: an app context, or a request context pushed by hand"
+    COMMAND = "a command line command"
+    SHELL = "an interactive shell"
+    TEST = "the request context that pytest-flask keeps pushed around a test"
+    BLOCK = "a block of unit_of_work()"
+
+
+class Moment(enum.Enum):
+    """Where in the life of the scope the question is asked."""
+
+    RESPONSE = "the response is complete and has not left"
+    TEARDOWN = "the scope ends"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The facts about how a scope ends.
+
+    :ivar kind: the sort of scope.
+    :ivar moment: when the question is asked.
+    :ivar commit_on: the app's setting.
+    :ivar error: the exception that ended the scope; at the response, the last one seen, handled or not.
+    :ivar response: the final response, None where there is none.
+    :ivar exit_code: what a command gave to ``ctx.exit()``, None when it did not call it.
+    :ivar rollback_asked: ``rollback_at_end()`` was called.
+    :ivar verdict: what was decided for the response, None before that.
+    :ivar commit_when: the app's own rule for requests.
+    """
+
+    kind: Kind
+    moment: Moment
+    commit_on: CommitOn = CommitOn.RESPONSE
+    error: BaseException | None = None
+    response: Any = None
+    exit_code: int | None = None
+    rollback_asked: bool = False
+    verdict: Outcome | None = None
+    commit_when: CommitWhen | None = None
+
+
+def decide(ending: Ending) -> Outcome:
+    """Return what to do with the work of the scope.
+
+    What an app's ``commit_when`` raises passes through: the caller rolls back and treats it like a failed commit.
+    """
+    if ending.rollback_asked or ending.kind in (Kind.SHELL, Kind.TEST):
+        return Outcome.ROLLBACK
+    if ending.kind is Kind.BLOCK:
+        return _commit_if(ending.error is None)
+    if ending.commit_on is CommitOn.NEVER:
+        return Outcome.ROLLBACK
+    if ending.kind is Kind.COMMAND:
+        return _commit_if(_exits_well(ending))
+    if ending.kind is Kind.CONTEXT:
+        return _commit_if(ending.error is None)
+    if ending.moment is Moment.TEARDOWN and ending.verdict is not None:
+        # work done after the commit point: it shares the fate of the request
+        return _commit_if(ending.verdict is Outcome.COMMIT and ending.error is None)
+    return _decide_request(ending)
+
+
+def _decide_request(ending: Ending) -> Outcome:
+    if ending.commit_when is not None:
+        return _commit_if(bool(ending.commit_when(ending.response, ending.error)))
+    if ending.moment is Moment.TEARDOWN and ending.error is not None:
+        return Outcome.ROLLBACK
+    return _commit_if(ending.response is not None and ending.response.status_code < 400)
+
+
+def _exits_well(ending: Ending) -> bool:
+    if ending.exit_code:
+        return False
+    error = ending.error
+    if error is None:
+        return True
+    if isinstance(error, SystemExit):
+        return error.code in (None, 0)
+    # click.exceptions.Exit: what ctx.exit() raises
+    return getattr(error, "exit_code", None) == 0
+
+
+def _commit_if(ends_well: bool) -> Outcome:
+    return Outcome.COMMIT if ends_well else Outcome.ROLLBACK

@@ -1,0 +1,274 @@
+"""Whose Session is it? Scopes, their tokens, and which scope is current.
+
+Every request context has a :class:`Scope` of its own, and so has every app context outside a request (a nested one
+included) and every block of ``unit_of_work()``. The scope is kept on the context object, so that it lives and dies with
+it; its token comes from a process-wide counter. Never ``id()``, which is used again; never a thread, which async views
+change; never something that a client sends.
+
+Read by flask_uow.web.extension for ``db.session``, and by flask_uow.web.boundary, which ends scopes. Next: outcome.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+import flask
+from flask import globals as flask_globals
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.web.outcome import Kind, Outcome
+
+if TYPE_CHECKING:
+    from flask_uow.web.session import WebSession
+
+__all__ = [
+    "Scope",
+    "context_scope",
+    "current_context",
+    "current_scope",
+    "existing_scope",
+    "app_context",
+    "note_pushed_context",
+    "open_block",
+    "request_context",
+    "share_with_app_context",
+]
+
+_tokens = itertools.count(1)
+
+_SCOPE = "_uow_scope"
+_OPENED_IN = "_uow_opened_in"
+_COMMAND = "_uow_command"
+_EXIT_CODE = "_uow_exit_code"
+
+_app_context: ContextVar[Any] = flask_globals._cv_app
+# Flask 3.2 has one context for both
+_request_context: ContextVar[Any] | None = getattr(flask_globals, "_cv_request", None)
+
+
+class Scope:
+    """One unit of work: a Session when there is one, and what has been seen of the scope's end so far.
+
+    For one thread at a time. A scope that was ended may begin anew: it then makes another Session.
+
+    :ivar token: a number that no other scope of this process has.
+    :ivar owner: the UnitOfWork that serves the app.
+    :ivar app: the Flask app.
+    :ivar kind: what sort of scope it is.
+    :ivar session: the Session, None until ``db.session`` is first used.
+    :ivar error: the last exception seen, handled or not.
+    :ivar is_unhandled: that exception escaped the dispatch.
+    :ivar response: the response at the commit point.
+    :ivar verdict: what was decided at the commit point.
+    :ivar rollback_asked: ``rollback_at_end()`` was called.
+    :ivar outer_error: an exception that was being handled already when the scope began, and is not its own.
+    :ivar awaits_body: the response is a stream, and its request was not torn down yet.
+    :ivar keeps_session: the request was torn down, and the Session stays open for the body.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_command",
+        "app",
+        "awaits_body",
+        "error",
+        "is_unhandled",
+        "keeps_session",
+        "kind",
+        "outer_error",
+        "owner",
+        "response",
+        "rollback_asked",
+        "session",
+        "token",
+        "verdict",
+    )
+
+    def __init__(self, owner: Any, app: flask.Flask, kind: Kind, command: _Command | None = None) -> None:
+        self.token = next(_tokens)
+        self.owner = owner
+        self.app = app
+        self.kind = kind
+        self.session: WebSession | None = None
+        self.error: BaseException | None = None
+        self.is_unhandled = False
+        self.response: Any = None
+        self.verdict: Outcome | None = None
+        self.rollback_asked = False
+        self.outer_error = None if command is None else command.outer_error
+        self.awaits_body = False
+        self.keeps_session = False
+        self._command = command
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the command of this scope gave to ``ctx.exit()``."""
+        return None if self._command is None else self._command.exit_code
+
+
+def request_context() -> Any:
+    """Return the request context that is active, whatever was pushed inside it; None outside a request."""
+    return _app_context.get(None) if _request_context is None else _request_context.get(None)
+
+
+def app_context() -> Any:
+    """Return the app context that is active, or None."""
+    return _app_context.get(None)
+
+
+def current_context() -> Any:
+    """Return the context object whose scope is current; None outside any context.
+
+    That is the request context, unless an app context was pushed inside the request: Flask 3.1 keeps two stacks.
+    """
+    app_context = _app_context.get(None)
+    if _request_context is None:
+        return app_context
+    request_context = _request_context.get(None)
+    if request_context is None or app_context is None:
+        return app_context
+    opened_in = app_context.__dict__.get(_OPENED_IN)
+    if opened_in is not None and opened_in() is request_context:
+        return app_context
+    return request_context
+
+
+def context_scope(context: Any, owner: Any) -> Scope:
+    """Return the scope of a context object, made when it has none.
+
+    :param owner: the UnitOfWork that serves the app of the context.
+    """
+    scope: Scope | None = context.__dict__.get(_SCOPE)
+    if scope is None:
+        command: _Command | None = context.__dict__.get(_COMMAND)
+        kind = Kind.CONTEXT if command is None else command.kind
+        scope = context.__dict__[_SCOPE] = Scope(owner, context.app, kind, command)
+    return scope
+
+
+def share_with_app_context(context: Any, scope: Scope) -> None:
+    """Let the app context that a request pushed for itself have the request's scope.
+
+    Functions of ``teardown_appcontext`` run when the request context is gone already, and belong to the request still.
+    """
+    pushes = getattr(context, "_cv_tokens", None)
+    own = pushes[-1][1] if pushes and isinstance(pushes[-1], tuple) else None
+    if own is not None:
+        own.__dict__[_SCOPE] = scope
+
+
+def existing_scope(context: Any) -> Scope | None:
+    """Return the scope of a context object, None when it was never used."""
+    return None if context is None else context.__dict__.get(_SCOPE)
+
+
+def current_scope(owner: Any) -> Scope:
+    """Return the scope that ``db.session`` belongs to right now.
+
+    :param owner: the UnitOfWork that asks.
+    :raises InvalidRequestError: outside any context, and in the context of an app that has another UnitOfWork or none.
+    """
+    context = current_context()
+    block = _blocks.get()
+    while block is not None:
+        if block.context is context and block.scope.owner is owner:
+            return block.scope
+        block = block.outer
+    if context is None:
+        raise InvalidRequestError(
+            "db.session was used outside of any scope: no request or app context is active. Push a context with"
+            " `with app.app_context():`, or open a unit of work with `with db.unit_of_work() as session:`."
+        )
+    scope: Scope | None = context.__dict__.get(_SCOPE)
+    if scope is None and context.app.extensions.get("uow") is owner:
+        scope = context_scope(context, owner)
+    if scope is not None and scope.owner is owner:
+        return scope
+    raise InvalidRequestError(
+        f"db.session was used in a context of the app {context.app.name!r}, which this UnitOfWork does not serve. Call"
+        " db.init_app(app) on that app, or push a context of an app that it was called on."
+    )
+
+
+# -- blocks of unit_of_work()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    scope: Scope
+    context: Any
+    outer: _Block | None
+
+
+_blocks: ContextVar[_Block | None] = ContextVar("flask_uow_blocks", default=None)
+
+
+@contextmanager
+def open_block(scope: Scope) -> Iterator[None]:
+    """Make ``scope`` current until the block ends, in the present context only: a request made inside has its own."""
+    reset = _blocks.set(_Block(scope, current_context(), _blocks.get()))
+    try:
+        yield
+    finally:
+        _blocks.reset(reset)
+
+
+# -- what must be noted when an app context is pushed, because nothing tells it later
+
+
+class _Command:
+    """The Click command that an app context was pushed for."""
+
+    __slots__ = ("_click_context", "kind", "outer_error")
+
+    def __init__(self, click_context: click.Context, outer_error: BaseException | None) -> None:
+        self._click_context = click_context
+        self.kind = Kind.SHELL if click_context.info_name == "shell" else Kind.COMMAND
+        self.outer_error = outer_error
+
+    @property
+    def exit_code(self) -> int | None:
+        code: int | None = self._click_context.__dict__.get(_EXIT_CODE)
+        return code
+
+
+def note_pushed_context(app: flask.Flask, outer_error: BaseException | None) -> None:
+    """Remember on the app context just pushed in which request, and in which command, that happened.
+
+    The first push counts: ``stream_with_context`` pushes the same object again, elsewhere.
+
+    :param outer_error: the exception being handled at this moment, which is not the command's.
+    """
+    context = _app_context.get()
+    if _OPENED_IN in context.__dict__:
+        return
+    request_context = None if _request_context is None else _request_context.get(None)
+    context.__dict__[_OPENED_IN] = None if request_context is None else weakref.ref(request_context)
+    click_context = click.get_current_context(silent=True)
+    if click_context is not None and request_context is None:
+        _record_exit_code(click_context)
+        context.__dict__[_COMMAND] = _Command(click_context, outer_error)
+
+
+def _record_exit_code(click_context: click.Context) -> None:
+    """Have ``ctx.exit(code)`` leave its code on the Click context.
+
+    Click closes the context, and so tears down the app context, before it raises: the teardown sees no exception.
+    """
+    if _EXIT_CODE in click_context.__dict__:
+        return
+    click_context.__dict__[_EXIT_CODE] = None
+    original = click_context.exit
+
+    def exit(code: int = 0) -> Any:
+        click_context.__dict__[_EXIT_CODE] = code
+        return original(code)
+
+    setattr(click_context, "exit", exit)  # noqa: B010 (a method of the instance)
