@@ -9,13 +9,36 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from flask_uow import exc
+from flask_uow import engine, exc, orm, sql
+from flask_uow.engine import (
+    URL,
+    Connection,
+    Engine,
+    Result,
+    Row,
+    StatementEvent,
+    Transaction,
+    create_engine,
+    make_url,
+)
+from flask_uow.exc import *  # noqa: F403
+from flask_uow.exc import __all__ as _exc_names
 from flask_uow.exc import did_you_mean
+from flask_uow.orm import *  # noqa: F403
+from flask_uow.orm import __all__ as _orm_names
+from flask_uow.orm.exc import *  # noqa: F403
+from flask_uow.orm.exc import __all__ as _orm_exc_names
+from flask_uow.sql import *  # noqa: F403
+from flask_uow.sql import __all__ as _sql_names
 
 if TYPE_CHECKING:
     from flask_uow.web import UnitOfWork, signals
 
-__all__ = ["UnitOfWork", "exc", "signals"]
+__all__ = [
+    "URL", "Connection", "Engine", "Result", "Row", "StatementEvent", "Transaction", "UnitOfWork", "create_engine", "engine",
+    "exc", "make_url", "orm", "signals", "sql",
+]  # fmt: skip
+__all__ += [name for name in (*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names) if name not in ("did_you_mean", "exc")]
 
 # name -> the module that defines it, or the module itself when the name is one
 _LAZY = {

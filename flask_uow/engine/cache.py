@@ -25,7 +25,7 @@ class BoundedCache(MutableMapping[Hashable, V], Generic[V]):
     def __init__(self, size: int) -> None:
         self._entries: dict[Hashable, V] = {}
         self._size = size
-        self.get = self._entries.get  # type: ignore[assignment]
+        self.get = self._entries.get  # type: ignore[method-assign]
 
     def __getitem__(self, key: Hashable) -> V:
         return self._entries[key]

@@ -13,7 +13,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate, Opening
@@ -256,10 +257,12 @@ class Connection:
         self._forget(LOST)
         self.engine.pool.checkin(record)
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -355,9 +358,10 @@ class Connection:
         try:
             result = send(sql, params)
         except self.dialect.errors as error:
-            self._notify(shown, time.perf_counter() - start, "statement", params, many, error)
+            self._notify(shown, time.perf_counter() - start, "statement", -1, params, many, error)
             self._fail(error, sql, params)
-        self._notify(shown, time.perf_counter() - start, "statement", params, many)
+        rowcount = len(result) if isinstance(result, list) else result
+        self._notify(shown, time.perf_counter() - start, "statement", rowcount, params, many)
         return result
 
     def _notify(
@@ -365,12 +369,12 @@ class Connection:
         sql: str,
         duration: float,
         kind: Kind,
+        rowcount: int = -1,
         params: Any = (),
         many: bool = False,
         error: BaseException | None = None,
     ) -> None:
         if self._listeners.after_execute:
-            rowcount = -1 if error is not None else self._cursor.rowcount
             event = StatementEvent(self.engine, sql, params, duration, many, rowcount, kind, error)
             for listener in tuple(self._listeners.after_execute):
                 listener(event)

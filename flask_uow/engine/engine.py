@@ -1,6 +1,7 @@
 """Engine: one database, its pool and its compiled statements; :func:`create_engine` makes it from a URL.
 
-An engine connects when it is first used and never before. Threads share it. Read :mod:`flask_uow.engine.connection` next.
+An engine connects when it is first used and never before. Threads share it. Read :mod:`flask_uow.engine.connection`
+next.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Engine:
 
 
 class _DialectConnector:
-    """The dialect as the pool sees it: what goes wrong while connecting becomes an error of ours, without a password."""
+    """The dialect as the pool sees it: what goes wrong on connecting becomes an error of ours, without a password."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect

@@ -7,6 +7,8 @@ without a gate send statements straight away. Used by :mod:`flask_uow.engine.con
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = ["CLOSED", "FAILED", "LOST", "Gate", "Opening"]
 
 
@@ -49,7 +51,7 @@ class Opening(str):
     statement: str
     gate: Gate
 
-    def __new__(cls, sql: str, statement: str, gate: Gate) -> Opening:
+    def __new__(cls, sql: str, statement: str, gate: Gate) -> Self:
         made = super().__new__(cls, sql)
         made.statement = statement
         made.gate = gate

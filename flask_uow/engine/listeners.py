@@ -1,8 +1,8 @@
 """Hooks around each statement that an engine sends.
 
-Plain lists of functions, so that an engine without listeners pays one look at two empty lists. Statement logs, the query
-recorder of the web layer and tests add themselves here; :mod:`flask_uow.engine.connection` calls them. A list may be
-changed by any thread at any time.
+Plain lists of functions, so that an engine without listeners pays one look at two empty lists. Statement logs, the
+query recorder of the web layer and tests add themselves here; :mod:`flask_uow.engine.connection` calls them. A list
+may be changed by any thread at any time.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from abc import abstractmethod
 from typing import Any, Protocol
 
 from flask_uow.exc import ArgumentError, TimeoutError
@@ -21,15 +22,19 @@ __all__ = ["Connector", "Pool", "PooledConnection"]
 class Connector(Protocol):
     """What the pool needs to know about a driver."""
 
+    @abstractmethod
     def connect(self) -> Any:
         """Open a connection and make it ready for use."""
 
+    @abstractmethod
     def reset(self, raw: Any) -> bool:
         """Roll back what is open; return False when the connection is lost and must not be lent again."""
 
+    @abstractmethod
     def ping(self, raw: Any) -> bool:
         """Return True when the connection still answers."""
 
+    @abstractmethod
     def close(self, raw: Any) -> None:
         """Close the connection; never raises."""
 
@@ -145,7 +150,7 @@ class Pool:
             self._take_back_abandoned()
 
     def abandon(self, record: PooledConnection) -> None:
-        """Leave a connection whose user is gone; the next checkout or checkin takes it back. For finalizers: no lock."""
+        """Leave a connection whose user is gone; the next checkout or checkin takes it back. Takes no lock."""
         self._abandoned.put(record)
 
     def discard_idle(self) -> None:
@@ -188,11 +193,7 @@ class Pool:
             while not self._idle and self._total >= self._limit:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
-                    raise TimeoutError(
-                        f"no connection became free within {self._timeout:g} seconds: all {self._total} of the pool are "
-                        f"in use (pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back "
-                        "sooner (close Sessions and connections), or raise pool_size, max_overflow or pool_timeout."
-                    )
+                    raise TimeoutError(self._timeout_message())
                 self._changed.wait(remaining)
         finally:
             self._waiting -= 1
@@ -200,6 +201,13 @@ class Pool:
             return self._idle.pop()
         self._total += 1
         return None
+
+    def _timeout_message(self) -> str:
+        return (
+            f"no connection became free within {self._timeout:g} seconds: all {self._total} of the pool are in use "
+            f"(pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back sooner (close Sessions "
+            "and connections), or raise pool_size, max_overflow or pool_timeout."
+        )
 
     def _open(self, generation: int) -> PooledConnection:
         try:

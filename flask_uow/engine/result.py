@@ -1,7 +1,8 @@
 """Result: the rows of an executed statement, fetched at once.
 
 Nothing stays open in the database: a Result may be kept, iterated later, or dropped. Connections make it
-(:meth:`flask_uow.engine.connection.Connection.execute`); the orm has rows and results of its own built on the same base.
+(:meth:`flask_uow.engine.connection.Connection.execute`); the orm has rows and results of its own built on the same
+base.
 """
 
 from __future__ import annotations

@@ -88,10 +88,9 @@ def row_class(names: tuple[str, ...]) -> type[Row]:
     """Return the class of rows with these column names."""
     namespace: dict[str, Any] = {"__slots__": (), "_fields": names, "__doc__": "A row of a result."}
     for index, name in enumerate(names):
-        if name.startswith("_"):
+        if name.startswith("_") and (name in Row.__dict__ or name.startswith("__")):
             # the names of Row itself stay what they are; such a column is reached through _mapping
-            if name in Row.__dict__ or name.startswith("__"):
-                continue
+            continue
         if names.count(name) > 1:
             namespace[name] = property(functools.partial(_refuse_ambiguous, name))
         else:

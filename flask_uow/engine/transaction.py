@@ -6,7 +6,8 @@ knows whether BEGIN has gone out yet. Each is used by one thread, as its connect
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from flask_uow.exc import InvalidRequestError
 
@@ -61,10 +62,12 @@ class Transaction:
                 "around it. Begin another one with connection.begin()."
             )
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if error is None and self.is_active:
             self.commit()
         else:

@@ -1,9 +1,9 @@
 """Database URLs: parse, format, and hide the password.
 
-``dialect[+driver]://user:password@host:port/database?option=value``, with libpq's forms for PostgreSQL (an empty host and
-``?host=/socket/dir``; https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS) and
-``sqlite:///relative.db``, ``sqlite:////absolute.db`` and ``sqlite://`` (in memory) for SQLite. What an option means is
-the dialect's business. Engines are made from a URL; the web layer parses the app's configuration with it.
+``dialect[+driver]://user:password@host:port/database?option=value``, with libpq's forms for PostgreSQL (an empty host
+and ``?host=/socket/dir``; https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS) and
+``sqlite:///relative.db``, ``sqlite:////absolute.db`` and ``sqlite://`` (in memory) for SQLite. What an option means
+is the dialect's business. Engines are made from a URL; the web layer parses the app's configuration with it.
 """
 
 from __future__ import annotations

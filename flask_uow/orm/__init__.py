@@ -4,7 +4,7 @@ In reading order: symbols, interfaces, instrumentation, identity, loading, mappi
 """
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
-from flask_uow.orm import exc
+from flask_uow.orm import exc as exc
 from flask_uow.orm.inspection import inspect
 from flask_uow.orm.instrumentation import history as attributes
 from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
@@ -26,6 +26,6 @@ relation = relationship
 __all__ = [
     "DeclarativeBase", "InstrumentedAttribute", "Mapped", "Mapper", "MultipleResultsFound", "NoResultFound", "Query", "Registry",
     "ScopedSession", "Session", "SessionTransaction", "attributes", "backref", "class_mapper", "clear_mappers", "compile_mappers",
-    "configure_mappers", "create_session", "declarative_base", "exc", "inspect", "mapped_column", "mapper", "object_mapper",
+    "configure_mappers", "create_session", "declarative_base", "inspect", "mapped_column", "mapper", "object_mapper",
     "object_session", "relation", "relationship", "scoped_session", "sessionmaker",
 ]  # fmt: skip

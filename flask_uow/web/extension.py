@@ -19,6 +19,7 @@ from flask_uow.engine import Engine
 from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
 from flask_uow.orm import DeclarativeBase, Session, scoped_session
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
+from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
 from flask_uow.web.cli import uow_commands
@@ -71,7 +72,7 @@ class UnitOfWork:
         self._engine_options = engine_options
         self._apps: weakref.WeakKeyDictionary[Flask, _AppState] = weakref.WeakKeyDictionary()
         self.metadatas = MetaDatas()
-        self.session: scoped_session = scoped_session(self._make_session, scopefunc=self.scope_id)
+        self.session = scoped_session(self._make_session, scopefunc=self.scope_id)
         self.session.registry = _CurrentSession(self)
         # Any: a type checker cannot follow a base class that is an attribute; model_class= is for those who want one
         self.Model: Any = self._prepare_model_class(model_class)
@@ -164,7 +165,9 @@ class UnitOfWork:
 
         :returns: the callback, so that this can decorate it.
         """
-        self.session().call_after_commit(callback)
+        session = self.session.registry()
+        assert isinstance(session, WebSession)
+        session.call_after_commit(callback)
         return callback
 
     @contextmanager
@@ -180,7 +183,7 @@ class UnitOfWork:
         error: BaseException | None = None
         with open_block(scope):
             try:
-                yield self._session_of(scope)
+                yield self.session()
             except BaseException as raised:
                 error = raised
                 raise
@@ -202,14 +205,10 @@ class UnitOfWork:
             )
         return apps[0]
 
-    def _make_session(self) -> WebSession:
-        return self._session_of(current_scope(self))
-
-    def _session_of(self, scope: Scope) -> WebSession:
-        if scope.session is None:
-            state = self._apps[scope.app]
-            scope.session = WebSession(scope.app, bind_key_engines=state.engines, **state.settings.session_options)
-        return scope.session
+    def _make_session(self, **options: Any) -> WebSession:
+        app = current_scope(self).app
+        state = self._apps[app]
+        return WebSession(app, bind_key_engines=state.engines, **{**state.settings.session_options, **options})
 
     # -- schema and engines
 
@@ -298,22 +297,26 @@ class UnitOfWork:
         return f"<UnitOfWork of {len(self._apps)} apps>"
 
 
-class _CurrentSession:
-    """The registry of ``db.session``: finds the Session on the current scope, where it lives and dies."""
+class _CurrentSession(SessionRegistry):
+    """The registry of ``db.session``: keeps each Session on its scope, where it lives and dies."""
 
     def __init__(self, owner: UnitOfWork) -> None:
+        super().__init__(owner._make_session, owner.scope_id)
         self._owner = owner
 
     def __call__(self) -> WebSession:
         scope = current_scope(self._owner)
-        return scope.session or self._owner._session_of(scope)
+        if scope.session is None:
+            scope.session = self._owner._make_session()
+        return scope.session
 
     def has(self) -> bool:
         """Return whether the current scope has a Session."""
         return current_scope(self._owner).session is not None
 
-    def set(self, session: WebSession) -> None:
+    def set(self, session: Session) -> None:
         """Make ``session`` the current scope's."""
+        assert isinstance(session, WebSession)
         current_scope(self._owner).session = session
 
     def clear(self) -> None:

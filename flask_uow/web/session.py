@@ -45,7 +45,10 @@ class WebSession(Session):
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
         transaction = self._transaction
-        return self._has_changes() or (transaction is not None and bool(transaction.participants))
+        if self._has_changes():
+            return True
+        # one that a failed flush made inactive counts: committing it must fail
+        return transaction is not None and (bool(transaction.participants) or not transaction.is_active)
 
     def has_changes(self) -> bool:
         """Return whether there is work that a rollback would undo: changes, flushed or not."""

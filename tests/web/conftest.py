@@ -1,7 +1,7 @@
 """Fixtures of the web tests.
 
-The app fixture is called ``flask_app``: pytest-flask keeps a request context pushed around every test that uses one called
-``app``, which is a case of its own (test_pytest_flask.py).
+The app fixture is called ``flask_app``: pytest-flask keeps a request context pushed around every test that uses one
+called ``app``, which is a case of its own (test_pytest_flask.py).
 """
 
 from __future__ import annotations

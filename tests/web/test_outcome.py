@@ -51,7 +51,12 @@ def test_commit_when_decides_for_a_request_and_sees_response_and_error() -> None
 
 @pytest.mark.parametrize(
     ("verdict", "error", "expected"),
-    [(COMMIT, None, COMMIT), (COMMIT, ERROR, ROLLBACK), (ROLLBACK, None, ROLLBACK), (COMMIT, GeneratorExit(), ROLLBACK)],
+    [
+        (COMMIT, None, COMMIT),
+        (COMMIT, ERROR, ROLLBACK),
+        (ROLLBACK, None, ROLLBACK),
+        (COMMIT, GeneratorExit(), ROLLBACK),
+    ],
 )
 def test_work_after_the_commit_point_shares_the_fate_of_the_request(
     verdict: Outcome, error: BaseException | None, expected: Outcome

@@ -49,9 +49,7 @@ def test_abort_rolls_back(db: UnitOfWork, flask_app: Flask, http: FlaskClient) -
     assert saved_texts(db, flask_app) == []
 
 
-def test_aborting_with_a_redirect_is_no_error_and_commits(
-    db: UnitOfWork, flask_app: Flask, http: FlaskClient
-) -> None:
+def test_aborting_with_a_redirect_is_no_error_and_commits(db: UnitOfWork, flask_app: Flask, http: FlaskClient) -> None:
     def view() -> Any:
         add_note(db, "a")
         abort(redirect("/elsewhere"))
@@ -251,8 +249,8 @@ def test_a_request_that_never_touches_the_session_makes_none(
     db: UnitOfWork, flask_app: Flask, http: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    original = UnitOfWork._session_of
-    monkeypatch.setattr(UnitOfWork, "_session_of", lambda self, scope: (made.append(1), original(self, scope))[1])
+    original = UnitOfWork._make_session
+    monkeypatch.setattr(UnitOfWork, "_make_session", lambda self: (made.append(1), original(self))[1])
     route(flask_app, lambda: "")
     assert http.get("/").status_code == 200
     assert made == []

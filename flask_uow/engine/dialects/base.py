@@ -1,8 +1,8 @@
 """What a database must give: the :class:`Dialect`, the base of the ones for PostgreSQL and SQLite.
 
-A dialect knows its driver, how connections are opened and what makes one lost, how transactions begin, how values travel
-(its ``*_types`` module), how identifiers are quoted, and how many rows go out at once (its ``*_batch`` module). Engines
-have one each; threads share it. The compiler asks it too, through ``sql.interfaces.SQLDialect``.
+A dialect knows its driver, how connections are opened and what makes one lost, how transactions begin, how values
+travel (its ``*_types`` module), how identifiers are quoted, and how many rows go out at once (its ``*_batch``
+module). Engines have one each; threads share it. The compiler asks it too, through ``sql.interfaces.SQLDialect``.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class Dialect(ABC):
     def close(self, raw: Any) -> None:
         """Close ``raw``; never raises."""
 
+    @abstractmethod
     def dispose(self) -> None:
         """Release what the dialect itself holds open."""
 

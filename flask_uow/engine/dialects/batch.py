@@ -1,8 +1,8 @@
 """BatchWriter: writes many rows of one table with few statements; the base of the dialects' writers.
 
 A flush hands over columns of Python values (``values[i]`` holds the values of ``columns[i]``, one for each row); the
-writer checks and converts them, cuts them into pages and sends one statement for each. A single row takes the plain form
-of a statement. The texts are made once for each table, kind and set of columns. Threads share a writer.
+writer checks and converts them, cuts them into pages and sends one statement for each. A single row takes the plain
+form of a statement. The texts are made once for each table, kind and set of columns. Threads share a writer.
 """
 
 from __future__ import annotations
@@ -25,15 +25,19 @@ __all__ = ["BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "TableInfo
 class BatchConnection(Protocol):
     """What a writer needs of a connection; see :class:`flask_uow.engine.connection.Connection`."""
 
+    @abstractmethod
     def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
         """Send a statement and return its rows."""
 
+    @abstractmethod
     def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
         """Send a statement and return the number of rows it changed."""
 
+    @abstractmethod
     def in_transaction(self) -> bool:
         """Return True within a transaction."""
 
+    @abstractmethod
     def begin(self) -> AbstractContextManager[Any]:
         """Begin a transaction that ends with the block."""
 
@@ -42,10 +46,12 @@ class TableInfo(Protocol):
     """What a writer needs to know about a table."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Its name."""
 
     @property
+    @abstractmethod
     def schema(self) -> str | None:
         """Its schema, None for the default one."""
 
@@ -54,10 +60,12 @@ class ColumnInfo(Protocol):
     """What a writer needs to know about a column."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Its name."""
 
     @property
+    @abstractmethod
     def type(self) -> TypeEngine[Any]:
         """Its type."""
 
@@ -229,8 +237,8 @@ class BatchWriter(ABC):
     def mismatch(self, table: TableInfo, expected: int, found: int) -> InternalError:
         """Return the error for rows that a trigger left out or gave another key."""
         return InternalError(
-            f"{expected} rows were inserted into {table.name}, and {found} are there under the keys that were meant for "
-            "them. Look for a trigger or a rule on the table that drops rows or changes their key."
+            f"{expected} rows were inserted into {table.name}, and {found} are there under the keys that were meant "
+            "for them. Look for a trigger or a rule on the table that drops rows or changes their key."
         )
 
     def _single(self, table: TableInfo, columns: Columns, values: Values) -> tuple[Any, ...]:
@@ -241,7 +249,8 @@ class BatchWriter(ABC):
         return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES ({marks})"
 
     def _update_one_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
-        return f"UPDATE {self.table_name(table)} SET {self._equal(set_columns, ', ')} WHERE {self._equal(key_columns, ' AND ')}"
+        assignments, condition = self._equal(set_columns, ", "), self._equal(key_columns, " AND ")
+        return f"UPDATE {self.table_name(table)} SET {assignments} WHERE {condition}"
 
     def _delete_one_text(self, table: TableInfo, key_columns: Columns) -> str:
         return f"DELETE FROM {self.table_name(table)} WHERE {self._equal(key_columns, ' AND ')}"

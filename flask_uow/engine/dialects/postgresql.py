@@ -121,6 +121,9 @@ class PostgreSQLDialect(Dialect):
     def close(self, raw: Any) -> None:
         raw.close()
 
+    def dispose(self) -> None:
+        """Nothing is held."""
+
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         if raw.closed:
             return True

@@ -1,9 +1,9 @@
 """Columns of Python values -> PostgreSQL array literals, ``{1,2,NULL}`` and ``{"a","b"}``.
 
 psycopg2 adapts value by value, which costs more than the server's own work; one literal for a whole column is one
-parameter (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO has the syntax). One pass in C finds the classes
-that occur; a column of one class, the common case, is then joined without a look at each value. Everything else goes
-through the same processors as a single parameter. Measured in tests/benchmarks.
+parameter (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO has the syntax). One pass in C finds the
+classes that occur; a column of one class, the common case, is then joined without a look at each value. Everything
+else goes through the same processors as a single parameter. Measured in tests/benchmarks.
 """
 
 from __future__ import annotations
@@ -66,10 +66,9 @@ def _texts(values: Sequence[Any], has_none: bool) -> str:
     body = '","'.join(given)
     # every quote is one of ours and nothing is escaped: the usual case, found with one search of the whole column
     if "\\" in body or body.count('"') != 2 * (len(given) - 1):
-        escaped = [value if value is None else value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+        values = [value if value is None else value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
         if not has_none:
-            return '{"' + '","'.join(escaped) + '"}'
-        values = escaped
+            return '{"' + '","'.join(values) + '"}'
     elif not has_none:
         return '{"' + body + '"}'
     return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
@@ -81,7 +80,7 @@ def _check_lengths(type_: Any, values: Sequence[str]) -> None:
 
 
 def _check_finite(type_: TypeEngine[Any], values: Sequence[decimal.Decimal]) -> None:
-    if not all([value.is_finite() for value in values]):
+    if not all(map(decimal.Decimal.is_finite, values)):
         processor = postgresql_types.bind_processor(type_)
         assert processor is not None
         for value in values:
@@ -91,7 +90,7 @@ def _check_finite(type_: TypeEngine[Any], values: Sequence[decimal.Decimal]) -> 
 def _check_zones(type_: Any, values: Sequence[Any]) -> None:
     timezone = type_.timezone
     # without a tzinfo there is no zone; with one, its offset has the last word
-    if timezone or any([value.tzinfo is not None for value in values]):
+    if timezone or not {value.tzinfo for value in values} <= {None}:
         _check_all(type_, values)
 
 

@@ -1,7 +1,7 @@
 """How values travel to PostgreSQL and back, and what its types are called.
 
-psycopg2 converts most values by itself. What is added: checks of what the server would change without a word (a float in
-a numeric column, a zoned datetime in one without a zone), and type casters for uuid and bytea, registered on each
+psycopg2 converts most values by itself. What is added: checks of what the server would change without a word (a float
+in a numeric column, a zoned datetime in one without a zone), and type casters for uuid and bytea, registered on each
 connection and never globally, so that other users of psycopg2 in the process see no difference. On the batches' array
 literals see :mod:`flask_uow.engine.dialects.postgresql_arrays`.
 """
@@ -98,11 +98,11 @@ _DDL = {
 }  # fmt: skip
 
 
-def _cast_uuid(text: str | None, cursor: Any) -> uuid.UUID | None:
+def _cast_uuid(text: Any, cursor: Any) -> uuid.UUID | None:
     return None if text is None else uuid.UUID(text)
 
 
-def _cast_bytes(text: str | None, cursor: Any) -> bytes | None:
+def _cast_bytes(text: Any, cursor: Any) -> bytes | None:
     return None if text is None else bytes(BINARY(text, cursor))
 
 

@@ -2,8 +2,8 @@
 
 The driver's own transaction handling is off (``isolation_level=None``): reads before the first write run without a
 transaction, the first write opens ``BEGIN IMMEDIATE``, so that no transaction is ever upgraded, which SQLite may refuse
-at once whatever the busy time-out. Files are in WAL mode, foreign keys are enforced, and any thread may use a connection
-(one at a time). ``sqlite://`` is one database in memory for all connections of the engine
+at once whatever the busy time-out. Files are in WAL mode, foreign keys are enforced, and any thread may use a
+connection (one at a time). ``sqlite://`` is one database in memory for all connections of the engine
 (https://www.sqlite.org/src/file/src/memdb.c), kept alive by a connection that the dialect holds.
 """
 
@@ -112,13 +112,15 @@ class SQLiteDialect(Dialect):
 
     def _open(self) -> sqlite3.Connection:
         arguments: dict[str, Any] = {
-            "cached_statements": 256, **self.connect_args,
+            "cached_statements": 256,
+            **self.connect_args,
             "timeout": self._timeout,
             "isolation_level": None,
             "check_same_thread": False,
             "uri": self._is_uri,
         }
-        return sqlite3.connect(self._target, **arguments)
+        raw: sqlite3.Connection = sqlite3.connect(self._target, **arguments)
+        return raw
 
     def _switch_to_wal(self, raw: sqlite3.Connection) -> None:
         """Put the file into WAL mode, which lasts; the switch ignores the busy time-out, so the waiting is ours."""

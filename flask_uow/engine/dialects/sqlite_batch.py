@@ -7,6 +7,8 @@ tests/benchmarks.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -20,9 +22,11 @@ from flask_uow.engine.dialects.batch import (
     names_of,
 )
 from flask_uow.exc import DataError
+from flask_uow.sql.types import Integer, String
 
 __all__ = ["SQLiteBatchWriter"]
 
+_TEXT_OR_NONE = frozenset((str, type(None)))
 _PAGE = 100
 _DELETE_PAGE = 1000
 _LARGEST_KEY = 2**63 - 1
@@ -135,6 +139,21 @@ class SQLiteBatchWriter(BatchWriter):
             sql = self.text(table, ("delete", names_of(key_columns), rows), self._delete_text, key_columns, rows)
             matched += connection.run(sql, list(chain.from_iterable(zip(*part, strict=True))))
         return matched
+
+    def bind(self, table: TableInfo, column: ColumnInfo, values: Sequence[Any]) -> Sequence[Any]:
+        # a column of one class, the common case, is checked as a whole; everything else goes value by value
+        type_: Any = column.type
+        classes = set(map(type, values))
+        if classes == {int} and isinstance(type_, Integer):
+            if min(values) >= type_.minimum and max(values) <= type_.maximum:
+                return values
+        elif classes <= _TEXT_OR_NONE and isinstance(type_, String):
+            if type_.length is None or (classes == {str} and max(map(len, values)) <= type_.length):
+                return values
+        elif classes == {dt.datetime} and type_.name == "datetime":
+            if not type_.timezone and {value.tzinfo for value in values} == {None}:
+                return [value.isoformat(" ", "microseconds") for value in values]
+        return super().bind(table, column, values)
 
     # -- texts
 

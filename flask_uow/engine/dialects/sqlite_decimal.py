@@ -3,7 +3,8 @@
 A connection gets the collation ``decimal`` and the functions ``decimal_add``, ``decimal_sub``, ``decimal_mul`` and
 ``decimal_sum``, under the names of SQLite's own "decimal" extension (https://www.sqlite.org/floatingpoint.html, chapter
 3), so that the sqlite3 shell can work with such a file; and ``decimal_div``, ``decimal_neg``, ``decimal_abs``,
-``decimal_round``, ``decimal_min``, ``decimal_max`` and ``decimal_avg`` beside them. No value ever passes through a float.
+``decimal_round``, ``decimal_min``, ``decimal_max`` and ``decimal_avg`` beside them. No value ever passes through a
+float.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ def register_decimal(raw: Any) -> None:
         ("decimal_round", 2, _round),
     ):
         raw.create_function(name, arguments, function, deterministic=True)
-    for name, aggregate in (("decimal_sum", _Sum), ("decimal_avg", _Average)):
-        raw.create_window_function(name, 1, aggregate)
-    for name, aggregate in (("decimal_min", _Minimum), ("decimal_max", _Maximum)):
-        raw.create_aggregate(name, 1, aggregate)
+    raw.create_window_function("decimal_sum", 1, _Sum)
+    raw.create_window_function("decimal_avg", 1, _Average)
+    raw.create_aggregate("decimal_min", 1, _Minimum)
+    raw.create_aggregate("decimal_max", 1, _Maximum)
 
 
 def collate_decimal(left: str, right: str) -> int:

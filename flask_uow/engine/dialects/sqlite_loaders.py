@@ -1,4 +1,5 @@
-"""From SQLite's storage forms back to Python values; the forms are listed in :mod:`flask_uow.engine.dialects.sqlite_types`.
+"""From SQLite's storage forms back to Python values; the forms are listed in
+:mod:`flask_uow.engine.dialects.sqlite_types`.
 
 A loader takes None as well. What another program has written is taken where it can be read without doubt (a date and
 time without fractions of a second, a number for a decimal); anything else is a DataError that shows the stored value.

@@ -76,11 +76,12 @@ _DDL = {
     "integer": "INTEGER", "small_integer": "SMALLINT", "big_integer": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN",
     "float": "FLOAT", "real": "REAL", "numeric": "TEXT COLLATE decimal", "date": "DATE", "time": "TIME",
     # JSON would have numeric affinity, and the document 1 would become a number
-    "datetime": "DATETIME", "interval": "BIGINT", "large_binary": "BLOB", "json": "TEXT", "uuid": "CHAR(36)", "null": "",
+    "datetime": "DATETIME", "interval": "BIGINT", "large_binary": "BLOB", "json": "TEXT", "uuid": "CHAR(36)", "null":
+    "",
 }  # fmt: skip
 _CASTS = {
-    "integer": "INTEGER", "small_integer": "INTEGER", "big_integer": "INTEGER", "boolean": "INTEGER", "interval": "INTEGER",
-    "float": "REAL", "real": "REAL", "large_binary": "BLOB", "null": "BLOB",
+    "integer": "INTEGER", "small_integer": "INTEGER", "big_integer": "INTEGER", "boolean": "INTEGER", "interval":
+    "INTEGER", "float": "REAL", "real": "REAL", "large_binary": "BLOB", "null": "BLOB",
 }  # fmt: skip
 
 
