@@ -205,8 +205,8 @@ class Pool:
     def _timeout_message(self) -> str:
         return (
             f"no connection became free within {self._timeout:g} seconds: all {self._total} of the pool are in use "
-            f"(pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back sooner (close Sessions "
-            "and connections), or raise pool_size, max_overflow or pool_timeout."
+            f"(pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back sooner (close "
+            "Sessions and connections), or raise pool_size, max_overflow or pool_timeout."
         )
 
     def _open(self, generation: int) -> PooledConnection:

@@ -28,7 +28,9 @@ class Identities:
 
     __slots__ = ("entries", "mapper", "modified", "session_ref", "strong")
 
-    def __init__(self, mapper: Any, session: Any, modified: dict[InstanceState, Any], strong: dict[InstanceState, Any] | None) -> None:
+    def __init__(
+        self, mapper: Any, session: Any, modified: dict[InstanceState, Any], strong: dict[InstanceState, Any] | None
+    ) -> None:
         self.mapper = mapper
         self.session_ref: Callable[[], Any] = weakref.ref(session)
         self.modified = modified

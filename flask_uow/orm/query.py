@@ -139,7 +139,9 @@ class Query(Generic[T]):
             raise ArgumentError(f"with_lockmode({mode!r}): the modes are {_LOCK_MODES}.")
         return self._with(with_lock(self._select, mode))
 
-    def with_for_update(self, *, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: Any = ()) -> Query[T]:
+    def with_for_update(
+        self, *, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: Any = ()
+    ) -> Query[T]:
         """Return the query locking its rows."""
         return self._with(self._select.with_for_update(read=read, nowait=nowait, skip_locked=skip_locked, of=of))
 
@@ -198,7 +200,9 @@ class Query(Generic[T]):
         """
         found = self._fetch(self._select.limit(2) if self._select._limit is None else self._select)
         if len(found) > 1:
-            raise MultipleResultsFound("one row was expected, and there are several. Use first(), or make the criteria narrower.")
+            raise MultipleResultsFound(
+                "one row was expected, and there are several. Use first(), or make the criteria narrower."
+            )
         return found[0] if found else None
 
     def scalar(self) -> Any:
@@ -216,13 +220,17 @@ class Query(Generic[T]):
         :raises InvalidRequestError: when the query has criteria already.
         """
         if self._criteria_given or self._select._limit is not None:
-            raise InvalidRequestError("get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first().")
+            raise InvalidRequestError(
+                "get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first()."
+            )
         return self.session.get(self._select.entities[0], ident)  # type: ignore[no-any-return]
 
     def count(self) -> int:
         """Return the number of rows."""
         inner = self._select.order_by(None) if self._select._limit is None else self._select
-        found = self.session.scalar(Select((func.count(),)).select_from(inner.subquery()), mapper=first_mapper(inner.entities))
+        found = self.session.scalar(
+            Select((func.count(),)).select_from(inner.subquery()), mapper=first_mapper(inner.entities)
+        )
         return int(found)
 
     def __getitem__(self, item: Any) -> Any:

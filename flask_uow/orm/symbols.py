@@ -56,11 +56,15 @@ class Cascades:
         names = {name.strip() for part in given for name in part.split(",")} - {"", "none"}
         for name in names:
             if name not in _KNOWN:
-                raise ArgumentError(f"unknown cascade {name!r}.{did_you_mean(name, _KNOWN)} The cascades are: {', '.join(_KNOWN)}.")
+                raise ArgumentError(
+                    f"unknown cascade {name!r}.{did_you_mean(name, _KNOWN)} The cascades are: {', '.join(_KNOWN)}."
+                )
         if "all" in names:
             names = (names - {"all"}) | set(_ALL)
         if "delete-orphan" in names and "delete" not in names:
-            raise ArgumentError("the cascade 'delete-orphan' needs 'delete' as well. Write cascade='all, delete-orphan'.")
+            raise ArgumentError(
+                "the cascade 'delete-orphan' needs 'delete' as well. Write cascade='all, delete-orphan'."
+            )
         self.names = frozenset(names)
         self.save_update = "save-update" in names
         self.merge = "merge" in names

@@ -5,7 +5,8 @@ Each object is made first and attached to its table later (``_attach``), when th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence as SequenceType
+from collections.abc import Hashable
+from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, NoSuchTableError, did_you_mean
@@ -36,7 +37,9 @@ class Constraint:
 
     table: Table | None = None
 
-    def __init__(self, name: str | None = None, *, deferrable: bool | None = None, initially: str | None = None) -> None:
+    def __init__(
+        self, name: str | None = None, *, deferrable: bool | None = None, initially: str | None = None
+    ) -> None:
         if initially is not None and initially.upper() not in ("DEFERRED", "IMMEDIATE"):
             raise ArgumentError(f"initially={initially!r} is neither 'DEFERRED' nor 'IMMEDIATE'.")
         self.name = name
@@ -146,8 +149,7 @@ class ForeignKey:
 
     def _resolve(self) -> Column[Any]:
         if not isinstance(self.target, str):
-            element = self.target.__clause_element__() if hasattr(self.target, "__clause_element__") else self.target
-            return element  # type: ignore[no-any-return]
+            return self.target.__clause_element__() if hasattr(self.target, "__clause_element__") else self.target  # type: ignore[no-any-return]
         table_name, column_name = self._split_target()
         parent = self.parent
         if parent is None or parent.table is None:
@@ -164,7 +166,9 @@ class ForeignKey:
                 " a foreign key can't reach into another bind."
             )
         if column_name not in table.c:
-            raise ArgumentError(f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}")
+            raise ArgumentError(
+                f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}"
+            )
         return table.c[column_name]  # type: ignore[no-any-return]
 
     def _split_target(self) -> tuple[str, str]:
@@ -209,7 +213,9 @@ class ForeignKeyConstraint(Constraint):
     ) -> None:
         super().__init__(name, deferrable=deferrable, initially=initially)
         if len(columns) != len(refcolumns):
-            raise ArgumentError(f"ForeignKeyConstraint got {len(columns)} columns and {len(refcolumns)} targets; they go in pairs.")
+            raise ArgumentError(
+                f"ForeignKeyConstraint got {len(columns)} columns and {len(refcolumns)} targets; they go in pairs."
+            )
         self._given = list(columns)
         self._refcolumns = list(refcolumns)
         self.ondelete = ondelete
@@ -221,7 +227,7 @@ class ForeignKeyConstraint(Constraint):
     @property
     def referred_table(self) -> Table:
         """The table referred to."""
-        return self.elements[0].column.table
+        return self.elements[0].column.table  # type: ignore[no-any-return]
 
     def _attach(self, table: Table) -> None:
         self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self._given]

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind
     from flask_uow.sql.schema import Table
 
-__all__ = ["AddConstraint", "CreateIndex", "CreateTable", "DDLElement", "DropTable", "create_statements", "create_tables", "drop_tables"]
+__all__ = [
+    "AddConstraint",
+    "CreateIndex",
+    "CreateTable",
+    "DDLElement",
+    "DropTable",
+    "create_statements",
+    "create_tables",
+    "drop_tables",
+]
 
 
 class DDLElement(Executable):
@@ -82,7 +91,9 @@ class DropTable(DDLElement):
         self.tables = tables
 
 
-def create_statements(tables: Sequence[Table], existing: frozenset[str], supports_alter: bool, supports_comments: bool) -> list[DDLElement]:
+def create_statements(
+    tables: Sequence[Table], existing: frozenset[str], supports_alter: bool, supports_comments: bool
+) -> list[DDLElement]:
     """Return the statements that create ``tables``, given in order of dependency.
 
     A foreign key to a table that comes later (they refer to each other in a circle) is added by ALTER TABLE at the end,
@@ -101,7 +112,9 @@ def create_statements(tables: Sequence[Table], existing: frozenset[str], support
         )  # fmt: skip
         statements.append(CreateTable(table, postponed))
         statements.extend(CreateIndex(index) for index in table.indexes)
-        later.extend(AddConstraint(c) for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c in postponed)
+        later.extend(
+            AddConstraint(c) for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c in postponed
+        )
         if supports_comments:
             if table.comment:
                 later.append(CommentOn(table, None, table.comment))

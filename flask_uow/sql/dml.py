@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
@@ -31,7 +31,7 @@ class DMLStatement(Executable):
         """The mapped entity that the statement was made for, or None."""
         return self._entity
 
-    def _clone(self: D) -> D:
+    def _clone(self) -> Self:
         clone = type(self).__new__(type(self))
         for cls in type(self).__mro__:
             for slot in getattr(cls, "__slots__", ()):
@@ -39,7 +39,7 @@ class DMLStatement(Executable):
                     setattr(clone, slot, getattr(self, slot))
         return clone
 
-    def returning(self: D, *columns: Any) -> D:
+    def returning(self, *columns: Any) -> Self:
         """Return the statement with ``RETURNING columns``."""
         clone = self._clone()
         clone._returning = (*self._returning, *(made for column in columns for made in expand_entity(column)))
@@ -59,7 +59,9 @@ class DMLStatement(Executable):
         made = []
         for name, value in values.items():
             column = self._column(name)
-            made.append((column, BindParameter(None, column.type) if value is None else coerce_value(value, column.type)))
+            made.append(
+                (column, BindParameter(None, column.type) if value is None else coerce_value(value, column.type))
+            )
         return tuple(made)
 
 
@@ -102,7 +104,9 @@ class Insert(DMLStatement):
         """Return the statement with a named parameter for each of these columns; for values given at execution."""
         columns = [(name, self._column(name)) for name in names]
         clone = self._clone()
-        clone._rows = (tuple((column, BindParameter(None, column.type, name, required=True)) for name, column in columns),)
+        clone._rows = (
+            tuple((column, BindParameter(None, column.type, name, required=True)) for name, column in columns),
+        )
         return clone
 
     def _parts(self) -> tuple[Any, ...]:
@@ -139,7 +143,9 @@ class Update(DMLStatement):
         """Return the statement setting each of these columns to a named parameter; for values given at execution."""
         columns = [(name, self._column(name)) for name in names]
         clone = self._clone()
-        clone._values = tuple((column, BindParameter(None, column.type, name, required=True)) for name, column in columns)
+        clone._values = tuple(
+            (column, BindParameter(None, column.type, name, required=True)) for name, column in columns
+        )
         return clone
 
     def _parts(self) -> tuple[Any, ...]:

@@ -326,44 +326,49 @@ class LiteralColumn(ColumnElement[Any]):
 class BinaryExpression(ColumnElement[T]):
     """``left op right``."""
 
-    __slots__ = ("escape", "left", "op", "right")
+    __slots__ = ("escape", "left", "operator", "right")
     __visit_name__ = "binary"
 
     def __init__(
-        self, left: ColumnElement[Any], op: Operator, right: ColumnElement[Any], type_: TypeEngine[Any], escape: str | None = None
+        self,
+        left: ColumnElement[Any],
+        op: Operator,
+        right: ColumnElement[Any],
+        type_: TypeEngine[Any],
+        escape: str | None = None,
     ) -> None:
         self.left = left
-        self.op = op
+        self.operator = op
         self.right = right
         self.type = type_
         self.escape = escape
 
     @property
     def precedence(self) -> int:
-        return self.op.precedence
+        return self.operator.precedence
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.op.name, self.left, self.right, self.escape)
+        return (self.operator.name, self.left, self.right, self.escape)
 
     def _collect(self, shape: Shape) -> None:
         # the commonest node by far, hence by hand
-        shape.key.append(self.op.name)
+        shape.key.append(self.operator.name)
         self.left._collect(shape)
         self.right._collect(shape)
         if self.escape is not None:
             shape.key.append(self.escape)
 
     def self_negated(self) -> ColumnElement[bool]:
-        negation = ops.NEGATIONS.get(self.op)
+        negation = ops.NEGATIONS.get(self.operator)
         if negation is None:
             return UnaryExpression(self, ops.NOT, BOOLEANTYPE)
         return BinaryExpression(self.left, negation, self.right, BOOLEANTYPE, self.escape)
 
     def __bool__(self) -> bool:
         # `column in list` and dict look-ups ask whether the columns themselves are the same
-        if self.op is ops.EQ:
+        if self.operator is ops.EQ:
             return self.left is self.right
-        if self.op is ops.NE:
+        if self.operator is ops.NE:
             return self.left is not self.right
         return super().__bool__()
 
@@ -371,44 +376,46 @@ class BinaryExpression(ColumnElement[T]):
 class Between(ColumnElement[bool]):
     """``element BETWEEN low AND high``."""
 
-    __slots__ = ("element", "high", "low", "op")
+    __slots__ = ("element", "high", "low", "operator")
     __visit_name__ = "between"
 
-    def __init__(self, element: ColumnElement[Any], low: ColumnElement[Any], high: ColumnElement[Any], op: Operator) -> None:
-        self.element, self.low, self.high, self.op = element, low, high, op
+    def __init__(
+        self, element: ColumnElement[Any], low: ColumnElement[Any], high: ColumnElement[Any], op: Operator
+    ) -> None:
+        self.element, self.low, self.high, self.operator = element, low, high, op
         self.type = BOOLEANTYPE
 
     @property
     def precedence(self) -> int:
-        return self.op.precedence
+        return self.operator.precedence
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.op.name, self.element, self.low, self.high)
+        return (self.operator.name, self.element, self.low, self.high)
 
     def self_negated(self) -> ColumnElement[bool]:
-        return Between(self.element, self.low, self.high, ops.NEGATIONS[self.op])
+        return Between(self.element, self.low, self.high, ops.NEGATIONS[self.operator])
 
 
 class UnaryExpression(ColumnElement[T]):
     """An operator with one operand: NOT, minus, ASC, DESC, DISTINCT, EXISTS."""
 
-    __slots__ = ("element", "op")
+    __slots__ = ("element", "operator")
     __visit_name__ = "unary"
 
     def __init__(self, element: ClauseElement, op: Operator, type_: TypeEngine[Any] | None = None) -> None:
         self.element = element
-        self.op = op
+        self.operator = op
         self.type = type_ if type_ is not None else getattr(element, "type", NULLTYPE)
 
     @property
     def precedence(self) -> int:
-        return self.op.precedence
+        return self.operator.precedence
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.op.name, self.element)
+        return (self.operator.name, self.element)
 
     def self_negated(self) -> ColumnElement[bool]:
-        if self.op is ops.NOT:
+        if self.operator is ops.NOT:
             return cast("ColumnElement[bool]", self.element)
         return UnaryExpression(self, ops.NOT, BOOLEANTYPE)
 
@@ -416,20 +423,20 @@ class UnaryExpression(ColumnElement[T]):
 class BooleanList(ColumnElement[bool]):
     """Conditions joined by AND or OR."""
 
-    __slots__ = ("clauses", "op")
+    __slots__ = ("clauses", "operator")
     __visit_name__ = "boolean_list"
 
     def __init__(self, op: Operator, clauses: tuple[ColumnElement[Any], ...]) -> None:
-        self.op = op
+        self.operator = op
         self.clauses = clauses
         self.type = BOOLEANTYPE
 
     @property
     def precedence(self) -> int:
-        return self.op.precedence
+        return self.operator.precedence
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.op.name, self.clauses)
+        return (self.operator.name, self.clauses)
 
 
 class ExpressionList(ColumnElement[Any]):
@@ -503,7 +510,9 @@ class Case(ColumnElement[T]):
     __slots__ = ("else_", "whens")
     __visit_name__ = "case"
 
-    def __init__(self, whens: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], else_: ColumnElement[Any] | None) -> None:
+    def __init__(
+        self, whens: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], else_: ColumnElement[Any] | None
+    ) -> None:
         self.whens = whens
         self.else_ = else_
         self.type = next((value.type for _, value in whens if value.type is not NULLTYPE), NULLTYPE)
@@ -524,7 +533,9 @@ def coerce_value(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         scalar_subquery = getattr(value, "scalar_subquery", None)
         if scalar_subquery is not None:
             return cast("ColumnElement[Any]", scalar_subquery())
-        raise ArgumentError(f"{type(value).__name__} cannot be used as a column or a value here. Pass a column, a value or a SELECT.")
+        raise ArgumentError(
+            f"{type(value).__name__} cannot be used as a column or a value here. Pass a column, a value or a SELECT."
+        )
     return BindParameter(value, type_.coerce_compared(value))
 
 
@@ -613,7 +624,9 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> Column
             raise ArgumentError(f"in_() takes an iterable of values or a SELECT, got {type(values).__name__}.")
         return BinaryExpression(left, op, right, BOOLEANTYPE)
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise ArgumentError(f"in_() takes an iterable of values or a SELECT, got {values!r}. Wrap a single value in a list.")
+        raise ArgumentError(
+            f"in_() takes an iterable of values or a SELECT, got {values!r}. Wrap a single value in a list."
+        )
     items = tuple(coerce_value(value, left.type) for value in values)
     if isinstance(left, ExpressionList):
         items = tuple(_row_value(value) for value in values)
@@ -630,7 +643,7 @@ def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> Col
     clauses: list[ColumnElement[Any]] = []
     for condition in conditions:
         clause = coerce_condition(condition)
-        if isinstance(clause, BooleanList) and clause.op is op:
+        if isinstance(clause, BooleanList) and clause.operator is op:
             clauses.extend(clause.clauses)
         else:
             clauses.append(clause)

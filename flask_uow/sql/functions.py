@@ -17,9 +17,13 @@ _FIXED: dict[str, TypeEngine[Any]] = {
     "concat": _STRING, "substr": _STRING, "replace": _STRING, "random": _FLOAT, "row_number": _INTEGER, "rank": _INTEGER,
     "dense_rank": _INTEGER, "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
 }  # fmt: skip
-_OF_ARGUMENT = frozenset(("max", "min", "sum", "coalesce", "abs", "nullif", "round", "first_value", "last_value", "lag", "lead"))
+_OF_ARGUMENT = frozenset(
+    ("max", "min", "sum", "coalesce", "abs", "nullif", "round", "first_value", "last_value", "lag", "lead")
+)
 # written without parentheses in SQL:1999
-_BARE = frozenset(("current_timestamp", "current_date", "current_time", "current_user", "session_user", "localtime", "localtimestamp"))
+_BARE = frozenset(
+    ("current_timestamp", "current_date", "current_time", "current_user", "session_user", "localtime", "localtimestamp")
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 
 

@@ -27,18 +27,23 @@ class SQLDialect(Protocol):
 
     def quote(self, identifier: str) -> str:
         """Return the identifier, quoted where the database needs it."""
+        ...
 
     def bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns a Python value into the driver's, or None to pass it on as it is."""
+        ...
 
     def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns the driver's value into Python's, or None to pass it on as it is."""
+        ...
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         """Return the type as DDL writes it."""
+        ...
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
         """Return the type as CAST writes it."""
+        ...
 
 
 class DDLConnection(Protocol):
@@ -47,12 +52,15 @@ class DDLConnection(Protocol):
     @property
     def dialect(self) -> Any:
         """The dialect of the database."""
+        ...
 
     def execute(self, statement: Any, parameters: Any = None) -> Any:
         """Execute a statement."""
+        ...
 
     def table_names(self, schema: str | None = None) -> Sequence[str]:
         """Return the names of the tables that exist."""
+        ...
 
 
 class DDLBind(Protocol):
@@ -60,6 +68,7 @@ class DDLBind(Protocol):
 
     def ddl_connection(self) -> Any:
         """Return a context manager that gives a :class:`DDLConnection` within a transaction."""
+        ...
 
 
 class MappedEntity(Protocol):
@@ -68,6 +77,8 @@ class MappedEntity(Protocol):
     @property
     def selectable(self) -> Any:
         """The FROM element that its rows come from."""
+        ...
 
     def entity_columns(self) -> Sequence[Any]:
         """Return the column expressions that make up one object."""
+        ...

@@ -78,7 +78,9 @@ for _plain, _negated in (
     NEGATIONS[_plain] = _negated
     NEGATIONS[_negated] = _plain
 
-COMPARISONS = frozenset((EQ, NE, LT, LE, GT, GE, IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM, IN, NOT_IN, BETWEEN, NOT_BETWEEN))
+COMPARISONS = frozenset(
+    (EQ, NE, LT, LE, GT, GE, IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM, IN, NOT_IN, BETWEEN, NOT_BETWEEN)
+)
 ARITHMETIC = frozenset((ADD, SUB, MUL, DIV, MOD))
 
 

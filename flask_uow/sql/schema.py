@@ -74,7 +74,6 @@ class Column(ColumnElement[T], Generic[T]):
         "onupdate", "primary_key", "sequence", "server_default", "server_onupdate", "table", "unique", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "column"
-    table: Table
 
     def __init__(
         self,
@@ -116,7 +115,7 @@ class Column(ColumnElement[T], Generic[T]):
         self.info = dict(info or {})
         self.foreign_keys: list[ForeignKey] = []
         self.sequence: Sequence | None = None
-        self.table = None  # type: ignore[assignment]
+        self.table: Any = None
         self.args = args
         for argument in args:
             if isinstance(argument, ForeignKey):
@@ -267,7 +266,9 @@ class Table(FromClause):
         if column._name is None:
             raise ArgumentError(f"a column of table {self.name!r} has no name. Write Column('name', type).")
         if column.table is not None:
-            raise ArgumentError(f"column {column.name!r} belongs to {column.table.description} already. Use column.copy().")
+            raise ArgumentError(
+                f"column {column.name!r} belongs to {column.table.description} already. Use column.copy()."
+            )
         if column.name in self._c:
             raise ArgumentError(f"table {self.name!r} has a column {column.name!r} already.")
         column.table = self
@@ -299,12 +300,20 @@ class Table(FromClause):
 
     def to_metadata(self, metadata: MetaData, schema: str | None = None, name: str | None = None) -> Table:
         """Return a copy of the table in another MetaData."""
-        table = Table(name or self.name, metadata, *(column.copy() for column in self._c), schema=schema or self.schema, info=self.info)
+        table = Table(
+            name or self.name,
+            metadata,
+            *(column.copy() for column in self._c),
+            schema=schema or self.schema,
+            info=self.info,
+        )
         for constraint in self.constraints:
             if isinstance(constraint, ForeignKeyConstraint) and len(constraint.columns) > 1:
                 targets = [element.target_fullname for element in constraint.elements]
                 ForeignKeyConstraint([c.name for c in constraint.columns], targets, constraint.name)._attach(table)
-            elif isinstance(constraint, UniqueConstraint) and not (len(constraint.columns) == 1 and constraint.columns[0].unique):
+            elif isinstance(constraint, UniqueConstraint) and not (
+                len(constraint.columns) == 1 and constraint.columns[0].unique
+            ):
                 UniqueConstraint(*(c.name for c in constraint.columns), name=constraint.name)._attach(table)
         return table
 

@@ -8,16 +8,36 @@ build objects of the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
-from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, Label, and_, coerce_condition, coerce_order, coerce_value
+from flask_uow.sql.expressions import (
+    BindParameter,
+    ColumnElement,
+    ColumnOperators,
+    Label,
+    and_,
+    coerce_condition,
+    coerce_order,
+    coerce_value,
+)
 from flask_uow.sql.nodes import ClauseElement, Executable, Shape
 from flask_uow.sql.selectable import CTE, FromClause, Join, Lateral, Subquery, coerce_from
 from flask_uow.sql.types import BOOLEANTYPE, INTEGERTYPE, NULLTYPE
 
-__all__ = ["CompoundSelect", "Exists", "ForUpdate", "ScalarSelect", "Select", "SelectBase", "exists", "select", "union", "union_all"]
+__all__ = [
+    "CompoundSelect",
+    "Exists",
+    "ForUpdate",
+    "ScalarSelect",
+    "Select",
+    "SelectBase",
+    "exists",
+    "select",
+    "union",
+    "union_all",
+]
 
 S = TypeVar("S", bound="SelectBase")
 
@@ -33,7 +53,9 @@ class ForUpdate:
 
     __slots__ = ("nowait", "of", "read", "skip_locked")
 
-    def __init__(self, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: tuple[FromClause, ...] = ()) -> None:
+    def __init__(
+        self, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: tuple[FromClause, ...] = ()
+    ) -> None:
         self.read, self.nowait, self.skip_locked, self.of = read, nowait, skip_locked, of
 
     @property
@@ -51,7 +73,7 @@ class SelectBase(Executable):
     _limit: ColumnElement[Any] | None
     _offset: ColumnElement[Any] | None
 
-    def _clone(self: S) -> S:
+    def _clone(self) -> Self:
         clone = type(self).__new__(type(self))
         for cls in type(self).__mro__:
             for slot in getattr(cls, "__slots__", ()):
@@ -63,7 +85,7 @@ class SelectBase(Executable):
         """Return names and expressions of the result's columns, in order; names are made unique."""
         raise NotImplementedError
 
-    def order_by(self: S, *criteria: Any) -> S:
+    def order_by(self, *criteria: Any) -> Self:
         """Return the statement ordered by more criteria; a single None removes the ordering."""
         clone = self._clone()
         if len(criteria) == 1 and criteria[0] is None:
@@ -72,13 +94,13 @@ class SelectBase(Executable):
             clone._order_by = (*self._order_by, *(coerce_order(criterion) for criterion in criteria))
         return clone
 
-    def limit(self: S, limit: Any) -> S:
+    def limit(self, limit: Any) -> Self:
         """Return the statement limited to that many rows; None removes the limit."""
         clone = self._clone()
         clone._limit = _row_count("limit", limit)
         return clone
 
-    def offset(self: S, offset: Any) -> S:
+    def offset(self, offset: Any) -> Self:
         """Return the statement without its first rows."""
         clone = self._clone()
         clone._offset = _row_count("offset", offset)
@@ -138,7 +160,17 @@ class Select(SelectBase):
     :ivar options: loader options, for the orm.
     """
 
-    __slots__ = ("_distinct", "_for_update", "_froms", "_group_by", "_having", "_options", "_where", "columns_clause", "entities")
+    __slots__ = (
+        "_distinct",
+        "_for_update",
+        "_froms",
+        "_group_by",
+        "_having",
+        "_options",
+        "_where",
+        "columns_clause",
+        "entities",
+    )
     __visit_name__ = "select"
     _where: tuple[ColumnElement[Any], ...]
     _froms: tuple[FromClause, ...]
@@ -250,7 +282,9 @@ class Select(SelectBase):
         """Return the statement with ``LEFT OUTER JOIN target`` added."""
         return self.join(target, onclause, isouter=True, full=full)
 
-    def join_from(self, left: Any, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Select:
+    def join_from(
+        self, left: Any, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False
+    ) -> Select:
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full)
@@ -303,7 +337,9 @@ class Select(SelectBase):
         clone._distinct = tuple(coerce_value(column, NULLTYPE) for column in columns) if columns else True
         return clone
 
-    def with_for_update(self, *, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: Any = ()) -> Select:
+    def with_for_update(
+        self, *, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: Any = ()
+    ) -> Select:
         """Return the statement locking the rows it reads."""
         clone = self._clone()
         elements = of if isinstance(of, (list, tuple)) else (of,)
@@ -473,7 +509,7 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         return (entity.__clause_element__(),)
     if isinstance(entity, FromClause):
         return tuple(entity.c)
-    if isinstance(entity, ClauseElement) or isinstance(entity, (int, float, bool)) or entity is None:
+    if isinstance(entity, (ClauseElement, int, float, bool)) or entity is None:
         return (coerce_value(entity, NULLTYPE),)
     raise ArgumentError(
         f"select() takes columns, tables and mapped classes, got {entity!r}."

@@ -16,7 +16,19 @@ from flask_uow.sql.types import TypeEngine
 if TYPE_CHECKING:
     from flask_uow.sql.select import SelectBase
 
-__all__ = ["CTE", "Alias", "ColumnClause", "ColumnCollection", "FromClause", "Join", "Lateral", "Subquery", "alias", "join", "outerjoin"]
+__all__ = [
+    "CTE",
+    "Alias",
+    "ColumnClause",
+    "ColumnCollection",
+    "FromClause",
+    "Join",
+    "Lateral",
+    "Subquery",
+    "alias",
+    "join",
+    "outerjoin",
+]
 
 C = TypeVar("C", bound="ColumnElement[Any]")
 
@@ -127,7 +139,9 @@ class ColumnClause(ColumnElement[Any]):
     __slots__ = ("_name", "original", "table")
     __visit_name__ = "column"
 
-    def __init__(self, name: str, type_: TypeEngine[Any], table: FromClause, original: ColumnElement[Any] | None = None) -> None:
+    def __init__(
+        self, name: str, type_: TypeEngine[Any], table: FromClause, original: ColumnElement[Any] | None = None
+    ) -> None:
         self._name = name
         self.type = type_
         self.table = table
@@ -165,7 +179,9 @@ class Alias(FromClause):
     @property
     def c(self) -> ColumnCollection:
         if self._c is None:
-            columns = ((key, ColumnClause(column.name, column.type, self, column)) for key, column in self.element.c.items())
+            columns = (
+                (key, ColumnClause(column.name, column.type, self, column)) for key, column in self.element.c.items()
+            )
             self._c = ColumnCollection(self.description, columns)
         return self._c
 
@@ -282,7 +298,9 @@ class Join(FromClause):
     __slots__ = ("_c", "full", "isouter", "left", "onclause", "right")
     __visit_name__ = "join"
 
-    def __init__(self, left: FromClause, right: FromClause, onclause: Any = None, isouter: bool = False, full: bool = False) -> None:
+    def __init__(
+        self, left: FromClause, right: FromClause, onclause: Any = None, isouter: bool = False, full: bool = False
+    ) -> None:
         self.left = left
         self.right = right
         self.isouter = isouter
@@ -366,7 +384,9 @@ def coerce_from(value: Any) -> FromClause:
         made = subquery()
         if isinstance(made, FromClause):
             return made
-    raise ArgumentError(f"something to select from was expected (a table, an alias, a SELECT or a mapped class), got {value!r}.")
+    raise ArgumentError(
+        f"something to select from was expected (a table, an alias, a SELECT or a mapped class), got {value!r}."
+    )
 
 
 def alias(element: Any, name: str | None = None) -> Alias:

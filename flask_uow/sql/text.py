@@ -66,7 +66,9 @@ class TextClause(Executable, ColumnElement[Any]):
         return TextClause(self.text, pieces)
 
 
-def text(sql: str, bindparams: list[BindParameter[Any]] | None = None, typemap: dict[str, Any] | None = None) -> TextClause:
+def text(
+    sql: str, bindparams: list[BindParameter[Any]] | None = None, typemap: dict[str, Any] | None = None
+) -> TextClause:
     """Return SQL text as a clause; ``:name`` marks a parameter, ``\\:`` a literal colon.
 
     :param sql: the text. It goes to the database as it is: give values as parameters, never inside the text.

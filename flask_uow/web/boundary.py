@@ -198,10 +198,11 @@ class _Boundary:
         scope.verdict = Outcome.ROLLBACK
         if scope.is_unhandled:
             # the response is that of a crash already, and Flask would send it with whatever status it has
-            self.app.log_exception((type(error), error, error.__traceback__))
+            self.app.logger.error("The commit of an error page failed", exc_info=error)
             response = self.app.make_response(InternalServerError(original_exception=error))
             return process(*args[:-1], response)
-        handled = self.app.handle_user_exception(*args[:-1], error)
+        handle: Callable[..., Any] = self.app.handle_user_exception
+        handled = handle(*args[:-1], error)
         response = process(*args[:-1], self.app.make_response(handled))
         self._reach_commit_point(scope, response)
         return response

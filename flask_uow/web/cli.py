@@ -6,7 +6,7 @@ Added to each app's command line by flask_uow.web.extension. ``--bind default`` 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import current_app
@@ -130,7 +130,7 @@ def _existing_tables(db: UnitOfWork, key: str | None) -> set[str]:
 
 
 def _ddl_statements(db: UnitOfWork, key: str | None) -> list[str]:
-    dialect = db.engines[key].dialect
+    dialect: Any = db.engines[key].dialect
     statements = create_statements(
         db.metadatas[key].sorted_tables, frozenset(), dialect.supports_alter, dialect.supports_comments
     )

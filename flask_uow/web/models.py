@@ -49,12 +49,13 @@ def make_model_class(metadatas: MetaDatas, session: Any) -> type[DeclarativeBase
 
 def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas) -> None:
     """Give each class that will be derived from ``base`` the MetaData of its ``__bind_key__`` and a table name."""
-    own: Callable[[], None] = base.before_mapping
+    own: Any = base.before_mapping
+    call_own: Callable[[type[DeclarativeBase]], None] = own.__func__
 
     def before_mapping(cls: type[DeclarativeBase]) -> None:
         _choose_metadata(cls, metadatas)
         _choose_table_name(cls)
-        getattr(own, "__func__", own)(cls)
+        call_own(cls)
 
     setattr(base, "before_mapping", classmethod(before_mapping))  # noqa: B010 (mypy forbids plain assignment)
 

@@ -26,7 +26,6 @@ from flask_uow.sql.types import Integer, String
 
 __all__ = ["SQLiteBatchWriter"]
 
-_TEXT_OR_NONE = frozenset((str, type(None)))
 _PAGE = 100
 _DELETE_PAGE = 1000
 _LARGEST_KEY = 2**63 - 1
@@ -144,16 +143,17 @@ class SQLiteBatchWriter(BatchWriter):
         # a column of one class, the common case, is checked as a whole; everything else goes value by value
         type_: Any = column.type
         classes = set(map(type, values))
-        if classes == {int} and isinstance(type_, Integer):
-            if min(values) >= type_.minimum and max(values) <= type_.maximum:
-                return values
-        elif classes <= _TEXT_OR_NONE and isinstance(type_, String):
-            if type_.length is None or (classes == {str} and max(map(len, values)) <= type_.length):
-                return values
-        elif classes == {dt.datetime} and type_.name == "datetime":
-            if not type_.timezone and {value.tzinfo for value in values} == {None}:
+        if classes == {int}:
+            plain = isinstance(type_, Integer) and min(values) >= type_.minimum and max(values) <= type_.maximum
+        elif classes == {str}:
+            plain = isinstance(type_, String) and (type_.length is None or max(map(len, values)) <= type_.length)
+        elif classes == {dt.datetime} and type_.name == "datetime" and not type_.timezone:
+            if {value.tzinfo for value in values} == {None}:
                 return [value.isoformat(" ", "microseconds") for value in values]
-        return super().bind(table, column, values)
+            plain = False
+        else:
+            plain = False
+        return values if plain else super().bind(table, column, values)
 
     # -- texts
 

@@ -80,7 +80,9 @@ def carry_keys(session: Any, mapper: Any, objects: list[Any], work: WorkList, on
         for link in links:
             if id(link.child) in members:
                 for far, own in link.prop.pairs:
-                    set_column(link.child, own, _key_value(link.prop, link.parent, far) if link.parent is not None else None)
+                    set_column(
+                        link.child, own, _key_value(link.prop, link.parent, far) if link.parent is not None else None
+                    )
 
 
 def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed: bool) -> None:

@@ -39,7 +39,9 @@ def insert_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
 def _apply_defaults(mapper: Any, objects: list[Any]) -> None:
     defaults = mapper.memo.get("defaults")
     if defaults is None:
-        defaults = [(name, prop.column.default) for name, prop in mapper.columns.items() if prop.column.default is not None]
+        defaults = [
+            (name, prop.column.default) for name, prop in mapper.columns.items() if prop.column.default is not None
+        ]
         mapper.memo["defaults"] = defaults
     for name, default in defaults:
         for obj in objects:
@@ -69,12 +71,18 @@ def _by_column_set(mapper: Any, objects: list[Any], generated_name: str | None) 
         return groups
     for obj in objects:
         values = obj.__dict__
-        present = tuple(n for n in mapper.columns if n not in optional or (n in values and (n != generated_name or values[n] is not None)))
+        present = tuple(
+            n
+            for n in mapper.columns
+            if n not in optional or (n in values and (n != generated_name or values[n] is not None))
+        )
         groups.setdefault(present, []).append(obj)
     return groups
 
 
-def _allocate_in_order(connection: Any, mapper: Any, objects: list[Any], generated: Any, name: str, groups: Any) -> None:
+def _allocate_in_order(
+    connection: Any, mapper: Any, objects: list[Any], generated: Any, name: str, groups: Any
+) -> None:
     # several batches, and yet the keys follow the order in which the objects were added
     waiting = [obj for obj in objects if obj.__dict__.get(name) is None]
     if len(waiting) == len(objects) or sum(1 for names in groups if name not in names) > 1:
@@ -83,7 +91,9 @@ def _allocate_in_order(connection: Any, mapper: Any, objects: list[Any], generat
             obj.__dict__[name] = key
 
 
-def _insert_batch(connection: Any, mapper: Any, names: tuple[str, ...], objects: list[Any], generated: Any) -> list[Any] | None:
+def _insert_batch(
+    connection: Any, mapper: Any, names: tuple[str, ...], objects: list[Any], generated: Any
+) -> list[Any] | None:
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]
     if any(_has_expression(column) for column in values):
@@ -103,7 +113,9 @@ def _has_expression(values: list[Any]) -> bool:
     return any(issubclass(kind, ColumnOperators) for kind in set(map(type, values)))
 
 
-def _insert_one_by_one(connection: Any, mapper: Any, names: tuple[str, ...], objects: list[Any], generated: Any) -> list[Any]:
+def _insert_one_by_one(
+    connection: Any, mapper: Any, names: tuple[str, ...], objects: list[Any], generated: Any
+) -> list[Any]:
     # values that the database works out need a statement of their own; they are loaded at the next access
     keys = []
     for obj in objects:
@@ -119,7 +131,9 @@ def _insert_one_by_one(connection: Any, mapper: Any, names: tuple[str, ...], obj
     return keys
 
 
-def _make_persistent(session: Any, mapper: Any, objects: list[Any], generated_name: str | None, keys: list[Any] | None) -> None:
+def _make_persistent(
+    session: Any, mapper: Any, objects: list[Any], generated_name: str | None, keys: list[Any] | None
+) -> None:
     identities = session._identities_of(mapper)
     entries = identities.entries
     strong = identities.strong

@@ -127,7 +127,9 @@ def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> None:
         state = values[STATE]
         key = tuple(values.get(name) for name in mapper.primary_key_names)
         if None in key:
-            raise FlushError(f"the primary key of {describe(obj)} was set to None. Delete the object instead, or give it another key.")
+            raise FlushError(
+                f"the primary key of {describe(obj)} was set to None. Delete the object instead, or give it another key."
+            )
         identities.remove(state)
         session.transaction.moved.setdefault(state, state.identity)
         state.identity = key[0] if len(key) == 1 else key

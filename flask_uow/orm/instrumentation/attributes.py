@@ -21,7 +21,13 @@ from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
-__all__ = ["Attribute", "CollectionAttribute", "ColumnAttribute", "RelationshipAttribute", "ScalarRelationshipAttribute"]
+__all__ = [
+    "Attribute",
+    "CollectionAttribute",
+    "ColumnAttribute",
+    "RelationshipAttribute",
+    "ScalarRelationshipAttribute",
+]
 
 
 class Attribute(ColumnOperators):
@@ -100,8 +106,11 @@ class RelationshipAttribute(Attribute):
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
     """
 
-    property: RelationshipProperty
     reverse: RelationshipAttribute | None = None
+
+    def __init__(self, key: str, parent: Any, prop: RelationshipProperty) -> None:
+        super().__init__(key, parent, prop)
+        self.relationship = prop
 
     def record(self, obj: Any, state: InstanceState | None, original: Any) -> None:
         """Keep the original value of the attribute at its first change, and hold the object until it is flushed."""
@@ -117,7 +126,7 @@ class RelationshipAttribute(Attribute):
 
     def check(self, item: Any) -> None:
         """Refuse an object of a wrong class."""
-        target = self.property.target_class
+        target = self.relationship.target_class
         if not isinstance(item, target):
             raise ArgumentError(
                 f"{self.class_.__name__}.{self.key} takes objects of {target.__name__}, got {type(item).__name__}: {item!r}."
@@ -129,12 +138,12 @@ class RelationshipAttribute(Attribute):
         other = item.__dict__.get(STATE)
         own_owner = own.owner if own is not None else None
         other_owner = other.owner if other is not None else None
-        if own_owner is not None and other_owner is None and self.property.cascade.save_update:
+        if own_owner is not None and other_owner is None and self.relationship.cascade.save_update:
             session = own_owner.session_ref()
             if session is not None:
                 session._cascade_add(item)
         elif other_owner is not None and own_owner is None and self.reverse is not None:
-            if self.reverse.property.cascade.save_update:
+            if self.reverse.relationship.cascade.save_update:
                 session = other_owner.session_ref()
                 if session is not None:
                     session._cascade_add(obj)
@@ -160,28 +169,23 @@ class RelationshipAttribute(Attribute):
         )
 
     def operate(self, op: Any, other: Any, **modifiers: Any) -> ColumnElement[Any]:
-        return self.property.comparison(op, other)
+        return self.relationship.comparison(op, other)
 
     def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
-        return self.property.exists(criterion, values, expect_list=True)
+        return self.relationship.exists(criterion, values, expect_list=True)
 
     def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
-        return self.property.exists(criterion, values, expect_list=False)
+        return self.relationship.exists(criterion, values, expect_list=False)
 
     def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
-        return self.property.contains(other)
+        return self.relationship.contains(other)
 
     def join_steps(self, onclause: Any = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.property.join_steps(onclause)
-
-    @property
-    def __uow_entity__(self) -> Any:
-        """The related class, where a query takes the attribute as its target."""
-        return self.property.mapper
+        return self.relationship.join_steps(onclause)
 
 
 class ScalarRelationshipAttribute(RelationshipAttribute):
@@ -195,7 +199,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         state = values.get(STATE)
         if state is None or state.identity is None:
             return None
-        return self.property.in_memory(obj, state)
+        return self.relationship.in_memory(obj, state)
 
     def set(self, obj: Any, value: Any) -> None:
         if value is not None:

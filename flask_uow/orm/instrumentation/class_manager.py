@@ -32,10 +32,14 @@ class ClassManager:
                 "Remove __slots__, or add '__dict__' and '__weakref__' to them."
             )
         if not class_.__weakrefoffset__:
-            raise ArgumentError(f"{class_.__name__} cannot be mapped: its objects take no weak references. Add '__weakref__' to its __slots__.")
+            raise ArgumentError(
+                f"{class_.__name__} cannot be mapped: its objects take no weak references. Add '__weakref__' to its __slots__."
+            )
         params = getattr(class_, "__dataclass_params__", None)
         if params is not None and params.frozen:
-            raise ArgumentError(f"{class_.__name__} cannot be mapped: it is a frozen dataclass, whose writes cannot be tracked. Remove frozen=True.")
+            raise ArgumentError(
+                f"{class_.__name__} cannot be mapped: it is a frozen dataclass, whose writes cannot be tracked. Remove frozen=True."
+            )
         self.class_ = class_
         self.columns: dict[str, Check | None] = {}
         self.relationships: dict[str, RelationshipAttribute] = {}
@@ -43,7 +47,7 @@ class ClassManager:
 
     def install(self) -> None:
         """Install the hooks that do not belong to one attribute."""
-        class_ = self.class_
+        class_: Any = self.class_
         self.is_plain = class_.__setattr__ is object.__setattr__
         self.setattr_hook = make_setattr(self.columns, self.relationships, class_.__setattr__)
         self._replace("__setattr__", self.setattr_hook)
@@ -53,7 +57,8 @@ class ClassManager:
 
     def has_plain_setattr(self, class_: type) -> bool:
         """Return True when nobody but us stands behind ``class_.__setattr__``."""
-        return self.is_plain and class_.__setattr__ is self.setattr_hook
+        present: Any = class_.__setattr__
+        return self.is_plain and present is self.setattr_hook
 
     def add(self, name: str, attribute: Attribute) -> None:
         """Install the descriptor of one attribute."""
@@ -92,7 +97,9 @@ def _assignment_check(type_: Any) -> Check:
 
 
 def make_setattr(
-    columns: dict[str, Check | None], relationships: dict[str, RelationshipAttribute], original: Callable[[Any, str, Any], None]
+    columns: dict[str, Check | None],
+    relationships: dict[str, RelationshipAttribute],
+    original: Callable[[Any, str, Any], None],
 ) -> Callable[[Any, str, Any], None]:
     """Return the ``__setattr__`` of a mapped class (benchmark: attr_write)."""
     is_own = original is not object.__setattr__
@@ -125,7 +132,9 @@ def make_setattr(
 
 
 def make_delattr(
-    columns: dict[str, Check | None], relationships: dict[str, RelationshipAttribute], original: Callable[[Any, str], None]
+    columns: dict[str, Check | None],
+    relationships: dict[str, RelationshipAttribute],
+    original: Callable[[Any, str], None],
 ) -> Callable[[Any, str], None]:
     """Return the ``__delattr__`` of a mapped class: a deleted column is NULL, a deleted relationship empty."""
 
@@ -142,7 +151,7 @@ def make_delattr(
 
 
 def _getstate(self: Any) -> dict[str, Any]:
-    state = self.__dict__.copy()
+    state: dict[str, Any] = self.__dict__.copy()
     state.pop(STATE, None)
     state.pop(PENDING, None)
     return state

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.instrumentation.state import InstanceState
+from flask_uow.orm.instrumentation.state import InstanceState, ensure_state
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import CollectionAttribute
@@ -27,27 +27,28 @@ class _Instrumented:
     """
 
     __slots__ = ()
-    _owner: InstanceState | None
     _attribute: CollectionAttribute
 
     def _parent(self) -> Any:
-        return self._owner() if self._owner is not None else None
+        owner: InstanceState | None = getattr(self, "_owner", None)
+        return owner() if owner is not None else None
 
     def _before(self) -> Any:
         """Note the present members as the original value; return the parent, or None."""
         parent = self._parent()
         if parent is not None:
-            self._attribute.record(parent, self._owner, self)
+            self._attribute.record(parent, ensure_state(parent), self)
         return parent
-
-    def _detach(self) -> None:
-        self._owner = None
 
 
 class InstrumentedList(_Instrumented, list[T]):
     """A list of related objects."""
 
     __slots__ = ("_attribute", "_owner", "__weakref__")
+    _owner: InstanceState | None
+
+    def _detach(self) -> None:
+        self._owner = None
 
     def _added(self, parent: Any, item: Any) -> None:
         if parent is not None:
@@ -120,6 +121,10 @@ class InstrumentedSet(_Instrumented, set[T]):
     """A set of related objects; their hash is the classes' own."""
 
     __slots__ = ("_attribute", "_owner")
+    _owner: InstanceState | None
+
+    def _detach(self) -> None:
+        self._owner = None
 
     def add(self, item: T) -> None:
         if item in self:
@@ -133,7 +138,7 @@ class InstrumentedSet(_Instrumented, set[T]):
     # the name by which attributes put objects into any collection
     append = add
 
-    def discard(self, item: T) -> None:
+    def discard(self, item: Any) -> None:
         if item in self:
             self.remove(item)
 
@@ -182,11 +187,11 @@ class InstrumentedSet(_Instrumented, set[T]):
         self.update(other)
         return self
 
-    def __isub__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[override,misc]
+    def __isub__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[misc]
         self.difference_update(other)
         return self
 
-    def __iand__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[override,misc]
+    def __iand__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[misc]
         self.intersection_update(other)
         return self
 
@@ -198,7 +203,7 @@ class InstrumentedSet(_Instrumented, set[T]):
         return (set, (list(self),))
 
 
-def collection_type(given: Any) -> type[InstrumentedList[Any]] | type[InstrumentedSet[Any]]:
+def collection_type(given: Any) -> type[InstrumentedList[Any] | InstrumentedSet[Any]]:
     """Return the instrumented class for ``collection_class``.
 
     :raises ArgumentError: for anything but list and set.

@@ -53,7 +53,8 @@ class InstanceState(weakref.ref[Any]):
     @property
     def mapper(self) -> Any:
         """The object's mapper."""
-        return type(self()).__mapper__
+        class_: Any = type(self())
+        return class_.__mapper__
 
     @property
     def key(self) -> tuple[type, tuple[Any, ...]] | None:
@@ -139,7 +140,9 @@ def instance_state(obj: Any) -> InstanceState:
 def unmapped(obj: Any) -> UnmappedInstanceError:
     """Return the error for an object whose class is not mapped."""
     if isinstance(obj, type):
-        return UnmappedInstanceError(f"an object was expected, got the class {obj.__name__} itself. Make an object of it first.")
+        return UnmappedInstanceError(
+            f"an object was expected, got the class {obj.__name__} itself. Make an object of it first."
+        )
     return UnmappedInstanceError(
         f"{type(obj).__module__}.{type(obj).__qualname__} is not mapped. Derive it from a declarative base, "
         "or map it with mapper(cls, table) before using its objects."

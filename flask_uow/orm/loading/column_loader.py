@@ -73,7 +73,10 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
     connection = session._connection_for(mapper)
     dialect = connection.dialect
     compiled = compiled_once(
-        mapper.memo, "by identity", dialect, lambda: Select(tuple(mapper.entity_columns())).where(key_condition(mapper.primary_key))
+        mapper.memo,
+        "by identity",
+        dialect,
+        lambda: Select(tuple(mapper.entity_columns())).where(key_condition(mapper.primary_key)),
     )
     rows = connection.fetch_all(compiled.sql, compiled.parameters(identity_values(identity)))
     if not rows:

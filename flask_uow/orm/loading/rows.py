@@ -71,7 +71,10 @@ def loader_source(mapper: Any, dialect: Any) -> tuple[str, dict[str, Any]]:
         "            state.owner = identities",
         "            state.changes = None",
         "            values = obj.__dict__",
-        *(f"            values[{name!r}] = {'identity' if expression == key else expression}" for name, expression in converted.items()),
+        *(
+            f"            values[{name!r}] = {'identity' if expression == key else expression}"
+            for name, expression in converted.items()
+        ),
         f"            values[{STATE!r}] = state",
         "            entries[identity] = state",
         "            if strong is not None:",

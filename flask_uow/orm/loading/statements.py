@@ -17,7 +17,7 @@ def compiled_once(memo: dict[Any, Any], key: Any, dialect: Any, build: Callable[
     found = memo.get((key, dialect.name))
     if found is None:
         found = memo[key, dialect.name] = compile_statement(build(), dialect, {})[0]
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def key_condition(columns: list[Any] | tuple[Any, ...]) -> ColumnElement[bool]:

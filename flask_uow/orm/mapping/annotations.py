@@ -6,6 +6,7 @@ up when the mappers are configured.
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 import types
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
 
-    class InstrumentedAttribute(RelationshipAttribute, ColumnElement[T], Generic[T]):  # type: ignore[misc]
+    class InstrumentedAttribute(RelationshipAttribute, ColumnElement[T], Generic[T]):
         """What a mapped attribute is on its class, to a type checker: an expression, with the methods of relationships."""
 
 else:
@@ -81,7 +82,7 @@ class _Names(dict[str, Any]):
     """The names that an annotation may use; unknown ones stand for themselves, to be looked up later."""
 
     def __missing__(self, name: str) -> Any:
-        if hasattr(__builtins__, name) if not isinstance(__builtins__, dict) else name in __builtins__:
+        if hasattr(builtins, name):
             raise KeyError(name)
         return _Later(name)
 
@@ -130,7 +131,7 @@ def _evaluate(text: str, owner: str, module: str, local_names: dict[str, Any]) -
     names.update(vars(sys.modules[module]) if module in sys.modules else {})
     names.update(local_names)
     try:
-        return eval(text, {"__builtins__": __builtins__}, names)
+        return eval(text, {"__builtins__": builtins}, names)
     except Exception as error:
         raise ArgumentError(f"{owner}: its annotation {text!r} cannot be read: {error}") from error
 
@@ -145,7 +146,9 @@ def _read(inner: Any, owner: str, module: str, local_names: dict[str, Any]) -> M
         members = [member for member in get_args(inner) if member is not type(None)]
         optional = len(members) < len(get_args(inner))
         if len(members) != 1:
-            raise ArgumentError(f"{owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL.")
+            raise ArgumentError(
+                f"{owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL."
+            )
         inner = _unwrap(members[0], owner, module, local_names)
     origin = get_origin(inner)
     if origin in (list, set):

@@ -144,7 +144,9 @@ def _map_class(cls: type[DeclarativeBase], local_names: dict[str, Any]) -> None:
         table = cls.__table__ = _make_table(cls, [column for _, column in columns])
     elif columns:
         names = ", ".join(name for name, _ in columns)
-        raise ArgumentError(f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}.")
+        raise ArgumentError(
+            f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
+        )
     options = dict(getattr(cls, "__mapper_args__", {}))
     for name in [*properties, *(name for name, _ in columns)]:
         if name in vars(cls):
@@ -177,7 +179,9 @@ def _copied(value: Any, from_mixin: bool) -> Any:
     raise ArgumentError("a relationship cannot be declared on a mixin; declare it on each class.")
 
 
-def _complete_relationship(owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None) -> RelationshipProperty:
+def _complete_relationship(
+    owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None
+) -> RelationshipProperty:
     if annotation is not None:
         if prop.argument is None:
             prop.argument = annotation.type
@@ -186,7 +190,9 @@ def _complete_relationship(owner: str, prop: RelationshipProperty, annotation: M
         if prop.collection_class is None and annotation.collection is not None:
             prop.collection_class = annotation.collection
     if prop.argument is None:
-        raise ArgumentError(f"relationship {owner} does not say where it leads. Annotate it, as in Mapped[list['Post']], or pass the class.")
+        raise ArgumentError(
+            f"relationship {owner} does not say where it leads. Annotate it, as in Mapped[list['Post']], or pass the class."
+        )
     return prop
 
 
@@ -198,19 +204,27 @@ def _complete_column(owner: str, name: str, value: Any, annotation: MappedAnnota
     elif value is None:
         column, nullable_given = Column(), False
     else:
-        raise ArgumentError(f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default.")
+        raise ArgumentError(
+            f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
+        )
     if column._name is None:
         column.set_name(name)
     if annotation is None:
         return column
     if annotation.collection is not None:
-        raise ArgumentError(f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...).")
+        raise ArgumentError(
+            f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...)."
+        )
     if not nullable_given:
         column.nullable = annotation.optional and not column.primary_key
     if not column.has_own_type and not column.foreign_keys:
         type_ = type_for_annotation(annotation.type)
         if type_ is None:
-            shown = annotation.type if isinstance(annotation.type, str) else getattr(annotation.type, "__name__", annotation.type)
+            shown = (
+                annotation.type
+                if isinstance(annotation.type, str)
+                else getattr(annotation.type, "__name__", annotation.type)
+            )
             raise ArgumentError(
                 f"{owner} is annotated as Mapped[{shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
                 " or write = relationship(...) if it leads to another class."

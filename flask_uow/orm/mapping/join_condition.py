@@ -28,7 +28,12 @@ class JoinCondition:
 
 
 def find_join_condition(
-    name: str, parent: Table, target: Table, secondary: Table | None, foreign_keys: list[Column[Any]], remote_side: list[Column[Any]]
+    name: str,
+    parent: Table,
+    target: Table,
+    secondary: Table | None,
+    foreign_keys: list[Column[Any]],
+    remote_side: list[Column[Any]],
 ) -> JoinCondition:
     """Return the condition that the foreign keys give.
 
@@ -94,7 +99,8 @@ def _not_one(name: str, holder: Table, referred: Table, found: list[ForeignKeyCo
             f" Add a ForeignKey to one of them, or pass secondary= for a many-to-many relationship."
         )
     candidates = "; ".join(
-        ", ".join(f"{c.table.name}.{c.name} -> {e.target_fullname}" for c, e in zip(k.columns, k.elements, strict=True)) for k in found
+        ", ".join(f"{c.table.name}.{c.name} -> {e.target_fullname}" for c, e in zip(k.columns, k.elements, strict=True))
+        for k in found
     )
     return ArgumentError(
         f"relationship {name}: several foreign keys connect {holder.fullname!r} and {referred.fullname!r}: {candidates}."

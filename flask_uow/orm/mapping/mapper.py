@@ -77,7 +77,10 @@ class Mapper:
         for name, prop in given.items():
             if not isinstance(prop, Column):
                 self.add_property(name, prop)
-        self.order_by = tuple(coerce_order(c) for c in (order_by if isinstance(order_by, (list, tuple)) else [order_by] if order_by else []))
+        self.order_by = tuple(
+            coerce_order(c)
+            for c in (order_by if isinstance(order_by, (list, tuple)) else [order_by] if order_by else [])
+        )
         self._watch_first_init()
         self.registry.add(self)
 
@@ -147,7 +150,9 @@ class Mapper:
             setattr(self.class_, name, _Unconfigured(name, self))
             self.registry.wait_for(self)
         else:
-            raise ArgumentError(f"{self.class_.__name__}.{name}: a column or a relationship() was expected, got {prop!r}.")
+            raise ArgumentError(
+                f"{self.class_.__name__}.{name}: a column or a relationship() was expected, got {prop!r}."
+            )
         self.memo.clear()
 
     def resolve(self, argument: Any, what: str) -> Any:
@@ -184,22 +189,22 @@ class Mapper:
 
     def _watch_first_init(self) -> None:
         # the first object that is made configures the mappers; after that nothing stands before __init__
-        class_ = self.class_
+        class_: Any = self.class_
         own = vars(class_).get("__init__")
         registry = self.registry
 
         def __init__(instance: Any, *args: Any, **kwargs: Any) -> None:
             registry.configure()
-            class_.__init__(instance, *args, **kwargs)  # type: ignore[misc]
+            class_.__init__(instance, *args, **kwargs)
 
         def restore() -> None:
             if vars(class_).get("__init__") is __init__:
                 if own is not None:
-                    class_.__init__ = own  # type: ignore[misc]
+                    class_.__init__ = own
                 else:
                     del class_.__init__
 
-        class_.__init__ = __init__  # type: ignore[misc]
+        class_.__init__ = __init__
         self._first_init = restore
 
     # -- what others ask
@@ -214,7 +219,7 @@ class Mapper:
         names = self.memo.get("attribute_names")
         if names is None:
             names = self.memo["attribute_names"] = frozenset((*self.columns, *self.relationships))
-        return names  # type: ignore[no-any-return]
+        return names
 
     def get_property(self, key: str) -> ColumnProperty | RelationshipProperty:
         """Return the property of that name.

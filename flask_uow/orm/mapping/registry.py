@@ -109,12 +109,16 @@ class Registry:
             return found[0]
         if len(found) > 1:
             places = ", ".join(f"{c.__module__}.{c.__qualname__}" for c in found)
-            raise ArgumentError(f"{what}: several classes are called {name!r}: {places}. Write the name with its module.")
+            raise ArgumentError(
+                f"{what}: several classes are called {name!r}: {places}. Write the name with its module."
+            )
         for metadata in self._metadatas():
             if name in metadata.tables:
                 return metadata.tables[name]
         hint = did_you_mean(name, [*self._classes, *self.metadata.tables])
-        raise ArgumentError(f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use.")
+        raise ArgumentError(
+            f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use."
+        )
 
     def _metadatas(self) -> list[MetaData]:
         own = dict.fromkeys([self.metadata, *(mapper.local_table.metadata for mapper in self.mappers)])

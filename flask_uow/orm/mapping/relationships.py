@@ -6,9 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute, RelationshipAttribute, ScalarRelationshipAttribute
+from flask_uow.orm.instrumentation.attributes import (
+    CollectionAttribute,
+    RelationshipAttribute,
+    ScalarRelationshipAttribute,
+)
 from flask_uow.orm.instrumentation.collections import collection_type
 from flask_uow.orm.mapping.join_condition import JoinCondition, find_join_condition
+from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import ColumnElement, and_, coerce_order, literal, not_, null
@@ -114,7 +119,9 @@ class RelationshipProperty:
                 f"relationship {self.name} leads to {target!r}, which is not a mapped class. Map that class first, or correct the name."
             )
         secondary = self.secondary_argument
-        self.secondary = self._resolve(secondary, f"relationship {self.name}, secondary") if secondary is not None else None
+        self.secondary = (
+            self._resolve(secondary, f"relationship {self.name}, secondary") if secondary is not None else None
+        )
         self.condition = find_join_condition(
             self.name, self.parent.local_table, self._mapper.local_table, self.secondary,
             self._columns(self.foreign_keys_argument), self._columns(self.remote_side_argument),
@@ -144,15 +151,17 @@ class RelationshipProperty:
             found = self._resolve(item, f"relationship {self.name}")
             members = found if isinstance(found, (list, tuple)) else [found]
             for member in members:
-                as_column = getattr(member, "column", member) if not isinstance(member, ColumnElement) else member
-                resolved.append(as_column.__clause_element__() if hasattr(as_column, "__clause_element__") else as_column)
+                waiting: Any = getattr(member, "column", None) if isinstance(member, MappedColumn) else member
+                resolved.append(waiting.__clause_element__() if hasattr(waiting, "__clause_element__") else waiting)
         return resolved
 
     def _name_pairs(self) -> None:
         own, far = self.parent.name_of_column, self._mapper.name_of_column
         if self.direction is Direction.MANY_TO_MANY:
             self.secondary_pairs = tuple((own(column), secondary.name) for column, secondary in self.condition.pairs)
-            self.remote_pairs = tuple((far(column), secondary.name) for column, secondary in self.condition.secondary_pairs)
+            self.remote_pairs = tuple(
+                (far(column), secondary.name) for column, secondary in self.condition.secondary_pairs
+            )
             return
         self.pairs = tuple((own(parent), far(target)) for parent, target in self.condition.pairs)
         if self.direction is Direction.MANY_TO_ONE:
@@ -243,7 +252,9 @@ class RelationshipProperty:
         if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
             raise ArgumentError(f"{self.name} is a relationship; it can be compared with == and != only.")
         if self.uselist:
-            raise ArgumentError(f"{self.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion).")
+            raise ArgumentError(
+                f"{self.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion)."
+            )
         if self.mapper is None or self.direction is not Direction.MANY_TO_ONE:
             condition = self.exists(None, {}, expect_list=False) if other is None else self.contains(other)
             return not_(condition) if (other is None) == (op is ops.EQ or op is ops.IS) else condition
@@ -269,15 +280,21 @@ class RelationshipProperty:
         self.attribute.check(other)
         keys = [getattr(other, name) for name in mapper.primary_key_names]
         if None in keys:
-            raise InvalidRequestError(f"{self.name}.contains() got an object without a primary key. Add it to the Session and flush() first.")
-        return self.exists(and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None)
+            raise InvalidRequestError(
+                f"{self.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
+            )
+        return self.exists(
+            and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None
+        )
 
     def exists(self, criterion: Any, values: dict[str, Any], expect_list: bool | None) -> ColumnElement[bool]:
         """Return ``EXISTS`` over the related rows."""
         mapper = self.mapper
         if expect_list is not None and expect_list is not self.uselist:
             right, wrong = ("any", "has") if self.uselist else ("has", "any")
-            raise InvalidRequestError(f"{self.name} is {'a collection' if self.uselist else 'not a collection'}: use {right}(), not {wrong}().")
+            raise InvalidRequestError(
+                f"{self.name} is {'a collection' if self.uselist else 'not a collection'}: use {right}(), not {wrong}()."
+            )
         conditions = [mapper.attribute_for_filter(name) == value for name, value in values.items()]
         if criterion is not None:
             conditions.append(criterion)
@@ -295,18 +312,22 @@ class RelationshipProperty:
         mapper = self.mapper
         key = mapper.primary_key
         if len(key) != 1:
-            raise InvalidRequestError(f"{self.name}: any(), has() and contains() need a single-column primary key where a table refers to itself.")
+            raise InvalidRequestError(
+                f"{self.name}: any(), has() and contains() need a single-column primary key where a table refers to itself."
+            )
         alias: Alias = mapper.local_table.alias()
         inner = Select((key[0],)).where(*conditions)
         derived = Select((inner.subquery(),))
         select = Select((literal(1),)).select_from(alias)
         if self.secondary is not None:
             select = select.select_from(self.secondary)
-        return Exists(select.where(self._on(self.parent.local_table, alias, self.secondary), alias.c[key[0].name].in_(derived)))
+        return Exists(
+            select.where(self._on(self.parent.local_table, alias, self.secondary), alias.c[key[0].name].in_(derived))
+        )
 
     def _on(self, parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
         def there(element: Any, column: Any) -> Any:
-            return element.c[column.key] if isinstance(element, Alias) else column
+            return element.c[str(column.key)] if isinstance(element, Alias) else column
 
         if secondary is not None:
             own = [there(parent, column) == other for column, other in self.condition.pairs]
@@ -314,15 +335,27 @@ class RelationshipProperty:
             return and_(*own, *far)
         return and_(*(there(parent, own) == there(target, far) for own, far in self.condition.pairs))
 
-    def join_steps(self, onclause: Any = None, parent: Any = None, target: Any = None) -> Sequence[tuple[Any, Any, Any]]:
+    def join_steps(
+        self, onclause: Any = None, parent: Any = None, target: Any = None
+    ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
         left = parent if parent is not None else self.parent.local_table
         right = target if target is not None else self.mapper.local_table
         if self.secondary is None:
             return [(left, right, onclause if onclause is not None else self._on(left, right, None))]
         secondary = self.secondary.alias()
-        own = and_(*((left.c[c.key] if isinstance(left, Alias) else c) == secondary.c[s.key] for c, s in self.condition.pairs))
-        far = and_(*((right.c[c.key] if isinstance(right, Alias) else c) == secondary.c[s.key] for c, s in self.condition.secondary_pairs))
+        own = and_(
+            *(
+                (left.c[str(c.key)] if isinstance(left, Alias) else c) == secondary.c[str(s.key)]
+                for c, s in self.condition.pairs
+            )
+        )
+        far = and_(
+            *(
+                (right.c[str(c.key)] if isinstance(right, Alias) else c) == secondary.c[str(s.key)]
+                for c, s in self.condition.secondary_pairs
+            )
+        )
         return [(left, secondary, own), (left, right, onclause if onclause is not None else far)]
 
     def __repr__(self) -> str:

@@ -25,7 +25,9 @@ class Binds:
     :param bind_key_engines: engines by bind key; the default engine under None.
     """
 
-    def __init__(self, bind: Any, binds: Mapping[Any, Any] | None, bind_key_engines: Mapping[str | None, Any] | None) -> None:
+    def __init__(
+        self, bind: Any, binds: Mapping[Any, Any] | None, bind_key_engines: Mapping[str | None, Any] | None
+    ) -> None:
         self.bind = bind
         self.by_mapper: dict[Any, Any] = {}
         self.by_table: dict[Any, Any] = {}
@@ -73,7 +75,9 @@ class Binds:
 
     def _by_bind_key(self, mapper: Any, clause: Any) -> Any:
         assert self.by_key is not None
-        tables: Iterable[Table] = (mapper.local_table,) if mapper is not None else tables_of(clause) if clause is not None else ()
+        tables: Iterable[Table] = (
+            (mapper.local_table,) if mapper is not None else tables_of(clause) if clause is not None else ()
+        )
         key: str | None = None
         for table in tables:
             key = bind_key_of(table)
@@ -84,11 +88,19 @@ class Binds:
             if key is None:
                 raise self._unbound(mapper, clause)
             known = ", ".join(sorted(repr(k) for k in self.by_key if k is not None)) or "none"
-            raise UnboundExecutionError(f"the bind key {key!r} is not configured; known are: {known}. Add it to UOW_BINDS, or correct the key.")
+            raise UnboundExecutionError(
+                f"the bind key {key!r} is not configured; known are: {known}. Add it to UOW_BINDS, or correct the key."
+            )
         return engine
 
     def _unbound(self, mapper: Any, clause: Any) -> UnboundExecutionError:
-        what = f"mapper of {mapper.class_.__name__}" if mapper is not None else "this statement" if clause is not None else "this Session"
+        what = (
+            f"mapper of {mapper.class_.__name__}"
+            if mapper is not None
+            else "this statement"
+            if clause is not None
+            else "this Session"
+        )
         return UnboundExecutionError(
             f"no engine is known for {what}. Make the Session with bind=engine, or call session.bind_mapper() or session.bind_table()."
         )

@@ -70,4 +70,3 @@ def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:
             collection = values.get(name)
             if collection is not None:
                 collection._detach()
-

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 __all__ = ["IdentitySet"]
 
 
-class IdentitySet(Set[Any]):
+class IdentitySet(AbstractSet[Any]):
     """An immutable set of objects, compared by identity, in order of insertion."""
 
     __slots__ = ("_members",)

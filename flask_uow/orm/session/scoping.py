@@ -75,7 +75,9 @@ class ScopedSession:
     :param scopefunc: returns a hashable that names the present scope; each thread is a scope when None.
     """
 
-    def __init__(self, session_factory: Callable[..., Session], scopefunc: Callable[[], Hashable] | None = None) -> None:
+    def __init__(
+        self, session_factory: Callable[..., Session], scopefunc: Callable[[], Hashable] | None = None
+    ) -> None:
         self.session_factory = session_factory
         self.registry = SessionRegistry(session_factory, scopefunc)
 
@@ -87,7 +89,9 @@ class ScopedSession:
         """
         if kwargs:
             if self.registry.has():
-                raise InvalidRequestError("the present scope has a Session already, so no arguments can be given. Call remove() first.")
+                raise InvalidRequestError(
+                    "the present scope has a Session already, so no arguments can be given. Call remove() first."
+                )
             session = self.session_factory(**kwargs)
             self.registry.set(session)
             return session
@@ -288,7 +292,8 @@ class _QueryProperty:
         return self._query_cls(mapper, session=session) if self._query_cls is not None else session.query(owner)
 
 
-def scoped_session(session_factory: Callable[..., Session], scopefunc: Callable[[], Hashable] | None = None) -> ScopedSession:
+def scoped_session(
+    session_factory: Callable[..., Session], scopefunc: Callable[[], Hashable] | None = None
+) -> ScopedSession:
     """Return a :class:`ScopedSession`; parameters as there."""
     return ScopedSession(session_factory, scopefunc)
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import ArgumentError, InvalidRequestError
@@ -149,13 +149,7 @@ class Session:
             if self.autocommit or not self._has_changes():
                 return
             self._transaction = SessionTransaction(self)
-        transaction = self._transaction
-        while transaction.is_subtransaction and transaction.is_active:
-            transaction.rollback()
-            if self._transaction is None:
-                return
-            transaction = self._transaction
-        transaction.rollback()
+        self._transaction.rollback()
 
     def close(self) -> None:
         """End any transaction by rolling back, give connections back, and take all objects out. May be used again."""
@@ -169,7 +163,7 @@ class Session:
         if self._transaction is transaction:
             self._transaction = transaction.parent
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
@@ -202,7 +196,7 @@ class Session:
         bind = self.get_bind(mapper, clause, **kw)
         transaction = self.transaction
         if transaction is None:
-            return bind if isinstance(bind, Connection) else bind.connect()  # type: ignore[no-any-return]
+            return bind if isinstance(bind, Connection) else bind.connect()
         return transaction.connection_for(bind)
 
     def _connection_for(self, mapper: Any, clause: Any = None, **kw: Any) -> Any:
@@ -368,7 +362,9 @@ class Session:
         if state in self._deleted:
             return
         if state.identity is None:
-            raise InvalidRequestError(f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session.")
+            raise InvalidRequestError(
+                f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
+            )
         self._attach(instance)
         doomed = [instance, *cascaded("delete", instance, load=True)]
         for obj in doomed:
@@ -450,7 +446,9 @@ class Session:
     def _persistent_state(self, instance: Any) -> InstanceState:
         state = instance_state(instance)
         if state.identity is None or state.session is not self:
-            raise InvalidRequestError(f"{describe(instance)} is not persistent within this Session, so it cannot be refreshed or expired.")
+            raise InvalidRequestError(
+                f"{describe(instance)} is not persistent within this Session, so it cannot be refreshed or expired."
+            )
         return state
 
     # -- flush
@@ -575,4 +573,3 @@ class Session:
     def object_session(cls, instance: Any) -> Session | None:
         """Return the Session that an object is in, or None."""
         return instance_state(instance).session  # type: ignore[no-any-return]
-

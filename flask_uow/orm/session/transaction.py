@@ -10,7 +10,7 @@ transient, persistent, or what they were again.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
@@ -58,20 +58,14 @@ class SessionTransaction:
         self.failure: BaseException | None = None
         self.is_active = True
         self.is_closed = False
-        if self.is_subtransaction:
-            assert parent is not None
-            real = parent.real
-            self.real: SessionTransaction = real
-            self.inserted, self.deleted, self.moved = real.inserted, real.deleted, real.moved
-            self.participants = real.participants
-            return
-        self.real = self
-        self.inserted: dict[InstanceState, str | None] = {}
-        self.deleted: dict[InstanceState, Any] = {}
-        self.moved: dict[InstanceState, Any] = {}
-        self.participants: dict[Any, _Participant] = {}
-        if nested:
-            assert parent is not None
+        # a subtransaction keeps the accounts of the real transaction that it is part of
+        real = parent.real if parent is not None and not nested else None
+        self.real: SessionTransaction = real if real is not None else self
+        self.inserted: dict[InstanceState, str | None] = real.inserted if real is not None else {}
+        self.deleted: dict[InstanceState, Any] = real.deleted if real is not None else {}
+        self.moved: dict[InstanceState, Any] = real.moved if real is not None else {}
+        self.participants: dict[Any, _Participant] = real.participants if real is not None else {}
+        if nested and parent is not None:
             for bind in parent.participants:
                 self.connection_for(bind)
 
@@ -126,7 +120,9 @@ class SessionTransaction:
                     break
                 session.flush()
             else:
-                raise InvalidRequestError("100 flushes in a row left changes behind. A hook changes objects at every flush; let it come to rest.")
+                raise InvalidRequestError(
+                    "100 flushes in a row left changes behind. A hook changes objects at every flush; let it come to rest."
+                )
         if self.is_subtransaction:
             self._close()
             return
@@ -260,7 +256,7 @@ class SessionTransaction:
         for state, obj in self.deleted.items():
             session._restore_deleted(obj, state)
         session._deleted.clear()
-        session._expire_everything(keep={state for state in self.inserted})
+        session._expire_everything(keep=set(self.inserted))
         self.inserted.clear()
         self.deleted.clear()
         self.moved.clear()
@@ -269,7 +265,9 @@ class SessionTransaction:
         if self.is_closed:
             raise ResourceClosedError(f"cannot {verb}: this transaction has ended already.")
         if self.session._transaction is not self:
-            raise InvalidRequestError(f"cannot {verb}: another transaction was begun inside this one. End that one first.")
+            raise InvalidRequestError(
+                f"cannot {verb}: another transaction was begun inside this one. End that one first."
+            )
 
     def _inactive(self) -> InvalidRequestError:
         reason = f" The error was: {type(self.failure).__name__}: {self.failure}" if self.failure is not None else ""
@@ -281,7 +279,7 @@ class SessionTransaction:
 
     # -- context manager
 
-    def __enter__(self) -> SessionTransaction:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
@@ -296,4 +294,3 @@ class SessionTransaction:
             if not self.is_closed:
                 self.rollback()
             raise
-

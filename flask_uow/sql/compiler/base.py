@@ -68,7 +68,9 @@ class Compiled:
 
     __slots__ = ("_plain", "columns", "is_write", "memo", "names", "returns_rows", "slots", "sql")
 
-    def __init__(self, sql: str, slots: tuple[Slot, ...], columns: tuple[ResultColumn, ...], is_write: bool, returns_rows: bool) -> None:
+    def __init__(
+        self, sql: str, slots: tuple[Slot, ...], columns: tuple[ResultColumn, ...], is_write: bool, returns_rows: bool
+    ) -> None:
         self.sql = sql
         self.slots = slots
         self.columns = columns
@@ -149,7 +151,7 @@ class ExpressionCompiler:
 
     def is_write(self, statement: Any) -> bool:
         """Return True when the statement needs a write transaction."""
-        if statement.is_select:
+        if getattr(statement, "is_select", True):
             return getattr(statement, "_for_update", None) is not None
         return bool(getattr(statement, "is_write", True))
 
@@ -198,7 +200,9 @@ class ExpressionCompiler:
             return self.literal(node.value)
         index = self._indexes.get(id(node))
         if index is None:
-            raise CompileError("a bind parameter was made while the statement was being compiled; please report this statement.")
+            raise CompileError(
+                "a bind parameter was made while the statement was being compiled; please report this statement."
+            )
         processor = self.dialect.bind_processor(node.type)
         return self.place(Slot(index, node.key, processor, node.required))
 
@@ -257,12 +261,12 @@ class ExpressionCompiler:
 
     def visit_table(self, table: Any) -> str:
         quote = self.dialect.quote
-        return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)  # type: ignore[no-any-return]
+        return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
 
     # -- operators
 
     def visit_binary(self, node: Any) -> str:
-        op = node.op
+        op = node.operator
         handler = getattr(self, f"binary_{op.name}", None)
         if handler is not None:
             return handler(node)  # type: ignore[no-any-return]
@@ -272,7 +276,7 @@ class ExpressionCompiler:
 
     def plain_binary(self, node: Any) -> str:
         """Write ``left op right``."""
-        op = node.op
+        op = node.operator
         left = self.operand(node.left, op)
         right = self.operand(node.right, op, strict=not op.associative)
         text = f"{left} {op.sql} {right}"
@@ -283,24 +287,24 @@ class ExpressionCompiler:
         numeric = isinstance(node.left.type, Numeric) or isinstance(node.right.type, Numeric)
         if not numeric:
             return None
-        if node.op in ops.ARITHMETIC:
-            if node.op is ops.MOD:
+        if node.operator in ops.ARITHMETIC:
+            if node.operator is ops.MOD:
                 raise CompileError(f"{self.dialect.name} has no exact % for decimals. Compute it in Python.")
-            return f"decimal_{node.op.name}({self.process(node.left)}, {self.process(node.right)})"
-        if node.op in ops.COMPARISONS:
+            return f"decimal_{node.operator.name}({self.process(node.left)}, {self.process(node.right)})"
+        if node.operator in ops.COMPARISONS:
             left = f"{self.operand(node.left, ops.COLLATE)} COLLATE decimal"
-            return f"{left} {node.op.sql} {self.operand(node.right, node.op, strict=True)}"
+            return f"{left} {node.operator.sql} {self.operand(node.right, node.operator, strict=True)}"
         return None
 
     def visit_between(self, node: Any) -> str:
-        element = self.operand(node.element, node.op)
+        element = self.operand(node.element, node.operator)
         if self.dialect.exact_decimal_text and isinstance(node.element.type, Numeric):
             element += " COLLATE decimal"
-        low, high = (self.operand(end, node.op, strict=True) for end in (node.low, node.high))
-        return f"{element} {node.op.sql} {low} AND {high}"
+        low, high = (self.operand(end, node.operator, strict=True) for end in (node.low, node.high))
+        return f"{element} {node.operator.sql} {low} AND {high}"
 
     def visit_unary(self, node: Any) -> str:
-        op = node.op
+        op = node.operator
         if op in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
             return f"{self.order_term(node.element)} {op.sql}"
         if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type, Numeric):
@@ -312,7 +316,7 @@ class ExpressionCompiler:
         """Return an ORDER BY term without its direction; a label is named, not repeated."""
         if node.__visit_name__ == "label":
             text = self.dialect.quote(node.name)
-        elif node.__visit_name__ == "unary" and node.op in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
+        elif node.__visit_name__ == "unary" and node.operator in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
             return self.process(node)
         else:
             text = self.process(node)
@@ -324,7 +328,9 @@ class ExpressionCompiler:
         return self.dialect.quote(node.name)  # type: ignore[no-any-return]
 
     def visit_boolean_list(self, node: Any) -> str:
-        return f" {node.op.sql} ".join(self.operand(clause, node.op, strict=True) for clause in node.clauses)
+        return f" {node.operator.sql} ".join(
+            self.operand(clause, node.operator, strict=True) for clause in node.clauses
+        )
 
     def visit_expression_list(self, node: Any) -> str:
         return "(" + ", ".join(self.process(item) for item in node.items) + ")"
@@ -339,13 +345,19 @@ class ExpressionCompiler:
         return f"CAST({self.process(node.element)} AS {self.dialect.cast_name(node.type)})"
 
     def visit_case(self, node: Any) -> str:
-        whens = " ".join(f"WHEN {self.process(condition)} THEN {self.process(value)}" for condition, value in node.whens)
+        whens = " ".join(
+            f"WHEN {self.process(condition)} THEN {self.process(value)}" for condition, value in node.whens
+        )
         otherwise = f" ELSE {self.process(node.else_)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
 
     def visit_function(self, node: Any) -> str:
         name = node.function_name
-        if self.dialect.exact_decimal_text and name.lower() in ("sum", "max", "min", "avg") and isinstance(node.type, Numeric):
+        if (
+            self.dialect.exact_decimal_text
+            and name.lower() in ("sum", "max", "min", "avg")
+            and isinstance(node.type, Numeric)
+        ):
             name = f"decimal_{name.lower()}"
         if node.is_bare:
             return name  # type: ignore[no-any-return]
@@ -371,4 +383,3 @@ class ExpressionCompiler:
         recursive = any(is_recursive for _, _, is_recursive in self.ctes.values())
         parts = ", ".join(f"{name} AS ({text})" for name, text, _ in self.ctes.values())
         return f"WITH {'RECURSIVE ' if recursive else ''}{parts} "
-

@@ -32,7 +32,11 @@ class DMLCompiler(ExpressionCompiler):
 
     def _defaults(self, table: Any, given: list[Any], attribute: str = "default") -> list[tuple[Any, Any]]:
         taken = {column.name for column in given}
-        return [(c, getattr(c, attribute)) for c in table.c if getattr(c, attribute, None) is not None and c.name not in taken]
+        return [
+            (c, getattr(c, attribute))
+            for c in table.c
+            if getattr(c, attribute, None) is not None and c.name not in taken
+        ]
 
     def _default_value(self, column: Any, default: Any) -> str:
         if default.is_sql:
@@ -73,5 +77,7 @@ class DMLCompiler(ExpressionCompiler):
         if not statement._returning:
             self.result = ()
             return ""
-        self.result = tuple(ResultColumn(str(column.name or "anon"), column.type, column) for column in statement._returning)
+        self.result = tuple(
+            ResultColumn(str(column.name or "anon"), column.type, column) for column in statement._returning
+        )
         return " RETURNING " + ", ".join(self.process(column) for column in statement._returning)

@@ -52,7 +52,9 @@ class SelectCompiler(ExpressionCompiler):
         for name, column in names:
             text = self.process(column)
             natural = column.name == name and column.__visit_name__ == "column"
-            needs_name = not natural and (column.name is not None or column.__visit_name__ in ("label", "scalar_select"))
+            needs_name = not natural and (
+                column.name is not None or column.__visit_name__ in ("label", "scalar_select")
+            )
             bare = column.__visit_name__ in ("literal_column", "text") and column.name == name
             written.append(f"{text} AS {self.dialect.quote(name)}" if needs_name and not bare else text)
         return ", ".join(written)
@@ -115,7 +117,12 @@ class SelectCompiler(ExpressionCompiler):
     def compound_member(self, member: Any) -> str:
         """Return one SELECT of a compound, in parentheses where it has an order or a limit of its own."""
         text = self.process(member)
-        own = member._order_by or member._limit is not None or member._offset is not None or member.__visit_name__ == "compound_select"
+        own = (
+            member._order_by
+            or member._limit is not None
+            or member._offset is not None
+            or member.__visit_name__ == "compound_select"
+        )
         return f"({text})" if own else text
 
     # -- FROM
@@ -127,7 +134,9 @@ class SelectCompiler(ExpressionCompiler):
         return f"({self.derived(subquery.select_element)}) AS {self.dialect.quote(self.anonymous_name(subquery))}"
 
     def visit_lateral(self, lateral: Any) -> str:
-        return f"LATERAL ({self.subselect(lateral.select_element)}) AS {self.dialect.quote(self.anonymous_name(lateral))}"
+        return (
+            f"LATERAL ({self.subselect(lateral.select_element)}) AS {self.dialect.quote(self.anonymous_name(lateral))}"
+        )
 
     def derived(self, select: Any) -> str:
         """Return a SELECT in FROM, which cannot see the enclosing statement's elements."""

@@ -71,7 +71,9 @@ class PrintedStatement:
         self.compiled = compiled
         values = [bind.value for bind in shape.binds]
         self.params = {
-            slot.key or f"param_{slot.index + 1}": slot.default.value() if slot.default is not None else values[slot.index]
+            slot.key or f"param_{slot.index + 1}": slot.default.value()
+            if slot.default is not None
+            else values[slot.index]
             for slot in compiled.slots
         }
 
@@ -89,8 +91,6 @@ def _print(node: ClauseElement, dialect: Any) -> PrintedStatement:
     node._collect(shape)
     chosen = dialect if dialect is not None else _GENERIC
     compiler = chosen.compiler_class(chosen)
-    if not hasattr(node, "is_select"):
-        compiler.is_write = lambda statement: False
     if not shape.cacheable:
         shape.binds = []
     return PrintedStatement(compiler.compile(node, shape), shape)

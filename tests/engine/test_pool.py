@@ -1,0 +1,224 @@
+"""The pool, with a connector that counts."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from flask_uow.engine.pool import Pool, PooledConnection
+from flask_uow.exc import ArgumentError, OperationalError, TimeoutError
+
+
+class FakeConnection:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.alive = True
+        self.is_open = True
+        self.resets = 0
+
+    def cursor(self) -> object:
+        return object()
+
+
+class FakeConnector:
+    def __init__(self) -> None:
+        self.made: list[FakeConnection] = []
+        self.pings = 0
+        self.refuses = False
+
+    def connect(self) -> FakeConnection:
+        if self.refuses:
+            raise OperationalError("no server")
+        self.made.append(FakeConnection(len(self.made)))
+        return self.made[-1]
+
+    def reset(self, raw: FakeConnection) -> bool:
+        raw.resets += 1
+        return raw.alive
+
+    def ping(self, raw: FakeConnection) -> bool:
+        self.pings += 1
+        return raw.alive
+
+    def close(self, raw: FakeConnection) -> None:
+        raw.is_open = False
+
+
+@pytest.fixture
+def connector() -> FakeConnector:
+    return FakeConnector()
+
+
+def test_nothing_is_opened_before_the_first_checkout(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    assert connector.made == []
+    assert (pool.size(), pool.checked_out()) == (5, 0)
+
+
+def test_the_connection_that_came_back_last_goes_out_first(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    first, second = pool.checkout(), pool.checkout()
+    pool.checkin(second)
+    pool.checkin(first)
+    assert pool.checkout() is first
+    assert first.raw.resets == 1
+    assert len(connector.made) == 2
+
+
+def test_connections_beyond_the_size_are_closed_when_they_come_back(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=1)
+    records = [pool.checkout(), pool.checkout()]
+    for record in records:
+        pool.checkin(record)
+    assert [raw.is_open for raw in connector.made] == [True, False]
+    assert pool.status() == "pool size 1, overflow 1: 1 open, 1 idle, 0 lent, 0 waiting"
+
+
+def test_an_exhausted_pool_says_after_how_long_and_what_to_do(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=1, timeout=0.01)
+    pool.checkout()
+    pool.checkout()
+    with pytest.raises(
+        TimeoutError, match=r"within 0\.01 seconds: all 2 .*pool_size=1, max_overflow=1.*raise pool_size"
+    ):
+        pool.checkout()
+    assert pool.checked_out() == 2
+
+
+def test_a_waiting_thread_gets_the_connection_that_comes_back(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=0, timeout=30)
+    record = pool.checkout()
+    got: list[PooledConnection] = []
+    waiter = threading.Thread(target=lambda: got.append(pool.checkout()))
+    waiter.start()
+    while "1 waiting" not in pool.status():
+        assert waiter.is_alive()
+    pool.checkin(record)
+    waiter.join(30)
+    assert got == [record]
+
+
+def test_a_waiting_thread_opens_a_new_one_when_a_broken_one_comes_back(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=0, timeout=30)
+    record = pool.checkout()
+    got: list[PooledConnection] = []
+    waiter = threading.Thread(target=lambda: got.append(pool.checkout()))
+    waiter.start()
+    while "1 waiting" not in pool.status():
+        assert waiter.is_alive()
+    record.broken = True
+    pool.checkin(record)
+    waiter.join(30)
+    assert got[0].raw is connector.made[1]
+    assert not record.raw.is_open
+
+
+def test_a_connection_that_cannot_be_reset_is_not_lent_again(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    record = pool.checkout()
+    record.raw.alive = False
+    pool.checkin(record)
+    assert not record.raw.is_open
+    assert pool.checkout().raw is not record.raw
+
+
+def test_a_failed_connect_leaves_room_for_the_next(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=0, timeout=0.01)
+    connector.refuses = True
+    for _ in range(3):
+        with pytest.raises(OperationalError, match="no server"):
+            pool.checkout()
+    connector.refuses = False
+    assert pool.checkout().raw.is_open
+
+
+def test_dispose_closes_idle_connections_now_and_lent_ones_later(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    idle, lent = pool.checkout(), pool.checkout()
+    pool.checkin(idle)
+    pool.dispose()
+    assert not idle.raw.is_open
+    assert lent.raw.is_open
+    pool.checkin(lent)
+    assert not lent.raw.is_open
+    assert pool.checkout().raw.is_open
+
+
+def test_an_abandoned_connection_comes_back_with_the_next_use(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=0, timeout=0.01)
+    record = pool.checkout()
+    pool.abandon(record)
+    assert record.raw.resets == 0
+    assert pool.checkout() is record
+    assert record.raw.resets == 1
+
+
+def test_a_ping_replaces_a_dead_connection_but_spares_a_fresh_one(
+    connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pool = Pool(connector, pre_ping=True)
+    record = pool.checkout()
+    pool.checkin(record)
+    assert pool.checkout() is record
+    assert connector.pings == 0
+    pool.checkin(record)
+    now[0] += 2
+    record.raw.alive = False
+    assert pool.checkout() is not record
+    assert connector.pings == 1
+    assert not record.raw.is_open
+
+
+def test_an_old_connection_is_recycled(connector: FakeConnector, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pool = Pool(connector, recycle=60)
+    record = pool.checkout()
+    pool.checkin(record)
+    now[0] += 61
+    assert pool.checkout() is not record
+    assert pool.checked_out() == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"size": -1}, {"size": "5"}, {"max_overflow": -2}, {"timeout": None}, {"recycle": -5}, {"size": True}]
+)
+def test_numbers_that_make_no_sense_are_refused(connector: FakeConnector, options: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match="expected a number"):
+        Pool(connector, **options)
+
+
+def test_a_pool_for_no_connection_at_all_is_refused(connector: FakeConnector) -> None:
+    with pytest.raises(ArgumentError, match="allows no connection"):
+        Pool(connector, size=0, max_overflow=0)
+
+
+def test_many_threads_never_share_a_connection_or_exceed_the_limit(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=2, max_overflow=1, timeout=30)
+    in_use: set[int] = set()
+    errors: list[str] = []
+    barrier = threading.Barrier(8)
+
+    def work() -> None:
+        barrier.wait(30)
+        for _ in range(200):
+            record = pool.checkout()
+            if record.raw.number in in_use:
+                errors.append("shared")
+            in_use.add(record.raw.number)
+            if len(in_use) > 3:
+                errors.append("too many")
+            in_use.discard(record.raw.number)
+            pool.checkin(record)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert pool.checked_out() == 0

@@ -1,0 +1,164 @@
+"""Configuration: what is refused at init_app, and what the defaults do."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_uow import Mapped, UnitOfWork, exc, mapped_column
+from tests.web.apps import add_note, make_db, saved_texts
+
+
+def app_with(tmp_path: Path, **config: Any) -> Flask:
+    app = Flask(__name__, instance_path=str(tmp_path / "instance"))
+    app.config.update(config)
+    return app
+
+
+def test_without_a_uri_the_database_is_a_sqlite_file_in_the_instance_folder(tmp_path: Path) -> None:
+    db = make_db()
+    app = app_with(tmp_path)
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+        add_note(db, "a")
+    assert saved_texts(db, app) == ["a"]
+    with app.app_context():
+        db.engine.dispose()
+    assert (tmp_path / "instance" / "app.db").exists()
+
+
+def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_created(tmp_path: Path) -> None:
+    db = make_db()
+    app = app_with(tmp_path, UOW_DATABASE_URI="sqlite:///data/notes.db")
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+        db.engine.dispose()
+    connection = sqlite3.connect(tmp_path / "instance" / "data" / "notes.db")
+    assert connection.execute("SELECT count(*) FROM note").fetchone() == (0,)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"UOW_DATABSE_URI": "sqlite://"}, r"unknown key 'UOW_DATABSE_URI'. Did you mean 'UOW_DATABASE_URI'\?"),
+        ({"UOW_DATABASE_URI": "nonsense"}, r"UOW_DATABASE_URI"),
+        ({"UOW_DATABASE_URI": 7}, r"UOW_DATABASE_URI"),
+        ({"UOW_DATABASE_URI": "oracle://localhost/x"}, r"UOW_DATABASE_URI"),
+        ({"UOW_BINDS": ["sqlite://"]}, r"'UOW_BINDS'\] is a list; a dict was expected"),
+        ({"UOW_BINDS": {"audit": "nonsense"}}, r"UOW_BINDS\['audit'\]"),
+        ({"UOW_BINDS": {"audit": {"pool_size": 3}}}, r"no 'url' in UOW_BINDS\['audit'\]"),
+        ({"UOW_BINDS": {"audit": {"url": "sqlite://", "pool_sise": 3}}}, r"UOW_BINDS\['audit'\].*pool_size"),
+        ({"UOW_BINDS": {"default": "sqlite://"}}, r"a bind key is a string other than 'default'"),
+        ({"UOW_BINDS": {1: "sqlite://"}}, r"a bind key is a string"),
+        ({"UOW_ENGINE_OPTIONS": {"pool_sise": 3}}, r"UOW_DATABASE_URI.*pool_size"),
+        ({"UOW_ENGINE_OPTIONS": 3}, r"'UOW_ENGINE_OPTIONS'\] is a int"),
+        ({"UOW_SESSION_OPTIONS": {"autoflash": True}}, r"UOW_SESSION_OPTIONS.*autoflash"),
+        ({"UOW_SESSION_OPTIONS": {"bind": None}}, r"UOW_SESSION_OPTIONS.*engines come from"),
+        ({"UOW_COMMIT_ON": "sometimes"}, r"'UOW_COMMIT_ON'\] is 'sometimes'.*'teardown'"),
+        ({"UOW_COMMIT_ON": "responce"}, r"Did you mean 'response'\?"),
+        ({"UOW_COMMIT_ON": ["response"]}, r"UOW_COMMIT_ON"),
+        ({"UOW_COMMIT_WHEN": True}, r"UOW_COMMIT_WHEN.*a function"),
+        ({"UOW_TWOPHASE": True}, r"UOW_TWOPHASE.*not built yet"),
+        ({"UOW_RETRY_ATTEMPTS": 3}, r"UOW_RETRY_ATTEMPTS.*not built yet"),
+        ({"UOW_RECORD_QUERIES": True}, r"UOW_RECORD_QUERIES.*not built yet"),
+        ({"UOW_SLOW_QUERY_SECONDS": 0.5}, r"UOW_SLOW_QUERY_SECONDS.*not built yet"),
+        ({"UOW_STATEMENT_TIMEOUT_SECONDS": 5}, r"UOW_STATEMENT_TIMEOUT_SECONDS.*not built yet"),
+    ],
+)
+def test_a_wrong_value_is_refused_at_init_app_with_the_name_of_its_key(
+    tmp_path: Path, config: dict[str, Any], message: str
+) -> None:
+    app = app_with(tmp_path, **config)
+    with pytest.raises(exc.ConfigurationError, match=message):
+        UnitOfWork(app)
+    assert "uow" not in app.extensions
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"UOW_DATABASE_URI": "postgresql://ed:hunter2@localhost:99999999/blog"},
+        {"UOW_DATABASE_URI": "nosuchdb://ed:hunter2@localhost/blog"},
+        {"UOW_BINDS": {"audit": "postgresql://ed:hunter2@localhost:port/blog"}},
+        {"UOW_DATABASE_URI": "postgresql://ed:hunter2@localhost/blog", "UOW_ENGINE_OPTIONS": {"nonsense": 1}},
+    ],
+)
+def test_no_configuration_error_shows_a_password(tmp_path: Path, config: dict[str, Any]) -> None:
+    with pytest.raises(exc.ConfigurationError) as error:
+        UnitOfWork(app_with(tmp_path, **config))
+    shown: list[str] = []
+    cause: BaseException | None = error.value
+    while cause is not None:
+        shown.append(repr(cause) + str(cause))
+        cause = cause.__cause__
+    assert "hunter2" not in "".join(shown)
+
+
+def test_the_defaults_of_later_features_are_accepted(tmp_path: Path) -> None:
+    app = app_with(tmp_path, UOW_TWOPHASE=False, UOW_RETRY_ATTEMPTS=1, UOW_RECORD_QUERIES=False)
+    assert UnitOfWork(app) is app.extensions["uow"]
+
+
+def test_a_second_extension_on_one_app_is_an_error(tmp_path: Path) -> None:
+    app = app_with(tmp_path)
+    db = UnitOfWork(app)
+    for other in (db, UnitOfWork()):
+        with pytest.raises(exc.InvalidRequestError, match="has a UnitOfWork already"):
+            other.init_app(app)
+
+
+def test_a_bind_key_that_models_use_and_the_configuration_lacks_is_refused(tmp_path: Path) -> None:
+    db = UnitOfWork()
+
+    class Entry(db.Model):  # type: ignore[misc]
+        __bind_key__ = "audit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    app = app_with(tmp_path, UOW_BINDS={"audits": "sqlite://"})
+    with pytest.raises(exc.ConfigurationError, match=r"UOW_BINDS.*'audit'.*entry.*Did you mean 'audits'"):
+        db.init_app(app)
+
+
+def test_options_of_a_bind_win_over_those_of_all_engines(tmp_path: Path) -> None:
+    app = app_with(
+        tmp_path,
+        UOW_ENGINE_OPTIONS={"pool_size": 3},
+        UOW_BINDS={"small": {"url": "sqlite:///small.db", "pool_size": 1}, "plain": "sqlite:///plain.db"},
+    )
+    db = UnitOfWork(app, engine_options={"pool_size": 9, "max_overflow": 0})
+    with app.app_context():
+        assert {key: engine.pool.size() for key, engine in db.engines.items()} == {None: 3, "small": 1, "plain": 3}
+
+
+def test_session_options_reach_the_session(tmp_path: Path) -> None:
+    app = app_with(tmp_path, UOW_SESSION_OPTIONS={"expire_on_commit": False})
+    db = UnitOfWork(app, session_options={"autoflush": False, "expire_on_commit": True})
+    with app.app_context():
+        session = db.session()
+        assert (session.autoflush, session.expire_on_commit) == (False, False)
+
+
+def test_init_app_connects_to_no_database(tmp_path: Path) -> None:
+    app = app_with(tmp_path, UOW_DATABASE_URI="postgresql://nobody@127.0.0.1:1/nothing")
+    db = UnitOfWork(app)
+    with app.app_context():
+        assert db.engine.pool.checked_out() == 0
+
+
+def test_the_extension_does_not_keep_an_app_alive(tmp_path: Path) -> None:
+    db = UnitOfWork()
+    app = app_with(tmp_path)
+    db.init_app(app)
+    gone = weakref.ref(app)
+    del app
+    gc.collect()
+    assert gone() is None

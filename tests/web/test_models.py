@@ -1,0 +1,205 @@
+"""db.Model, table names, bind keys, db.Table, create_all, and the helpers for views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import NotFound
+
+from flask_uow import (
+    Column,
+    DeclarativeBase,
+    ForeignKey,
+    Integer,
+    Mapped,
+    MetaData,
+    UnitOfWork,
+    exc,
+    mapped_column,
+    relationship,
+    select,
+)
+from flask_uow.web.models import table_name_of
+from tests.web.apps import add_note, dispose, make_app
+
+
+@pytest.mark.parametrize(
+    ("class_name", "table_name"),
+    [
+        ("User", "user"),
+        ("AuditEntry", "audit_entry"),
+        ("HTTPRequest", "http_request"),
+        ("OAuth2Token", "o_auth2_token"),
+        ("user", "user"),
+    ],
+)
+def test_the_default_table_name_is_the_class_name_in_snake_case(class_name: str, table_name: str) -> None:
+    assert table_name_of(class_name) == table_name
+
+
+def test_a_given_table_name_wins() -> None:
+    db = UnitOfWork()
+
+    class User(db.Model):  # type: ignore[misc]
+        __tablename__ = "people"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert User.__table__.name == "people"
+
+
+def test_an_abstract_class_has_no_table_and_its_children_have_their_own() -> None:
+    db = UnitOfWork()
+
+    class WithId(db.Model):  # type: ignore[misc]
+        __abstract__ = True
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Cat(WithId):
+        pass
+
+    class Dog(WithId):
+        pass
+
+    assert set(db.metadata.tables) == {"cat", "dog"}
+    assert (Cat.__table__.name, Dog.__table__.name) == ("cat", "dog")
+
+
+def test_a_base_of_the_users_own_has_the_same_defaults() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    db = UnitOfWork(model_class=Base)
+
+    class AuditEntry(Base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Log(Base):
+        __bind_key__ = "logs"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert db.Model is Base
+    assert AuditEntry.__table__.name == "audit_entry"
+    assert db.metadata is Base.metadata
+    assert list(db.metadatas["logs"].tables) == ["log"]
+
+
+def test_a_model_class_that_is_no_declarative_base_is_refused() -> None:
+    with pytest.raises(exc.ArgumentError, match="model_class"):
+        UnitOfWork(model_class=int)  # type: ignore[arg-type]
+
+
+def test_two_extensions_have_models_of_the_same_name() -> None:
+    for _ in range(2):
+        db = UnitOfWork()
+
+        class Thing(db.Model):  # type: ignore[misc]
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        assert list(db.metadata.tables) == ["thing"]
+
+
+@pytest.fixture
+def two_binds(database_uri: str, second_database_uri: str) -> Iterator[tuple[UnitOfWork, Flask]]:
+    db = UnitOfWork()
+
+    class Author(db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        posts: Mapped[list[Post]] = relationship(back_populates="author")
+
+    class Post(db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+        author: Mapped[Author] = relationship(back_populates="posts")
+
+    class AuditEntry(db.Model):  # type: ignore[misc]
+        __bind_key__ = "audit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        text: Mapped[str]
+
+    db.Author, db.Post, db.AuditEntry = Author, Post, AuditEntry  # type: ignore[attr-defined]
+    app = make_app(db, database_uri, create=False, UOW_BINDS={"audit": second_database_uri})
+    yield db, app
+    dispose(db, app)
+
+
+def tables(db: UnitOfWork, key: str | None) -> list[str]:
+    with db.engines[key].connect() as connection:
+        return sorted(connection.table_names())
+
+
+def test_create_all_makes_each_table_on_the_engine_of_its_bind_key(two_binds: tuple[UnitOfWork, Flask]) -> None:
+    db, app = two_binds
+    with app.app_context():
+        db.create_all()
+        assert (tables(db, None), tables(db, "audit")) == (["author", "post"], ["audit_entry"])
+        db.drop_all()
+        assert (tables(db, None), tables(db, "audit")) == ([], [])
+
+
+@pytest.mark.parametrize(("key", "expected"), [(None, (["author", "post"], [])), ("audit", ([], ["audit_entry"]))])
+def test_create_all_of_one_bind_leaves_the_others_alone(
+    two_binds: tuple[UnitOfWork, Flask], key: str | None, expected: tuple[list[str], list[str]]
+) -> None:
+    db, app = two_binds
+    with app.app_context():
+        db.create_all(key)
+        assert (tables(db, None), tables(db, "audit")) == expected
+
+
+def test_an_unknown_bind_key_is_an_error_with_a_suggestion(two_binds: tuple[UnitOfWork, Flask]) -> None:
+    db, app = two_binds
+    with app.app_context(), pytest.raises(exc.ArgumentError, match=r"no bind 'audits'. Did you mean 'audit'\?"):
+        db.create_all("audits")
+
+
+def test_objects_of_several_binds_are_saved_by_one_session(two_binds: tuple[UnitOfWork, Flask]) -> None:
+    db, app = two_binds
+    with app.app_context():
+        db.create_all()
+        db.session.add_all([db.Author(name="ed"), db.AuditEntry(text="made ed")])  # type: ignore[attr-defined]
+    with app.app_context():
+        with db.engine.connect() as default, db.engines["audit"].connect() as audit:
+            assert default.fetch_all("SELECT name FROM author") == [("ed",)]
+            assert audit.fetch_all("SELECT text FROM audit_entry") == [("made ed",)]
+        assert db.session.scalars(select(db.AuditEntry.text)).all() == ["made ed"]  # type: ignore[attr-defined]
+
+
+def test_a_table_goes_to_the_metadata_of_its_bind_key() -> None:
+    db = UnitOfWork()
+    default = db.Table("a", Column("id", Integer, primary_key=True))
+    audit = db.Table("b", Column("id", Integer, primary_key=True), bind_key="audit")
+    own = MetaData()
+    elsewhere = db.Table("c", own, Column("id", Integer, primary_key=True))
+    assert list(db.metadata.tables.values()) == [default]
+    assert list(db.metadatas["audit"].tables.values()) == [audit]
+    assert list(own.tables.values()) == [elsewhere]
+
+
+def test_query_of_a_model_uses_the_current_session(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        note = add_note(db, "a")
+        assert db.Note.query.filter_by(text="a").one() is note  # type: ignore[attr-defined]
+
+
+def test_get_or_404(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        note = add_note(db, "a")
+        db.session.flush()
+        assert db.get_or_404(db.Note, note.id) is note  # type: ignore[attr-defined]
+        with pytest.raises(NotFound, match="no such note"):
+            db.get_or_404(db.Note, 99, description="no such note")  # type: ignore[attr-defined]
+
+
+def test_first_or_404_and_one_or_404(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        Note = db.Note  # type: ignore[attr-defined]
+        notes = [add_note(db, text) for text in ("a", "b")]
+        every, one, none = select(Note).order_by(Note.text), select(Note).where(Note.text == "b"), select(Note).limit(0)
+        assert db.first_or_404(every) is notes[0]
+        assert db.one_or_404(one) is notes[1]
+        for call, statement in [(db.first_or_404, none), (db.one_or_404, none), (db.one_or_404, every)]:
+            with pytest.raises(NotFound):
+                call(statement)

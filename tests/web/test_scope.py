@@ -1,0 +1,300 @@
+"""Whose Session is it: tokens, contexts within contexts, blocks of unit_of_work()."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from flask import Flask, copy_current_request_context, g
+from flask.testing import FlaskClient
+
+from flask_uow import UnitOfWork, exc
+from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
+
+
+def test_every_request_has_a_scope_and_a_session_of_its_own(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    seen: list[tuple[int, Any]] = []
+    flask_app.add_url_rule("/", "index", lambda: seen.append((db.scope_id(), db.session())) or "")
+    for _ in range(50):
+        http.get("/")
+    assert len({token for token, _ in seen}) == 50
+    assert len({id(session) for _, session in seen}) == 50
+
+
+def test_a_request_inside_a_pushed_app_context_leaves_the_outer_scope_alone(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    inner: list[int] = []
+    flask_app.add_url_rule("/", "index", lambda: inner.append(db.scope_id()) or "", methods=["POST"])
+    with flask_app.app_context():
+        note = add_note(db, "outer")
+        db.session.commit()
+        outer = db.scope_id()
+        for _ in range(2):
+            http.post("/")
+        assert db.scope_id() == outer
+        assert note in db.session
+        assert note.text == "outer"
+    assert len({outer, *inner}) == 3
+
+
+def test_the_unit_of_work_of_a_request_inside_a_pushed_app_context_ends_with_the_request(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    flask_app.add_url_rule("/good", "good", lambda: add_note(db, "good") and "", methods=["POST"])
+    flask_app.add_url_rule("/bad", "bad", lambda: (add_note(db, "bad") and "", 400), methods=["POST"])
+    with flask_app.app_context():
+        http.post("/good")
+        http.post("/bad")
+        assert db.engine.pool.checked_out() == 0
+        assert saved_texts(db, flask_app) == ["good"]
+
+
+def test_an_app_context_inside_a_request_is_a_scope_of_its_own(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    def view() -> Any:
+        add_note(db, "request")
+        outer = db.scope_id()
+        with flask_app.app_context():
+            assert db.scope_id() != outer
+            add_note(db, "inner")
+        assert db.scope_id() == outer
+        return "", 400
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    assert http.post("/").status_code == 400
+    assert saved_texts(db, flask_app) == ["inner"]
+
+
+def test_nested_app_contexts_have_scopes_of_their_own(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        outer = db.scope_id()
+        with pytest.raises(LookupError), flask_app.app_context():
+            assert db.scope_id() != outer
+            add_note(db, "inner")
+            raise LookupError
+        assert db.scope_id() == outer
+        add_note(db, "outer")
+    assert saved_texts(db, flask_app) == ["outer"]
+
+
+def test_a_scope_that_was_ended_may_begin_anew(db: UnitOfWork, flask_app: Flask) -> None:
+    context = flask_app.app_context()
+    for text in ("first", "second"):
+        with context:
+            add_note(db, text)
+    assert saved_texts(db, flask_app) == ["first", "second"]
+
+
+def test_a_copied_request_context_in_a_thread_has_a_scope_of_its_own(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    def view() -> Any:
+        mine = db.scope_id()
+        theirs: list[int] = []
+
+        @copy_current_request_context
+        def work() -> None:
+            theirs.append(db.scope_id())
+            add_note(db, "thread")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert theirs[0] != mine
+        return "", 400
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    assert http.post("/").status_code == 400
+    assert saved_texts(db, flask_app) == ["thread"]
+
+
+def test_the_session_outside_any_scope_is_an_error_that_says_how_to_mend_it(db: UnitOfWork, flask_app: Flask) -> None:
+    with pytest.raises(exc.InvalidRequestError, match=r"with app\.app_context\(\)") as error:
+        db.session.query(db.Note)  # type: ignore[attr-defined]
+    assert "with db.unit_of_work()" in str(error.value)
+
+
+def test_the_session_in_a_context_of_an_app_without_the_extension_is_an_error(db: UnitOfWork, flask_app: Flask) -> None:
+    with Flask("stranger").app_context(), pytest.raises(exc.InvalidRequestError, match=r"'stranger'.*db\.init_app"):
+        db.session()
+
+
+def test_a_context_of_another_app_inside_a_request_does_not_lend_the_session_of_the_request(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    def view() -> Any:
+        db.session()
+        with Flask("stranger").app_context(), pytest.raises(exc.InvalidRequestError, match="'stranger'"):
+            db.session()
+        return ""
+
+    flask_app.add_url_rule("/", "index", view)
+    assert http.get("/").status_code == 200
+
+
+def test_a_bare_app_context_commits_when_it_ends_cleanly(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        add_note(db, "a")
+    assert saved_texts(db, flask_app) == ["a"]
+
+
+def test_a_bare_app_context_rolls_back_when_it_raises(db: UnitOfWork, flask_app: Flask) -> None:
+    with pytest.raises(LookupError), flask_app.app_context():
+        add_note(db, "a")
+        db.session.flush()
+        raise LookupError
+    assert saved_texts(db, flask_app) == []
+
+
+def test_a_bare_app_context_whose_commit_fails_raises_and_leaks_nothing(db: UnitOfWork, flask_app: Flask) -> None:
+    with pytest.raises(exc.IntegrityError), flask_app.app_context():
+        add_note(db, "twice")
+        add_note(db, "twice")
+    assert saved_texts(db, flask_app) == []
+
+
+def test_a_request_context_without_a_response_is_like_a_bare_app_context(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.test_request_context():
+        add_note(db, "clean")
+    with pytest.raises(LookupError), flask_app.test_request_context():
+        add_note(db, "failed")
+        raise LookupError
+    assert saved_texts(db, flask_app) == ["clean"]
+
+
+def test_the_test_client_used_as_context_manager_keeps_a_usable_scope(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    def view() -> Any:
+        g.text = "kept"
+        add_note(db, "a")
+        return ""
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    with http:
+        http.post("/")
+        assert g.text == "kept"
+        assert [note.text for note in db.session.query(db.Note).all()] == ["a"]  # type: ignore[attr-defined]
+    assert saved_texts(db, flask_app) == ["a"]
+
+
+# -- unit_of_work()
+
+
+def test_a_block_commits_at_its_end_and_rolls_back_when_it_raises(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        with db.unit_of_work() as session:
+            session.add(db.Note(text="clean"))  # type: ignore[attr-defined]
+        with pytest.raises(LookupError), db.unit_of_work() as session:
+            session.add(db.Note(text="failed"))  # type: ignore[attr-defined]
+            session.flush()
+            raise LookupError
+    assert saved_texts(db, flask_app) == ["clean"]
+
+
+def test_inside_a_block_the_session_is_that_of_the_block(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        outer = db.session()
+        with db.unit_of_work() as first:
+            assert db.session() is first
+            with db.unit_of_work() as second:
+                assert db.session() is second
+            assert db.session() is first
+        assert db.session() is outer
+        assert len({id(outer), id(first), id(second)}) == 3
+
+
+def test_a_block_in_a_request_is_independent_of_the_outcome_of_the_request(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    def view() -> Any:
+        with db.unit_of_work():
+            add_note(db, "block")
+        add_note(db, "request")
+        return "", 500
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    http.post("/")
+    assert saved_texts(db, flask_app) == ["block"]
+
+
+def test_a_request_made_inside_a_block_has_a_session_of_its_own(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    seen: list[int] = []
+    flask_app.add_url_rule("/", "index", lambda: seen.append(db.scope_id()) or "")
+    with flask_app.app_context(), db.unit_of_work():
+        http.get("/")
+        assert seen != [db.scope_id()]
+
+
+def test_rollback_at_end_inside_a_block_is_about_the_block(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        add_note(db, "outer")
+        with db.unit_of_work():
+            add_note(db, "block")
+            db.rollback_at_end()
+    assert saved_texts(db, flask_app) == ["outer"]
+
+
+def test_a_block_works_outside_any_context_when_there_is_one_app(db: UnitOfWork, flask_app: Flask) -> None:
+    with db.unit_of_work() as session:
+        session.add(db.Note(text="a"))  # type: ignore[attr-defined]
+    assert saved_texts(db, flask_app) == ["a"]
+
+
+def test_a_block_outside_any_context_is_an_error_with_several_apps_or_none(database_uri: str) -> None:
+    db = make_db()
+    with pytest.raises(exc.InvalidRequestError, match="was not initialized"), db.unit_of_work():
+        pass
+    apps = [make_app(db, database_uri) for _ in range(2)]
+    with pytest.raises(exc.InvalidRequestError, match=r"serves 2 apps.*app_context"), db.unit_of_work():
+        pass
+    for app in apps:
+        dispose(db, app)
+
+
+def test_a_block_in_a_thread_is_independent(db: UnitOfWork, flask_app: Flask) -> None:
+    def work() -> None:
+        with db.unit_of_work() as session:
+            session.add(db.Note(text="thread"))  # type: ignore[attr-defined]
+
+    with flask_app.app_context():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        db.rollback_at_end()
+    assert saved_texts(db, flask_app) == ["thread"]
+
+
+def test_two_extensions_do_not_see_each_others_sessions(database_uri: str, second_database_uri: str) -> None:
+    first, second = make_db(), make_db()
+    first_app, second_app = make_app(first, database_uri), make_app(second, second_database_uri)
+    with first_app.app_context():
+        add_note(first, "first")
+        with second_app.app_context():
+            add_note(second, "second")
+            with pytest.raises(exc.InvalidRequestError, match="does not serve"):
+                first.session()
+    assert saved_texts(first, first_app) == ["first"]
+    assert saved_texts(second, second_app) == ["second"]
+    dispose(first, first_app)
+    dispose(second, second_app)
+
+
+def test_one_extension_on_two_apps_uses_the_engines_of_the_current_app(
+    database_uri: str, second_database_uri: str
+) -> None:
+    db = make_db()
+    apps = [make_app(db, uri) for uri in (database_uri, second_database_uri)]
+    for number, app in enumerate(apps):
+        with app.app_context():
+            add_note(db, f"app {number}")
+    assert [saved_texts(db, app) for app in apps] == [["app 0"], ["app 1"]]
+    for app in apps:
+        dispose(db, app)

@@ -1,0 +1,185 @@
+"""Signals, and callbacks that wait for the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_uow import UnitOfWork, exc, signals
+from tests.web.apps import add_note, saved_texts
+
+
+@pytest.fixture
+def sent(flask_app: Flask) -> Iterator[list[str]]:
+    """The names of the signals sent by ``flask_app``, in order."""
+    names: list[str] = []
+    receivers = {
+        signal: lambda sender, name=name, **extra: names.append(name)
+        for name, signal in [
+            ("before_commit", signals.before_commit),
+            ("after_commit", signals.after_commit),
+            ("after_rollback", signals.after_rollback),
+        ]
+    }
+    for signal, receiver in receivers.items():
+        signal.connect(receiver, flask_app)
+    yield names
+    for signal, receiver in receivers.items():
+        signal.disconnect(receiver, flask_app)
+
+
+def test_a_commit_sends_before_commit_and_after_commit(db: UnitOfWork, flask_app: Flask, sent: list[str]) -> None:
+    with flask_app.app_context():
+        add_note(db, "a")
+    assert sent == ["before_commit", "after_commit"]
+
+
+def test_a_rollback_sends_after_rollback_once(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, sent: list[str]
+) -> None:
+    def view() -> Any:
+        add_note(db, "a")
+        db.session.flush()
+        raise LookupError
+
+    flask_app.add_url_rule("/", "index", view)
+    http.get("/")
+    assert sent == ["after_rollback"]
+
+
+def test_a_failed_commit_sends_after_rollback(db: UnitOfWork, flask_app: Flask, sent: list[str]) -> None:
+    with pytest.raises(exc.IntegrityError), flask_app.app_context():
+        add_note(db, "twice")
+        add_note(db, "twice")
+    assert sent == ["before_commit", "after_rollback"]
+
+
+def test_a_scope_that_was_never_used_sends_nothing(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, sent: list[str]
+) -> None:
+    flask_app.add_url_rule("/", "index", lambda: str(db.session.is_active))
+    http.get("/")
+    assert sent == []
+
+
+def test_a_savepoint_sends_nothing(db: UnitOfWork, flask_app: Flask, sent: list[str]) -> None:
+    with flask_app.app_context():
+        add_note(db, "a")
+        db.session.begin_nested()
+        add_note(db, "b")
+        db.session.commit()
+        assert sent == []
+    assert saved_texts(db, flask_app) == ["a", "b"]
+
+
+def test_a_receiver_of_before_commit_may_add_work(db: UnitOfWork, flask_app: Flask) -> None:
+    def add_more(sender: Flask, session: Any) -> None:
+        session.add(db.Note(text="added"))  # type: ignore[attr-defined]
+
+    with signals.before_commit.connected_to(add_more, flask_app), flask_app.app_context():
+        add_note(db, "a")
+    assert saved_texts(db, flask_app) == ["a", "added"]
+
+
+# -- after_commit()
+
+
+def test_a_callback_runs_once_when_the_data_is_there(db: UnitOfWork, flask_app: Flask, http: FlaskClient) -> None:
+    seen: list[list[str]] = []
+
+    def view() -> Any:
+        add_note(db, "a")
+        db.after_commit(lambda: seen.append(saved_texts(db, flask_app)))
+        return ""
+
+    flask_app.add_url_rule("/", "index", view)
+    http.get("/")
+    assert seen == [["a"]]
+
+
+def test_a_callback_runs_at_the_views_own_commit(db: UnitOfWork, flask_app: Flask) -> None:
+    seen: list[str] = []
+    with flask_app.app_context():
+        add_note(db, "a")
+        db.after_commit(lambda: seen.append("called"))
+        db.session.commit()
+        assert seen == ["called"]
+        add_note(db, "b")
+    assert seen == ["called"]
+
+
+def test_a_callback_is_dropped_with_a_rolled_back_transaction(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    seen: list[str] = []
+
+    def view() -> Any:
+        add_note(db, "a")
+        db.after_commit(lambda: seen.append("dropped"))
+        db.session.rollback()
+        add_note(db, "b")
+        db.after_commit(lambda: seen.append("kept"))
+        return ""
+
+    flask_app.add_url_rule("/", "index", view)
+    http.get("/")
+    assert seen == ["kept"]
+
+
+def test_a_callback_of_a_savepoint_shares_its_fate(db: UnitOfWork, flask_app: Flask) -> None:
+    seen: list[str] = []
+    with flask_app.app_context():
+        add_note(db, "a")
+        for name in ("rolled back", "released"):
+            db.session.begin_nested()
+            add_note(db, name)
+            db.after_commit(lambda name=name: seen.append(name))
+            db.session.rollback() if name == "rolled back" else db.session.commit()
+        assert seen == []
+    assert seen == ["released"]
+    assert saved_texts(db, flask_app) == ["a", "released"]
+
+
+def test_an_error_in_a_callback_is_logged_and_stops_neither_commit_nor_the_other_callbacks(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    def fail() -> None:
+        raise LookupError("broken callback")
+
+    def view() -> Any:
+        add_note(db, "a")
+        db.after_commit(fail)
+        db.after_commit(lambda: seen.append("second"))
+        return ""
+
+    flask_app.add_url_rule("/", "index", view)
+    with caplog.at_level(logging.ERROR):
+        assert http.get("/").status_code == 200
+    assert seen == ["second"]
+    assert "broken callback" in caplog.text
+    assert saved_texts(db, flask_app) == ["a"]
+
+
+def test_a_callback_reads_objects_and_what_it_leaves_in_the_session_is_rolled_back(
+    db: UnitOfWork, flask_app: Flask
+) -> None:
+    seen: list[str] = []
+    with flask_app.app_context():
+        note = add_note(db, "a")
+
+        def callback() -> None:
+            seen.append(note.text)
+            add_note(db, "left behind")
+            with db.unit_of_work():
+                add_note(db, "written")
+
+        db.after_commit(callback)
+    assert seen == ["a"]
+    assert saved_texts(db, flask_app) == ["a", "written"]

@@ -1,0 +1,111 @@
+"""Streamed bodies: committed before the first byte; the generator's own work is decided when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, Response, stream_with_context
+from flask.testing import FlaskClient
+
+from flask_uow import UnitOfWork
+from tests.web.apps import add_note, saved_texts
+
+
+def test_the_work_is_committed_and_the_connection_is_back_before_the_first_byte(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    seen: list[Any] = []
+
+    @flask_app.post("/")
+    def view() -> Any:
+        add_note(db, "a")
+        engine = db.engine
+
+        def body() -> Iterator[str]:
+            seen.append((engine.pool.checked_out(), saved_texts(db, flask_app)))
+            yield "body"
+
+        return Response(body())
+
+    assert http.post("/").text == "body"
+    assert seen == [(0, ["a"])]
+
+
+def test_objects_are_attached_inside_stream_with_context(db: UnitOfWork, flask_app: Flask, http: FlaskClient) -> None:
+    @flask_app.post("/")
+    def view() -> Any:
+        note = add_note(db, "a")
+
+        def body() -> Iterator[str]:
+            yield note.text
+            db.session.expire(note)
+            yield note.text
+
+        return Response(stream_with_context(body()))
+
+    assert http.post("/").text == "aa"
+    with flask_app.app_context():
+        assert db.engine.pool.checked_out() == 0
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, ["generator", "view"]), (400, [])])
+def test_the_work_of_a_generator_shares_the_fate_of_its_request(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, status: int, expected: list[str]
+) -> None:
+    @flask_app.post("/")
+    def view() -> Any:
+        add_note(db, "view")
+
+        def body() -> Iterator[str]:
+            add_note(db, "generator")
+            yield "body"
+
+        return Response(stream_with_context(body()), status)
+
+    assert http.post("/").text == "body"
+    assert saved_texts(db, flask_app) == expected
+
+
+def test_a_generator_that_raises_rolls_back_its_own_part_only(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    @flask_app.post("/")
+    def view() -> Any:
+        add_note(db, "view")
+
+        def body() -> Iterator[str]:
+            add_note(db, "generator")
+            db.session.flush()
+            yield "body"
+            raise LookupError("broken generator")
+
+        return Response(stream_with_context(body()))
+
+    with pytest.raises(LookupError, match="broken generator"):
+        http.post("/", buffered=True)
+    assert saved_texts(db, flask_app) == ["view"]
+
+
+def test_a_client_that_hangs_up_rolls_back_the_generators_part(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    @flask_app.post("/")
+    def view() -> Any:
+        add_note(db, "view")
+
+        def body() -> Iterator[str]:
+            add_note(db, "generator")
+            db.session.flush()
+            yield "one"
+            yield "two"
+
+        return Response(stream_with_context(body()))
+
+    response = http.post("/", buffered=False)
+    assert next(iter(response.response)) == b"one"
+    response.close()
+    assert saved_texts(db, flask_app) == ["view"]
+    with flask_app.app_context():
+        assert db.engine.pool.checked_out() == 0
