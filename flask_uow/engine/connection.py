@@ -145,7 +145,9 @@ class Connection:
             statement = text(statement)
         compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
         if parameters is not None and not isinstance(parameters, Mapping):
-            return self._execute_list(compiled, values, parameters)
+            if len(parameters) != 1:
+                return self._execute_list(compiled, values, parameters)
+            parameters = parameters[0]
         if compiled.is_write and not compiled.returns_rows:
             rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
             return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
@@ -466,9 +468,8 @@ class Connection:
 
     def _make_result(self, compiled: Compiled, cursor: Any) -> Result:
         description = cursor.description
-        rowcount = cursor.rowcount
         if description is None:
-            return Result(None, (), rowcount, getattr(cursor, "lastrowid", None) or None)
+            return Result(None, (), cursor.rowcount, getattr(cursor, "lastrowid", None) or None)
         try:
             rows = cursor.fetchall()
         except self.dialect.errors as error:
@@ -480,7 +481,8 @@ class Connection:
             if compiled.columns:
                 memo[Connection] = maker
         names, make_rows = maker
-        return Result(make_rows(rows), names, rowcount if rowcount >= 0 else len(rows))
+        # sqlite3 does not count the rows of a query
+        return Result(make_rows(rows), names, len(rows))
 
     def _result_maker(self, compiled: Compiled, description: Any) -> tuple[tuple[str, ...], Any]:
         if not compiled.columns:
@@ -491,7 +493,7 @@ class Connection:
 
     def _execute_list(self, compiled: Compiled, values: list[Any], parameters: Any) -> Result:
         sets = [compiled.parameters(values, given) for given in parameters]
-        if compiled.returns_rows:
+        if compiled.columns:
             raise InvalidRequestError(
                 "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
             )

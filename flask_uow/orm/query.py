@@ -14,7 +14,8 @@ from flask_uow.orm.loading.column_loader import with_lock
 from flask_uow.orm.loading.plan import fetch, first_mapper
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
-from flask_uow.sql.select import Exists, Select
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import Exists
 from flask_uow.sql.selectable import Subquery
 
 if TYPE_CHECKING:

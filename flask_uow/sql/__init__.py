@@ -1,6 +1,6 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
-In reading order: types, nodes, operators, expressions, functions, text, selectable, select, dml, constraints, ddl, schema, compiler.
+In reading order: types, nodes, operators, column_operators, expressions, constructors, functions, text, selectable, select, dml, constraints, ddl, schema, compiler.
 """
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
@@ -13,12 +13,7 @@ from flask_uow.sql.constraints import (
     Sequence,
     UniqueConstraint,
 )
-from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
-from flask_uow.sql.expressions import (
-    BindParameter,
-    ColumnElement,
-    ColumnOperators,
-    and_,
+from flask_uow.sql.constructors import (
     asc,
     between,
     bindparam,
@@ -28,15 +23,16 @@ from flask_uow.sql.expressions import (
     label,
     literal,
     literal_column,
-    not_,
     null,
-    or_,
     tuple_,
 )
-from flask_uow.sql.expressions import cast_ as cast
+from flask_uow.sql.constructors import cast_ as cast
+from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
+from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, and_, not_, or_
 from flask_uow.sql.functions import func
 from flask_uow.sql.schema import Column, MetaData, Table
-from flask_uow.sql.select import CompoundSelect, Exists, Select, exists, select, union, union_all
+from flask_uow.sql.select import Select, exists, select
+from flask_uow.sql.select_base import CompoundSelect, Exists, union, union_all
 from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, alias, join, outerjoin
 from flask_uow.sql.text import TextClause, text
 from flask_uow.sql.types import *  # noqa: F403

@@ -8,7 +8,8 @@ from typing import Any, Self, TypeVar
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
 from flask_uow.sql.nodes import Executable
-from flask_uow.sql.select import SelectBase, expand_entity
+from flask_uow.sql.select import expand_entity
+from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import coerce_from
 
 __all__ = ["Delete", "Insert", "Update", "delete", "insert", "update"]

@@ -1,4 +1,4 @@
-"""Column expressions: operators, bind parameters, and the functions that join them.
+"""Column expressions: the nodes, and what becomes of Python values and operators beside them.
 
 Anything a user passes beside an expression becomes a :class:`BindParameter`; no value ever becomes SQL text. Schema's
 columns and the orm's attributes take part through :class:`ColumnOperators`. Read :mod:`flask_uow.sql.operators` beside
@@ -7,228 +7,23 @@ this; :mod:`flask_uow.sql.compiler` writes the nodes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
+from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine, to_instance, type_for_value
+from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
 
 __all__ = [
-    "BindParameter",
-    "ColumnElement",
-    "ColumnOperators",
-    "and_",
-    "asc",
-    "between",
-    "bindparam",
-    "desc",
-    "distinct",
-    "label",
-    "literal",
-    "literal_column",
-    "not_",
-    "null",
-    "or_",
-    "tuple_",
-]
+    "BindParameter", "Case", "Cast", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
+    "coerce_order", "coerce_value", "not_", "or_",
+]  # fmt: skip
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-class ColumnOperators:
-    """The Python operators and methods of everything that stands for a column."""
-
-    __slots__ = ()
-
-    def __clause_element__(self) -> ColumnElement[Any]:
-        """Return the column expression that this object stands for."""
-        raise NotImplementedError
-
-    def operate(self, op: Operator, other: Any, **modifiers: Any) -> ColumnElement[Any]:
-        """Return ``self op other`` as an expression; every operator below ends here."""
-        return binary(self.__clause_element__(), op, other, **modifiers)
-
-    def __eq__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
-        return self.operate(ops.EQ, other)
-
-    def __ne__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
-        return self.operate(ops.NE, other)
-
-    def __hash__(self) -> int:
-        return id(self) >> 4
-
-    def __lt__(self, other: Any) -> ColumnElement[bool]:
-        return self.operate(ops.LT, other)
-
-    def __le__(self, other: Any) -> ColumnElement[bool]:
-        return self.operate(ops.LE, other)
-
-    def __gt__(self, other: Any) -> ColumnElement[bool]:
-        return self.operate(ops.GT, other)
-
-    def __ge__(self, other: Any) -> ColumnElement[bool]:
-        return self.operate(ops.GE, other)
-
-    def __add__(self, other: Any) -> ColumnElement[Any]:
-        return self.operate(_plus(self.__clause_element__(), other), other)
-
-    def __radd__(self, other: Any) -> ColumnElement[Any]:
-        element = self.__clause_element__()
-        return binary(coerce_value(other, element.type), _plus(element, other), element)
-
-    def __sub__(self, other: Any) -> ColumnElement[Any]:
-        return self.operate(ops.SUB, other)
-
-    def __rsub__(self, other: Any) -> ColumnElement[Any]:
-        return self._reverse(ops.SUB, other)
-
-    def __mul__(self, other: Any) -> ColumnElement[Any]:
-        return self.operate(ops.MUL, other)
-
-    def __rmul__(self, other: Any) -> ColumnElement[Any]:
-        return self._reverse(ops.MUL, other)
-
-    def __truediv__(self, other: Any) -> ColumnElement[Any]:
-        return self.operate(ops.DIV, other)
-
-    def __rtruediv__(self, other: Any) -> ColumnElement[Any]:
-        return self._reverse(ops.DIV, other)
-
-    def __mod__(self, other: Any) -> ColumnElement[Any]:
-        return self.operate(ops.MOD, other)
-
-    def __neg__(self) -> ColumnElement[Any]:
-        return UnaryExpression(self.__clause_element__(), ops.NEG)
-
-    def __and__(self, other: Any) -> ColumnElement[bool]:
-        return and_(self, other)
-
-    def __or__(self, other: Any) -> ColumnElement[bool]:
-        return or_(self, other)
-
-    def __invert__(self) -> ColumnElement[bool]:
-        return not_(self)
-
-    def _reverse(self, op: Operator, other: Any) -> ColumnElement[Any]:
-        element = self.__clause_element__()
-        return binary(coerce_value(other, element.type), op, element)
-
-    def in_(self, values: Any) -> ColumnElement[bool]:
-        """``self IN (values)``; ``values`` is an iterable of values, or a SELECT. An empty iterable is never true."""
-        return in_expression(self.__clause_element__(), ops.IN, values)
-
-    def not_in(self, values: Any) -> ColumnElement[bool]:
-        """``self NOT IN (values)``; always true for an empty iterable."""
-        return in_expression(self.__clause_element__(), ops.NOT_IN, values)
-
-    notin_ = not_in
-
-    def like(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
-        """``self LIKE pattern``; ``escape`` is the character that makes ``%`` and ``_`` literal."""
-        return self.operate(ops.LIKE, pattern, escape=escape)
-
-    def not_like(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
-        """``self NOT LIKE pattern``."""
-        return self.operate(ops.NOT_LIKE, pattern, escape=escape)
-
-    def ilike(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
-        """``self ILIKE pattern``, or ``lower(self) LIKE lower(pattern)`` where the database has no ILIKE."""
-        return self.operate(ops.ILIKE, pattern, escape=escape)
-
-    def not_ilike(self, pattern: Any, escape: str | None = None) -> ColumnElement[bool]:
-        """The negation of :meth:`ilike`."""
-        return self.operate(ops.NOT_ILIKE, pattern, escape=escape)
-
-    def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text contains ``other``; ``%`` and ``_`` in a plain string are taken literally."""
-        return self._like_parts("%", other, "%", autoescape)
-
-    def startswith(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text starts with ``other``."""
-        return self._like_parts("", other, "%", autoescape)
-
-    def endswith(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text ends with ``other``."""
-        return self._like_parts("%", other, "", autoescape)
-
-    def _like_parts(self, before: str, other: Any, after: str, autoescape: bool) -> ColumnElement[bool]:
-        if isinstance(other, str):
-            if autoescape:
-                other = other.replace("/", "//").replace("%", "/%").replace("_", "/_")
-            return self.like(f"{before}{other}{after}", escape="/" if autoescape else None)
-        pattern = coerce_value(other, STRINGTYPE)
-        if before:
-            pattern = binary(literal_column("'%'", STRINGTYPE), ops.CONCAT, pattern)
-        if after:
-            pattern = binary(pattern, ops.CONCAT, literal_column("'%'", STRINGTYPE))
-        return self.like(pattern)
-
-    def between(self, low: Any, high: Any) -> ColumnElement[bool]:
-        """``self BETWEEN low AND high``, both ends included."""
-        element = self.__clause_element__()
-        return Between(element, coerce_value(low, element.type), coerce_value(high, element.type), ops.BETWEEN)
-
-    def is_(self, other: Any) -> ColumnElement[bool]:
-        """``self IS other``: None, True or False."""
-        return self.operate(ops.IS, other)
-
-    def is_not(self, other: Any) -> ColumnElement[bool]:
-        """``self IS NOT other``."""
-        return self.operate(ops.IS_NOT, other)
-
-    isnot = is_not
-
-    def is_distinct_from(self, other: Any) -> ColumnElement[bool]:
-        """Unequal, where NULL equals NULL."""
-        return self.operate(ops.IS_DISTINCT_FROM, other)
-
-    def is_not_distinct_from(self, other: Any) -> ColumnElement[bool]:
-        """Equal, where NULL equals NULL."""
-        return self.operate(ops.IS_NOT_DISTINCT_FROM, other)
-
-    def concat(self, other: Any) -> ColumnElement[str]:
-        """``self || other``."""
-        return self.operate(ops.CONCAT, other)
-
-    def op(self, opstring: str, precedence: int = 7, is_comparison: bool = False) -> Any:
-        """Return a function that applies an operator of the database's own: ``User.tags.op("&&")(other)``.
-
-        :param opstring: the operator's text. It is SQL: never pass text that a user has given.
-        """
-        operator = ops.custom(opstring, precedence, is_comparison=is_comparison)
-        return lambda other: self.operate(operator, other)
-
-    def asc(self) -> ColumnElement[Any]:
-        """Ascending order."""
-        return UnaryExpression(self.__clause_element__(), ops.ASC)
-
-    def desc(self) -> ColumnElement[Any]:
-        """Descending order."""
-        return UnaryExpression(self.__clause_element__(), ops.DESC)
-
-    def nulls_first(self) -> ColumnElement[Any]:
-        """NULLs before all values."""
-        return UnaryExpression(self.__clause_element__(), ops.NULLS_FIRST)
-
-    def nulls_last(self) -> ColumnElement[Any]:
-        """NULLs after all values."""
-        return UnaryExpression(self.__clause_element__(), ops.NULLS_LAST)
-
-    def distinct(self) -> ColumnElement[Any]:
-        """``DISTINCT self``, as in ``func.count(User.name.distinct())``."""
-        return UnaryExpression(self.__clause_element__(), ops.DISTINCT)
-
-    def collate(self, collation: str) -> ColumnElement[Any]:
-        """``self COLLATE collation``."""
-        return Collate(self.__clause_element__(), collation)
-
-    def label(self, name: str) -> Label[Any]:
-        """``self AS name``."""
-        return Label(name, self.__clause_element__())
 
 
 class ColumnElement(ColumnOperators, ClauseElement, Generic[T_co]):
@@ -254,7 +49,14 @@ class ColumnElement(ColumnOperators, ClauseElement, Generic[T_co]):
     def __clause_element__(self) -> ColumnElement[Any]:
         return self
 
-    def operate(self, op: Operator, other: Any, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: Operator, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+        special = _SPECIAL.get(op)
+        if special is not None:
+            return special(self, op, other, **modifiers)
+        if op is ops.ADD and _adds_text(self, other):
+            op = ops.CONCAT
+        if modifiers.pop("reverse", False):
+            return binary(coerce_value(other, self.type), op, self)
         return binary(self, op, other, **modifiers)
 
     def __hash__(self) -> int:
@@ -597,11 +399,11 @@ def binary(left: ColumnElement[Any], op: Operator, other: Any, escape: str | Non
     return BinaryExpression(left, op, right, _result_type(op, left, right), escape)
 
 
-def _plus(element: ColumnElement[Any], other: Any) -> Operator:
+def _adds_text(element: ColumnElement[Any], other: Any) -> bool:
     # text is added by ||
     if isinstance(element.type.python_type, type) and issubclass(element.type.python_type, str):
-        return ops.CONCAT
-    return ops.CONCAT if isinstance(other, str) and element.type is NULLTYPE else ops.ADD
+        return True
+    return isinstance(other, str) and element.type is NULLTYPE
 
 
 def _result_type(op: Operator, left: ColumnElement[Any], right: ColumnElement[Any]) -> TypeEngine[Any]:
@@ -636,7 +438,9 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> Column
 
 
 def _row_value(value: Any) -> ColumnElement[Any]:
-    return value if isinstance(value, ExpressionList) else tuple_(*value)
+    if isinstance(value, ExpressionList):
+        return value
+    return ExpressionList(tuple(coerce_value(item, NULLTYPE) for item in value))
 
 
 def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> ColumnElement[bool]:
@@ -667,81 +471,47 @@ def not_(condition: Any) -> ColumnElement[bool]:
     return coerce_condition(condition).self_negated()
 
 
-def null() -> ColumnElement[None]:
-    """Return NULL."""
-    return Null()
+def like_expression(
+    left: ColumnElement[Any],
+    op: Operator,
+    other: Any,
+    before: str = "",
+    after: str = "",
+    autoescape: bool = False,
+    escape: str | None = None,
+) -> ColumnElement[bool]:
+    """Return ``left LIKE before || other || after``; ``%`` and ``_`` of a plain string are escaped where asked for."""
+    if isinstance(other, str):
+        if autoescape:
+            other, escape = other.replace("/", "//").replace("%", "/%").replace("_", "/_"), "/"
+        return binary(left, op, f"{before}{other}{after}", escape)
+    pattern = coerce_value(other, STRINGTYPE)
+    wildcard = LiteralColumn("'%'", STRINGTYPE)
+    if before:
+        pattern = binary(wildcard, ops.CONCAT, pattern)
+    if after:
+        pattern = binary(pattern, ops.CONCAT, wildcard)
+    return binary(left, op, pattern, escape)
 
 
-def literal(value: Any, type_: Any = None) -> BindParameter[Any]:
-    """Return ``value`` as a bind parameter, typed by ``type_`` or by the value itself."""
-    return BindParameter(value, to_instance(type_) if type_ is not None else type_for_value(value))
+def _between(left: ColumnElement[Any], op: Operator, low: Any, high: Any) -> ColumnElement[bool]:
+    return Between(left, coerce_value(low, left.type), coerce_value(high, left.type), op)
 
 
-def literal_column(text: str, type_: Any = None) -> LiteralColumn:
-    """Return SQL text as a column. The text goes into the statement as it is: never pass what a user has given."""
-    return LiteralColumn(text, to_instance(type_) if type_ is not None else NULLTYPE)
+def _unary(element: ColumnElement[Any], op: Operator, other: Any) -> ColumnElement[Any]:
+    return UnaryExpression(element, op)
 
 
-_NO_VALUE = object()
-
-
-def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParameter[Any]:
-    """Return a named parameter, to be given when the statement is executed.
-
-    :param key: the name under which ``execute(statement, {key: value})`` finds it.
-    :param value: the value where none is given; without it, one must be.
-    """
-    required = value is _NO_VALUE
-    if type_ is not None:
-        resolved = to_instance(type_)
-    else:
-        resolved = NULLTYPE if required else type_for_value(value)
-    return BindParameter(None if required else value, resolved, key, required)
-
-
-def label(name: str, element: Any) -> Label[Any]:
-    """Return ``element AS name``."""
-    return Label(name, coerce_value(element, NULLTYPE))
-
-
-def cast_(element: Any, type_: Any) -> Cast[Any]:
-    """Return ``CAST(element AS type_)``."""
-    resolved = to_instance(type_)
-    return Cast(coerce_value(element, resolved), resolved)
-
-
-def case(*whens: tuple[Any, Any], else_: Any = None) -> Case[Any]:
-    """Return ``CASE WHEN condition THEN value ... ELSE else_ END`` from ``(condition, value)`` pairs.
-
-    :raises ArgumentError: without any pair.
-    """
-    pairs: Iterable[Any] = whens[0] if len(whens) == 1 and isinstance(whens[0], list) else whens
-    made = tuple((coerce_condition(condition), coerce_value(value, NULLTYPE)) for condition, value in pairs)
-    if not made:
-        raise ArgumentError("case() got no (condition, value) pair; pass at least one.")
-    return Case(made, coerce_value(else_, made[0][1].type) if else_ is not None else None)
-
-
-def between(element: Any, low: Any, high: Any) -> ColumnElement[bool]:
-    """Return ``element BETWEEN low AND high``."""
-    return coerce_value(element, NULLTYPE).between(low, high)
-
-
-def asc(element: Any) -> ColumnElement[Any]:
-    """Return ascending order by ``element``."""
-    return coerce_order(element).asc()
-
-
-def desc(element: Any) -> ColumnElement[Any]:
-    """Return descending order by ``element``."""
-    return coerce_order(element).desc()
-
-
-def distinct(element: Any) -> ColumnElement[Any]:
-    """Return ``DISTINCT element``."""
-    return coerce_value(element, NULLTYPE).distinct()
-
-
-def tuple_(*items: Any) -> ExpressionList:
-    """Return a row value, ``(a, b)``, for ``tuple_(A.x, A.y).in_([(1, 2), (3, 4)])``."""
-    return ExpressionList(tuple(coerce_value(item, NULLTYPE) for item in items))
+# operators that are more than `left op right`
+_SPECIAL: dict[Operator, Callable[..., ColumnElement[Any]]] = {
+    ops.IN: in_expression,
+    ops.NOT_IN: in_expression,
+    ops.LIKE: like_expression,
+    ops.BETWEEN: lambda left, op, low, high: _between(left, op, low, high),
+    ops.AND: lambda left, op, other: and_(left, other),
+    ops.OR: lambda left, op, other: or_(left, other),
+    ops.NOT: lambda element, op, other: element.self_negated(),
+    ops.COLLATE: lambda element, op, collation: Collate(element, collation),
+    ops.LABEL: lambda element, op, name: Label(name, element),
+    **dict.fromkeys((ops.NEG, ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST, ops.DISTINCT), _unary),
+}

@@ -68,6 +68,7 @@ NULLS_FIRST = Operator("nulls_first", "NULLS FIRST", 0, "left")
 NULLS_LAST = Operator("nulls_last", "NULLS LAST", 0, "left")
 EXISTS = Operator("exists", "EXISTS", 12)
 COMMA = Operator("comma", ",", -1, "left", associative=True)
+LABEL = Operator("label", "AS", -1, "left")
 DISTINCT = Operator("distinct", "DISTINCT", -1, "left")
 
 NEGATIONS: dict[Operator, Operator] = {}

@@ -8,38 +8,24 @@ build objects of the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import (
-    BindParameter,
     ColumnElement,
     ColumnOperators,
-    Label,
+    LiteralColumn,
     and_,
     coerce_condition,
     coerce_order,
     coerce_value,
 )
-from flask_uow.sql.nodes import ClauseElement, Executable, Shape
-from flask_uow.sql.selectable import CTE, FromClause, Join, Lateral, Subquery, coerce_from
-from flask_uow.sql.types import BOOLEANTYPE, INTEGERTYPE, NULLTYPE
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
+from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
+from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 
-__all__ = [
-    "CompoundSelect",
-    "Exists",
-    "ForUpdate",
-    "ScalarSelect",
-    "Select",
-    "SelectBase",
-    "exists",
-    "select",
-    "union",
-    "union_all",
-]
-
-S = TypeVar("S", bound="SelectBase")
+__all__ = ["ForUpdate", "Select", "collect_froms", "exists", "expand_entity", "froms_of", "select"]
 
 
 class ForUpdate:
@@ -62,95 +48,6 @@ class ForUpdate:
     def cache_key(self) -> tuple[Any, ...]:
         """What of it changes the SQL text."""
         return (self.read, self.nowait, self.skip_locked, self.of)
-
-
-class SelectBase(Executable):
-    """What SELECT and its compounds share: order, limit, and use inside another statement."""
-
-    __slots__ = ("_limit", "_offset", "_order_by")
-    is_select = True
-    _order_by: tuple[ColumnElement[Any], ...]
-    _limit: ColumnElement[Any] | None
-    _offset: ColumnElement[Any] | None
-
-    def _clone(self) -> Self:
-        clone = type(self).__new__(type(self))
-        for cls in type(self).__mro__:
-            for slot in getattr(cls, "__slots__", ()):
-                if slot != "__weakref__" and hasattr(self, slot):
-                    setattr(clone, slot, getattr(self, slot))
-        return clone
-
-    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
-        """Return names and expressions of the result's columns, in order; names are made unique."""
-        raise NotImplementedError
-
-    def order_by(self, *criteria: Any) -> Self:
-        """Return the statement ordered by more criteria; a single None removes the ordering."""
-        clone = self._clone()
-        if len(criteria) == 1 and criteria[0] is None:
-            clone._order_by = ()
-        else:
-            clone._order_by = (*self._order_by, *(coerce_order(criterion) for criterion in criteria))
-        return clone
-
-    def limit(self, limit: Any) -> Self:
-        """Return the statement limited to that many rows; None removes the limit."""
-        clone = self._clone()
-        clone._limit = _row_count("limit", limit)
-        return clone
-
-    def offset(self, offset: Any) -> Self:
-        """Return the statement without its first rows."""
-        clone = self._clone()
-        clone._offset = _row_count("offset", offset)
-        return clone
-
-    def union(self, *others: SelectBase) -> CompoundSelect:
-        """Return ``self UNION others``."""
-        return CompoundSelect("UNION", (self, *others))
-
-    def union_all(self, *others: SelectBase) -> CompoundSelect:
-        """Return ``self UNION ALL others``."""
-        return CompoundSelect("UNION ALL", (self, *others))
-
-    def intersect(self, *others: SelectBase) -> CompoundSelect:
-        """Return ``self INTERSECT others``."""
-        return CompoundSelect("INTERSECT", (self, *others))
-
-    def except_(self, *others: SelectBase) -> CompoundSelect:
-        """Return ``self EXCEPT others``."""
-        return CompoundSelect("EXCEPT", (self, *others))
-
-    def subquery(self, name: str | None = None) -> Subquery:
-        """Return the statement as an element of FROM."""
-        return Subquery(self, name)
-
-    def alias(self, name: str | None = None) -> Subquery:
-        """Return the statement as an element of FROM; another name of :meth:`subquery`."""
-        return Subquery(self, name)
-
-    def lateral(self, name: str | None = None) -> Lateral:
-        """Return the statement as a LATERAL element of FROM."""
-        return Lateral(self, name)
-
-    def cte(self, name: str | None = None, recursive: bool = False) -> CTE:
-        """Return the statement as a common table expression."""
-        return CTE(self, name, recursive)
-
-    def scalar_subquery(self) -> ScalarSelect:
-        """Return the statement as one value: its first column in its only row."""
-        return ScalarSelect(self)
-
-    as_scalar = scalar_subquery
-
-    def label(self, name: str) -> Label[Any]:
-        """Return the statement as one value, under a name."""
-        return self.scalar_subquery().label(name)
-
-    def exists(self) -> Exists:
-        """Return ``EXISTS (self)``."""
-        return Exists(self)
 
 
 class Select(SelectBase):
@@ -384,76 +281,6 @@ class Select(SelectBase):
         return collect_froms(self._froms, (*self.columns_clause, *self._where))
 
 
-class CompoundSelect(SelectBase):
-    """SELECTs joined by UNION, INTERSECT or EXCEPT."""
-
-    __slots__ = ("keyword", "selects")
-    __visit_name__ = "compound_select"
-
-    def __init__(self, keyword: str, selects: tuple[SelectBase, ...]) -> None:
-        self.keyword = keyword
-        self.selects = selects
-        self._order_by = ()
-        self._limit = self._offset = None
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (self.keyword, self.selects, self._order_by, self._limit, self._offset)
-
-    @property
-    def entities(self) -> tuple[Any, ...]:
-        """The entities of the first SELECT."""
-        first = self.selects[0]
-        return tuple(getattr(first, "entities", ()))
-
-    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
-        return self.selects[0].result_columns()
-
-
-class ScalarSelect(ColumnElement[Any]):
-    """A SELECT used as one value."""
-
-    __slots__ = ("select_element",)
-    __visit_name__ = "scalar_select"
-
-    def __init__(self, select_element: SelectBase) -> None:
-        self.select_element = select_element
-        columns = select_element.result_columns()
-        self.type = columns[0][1].type if columns else NULLTYPE
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (self.select_element,)
-
-
-class Exists(ColumnElement[bool]):
-    """``EXISTS (SELECT ...)``."""
-
-    __slots__ = ("select_element",)
-    __visit_name__ = "exists"
-
-    def __init__(self, select_element: SelectBase) -> None:
-        self.select_element = select_element
-        self.type = BOOLEANTYPE
-
-    @property
-    def precedence(self) -> int:
-        return ops.EXISTS.precedence
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (self.select_element,)
-
-    def where(self, *conditions: Any) -> Exists:
-        """Return EXISTS with conditions added to its SELECT."""
-        if not isinstance(self.select_element, Select):
-            raise ArgumentError("where() needs a plain SELECT inside exists(), and this one is a compound.")
-        return Exists(self.select_element.where(*conditions))
-
-    def select_from(self, *elements: Any) -> Exists:
-        """Return EXISTS with elements put into the FROM of its SELECT."""
-        if not isinstance(self.select_element, Select):
-            raise ArgumentError("select_from() needs a plain SELECT inside exists(), and this one is a compound.")
-        return Exists(self.select_element.select_from(*elements))
-
-
 def select(*entities: Any) -> Select:
     """Return a SELECT of columns, tables, mapped classes or their attributes.
 
@@ -471,28 +298,8 @@ def exists(argument: Any = None) -> Exists:
     if isinstance(argument, SelectBase):
         return Exists(argument)
     if argument is None:
-        return Exists(Select((_One(),)))
+        return Exists(Select((LiteralColumn("1", INTEGERTYPE),)))
     return Exists(Select((argument,)))
-
-
-class _One(ColumnElement[int]):
-    """The constant 1."""
-
-    __slots__ = ()
-    __visit_name__ = "one"
-
-    def __init__(self) -> None:
-        self.type = INTEGERTYPE
-
-
-def union(*selects: SelectBase) -> CompoundSelect:
-    """Return the SELECTs joined by UNION."""
-    return CompoundSelect("UNION", selects)
-
-
-def union_all(*selects: SelectBase) -> CompoundSelect:
-    """Return the SELECTs joined by UNION ALL."""
-    return CompoundSelect("UNION ALL", selects)
 
 
 def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
@@ -515,14 +322,6 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         f"select() takes columns, tables and mapped classes, got {entity!r}."
         " Is the class mapped? For SQL text use text() or literal_column()."
     )
-
-
-def _row_count(what: str, count: Any) -> ColumnElement[Any] | None:
-    if count is None or isinstance(count, ColumnElement):
-        return count
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise ArgumentError(f"{what}() takes a whole number of rows, 0 or more, or None; got {count!r}.")
-    return BindParameter(count, INTEGERTYPE)
 
 
 def froms_of(node: ClauseElement) -> Iterator[FromClause]:

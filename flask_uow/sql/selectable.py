@@ -14,7 +14,7 @@ from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
-    from flask_uow.sql.select import SelectBase
+    from flask_uow.sql.select_base import SelectBase
 
 __all__ = [
     "CTE",

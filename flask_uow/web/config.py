@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 
@@ -189,14 +189,13 @@ def _read_commit_on(config: Mapping[str, Any]) -> CommitOn:
 
 def _read_commit_when(config: Mapping[str, Any], given: CommitWhen | None) -> CommitWhen | None:
     value = config.get("UOW_COMMIT_WHEN")
-    chosen: Any = given if value is None else value
+    chosen = given if value is None else value
     if chosen is not None and not callable(chosen):
         raise ConfigurationError(
             f"app.config['UOW_COMMIT_WHEN'] is {chosen!r}: a function commit_when(response, exc) was expected that"
             " returns True to commit and False to roll back. Give a function, or None for the default rule."
         )
-    rule: CommitWhen | None = chosen
-    return rule
+    return cast("CommitWhen | None", chosen)
 
 
 def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:

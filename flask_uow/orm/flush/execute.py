@@ -14,6 +14,7 @@ from flask_uow.orm.flush.insert import insert_objects
 from flask_uow.orm.flush.order import group_mappers, refers_to_itself, sort_levels
 from flask_uow.orm.flush.update import set_column, update_objects
 from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.membership import register_deleted
 from flask_uow.orm.symbols import STATE, Direction
 
 __all__ = ["execute_work"]
@@ -140,7 +141,7 @@ def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
             "Someone else has deleted the others; roll back and load the objects again."
         )
     for obj in objects:
-        session._register_deleted(obj, obj.__dict__[STATE])
+        register_deleted(session, obj, obj.__dict__[STATE])
 
 
 def _name_some(objects: list[Any]) -> str:

@@ -168,7 +168,7 @@ class RelationshipAttribute(Attribute):
             "Compare it with == to an object, or use any(), has(), contains() or join()."
         )
 
-    def operate(self, op: Any, other: Any, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         return self.relationship.comparison(op, other)
 
     def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:

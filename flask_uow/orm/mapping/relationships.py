@@ -16,9 +16,11 @@ from flask_uow.orm.mapping.join_condition import JoinCondition, find_join_condit
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql import operators as ops
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_order, literal, not_, null
+from flask_uow.sql.constructors import literal, null
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_order, not_
 from flask_uow.sql.schema import Table
-from flask_uow.sql.select import Exists, Select
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import Exists
 from flask_uow.sql.selectable import Alias
 
 __all__ = ["Backref", "RelationshipProperty", "backref", "relationship"]

@@ -11,26 +11,27 @@ from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from flask_uow.engine import Connection, Result, ScalarResult
-from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.exc import ObjectDeletedError, UnmappedInstanceError
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.exc import UnmappedInstanceError
 from flask_uow.orm.flush.collect import collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
-from flask_uow.orm.loading.column_loader import load_by_identity, refresh_columns
+from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
+from flask_uow.orm.loading.column_loader import refresh_columns
 from flask_uow.orm.loading.plan import fetch, first_mapper
 from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
+from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.expiry import expire_all, expire_object
 from flask_uow.orm.session.identity_set import IdentitySet
+from flask_uow.orm.session.lookup import get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transaction import SessionTransaction
-from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import DMLStatement
-from flask_uow.sql.select import SelectBase
+from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.text import text
 
 __all__ = ["Session"]
@@ -265,28 +266,7 @@ class Session:
                 state = None
             if state is not None and (obj := state()) is not None and mapper.primary_key_names[0] in obj.__dict__:
                 return obj
-        return self._get_slowly(mapper, ident)
-
-    def _get_slowly(self, mapper: Mapper, ident: Any) -> Any:
-        mapper.configure()
-        names = mapper.primary_key_names
-        if isinstance(ident, Mapping):
-            ident = tuple(ident[name] for name in names)
-        key = tuple(ident) if isinstance(ident, (tuple, list)) else (ident,)
-        if len(key) != len(names):
-            raise ArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
-        if None in key:
-            return None
-        identity = key[0] if len(key) == 1 else key
-        obj = self._identities_of(mapper).get(identity)
-        if obj is None:
-            return load_by_identity(self, mapper, identity)
-        values = obj.__dict__
-        try:
-            refresh_columns(mapper, obj, values[STATE], tuple(name for name in mapper.columns if name not in values))
-        except ObjectDeletedError:
-            return None
-        return obj
+        return get_slowly(self, mapper, ident)
 
     # -- objects
 
@@ -311,10 +291,10 @@ class Session:
         :raises UnmappedInstanceError: when its class is not mapped.
         :raises InvalidRequestError: when it is in another Session, or its key belongs to another object of this one.
         """
-        self._attach(instance)
+        attach(self, instance)
         if type(instance).__mapper__.relationships:
             for obj in cascaded("save_update", instance):
-                self._attach(obj)
+                attach(self, obj)
 
     def add_all(self, instances: Iterable[Any]) -> None:
         """Put objects into the Session, see :meth:`add`."""
@@ -324,57 +304,12 @@ class Session:
     def _cascade_add(self, instance: Any) -> None:
         self.add(instance)
 
-    def _attach(self, obj: Any) -> None:
-        mapper = getattr(type(obj), "__mapper__", None)
-        if mapper is None:
-            raise unmapped(obj)
-        state = ensure_state(obj)
-        owner = state.owner
-        if owner is not None:
-            session = owner.session_ref()
-            if session is self:
-                self._deleted.pop(state, None)
-                return
-            if session is not None:
-                raise InvalidRequestError(
-                    f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
-                )
-        identities = self._identities_of(mapper)
-        if state.identity is None:
-            state.owner = identities
-            self._new[state] = obj
-            return
-        present = identities.get(state.identity)
-        if present is not None and present is not obj:
-            raise InvalidRequestError(
-                f"cannot add {describe(obj)}: another object with this key is in the Session. Use session.merge(obj) to copy its values."
-            )
-        identities.put(state, obj)
-        if state.changes:
-            self._modified[state] = obj
-
     def delete(self, instance: Any) -> None:
         """Mark an object as deleted, and those that its relationships reach (cascade delete); the flush deletes the rows.
 
         :raises InvalidRequestError: when the object has no row yet.
         """
-        state = instance_state(instance)
-        if state in self._deleted:
-            return
-        if state.identity is None:
-            raise InvalidRequestError(
-                f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
-            )
-        self._attach(instance)
-        doomed = [instance, *cascaded("delete", instance, load=True)]
-        for obj in doomed:
-            own = ensure_state(obj)
-            if own.identity is None:
-                if own.owner is not None:
-                    self._expunge_one(obj, own)
-            else:
-                self._attach(obj)
-                self._deleted[own] = obj
+        mark_deleted(self, instance)
 
     def expunge(self, instance: Any) -> None:
         """Take an object out of the Session, and those that its relationships reach (cascade expunge).
@@ -387,29 +322,11 @@ class Session:
         for obj in [instance, *cascaded("expunge", instance)]:
             own = ensure_state(obj)
             if own.session is self:
-                self._expunge_one(obj, own)
-
-    def _expunge_one(self, obj: Any, state: InstanceState) -> None:
-        self._new.pop(state, None)
-        self._deleted.pop(state, None)
-        self._modified.pop(state, None)
-        if state.owner is not None:
-            state.owner.remove(state)
-            state.owner = None
+                expunge_one(self, obj, own)
 
     def expunge_all(self) -> None:
         """Take all objects out of the Session."""
-        for states in (self._new, self._deleted):
-            for state in states:
-                state.owner = None
-            states.clear()
-        self._modified.clear()
-        if self._strong is not None:
-            self._strong.clear()
-        for identities in self._identities.values():
-            for state in list(identities.entries.values()):
-                state.owner = None
-            identities.entries.clear()
+        expunge_all(self)
 
     def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
         """Forget the values of an object (or of some attributes), so that they are loaded at the next access.
@@ -502,29 +419,6 @@ class Session:
                 state.changes = None
                 obj.__dict__.pop("_uow_pending", None)
                 del self._modified[state]
-
-    def _register_deleted(self, obj: Any, state: InstanceState) -> None:
-        transaction = self._transaction
-        assert transaction is not None
-        if state.owner is not None:
-            state.owner.remove(state)
-            state.owner = None
-        self._deleted.pop(state, None)
-        self._modified.pop(state, None)
-        state.changes = None
-        transaction.deleted[state] = obj
-
-    # -- what a rollback asks for
-
-    def _make_transient_again(self, obj: Any, state: InstanceState) -> None:
-        state.identity = state.owner = state.changes = None
-        self._modified.pop(state, None)
-
-    def _restore_deleted(self, obj: Any, state: InstanceState) -> None:
-        self._identities_of(type(obj).__mapper__).put(state, obj)
-
-    def _expire_everything(self, keep: Any = ()) -> None:
-        expire_all(self, None)
 
     # -- what is inside
 

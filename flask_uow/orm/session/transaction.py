@@ -13,8 +13,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
-from flask_uow.exc import InvalidRequestError, ResourceClosedError
+from flask_uow.exc import DBAPIError, InvalidRequestError, ResourceClosedError
 from flask_uow.orm.instrumentation.state import InstanceState
+from flask_uow.orm.membership import make_transient_again, restore_deleted
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
@@ -190,19 +191,15 @@ class SessionTransaction:
             self._close()
 
     def _rollback_participants(self) -> None:
-        first_error: Exception | None = None
         for participant in self.participants.values():
             if participant.transaction is None or not participant.transaction.is_active:
                 continue
             try:
                 participant.transaction.rollback()
-            except Exception as error:
+            except DBAPIError as error:
                 # the others must be rolled back all the same; a broken connection is discarded by the pool
                 logger.warning("rollback on %r failed: %s", participant.connection.engine, error)
                 participant.connection.invalidate()
-                first_error = first_error or error
-        if first_error is not None and not self.is_closed:
-            logger.debug("the first error of the rollback", exc_info=first_error)
 
     def close(self) -> None:
         """Roll back this level and all around it, and give the connections back. May be called again."""
@@ -233,8 +230,8 @@ class SessionTransaction:
 
     def _restore(self) -> None:
         session = self.session
-        for state, obj in list(session._new.items()):
-            session._make_transient_again(obj, state)
+        for state in list(session._new):
+            make_transient_again(session, state)
         session._new.clear()
         for state, identity in self.moved.items():
             obj = state()
@@ -252,11 +249,11 @@ class SessionTransaction:
             if generated is not None:
                 obj.__dict__.pop(generated, None)
             self.deleted.pop(state, None)
-            session._make_transient_again(obj, state)
+            make_transient_again(session, state)
         for state, obj in self.deleted.items():
-            session._restore_deleted(obj, state)
+            restore_deleted(session, obj, state)
         session._deleted.clear()
-        session._expire_everything(keep=set(self.inserted))
+        expire_all(session, None)
         self.inserted.clear()
         self.deleted.clear()
         self.moved.clear()

@@ -221,9 +221,6 @@ class ExpressionCompiler:
     def visit_null(self, node: Any) -> str:
         return "NULL"
 
-    def visit_one(self, node: Any) -> str:
-        return "1"
-
     def visit_literal_column(self, node: Any) -> str:
         return str(node.text)
 

@@ -1,0 +1,126 @@
+"""The ways of objects into a Session and out of it, and the bookkeeping of each.
+
+The functions here move single objects between the states of the specification; cascades are the Session's and the flush's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
+from flask_uow.orm.mapping.cascades import cascaded
+
+__all__ = [
+    "attach",
+    "expunge_all",
+    "expunge_one",
+    "make_transient_again",
+    "mark_deleted",
+    "register_deleted",
+    "restore_deleted",
+]
+
+
+def attach(session: Any, obj: Any) -> None:
+    """Transient to pending, detached to persistent; an object marked as deleted is unmarked.
+
+    :raises UnmappedInstanceError: when its class is not mapped.
+    :raises InvalidRequestError: when it is in another Session, or its key belongs to another object of this one.
+    """
+    mapper = getattr(type(obj), "__mapper__", None)
+    if mapper is None:
+        raise unmapped(obj)
+    state = ensure_state(obj)
+    owner = state.owner
+    if owner is not None:
+        holder = owner.session_ref()
+        if holder is session:
+            session._deleted.pop(state, None)
+            return
+        if holder is not None:
+            raise InvalidRequestError(
+                f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
+            )
+    identities = session._identities_of(mapper)
+    if state.identity is None:
+        state.owner = identities
+        session._new[state] = obj
+        return
+    present = identities.get(state.identity)
+    if present is not None and present is not obj:
+        raise InvalidRequestError(
+            f"cannot add {describe(obj)}: another object with this key is in the Session. Change that one instead, or expunge() it first."
+        )
+    identities.put(state, obj)
+    if state.changes:
+        session._modified[state] = obj
+
+
+def mark_deleted(session: Any, instance: Any) -> None:
+    """Mark an object, and those that the cascade delete reaches, to be deleted by the next flush.
+
+    :raises InvalidRequestError: when the object has no row yet.
+    """
+    state = instance_state(instance)
+    if state in session._deleted:
+        return
+    if state.identity is None:
+        raise InvalidRequestError(
+            f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
+        )
+    attach(session, instance)
+    for obj in [instance, *cascaded("delete", instance, load=True)]:
+        own = ensure_state(obj)
+        if own.identity is not None:
+            attach(session, obj)
+            session._deleted[own] = obj
+        elif own.owner is not None:
+            expunge_one(session, obj, own)
+
+
+def expunge_one(session: Any, obj: Any, state: InstanceState) -> None:
+    """Persistent to detached, pending to transient."""
+    session._new.pop(state, None)
+    session._deleted.pop(state, None)
+    session._modified.pop(state, None)
+    if state.owner is not None:
+        state.owner.remove(state)
+        state.owner = None
+
+
+def expunge_all(session: Any) -> None:
+    """Take all objects out."""
+    for states in (session._new, session._deleted):
+        for state in states:
+            state.owner = None
+        states.clear()
+    session._modified.clear()
+    if session._strong is not None:
+        session._strong.clear()
+    for identities in session._identities.values():
+        for state in list(identities.entries.values()):
+            state.owner = None
+        identities.entries.clear()
+
+
+def register_deleted(session: Any, obj: Any, state: InstanceState) -> None:
+    """Note that an object's row was deleted in the current transaction; the object leaves the Session."""
+    if state.owner is not None:
+        state.owner.remove(state)
+        state.owner = None
+    session._deleted.pop(state, None)
+    session._modified.pop(state, None)
+    state.changes = None
+    session.transaction.deleted[state] = obj
+
+
+def make_transient_again(session: Any, state: InstanceState) -> None:
+    """Undo of an INSERT or of add(): the object is as if it had never been in a Session, with its values."""
+    state.identity = state.owner = state.changes = None
+    session._modified.pop(state, None)
+
+
+def restore_deleted(session: Any, obj: Any, state: InstanceState) -> None:
+    """Undo of a DELETE: the object is persistent again."""
+    session._identities_of(type(obj).__mapper__).put(state, obj)

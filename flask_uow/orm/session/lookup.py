@@ -1,0 +1,41 @@
+"""``Session.get`` where the identity map alone has no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.exc import ObjectDeletedError
+from flask_uow.orm.loading.column_loader import load_by_identity, refresh_columns
+from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.symbols import STATE
+
+__all__ = ["get_slowly"]
+
+
+def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
+    """Return the object of a primary key: refreshed when it is expired, loaded when it is not there; None when there is no row.
+
+    :param ident: the key's value; a tuple or list for a composite key, or a mapping by attribute.
+    :raises ArgumentError: when the number of values is not that of the key's columns.
+    """
+    mapper.configure()
+    names = mapper.primary_key_names
+    if isinstance(ident, Mapping):
+        ident = tuple(ident[name] for name in names)
+    key = tuple(ident) if isinstance(ident, (tuple, list)) else (ident,)
+    if len(key) != len(names):
+        raise ArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
+    if None in key:
+        return None
+    identity = key[0] if len(key) == 1 else key
+    obj = session._identities_of(mapper).get(identity)
+    if obj is None:
+        return load_by_identity(session, mapper, identity)
+    values = obj.__dict__
+    try:
+        refresh_columns(mapper, obj, values[STATE], tuple(name for name in mapper.columns if name not in values))
+    except ObjectDeletedError:
+        return None
+    return obj

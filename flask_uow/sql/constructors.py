@@ -1,0 +1,106 @@
+"""Functions that make expressions: literals, parameters, CASE, CAST, orderings, row values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.expressions import (
+    BindParameter,
+    Case,
+    Cast,
+    ColumnElement,
+    ExpressionList,
+    Label,
+    LiteralColumn,
+    Null,
+    coerce_condition,
+    coerce_order,
+    coerce_value,
+)
+from flask_uow.sql.types import NULLTYPE, to_instance, type_for_value
+
+__all__ = [
+    "asc", "between", "bindparam", "case", "cast_", "desc", "distinct", "label", "literal", "literal_column", "null", "tuple_",
+]  # fmt: skip
+
+
+def null() -> ColumnElement[None]:
+    """Return NULL."""
+    return Null()
+
+
+def literal(value: Any, type_: Any = None) -> BindParameter[Any]:
+    """Return ``value`` as a bind parameter, typed by ``type_`` or by the value itself."""
+    return BindParameter(value, to_instance(type_) if type_ is not None else type_for_value(value))
+
+
+def literal_column(text: str, type_: Any = None) -> LiteralColumn:
+    """Return SQL text as a column. The text goes into the statement as it is: never pass what a user has given."""
+    return LiteralColumn(text, to_instance(type_) if type_ is not None else NULLTYPE)
+
+
+_NO_VALUE = object()
+
+
+def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParameter[Any]:
+    """Return a named parameter, to be given when the statement is executed.
+
+    :param key: the name under which ``execute(statement, {key: value})`` finds it.
+    :param value: the value where none is given; without it, one must be.
+    """
+    required = value is _NO_VALUE
+    if type_ is not None:
+        resolved = to_instance(type_)
+    else:
+        resolved = NULLTYPE if required else type_for_value(value)
+    return BindParameter(None if required else value, resolved, key, required)
+
+
+def label(name: str, element: Any) -> Label[Any]:
+    """Return ``element AS name``."""
+    return Label(name, coerce_value(element, NULLTYPE))
+
+
+def cast_(element: Any, type_: Any) -> Cast[Any]:
+    """Return ``CAST(element AS type_)``."""
+    resolved = to_instance(type_)
+    return Cast(coerce_value(element, resolved), resolved)
+
+
+def case(*whens: tuple[Any, Any], else_: Any = None) -> Case[Any]:
+    """Return ``CASE WHEN condition THEN value ... ELSE else_ END`` from ``(condition, value)`` pairs.
+
+    :raises ArgumentError: without any pair.
+    """
+    pairs: Iterable[Any] = whens[0] if len(whens) == 1 and isinstance(whens[0], list) else whens
+    made = tuple((coerce_condition(condition), coerce_value(value, NULLTYPE)) for condition, value in pairs)
+    if not made:
+        raise ArgumentError("case() got no (condition, value) pair; pass at least one.")
+    return Case(made, coerce_value(else_, made[0][1].type) if else_ is not None else None)
+
+
+def between(element: Any, low: Any, high: Any) -> ColumnElement[bool]:
+    """Return ``element BETWEEN low AND high``."""
+    return coerce_value(element, NULLTYPE).between(low, high)
+
+
+def asc(element: Any) -> ColumnElement[Any]:
+    """Return ascending order by ``element``."""
+    return coerce_order(element).asc()
+
+
+def desc(element: Any) -> ColumnElement[Any]:
+    """Return descending order by ``element``."""
+    return coerce_order(element).desc()
+
+
+def distinct(element: Any) -> ColumnElement[Any]:
+    """Return ``DISTINCT element``."""
+    return coerce_value(element, NULLTYPE).distinct()
+
+
+def tuple_(*items: Any) -> ExpressionList:
+    """Return a row value, ``(a, b)``, for ``tuple_(A.x, A.y).in_([(1, 2), (3, 4)])``."""
+    return ExpressionList(tuple(coerce_value(item, NULLTYPE) for item in items))

@@ -1,0 +1,143 @@
+"""Result and Row."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from flask_uow.engine import Engine, Result
+from flask_uow.engine.rows import row_class
+from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+from flask_uow.orm import exc as orm_exc
+
+THREE = "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'c' ORDER BY 1"
+NONE = "SELECT 1 AS n, 'a' AS name WHERE 1 = 0"
+
+
+def fetch(engine: Engine, sql: str) -> Result:
+    with engine.connect() as connection:
+        return connection.execute(sql)
+
+
+def test_rows_are_tuples_with_names(engine: Engine) -> None:
+    first = fetch(engine, THREE).first()
+    assert first == (1, "a")
+    assert first is not None
+    assert (first.n, first.name, first[1], first._fields) == (1, "a", "a", ("n", "name"))
+    assert dict(first._mapping) == first._asdict() == {"n": 1, "name": "a"}
+    assert hash(first) == hash((1, "a"))
+    assert repr(first) == "(1, 'a')"
+    n, name = first
+    assert (n, name) == (1, "a")
+
+
+def test_a_result_is_consumed_from_the_front(engine: Engine) -> None:
+    result = fetch(engine, THREE)
+    assert result.fetchone() == (1, "a")
+    assert result.fetchmany(1) == [(2, "b")]
+    assert result.fetchall() == [(3, "c")]
+    assert result.fetchone() is None
+    assert result.all() == []
+    assert list(fetch(engine, THREE)) == [(1, "a"), (2, "b"), (3, "c")]
+
+
+def test_a_result_stays_readable_after_its_connection_is_gone(engine: Engine) -> None:
+    assert len(fetch(engine, THREE).all()) == 3
+
+
+def test_one_wants_exactly_one_row(engine: Engine) -> None:
+    assert fetch(engine, "SELECT 5 AS n").one() == (5,)
+    assert fetch(engine, "SELECT 5 AS n").one_or_none() == (5,)
+    assert fetch(engine, NONE).one_or_none() is None
+    assert fetch(engine, NONE).first() is None
+    with pytest.raises(NoResultFound, match="there was none"):
+        fetch(engine, NONE).one()
+    with pytest.raises(MultipleResultsFound, match="there were 3"):
+        fetch(engine, THREE).one()
+    with pytest.raises(MultipleResultsFound):
+        fetch(engine, THREE).one_or_none()
+    assert orm_exc.NoResultFound is NoResultFound
+
+
+def test_scalars_are_the_values_of_one_column(engine: Engine) -> None:
+    assert fetch(engine, THREE).scalars().all() == [1, 2, 3]
+    assert fetch(engine, THREE).scalars(1).first() == "a"
+    assert fetch(engine, THREE).scalar() == 1
+    assert fetch(engine, NONE).scalar() is None
+    assert fetch(engine, "SELECT 5 AS n").scalar_one() == 5
+    assert fetch(engine, NONE).scalar_one_or_none() is None
+    assert fetch(engine, "SELECT 5 AS n").scalar_one_or_none() == 5
+    with pytest.raises(InvalidRequestError, match="2 columns"):
+        fetch(engine, THREE).scalars(2)
+
+
+def test_mappings_are_read_only_dicts_by_column_name(engine: Engine) -> None:
+    mapping = fetch(engine, THREE).mappings().all()[1]
+    assert mapping == {"n": 2, "name": "b"}
+    assert (mapping["name"], len(mapping), list(mapping), repr(mapping)) == (
+        "b",
+        2,
+        ["n", "name"],
+        "{'n': 2, 'name': 'b'}",
+    )
+    with pytest.raises(KeyError, match="Did you mean 'name'"):
+        mapping["nam"]
+
+
+def test_an_unknown_column_gets_a_hint(engine: Engine) -> None:
+    row = fetch(engine, THREE).one_or_none if False else fetch(engine, THREE).first()
+    with pytest.raises(AttributeError, match=r"no column 'nmae'; its columns are n, name\. Did you mean 'name'"):
+        row.nmae  # type: ignore[union-attr]
+
+
+def test_a_name_that_occurs_twice_can_only_be_had_by_position(engine: Engine) -> None:
+    row = fetch(engine, "SELECT 1 AS n, 2 AS n").one()
+    assert row == (1, 2)
+    with pytest.raises(InvalidRequestError, match="several columns 'n'"):
+        row.n
+    with pytest.raises(InvalidRequestError, match="several columns 'n'"):
+        row._mapping["n"]
+
+
+def test_columns_may_be_called_like_methods_of_a_tuple() -> None:
+    row = row_class(("count", "index", "keys", "_fields", "__class__", "a b"))((1, 2, 3, 4, 5, 6))
+    assert (row.count, row.index, row.keys) == (1, 2, 3)
+    assert row._fields == ("count", "index", "keys", "_fields", "__class__", "a b")
+    assert row._mapping["_fields"] == 4
+    assert row._mapping["a b"] == 6
+    assert isinstance(row, tuple)
+
+
+def test_rows_can_be_pickled(engine: Engine) -> None:
+    row = fetch(engine, THREE).first()
+    again = pickle.loads(pickle.dumps(row))
+    assert again == row
+    assert again.name == "a"
+
+
+def test_a_statement_without_rows_says_so(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.run("CREATE TABLE numbers (n INTEGER)")
+        result = connection.execute("INSERT INTO numbers (n) VALUES (1), (2)")
+        assert (result.returns_rows, result.rowcount, result.keys()) == (False, 2, ())
+        with pytest.raises(ResourceClosedError, match="returns_rows"):
+            result.all()
+        returned = connection.execute("DELETE FROM numbers RETURNING n")
+        assert (returned.returns_rows, returned.rowcount) == (True, 2)
+        assert sorted(returned.scalars()) == [1, 2]
+
+
+def test_a_closed_result_has_no_rows(engine: Engine) -> None:
+    result = fetch(engine, THREE)
+    assert (result.rowcount, result.keys()) == (3, ("n", "name"))
+    result.close()
+    with pytest.raises(ResourceClosedError):
+        result.all()
+
+
+def test_the_rowid_of_an_insert_is_known_on_sqlite(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.run("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+        result = connection.execute("INSERT INTO numbers (n) VALUES (7)")
+        assert result.lastrowid == (None if engine.dialect.begins_with_statement else 7)
