@@ -1,6 +1,7 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
-In reading order: types, nodes, operators, column_operators, expressions, constructors, functions, text, selectable, select, dml, constraints, ddl, schema, compiler.
+In reading order: types, nodes, operators, column_operators, expressions, constructors, functions, text,
+selectable, select_base, select, dml, constraints, ddl, schema, compiler.
 """
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)

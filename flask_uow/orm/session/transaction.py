@@ -16,6 +16,7 @@ from flask_uow.engine import Connection
 from flask_uow.exc import DBAPIError, InvalidRequestError, ResourceClosedError
 from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.membership import make_transient_again, restore_deleted
+from flask_uow.orm.session.expiry import expire_all
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
