@@ -129,7 +129,7 @@ def test_an_unknown_isolation_level_is_refused_with_a_hint(connection: Connectio
 
 
 def test_a_read_only_transaction_refuses_to_write(connection: Connection) -> None:
-    with pytest.raises((InvalidRequestError, DBAPIError), match="read[ -]only"), connection.begin(read_only=True):
+    with pytest.raises((InvalidRequestError, DBAPIError), match=r"read[ -]only"), connection.begin(read_only=True):
         assert connection.scalar("SELECT count(*) FROM numbers") == 0
         insert(connection, 1)
 
@@ -222,9 +222,9 @@ def test_a_dropped_connection_is_taken_back_with_a_warning(engine: Engine) -> No
     connection = engine.connect()
     connection.begin()
     insert(connection, 1)
+    del connection
     with pytest.warns(ResourceWarning, match="dropped without close"):
-        del connection
-        # the transaction refers to its connection
+        # the transaction refers to its connection, so that only the collector finds the two
         gc.collect()
     assert engine.pool.checked_out() == 0
     assert stored(engine) == []

@@ -42,13 +42,12 @@ from flask_uow.sql.types import (
     Uuid,
 )
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 
 class Color(enum.Enum):
     RED = 1
     BLUE = 2
-    CRIMSON = 1
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
@@ -199,7 +198,7 @@ def test_a_refused_value_in_a_batch_names_its_column(connection: Connection) -> 
 
 
 def test_values_of_subclasses_are_stored_as_their_base(connection: Connection) -> None:
-    class Name(str, enum.Enum):
+    class Name(enum.StrEnum):
         ED = "ed"
 
     class Level(enum.IntEnum):

@@ -36,7 +36,7 @@ from flask_uow.sql.types import (
     type_for_value,
 )
 
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 
 class Color(enum.Enum):

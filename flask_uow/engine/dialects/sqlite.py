@@ -24,6 +24,7 @@ from flask_uow.engine.dialects.reserved import SQLITE_RESERVED
 from flask_uow.engine.dialects.sqlite_batch import SQLiteBatchWriter
 from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
 from flask_uow.engine.dialects.sqlite_decimal import register_decimal
+from flask_uow.engine.dialects.sqlite_moments import register_moments
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.types import TypeEngine
@@ -105,6 +106,7 @@ class SQLiteDialect(Dialect):
             if not self.is_memory and not self._read_only:
                 self._switch_to_wal(raw)
             register_decimal(raw)
+            register_moments(raw)
         except BaseException:
             raw.close()
             raise

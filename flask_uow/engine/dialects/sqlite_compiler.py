@@ -1,12 +1,31 @@
-"""What SQLite writes differently from standard SQL."""
+"""What SQLite writes differently from standard SQL, and what it has no operator for.
+
+Decimals and moments are kept as text (:mod:`flask_uow.engine.dialects.sqlite_types`); arithmetic on them calls the
+functions that each connection registers (``sqlite_decimal``, ``sqlite_moments``).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
+from flask_uow.sql.types import Numeric
 
 __all__ = ["SQLiteCompiler"]
+
+_MOMENTS = frozenset(("date", "time", "datetime"))
+_NUMBERS = frozenset(("integer", "small_integer", "big_integer", "float", "real", "numeric"))
+# UTC with microseconds, the form in which zoned moments are stored
+_NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00')"
+_RENAMED = {
+    "char_length": "length",
+    "character_length": "length",
+    "greatest": "max",
+    "least": "min",
+    "substring": "substr",
+}
+_EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
 
 class SQLiteCompiler(StatementCompiler):
@@ -20,3 +39,60 @@ class SQLiteCompiler(StatementCompiler):
             # only exactly these words make the key an alias of the rowid (https://www.sqlite.org/lang_createtable.html)
             return f"{self.dialect.quote(column.name)} INTEGER PRIMARY KEY"
         return super().column_definition(column)
+
+    def limit_clause(self, select: Any) -> str:
+        if select._limit is None and select._offset is not None:
+            return f"LIMIT -1 OFFSET {self.process(select._offset)}"
+        return super().limit_clause(select)
+
+    def compound_member(self, member: Any) -> str:
+        # a SELECT in parentheses is not allowed here, one in FROM is
+        text = super().compound_member(member)
+        return f"SELECT * FROM {text}" if text.startswith("(") else text
+
+    def binary_ilike(self, node: Any) -> str:
+        """LIKE ignores the case of ASCII letters already; lower() keeps it so whatever the pragmas say."""
+        return self._ilike(node, "LIKE")
+
+    def binary_not_ilike(self, node: Any) -> str:
+        """The negation of ILIKE."""
+        return self._ilike(node, "NOT LIKE")
+
+    def _ilike(self, node: Any, operator: str) -> str:
+        text = f"lower({self.process(node.left)}) {operator} lower({self.process(node.right)})"
+        return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
+
+    def plain_binary(self, node: Any) -> str:
+        return self._moment_arithmetic(node) or super().plain_binary(node)
+
+    def _moment_arithmetic(self, node: Any) -> str | None:
+        """Write arithmetic on dates, times and intervals; None for everything else."""
+        op, left, right = node.operator, node.left.type.name, node.right.type.name
+        if op is ops.ADD:
+            if left in _MOMENTS:
+                return self._moved(node.left, node.right)
+            if right in _MOMENTS:
+                return self._moved(node.right, node.left)
+        elif op is ops.SUB and left in _MOMENTS:
+            if right in _MOMENTS:
+                function = "moment_days" if left == right == "date" else "moment_diff"
+                return f"{function}({self.process(node.left)}, {self.process(node.right)})"
+            return self._moved(node.left, node.right, "-")
+        elif op in (ops.MUL, ops.DIV) and "interval" in (left, right) and {left, right} & _NUMBERS:
+            return f"CAST(round({super().plain_binary(node)}) AS INTEGER)"
+        return None
+
+    def _moved(self, moment: Any, by: Any, sign: str = "") -> str:
+        function = "moment_add" if by.type.name == "interval" else "moment_add_days"
+        amount = f"{sign}({self.process(by)})" if sign else self.process(by)
+        return f"{function}({self.process(moment)}, {amount})"
+
+    def visit_function(self, node: Any) -> str:
+        name = node.function_name.lower()
+        if name in ("now", "current_timestamp") and not node.arguments:
+            return _NOW
+        if name in _EXACT_FUNCTIONS and isinstance(node.type, Numeric):
+            return f"decimal_{name}({', '.join(self.process(argument) for argument in node.arguments)})"
+        if name in _RENAMED:
+            return f"{_RENAMED[name]}({', '.join(self.process(argument) for argument in node.arguments)})"
+        return super().visit_function(node)

@@ -60,7 +60,12 @@ def _load_datetime(type_: Any) -> Processor:
             raise load_error(type_, value, error, _CURE) from error
         return moment if moment.tzinfo is utc else utc_datetime(moment)
 
-    return load_zoned if type_.timezone else _load_with(from_text)(type_)
+    def without_zone(text: str) -> dt.datetime:
+        moment = from_text(text)
+        # SQLite's own clock, as a server default, writes UTC with its zone
+        return moment if moment.tzinfo is None else utc_datetime(moment).replace(tzinfo=None)
+
+    return load_zoned if type_.timezone else _load_with(without_zone)(type_)
 
 
 def _decimal(value: Any) -> decimal.Decimal:

@@ -125,7 +125,8 @@ def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> None:
     for obj in objects:
         values = obj.__dict__
         state = values[STATE]
-        key = tuple(values.get(name) for name in mapper.primary_key_names)
+        old = identity_values(state.identity)
+        key = tuple(values.get(name, part) for name, part in zip(mapper.primary_key_names, old, strict=True))
         if None in key:
             raise FlushError(
                 f"the primary key of {describe(obj)} was set to None. Delete the object instead, or give it another key."

@@ -188,6 +188,15 @@ class RelationshipAttribute(Attribute):
         return self.relationship.join_steps(onclause)
 
 
+def expunge_pending(orphan: Any) -> None:
+    """Take an object that lost its only parent out of the Session, if it has no row yet: it would be deleted at once."""
+    state = orphan.__dict__.get(STATE)
+    if state is not None and state.identity is None and state.owner is not None:
+        session = state.owner.session_ref()
+        if session is not None:
+            session.expunge(orphan)
+
+
 class ScalarRelationshipAttribute(RelationshipAttribute):
     """An attribute that refers to one object."""
 
@@ -218,6 +227,8 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
                 reverse.silently_add(value, obj)
         if value is not None:
             self.cascade_add(obj, value)
+        elif reverse is not None and reverse.relationship.cascade.delete_orphan:
+            expunge_pending(obj)
 
     def silently_add(self, obj: Any, item: Any) -> None:
         previous = self.current(obj)
@@ -290,6 +301,8 @@ class CollectionAttribute(RelationshipAttribute):
         """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
         if self.reverse is not None:
             self.reverse.silently_remove(item, obj)
+        if self.relationship.cascade.delete_orphan:
+            expunge_pending(item)
 
     def silently_add(self, obj: Any, item: Any) -> None:
         values = obj.__dict__

@@ -109,9 +109,8 @@ class Session:
         :returns: the transaction, also a context manager that commits or rolls back.
         :raises InvalidRequestError: inside a transaction, without one of the two flags.
         """
-        current = self._transaction
-        if nested and current is None and not self.autocommit:
-            current = self.transaction
+        # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
+        current = self.transaction if subtransactions or nested else self._transaction
         if current is None:
             self._transaction = SessionTransaction(self)
             return self._transaction

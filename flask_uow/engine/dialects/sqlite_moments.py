@@ -1,0 +1,64 @@
+"""Arithmetic on dates and times in SQLite, which keeps them as text and intervals as microseconds.
+
+Each connection gets ``moment_add(moment, microseconds)``, ``moment_add_days(date, days)``, ``moment_diff(a, b)`` in
+microseconds and ``moment_days(a, b)``; the compiler of this dialect calls them. A moment is a date, a time or a date and
+time in the forms of :mod:`flask_uow.engine.dialects.sqlite_types`; a date moved by an interval becomes a date and time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+__all__ = ["register_moments"]
+
+_MICROSECOND = dt.timedelta(microseconds=1)
+_ANY_DAY = dt.date(2000, 1, 1)
+
+
+def register_moments(raw: Any) -> None:
+    """Give one connection the functions."""
+    for name, function in (
+        ("moment_add", _add),
+        ("moment_add_days", _add_days),
+        ("moment_diff", _difference),
+        ("moment_days", _days),
+    ):
+        raw.create_function(name, 2, function, deterministic=True)
+
+
+def _parse(text: str) -> dt.datetime:
+    """Return any moment as a date and time: a date at midnight, a time on a day that does not matter."""
+    if ":" not in text:
+        return dt.datetime.fromisoformat(text)
+    if text[2] == ":":
+        return dt.datetime.combine(_ANY_DAY, dt.time.fromisoformat(text))
+    return dt.datetime.fromisoformat(text)
+
+
+def _add(text: str | None, microseconds: int | None) -> str | None:
+    if text is None or microseconds is None:
+        return None
+    moved = _parse(text) + dt.timedelta(microseconds=microseconds)
+    if text[2] == ":":
+        # a time of day goes round the clock, as in PostgreSQL
+        return moved.timetz().isoformat("microseconds")
+    return moved.isoformat(" ", "microseconds")
+
+
+def _add_days(text: str | None, days: int | None) -> str | None:
+    if text is None or days is None:
+        return None
+    return (dt.date.fromisoformat(text) + dt.timedelta(days=days)).isoformat()
+
+
+def _difference(left: str | None, right: str | None) -> int | None:
+    if left is None or right is None:
+        return None
+    return (_parse(left) - _parse(right)) // _MICROSECOND
+
+
+def _days(left: str | None, right: str | None) -> int | None:
+    if left is None or right is None:
+        return None
+    return (dt.date.fromisoformat(left) - dt.date.fromisoformat(right)).days

@@ -1,0 +1,253 @@
+"""Relationships: both sides in step, lazy loading, cascades, collections."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_uow import ArgumentError, InvalidRequestError, Session
+from tests.orm.models import Member, Node, Post, Profile, Tag, Team, User
+from tests.statements import StatementLog
+
+
+def test_both_sides_are_in_step_before_any_flush() -> None:
+    user, post = User(name="ed"), Post(title="t")
+    user.posts.append(post)
+    assert post.author is user
+    other = User(name="fred")
+    post.author = other
+    assert user.posts == []
+    assert other.posts == [post]
+    other.posts.remove(post)
+    assert post.author is None
+    user.posts = [post]
+    assert post.author is user
+    del user.posts
+    assert post.author is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda posts, new: posts.append(new),
+        lambda posts, new: posts.insert(0, new),
+        lambda posts, new: posts.extend([new]),
+        lambda posts, new: posts.__setitem__(0, new),
+        lambda posts, new: posts.__setitem__(slice(0, 1), [new]),
+        lambda posts, new: posts.__iadd__([new]),
+    ],
+)
+def test_every_way_into_a_list_sets_the_other_side(change: object) -> None:
+    old, new = Post(title="old"), Post(title="new")
+    user = User(name="ed", posts=[old])
+    change(user.posts, new)  # type: ignore[operator]
+    assert new.author is user
+    assert (old.author is user) == any(post is old for post in user.posts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda posts: posts.pop(),
+        lambda posts: posts.clear(),
+        lambda posts: posts.__delitem__(0),
+        lambda posts: posts.__delitem__(slice(None)),
+        lambda posts: posts.remove(posts[0]),
+    ],
+)
+def test_every_way_out_of_a_list_clears_the_other_side(change: object) -> None:
+    post = Post(title="t")
+    user = User(name="ed", posts=[post])
+    change(user.posts)  # type: ignore[operator]
+    assert post.author is None
+    assert user.posts == []
+
+
+def test_one_to_one_keeps_both_sides_in_step() -> None:
+    first, second = Profile(text="1"), Profile(text="2")
+    user = User(name="ed", profile=first)
+    assert first.user is user
+    user.profile = second
+    assert first.user is None
+    assert second.user is user
+    other = User(name="fred")
+    second.user = other
+    assert user.profile is None
+    assert other.profile is second
+
+
+def test_many_to_many_keeps_both_sides_in_step() -> None:
+    post, tag = Post(title="t"), Tag(label="x")
+    post.tags.append(tag)
+    assert tag.posts == [post]
+    tag.posts.remove(post)
+    assert post.tags == []
+
+
+def test_what_a_relationship_reaches_is_added_with_the_object(session: Session) -> None:
+    user = User(name="ed", posts=[Post(title="t", tags=[Tag(label="x")])])
+    session.add(user)
+    assert len(session.new) == 3
+    late = Post(title="late")
+    user.posts.append(late)
+    assert late in session
+    backwards = Post(title="backwards", author=user)
+    assert backwards in session
+
+
+def test_a_change_to_a_collection_that_is_not_loaded_waits_for_it(session: Session, statements: StatementLog) -> None:
+    user = User(name="ed", posts=[Post(title="old")])
+    session.add(user)
+    session.commit()
+    assert user.id
+    with session.no_autoflush:
+        with statements.expect(0):
+            new = Post(title="new", author=user)
+        assert [post.title for post in user.posts] == ["old", "new"]
+        old = user.posts[0]
+        session.flush()
+        session.expire(user, ["posts"])
+        with statements.expect(0):
+            old.author = None  # type: ignore[assignment]
+            new.author = None  # type: ignore[assignment]
+        assert user.posts == []
+
+
+def test_lazy_loading_costs_one_statement_and_many_to_one_none_when_the_object_is_there(
+    session: Session, statements: StatementLog
+) -> None:
+    session.add(User(name="ed", posts=[Post(title="a"), Post(title="b")]))
+    session.commit()
+    session.expunge_all()
+    user = session.query(User).one()
+    with statements.expect(1, "SELECT", "post"):
+        posts = list(user.posts)
+    with statements.expect(0):
+        assert all(post.author is user for post in posts)
+    session.expunge_all()
+    post = session.query(Post).filter_by(title="a").one()
+    with statements.expect(1, "SELECT", "user"):
+        assert post.author.name == "ed"
+
+
+def test_collections_are_ordered_as_declared(session: Session) -> None:
+    user = User(name="ed")
+    user.posts = [Post(title="first"), Post(title="second")]
+    session.add(user)
+    session.commit()
+    assert [post.title for post in user.posts] == ["first", "second"]
+
+
+def test_removing_from_a_collection_with_delete_orphan_deletes(session: Session) -> None:
+    user = User(name="ed", posts=[Post(title="a"), Post(title="b")])
+    session.add(user)
+    session.commit()
+    gone = user.posts.pop(0)
+    session.commit()
+    assert gone not in session
+    assert [post.title for post in session.query(Post)] == ["b"]
+
+
+def test_an_orphan_from_the_other_side_is_deleted_as_well(session: Session) -> None:
+    user = User(name="ed", posts=[Post(title="a")])
+    session.add(user)
+    session.commit()
+    session.query(Post).one().author = None  # type: ignore[assignment]
+    session.commit()
+    assert session.query(Post).count() == 0
+
+
+def test_a_child_that_moves_to_another_parent_is_no_orphan(session: Session) -> None:
+    ed, fred = User(name="ed", posts=[Post(title="t")]), User(name="fred")
+    session.add_all([ed, fred])
+    session.commit()
+    fred.posts.append(ed.posts[0])
+    session.commit()
+    assert ed.posts == []
+    assert [post.author_id for post in session.query(Post)] == [fred.id]
+
+
+def test_a_pending_orphan_is_not_inserted(session: Session) -> None:
+    user = User(name="ed")
+    session.add(user)
+    session.flush()
+    post = Post(title="t")
+    user.posts.append(post)
+    assert post in session
+    user.posts.remove(post)
+    session.commit()
+    assert session.query(Post).count() == 0
+
+
+def test_delete_goes_on_to_children_with_the_cascade_and_to_no_others(session: Session) -> None:
+    tag = Tag(label="x")
+    user = User(name="ed", posts=[Post(title="t", tags=[tag])])
+    session.add(user)
+    session.commit()
+    session.delete(user)
+    session.commit()
+    assert (session.query(Post).count(), session.query(Tag).count()) == (0, 1)
+
+
+def test_a_backref_is_an_attribute_of_the_other_class(session: Session) -> None:
+    root = Node(name="root")
+    leaf = Node(name="leaf", parent=root)  # type: ignore[call-arg]
+    assert root.children == [leaf]
+    session.add(root)
+    session.commit()
+    assert leaf.parent is root  # type: ignore[attr-defined]
+    assert session.query(Node).filter(Node.parent == root).one() is leaf  # type: ignore[attr-defined]
+
+
+def test_sets_of_objects_report_their_changes(session: Session) -> None:
+    a, b, c = Member(name="a"), Member(name="b"), Member(name="c")
+    team = Team(members={a})
+    session.add(team)
+    session.commit()
+    team.members |= {b}
+    team.members.add(c)
+    team.members.discard(a)
+    session.commit()
+    assert {member.name for member in team.members} == {"b", "c"}
+    team.members -= {b}
+    team.members.clear()
+    session.commit()
+    assert team.members == set()
+    assert session.query(Member).filter(Member.team_id.is_(None)).count() == 3
+
+
+def test_objects_of_another_class_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"User\.posts takes objects of Post, got Tag"):
+        User(name="ed").posts.append(Tag(label="x"))  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"Post\.author takes objects of User, got str"):
+        Post(title="t", author="ed")
+    with pytest.raises(ArgumentError, match=r"User\.posts is a collection and takes an iterable"):
+        User(name="ed", posts=None)
+
+
+def test_relationships_are_criteria_of_queries(session: Session) -> None:
+    red = Tag(label="red")
+    ed = User(name="ed", posts=[Post(title="a", tags=[red]), Post(title="b")])
+    session.add_all([ed, User(name="fred")])
+    session.commit()
+    assert session.query(Post).filter(Post.author == ed).count() == 2
+    assert session.query(Post).filter(Post.author != ed).count() == 0
+    assert session.query(User).filter(User.posts.any()).one() is ed
+    assert session.query(User).filter(~User.posts.any(title="b")).one().name == "fred"
+    assert session.query(Post).filter(Post.author.has(name="ed")).count() == 2
+    assert session.query(Post).filter(Post.tags.contains(red)).one().title == "a"
+    assert session.query(Post).filter(Post.tags.any(Tag.label == "red")).one().title == "a"
+    assert session.query(User).filter(User.profile == None).count() == 2  # noqa: E711
+    with pytest.raises(ArgumentError, match="is a collection"):
+        session.query(User).filter(User.posts == ed.posts[0])
+    with pytest.raises(InvalidRequestError, match=r"use any\(\), not has\(\)"):
+        User.posts.has()
+
+
+def test_joins_follow_relationships(session: Session) -> None:
+    ed = User(name="ed", posts=[Post(title="a", tags=[Tag(label="x")]), Post(title="b")])
+    session.add(ed)
+    session.commit()
+    rows = session.query(User.name, Post.title).join(User.posts).order_by(Post.title).all()
+    assert rows == [("ed", "a"), ("ed", "b")]
+    assert session.query(Post).join(Post.tags).filter(Tag.label == "x").one().title == "a"
+    assert session.query(User).outerjoin(User.profile).filter(Profile.id.is_(None)).one() is ed

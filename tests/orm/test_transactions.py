@@ -1,0 +1,235 @@
+"""begin, commit, rollback: root transactions, subtransactions, savepoints, autocommit mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    Engine,
+    IntegrityError,
+    InvalidRequestError,
+    ResourceClosedError,
+    Session,
+    create_session,
+    sessionmaker,
+)
+from tests.orm.models import User
+from tests.statements import StatementLog
+
+
+def names(session: Session) -> list[str]:
+    return [name for (name,) in session.query(User.name).order_by(User.name)]
+
+
+def test_an_unused_session_takes_no_connection(make_session: Any, tables: Engine) -> None:
+    session: Session = make_session()
+    assert session.is_active
+    session.commit()
+    session.rollback()
+    session.close()
+    assert tables.pool.checked_out() == 0
+
+
+def test_a_flush_does_not_commit(make_session: Any) -> None:
+    session, other = make_session(), make_session()
+    session.add(User(name="ed"))
+    session.flush()
+    assert names(session) == ["ed"]
+    session.rollback()
+    assert names(other) == []
+
+
+def test_work_is_seen_by_others_after_commit(make_session: Any) -> None:
+    session, other = make_session(), make_session()
+    session.add(User(name="ed"))
+    session.commit()
+    assert names(other) == ["ed"]
+
+
+def test_the_connection_goes_back_at_commit_and_rollback(session: Session, tables: Engine) -> None:
+    for end in (session.commit, session.rollback):
+        session.query(User).all()
+        assert tables.pool.checked_out() == 1
+        end()
+        assert tables.pool.checked_out() == 0
+
+
+def test_begin_inside_a_transaction_is_an_error_that_names_the_ways(session: Session) -> None:
+    session.query(User).all()
+    with pytest.raises(InvalidRequestError, match=r"subtransactions=True.*nested=True"):
+        session.begin()
+
+
+def test_only_the_outermost_commit_of_subtransactions_counts(make_session: Any) -> None:
+    session, other = make_session(), make_session()
+    session.begin(subtransactions=True)
+    session.begin(subtransactions=True)
+    session.add(User(name="ed"))
+    session.commit()
+    session.commit()
+    assert names(other) == []
+    other.rollback()
+    session.commit()
+    assert names(other) == ["ed"]
+
+
+def test_a_rollback_in_a_subtransaction_rolls_everything_back_and_each_level_must_end(make_session: Any) -> None:
+    session, other = make_session(), make_session()
+    session.begin(subtransactions=True)
+    session.add(User(name="ed"))
+    session.flush()
+    session.rollback()
+    assert not session.is_active
+    with pytest.raises(InvalidRequestError, match="rollback"):
+        session.commit()
+    session.rollback()
+    assert session.is_active
+    session.add(User(name="fred"))
+    session.commit()
+    assert names(other) == ["fred"]
+
+
+def test_a_savepoint_is_rolled_back_alone(session: Session) -> None:
+    ed = User(name="ed")
+    session.add(ed)
+    session.begin_nested()
+    fred = User(name="fred")
+    session.add(fred)
+    ed.email = "changed"
+    session.flush()
+    session.rollback()
+    assert fred not in session
+    assert ed.email is None
+    session.commit()
+    assert names(session) == ["ed"]
+
+
+def test_savepoints_stack(make_session: Any, statements: StatementLog) -> None:
+    session: Session = make_session()
+    for number in range(3):
+        session.begin_nested()
+        session.add(User(name=f"u{number}"))
+    session.commit()
+    session.rollback()
+    session.commit()
+    session.commit()
+    assert names(session) == ["u0"]
+    assert sum("SAVEPOINT" in text.split()[0] for text in statements.transactions) == 3
+
+
+def test_rolling_back_the_whole_undoes_released_savepoints(session: Session) -> None:
+    user = User(name="ed")
+    with session.begin_nested():
+        session.add(user)
+    assert user.id is not None
+    session.rollback()
+    assert user not in session
+    assert user.id is None
+    assert names(session) == []
+
+
+def test_begin_nested_flushes_first_so_that_pending_objects_survive_its_rollback(session: Session) -> None:
+    user = User(name="ed")
+    session.add(user)
+    session.begin_nested()
+    session.rollback()
+    assert user in session
+    session.commit()
+    assert names(session) == ["ed"]
+
+
+def test_an_error_in_a_savepoint_leaves_the_rest_intact(session: Session) -> None:
+    session.add(User(name="ed"))
+    with pytest.raises(IntegrityError), session.begin_nested():
+        session.add(User(name="ed"))
+    session.add(User(name="fred"))
+    session.commit()
+    assert names(session) == ["ed", "fred"]
+
+
+def test_transactions_are_context_managers(make_session: Any) -> None:
+    session: Session = make_session()
+    with session.begin():
+        session.add(User(name="ed"))
+    with pytest.raises(ZeroDivisionError), session.begin():
+        session.add(User(name="fred"))
+        raise ZeroDivisionError
+    assert names(session) == ["ed"]
+
+
+def test_a_session_as_context_manager_closes_itself(make_session: Any, tables: Engine) -> None:
+    with make_session() as session:
+        session.add(User(name="ed"))
+        session.flush()
+    assert tables.pool.checked_out() == 0
+    assert names(session) == []
+
+
+def test_an_ended_transaction_cannot_be_ended_again(session: Session) -> None:
+    transaction = session.begin()
+    transaction.commit()
+    with pytest.raises(ResourceClosedError, match="has ended already"):
+        transaction.commit()
+
+
+def test_in_autocommit_mode_a_flush_is_a_transaction_of_its_own(make_session: Any, tables: Engine) -> None:
+    session: Session = make_session(autocommit=True)
+    assert not session.is_active
+    with pytest.raises(InvalidRequestError, match="no transaction is in progress"):
+        session.commit()
+    session.rollback()
+    session.add(User(name="ed"))
+    session.flush()
+    assert tables.pool.checked_out() == 0
+    assert names(make_session()) == ["ed"]
+    session.begin()
+    assert session.is_active
+    session.add(User(name="fred"))
+    session.flush()
+    session.rollback()
+    assert not session.is_active
+    assert session.scalar('SELECT count(*) FROM "user"') == 1
+    session.execute('DELETE FROM "user"')
+    assert names(make_session()) == []
+
+
+def test_create_session_turns_the_defaults_round(tables: Engine) -> None:
+    session = create_session(bind=tables)
+    assert (session.autoflush, session.autocommit, session.expire_on_commit) == (False, True, False)
+    session.add(User(name="ed"))
+    assert session.query(User).count() == 0
+    session.flush()
+    assert session.query(User).count() == 1
+    session.close()
+
+
+def test_autoflush_writes_before_a_query_and_no_autoflush_does_not(session: Session) -> None:
+    session.add(User(name="ed"))
+    with session.no_autoflush:
+        assert session.query(User).count() == 0 or session.new
+        assert names(session) == []
+    assert names(session) == ["ed"]
+
+
+def test_a_session_on_a_connection_leaves_the_outcome_to_the_outer_transaction(tables: Engine) -> None:
+    with tables.connect() as connection:
+        outer = connection.begin()
+        session = Session(bind=connection)
+        session.add(User(name="ed"))
+        session.commit()
+        assert names(session) == ["ed"]
+        session.close()
+        outer.rollback()
+        with Session(bind=connection) as after:
+            assert names(after) == []
+
+
+def test_sessionmaker_gives_a_subclass_whose_keywords_can_be_overridden(tables: Engine) -> None:
+    factory = sessionmaker(bind=tables, autoflush=False)
+    assert issubclass(factory, Session)
+    assert factory().autoflush is False
+    assert factory(autoflush=True).autoflush is True
+    factory.configure(autoflush=True)
+    assert factory().autoflush is True
