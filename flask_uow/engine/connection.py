@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate, Opening
 from flask_uow.engine.listeners import Kind, StatementEvent
-from flask_uow.engine.result import Result, ScalarResult
-from flask_uow.engine.rows import row_maker
+from flask_uow.engine.result import Result, ScalarResult, result_maker
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.exc import (
     CommitOutcomeUnknown,
@@ -481,19 +480,12 @@ class Connection:
         memo = compiled.memo
         maker = memo.get(Connection)
         if maker is None:
-            maker = self._result_maker(compiled, description)
+            maker = result_maker(compiled, description, self.dialect)
             if compiled.columns:
                 memo[Connection] = maker
         names, make_rows = maker
         # sqlite3 does not count the rows of a query
         return Result(make_rows(rows), names, len(rows))
-
-    def _result_maker(self, compiled: Compiled, description: Any) -> tuple[tuple[str, ...], Any]:
-        if not compiled.columns:
-            names = tuple(column[0] for column in description)
-            return names, row_maker(names, (None,) * len(names))
-        names = tuple(column.name for column in compiled.columns)
-        return names, row_maker(names, [self.dialect.result_processor(column.type) for column in compiled.columns])
 
     def _execute_list(self, compiled: Compiled, values: list[Any], parameters: Any) -> Result:
         sets = [compiled.parameters(values, given) for given in parameters]

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from flask_uow.engine.rows import Row, RowMapping
+from flask_uow.engine.dialects.base import Dialect
+from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_maker
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+from flask_uow.sql.compiler import Compiled
 
-__all__ = ["FetchedResult", "MappingResult", "Result", "ScalarResult"]
+__all__ = ["FetchedResult", "MappingResult", "Result", "ScalarResult", "result_maker"]
 
 T = TypeVar("T")
 
@@ -171,3 +173,15 @@ class Result(FetchedResult[Row]):
     def mappings(self) -> MappingResult:
         """Return the rows as mappings by column name."""
         return MappingResult([row._mapping for row in self.all()])
+
+
+def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialect) -> tuple[tuple[str, ...], RowMaker]:
+    """Return the column names of a statement's result, and the function that makes its rows.
+
+    :param description: the driver's, for statements whose columns are not known before they are executed.
+    """
+    if not compiled.columns:
+        names = tuple(column[0] for column in description)
+        return names, row_maker(names, (None,) * len(names))
+    names = tuple(column.name for column in compiled.columns)
+    return names, row_maker(names, [dialect.result_processor(column.type) for column in compiled.columns])

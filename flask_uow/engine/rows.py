@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NoReturn
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 
-__all__ = ["Row", "RowMapping", "row_class", "row_maker"]
+__all__ = ["Row", "RowMaker", "RowMapping", "row_class", "row_maker"]
 
 RowMaker = Callable[[Sequence[tuple[Any, ...]]], "list[Row]"]
 

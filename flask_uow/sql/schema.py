@@ -188,13 +188,12 @@ class Table(FromClause):
     :param items: columns, constraints and indexes.
     :param schema: the database's schema that it is in.
     :param bind_key: the key of the database that it is in, where an application has several.
-    :param sqlite_autoincrement: on SQLite, never use the key of a deleted row again (AUTOINCREMENT).
     :raises InvalidRequestError: when the MetaData has a table of that name already.
     """
 
     __slots__ = (
         "_c", "comment", "constraints", "fullname", "indexes", "info", "metadata", "name", "primary_key", "schema",
-        "sqlite_autoincrement", "__weakref__",
+        "__weakref__",
     )  # fmt: skip
     __visit_name__ = "table"
 
@@ -207,7 +206,6 @@ class Table(FromClause):
         bind_key: str | None = None,
         info: dict[Any, Any] | None = None,
         comment: str | None = None,
-        sqlite_autoincrement: bool = False,
     ) -> None:
         if not isinstance(metadata, MetaData):
             raise ArgumentError(f"Table({name!r}, ...) takes a MetaData second, got {metadata!r}.")
@@ -219,7 +217,6 @@ class Table(FromClause):
         if bind_key is not None:
             self.info["bind_key"] = bind_key
         self.comment = comment
-        self.sqlite_autoincrement = sqlite_autoincrement
         self._c = ColumnCollection(f"table {name!r}")
         self.constraints: list[Constraint] = []
         self.indexes: list[Index] = []

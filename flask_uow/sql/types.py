@@ -64,8 +64,8 @@ class TypeEngine(Generic[T]):
         return self if result is None else _FAMILIES[result]
 
     def __repr__(self) -> str:
-        given = {key: value for key, value in self._arguments().items() if value is not None}
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+        given = ", ".join(f"{key}={value!r}" for key, value in self._arguments().items() if value is not None)
+        return f"{type(self).__name__}({given})"
 
     def _arguments(self) -> dict[str, Any]:
         return {}
@@ -479,8 +479,7 @@ def to_instance(type_: Any) -> TypeEngine[Any]:
         try:
             return type_()
         except TypeError as error:
-            message = f"the type {type_.__name__} needs arguments ({error}). Pass an instance of it."
-            raise ArgumentError(message) from error
+            raise ArgumentError(f"{type_.__name__} needs arguments ({error}). Pass an instance of it.") from error
     raise ArgumentError(f"a column type was expected, got {type_!r}. Pass one such as Integer or String(50).")
 
 

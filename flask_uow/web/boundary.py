@@ -56,14 +56,14 @@ def finish(scope: Scope, outcome: Outcome) -> None:
 
     :raises Exception: when the commit fails; everything has been rolled back then.
     """
-    session = scope.session
-    if session is None or not session.has_work():
+    if not _has_work(scope):
         return
     if outcome is Outcome.ROLLBACK:
         _roll_back(scope)
         return
+    assert scope.session is not None
     try:
-        session.commit()
+        scope.session.commit()
     except BaseException:
         _roll_back(scope)
         raise
@@ -90,6 +90,10 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
                 session.close()
             except Exception:
                 scope.app.logger.exception("A Session could not be closed; its connection is discarded")
+
+
+def _has_work(scope: Scope) -> bool:
+    return scope.session is not None and scope.session.has_work()
 
 
 def _roll_back(scope: Scope) -> None:
@@ -238,6 +242,10 @@ class _Boundary:
             # Click before 8.2 hides every failure from the contexts that it closes; Flask one in sending the headers
             in_flight = sys.exc_info()[1]
             error = None if in_flight is scope.outer_error else in_flight
+        if scope.verdict is Outcome.COMMIT and error is None and not _has_work(scope):
+            # nearly every request: all was settled at the commit point
+            end_scope(scope, Outcome.COMMIT, keep_session=scope.keeps_session)
+            return
         if scope.kind is Kind.CONTEXT and scope.session is not None and _is_popped_by_pytest_flask():
             scope.kind = Kind.TEST
         outcome = Outcome.ROLLBACK

@@ -162,7 +162,7 @@ def test_keys_of_several_columns_match_as_a_whole(writer: BatchWriter, connectio
         Column("n", Integer),
     )  # fmt: skip
     table.metadata.create_all(connection)
-    keys = [[1, 1, 2], ["x", "y", "x"]]
+    keys: list[list[Any]] = [[1, 1, 2], ["x", "y", "x"]]
     writer.insert(connection, table, [table.c.a, table.c.b, table.c.n], [*keys, [0, 0, 0]])
     key_columns = [table.c.a, table.c.b]
     assert writer.update(connection, table, key_columns, [[1, 2], ["y", "y"]], [table.c.n], [[7, 8]]) == 1
@@ -308,3 +308,16 @@ def test_sqlite_keys_never_start_below_one(writer: BatchWriter, connection: Conn
         return
     connection.run('INSERT INTO "order" (id) VALUES (-5)')
     assert insert(writer, connection, table, ["a", "b"]) == [1, 2]
+
+
+def test_keys_can_be_drawn_before_the_rows_are_inserted(
+    writer: BatchWriter, connection: Connection, table: Table
+) -> None:
+    with connection.begin():
+        keys = writer.allocate_keys(connection, table, table.c.id, 3)
+        assert keys == [1, 2, 3]
+        columns = [table.c.id, table.c["Na%me"]]
+        writer.insert(connection, table, columns, [[keys[2], keys[0]], ["c", "a"]])
+        writer.insert(connection, table, columns, [[keys[1]], ["b"]])
+    assert names_by_key(connection, table) == {1: "a", 2: "b", 3: "c"}
+    assert insert(writer, connection, table, ["d", "e"]) == [4, 5]

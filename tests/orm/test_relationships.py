@@ -112,6 +112,19 @@ def test_a_change_to_a_collection_that_is_not_loaded_waits_for_it(session: Sessi
         assert user.posts == []
 
 
+def test_a_collection_may_be_changed_though_nobody_holds_its_object(session: Session) -> None:
+    session.add(User(name="ed", posts=[Post(title="a")]))
+    session.commit()
+    session.query(User).one().posts.append(Post(title="b"))
+    session.commit()
+    assert [post.title for post in session.query(User).one().posts] == ["a", "b"]
+    posts = session.query(User).one().posts
+    session.execute("DELETE FROM post")
+    session.execute('DELETE FROM "user"')
+    with pytest.raises(InvalidRequestError, match=r"Keep a reference to the object"):
+        posts.append(Post(title="c"))
+
+
 def test_lazy_loading_costs_one_statement_and_many_to_one_none_when_the_object_is_there(
     session: Session, statements: StatementLog
 ) -> None:

@@ -176,7 +176,7 @@ def test_a_compared_value_that_fits_keeps_the_type_of_the_column() -> None:
         (JSON(), {"a": 1}),
         (Uuid(), uuid.uuid4()),
     ):
-        assert type_.coerce_compared(value) is type_  # type: ignore[attr-defined]
+        assert type_.coerce_compared(value) is type_
 
 
 @pytest.mark.parametrize(

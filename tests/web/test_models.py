@@ -85,6 +85,15 @@ def test_a_base_of_the_users_own_has_the_same_defaults() -> None:
     assert list(db.metadatas["logs"].tables) == ["log"]
 
 
+def test_a_bind_key_that_is_no_string_is_refused() -> None:
+    db = UnitOfWork()
+    with pytest.raises(exc.ArgumentError, match="a bind key is a string or None, got 7"):
+
+        class Entry(db.Model):  # type: ignore[misc]
+            __bind_key__ = 7
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+
 def test_a_model_class_that_is_no_declarative_base_is_refused() -> None:
     with pytest.raises(exc.ArgumentError, match="model_class"):
         UnitOfWork(model_class=int)  # type: ignore[arg-type]

@@ -183,6 +183,27 @@ def test_the_test_client_used_as_context_manager_keeps_a_usable_scope(
     assert saved_texts(db, flask_app) == ["a"]
 
 
+def test_removing_the_session_rolls_back_and_the_scope_gets_another(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        first = db.session()
+        add_note(db, "removed")
+        db.session.flush()
+        db.session.remove()
+        assert db.session() is not first
+        add_note(db, "kept")
+    assert saved_texts(db, flask_app) == ["kept"]
+
+
+def test_arguments_for_the_session_of_a_scope_can_be_given_before_its_first_use(
+    db: UnitOfWork, flask_app: Flask
+) -> None:
+    with flask_app.app_context():
+        assert db.session(autoflush=False).autoflush is False
+        assert db.session().autoflush is False
+        with pytest.raises(exc.InvalidRequestError, match="has a Session already"):
+            db.session(autoflush=True)
+
+
 # -- unit_of_work()
 
 

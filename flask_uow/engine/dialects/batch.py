@@ -143,6 +143,16 @@ class BatchWriter(ABC):
         sql = self.text(table, ("delete one", names_of(key_columns)), self._delete_one_text, key_columns)
         return connection.run(sql, self._single(table, key_columns, key_values))
 
+    @abstractmethod
+    def allocate_keys(
+        self, connection: BatchConnection, table: TableInfo, key: ColumnInfo, count: int
+    ) -> list[Any] | None:
+        """Return the next ``count`` keys that the database would make, ascending, for rows that are inserted with them.
+
+        For rows of one table that need several statements and whose keys are to follow one order all the same. Returns None
+        where the key is not made by a sequence.
+        """
+
     # -- for the dialects
 
     @abstractmethod

@@ -74,6 +74,13 @@ class PostgreSQLBatchWriter(BatchWriter):
             return super().insert_defaults(connection, table, count, generated_key=generated_key)
         return made
 
+    def allocate_keys(
+        self, connection: BatchConnection, table: TableInfo, key: ColumnInfo, count: int
+    ) -> list[Any] | None:
+        sql = self.text(table, ("allocate", key.name), self._allocate_text, key)
+        keys = [made for (made,) in connection.fetch_all(sql, (count,), write=True)]
+        return None if None in keys else sorted(keys)
+
     def _run_with_keys(
         self, connection: BatchConnection, table: TableInfo, sql: str, parameters: Sequence[Any], expected: int
     ) -> list[Any] | None:
@@ -136,6 +143,9 @@ class PostgreSQLBatchWriter(BatchWriter):
             "'" + name.replace("'", "''") + "'" for name in (self._table(table), key.name.replace("%", "%%"))
         )
         return f"(SELECT pg_get_serial_sequence({names})::regclass)"
+
+    def _allocate_text(self, table: TableInfo, key: ColumnInfo) -> str:
+        return f"SELECT nextval({self._sequence(table, key)}) FROM generate_series(1, %s)"
 
     def _insert_text(self, table: TableInfo, columns: Columns) -> str:
         chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))

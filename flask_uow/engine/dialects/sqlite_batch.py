@@ -72,6 +72,11 @@ class SQLiteBatchWriter(BatchWriter):
             return super().insert_defaults(connection, table, count, generated_key=generated_key)
         return self._insert_keys(connection, table, [], [], generated_key, count)
 
+    def allocate_keys(
+        self, connection: BatchConnection, table: TableInfo, key: ColumnInfo, count: int
+    ) -> list[Any] | None:
+        return self._next_keys(connection, table, key, count)
+
     def _next_keys(self, connection: BatchConnection, table: TableInfo, key: ColumnInfo, count: int) -> list[int]:
         """Return the next ``count`` keys; the write transaction that is opened here keeps them free."""
         sql = self.text(table, ("largest", key.name), self._largest_text, key)

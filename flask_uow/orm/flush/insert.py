@@ -28,7 +28,7 @@ def insert_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
     generated_name = mapper.name_of_column(generated) if generated is not None else None
     groups = _by_column_set(mapper, objects, generated_name)
     if len(groups) > 1 and generated_name is not None:
-        _allocate_in_order(connection, mapper, objects, generated, generated_name, groups)
+        _allocate_in_order(session, connection, mapper, objects, groups)
         groups = _by_column_set(mapper, objects, generated_name)
     for names, members in groups.items():
         makes_key = generated_name is not None and generated_name not in names
@@ -80,14 +80,17 @@ def _by_column_set(mapper: Any, objects: list[Any], generated_name: str | None) 
     return groups
 
 
-def _allocate_in_order(
-    connection: Any, mapper: Any, objects: list[Any], generated: Any, name: str, groups: Any
-) -> None:
+def _allocate_in_order(session: Any, connection: Any, mapper: Any, objects: list[Any], groups: Any) -> None:
     # several batches, and yet the keys follow the order in which the objects were added
+    generated = mapper.local_table.generated_key
+    name = mapper.name_of_column(generated)
+    inserted = session.transaction.inserted
     waiting = [obj for obj in objects if obj.__dict__.get(name) is None]
     if len(waiting) == len(objects) or sum(1 for names in groups if name not in names) > 1:
         keys = connection.dialect.batch.allocate_keys(connection, mapper.local_table, generated, len(waiting))
-        for obj, key in zip(waiting, keys, strict=True):
+        for obj in waiting:
+            inserted[obj.__dict__[STATE]] = name
+        for obj, key in zip(waiting, keys or (), strict=keys is not None):
             obj.__dict__[name] = key
 
 
@@ -163,4 +166,4 @@ def _make_persistent(
         if strong is not None:
             strong[state] = obj
         new.pop(state, None)
-        inserted[state] = generated_name
+        inserted.setdefault(state, generated_name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.instrumentation.collections import collection_type, contains_identical, raw_append, raw_remove
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
@@ -260,6 +260,27 @@ class CollectionAttribute(RelationshipAttribute):
         collection._owner = ensure_state(obj)
         collection._attribute = self
         return collection
+
+    def revive_parent(self, collection: Any, gone: InstanceState) -> Any:
+        """Bring the object back that a collection belongs to, when the collection outlived it; None where it had no row.
+
+        :raises InvalidRequestError: when no Session could load it.
+        """
+        if gone.identity is None:
+            return None
+        session = gone.session
+        parent = session.get(self.class_, gone.identity) if session is not None else None
+        if parent is None:
+            raise InvalidRequestError(
+                f"a collection {self.class_.__name__}.{self.key} is being changed, and the object that it belongs to is gone"
+                " and cannot be loaded again. Keep a reference to the object while you change its collections."
+            )
+        replaced = parent.__dict__.get(self.key)
+        if replaced is not None and replaced is not collection:
+            replaced._detach()
+        parent.__dict__[self.key] = collection
+        collection._owner = ensure_state(parent)
+        return parent
 
     def empty(self, obj: Any) -> Any:
         collection = obj.__dict__[self.key] = self.new_collection(obj)

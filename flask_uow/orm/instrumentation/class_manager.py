@@ -64,10 +64,16 @@ class ClassManager:
         """Install the descriptor of one attribute."""
         self._replace(name, attribute)
         if isinstance(attribute, ColumnAttribute):
-            type_ = attribute.property.column.type
-            self.columns[name] = _assignment_check(type_) if type_.checks_on_assignment else None
+            column = attribute.property.column
+            self.columns[name] = None
+            if column.has_own_type:
+                self.check_assignments_of(name, column.type)
         elif isinstance(attribute, RelationshipAttribute):
             self.relationships[name] = attribute
+
+    def check_assignments_of(self, name: str, type_: Any) -> None:
+        """Check what is assigned to a column; for a foreign key once its type is known, which is the target's."""
+        self.columns[name] = _assignment_check(type_) if type_.checks_on_assignment else None
 
     def _replace(self, name: str, value: Any) -> None:
         if name not in self._originals:

@@ -31,7 +31,11 @@ class _Instrumented:
 
     def _parent(self) -> Any:
         owner: InstanceState | None = getattr(self, "_owner", None)
-        return owner() if owner is not None else None
+        if owner is None:
+            return None
+        obj = owner()
+        # in session.get(User, 1).posts.append(post) nobody holds the user any more when append is called
+        return obj if obj is not None else self._attribute.revive_parent(self, owner)
 
     def _before(self) -> Any:
         """Note the present members as the original value; return the parent, or None."""

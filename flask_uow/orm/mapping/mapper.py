@@ -175,6 +175,8 @@ class Mapper:
 
     def finish_configuration(self) -> None:
         """Give each relationship its loader, once all are configured."""
+        for name, column_property in self.columns.items():
+            self.manager.check_assignments_of(name, column_property.column.type)
         for prop in self.relationships.values():
             prop.attribute.loader = RelationshipLoader(prop)
         if self._first_init is not None:

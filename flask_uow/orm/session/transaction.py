@@ -17,6 +17,7 @@ from flask_uow.exc import DBAPIError, InvalidRequestError, ResourceClosedError
 from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.membership import make_transient_again, restore_deleted
 from flask_uow.orm.session.expiry import expire_all
+from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
@@ -240,24 +241,41 @@ class SessionTransaction:
                 state.owner.remove(state)
                 state.identity = identity
                 state.owner.put(state, obj)
-        for state, generated in self.inserted.items():
-            obj = state()
-            if obj is None:
-                continue
-            if state.owner is not None:
-                state.owner.remove(state)
-            state.identity = None
-            if generated is not None:
-                obj.__dict__.pop(generated, None)
-            self.deleted.pop(state, None)
-            make_transient_again(session, state)
+        undone = self._undo_inserts()
         for state, obj in self.deleted.items():
-            restore_deleted(session, obj, state)
+            if (type(obj).__mapper__.base_mapper, state.identity) in undone:
+                make_transient_again(session, state)
+            else:
+                restore_deleted(session, obj, state)
         session._deleted.clear()
         expire_all(session, None)
         self.inserted.clear()
         self.deleted.clear()
         self.moved.clear()
+
+    def _undo_inserts(self) -> set[tuple[Any, Any]]:
+        """Make inserted objects transient again; return the keys of those that nobody holds any more.
+
+        Their rows may have been loaded into other objects since, which are as transient as they were.
+        """
+        undone: set[tuple[Any, Any]] = set()
+        for state, generated in self.inserted.items():
+            obj = state()
+            if obj is None:
+                if state.owner is None:
+                    continue
+                undone.add((state.owner.mapper, state.identity))
+                obj = state.owner.get(state.identity)
+                if obj is None:
+                    continue
+            own: InstanceState = obj.__dict__[STATE]
+            if own.owner is not None:
+                own.owner.remove(own)
+            self.deleted.pop(own, None)
+            make_transient_again(self.session, own)
+            if generated is not None:
+                obj.__dict__.pop(generated, None)
+        return undone
 
     def _check_innermost(self, verb: str) -> None:
         if self.is_closed:
