@@ -228,6 +228,7 @@ class Query(Generic[T]):
 
     def count(self) -> int:
         """Return the number of rows."""
+        self.session._autoflush()
         inner = self._select.order_by(None) if self._select._limit is None else self._select
         found = self.session.scalar(
             Select((func.count(),)).select_from(inner.subquery()), mapper=first_mapper(inner.entities)

@@ -1,15 +1,13 @@
-"""Functions that make expressions: literals, parameters, CASE, CAST, orderings, row values."""
+"""CASE and CAST, and the functions that make expressions: literals, parameters, orderings, row values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import (
     BindParameter,
-    Case,
-    Cast,
     ColumnElement,
     ExpressionList,
     Label,
@@ -19,11 +17,44 @@ from flask_uow.sql.expressions import (
     coerce_order,
     coerce_value,
 )
-from flask_uow.sql.types import NULLTYPE, to_instance, type_for_value
+from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance, type_for_value
+
+T = TypeVar("T")
 
 __all__ = [
     "asc", "between", "bindparam", "case", "cast_", "desc", "distinct", "label", "literal", "literal_column", "null", "tuple_",
 ]  # fmt: skip
+
+
+class Cast(ColumnElement[T]):
+    """``CAST(element AS type)``."""
+
+    __slots__ = ("element",)
+    __visit_name__ = "cast"
+
+    def __init__(self, element: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
+        self.element = element
+        self.type = type_
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.type.cache_key)
+
+
+class Case(ColumnElement[T]):
+    """``CASE WHEN condition THEN value ... ELSE value END``."""
+
+    __slots__ = ("else_", "whens")
+    __visit_name__ = "case"
+
+    def __init__(
+        self, whens: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], else_: ColumnElement[Any] | None
+    ) -> None:
+        self.whens = whens
+        self.else_ = else_
+        self.type = next((value.type for _, value in whens if value.type is not NULLTYPE), NULLTYPE)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (tuple(item for pair in self.whens for item in pair), self.else_)
 
 
 def null() -> ColumnElement[None]:

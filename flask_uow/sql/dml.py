@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
-from flask_uow.sql.nodes import Executable
+from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.select import expand_entity
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import coerce_from
@@ -57,12 +57,14 @@ class DMLStatement(Executable):
         return name.__clause_element__() if hasattr(name, "__clause_element__") else name  # type: ignore[no-any-return]
 
     def _pairs(self, values: Mapping[Any, Any]) -> tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...]:
-        made = []
+        made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
         for name, value in values.items():
             column = self._column(name)
-            made.append(
-                (column, BindParameter(None, column.type) if value is None else coerce_value(value, column.type))
-            )
+            if hasattr(value, "__clause_element__") or isinstance(value, ClauseElement):
+                made.append((column, coerce_value(value, column.type)))
+            else:
+                # a value to be stored has to fit the column; one to be compared has not
+                made.append((column, BindParameter(value, column.type)))
         return tuple(made)
 
 
@@ -77,6 +79,11 @@ class Insert(DMLStatement):
         self._rows: tuple[tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], ...] = ()
         self._select: SelectBase | None = None
         self._select_columns: tuple[ColumnElement[Any], ...] = ()
+
+    @property
+    def has_values(self) -> bool:
+        """False while the statement takes its values at execution."""
+        return bool(self._rows) or self._select is not None
 
     def values(self, *rows: Any, **columns: Any) -> Insert:
         """Return the statement with one row (a mapping, or keywords) or several (a list of mappings).
@@ -125,6 +132,11 @@ class Update(DMLStatement):
         super().__init__(table)
         self._values: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
         self._where: tuple[ColumnElement[Any], ...] = ()
+
+    @property
+    def has_values(self) -> bool:
+        """False while the statement takes its values at execution."""
+        return bool(self._values)
 
     def values(self, values: Mapping[Any, Any] | None = None, **columns: Any) -> Update:
         """Return the statement with columns set; values may be expressions."""

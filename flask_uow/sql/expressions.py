@@ -18,7 +18,7 @@ from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
 
 __all__ = [
-    "BindParameter", "Case", "Cast", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
+    "BindParameter", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
     "coerce_order", "coerce_value", "not_", "or_",
 ]  # fmt: skip
 
@@ -290,37 +290,6 @@ class Label(ColumnElement[T]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self._name, self.element)
-
-
-class Cast(ColumnElement[T]):
-    """``CAST(element AS type)``."""
-
-    __slots__ = ("element",)
-    __visit_name__ = "cast"
-
-    def __init__(self, element: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
-        self.element = element
-        self.type = type_
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (self.element, self.type.cache_key)
-
-
-class Case(ColumnElement[T]):
-    """``CASE WHEN condition THEN value ... ELSE value END``."""
-
-    __slots__ = ("else_", "whens")
-    __visit_name__ = "case"
-
-    def __init__(
-        self, whens: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], else_: ColumnElement[Any] | None
-    ) -> None:
-        self.whens = whens
-        self.else_ = else_
-        self.type = next((value.type for _, value in whens if value.type is not NULLTYPE), NULLTYPE)
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (tuple(item for pair in self.whens for item in pair), self.else_)
 
 
 def coerce_value(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:

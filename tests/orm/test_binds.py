@@ -1,0 +1,166 @@
+"""Which engine serves what: bind, binds, bind_mapper, bind_table, bind keys, get_bind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    DeclarativeBase,
+    Engine,
+    Mapped,
+    MetaData,
+    Session,
+    UnboundExecutionError,
+    create_engine,
+    mapped_column,
+    scoped_session,
+    select,
+    sessionmaker,
+)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Here(Base):
+    __tablename__ = "here"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class There(Base):
+    __tablename__ = "there"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Keyed(DeclarativeBase):
+    metadata = MetaData(info={"bind_key": "audit"})
+
+
+class Entry(Keyed):
+    __tablename__ = "entry"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+@pytest.fixture
+def engines(database_uri: str, second_database_uri: str) -> Iterator[tuple[Engine, Engine]]:
+    """Two databases of the same kind, with all tables in both."""
+    made = create_engine(database_uri), create_engine(second_database_uri)
+    for engine in made:
+        Base.metadata.create_all(engine)
+        Keyed.metadata.create_all(engine)
+    yield made
+    for engine in made:
+        assert engine.pool.checked_out() == 0
+        engine.dispose()
+
+
+def count(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(f"SELECT count(*) FROM {table}"))
+
+
+def test_explicit_binds_come_before_the_sessions_own(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+    with Session(bind=first, binds={There: second}) as session:
+        session.add_all([Here(), There()])
+        session.commit()
+        assert session.get_bind(Here) is first
+        assert session.get_bind(There) is second
+        assert session.get_bind(None, select(There.__table__)) is second
+        assert session.query(There).count() == 1
+    assert (count(first, "here"), count(second, "there")) == (1, 1)
+    assert (count(second, "here"), count(first, "there")) == (0, 0)
+
+
+def test_binds_can_be_added_by_mapper_and_by_table(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+    with Session() as session:
+        session.bind_mapper(Here, first)
+        session.bind_table(There.__table__, second)
+        session.add_all([Here(), There()])
+        session.commit()
+        assert session.scalar(select(There.id)) is not None
+    assert (count(first, "here"), count(second, "there")) == (1, 1)
+
+
+def test_a_bind_key_chooses_the_engine_and_none_the_default(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+    with Session(bind_key_engines={None: first, "audit": second}) as session:
+        session.add_all([Here(), Entry(text="x")])
+        session.commit()
+        assert session.get_bind(Entry) is second
+        assert session.get_bind() is first
+    assert (count(first, "here"), count(second, "entry")) == (1, 1)
+    with Session(bind_key_engines={None: first}) as session:
+        session.add(Entry(text="x"))
+        with pytest.raises(UnboundExecutionError, match="bind key 'audit' is not configured.*UOW_BINDS"):
+            session.flush()
+
+
+def test_without_any_engine_the_error_says_what_to_do() -> None:
+    with Session() as session:
+        with pytest.raises(UnboundExecutionError, match=r"no engine is known for mapper of Here.*bind="):
+            session.query(Here).all()
+        with pytest.raises(UnboundExecutionError):
+            session.execute("SELECT 1")
+    with pytest.raises(ArgumentError, match="binds= takes"):
+        Session(binds={"here": None})
+
+
+def test_keywords_of_execute_reach_an_overridden_get_bind(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+    seen: list[dict[str, Any]] = []
+
+    class Sharded(Session):
+        def get_bind(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Any:
+            seen.append(kw)
+            return second if kw.get("shard") == 2 else first
+
+    with Sharded() as session:
+        session.execute("INSERT INTO here (id) VALUES (7)", shard=2)
+        assert session.scalar("SELECT count(*) FROM here", shard=1) == 0
+        session.commit()
+    assert {"shard": 2} in seen
+    assert count(second, "here") == 1
+
+
+def test_scoped_session_gives_each_scope_a_session(engines: tuple[Engine, Engine]) -> None:
+    scope = ["a"]
+    sessions = scoped_session(sessionmaker(bind=engines[0]), scopefunc=lambda: scope[0])
+    first = sessions()
+    assert sessions() is first
+    sessions.add(Here())
+    scope[0] = "b"
+    assert sessions() is not first
+    assert not list(sessions.new)
+    scope[0] = "a"
+    sessions.commit()
+    assert sessions.query(Here).count() == 1
+    sessions.remove()
+    assert not sessions.registry.has()
+    assert sessions() is not first
+    sessions.remove()
+    scope[0] = "b"
+    sessions.remove()
+
+
+def test_query_property_asks_the_session_of_the_scope(engines: tuple[Engine, Engine]) -> None:
+    sessions = scoped_session(sessionmaker(bind=engines[0]))
+
+    class Local(DeclarativeBase):
+        pass
+
+    class Thing(Local):
+        __tablename__ = "here"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        query = sessions.query_property()
+
+    sessions.add(Thing(id=3))
+    assert Thing.query.filter(Thing.id == 3).one().id == 3
+    sessions.remove()

@@ -1,0 +1,174 @@
+"""Query and select: the same compiler, the same objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    InvalidRequestError,
+    MultipleResultsFound,
+    NoResultFound,
+    Query,
+    Session,
+    exists,
+    func,
+    select,
+    text,
+)
+from tests.orm.models import Node, Post, Tag, User
+from tests.statements import StatementLog
+
+
+@pytest.fixture
+def filled(session: Session) -> Session:
+    """A Session with three users; user n has n posts."""
+    session.add_all(
+        User(name=f"u{n}", email=None if n == 0 else f"u{n}@x", posts=[Post(title=f"p{n}.{m}") for m in range(n)])
+        for n in range(3)
+    )
+    session.commit()
+    return session
+
+
+def test_filters_orders_limits_and_slices(filled: Session) -> None:
+    query = filled.query(User).order_by(User.name.desc())
+    assert [u.name for u in query] == ["u2", "u1", "u0"]
+    assert [u.name for u in query.filter(User.name > "u0", User.email.is_not(None))] == ["u2", "u1"]
+    assert [u.name for u in query.limit(1).offset(1)] == ["u1"]
+    assert [u.name for u in query[1:3]] == ["u1", "u0"]
+    assert query[0].name == "u2"
+    assert query[-1].name == "u0"
+    assert query.filter_by(name="u1", email="u1@x").one().name == "u1"
+    assert [u.name for u in query.filter(User.name.in_(["u0", "u2"]))] == ["u2", "u0"]
+
+
+def test_queries_are_immutable(filled: Session) -> None:
+    base = filled.query(User)
+    base.filter(User.name == "u0")
+    assert base.count() == 3
+
+
+def test_first_one_and_scalar(filled: Session) -> None:
+    query = filled.query(User).order_by(User.id)
+    assert query.first().name == "u0"
+    assert query.filter_by(name="nobody").first() is None
+    assert query.filter_by(name="nobody").one_or_none() is None
+    with pytest.raises(NoResultFound, match="found no row"):
+        query.filter_by(name="nobody").one()
+    with pytest.raises(MultipleResultsFound, match="there are several"):
+        query.one()
+    assert filled.query(func.count(User.id)).scalar() == 3
+    assert filled.query(User.name).filter_by(name="u1").scalar() == "u1"
+
+
+def test_count_exists_and_subqueries(filled: Session) -> None:
+    assert filled.query(Post).count() == 3
+    assert filled.query(Post).limit(2).count() == 2
+    posts = filled.query(Post.author_id, func.count(Post.id).label("n")).group_by(Post.author_id).subquery()
+    rows = filled.query(User.name, posts.c.n).join(posts, posts.c.author_id == User.id).order_by(User.name).all()
+    assert rows == [("u1", 1), ("u2", 2)]
+    has_post = exists(select(Post.id).where(Post.author_id == User.id))
+    assert {u.name for u in filled.query(User).filter(has_post)} == {"u1", "u2"}
+    assert filled.query(User).filter(User.id.in_(select(Post.author_id))).count() == 2
+    assert filled.scalar(select(filled.query(User).filter_by(name="u1").exists())) in (True, 1)
+
+
+def test_rows_of_entities_and_columns_have_names(filled: Session) -> None:
+    row = filled.query(User, Post.title).join(User.posts).filter(Post.title == "p1.0").one()
+    assert row.User.name == "u1"
+    assert row.title == "p1.0"
+    user, title = row
+    assert (user, title) == tuple(row)
+
+
+def test_select_gives_the_same_objects(filled: Session) -> None:
+    by_query = filled.query(User).order_by(User.id).all()
+    assert filled.scalars(select(User).order_by(User.id)).all() == by_query
+    assert [row[0] for row in filled.execute(select(User).order_by(User.id))] == by_query
+    assert filled.scalar(select(User).where(User.name == "u2")) is by_query[2]
+    assert filled.execute(select(User).filter_by(name="u0")).scalar_one() is by_query[0]
+    assert filled.execute(select(User.__table__).order_by(User.id)).first()[1] == "u0"
+
+
+def test_a_statement_of_the_same_shape_is_compiled_once(filled: Session, statements: StatementLog) -> None:
+    cache = filled.get_bind().compiled_cache
+    filled.query(User).filter(User.name == "a").all()
+    before = len(cache)
+    for name in "bcdef":
+        assert filled.query(User).filter(User.name == name).limit(5).offset(0).all() == []
+    assert len(cache) == before + 1
+
+
+def test_an_outer_join_gives_none_where_there_is_no_row(filled: Session) -> None:
+    rows = filled.query(User, Post).outerjoin(User.posts).order_by(User.name, Post.title).all()
+    assert [(u.name, p and p.title) for u, p in rows] == [("u0", None), ("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1")]
+
+
+def test_loading_again_keeps_what_was_changed(filled: Session) -> None:
+    user = filled.query(User).filter_by(name="u0").one()
+    with filled.no_autoflush:
+        user.name = "changed"
+        assert filled.query(User).filter_by(name="u0").one() is user
+    assert user.name == "changed"
+
+
+def test_text_and_parameters(filled: Session) -> None:
+    found = filled.execute("SELECT name FROM \"user\" WHERE name = :name", {"name": "u1"}).scalar()
+    assert found == "u1"
+    assert filled.scalar(text("SELECT count(*) FROM post WHERE title LIKE 'p%' AND title <> :t").bindparams(t="p1.0")) == 2
+    assert filled.query(User).filter(text("name = 'u2'")).one().name == "u2"
+    with pytest.raises(InvalidRequestError, match=":name"):
+        filled.execute("SELECT :name")
+
+
+def test_hostile_values_are_values(filled: Session) -> None:
+    for hostile in ("'; DROP TABLE post; --", '" OR 1=1', "%s %(x)s", ":name", "\\", "\\'"):
+        filled.add(User(name=hostile))
+        filled.flush()
+        assert filled.query(User).filter_by(name=hostile).one().name == hostile
+        assert filled.query(User).filter(User.name.contains(hostile)).one().name == hostile
+    assert filled.query(Post).count() == 3
+
+
+def test_a_class_of_queries_may_be_the_users_own(make_session: Any) -> None:
+    class Counting(Query[Any]):
+        def twice(self) -> int:
+            return self.count() * 2
+
+    session: Session = make_session(query_cls=Counting)
+    session.add(Node())
+    assert session.query(Node).filter(Node.name.is_(None)).twice() == 2
+
+
+def test_mistakes_in_queries_say_what_is_meant(filled: Session) -> None:
+    with pytest.raises(InvalidRequestError, match=r"User has no mapped attribute 'nmae'\. Did you mean 'name'\?"):
+        filled.query(User).filter_by(nmae="x")
+    with pytest.raises(InvalidRequestError, match="Did you mean 'name'"):
+        select(User).filter_by(nmae="x")
+    with pytest.raises(ArgumentError, match="select\\(\\) takes columns, tables and mapped classes"):
+        filled.query("User")
+    with pytest.raises(ArgumentError, match="whole number of rows"):
+        filled.query(User).limit(-1)
+    with pytest.raises(InvalidRequestError, match="get\\(\\) asks for a primary key"):
+        filled.query(User).filter_by(name="u0").get(1)
+    with pytest.raises(ArgumentError, match="primary key of User is"):
+        filled.get(User, (1, 2))
+    with pytest.raises(TypeError, match="truth value"):
+        bool(User.name < "x")
+    with pytest.raises(ArgumentError, match="a condition was expected"):
+        filled.query(User).filter("name = 'x'")
+
+
+def test_locked_reads_are_written_where_the_database_knows_them(filled: Session, statements: StatementLog, database: str) -> None:
+    filled.rollback()
+    statements.clear()
+    assert filled.query(Tag).with_lockmode("update").all() == []
+    if database == "postgresql":
+        assert statements.sql[-1].endswith("FOR UPDATE")
+    else:
+        assert statements.transactions == ["BEGIN IMMEDIATE"]
+    with pytest.raises(ArgumentError, match="with_lockmode"):
+        filled.query(Tag).with_lockmode("hard")

@@ -1,0 +1,188 @@
+"""Bad input: each mistake raises the named error, says how to mend it, shows no password, and leaves the Session usable."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    Engine,
+    FlaskUowError,
+    IntegrityError,
+    InvalidRequestError,
+    OperationalError,
+    ProgrammingError,
+    Session,
+    TimeoutError,
+    UnmappedInstanceError,
+    create_engine,
+)
+from tests.orm.models import Base, Post, User
+
+
+@pytest.fixture
+def session(engine: Engine) -> Any:
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("no url at all", "URL"),
+        ("postgresql:/ed:secret@host/db", "URL"),
+        ("mysql://ed:secret@host/db", "mysql"),
+        ("postgresql://ed:secret@host:port/db", "port"),
+        ("", "URL"),
+    ],
+)
+def test_a_malformed_url_is_named_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message) as caught:
+        create_engine(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_an_unknown_engine_option_has_a_suggestion() -> None:
+    with pytest.raises(ArgumentError, match=r"pool_siz.*pool_size"):
+        create_engine("sqlite://", pool_siz=3)
+
+
+def test_a_missing_driver_names_the_extra_to_install() -> None:
+    # what is imported already cannot be missing, hence a fresh interpreter
+    program = """
+import sys
+sys.modules["psycopg2"] = None
+import flask_uow
+try:
+    flask_uow.create_engine("postgresql://ed:secret@localhost/db")
+except flask_uow.ArgumentError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "flask_uow[psycopg2-binary]" in done.stdout
+    assert "secret" not in done.stdout
+
+
+def test_an_unreachable_server_is_an_operational_error_without_the_password() -> None:
+    engine = create_engine("postgresql://ed:secret@127.0.0.1:1/db")
+    with pytest.raises(OperationalError) as caught:
+        engine.connect()
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "message"),
+    [
+        (lambda s: s.add(object()), UnmappedInstanceError, "is not mapped"),
+        (lambda s: s.query(User).filter_by(nmae="x"), InvalidRequestError, "Did you mean 'name'"),
+        (lambda s: User(nmae="x"), TypeError, "Did you mean 'name'"),
+        (lambda s: s.execute("SELEC 1"), DBAPIError, "SELEC"),
+        (lambda s: s.execute("SELECT * FROM nowhere"), DBAPIError, "nowhere"),
+        (lambda s: s.query(User).get((1, 2)), ArgumentError, "primary key of User"),
+    ],
+)
+def test_a_mistake_leaves_the_session_usable(session: Session, mistake: Any, error: Any, message: str) -> None:
+    session.add(User(name="before"))
+    session.commit()
+    with pytest.raises(error, match=message):
+        mistake(session)
+    session.rollback()
+    session.add(User(name="after"))
+    session.commit()
+    assert session.query(User).count() == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"id": 2**70, "name": "x"},
+        {"id": "seven", "name": "x"},
+        {"name": 7},
+        {"name": b"bytes"},
+        {"name": object()},
+        {"name": "nul\x00"},
+    ],
+)
+def test_a_value_that_the_column_cannot_hold_is_a_data_error(session: Session, values: dict[str, Any], database: str) -> None:
+    if values["name"] == "nul\x00" and database == "sqlite":
+        session.add(User(**values))
+        session.commit()
+        assert session.query(User).one().name == "nul\x00"
+        return
+    session.add(User(**values))
+    with pytest.raises(DataError) as caught:
+        session.flush()
+    assert caught.value.orig is not None
+    session.rollback()
+    session.add(User(name="after"))
+    session.commit()
+    assert session.query(User).count() == 1
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_duplicate_key_is_an_integrity_error_with_statement_and_parameters(session: Session, count: int) -> None:
+    session.add(User(name="u0"))
+    session.commit()
+    session.add_all([User(name=f"u{n}") for n in range(count)])
+    with pytest.raises(IntegrityError) as caught:
+        session.commit()
+    assert caught.value.orig is not None
+    assert "INSERT" in str(caught.value.statement)
+    assert caught.value.params
+    session.rollback()
+    assert session.query(User).count() == 1
+
+
+def test_a_missing_reference_and_a_missing_value_are_integrity_errors(session: Session) -> None:
+    for wrong in (Post(title="t", author_id=99), Post(author=User(name="x")), User()):
+        session.add(wrong)
+        with pytest.raises(IntegrityError):
+            session.commit()
+        session.rollback()
+    assert session.query(Post).count() == 0
+
+
+def test_a_checkout_time_out_names_the_pool_and_the_cure(database_uri: str) -> None:
+    engine = create_engine(database_uri, pool_size=1, max_overflow=0, pool_timeout=0.05)
+    with engine.connect() as held:
+        with pytest.raises(TimeoutError, match="pool_size") as caught:
+            engine.connect()
+        assert isinstance(caught.value, FlaskUowError)
+        assert "0.05" in str(caught.value)
+        assert held.scalar("SELECT 1") == 1
+    with engine.connect() as again:
+        assert again.scalar("SELECT 1") == 1
+    engine.dispose()
+
+
+def test_a_waiting_checkout_gets_the_connection_that_is_given_back(database_uri: str) -> None:
+    engine = create_engine(database_uri, pool_size=1, max_overflow=0, pool_timeout=10)
+    held = engine.connect()
+    got: list[Any] = []
+
+    def wait() -> None:
+        with engine.connect() as connection:
+            got.append(connection.scalar("SELECT 1"))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    held.close()
+    thread.join(10)
+    assert got == [1]
+    engine.dispose()
+
+
+def test_every_error_is_of_one_family() -> None:
+    assert issubclass(DataError, FlaskUowError)
+    assert issubclass(ProgrammingError, DBAPIError)
+    assert issubclass(TimeoutError, FlaskUowError)
