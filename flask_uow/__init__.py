@@ -38,7 +38,9 @@ __all__ = [
     "URL", "Connection", "Engine", "Result", "Row", "StatementEvent", "Transaction", "UnitOfWork", "create_engine", "engine",
     "exc", "make_url", "orm", "signals", "sql",
 ]  # fmt: skip
-__all__ += [name for name in (*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names) if name not in ("did_you_mean", "exc")]
+__all__ += [
+    name for name in (*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names) if name not in ("did_you_mean", "exc")
+]
 
 # name -> the module that defines it, or the module itself when the name is one
 _LAZY = {

@@ -113,7 +113,9 @@ def test_a_mistake_leaves_the_session_usable(session: Session, mistake: Any, err
         {"name": "nul\x00"},
     ],
 )
-def test_a_value_that_the_column_cannot_hold_is_a_data_error(session: Session, values: dict[str, Any], database: str) -> None:
+def test_a_value_that_the_column_cannot_hold_is_a_data_error(
+    session: Session, values: dict[str, Any], database: str
+) -> None:
     if values["name"] == "nul\x00" and database == "sqlite":
         session.add(User(**values))
         session.commit()

@@ -41,6 +41,8 @@ class WebSession(Session):
         super().__init__(**options)
         self._app = app
         self._callbacks: list[_Callback] = []
+        self._had_work = False
+        self._in_callbacks = False
 
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
@@ -63,36 +65,37 @@ class WebSession(Session):
         """Have ``function`` called once, after the commit that makes the present work last."""
         self._callbacks.append(_Callback(function, self._savepoint()))
 
-    def commit(self) -> None:
-        """Commit, as the orm's Session does; then send ``after_commit`` and call what waits for it."""
-        if self._transaction is not None and self._transaction.parent is not None:
-            self._release_savepoint()
+    # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
+
+    def _before_commit(self, transaction: SessionTransaction) -> None:
+        if transaction.nested:
             return
-        had_work = self.has_work()
-        if had_work:
+        self._had_work = self.has_work()
+        if self._had_work:
             signals.before_commit.send(self._app, session=self)
-        try:
-            super().commit()
-        except BaseException:
-            if self._transaction is None:
-                self._tell_rollback()
-            raise
-        if had_work:
+
+    def _after_commit(self, transaction: SessionTransaction) -> None:
+        if transaction.nested:
+            # a released savepoint shares the fate of what is around it
+            outer = self._savepoint()
+            for callback in self._callbacks:
+                if callback.savepoint is transaction:
+                    callback.savepoint = outer
+            return
+        if self._had_work:
             signals.after_commit.send(self._app, session=self)
         self._run_callbacks()
 
-    def rollback(self) -> None:
-        """Roll back, as the orm's Session does; then send ``after_rollback``, and drop what waited for the commit."""
-        savepoint = self._savepoint()
-        if savepoint is not None:
-            super().rollback()
-            self._callbacks = [c for c in self._callbacks if c.savepoint is not savepoint]
+    def _before_rollback(self, transaction: SessionTransaction) -> None:
+        if transaction.nested:
+            self._callbacks = [c for c in self._callbacks if c.savepoint is not transaction]
             return
-        had_work = self.has_work()
+        self._had_work = self.has_work()
         self._callbacks.clear()
-        super().rollback()
-        if had_work:
-            self._tell_rollback()
+
+    def _after_rollback(self, transaction: SessionTransaction) -> None:
+        if not transaction.nested and self._had_work and not self._in_callbacks:
+            signals.after_rollback.send(self._app, session=self)
 
     def close(self) -> None:
         """Close, as the orm's Session does; what waited for a commit is dropped."""
@@ -104,27 +107,18 @@ class WebSession(Session):
         transaction = self._transaction
         return transaction.real if transaction is not None and transaction.real.nested else None
 
-    def _release_savepoint(self) -> None:
-        savepoint = self._savepoint()
-        super().commit()
-        if savepoint is not None and savepoint.is_closed:
-            outer = self._savepoint()
-            for callback in self._callbacks:
-                if callback.savepoint is savepoint:
-                    callback.savepoint = outer
-
-    def _tell_rollback(self) -> None:
-        self._callbacks.clear()
-        signals.after_rollback.send(self._app, session=self)
-
     def _run_callbacks(self) -> None:
         if not self._callbacks:
             return
         callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            try:
-                callback.function()
-            except Exception:
-                self._app.logger.exception("An after-commit callback failed; the commit stands")
-        # what a callback read or left behind must not become part of the next transaction
-        super().rollback()
+        self._in_callbacks = True
+        try:
+            for callback in callbacks:
+                try:
+                    callback.function()
+                except Exception:
+                    self._app.logger.exception("An after-commit callback failed; the commit stands")
+            # what a callback read or left behind must not become part of the next transaction
+            self.rollback()
+        finally:
+            self._in_callbacks = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from flask_uow import Column, DeclarativeBase, ForeignKey, Mapped, Table, mapped_column, relationship
 
 
@@ -23,19 +21,17 @@ class User(Base):
     __tablename__ = "user"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    email: Mapped[Optional[str]]
-    posts: Mapped[list[Post]] = relationship(
-        back_populates="author", cascade="all, delete-orphan", order_by="Post.id"
-    )
-    profile: Mapped[Optional[Profile]] = relationship(back_populates="user", uselist=False)
+    email: Mapped[str | None]
+    posts: Mapped[list[Post]] = relationship(back_populates="author", cascade="all, delete-orphan", order_by="Post.id")
+    profile: Mapped[Profile | None] = relationship(back_populates="user", uselist=False)
 
 
 class Profile(Base):
     __tablename__ = "profile"
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[Optional[int]] = mapped_column(ForeignKey("user.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     text: Mapped[str]
-    user: Mapped[Optional[User]] = relationship(back_populates="profile")
+    user: Mapped[User | None] = relationship(back_populates="profile")
 
 
 class Post(Base):
@@ -57,8 +53,8 @@ class Tag(Base):
 class Node(Base):
     __tablename__ = "node"
     id: Mapped[int] = mapped_column(primary_key=True)
-    parent_id: Mapped[Optional[int]] = mapped_column(ForeignKey("node.id"))
-    name: Mapped[Optional[str]]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("node.id"))
+    name: Mapped[str | None]
     children: Mapped[list[Node]] = relationship(backref="parent", order_by="Node.id")
 
 
@@ -73,7 +69,7 @@ class Team(Base):
 class Member(Base):
     __tablename__ = "member"
     id: Mapped[int] = mapped_column(primary_key=True)
-    team_id: Mapped[Optional[int]] = mapped_column(ForeignKey("team.id"))
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))
     name: Mapped[str]
 
 

@@ -44,7 +44,9 @@ def test_a_thousand_parents_with_ten_children_each_cost_statements_by_page_not_b
     assert counts[10] <= 4
     # 11,000 rows in pages of at least a hundred rows
     assert counts[1000] <= 4 + 11_000 // 100
-    owners = session.execute("SELECT count(*) FROM post JOIN \"user\" u ON u.id = post.author_id WHERE title LIKE 'post 7.%'")
+    owners = session.execute(
+        "SELECT count(*) FROM post JOIN \"user\" u ON u.id = post.author_id WHERE title LIKE 'post 7.%'"
+    )
     assert owners.scalar() == 30
     for user in session.query(User).filter(User.name == "user 7 of 1000"):
         assert [post.title for post in user.posts] == [f"post 7.{m}" for m in range(10)]
@@ -126,7 +128,7 @@ def test_an_attribute_can_be_set_to_none(session: Session) -> None:
     session.commit()
     user.email = None
     session.commit()
-    assert session.scalar("SELECT email FROM \"user\"") is None
+    assert session.scalar('SELECT email FROM "user"') is None
     assert user.email is None
 
 
@@ -275,7 +277,7 @@ def test_a_row_that_someone_else_deleted_is_stale(make_session: Any) -> None:
     session.commit()
     users = session.query(User).order_by(User.id).all()
     other: Session = make_session()
-    other.execute("DELETE FROM \"user\" WHERE id = :id", {"id": users[1].id})
+    other.execute('DELETE FROM "user" WHERE id = :id', {"id": users[1].id})
     other.commit()
     for user in users:
         user.email = "x"

@@ -8,7 +8,7 @@ import decimal
 import enum
 import uuid
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_annotations_give_types_and_nullability() -> None:
         id: Mapped[int] = mapped_column(primary_key=True)
         text: Mapped[str]
         short: Mapped[str] = mapped_column(String(10))
-        maybe: Mapped[Optional[float]]
+        maybe: Mapped[float | None]
         also: Mapped[bool | None]
         price: Mapped[decimal.Decimal] = mapped_column(Numeric(10, 2))
         when: Mapped[datetime.datetime]
@@ -125,7 +125,7 @@ def test_a_table_can_be_given_and_arguments_added() -> None:
 
     class Arguments(base):  # type: ignore[misc]
         __tablename__ = "arguments"
-        __table_args__ = {"schema": "other"}  # noqa: RUF012
+        __table_args__ = {"schema": "other"}
         id = Column(Integer, primary_key=True)
 
     assert Given(name="x").name == "x"
@@ -175,7 +175,11 @@ def test_python_side_defaults_are_applied_at_the_insert(engine: Engine) -> None:
         things = [Thing(), Thing(label="given", by_server="me"), Thing()]
         session.add_all(things)
         session.commit()
-        assert [(t.n, t.label, t.by_server) for t in things] == [(0, "none", "server"), (1, "given", "me"), (2, "none", "server")]
+        assert [(t.n, t.label, t.by_server) for t in things] == [
+            (0, "none", "server"),
+            (1, "given", "me"),
+            (2, "none", "server"),
+        ]
         assert [t.id for t in things] == sorted(t.id for t in things)
         things[0].label = "changed"
         session.commit()
@@ -186,9 +190,19 @@ def test_python_side_defaults_are_applied_at_the_insert(engine: Engine) -> None:
 
 
 def test_a_plain_class_is_mapped_to_a_table(engine: Engine, metadata: MetaData) -> None:
-    users = Table("users", metadata, Column("id", Integer, primary_key=True), Column("name", String(50)), Column("fullname", String))
+    users = Table(
+        "users",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("name", String(50)),
+        Column("fullname", String),
+    )
     addresses = Table(
-        "addresses", metadata, Column("id", Integer, primary_key=True), Column("email", String), Column("user_id", ForeignKey("users.id"))
+        "addresses",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("email", String),
+        Column("user_id", ForeignKey("users.id")),
     )
 
     class Person:
@@ -199,7 +213,9 @@ def test_a_plain_class_is_mapped_to_a_table(engine: Engine, metadata: MetaData) 
         def __init__(self, email: str) -> None:
             self.email = email
 
-    mapper(Person, users, properties={"addresses": relationship(Address, backref=backref("user"), order_by=addresses.c.id)})
+    mapper(
+        Person, users, properties={"addresses": relationship(Address, backref=backref("user"), order_by=addresses.c.id)}
+    )
     mapper(Address, addresses)
     metadata.create_all(engine)
     with Session(engine) as session:
@@ -319,7 +335,9 @@ def test_a_relationship_to_nowhere_names_the_class_and_the_cure() -> None:
         author: Mapped[Writer] = relationship()  # type: ignore[name-defined]  # noqa: F821
 
     for _ in range(2):
-        with pytest.raises((ArgumentError, InvalidRequestError), match=r"Book\.author.*no mapped class or table is called 'Writer'"):
+        with pytest.raises(
+            (ArgumentError, InvalidRequestError), match=r"Book\.author.*no mapped class or table is called 'Writer'"
+        ):
             Book()
 
 

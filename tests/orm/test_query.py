@@ -116,9 +116,11 @@ def test_loading_again_keeps_what_was_changed(filled: Session) -> None:
 
 
 def test_text_and_parameters(filled: Session) -> None:
-    found = filled.execute("SELECT name FROM \"user\" WHERE name = :name", {"name": "u1"}).scalar()
+    found = filled.execute('SELECT name FROM "user" WHERE name = :name', {"name": "u1"}).scalar()
     assert found == "u1"
-    assert filled.scalar(text("SELECT count(*) FROM post WHERE title LIKE 'p%' AND title <> :t").bindparams(t="p1.0")) == 2
+    assert (
+        filled.scalar(text("SELECT count(*) FROM post WHERE title LIKE 'p%' AND title <> :t").bindparams(t="p1.0")) == 2
+    )
     assert filled.query(User).filter(text("name = 'u2'")).one().name == "u2"
     with pytest.raises(InvalidRequestError, match=":name"):
         filled.execute("SELECT :name")
@@ -162,7 +164,9 @@ def test_mistakes_in_queries_say_what_is_meant(filled: Session) -> None:
         filled.query(User).filter("name = 'x'")
 
 
-def test_locked_reads_are_written_where_the_database_knows_them(filled: Session, statements: StatementLog, database: str) -> None:
+def test_locked_reads_are_written_where_the_database_knows_them(
+    filled: Session, statements: StatementLog, database: str
+) -> None:
     filled.rollback()
     statements.clear()
     assert filled.query(Tag).with_lockmode("update").all() == []

@@ -183,3 +183,19 @@ def test_a_callback_reads_objects_and_what_it_leaves_in_the_session_is_rolled_ba
         db.after_commit(callback)
     assert seen == ["a"]
     assert saved_texts(db, flask_app) == ["a", "written"]
+
+
+def test_transactions_ended_by_a_with_block_count_as_well(db: UnitOfWork, flask_app: Flask, sent: list[str]) -> None:
+    called: list[str] = []
+    with flask_app.app_context():
+        with db.session.begin():
+            add_note(db, "ed")
+            db.after_commit(lambda: called.append("kept"))
+        assert called == ["kept"]
+        with pytest.raises(ZeroDivisionError), db.session.begin_nested():
+            add_note(db, "fred")
+            db.after_commit(lambda: called.append("dropped"))
+            raise ZeroDivisionError
+        db.session.commit()
+    assert called == ["kept"]
+    assert sent[:2] == ["before_commit", "after_commit"]

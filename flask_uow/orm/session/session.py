@@ -163,6 +163,20 @@ class Session:
         if self._transaction is transaction:
             self._transaction = transaction.parent
 
+    # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
+
+    def _before_commit(self, transaction: SessionTransaction) -> None:
+        """Called before the flush of a commit; may still add work."""
+
+    def _after_commit(self, transaction: SessionTransaction) -> None:
+        """Called when a transaction was committed, or a savepoint released."""
+
+    def _before_rollback(self, transaction: SessionTransaction) -> None:
+        """Called before a rollback."""
+
+    def _after_rollback(self, transaction: SessionTransaction) -> None:
+        """Called when a transaction or a savepoint was rolled back."""
+
     def __enter__(self) -> Self:
         return self
 

@@ -116,6 +116,8 @@ class SessionTransaction:
         if not self.is_active:
             raise self._inactive()
         session = self.session
+        if not self.is_subtransaction:
+            session._before_commit(self)
         if not session._flushing:
             # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
             for _ in range(100):
@@ -134,6 +136,7 @@ class SessionTransaction:
                 participant.transaction.commit()
             self._hand_over()
             self._close()
+            session._after_commit(self)
             return
         self._commit_root()
 
@@ -151,6 +154,7 @@ class SessionTransaction:
         self._close()
         if session.expire_on_commit:
             session.expire_all()
+        session._after_commit(self)
 
     def _hand_over(self) -> None:
         # a released savepoint becomes part of the transaction around it
@@ -167,12 +171,14 @@ class SessionTransaction:
         if self.is_subtransaction:
             self._fail_enclosing()
             return
+        self.session._before_rollback(self)
         try:
             self._rollback_participants()
         finally:
             self._restore()
             self._release()
             self._close()
+        self.session._after_rollback(self)
 
     def _fail_enclosing(self) -> None:
         # the database's transaction is undone now; the levels around this one have to be rolled back one by one
