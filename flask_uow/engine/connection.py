@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -221,6 +222,8 @@ class Connection:
     def in_transaction(self) -> bool:
         """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
         return bool(self._stack)
+
+    has_begun = property(attrgetter("_has_begun"), doc="True once BEGIN has gone out, until the transaction's end.")
 
     def in_nested_transaction(self) -> bool:
         """Return True while a savepoint is open."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,9 @@ class Engine:
         self.isolation_level = isolation_level
         self.listeners = EngineListeners()
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
+        # an engine that nobody holds any more closes its connections; not at the exit of the process, which may be a
+        # fork whose connections belong to its parent
+        weakref.finalize(self, _close_quietly, pool, dialect).atexit = False
 
     def connect(self) -> Connection:
         """Return a connection from the pool, to be used in a ``with`` block or closed.
@@ -79,6 +83,12 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"Engine({self.url})"
+
+
+def _close_quietly(pool: Pool, dialect: Dialect) -> None:
+    """Close the connections of an engine that is gone; called by the collector, so no lock is taken."""
+    pool.close_idle_unlocked()
+    dialect.dispose()
 
 
 class _DialectConnector:

@@ -100,6 +100,7 @@ class Pool:
         self._recycle = recycle
         self._examines = pre_ping or recycle >= 0
         self._idle: list[PooledConnection] = []
+        self._lent: set[PooledConnection] = set()
         self._total = 0
         self._waiting = 0
         self._generation = 0
@@ -125,13 +126,17 @@ class Pool:
                     record = self._wait()
                 generation = self._generation
             if record is None:
-                return self._open(generation)
-            if not self._examines or self._is_usable(record):
-                return record
-            self._discard(record)
+                record = self._open(generation)
+            elif self._examines and not self._is_usable(record):
+                self._discard(record)
+                continue
+            # held here too: the collector must find a dropped Connection, and not the driver's connection with it
+            self._lent.add(record)
+            return record
 
     def checkin(self, record: PooledConnection) -> None:
         """Take a connection back: reset it and keep it, or close it when it is broken or one too many."""
+        self._lent.discard(record)
         usable = not record.broken and self._connector.reset(record.raw)
         if not usable or record.generation != self._generation:
             self._discard(record)
@@ -162,6 +167,13 @@ class Pool:
             self._discard(record)
 
     dispose = discard_idle
+
+    def close_idle_unlocked(self) -> None:
+        """Close the idle and the dropped connections of a pool that nobody can use any more. For finalizers: takes no lock."""
+        while self._idle:
+            self._connector.close(self._idle.pop().raw)
+        while not self._abandoned.empty():
+            self._connector.close(self._abandoned.get_nowait().raw)
 
     def size(self) -> int:
         """Return how many connections are kept open when nobody uses them."""

@@ -247,9 +247,23 @@ class UnitOfWork:
             self.metadatas[key].create_all(self.engines[key])
 
     def drop_all(self, bind_key: str | None = ALL_BINDS) -> None:
-        """Drop the tables with all their rows; the parameter as for :meth:`create_all`."""
+        """Drop the tables with all their rows; the parameter as for :meth:`create_all`.
+
+        :raises InvalidRequestError: when the current scope's Session is in a transaction there, which would block it for ever.
+        """
         for key in self._chosen_keys(bind_key):
+            self._refuse_open_transaction(self.engines[key])
             self.metadatas[key].drop_all(self.engines[key])
+
+    def _refuse_open_transaction(self, engine: Engine) -> None:
+        session = current_scope(self).session
+        transaction = session.transaction if session is not None else None
+        participant = transaction.real.participants.get(engine) if transaction is not None else None
+        if participant is not None and participant.connection.has_begun:
+            raise InvalidRequestError(
+                f"drop_all() would wait for ever: db.session is in a transaction on {engine!r}, whose locks it needs."
+                " Call db.session.commit() or db.session.rollback() first."
+            )
 
     def _chosen_keys(self, bind_key: str | None) -> list[str | None]:
         keys = list(self.engines)

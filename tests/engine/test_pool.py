@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
 import pytest
 
+from flask_uow.engine import create_engine
 from flask_uow.engine.pool import Pool, PooledConnection
 from flask_uow.exc import ArgumentError, OperationalError, TimeoutError
 
@@ -222,3 +224,19 @@ def test_many_threads_never_share_a_connection_or_exceed_the_limit(connector: Fa
         thread.join(60)
     assert errors == []
     assert pool.checked_out() == 0
+
+
+def test_an_engine_that_nobody_holds_closes_its_connections(postgresql_uri: str) -> None:
+    marked = create_engine(postgresql_uri, connect_args={"application_name": "uow-dropped"})
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'uow-dropped'"
+    with marked.connect() as connection:
+        assert connection.scalar(count) == 1
+    del marked, connection
+    gc.collect()
+    watcher = create_engine(postgresql_uri)
+    with watcher.connect() as connection:
+        for _ in range(1000):
+            if connection.scalar(count) == 0:
+                break
+        assert connection.scalar(count) == 0
+    watcher.dispose()

@@ -305,7 +305,7 @@ def test_a_table_without_a_primary_key_is_refused(metadata: MetaData) -> None:
     class Keyless:
         pass
 
-    with pytest.raises(ArgumentError, match="has no primary key.*primary_key=True"):
+    with pytest.raises(ArgumentError, match=r"has no primary key.*primary_key=True"):
         mapper(Keyless, Table("t", metadata, Column("a", Integer)))
 
 

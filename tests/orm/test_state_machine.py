@@ -7,7 +7,6 @@ must show what the model says; after every commit the rows must.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -214,11 +213,11 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def machine(tables: Engine) -> Iterator[type[SessionMachine]]:
+def machine(tables: Engine) -> type[SessionMachine]:
     class Machine(SessionMachine):
         engine = tables
 
-    yield Machine
+    return Machine
 
 
 def test_a_session_always_shows_what_a_plain_model_says(machine: type[SessionMachine]) -> None:

@@ -13,6 +13,7 @@ from flask_uow import (
     DeclarativeBase,
     ForeignKey,
     Integer,
+    InvalidRequestError,
     Mapped,
     MetaData,
     UnitOfWork,
@@ -212,3 +213,14 @@ def test_first_or_404_and_one_or_404(db: UnitOfWork, flask_app: Flask) -> None:
         for call, statement in [(db.first_or_404, none), (db.one_or_404, none), (db.one_or_404, every)]:
             with pytest.raises(NotFound):
                 call(statement)
+
+
+def test_drop_all_refuses_to_wait_for_the_session_of_its_own_scope(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        add_note(db, "a")
+        db.session.flush()
+        with pytest.raises(InvalidRequestError, match=r"wait for ever.*db\.session\.commit\(\)"):
+            db.drop_all()
+        db.session.rollback()
+        db.drop_all()
+        db.create_all()
