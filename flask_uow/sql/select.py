@@ -108,6 +108,10 @@ class Select(SelectBase):
             else:
                 for column in expand_entity(entity):
                     column._collect(shape)
+                name = getattr(entity, "key", None)
+                if isinstance(name, str) and not isinstance(entity, ColumnElement):
+                    # an attribute gives the result column its own name
+                    key.append(name)
         for name, clauses in (("where", self._where), ("from", self._froms), ("order", self._order_by)):
             if clauses:
                 key.append(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import InvalidRequestError
@@ -14,6 +14,8 @@ from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
 
 __all__ = ["ScopedSession", "SessionRegistry", "scoped_session"]
+
+T = TypeVar("T")
 
 
 class SessionRegistry:
@@ -188,11 +190,17 @@ class ScopedSession:
         """See :meth:`Session.scalars`."""
         return self.registry().scalars(clause, params, mapper, **kw)
 
+    @overload
+    def query(self, entity: type[T], /) -> Query[T]: ...
+
+    @overload
+    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
+
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]:
         """See :meth:`Session.query`."""
         return self.registry().query(*entities, **kwargs)
 
-    def get(self, entity: Any, ident: Any) -> Any:
+    def get(self, entity: type[T], ident: Any) -> T | None:
         """See :meth:`Session.get`."""
         return self.registry().get(entity, ident)
 

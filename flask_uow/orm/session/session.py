@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import InvalidRequestError
@@ -30,6 +30,7 @@ from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.lookup import get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.symbols import PENDING
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.text import text
@@ -259,18 +260,24 @@ class Session:
             return ScalarResult(plan.scalars(self, connection.dialect, rows))
         return self.execute(clause, params, mapper, **kw).scalars()
 
+    @overload
+    def query(self, entity: type[T], /) -> Query[T]: ...
+
+    @overload
+    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
+
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]:
         """Return a Query of mapped classes, attributes or columns."""
         return self._query_cls(entities, self, **kwargs)
 
-    def get(self, entity: Any, ident: Any) -> Any:
+    def get(self, entity: type[T], ident: Any) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
 
         :param entity: a mapped class.
         :param ident: the key's value, or a tuple for a composite key.
         :raises UnmappedClassError: when the class is not mapped.
         """
-        mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
+        mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
         identities = self._identities.get(mapper.base_mapper)
         if identities is not None:
             try:
@@ -278,8 +285,8 @@ class Session:
             except TypeError:
                 state = None
             if state is not None and (obj := state()) is not None and mapper.primary_key_names[0] in obj.__dict__:
-                return obj
-        return get_slowly(self, mapper, ident)
+                return obj  # type: ignore[no-any-return]
+        return get_slowly(self, mapper, ident)  # type: ignore[no-any-return]
 
     # -- objects
 
@@ -410,6 +417,8 @@ class Session:
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         if not self._has_changes():
             return
+        if objects is not None:
+            objects = list(objects)
         self._flushing = True
         try:
             transaction = self.begin(subtransactions=True)
@@ -430,7 +439,7 @@ class Session:
         for state, obj in list(self._modified.items()):
             if chosen is None or id(obj) in chosen:
                 state.changes = None
-                obj.__dict__.pop("_uow_pending", None)
+                obj.__dict__.pop(PENDING, None)
                 del self._modified[state]
 
     # -- what is inside
