@@ -38,7 +38,7 @@ __all__ = [
     "URL", "Connection", "Engine", "Result", "Row", "StatementEvent", "Transaction", "UnitOfWork", "create_engine", "engine",
     "exc", "make_url", "orm", "signals", "sql",
 ]  # fmt: skip
-__all__ += [
+__all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
     name for name in (*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names) if name not in ("did_you_mean", "exc")
 ]
 
