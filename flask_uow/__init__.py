@@ -39,8 +39,6 @@ __all__ = [
     "exc", "make_url", "orm", "signals", "sql",
 ]  # fmt: skip
 __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
-    name for name in (*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names) if name not in ("did_you_mean", "exc")
-]
 
 # name -> the module that defines it, or the module itself when the name is one
 _LAZY = {
