@@ -146,7 +146,7 @@ class Connection:
         elif parameters and not getattr(statement, "has_values", True):
             # an INSERT or UPDATE that was given no values sets the columns that the parameters name
             names = parameters if isinstance(parameters, Mapping) else parameters[0]
-            statement = statement.with_columns([name for name in names if name in statement.table.c])
+            statement = statement.for_parameters(list(names))
         compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
         if parameters is not None and not isinstance(parameters, Mapping):
             if len(parameters) != 1:

@@ -108,6 +108,10 @@ class Insert(DMLStatement):
         clone._select = select
         return clone
 
+    def for_parameters(self, names: list[str]) -> Insert:
+        """Return the statement for values of these names, all of them columns."""
+        return self.with_columns(names)
+
     def with_columns(self, names: Iterable[str]) -> Insert:
         """Return the statement with a named parameter for each of these columns; for values given at execution."""
         columns = [(name, self._column(name)) for name in names]
@@ -151,6 +155,10 @@ class Update(DMLStatement):
         return clone
 
     filter = where
+
+    def for_parameters(self, names: list[str]) -> Update:
+        """Return the statement for values of these names: columns to be set, and parameters of its conditions."""
+        return self.with_columns([name for name in names if name in self.table.c])
 
     def with_columns(self, names: Iterable[str]) -> Update:
         """Return the statement setting each of these columns to a named parameter; for values given at execution."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask_uow.exc import CompileError, DataError, InvalidRequestError
+from flask_uow.exc import CompileError, DataError, InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
@@ -92,11 +92,21 @@ class Compiled:
         try:
             if self._plain is not None and not given:
                 return tuple([p(values[i]) if p is not None else values[i] for i, p in self._plain])
+            if given and not self.names.issuperset(given):
+                raise self._unknown(given)
             return tuple(self._value(slot, values, given or {}) for slot in self.slots)
         except DataError as error:
             if error.statement is None:
                 error.statement = self.sql
             raise
+
+    def _unknown(self, given: Mapping[str, Any]) -> InvalidRequestError:
+        unknown = sorted(set(given) - self.names)
+        hint = did_you_mean(unknown[0], [str(name) for name in self.names])
+        known = ", ".join(sorted(str(name) for name in self.names)) or "none"
+        return InvalidRequestError(
+            f"the statement has no parameter :{unknown[0]}.{hint} Its parameters: {known}.\n[SQL: {self.sql}]"
+        )
 
     def _value(self, slot: Slot, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
         if slot.default is not None:

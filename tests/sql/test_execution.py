@@ -1,0 +1,318 @@
+"""Statements and schema on real databases: SQLite and PostgreSQL give the same answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flask_uow import Connection, DataError, Engine, IntegrityError, InvalidRequestError
+from flask_uow.sql import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    UniqueConstraint,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    union,
+    update,
+)
+
+
+class Schema:
+    """Two tables with a few rows."""
+
+    def __init__(self) -> None:
+        self.metadata = MetaData()
+        self.person = Table(
+            "person",
+            self.metadata,
+            Column("id", Integer, primary_key=True),
+            Column("name", String),
+            Column("age", Integer),
+            Column("boss", ForeignKey("person.id")),
+        )
+        self.item = Table(
+            "item",
+            self.metadata,
+            Column("id", Integer, primary_key=True),
+            Column("owner", ForeignKey("person.id")),
+            Column("price", Numeric(10, 2)),
+            Column("label", String, default="none"),
+        )
+
+
+@pytest.fixture
+def schema(engine: Engine) -> Schema:
+    schema = Schema()
+    schema.metadata.create_all(engine)
+    with engine.begin() as connection:
+        people = [
+            {"name": "ann", "age": 50, "boss": None},
+            {"name": "bob", "age": 30, "boss": 1},
+            {"name": "100%", "age": 20, "boss": 2},
+        ]
+        connection.execute(insert(schema.person), people)
+        for number, price in enumerate(("9.99", "10.01", "0.10", "100.00"), 1):
+            connection.execute(insert(schema.item).values(owner=1 + number % 2, price=Decimal(price)))
+    return schema
+
+
+@pytest.fixture
+def connection(engine: Engine, schema: Schema) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        yield connection
+
+
+def names(connection: Connection, schema: Schema, *conditions: Any) -> list[str]:
+    statement = select(schema.person.c.name).where(*conditions).order_by(schema.person.c.id)
+    return list(connection.scalars(statement))
+
+
+def test_operators_choose_the_same_rows(connection: Connection, schema: Schema) -> None:
+    c = schema.person.c
+    assert names(connection, schema, c.name == "bob") == ["bob"]
+    assert names(connection, schema, c.boss == None) == ["ann"]  # noqa: E711
+    assert names(connection, schema, c.boss.is_not(None), c.age < 30) == ["100%"]
+    assert names(connection, schema, c.age.in_([20, 50, 99])) == ["ann", "100%"]
+    assert names(connection, schema, c.age.in_([])) == []
+    assert names(connection, schema, c.age.not_in([])) == ["ann", "bob", "100%"]
+    assert names(connection, schema, c.age.between(20, 30)) == ["bob", "100%"]
+    assert names(connection, schema, c.name.contains("%")) == ["100%"]
+    assert names(connection, schema, c.name.contains("0_")) == []
+    assert names(connection, schema, c.name.startswith("a") | c.name.endswith("b")) == ["ann", "bob"]
+    assert names(connection, schema, c.name.ilike("AN_")) == ["ann"]
+    assert names(connection, schema, ~(c.age > 20)) == ["100%"]
+    assert names(connection, schema, (c.age + 10) * 2 == 80) == ["bob"]
+    assert names(connection, schema, c.name + "!" == "bob!") == ["bob"]
+    assert names(connection, schema, c.boss.is_distinct_from(1)) == ["ann", "100%"]
+    assert names(connection, schema, c.id.in_(select(c.boss).where(c.boss.is_not(None)))) == ["ann", "bob"]
+    assert names(connection, schema, text("age = :age").bindparams(age=50)) == ["ann"]
+    assert names(connection, schema, text("name LIKE '100%'")) == ["100%"]
+
+
+def test_aggregates_case_cast_and_functions(connection: Connection, schema: Schema) -> None:
+    c = schema.person.c
+    assert connection.execute(select(func.count(), func.max(c.age), func.min(c.name))).one() == (3, 50, "100%")
+    kinds = select(case((c.age >= 50, "old"), (c.age >= 30, "grown"), else_="young")).order_by(c.id)
+    assert connection.scalars(kinds).all() == ["old", "grown", "young"]
+    assert connection.scalar(select(cast(c.age, String)).where(c.id == 1)) == "50"
+    assert connection.scalar(select(func.upper(c.name)).where(c.id == 2)) == "BOB"
+    assert connection.scalar(select(func.coalesce(c.boss, 0)).where(c.id == 1)) == 0
+    assert connection.scalar(select(literal("a%b"))) == "a%b"
+
+
+def test_joins_aliases_subqueries_and_ctes(connection: Connection, schema: Schema) -> None:
+    person, boss = schema.person, schema.person.alias("boss")
+    pairs = (
+        select(person.c.name, boss.c.name.label("boss"))
+        .outerjoin(boss, person.c.boss == boss.c.id)
+        .order_by(person.c.id)
+    )
+    assert connection.execute(pairs).all() == [("ann", None), ("bob", "ann"), ("100%", "bob")]
+    owners = exists(select(schema.item.c.id).where(schema.item.c.owner == person.c.id))
+    assert names(connection, schema, owners) == ["ann", "bob"]
+    counts = select(schema.item.c.owner, func.count().label("n")).group_by(schema.item.c.owner).subquery()
+    assert connection.execute(
+        select(person.c.name, counts.c.n).join(counts, counts.c.owner == person.c.id).order_by("name")
+    ).all() == [
+        ("ann", 2),
+        ("bob", 2),
+    ]
+    chain = select(person.c.id, person.c.boss).where(person.c.id == 3).cte("chain", recursive=True)
+    chain = chain.union_all(select(person.c.id, person.c.boss).join(chain, chain.c.boss == person.c.id))
+    assert sorted(connection.scalars(select(chain.c.id))) == [1, 2, 3]
+    both = (
+        union(select(person.c.id).where(person.c.id < 3), select(person.c.id).where(person.c.id > 1))
+        .order_by("id")
+        .limit(2)
+    )
+    assert connection.scalars(both).all() == [1, 2]
+
+
+def test_decimals_are_exact_in_comparison_order_and_arithmetic(connection: Connection, schema: Schema) -> None:
+    price = schema.item.c.price
+    ordered = connection.scalars(select(price).order_by(price.desc())).all()
+    assert ordered == [Decimal("100.00"), Decimal("10.01"), Decimal("9.99"), Decimal("0.10")]
+    assert connection.scalars(select(price).where(price > Decimal("9.99")).order_by(price)).all() == [
+        Decimal("10.01"),
+        Decimal("100"),
+    ]
+    assert connection.scalar(select(func.sum(price))) == Decimal("120.10")
+    assert connection.scalar(select(func.max(price))) == Decimal("100.00")
+    assert connection.scalar(select(price * 3).where(schema.item.c.id == 3)) == Decimal("0.30")
+    assert connection.scalar(select(price + Decimal("0.20")).where(schema.item.c.id == 3)) == Decimal("0.30")
+    assert connection.scalars(select(price).where(price.in_([Decimal("9.990")]))).all() == [Decimal("9.99")]
+    with pytest.raises(DataError, match="float"):
+        connection.execute(insert(schema.item).values(price=0.1))
+
+
+def test_insert_update_delete_and_returning(connection: Connection, schema: Schema) -> None:
+    person, item = schema.person, schema.item
+    with connection.begin() as transaction:
+        made = connection.execute(
+            insert(person).values([{"name": "x"}, {"name": "y"}]).returning(person.c.id, person.c.name)
+        ).all()
+        assert [row.name for row in made] == ["x", "y"]
+        assert connection.execute(update(person).where(person.c.name == "x").values(age=person.c.id + 1)).rowcount == 1
+        assert connection.scalar(select(person.c.age).where(person.c.name == "x")) == made[0].id + 1
+        connection.execute(insert(item).from_select(["owner"], select(person.c.id).where(person.c.name == "y")))
+        assert (
+            connection.execute(delete(item).where(item.c.owner == made[1].id).returning(item.c.owner)).scalar()
+            == made[1].id
+        )
+        connection.execute(item.insert(), {"owner": 1})
+        assert connection.scalar(select(item.c.label).order_by(item.c.id.desc()).limit(1)) == "none"
+        connection.execute(item.insert(), [{"owner": 1, "label": "a"}, {"owner": 2, "label": "b"}])
+        assert connection.scalar(select(func.count()).select_from(item).where(item.c.label.in_(["a", "b"]))) == 2
+        assert connection.execute("DELETE FROM person WHERE name = :n", {"n": "x"}).rowcount == 1
+        transaction.rollback()
+    assert connection.scalar(select(func.count()).select_from(person)) == 3
+
+
+def test_an_unknown_column_among_the_values_is_an_error(connection: Connection, schema: Schema) -> None:
+    for parameters in ({"nmae": "x"}, [{"nmae": "x"}, {"nmae": "y"}]):
+        with pytest.raises(Exception, match="nmae"):
+            connection.execute(insert(schema.person), parameters)
+    with pytest.raises(InvalidRequestError, match="age"):
+        connection.execute(insert(schema.person), [{"name": "x", "age": 1}, {"name": "y"}])
+
+
+def test_statements_of_one_shape_share_their_text_and_differ_in_values(connection: Connection, schema: Schema) -> None:
+    cache = connection.engine.compiled_cache
+    c = schema.person.c
+    one = literal("ann")
+    assert names(connection, schema, c.name == one, c.name == one) == ["ann"]
+    before = len(cache)
+    assert names(connection, schema, c.name == "ann", c.name == "bob") == []
+    assert len(cache) == before + 1, "one value twice is another shape than two values"
+    assert names(connection, schema, c.name == "bob", c.name == "bob") == ["bob"]
+    assert len(cache) == before + 1
+    for count in (1, 2, 2):
+        connection.execute(select(c.id).where(c.id.in_(list(range(count)))).limit(count + 5))
+    assert len(cache) == before + 3
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(value=st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12))
+def test_any_text_comes_back_equal_and_never_becomes_sql(connection: Connection, schema: Schema, value: str) -> None:
+    with connection.begin() as transaction:
+        connection.execute(insert(schema.person).values(name=value, age=77))
+        assert connection.scalar(select(schema.person.c.name).where(schema.person.c.age == 77)) == value
+        assert (
+            connection.scalar(select(func.count()).where(schema.person.c.name == value, schema.person.c.age == 77)) == 1
+        )
+        assert (
+            connection.scalar(
+                select(func.count()).where(schema.person.c.name.contains(value), schema.person.c.age == 77)
+            )
+            == 1
+        )
+        transaction.rollback()
+
+
+# -- schema
+
+
+def test_odd_names_are_quoted(engine: Engine) -> None:
+    metadata = MetaData()
+    table = Table(
+        "order",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("select", String),
+        Column("a space", String),
+        Column('quo"te', String),
+        Column("100%", String),
+        Column("MixedCase", String),
+    )
+    metadata.create_all(engine)
+    row = {"select": "a", "a space": "b", 'quo"te': "c", "100%": "d", "MixedCase": "e"}
+    with engine.begin() as connection:
+        connection.execute(insert(table).values(row))
+        assert connection.execute(
+            select(*(table.c[name] for name in row)).where(table.c["100%"] == "d")
+        ).one() == tuple(row.values())
+    metadata.drop_all(engine)
+
+
+def test_create_all_makes_constraints_and_indexes_that_hold(engine: Engine) -> None:
+    metadata = MetaData()
+    parent = Table("parent", metadata, Column("id", Integer, primary_key=True), Column("code", String, unique=True))
+    child = Table(
+        "child",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("parent_id", ForeignKey("parent.id", ondelete="CASCADE"), nullable=False),
+        Column("n", Integer, index=True),
+        Column("kind", String, server_default="plain"),
+        UniqueConstraint("parent_id", "n", name="uq_child"),
+        CheckConstraint("n > 0", name="ck_child"),
+    )
+    Index("ix_lower", func.lower(child.c.kind), where=child.c.n > 1)
+    metadata.create_all(engine)
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(parent).values(id=1, code="a"))
+        connection.execute(insert(child).values(parent_id=1, n=1))
+        assert connection.scalar(select(child.c.kind)) == "plain"
+    wrong = [
+        insert(parent).values(code="a"),
+        insert(child).values(parent_id=1, n=1),
+        insert(child).values(parent_id=1, n=0),
+        insert(child).values(parent_id=99, n=5),
+        insert(child).values(n=5),
+    ]
+    for statement in wrong:
+        with engine.connect() as connection, pytest.raises(IntegrityError):
+            connection.execute(statement)
+    with engine.begin() as connection:
+        connection.execute(delete(parent))
+        assert connection.scalar(select(func.count()).select_from(child)) == 0
+        assert set(connection.table_names()) == {"parent", "child"}
+    metadata.drop_all(engine)
+    with engine.connect() as connection:
+        assert connection.table_names() == []
+
+
+def test_tables_that_refer_to_each_other_are_created_and_dropped(engine: Engine) -> None:
+    metadata = MetaData()
+    a = Table("a", metadata, Column("id", Integer, primary_key=True), Column("b_id", ForeignKey("b.id")))
+    b = Table("b", metadata, Column("id", Integer, primary_key=True), Column("a_id", ForeignKey("a.id")))
+    pair = Table("pair", metadata, Column("x", Integer, primary_key=True), Column("y", Integer, primary_key=True))
+    Table(
+        "uses",
+        metadata,
+        Column("x", Integer),
+        Column("y", Integer),
+        ForeignKeyConstraint(["x", "y"], ["pair.x", "pair.y"]),
+    )
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(a).values(id=1))
+        connection.execute(insert(b).values(id=1, a_id=1))
+        connection.execute(update(a).values(b_id=1))
+        connection.execute(insert(pair).values(x=1, y=2))
+    with engine.connect() as connection, pytest.raises(IntegrityError):
+        connection.execute(update(a).values(b_id=99))
+    metadata.drop_all(engine)
+    with engine.connect() as connection:
+        assert connection.table_names() == []
