@@ -30,8 +30,9 @@ from flask_uow.engine.dialects.values import (
     json_binder,
     string_binder,
     utc_datetime,
+    uuid_binder,
 )
-from flask_uow.sql.types import Numeric, TypeEngine, Uuid, type_for_value
+from flask_uow.sql.types import Numeric, TypeEngine, type_for_value
 from flask_uow.sql.value_errors import out_of_range
 
 __all__ = ["bind_processor", "cast_name", "register_types", "result_processor", "type_ddl"]
@@ -147,17 +148,6 @@ def _bind_zoned(type_: Any) -> Processor:
     return bind
 
 
-def _bind_uuid(type_: Uuid) -> Processor:
-    def bind(value: Any) -> Any:
-        if type(value) is not uuid.UUID:
-            if value is None:
-                return None
-            type_.check(value)
-        return str(value)
-
-    return bind
-
-
 def _bind_unknown(type_: TypeEngine[Any]) -> Processor:
     """For a parameter of unknown type: psycopg2's own conversions, and ours where it has none."""
 
@@ -188,7 +178,7 @@ _BINDERS: dict[str, Callable[[Any], Processor]] = {
     "interval": lambda type_: exact_class_binder(type_, dt.timedelta),
     "large_binary": binary_binder,
     "json": json_binder,
-    "uuid": _bind_uuid,
+    "uuid": uuid_binder,
     "enum": enum_binder,
     "null": _bind_unknown,
 }

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +34,7 @@ from flask_uow.engine.dialects.values import (
     integer_binder,
     json_binder,
     string_binder,
+    uuid_binder,
 )
 from flask_uow.sql.types import Float, Interval, Numeric, TypeEngine, type_for_value
 from flask_uow.sql.value_errors import out_of_range
@@ -183,17 +183,6 @@ def _bind_interval(type_: Interval) -> Processor:
     return bind
 
 
-def _bind_uuid(type_: TypeEngine[Any]) -> Processor:
-    def bind(value: Any) -> Any:
-        if type(value) is not uuid.UUID:
-            if value is None:
-                return None
-            type_.check(value)
-        return str(value)
-
-    return bind
-
-
 def _bind_unknown(type_: TypeEngine[Any]) -> Processor:
     """For a parameter of unknown type: the value's own class decides."""
 
@@ -226,7 +215,7 @@ _BINDERS: dict[str, Callable[[Any], Processor]] = {
     "interval": _bind_interval,
     "large_binary": binary_binder,
     "json": json_binder,
-    "uuid": _bind_uuid,
+    "uuid": uuid_binder,
     "enum": enum_binder,
     "null": _bind_unknown,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import operator
+import uuid
 from typing import Any, cast
 
 from flask_uow.engine.dialects.base import Processor
@@ -27,6 +28,7 @@ __all__ = [
     "json_binder",
     "load_error",
     "string_binder",
+    "uuid_binder",
 ]
 
 
@@ -185,3 +187,16 @@ def load_error(type_: TypeEngine[Any], value: Any, error: BaseException | None, 
     reason = f" ({error})" if error is not None else ""
     message = f"the database holds {value!r}, which is no value of {type_!r}{reason}. {cure}"
     return DataError(message, orig=error or ValueError(message))
+
+
+def uuid_binder(type_: TypeEngine[Any]) -> Processor:
+    """Return the processor for UUIDs, which travel as text."""
+
+    def bind(value: Any) -> Any:
+        if type(value) is not uuid.UUID:
+            if value is None:
+                return None
+            type_.check(value)
+        return str(value)
+
+    return bind
