@@ -1,10 +1,9 @@
 """The hooks into Flask: where a scope's end is noticed, and the outcome carried out.
 
-:func:`install` wraps six methods of the app object. Functions registered with ``after_request`` or ``teardown_request``
-    would
-not do: Flask runs the former in reverse order of registration, so that ours could be followed by others, and stops
-calling the latter when one of them raises. Every hook may run more than once for a context (a response replaced by an
-error page, ``stream_with_context``), so each leaves a state in which running again does no harm.
+:func:`install` wraps five methods of the app object. Functions registered with ``after_request`` or
+``teardown_request`` would not do: Flask runs the former in reverse order of registration, so that ours could be followed
+by others, and stops calling the latter when one of them raises. Every hook may run more than once for a context (a
+response replaced by an error page, ``stream_with_context``), so each leaves a state in which running again does no harm.
 
 The methods are wrapped for Flask 3.0 and 3.1, and for 3.2, which passes the context as first argument: the wrappers
 look at the last argument only. What becomes of the work is decided in flask_uow.web.outcome.

@@ -321,7 +321,9 @@ class _CurrentSession(SessionRegistry):
     def __call__(self) -> WebSession:
         scope = current_scope(self._owner)
         if scope.session is None:
-            scope.session = self._owner._make_session()
+            session = self._owner._make_session()
+            scope.open_session(session)
+            return session
         return scope.session
 
     def has(self) -> bool:
@@ -331,7 +333,7 @@ class _CurrentSession(SessionRegistry):
     def set(self, session: Session) -> None:
         """Make ``session`` the current scope's."""
         assert isinstance(session, WebSession)
-        current_scope(self._owner).session = session
+        current_scope(self._owner).open_session(session)
 
     def clear(self) -> None:
         """Forget the current scope's Session."""

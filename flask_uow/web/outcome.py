@@ -2,8 +2,7 @@
 
 A scope that ends well is committed, a scope that ends badly is rolled back. :func:`decide` knows nothing but what it is
 given: no Flask, no Session, no database. flask_uow.web.boundary and the blocks of ``unit_of_work()`` gather the facts
-in an
-:class:`Ending` and do what comes back.
+in an :class:`Ending` and do what comes back.
 """
 
 from __future__ import annotations

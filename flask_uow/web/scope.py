@@ -11,6 +11,8 @@ Read by flask_uow.web.extension for ``db.session``, and by flask_uow.web.boundar
 from __future__ import annotations
 
 import itertools
+import sys
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +78,7 @@ class Scope:
     __slots__ = (
         "__weakref__",
         "_command",
+        "_opened_at",
         "app",
         "awaits_body",
         "error",
@@ -106,6 +109,26 @@ class Scope:
         self.awaits_body = False
         self.keeps_session = False
         self._command = command
+
+    def open_session(self, session: WebSession) -> None:
+        """Give the scope its Session, and remember which line of the application asked for it."""
+        self.session = session
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "flask_uow":
+            frame = frame.f_back
+        self._opened_at = (frame.f_code.co_filename, frame.f_lineno)
+
+    def __del__(self) -> None:
+        # the context was pushed and never popped; its connections go back by themselves, and are rolled back
+        session = self.session
+        if session is not None and session.has_work():
+            file, line = self._opened_at
+            warnings.warn(
+                f"a context whose db.session was first used at {file}:{line} was never popped; its uncommitted work is"
+                " rolled back. Push contexts in a with block.",
+                ResourceWarning,
+                stacklevel=2,
+            )
 
     @property
     def exit_code(self) -> int | None:

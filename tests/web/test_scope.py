@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
@@ -319,3 +320,22 @@ def test_one_extension_on_two_apps_uses_the_engines_of_the_current_app(
     assert [saved_texts(db, app) for app in apps] == [["app 0"], ["app 1"]]
     for app in apps:
         dispose(db, app)
+
+
+def test_a_context_that_is_never_popped_is_rolled_back_and_named(db: UnitOfWork, flask_app: Flask) -> None:
+    def forget() -> None:
+        flask_app.app_context().push()
+        add_note(db, "lost")
+        db.session.flush()
+
+    thread = threading.Thread(target=forget)
+    thread.start()
+    thread.join()
+    del thread
+    with pytest.warns(ResourceWarning) as caught:
+        gc.collect()
+    assert any("never popped" in str(w.message) and "apps.py:" in str(w.message) for w in caught)
+    with flask_app.app_context():
+        for engine in db.engines.values():
+            assert engine.pool.checked_out() == 0
+    assert saved_texts(db, flask_app) == []
