@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, NoSuchTableError, did_you_mean
 from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.select import froms_of
 from flask_uow.sql.types import NULLTYPE
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ class Constraint:
         self.table = table
         table.constraints.append(self)
 
+    def copy(self) -> Constraint | None:
+        """Return an unattached copy; None where the copies of the columns bring it along."""
+        raise NotImplementedError
+
 
 class ColumnListConstraint(Constraint):
     """A constraint over columns, given by name or as objects.
@@ -85,6 +91,12 @@ class PrimaryKeyConstraint(ColumnListConstraint):
 class UniqueConstraint(ColumnListConstraint):
     """Columns whose values are unique together."""
 
+    def copy(self) -> UniqueConstraint | None:
+        if len(self.columns) == 1 and self.columns[0].unique and self.name is None:
+            return None
+        names = [column.name for column in self.columns]
+        return UniqueConstraint(*names, name=self.name, deferrable=self.deferrable, initially=self.initially)
+
 
 class CheckConstraint(Constraint):
     """A condition that each row fulfils.
@@ -95,6 +107,10 @@ class CheckConstraint(Constraint):
     def __init__(self, condition: Any, name: str | None = None) -> None:
         super().__init__(name)
         self.condition = condition
+
+    def copy(self) -> CheckConstraint:
+        # DDL writes columns without their table, so the condition holds for any table that has them
+        return CheckConstraint(self.condition, self.name)
 
 
 class ForeignKey:
@@ -239,6 +255,20 @@ class ForeignKeyConstraint(Constraint):
                 self.elements.append(foreign_key)
         super()._attach(table)
 
+    def copy(self) -> ForeignKeyConstraint | None:
+        if self.elements[0] in self.columns[0].args:
+            return None
+        return ForeignKeyConstraint(
+            [column.name for column in self.columns],
+            [element.target_fullname for element in self.elements],
+            self.name,
+            self.ondelete,
+            self.onupdate,
+            self.deferrable,
+            self.initially,
+            self.use_alter,
+        )
+
 
 class Index:
     """An index.
@@ -256,7 +286,7 @@ class Index:
         self.where = where
         self.table: Table | None = None
         self.expressions: list[ColumnElement[Any]] = []
-        owner = next((getattr(e, "table", None) for e in expressions if getattr(e, "table", None) is not None), None)
+        owner: Any = next((table for e in expressions if isinstance(e, ClauseElement) for table in froms_of(e)), None)
         if owner is not None:
             self._attach(owner)
 
@@ -274,6 +304,12 @@ class Index:
             table.c[e] if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
         ]  # fmt: skip
         table.indexes.append(self)
+
+    def copy(self) -> Index:
+        """Return an unattached copy."""
+        copied = Index(self._name, unique=self.unique, where=self.where)
+        copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
+        return copied
 
 
 class Sequence:

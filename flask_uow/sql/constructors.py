@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import (
     BindParameter,
     ColumnElement,
@@ -51,7 +52,8 @@ class Case(ColumnElement[T]):
     ) -> None:
         self.whens = whens
         self.else_ = else_
-        self.type = next((value.type for _, value in whens if value.type is not NULLTYPE), NULLTYPE)
+        values = [value for _, value in whens]
+        self.type = common_type(values if else_ is None else [*values, else_])
 
     def _parts(self) -> tuple[Any, ...]:
         return (tuple(item for pair in self.whens for item in pair), self.else_)
@@ -106,10 +108,12 @@ def case(*whens: tuple[Any, Any], else_: Any = None) -> Case[Any]:
     :raises ArgumentError: without any pair.
     """
     pairs: Iterable[Any] = whens[0] if len(whens) == 1 and isinstance(whens[0], list) else whens
-    made = tuple((coerce_condition(condition), coerce_value(value, NULLTYPE)) for condition, value in pairs)
-    if not made:
+    given = list(pairs)
+    if not given:
         raise ArgumentError("case() got no (condition, value) pair; pass at least one.")
-    return Case(made, coerce_value(else_, made[0][1].type) if else_ is not None else None)
+    values = coerce_alike([*(value for _, value in given), else_])
+    made = tuple((coerce_condition(condition), value) for (condition, _), value in zip(given, values[:-1], strict=True))
+    return Case(made, values[-1] if else_ is not None else None)
 
 
 def between(element: Any, low: Any, high: Any) -> ColumnElement[bool]:

@@ -158,7 +158,8 @@ class Update(DMLStatement):
 
     def for_parameters(self, names: list[str]) -> Update:
         """Return the statement for values of these names: columns to be set, and parameters of its conditions."""
-        return self.with_columns([name for name in names if name in self.table.c])
+        of_conditions = {bind.key for bind in self.shape().binds}
+        return self.with_columns([name for name in names if name not in of_conditions])
 
     def with_columns(self, names: Iterable[str]) -> Update:
         """Return the statement setting each of these columns to a named parameter; for values given at execution."""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import ColumnElement, coerce_value
 from flask_uow.sql.types import NULLTYPE, Date, DateTime, Float, Integer, Numeric, String, TypeEngine, to_instance
 
@@ -17,9 +18,9 @@ _FIXED: dict[str, TypeEngine[Any]] = {
     "concat": _STRING, "substr": _STRING, "replace": _STRING, "random": _FLOAT, "row_number": _INTEGER, "rank": _INTEGER,
     "dense_rank": _INTEGER, "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
 }  # fmt: skip
-_OF_ARGUMENT = frozenset(
-    ("max", "min", "sum", "coalesce", "abs", "nullif", "round", "first_value", "last_value", "lag", "lead")
-)
+_OF_ARGUMENT = frozenset(("max", "min", "sum", "abs", "round", "first_value", "last_value", "lag", "lead"))
+# their arguments are of one type, which is the result's
+_ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 # written without parentheses in SQL:1999
 _BARE = frozenset(
     ("current_timestamp", "current_date", "current_time", "current_user", "session_user", "localtime", "localtimestamp")
@@ -52,7 +53,7 @@ class FunctionElement(ColumnElement[Any]):
         return not self.arguments and self.function_name.lower() in _BARE
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.function_name, self.arguments)
+        return (self.function_name, self.arguments, self.type.cache_key)
 
 
 class _FunctionFactory:
@@ -71,13 +72,19 @@ class _FunctionFactory:
         """Return the call; ``type_`` says what type the result has, where it is not known."""
         if not _NAME.match(self._path):
             raise ArgumentError(f"{self._path!r} is not the name of an SQL function.")
-        made = tuple(coerce_value(argument, NULLTYPE) for argument in arguments)
+        made = (
+            coerce_alike(arguments)
+            if self._path.lower() in _ALIKE
+            else tuple(coerce_value(argument, NULLTYPE) for argument in arguments)
+        )
         return FunctionElement(self._path, made, _result_type(self._path.lower(), made, type_))
 
 
 def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: Any) -> TypeEngine[Any]:
     if given is not None:
         return to_instance(given)
+    if name in _ALIKE:
+        return common_type(arguments)
     if name in _OF_ARGUMENT:
         return next((argument.type for argument in arguments if argument.type is not NULLTYPE), NULLTYPE)
     if name == "avg":

@@ -85,6 +85,20 @@ COMPARISONS = frozenset(
 ARITHMETIC = frozenset((ADD, SUB, MUL, DIV, MOD))
 
 
+def ambiguous(outer: Operator, precedence: int, inner: Operator) -> bool:
+    """Return True where an operand needs parentheses for the databases' sake, though it binds as tight as ``outer``.
+
+    They disagree on comparisons within comparisons, and on ``||`` and operators of their own beside arithmetic: in
+    SQLite ``||`` binds tighter than ``+`` (https://www.sqlite.org/lang_expr.html).
+
+    :param precedence: the operand's.
+    :param inner: the operand's operator.
+    """
+    if outer.precedence == CONCAT.precedence:
+        return precedence in (8, 9) or (precedence == outer.precedence and inner is not outer)
+    return IS.precedence <= outer.precedence <= IN.precedence and IS.precedence <= precedence <= IN.precedence
+
+
 def custom(sql: str, precedence: int = 7, *, is_comparison: bool = False) -> Operator:
     """Return an operator of the user's own, for :meth:`ColumnOperators.op`."""
     return Operator(f"custom:{sql}:{is_comparison}", sql, precedence, "boolean" if is_comparison else "left")

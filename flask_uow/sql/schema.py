@@ -297,21 +297,26 @@ class Table(FromClause):
 
     def to_metadata(self, metadata: MetaData, schema: str | None = None, name: str | None = None) -> Table:
         """Return a copy of the table in another MetaData."""
+        columns = [column.copy() for column in self._c]
+        for foreign_key in (foreign_key for column in columns for foreign_key in column.foreign_keys):
+            foreign_key.target = foreign_key.target_fullname
         table = Table(
             name or self.name,
             metadata,
-            *(column.copy() for column in self._c),
+            *columns,
             schema=schema or self.schema,
             info=self.info,
+            comment=self.comment,
         )
+        table.primary_key.columns = [table.c[str(column.key)] for column in self.primary_key.columns]
+        table.primary_key.name = self.primary_key.name
         for constraint in self.constraints:
-            if isinstance(constraint, ForeignKeyConstraint) and len(constraint.columns) > 1:
-                targets = [element.target_fullname for element in constraint.elements]
-                ForeignKeyConstraint([c.name for c in constraint.columns], targets, constraint.name)._attach(table)
-            elif isinstance(constraint, UniqueConstraint) and not (
-                len(constraint.columns) == 1 and constraint.columns[0].unique
-            ):
-                UniqueConstraint(*(c.name for c in constraint.columns), name=constraint.name)._attach(table)
+            copied = constraint.copy()
+            if copied is not None:
+                copied._attach(table)
+        for index in self.indexes:
+            if not any(getattr(e, "index", False) for e in index.expressions):
+                index.copy()._attach(table)
         return table
 
     def create(self, bind: DDLBind, checkfirst: bool = True) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import Numeric
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.types import Integer, Numeric
 
 __all__ = ["SQLiteCompiler"]
 
@@ -25,6 +27,7 @@ _RENAMED = {
     "least": "min",
     "substring": "substr",
 }
+_ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
 
@@ -39,6 +42,10 @@ class SQLiteCompiler(StatementCompiler):
             # only exactly these words make the key an alias of the rowid (https://www.sqlite.org/lang_createtable.html)
             return f"{self.dialect.quote(column.name)} INTEGER PRIMARY KEY"
         return super().column_definition(column)
+
+    def default_text(self, default: Any) -> str:
+        # here an expression needs parentheses, whatever it is
+        return f"({self.expression(default)})" if isinstance(default, ClauseElement) else self.literal(default)
 
     def limit_clause(self, select: Any) -> str:
         if select._limit is None and select._offset is not None:
@@ -87,8 +94,37 @@ class SQLiteCompiler(StatementCompiler):
         amount = f"{sign}({self.process(by)})" if sign else self.process(by)
         return f"{function}({self.process(moment)}, {amount})"
 
+    def visit_cast(self, node: Any) -> str:
+        if isinstance(node.type, Integer) and isinstance(node.element.type, Numeric):
+            # CAST would cut the fraction off
+            return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
+        return super().visit_cast(node)
+
+    def visit_case(self, node: Any) -> str:
+        if not isinstance(node.type, Numeric):
+            return super().visit_case(node)
+        whens = " ".join(
+            f"WHEN {self.process(condition)} THEN {self._decimal(value)}" for condition, value in node.whens
+        )
+        otherwise = f" ELSE {self._decimal(node.else_)}" if node.else_ is not None else ""
+        return f"CASE {whens}{otherwise} END"
+
+    def _decimal(self, node: Any) -> str:
+        return self.decimal_operand(node, ops.COMMA)
+
+    def distinct_prefix(self, select: Any) -> str:
+        if isinstance(select._distinct, tuple):
+            raise CompileError("SQLite has no DISTINCT ON. Group by the columns, or use row_number() in a subquery.")
+        return super().distinct_prefix(select)
+
+    def visit_lateral(self, lateral: Any) -> str:
+        raise CompileError("SQLite has no LATERAL. Use a scalar subquery, or a join with a grouped subquery.")
+
     def visit_function(self, node: Any) -> str:
         name = node.function_name.lower()
+        if name in _ALIKE and isinstance(node.type, Numeric):
+            first, *others = (self._decimal(argument) for argument in node.arguments)
+            return f"{_RENAMED.get(name, name)}({', '.join([f'{first} COLLATE decimal', *others])})"
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
         if name in _EXACT_FUNCTIONS and isinstance(node.type, Numeric):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from flask_uow.exc import CompileError, DataError, InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import Numeric, TypeEngine
+from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
 __all__ = ["Compiled", "ExpressionCompiler", "ResultColumn", "Slot"]
 
@@ -142,6 +145,11 @@ class ExpressionCompiler:
         self._taken: dict[str, int] = {}
         self.ctes: dict[int, tuple[str, str, bool]] = {}
         self.froms_stack: list[set[int]] = []
+        # what ORDER BY can name: the result's columns; of a compound, it can name nothing else
+        self.result_types: dict[str, TypeEngine[Any]] = {}
+        self.compound_columns: dict[int, str] = {}
+        # in FROM, a column that has no name of its own is given one, by which the enclosing statement knows it
+        self.names_needed = False
         self.qualify = True
 
     # -- entry
@@ -201,13 +209,14 @@ class ExpressionCompiler:
         precedence = getattr(node, "precedence", 20)
         if precedence < op.precedence or (strict and precedence == op.precedence):
             return f"({text})"
-        return text
+        return f"({text})" if ops.ambiguous(op, precedence, getattr(node, "operator", op)) else text
 
     # -- leaves
 
     def visit_bindparam(self, node: Any) -> str:
         if self.literal_binds:
-            return self.literal(node.value)
+            stored = self.dialect.bind_processor(node.type)
+            return self.literal(stored(node.value) if stored is not None else node.value)
         index = self._indexes.get(id(node))
         if index is None:
             raise CompileError(
@@ -224,6 +233,8 @@ class ExpressionCompiler:
             return "TRUE" if value else "FALSE"
         if isinstance(value, (int, float)):
             return repr(value)
+        if isinstance(value, (Decimal, date, time, UUID)):
+            value = str(value)
         if isinstance(value, str) and "\x00" not in value:
             return "'" + value.replace("'", "''") + "'"
         raise CompileError(f"{value!r} cannot be written into DDL. Use text() with the SQL you mean.")
@@ -285,29 +296,46 @@ class ExpressionCompiler:
         """Write ``left op right``."""
         op = node.operator
         left = self.operand(node.left, op)
-        right = self.operand(node.right, op, strict=not op.associative)
+        # a * (b / c) is another value than a * b / c
+        chained = op.associative and getattr(node.right, "operator", None) is op
+        right = self.operand(node.right, op, strict=not chained)
         text = f"{left} {op.sql} {right}"
         return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
 
     def exact_decimal(self, node: Any) -> str | None:
         """Write arithmetic and comparison of exact decimals that the database keeps as text; None where not concerned."""
-        numeric = isinstance(node.left.type, Numeric) or isinstance(node.right.type, Numeric)
-        if not numeric:
+        right = node.right
+        many = (
+            right.items if node.operator in (ops.IN, ops.NOT_IN) and right.__visit_name__ == "expression_list" else ()
+        )
+        if not any(isinstance(operand.type, Numeric) for operand in (node.left, right, *many)):
             return None
         if node.operator in ops.ARITHMETIC:
+            if not isinstance(node.type, Numeric):
+                return None
             if node.operator is ops.MOD:
                 raise CompileError(f"{self.dialect.name} has no exact % for decimals. Compute it in Python.")
             return f"decimal_{node.operator.name}({self.process(node.left)}, {self.process(node.right)})"
         if node.operator in ops.COMPARISONS:
-            left = f"{self.operand(node.left, ops.COLLATE)} COLLATE decimal"
-            return f"{left} {node.operator.sql} {self.operand(node.right, node.operator, strict=True)}"
+            left = f"{self.decimal_operand(node.left, ops.COLLATE)} COLLATE decimal"
+            if many:
+                return f"{left} {node.operator.sql} ({', '.join(self.decimal_operand(i, ops.COMMA) for i in many)})"
+            return f"{left} {node.operator.sql} {self.decimal_operand(right, node.operator)}"
         return None
 
+    def decimal_operand(self, node: Any, op: Operator) -> str:
+        """Return an operand that is compared with exact decimals kept as text; other numbers become text too."""
+        text = self.operand(node, op, strict=True)
+        return f"CAST({text} AS TEXT)" if isinstance(node.type, (Integer, Float)) else text
+
     def visit_between(self, node: Any) -> str:
-        element = self.operand(node.element, node.operator)
-        if self.dialect.exact_decimal_text and isinstance(node.element.type, Numeric):
-            element += " COLLATE decimal"
-        low, high = (self.operand(end, node.operator, strict=True) for end in (node.low, node.high))
+        parts = (node.element, node.low, node.high)
+        if self.dialect.exact_decimal_text and any(isinstance(part.type, Numeric) for part in parts):
+            element = f"{self.decimal_operand(node.element, ops.COLLATE)} COLLATE decimal"
+            low, high = (self.decimal_operand(end, node.operator) for end in parts[1:])
+        else:
+            element = self.operand(node.element, node.operator)
+            low, high = (self.operand(end, node.operator, strict=True) for end in parts[1:])
         return f"{element} {node.operator.sql} {low} AND {high}"
 
     def visit_unary(self, node: Any) -> str:
@@ -320,16 +348,18 @@ class ExpressionCompiler:
         return f"-{text}" if op is ops.NEG else f"{op.sql} {text}"
 
     def order_term(self, node: Any) -> str:
-        """Return an ORDER BY term without its direction; a label is named, not repeated."""
-        if node.__visit_name__ == "label":
-            text = self.dialect.quote(node.name)
-        elif node.__visit_name__ == "unary" and node.operator in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
+        """Return an ORDER BY term without its direction; a column of the result is named, not repeated."""
+        if node.__visit_name__ == "unary" and node.operator in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
             return self.process(node)
-        else:
-            text = self.process(node)
-        if self.dialect.exact_decimal_text and isinstance(node.type, Numeric):
+        type_ = node.type
+        if node.__visit_name__ == "order_name":
+            type_ = self.result_types.get(node.name, type_)
+        named = node.__visit_name__ == "label" and node.name in self.result_types
+        name = node.name if named else self.compound_columns.get(id(node))
+        text = self.process(node) if name is None else self.dialect.quote(name)
+        if self.dialect.exact_decimal_text and isinstance(type_, Numeric):
             return f"{text} COLLATE decimal"
-        return text  # type: ignore[no-any-return]
+        return text
 
     def visit_order_name(self, node: Any) -> str:
         return self.dialect.quote(node.name)  # type: ignore[no-any-return]

@@ -18,13 +18,14 @@ class DMLCompiler(ExpressionCompiler):
         if insert._select is not None:
             columns = ", ".join(quote(column.name) for column in insert._select_columns)
             return f"INSERT INTO {target} ({columns}) {self.subselect(insert._select)}{self.returning(insert)}"
-        if not insert._rows:
-            return f"INSERT INTO {target} DEFAULT VALUES{self.returning(insert)}"
-        given = [column for column, _ in insert._rows[0]]
+        rows_given = insert._rows or ((),)
+        given = [column for column, _ in rows_given[0]]
         defaults = self._defaults(insert.table, given)
+        if not given and not defaults:
+            return f"INSERT INTO {target} DEFAULT VALUES{self.returning(insert)}"
         names = ", ".join(quote(column.name) for column in (*given, *(column for column, _ in defaults)))
         rows = []
-        for row in insert._rows:
+        for row in rows_given:
             values = [self.process(value) for _, value in row]
             values.extend(self._default_value(column, default) for column, default in defaults)
             rows.append(f"({', '.join(values)})")
@@ -53,9 +54,12 @@ class DMLCompiler(ExpressionCompiler):
     def visit_update(self, update: Any) -> str:
         quote = self.dialect.quote
         given = [column for column, _ in update._values]
+        # subqueries take the row to be changed from here
+        self.froms_stack.append({id(update.table)})
         pairs = [f"{quote(column.name)} = {self.process(value)}" for column, value in update._values]
         for column, default in self._defaults(update.table, given, "onupdate"):
             pairs.append(f"{quote(column.name)} = {self._default_value(column, default)}")
+        self.froms_stack.pop()
         where = self._where(update)
         return f"UPDATE {self.visit_table(update.table)} SET {', '.join(pairs)}{where}{self.returning(update)}"
 

@@ -22,13 +22,15 @@ class SelectCompiler(ExpressionCompiler):
         froms = self._without_correlated(froms)
         covered = {id(part) for element in froms for part in element._from_objects()}
         self.froms_stack.append(covered)
+        outer = self.result_types, self.compound_columns
+        self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
         parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names)}"]
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
         if select._where:
             parts.append("WHERE " + self._conditions(select._where))
         if select._group_by:
-            parts.append("GROUP BY " + ", ".join(self.order_term(criterion) for criterion in select._group_by))
+            parts.append("GROUP BY " + ", ".join(self._group_term(criterion, froms) for criterion in select._group_by))
         if select._having:
             parts.append("HAVING " + self._conditions(select._having))
         parts.extend(self._order_and_limit(select))
@@ -36,8 +38,17 @@ class SelectCompiler(ExpressionCompiler):
         if lock:
             parts.append(lock)
         self.froms_stack.pop()
+        self.result_types, self.compound_columns = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
         return " ".join(parts)
+
+    def _group_term(self, criterion: Any, froms: list[Any]) -> str:
+        # in GROUP BY the name of a column that is read wins over a label of that name
+        if criterion.__visit_name__ == "label":
+            elements = (part for element in froms for part in element._from_objects())
+            if any(column.name == criterion.name for element in elements for column in element.c):
+                criterion = criterion.element
+        return self.order_term(criterion)
 
     def _without_correlated(self, froms: list[Any]) -> list[Any]:
         # a subquery takes over the elements that the enclosing statements have, unless nothing would be left
@@ -53,7 +64,9 @@ class SelectCompiler(ExpressionCompiler):
             text = self.process(column)
             natural = column.name == name and column.__visit_name__ == "column"
             needs_name = not natural and (
-                column.name is not None or column.__visit_name__ in ("label", "scalar_select")
+                column.name is not None
+                or column.__visit_name__ in ("label", "scalar_select")
+                or (self.names_needed and column.__visit_name__ != "text")
             )
             bare = column.__visit_name__ in ("literal_column", "text") and column.name == name
             written.append(f"{text} AS {self.dialect.quote(name)}" if needs_name and not bare else text)
@@ -109,8 +122,12 @@ class SelectCompiler(ExpressionCompiler):
 
     def visit_compound_select(self, compound: Any) -> str:
         texts = [self.compound_member(member) for member in compound.selects]
-        parts = [f" {compound.keyword} ".join(texts), *self._order_and_limit(compound)]
         names = compound.result_columns()
+        outer = self.result_types, self.compound_columns
+        self.result_types = {name: column.type for name, column in names}
+        self.compound_columns = {id(column): name for name, column in names}
+        parts = [f" {compound.keyword} ".join(texts), *self._order_and_limit(compound)]
+        self.result_types, self.compound_columns = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
         return " ".join(parts)
 
@@ -128,7 +145,12 @@ class SelectCompiler(ExpressionCompiler):
     # -- FROM
 
     def visit_alias(self, alias: Any) -> str:
-        return f"{self.process(alias.element)} AS {self.dialect.quote(self.anonymous_name(alias))}"
+        element = alias.element
+        while element.__visit_name__ == "alias":
+            element = element.element
+        named = element.__visit_name__ == "subquery"
+        text = f"({self.derived(element.select_element)})" if named else self.process(element)
+        return f"{text} AS {self.dialect.quote(self.anonymous_name(alias))}"
 
     def visit_subquery(self, subquery: Any) -> str:
         return f"({self.derived(subquery.select_element)}) AS {self.dialect.quote(self.anonymous_name(subquery))}"
@@ -140,9 +162,10 @@ class SelectCompiler(ExpressionCompiler):
 
     def derived(self, select: Any) -> str:
         """Return a SELECT in FROM, which cannot see the enclosing statement's elements."""
-        stack, self.froms_stack = self.froms_stack, []
+        outer = self.froms_stack, self.names_needed
+        self.froms_stack, self.names_needed = [], True
         text = self.subselect(select)
-        self.froms_stack = stack
+        self.froms_stack, self.names_needed = outer
         return text
 
     def visit_cte(self, cte: Any) -> str:

@@ -1,0 +1,33 @@
+"""Values of which an expression yields one or another: CASE, coalesce(), greatest() and their kin need one type for all.
+
+Called by :mod:`flask_uow.sql.constructors` and :mod:`flask_uow.sql.functions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, coerce_value
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.types import NULLTYPE, Float, Numeric, TypeEngine
+
+__all__ = ["coerce_alike", "common_type"]
+
+
+def common_type(elements: Iterable[ColumnElement[Any]]) -> TypeEngine[Any]:
+    """Return the type of a value that is one of ``elements``: the widest of numbers, else the first that is known."""
+    types = [element.type for element in elements if element.type is not NULLTYPE]
+    for number in (Float, Numeric):
+        found = next((type_ for type_ in types if isinstance(type_, number)), None)
+        if found is not None:
+            return found
+    return types[0] if types else NULLTYPE
+
+
+def coerce_alike(values: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
+    """Return values as expressions of one type: plain values get that of the expressions among them."""
+    given = list(values)
+    plain = [not isinstance(value, (ColumnOperators, ClauseElement)) for value in given]
+    type_ = common_type(coerce_value(v, NULLTYPE) for v, is_plain in zip(given, plain, strict=True) if not is_plain)
+    return tuple(coerce_value(value, type_) for value in given)
