@@ -1,7 +1,7 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool; rows and result; transaction, gate and connection; cache; engine.
+listeners; pool; rows and result; transaction, two_phase, gate and connection; cache; engine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from flask_uow.engine.pool import Pool
 from flask_uow.engine.result import Result, ScalarResult
 from flask_uow.engine.rows import Row
 from flask_uow.engine.transaction import NestedTransaction, Transaction
+from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.engine.url import URL, make_url
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ScalarResult",
     "StatementEvent",
     "Transaction",
+    "TwoPhaseTransaction",
     "create_engine",
     "make_url",
 ]

@@ -15,19 +15,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate, Opening
 from flask_uow.engine.listeners import Kind, StatementEvent
-from flask_uow.engine.result import Result, ScalarResult, result_maker
+from flask_uow.engine.result import Result, ScalarResult, read_cursor
 from flask_uow.engine.transaction import NestedTransaction, Transaction
-from flask_uow.exc import (
-    CommitOutcomeUnknown,
-    DBAPIError,
-    InvalidRequestError,
-    ResourceClosedError,
-)
+from flask_uow.engine.two_phase import TwoPhaseTransaction
+from flask_uow.exc import CommitOutcomeUnknown, DBAPIError, InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.text import text
 
@@ -36,6 +32,8 @@ if TYPE_CHECKING:
     from flask_uow.engine.pool import PooledConnection
 
 __all__ = ["Connection"]
+
+T = TypeVar("T", bound=Transaction)
 
 
 class Connection:
@@ -192,6 +190,17 @@ class Connection:
             out on SQLite. They are SQL: never pass text that a user has given.
         :raises InvalidRequestError: when a transaction is open already.
         """
+        return self._open(Transaction(self), isolation_level, read_only, setup)
+
+    def begin_twophase(self, xid: str | None = None) -> TwoPhaseTransaction:
+        """Begin a transaction that can be prepared before it is committed.
+
+        :param xid: its global identifier, up to 199 bytes; one is made up when None.
+        :raises InvalidRequestError: when a transaction is open already, or the database has no PREPARE TRANSACTION.
+        """
+        return self._open(TwoPhaseTransaction(self, xid), None, False, ())
+
+    def _open(self, transaction: T, isolation_level: str | None, read_only: bool, setup: Sequence[str]) -> T:
         if self._stack:
             raise InvalidRequestError(
                 "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
@@ -204,7 +213,6 @@ class Connection:
         if setup and dialect.begins_with_statement:
             begin_sql = "; ".join((begin_sql, *setup))
         self._gate = Gate(begin_sql, dialect.begins_for_reads(level), read_only)
-        transaction = Transaction(self)
         self._stack.append(transaction)
         return transaction
 
@@ -390,10 +398,14 @@ class Connection:
     # -- inside: the transaction
 
     def _send_transaction_sql(self, sql: str) -> None:
+        self._control(lambda cursor: cursor.execute(sql), sql)
+
+    def _control(self, send: Callable[[Any], object], sql: str) -> None:
+        """Have ``send`` control the transaction over the cursor; ``sql`` is what messages and listeners are shown."""
         shown = sql.statement if isinstance(sql, Opening) else sql
         start = time.perf_counter()
         try:
-            self._cursor.execute(sql)
+            send(self._cursor)
         except self.dialect.errors as error:
             self._fail(error, sql, ())
         self._notify(shown, time.perf_counter() - start, "transaction")
@@ -473,22 +485,10 @@ class Connection:
     # -- inside: results
 
     def _make_result(self, compiled: Compiled, cursor: Any) -> Result:
-        description = cursor.description
-        if description is None:
-            return Result(None, (), cursor.rowcount, getattr(cursor, "lastrowid", None) or None)
         try:
-            rows = cursor.fetchall()
+            return read_cursor(compiled, cursor, self.dialect)
         except self.dialect.errors as error:
             self._fail(error, compiled.sql, ())
-        memo = compiled.memo
-        maker = memo.get(Connection)
-        if maker is None:
-            maker = result_maker(compiled, description, self.dialect)
-            if compiled.columns:
-                memo[Connection] = maker
-        names, make_rows = maker
-        # sqlite3 does not count the rows of a query
-        return Result(make_rows(rows), names, len(rows))
 
     def _execute_list(self, compiled: Compiled, values: list[Any], parameters: Any) -> Result:
         sets = [compiled.parameters(values, given) for given in parameters]

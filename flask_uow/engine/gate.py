@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Self
 
-__all__ = ["CLOSED", "FAILED", "LOST", "Gate", "Opening"]
+__all__ = ["CLOSED", "FAILED", "LOST", "PREPARED", "Gate", "Opening"]
 
 
 class Gate:
@@ -38,6 +38,7 @@ FAILED = Gate(
     refusal="the database has rolled this transaction back when a statement failed; nothing more can be done in it. "
     "Call rollback() and begin again."
 )
+PREPARED = Gate(refusal="this transaction is prepared; nothing more can be done in it but commit() or rollback().")
 
 
 class Opening(str):

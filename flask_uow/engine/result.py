@@ -15,7 +15,7 @@ from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_maker
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
 
-__all__ = ["FetchedResult", "MappingResult", "Result", "ScalarResult", "result_maker"]
+__all__ = ["FetchedResult", "MappingResult", "Result", "ScalarResult", "read_cursor"]
 
 T = TypeVar("T")
 
@@ -175,7 +175,24 @@ class Result(FetchedResult[Row]):
         return MappingResult([row._mapping for row in self.all()])
 
 
-def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialect) -> tuple[tuple[str, ...], RowMaker]:
+def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect) -> Result:
+    """Return the result of a statement that was just executed, its rows fetched."""
+    description = cursor.description
+    if description is None:
+        return Result(None, (), cursor.rowcount, getattr(cursor, "lastrowid", None) or None)
+    rows = cursor.fetchall()
+    memo = compiled.memo
+    maker = memo.get(Result)
+    if maker is None:
+        maker = _result_maker(compiled, description, dialect)
+        if compiled.columns:
+            memo[Result] = maker
+    names, make_rows = maker
+    # sqlite3 does not count the rows of a query
+    return Result(make_rows(rows), names, len(rows))
+
+
+def _result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialect) -> tuple[tuple[str, ...], RowMaker]:
     """Return the column names of a statement's result, and the function that makes its rows.
 
     :param description: the driver's, for statements whose columns are not known before they are executed.

@@ -5,18 +5,23 @@ The functions here move single objects between the states of the specification; 
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
 from flask_uow.orm.mapping.cascades import cascaded
+from flask_uow.orm.symbols import PENDING
 
 __all__ = [
     "attach",
     "expunge_all",
     "expunge_one",
+    "forget_deleted",
+    "make_transient",
     "make_transient_again",
     "mark_deleted",
+    "prune",
     "register_deleted",
     "restore_deleted",
 ]
@@ -26,11 +31,14 @@ def attach(session: Any, obj: Any) -> None:
     """Transient to pending, detached to persistent; an object marked as deleted is unmarked.
 
     :raises UnmappedInstanceError: when its class is not mapped.
-    :raises InvalidRequestError: when it is in another Session, or its key belongs to another object of this one.
+    :raises InvalidRequestError: when it is in another Session, its key belongs to another object of this one, or its row was deleted in the
+        current transaction.
     """
     mapper = getattr(type(obj), "__mapper__", None)
     if mapper is None:
         raise unmapped(obj)
+    if type(obj) is not mapper.class_:
+        mapper.manager.adopt(type(obj))
     state = ensure_state(obj)
     owner = state.owner
     if owner is not None:
@@ -46,7 +54,11 @@ def attach(session: Any, obj: Any) -> None:
     if state.identity is None:
         state.owner = identities
         session._new[state] = obj
+        for hook in session._hooks.after_attach:
+            hook(session, obj)
         return
+    if session._transaction is not None:
+        _refuse_deleted(session, obj, state)
     present = identities.get(state.identity)
     if present is not None and present is not obj:
         raise InvalidRequestError(
@@ -55,6 +67,18 @@ def attach(session: Any, obj: Any) -> None:
     identities.put(state, obj)
     if state.changes:
         session._modified[state] = obj
+    for hook in session._hooks.after_attach:
+        hook(session, obj)
+
+
+def _refuse_deleted(session: Any, obj: Any, state: InstanceState) -> None:
+    level = session._transaction
+    while level is not None:
+        if state in level.deleted:
+            raise InvalidRequestError(
+                f"{describe(obj)} was deleted in this transaction. To insert it again, call make_transient(obj) and then session.add(obj)."
+            )
+        level = level.parent
 
 
 def mark_deleted(session: Any, instance: Any) -> None:
@@ -121,6 +145,49 @@ def make_transient_again(session: Any, state: InstanceState) -> None:
     session._modified.pop(state, None)
 
 
+def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
+    """The rows are gone for good: the objects are transient, and could be inserted again."""
+    for state in deleted:
+        if state.owner is None:
+            state.identity = state.changes = None
+
+
+def make_transient(instance: Any) -> None:
+    """Make an object transient: out of its Session, without a primary key of its own, as if newly made with its values.
+
+    Expired and unloaded attributes become undefined: they read as None, or as an empty collection, and load nothing.
+
+    :raises UnmappedInstanceError: when its class is not mapped.
+    """
+    state = instance_state(instance)
+    session = state.session
+    if session is not None:
+        expunge_one(session, instance, state)
+    state.identity = state.owner = state.changes = None
+    instance.__dict__.pop(PENDING, None)
+
+
+def prune(session: Any) -> int:
+    """Let go of the objects that only a strong identity map holds; return how many are gone."""
+    strong = session._strong
+    if strong is None:
+        return 0
+    kept = {state: obj for state, obj in strong.items() if state in session._modified or state in session._deleted}
+    waiting = [state for state in strong if state not in kept]
+    strong.clear()
+    strong.update(kept)
+    if any(state() is not None for state in waiting):
+        # objects that only refer to each other
+        gc.collect()
+    for state in waiting:
+        obj = state()
+        if obj is not None:
+            strong[state] = obj
+    return sum(1 for state in waiting if state() is None)
+
+
 def restore_deleted(session: Any, obj: Any, state: InstanceState) -> None:
-    """Undo of a DELETE: the object is persistent again."""
+    """Undo of a DELETE: the object is persistent again, unless it was made transient since, or put elsewhere."""
+    if state.identity is None or state.owner is not None:
+        return
     session._identities_of(type(obj).__mapper__).put(state, obj)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, MultipleResultsFound, NoResultFound
-from flask_uow.orm.loading.column_loader import with_lock
-from flask_uow.orm.loading.plan import fetch, first_mapper
+from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
+from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Query"]
 
 T = TypeVar("T")
-
-_LOCK_MODES = (None, "read", "update", "update_nowait")
 
 
 class Query(Generic[T]):
@@ -136,8 +134,7 @@ class Query(Generic[T]):
 
         :raises ArgumentError: for another mode.
         """
-        if mode not in _LOCK_MODES:
-            raise ArgumentError(f"with_lockmode({mode!r}): the modes are {_LOCK_MODES}.")
+        check_lock_mode(mode)
         return self._with(with_lock(self._select, mode))
 
     def with_for_update(
@@ -164,12 +161,7 @@ class Query(Generic[T]):
         session = self.session
         if session is None:
             raise InvalidRequestError("this query belongs to no Session. Call with_session(session) first.")
-        session._autoflush()
-        connection = session._connection_for(first_mapper(select.entities), select)
-        plan, rows = fetch(connection, select)
-        if plan.single_entity:
-            return plan.scalars(session, connection.dialect, rows)
-        return plan.rows(session, connection.dialect, rows)
+        return session._load_query(select)  # type: ignore[no-any-return]
 
     def all(self) -> list[T]:
         """Return all results as a list."""
@@ -249,7 +241,7 @@ class Query(Generic[T]):
 
         :returns: the number of rows.
         """
-        return self._bulk(Delete(self._target()))
+        return self._bulk(Delete(self._target()), "after_bulk_delete")
 
     def update(self, values: dict[Any, Any]) -> int:
         """UPDATE the matching rows, without loading them; objects of the class in the Session are expired.
@@ -257,7 +249,7 @@ class Query(Generic[T]):
         :param values: new values or expressions, by attribute or by name.
         :returns: the number of rows.
         """
-        return self._bulk(Update(self._target()).values(values))
+        return self._bulk(Update(self._target()).values(values), "after_bulk_update")
 
     def _target(self) -> Any:
         select = self._select
@@ -267,8 +259,13 @@ class Query(Generic[T]):
             raise InvalidRequestError("update() and delete() take filter() only, no limit, offset, grouping or joins.")
         return select.entities[0]
 
-    def _bulk(self, statement: Any) -> int:
-        return self.session.execute(statement.where(*self._select._where)).rowcount  # type: ignore[no-any-return]
+    def _bulk(self, statement: Any, hook_name: str) -> int:
+        session = self.session
+        statement = statement.where(*self._select._where)
+        result = session.execute(statement)
+        for hook in getattr(session._hooks, hook_name):
+            hook(session, self, statement, result)
+        return result.rowcount  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
         return str(self._select)

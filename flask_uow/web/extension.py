@@ -258,8 +258,8 @@ class UnitOfWork:
     def _refuse_open_transaction(self, engine: Engine) -> None:
         session = current_scope(self).session
         transaction = session.transaction if session is not None else None
-        participant = transaction.real.participants.get(engine) if transaction is not None else None
-        if participant is not None and participant.connection.has_begun:
+        connection = transaction.participants.get(engine) if transaction is not None else None
+        if connection is not None and connection.has_begun:
             raise InvalidRequestError(
                 f"drop_all() would wait for ever: db.session is in a transaction on {engine!r}, whose locks it needs."
                 " Call db.session.commit() or db.session.rollback() first."

@@ -12,7 +12,8 @@ from typing import Any
 
 from flask import Flask
 
-from flask_uow.orm import Session
+from flask_uow.engine import Connection
+from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.web import signals
 
@@ -30,6 +31,39 @@ class _Callback:
     savepoint: SessionTransaction | None
 
 
+class _SignalExtension(SessionExtension):
+    """Sends the signals of a Session's moments; those of whole transactions are the Session's own."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def before_flush(self, session: Any, flush_context: FlushContext, instances: Any) -> None:
+        signals.before_flush.send(self._app, session=session, flush_context=flush_context, instances=instances)
+
+    def after_flush(self, session: Any, flush_context: FlushContext) -> None:
+        signals.after_flush.send(self._app, session=session, flush_context=flush_context)
+
+    def after_flush_postexec(self, session: Any, flush_context: FlushContext) -> None:
+        signals.after_flush_postexec.send(self._app, session=session, flush_context=flush_context)
+
+    def after_begin(self, session: Any, transaction: Any, connection: Connection) -> None:
+        signals.after_begin.send(self._app, session=session, transaction=transaction, connection=connection)
+
+    def after_attach(self, session: Any, instance: Any) -> None:
+        if signals.after_attach.receivers:
+            signals.after_attach.send(self._app, session=session, instance=instance)
+
+    def after_bulk_update(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
+        signals.after_bulk_update.send(
+            self._app, session=session, query=query, query_context=query_context, result=result
+        )
+
+    def after_bulk_delete(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
+        signals.after_bulk_delete.send(
+            self._app, session=session, query=query, query_context=query_context, result=result
+        )
+
+
 class WebSession(Session):
     """A Session that belongs to a scope of an app. For one thread at a time.
 
@@ -37,8 +71,9 @@ class WebSession(Session):
     :param options: as for the orm's Session.
     """
 
-    def __init__(self, app: Flask, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, app: Flask, *, extension: Any = None, **options: Any) -> None:
+        given = [] if extension is None else list(extension) if isinstance(extension, (list, tuple)) else [extension]
+        super().__init__(extension=[*given, _SignalExtension(app)], **options)
         self._app = app
         self._callbacks: list[_Callback] = []
         self._had_work = False

@@ -174,5 +174,5 @@ def test_locked_reads_are_written_where_the_database_knows_them(
         assert statements.sql[-1].endswith("FOR UPDATE")
     else:
         assert statements.transactions == ["BEGIN IMMEDIATE"]
-    with pytest.raises(ArgumentError, match="with_lockmode"):
+    with pytest.raises(ArgumentError, match="lock mode"):
         filled.query(Tag).with_lockmode("hard")

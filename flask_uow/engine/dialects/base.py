@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.engine.url import URL
-from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.types import TypeEngine
 
@@ -40,6 +40,7 @@ class Dialect(ABC):
     :ivar escapes_percent: True where a literal ``%`` is doubled in SQL text.
     :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
     :ivar supports_for_update: True where SELECT can lock rows.
+    :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_comments: True where tables and columns take comments.
     :ivar max_parameters: how many parameters one statement may have.
@@ -52,6 +53,7 @@ class Dialect(ABC):
     escapes_percent: ClassVar[bool]
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
+    supports_two_phase: ClassVar[bool] = False
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
     max_parameters: ClassVar[int]
@@ -121,6 +123,18 @@ class Dialect(ABC):
 
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
+
+    def prepare(self, cursor: Any, xid: str) -> None:
+        """Prepare the transaction, where that is supported.
+
+        :raises OperationalError: when the server's settings don't allow it.
+        :raises InternalError: when the database rolled back instead, since a statement had failed.
+        """
+        raise NotSupportedError(f"{self.name} has no PREPARE TRANSACTION.")
+
+    def finish_prepared(self, cursor: Any, xid: str, commit: bool) -> None:
+        """Commit or roll back a prepared transaction, where that is supported."""
+        raise NotSupportedError(f"{self.name} has no prepared transactions.")
 
     @abstractmethod
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
+from psycopg2.errors import ObjectNotInPrerequisiteState
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
@@ -23,7 +24,7 @@ from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.url import URL
-from flask_uow.exc import ArgumentError, InternalError
+from flask_uow.exc import ArgumentError, InternalError, OperationalError
 from flask_uow.sql.types import TypeEngine
 
 __all__ = ["PostgreSQLDialect"]
@@ -32,6 +33,10 @@ __all__ = ["PostgreSQLDialect"]
 _SETTINGS = (
     "SET TIME ZONE 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; "
     "SET standard_conforming_strings = on"
+)
+_NO_PREPARE = (
+    "the PostgreSQL server does not allow prepared transactions, and two-phase commit needs them. Set max_prepared_transactions in"
+    " postgresql.conf to at least max_connections, and restart the server."
 )
 _ROLLED_BACK = (
     "COMMIT rolled back, since a statement of the transaction had failed before and the error was not handled by a "
@@ -47,6 +52,7 @@ class PostgreSQLDialect(Dialect):
     escapes_percent = True
     exact_decimal_text = False
     supports_for_update = True
+    supports_two_phase = True
     supports_alter = True
     supports_comments = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
@@ -152,6 +158,18 @@ class PostgreSQLDialect(Dialect):
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
+
+    def prepare(self, cursor: Any, xid: str) -> None:
+        try:
+            cursor.execute("PREPARE TRANSACTION %s", (xid,))
+        except ObjectNotInPrerequisiteState as error:
+            raise OperationalError(_NO_PREPARE, "PREPARE TRANSACTION", None, error) from error
+        # in a failed transaction the server answers ROLLBACK and reports no error
+        if cursor.statusmessage != "PREPARE TRANSACTION":
+            raise InternalError(_ROLLED_BACK, "PREPARE TRANSACTION")
+
+    def finish_prepared(self, cursor: Any, xid: str, commit: bool) -> None:
+        cursor.execute(f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED %s", (xid,))
 
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         execute_batch(cursor, sql, list_of_params, page_size=200)

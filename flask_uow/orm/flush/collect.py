@@ -66,6 +66,12 @@ class WorkList:
             self._changed_ids.add(id(obj))
             self.changed.setdefault(mapper, []).append(obj)
 
+    def objects(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+        """The new, changed and deleted objects of all mappers."""
+        groups = (self.new, self.changed, self.deleted)
+        new, changed, deleted = (tuple(o for members in group.values() for o in members) for group in groups)
+        return new, changed, deleted
+
     def mappers(self) -> list[Any]:
         """The mappers of all objects, each once."""
         return list(dict.fromkeys((*self.new, *self.changed, *self.deleted)))

@@ -6,6 +6,7 @@ be deleted first; then DELETEs, children first. So a unique key that a deleted o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
@@ -14,7 +15,6 @@ from flask_uow.orm.flush.insert import insert_objects
 from flask_uow.orm.flush.order import group_mappers, refers_to_itself, sort_levels
 from flask_uow.orm.flush.update import set_column, update_objects
 from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.membership import register_deleted
 from flask_uow.orm.symbols import STATE, Direction
 
 __all__ = ["execute_work"]
@@ -32,10 +32,16 @@ def execute_work(session: Any, work: WorkList) -> None:
         for objects_new, objects_changed in _steps(group, work):
             for mapper, objects in _by_mapper(objects_new).items():
                 carry_keys(session, mapper, objects, work, only_changed=False)
-                insert_objects(session, mapper, objects)
+                if mapper.has_hooks:
+                    with_hooks("insert", insert_objects, session, mapper, objects)
+                else:
+                    insert_objects(session, mapper, objects)
             for mapper, objects in _by_mapper(objects_changed).items():
                 carry_keys(session, mapper, objects, work, only_changed=True)
-                update_objects(session, mapper, objects)
+                if mapper.has_hooks:
+                    with_hooks("update", update_objects, session, mapper, objects)
+                else:
+                    update_objects(session, mapper, objects)
     for rows in work.secondary:
         delete_secondary(session, rows)
     for rows in work.secondary:
@@ -47,7 +53,22 @@ def execute_work(session: Any, work: WorkList) -> None:
         levels = sort_levels(group, doomed, work) if refers_to_itself(group) else [doomed]
         for level in reversed(levels):
             for mapper, objects in _by_mapper(level).items():
-                delete_objects(session, mapper, objects)
+                if mapper.has_hooks:
+                    with_hooks("delete", delete_objects, session, mapper, objects)
+                else:
+                    delete_objects(session, mapper, objects)
+
+
+def with_hooks(
+    kind: str, write: Callable[[Any, Any, list[Any]], None], session: Any, mapper: Any, objects: list[Any]
+) -> None:
+    """Write objects between calls of the mapper's extensions: ``before_insert`` and so on."""
+    connection = session._connection_for(mapper)
+    for obj in objects:
+        mapper.hooks.call(f"before_{kind}", mapper, connection, obj)
+    write(session, mapper, objects)
+    for obj in objects:
+        mapper.hooks.call(f"after_{kind}", mapper, connection, obj)
 
 
 def _steps(group: Any, work: WorkList) -> list[tuple[list[Any], list[Any]]]:
@@ -140,8 +161,6 @@ def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
             f"DELETE from {table.fullname!r} found {found} of {len(objects)} rows: {_name_some(objects)}. "
             "Someone else has deleted the others; roll back and load the objects again."
         )
-    for obj in objects:
-        register_deleted(session, obj, obj.__dict__[STATE])
 
 
 def _name_some(objects: list[Any]) -> str:

@@ -140,7 +140,6 @@ def _make_persistent(
     identities = session._identities_of(mapper)
     entries = identities.entries
     strong = identities.strong
-    new = session._new
     inserted = session.transaction.inserted
     names = mapper.primary_key_names
     single = names[0] if len(names) == 1 else None
@@ -165,5 +164,4 @@ def _make_persistent(
         entries[identity] = state
         if strong is not None:
             strong[state] = obj
-        new.pop(state, None)
         inserted.setdefault(state, generated_name)

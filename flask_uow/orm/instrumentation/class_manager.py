@@ -1,7 +1,7 @@
 """Installs the hooks of a mapped class: descriptors, and the ``__setattr__`` through which writes are seen.
 
 A class's own ``__setattr__`` stays in charge of the value: the hook notes the original first and calls it then.
-``__getstate__`` leaves our bookkeeping out of copies and pickles. :func:`uninstall` puts everything back.
+Copies and pickles are the business of :mod:`flask_uow.orm.instrumentation.pickling`. :func:`uninstall` puts everything back.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
-from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
+from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_state
+from flask_uow.orm.symbols import NO_VALUE, STATE
 
 __all__ = ["ClassManager"]
 
@@ -44,6 +45,7 @@ class ClassManager:
         self.columns: dict[str, Check | None] = {}
         self.relationships: dict[str, RelationshipAttribute] = {}
         self._originals: dict[str, Any] = {}
+        self._adopted: dict[type, Any] = {}
 
     def install(self) -> None:
         """Install the hooks that do not belong to one attribute."""
@@ -52,8 +54,33 @@ class ClassManager:
         self.setattr_hook = make_setattr(self.columns, self.relationships, class_.__setattr__)
         self._replace("__setattr__", self.setattr_hook)
         self._replace("__delattr__", make_delattr(self.columns, self.relationships, class_.__delattr__))
-        if getattr(class_, "__getstate__", None) is getattr(object, "__getstate__", None):
-            self._replace("__getstate__", _getstate)
+        if not any(_defines(class_, name) for name in ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")):
+            self._replace("__getstate__", get_state)
+            self._replace("__setstate__", set_state)
+            if not _defines(class_, "__copy__"):
+                self._replace("__copy__", copy_object)
+
+    def adopt(self, subclass: type) -> None:
+        """Track writes to objects of a subclass that is not mapped itself and has a ``__setattr__`` of its own.
+
+        :raises ArgumentError: when the subclass has slots with the names of mapped attributes, which would hide their values.
+        """
+        if subclass in self._adopted:
+            return
+        for class_ in subclass.__mro__:
+            if class_ is self.class_:
+                break
+            hidden = sorted(name for name in (*self.columns, *self.relationships) if name in vars(class_))
+            if hidden:
+                raise ArgumentError(
+                    f"{class_.__name__} defines {', '.join(hidden)} anew, which {self.class_.__name__} maps; its values would be lost."
+                    " Give it another name in the subclass, or map the subclass."
+                )
+        plain = subclass.__setattr__ is self.class_.__setattr__
+        self._adopted[subclass] = vars(subclass).get("__setattr__", NO_VALUE)
+        if not plain:
+            own: Any = subclass.__setattr__
+            setattr(subclass, "__setattr__", make_setattr(self.columns, self.relationships, own))  # noqa: B010
 
     def has_plain_setattr(self, class_: type) -> bool:
         """Return True when nobody but us stands behind ``class_.__setattr__``."""
@@ -89,6 +116,14 @@ class ClassManager:
             else:
                 setattr(self.class_, name, original)
         self._originals.clear()
+        for subclass, original in self._adopted.items():
+            if original is not NO_VALUE:
+                setattr(subclass, "__setattr__", original)  # noqa: B010 - a plain assignment does not type-check
+        self._adopted.clear()
+
+
+def _defines(class_: type, name: str) -> bool:
+    return any(name in vars(base) for base in class_.__mro__ if base is not object)
 
 
 def _assignment_check(type_: Any) -> Check:
@@ -154,10 +189,3 @@ def make_delattr(
             original(self, name)
 
     return __delattr__
-
-
-def _getstate(self: Any) -> dict[str, Any]:
-    state: dict[str, Any] = self.__dict__.copy()
-    state.pop(STATE, None)
-    state.pop(PENDING, None)
-    return state

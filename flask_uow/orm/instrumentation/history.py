@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flask_uow.orm.instrumentation.state import instance_state
-from flask_uow.orm.symbols import NO_VALUE
+from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
 
-__all__ = ["History", "get_history", "is_changed"]
+__all__ = ["History", "get_history", "has_net_changes", "is_changed"]
 
 
 class History(NamedTuple):
@@ -49,7 +49,7 @@ def get_history(obj: Any, key: str) -> History:
         return _collection_history(state, values.get(key), key)
     present = values.get(key, NO_VALUE)
     changes = state.changes or {}
-    if state.identity is None:
+    if _is_new(state):
         return History([] if present is NO_VALUE else [present], [], [])
     if key not in changes:
         return History([], [] if present is NO_VALUE else [present], [])
@@ -60,9 +60,38 @@ def get_history(obj: Any, key: str) -> History:
     return History([present], [], [] if original is NO_VALUE or original is None else [original])
 
 
+def _is_new(state: Any) -> bool:
+    # a flush that has inserted the row, and is not over yet, leaves the history as it was
+    return state.identity is None or (state.session is not None and state in state.session._new)
+
+
+def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = False) -> bool:
+    """Return True when an object differs from what was loaded or flushed.
+
+    :param include_collections: count relationships whose foreign key is not in the object's own row.
+    :param passive: don't load collections that wait for changes to be applied.
+    :raises UnmappedInstanceError: when the object's class is not mapped.
+    """
+    state = instance_state(obj)
+    mapper = state.mapper
+    waiting = [name for name, changes in obj.__dict__.get(PENDING, {}).items() if any(changes)]
+    if include_collections and waiting:
+        if passive or state.session is None:
+            return True
+        for name in waiting:
+            getattr(obj, name)
+    for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):
+        prop = mapper.relationships.get(name)
+        if prop is not None and prop.direction is not Direction.MANY_TO_ONE and not include_collections:
+            continue
+        if get_history(obj, name).has_changes():
+            return True
+    return False
+
+
 def _collection_history(state: Any, collection: Any, key: str) -> History:
     present = list(collection) if collection is not None else []
-    if state.identity is None:
+    if _is_new(state):
         return History(present, [], [])
     if key not in (state.changes or {}):
         return History([], present, [])

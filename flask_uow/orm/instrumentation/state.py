@@ -25,7 +25,7 @@ from flask_uow.orm.symbols import STATE
 if TYPE_CHECKING:
     from flask_uow.orm.identity import Identities
 
-__all__ = ["InstanceState", "describe", "ensure_state", "forget", "instance_state"]
+__all__ = ["InstanceState", "PickledState", "adopt_collections", "describe", "ensure_state", "forget", "instance_state"]
 
 
 class InstanceState(weakref.ref[Any]):
@@ -104,9 +104,36 @@ class InstanceState(weakref.ref[Any]):
         values = self().__dict__
         return {name for name in self.mapper.attribute_names if name not in values}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (PickledState, (self.identity, self.changes))
+
+    def __deepcopy__(self, memo: Any) -> None:
+        # a copy is an object of its own, without a row
+        return None
+
     def __repr__(self) -> str:
         obj = self()
         return f"<InstanceState of {describe(obj) if obj is not None else 'an object that is gone'}>"
+
+
+class PickledState:
+    """What a pickle carries of an :class:`InstanceState`; stands for one until the object is used with a Session."""
+
+    __slots__ = ("changes", "identity")
+    owner: Identities | None = None
+    session: Any = None
+
+    def __init__(self, identity: Any, changes: dict[str, Any] | None) -> None:
+        self.identity = identity
+        self.changes = changes
+
+    @property
+    def status(self) -> str:
+        """The name of the object's state."""
+        return "transient" if self.identity is None else "detached"
+
+    def __deepcopy__(self, memo: Any) -> None:
+        return None
 
 
 def forget(state: InstanceState) -> None:
@@ -120,11 +147,25 @@ def ensure_state(obj: Any) -> InstanceState:
     """Return the state of a mapped object, made at first need."""
     values = obj.__dict__
     state = values.get(STATE)
-    if state is None:
-        state = InstanceState(obj, forget)
-        state.identity = state.owner = state.changes = None
-        values[STATE] = state
-    return state  # type: ignore[no-any-return]
+    if type(state) is InstanceState:
+        return state
+    made = InstanceState(obj, forget)
+    made.identity = made.owner = made.changes = None
+    values[STATE] = made
+    if state is not None:
+        made.identity, made.changes = state.identity, state.changes
+        adopt_collections(obj)
+    return made
+
+
+def adopt_collections(obj: Any) -> None:
+    """Replace plain collections, as pickles carry them, by tracked ones."""
+    mapper: Any = type(obj).__mapper__
+    mapper.configure()
+    for name, prop in mapper.relationships.items():
+        value = obj.__dict__.get(name)
+        if prop.uselist and value is not None and not hasattr(value, "_detach"):
+            obj.__dict__[name] = prop.attribute.new_collection(obj, value)
 
 
 def instance_state(obj: Any) -> InstanceState:

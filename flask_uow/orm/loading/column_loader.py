@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_uow.orm.exc import ObjectDeletedError
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError
+from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.rows import entity_loader
 from flask_uow.orm.loading.statements import compiled_once, key_condition
 from flask_uow.sql.select import Select
 
-__all__ = ["ColumnLoader", "identity_values", "load_by_identity", "refresh_columns"]
+__all__ = [
+    "ColumnLoader",
+    "check_lock_mode",
+    "identity_values",
+    "load_by_identity",
+    "refresh_columns",
+    "session_is_gone",
+]
+
+_LOCK_MODES = (None, "read", "update", "update_nowait")
 
 
 class ColumnLoader:
@@ -46,6 +57,19 @@ def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], l
     if not names:
         return
     session = state.session
+    if session is None:
+        raise session_is_gone(f"{type(obj).__name__}.{names[0]}")
+    exclusively(session, _refresh, session, mapper, obj, state, names, lock)
+
+
+def session_is_gone(name: str) -> DetachedInstanceError:
+    """Return the error for a load whose Session was dropped without ``close()``."""
+    return DetachedInstanceError(
+        f"{name} is not loaded, and the Session of its object is gone. Keep the Session while you use its objects."
+    )
+
+
+def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
     connection = session._connection_for(mapper)
     dialect = connection.dialect
     columns = [mapper.columns[name].column for name in names]
@@ -82,6 +106,17 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
     if not rows:
         return None
     return entity_loader(mapper, dialect)(rows, session._identities_of(mapper))[0]
+
+
+def check_lock_mode(lock: str | None) -> None:
+    """Refuse a lock mode that is none of the specification's.
+
+    :raises ArgumentError: naming the modes.
+    """
+    if lock not in _LOCK_MODES:
+        raise ArgumentError(
+            f"the lock mode {lock!r} is unknown; the modes are None, 'read', 'update' and 'update_nowait'."
+        )
 
 
 def with_lock(select: Select, lock: str | None) -> Select:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.exc import DetachedInstanceError
+from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.loading.column_loader import session_is_gone
 from flask_uow.orm.loading.rows import entity_loader
 from flask_uow.orm.loading.statements import compiled_once, key_condition
 from flask_uow.orm.symbols import Direction
@@ -32,9 +33,11 @@ class RelationshipLoader:
         prop = self.property
         session = state.session
         if session is None:
-            raise DetachedInstanceError(
-                f"{prop.name} is not loaded, and the Session of its object is gone. Keep the Session while you use its objects."
-            )
+            raise session_is_gone(prop.name)
+        return exclusively(session, self._load, session, obj)
+
+    def _load(self, session: Any, obj: Any) -> Any:
+        prop = self.property
         key = tuple([getattr(obj, name) for name in self.key_names])
         if prop.uselist:
             found = [] if None in key else self._load_rows(session, key)

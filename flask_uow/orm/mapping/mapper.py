@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
+from flask_uow.orm.extensions import Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.state import instance_state
@@ -49,6 +50,7 @@ class Mapper:
         exclude_properties: Iterable[str] | None = None,
         column_prefix: str | None = None,
         order_by: Any = None,
+        extension: Any = None,
         registry: Registry | None = None,
     ) -> None:
         if not isinstance(class_, type):
@@ -66,6 +68,9 @@ class Mapper:
         self.relationships: dict[str, RelationshipProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
         self.memo: dict[Any, Any] = {}
+        self.hooks = Hooks(MapperExtension, extension)
+        self.has_hooks = bool(self.hooks)
+        self.when_disposed: list[Callable[[], None]] = []
         self._names: dict[Column[Any], str] = {}
         self._first_init: Any = None
         given = dict(properties or {})
@@ -211,6 +216,11 @@ class Mapper:
 
     # -- what others ask
 
+    def new_instance(self) -> Any:
+        """Return an object of the class whose ``__init__`` was not called, as for a loaded one."""
+        class_: Any = self.class_
+        return class_.__new__(class_)
+
     def has_attribute(self, name: str) -> bool:
         """Return True when the class has an attribute of that name, mapped or not."""
         return name in self.columns or name in self.relationships or hasattr(self.class_, name)
@@ -288,6 +298,8 @@ class Mapper:
             if isinstance(vars(self.class_).get(name), _Unconfigured):
                 delattr(self.class_, name)
         self.manager.uninstall()
+        for undo in self.when_disposed:
+            undo()
 
     def __repr__(self) -> str:
         return f"<Mapper of {self.class_.__name__} on {self.local_table.fullname}>"
@@ -320,7 +332,7 @@ def mapper(class_: type, local_table: Table, properties: Mapping[str, Any] | Non
     :param local_table: its table.
     :param properties: attributes by name: :func:`relationship`, or a column under another name.
     :param options: ``primary_key`` (columns that identify a row), ``include_properties``, ``exclude_properties`` (names of
-        columns), ``column_prefix``, ``order_by`` (the default order of queries).
+        columns), ``column_prefix``, ``order_by`` (the default order of queries), ``extension`` (a :class:`MapperExtension` or several).
     :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.
     """
     return Mapper(class_, local_table, properties, **options)

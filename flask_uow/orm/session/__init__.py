@@ -1,1 +1,5 @@
-"""The Session and its transaction. In reading order: transaction, binds, expiry, session, passthrough, factory, scoping."""
+"""The Session and its transaction.
+
+In reading order: participants, transaction, binds, expiry, merging, transactional, execution, session, passthrough,
+factory, scoping.
+"""

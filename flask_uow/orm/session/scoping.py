@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
-from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.mapping.mapper import class_mapper
+from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper
+from flask_uow.orm.mapping.mapper import mapper as make_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
@@ -124,6 +126,33 @@ class ScopedSession:
         """
         return _QueryProperty(self, query_cls)
 
+    def mapper(
+        self, class_: type, *args: Any, save_on_init: bool = True, validate: bool = False, **kwargs: Any
+    ) -> Mapper:
+        """Map a class, and tie it to this ScopedSession. Deprecated: add objects explicitly, and use :meth:`query_property`.
+
+        New objects are put into the present scope's Session as they are made, and ``class_.query`` is a query of the class. A class without an
+        ``__init__`` of its own gets one that takes attributes as keywords.
+
+        :param args: as for :func:`~flask_uow.orm.mapping.mapper.mapper`, ``kwargs`` too.
+        :param save_on_init: put new objects into the Session.
+        :param validate: let the ``__init__`` that a class gets refuse keywords that are no mapped attributes.
+        """
+        warnings.warn(
+            "ScopedSession.mapper() is deprecated. Use mapper(), add new objects with session.add(), and write query = Session.query_property()"
+            " in the class.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        undo = _tie_to_scope(self, class_, save_on_init, validate)
+        try:
+            made = make_mapper(class_, *args, **kwargs)
+        except BaseException:
+            undo()
+            raise
+        made.when_disposed.append(undo)
+        return made
+
     # -- every method of Session, typed
 
     def add(self, instance: Any) -> None:
@@ -134,6 +163,10 @@ class ScopedSession:
         """See :meth:`Session.add_all`."""
         self.registry().add_all(instances)
 
+    def merge(self, instance: T, load: bool = True, **kw: Any) -> T:
+        """See :meth:`Session.merge`."""
+        return self.registry().merge(instance, load, **kw)
+
     def delete(self, instance: Any) -> None:
         """See :meth:`Session.delete`."""
         self.registry().delete(instance)
@@ -141,6 +174,10 @@ class ScopedSession:
     def flush(self, objects: Iterable[Any] | None = None) -> None:
         """See :meth:`Session.flush`."""
         self.registry().flush(objects)
+
+    def prepare(self) -> None:
+        """See :meth:`Session.prepare`."""
+        self.registry().prepare()
 
     def commit(self) -> None:
         """See :meth:`Session.commit`."""
@@ -224,9 +261,18 @@ class ScopedSession:
         """See :meth:`Session.expunge_all`."""
         self.registry().expunge_all()
 
+    def prune(self) -> int:
+        """See :meth:`Session.prune`."""
+        return self.registry().prune()
+
     def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
         """See :meth:`Session.is_modified`."""
         return self.registry().is_modified(instance, include_collections, passive)
+
+    @staticmethod
+    def close_all() -> None:
+        """See :meth:`Session.close_all`."""
+        Session.close_all()
 
     @staticmethod
     def object_session(instance: Any) -> Session | None:
@@ -287,6 +333,40 @@ class ScopedSession:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.registry())
+
+
+def _tie_to_scope(scoped: ScopedSession, class_: Any, save_on_init: bool, validate: bool) -> Callable[[], None]:
+    """Give a class the ``__init__`` and ``query`` of :meth:`ScopedSession.mapper`; return what takes them back."""
+    before = {name: vars(class_)[name] for name in ("__init__", "query") if name in vars(class_)}
+    own: Any = class_.__init__
+    has_own = own is not object.__init__
+
+    def __init__(instance: Any, *args: Any, **kwargs: Any) -> None:
+        if save_on_init:
+            scoped.add(instance)
+        if has_own:
+            own(instance, *args, **kwargs)
+            return
+        names = class_mapper(type(instance)).attribute_names
+        for name, value in kwargs.items():
+            if validate and name not in names:
+                raise ArgumentError(
+                    f"{type(instance).__name__} has no mapped attribute {name!r}.{did_you_mean(name, names)}"
+                )
+            setattr(instance, name, value)
+
+    class_.__init__ = __init__
+    if "query" not in before:
+        class_.query = scoped.query_property()
+
+    def undo() -> None:
+        for name in ("__init__", "query"):
+            if name in before:
+                setattr(class_, name, before[name])
+            elif name in vars(class_):
+                delattr(class_, name)
+
+    return undo
 
 
 class _QueryProperty:

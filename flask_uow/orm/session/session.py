@@ -1,54 +1,56 @@
 """Session: a thin front over identity map, flush, queries and transactions.
 
 A Session is for one thread (or one request) at a time. Its ways between the states of an object: ``add`` (transient to pending, detached to
-persistent), ``flush`` (pending to persistent), ``delete``, ``expunge`` (to detached or transient), ``rollback`` (back again).
+persistent), ``flush`` (pending to persistent), ``delete``, ``expunge`` (to detached or transient), ``rollback`` (back again),
+``make_transient``. Its transactions are in :mod:`~flask_uow.orm.session.transactional`, its statements in
+:mod:`~flask_uow.orm.session.execution`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar, overload
+from typing import Any, TypeVar
 
-from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exc import UnmappedInstanceError
-from flask_uow.orm.flush.collect import collect
+from flask_uow.orm.exclusive import exclusive
+from flask_uow.orm.extensions import FlushContext
+from flask_uow.orm.flush.collect import WorkList, collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
-from flask_uow.orm.instrumentation.history import get_history
+from flask_uow.orm.instrumentation.history import has_net_changes
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
-from flask_uow.orm.loading.column_loader import refresh_columns
-from flask_uow.orm.loading.plan import fetch, first_mapper
+from flask_uow.orm.loading.column_loader import check_lock_mode, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
-from flask_uow.orm.mapping.mapper import Mapper, class_mapper
-from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted
+from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune, register_deleted
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
+from flask_uow.orm.session.execution import ExecutingSession
 from flask_uow.orm.session.expiry import expire_all, expire_object
 from flask_uow.orm.session.identity_set import IdentitySet
-from flask_uow.orm.session.lookup import get_slowly
-from flask_uow.orm.session.passthrough import PassThrough
-from flask_uow.orm.session.transaction import SessionTransaction
-from flask_uow.orm.symbols import PENDING
-from flask_uow.sql.dml import DMLStatement
-from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.text import text
+from flask_uow.orm.session.merging import merge
+from flask_uow.orm.symbols import PENDING, STATE
 
 __all__ = ["Session"]
 
 T = TypeVar("T")
 
 
-class Session:
+class Session(ExecutingSession):
     """Manages the persistence of mapped objects: a unit of work.
 
     :param bind: the engine or connection for everything.
     :param autoflush: flush before each query.
     :param expire_on_commit: load all objects anew after a commit, at their next use.
+    :param _enable_transaction_accounting: False leaves objects alone at the boundaries of transactions: none is expired by a commit or
+        rollback, new and deleted ones stay so after a rollback, and ``begin_nested()`` does not flush.
     :param autocommit: keep no transaction open; each flush and statement is one of its own unless ``begin()`` was called.
-    :param weak_identity_map: hold objects weakly (changed ones strongly until they are flushed); False holds all.
+    :param twophase: prepare the transactions of all databases before the first is committed.
+    :param weak_identity_map: hold objects weakly (changed ones strongly until they are flushed); False holds all, see :meth:`prune`.
     :param binds: engines by mapped class, mapper or table.
+    :param extension: a :class:`SessionExtension`, or a list of them.
     :param query_cls: the class of queries.
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
     """
@@ -58,235 +60,31 @@ class Session:
         bind: Any = None,
         autoflush: bool = True,
         expire_on_commit: bool = True,
+        _enable_transaction_accounting: bool = True,
         autocommit: bool = False,
+        twophase: bool = False,
         weak_identity_map: bool = True,
         binds: Mapping[Any, Any] | None = None,
+        extension: Any = None,
         query_cls: type[Query[Any]] = Query,
+        *,
         bind_key_engines: Mapping[str | None, Any] | None = None,
     ) -> None:
+        super().__init__(
+            Binds(bind, binds, bind_key_engines),
+            query_cls,
+            expire_on_commit=expire_on_commit,
+            accounting=_enable_transaction_accounting,
+            autocommit=autocommit,
+            twophase=twophase,
+            extension=extension,
+        )
         self.autoflush = autoflush
-        self.expire_on_commit = expire_on_commit
-        self.autocommit = autocommit
-        self._query_cls = query_cls
-        self._binds = Binds(bind, binds, bind_key_engines)
         self._identities: dict[Mapper, Identities] = {}
         self._new: dict[InstanceState, Any] = {}
         self._modified: dict[InstanceState, Any] = {}
         self._deleted: dict[InstanceState, Any] = {}
         self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
-        self._transaction: SessionTransaction | None = None
-        self._flushing = False
-
-    # -- transactions
-
-    @property
-    def bind(self) -> Any:
-        """The engine or connection for everything, or None."""
-        return self._binds.bind
-
-    @bind.setter
-    def bind(self, bind: Any) -> None:
-        self._binds.bind = bind
-
-    @property
-    def transaction(self) -> SessionTransaction | None:
-        """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
-        if self._transaction is None and not self.autocommit:
-            self._transaction = SessionTransaction(self)
-        return self._transaction
-
-    @property
-    def is_active(self) -> bool:
-        """True if the Session has an active transaction: one that was not ended by a failed flush."""
-        if self._transaction is None:
-            return not self.autocommit
-        return self._transaction.is_active
-
-    def begin(self, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
-        """Begin a transaction.
-
-        :param subtransactions: inside a transaction, begin a subtransaction, which only delimits.
-        :param nested: begin a SAVEPOINT.
-        :returns: the transaction, also a context manager that commits or rolls back.
-        :raises InvalidRequestError: inside a transaction, without one of the two flags.
-        """
-        # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
-        current = self.transaction if subtransactions or nested else self._transaction
-        if current is None:
-            self._transaction = SessionTransaction(self)
-            return self._transaction
-        if not subtransactions and not nested:
-            raise InvalidRequestError(
-                "this Session is in a transaction already. Pass subtransactions=True to begin one within it, or nested=True for a SAVEPOINT."
-            )
-        if not current.is_active:
-            raise current._inactive()
-        if nested:
-            self.flush()
-        self._transaction = SessionTransaction(self, current, nested)
-        return self._transaction
-
-    def begin_nested(self) -> SessionTransaction:
-        """Begin a SAVEPOINT; the next ``commit()`` or ``rollback()`` is about it."""
-        return self.begin(nested=True)
-
-    def commit(self) -> None:
-        """Flush and commit the current transaction (or the innermost level of it).
-
-        :raises InvalidRequestError: in autocommit mode when none was begun, or after a failed flush.
-        """
-        transaction = self.transaction
-        if transaction is None:
-            raise InvalidRequestError("no transaction is in progress. In autocommit mode, call begin() first.")
-        transaction.commit()
-
-    def rollback(self) -> None:
-        """Roll back the current transaction, or the innermost SAVEPOINT; nothing happens when there is none.
-
-        Objects that were new become transient again, deleted ones persistent; all others are loaded anew at their next use.
-        """
-        if self._transaction is None:
-            # nothing was sent to the database, but there may be pending objects
-            if self.autocommit or not self._has_changes():
-                return
-            self._transaction = SessionTransaction(self)
-        self._transaction.rollback()
-
-    def close(self) -> None:
-        """End any transaction by rolling back, give connections back, and take all objects out. May be used again."""
-        try:
-            if self._transaction is not None:
-                self._transaction.close()
-        finally:
-            self.expunge_all()
-
-    def _transaction_ended(self, transaction: SessionTransaction) -> None:
-        if self._transaction is transaction:
-            self._transaction = transaction.parent
-
-    # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
-
-    def _before_commit(self, transaction: SessionTransaction) -> None:
-        """Called before the flush of a commit; may still add work."""
-
-    def _after_commit(self, transaction: SessionTransaction) -> None:
-        """Called when a transaction was committed, or a savepoint released."""
-
-    def _before_rollback(self, transaction: SessionTransaction) -> None:
-        """Called before a rollback."""
-
-    def _after_rollback(self, transaction: SessionTransaction) -> None:
-        """Called when a transaction or a savepoint was rolled back."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
-        self.close()
-
-    # -- engines and statements
-
-    def bind_mapper(self, mapper: Any, bind: Any) -> None:
-        """Use an engine or connection for a mapped class (or mapper) from now on."""
-        self._binds.by_mapper[class_mapper(mapper)] = bind
-
-    def bind_table(self, table: Any, bind: Any) -> None:
-        """Use an engine or connection for a table from now on."""
-        self._binds.by_table[table] = bind
-
-    def get_bind(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Any:
-        """Return the engine or connection for a mapper or a statement. Subclasses may override this.
-
-        :param mapper: a mapper or mapped class.
-        :param clause: a statement.
-        :raises UnboundExecutionError: when none is known.
-        """
-        return self._binds.find(class_mapper(mapper) if mapper is not None else None, clause)
-
-    def connection(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Connection:
-        """Return the connection of the current transaction (in autocommit mode outside one: a new connection of the engine).
-
-        :raises UnboundExecutionError: when no engine is known.
-        """
-        bind = self.get_bind(mapper, clause, **kw)
-        transaction = self.transaction
-        if transaction is None:
-            return bind if isinstance(bind, Connection) else bind.connect()
-        return transaction.connection_for(bind)
-
-    def _connection_for(self, mapper: Any, clause: Any = None, **kw: Any) -> Any:
-        bind = self.get_bind(mapper, clause, **kw)
-        transaction = self._transaction or self.transaction
-        return PassThrough(bind) if transaction is None else transaction.connection_for(bind)
-
-    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
-        """Execute a statement in the current transaction.
-
-        :param clause: a statement, or SQL text with ``:name`` parameters.
-        :param params: a mapping of values, or a list of mappings.
-        :param mapper: the mapper or mapped class whose engine is meant, where the statement does not say.
-        :param kw: passed on to :meth:`get_bind`.
-        :returns: the rows; a SELECT of mapped classes gives their objects.
-        """
-        if isinstance(clause, str):
-            clause = text(clause)
-        if isinstance(clause, Query):
-            clause = clause.statement
-        if isinstance(clause, SelectBase):
-            found = first_mapper(getattr(clause, "entities", ()))
-            if found is not None:
-                self._autoflush()
-                connection = self._connection_for(mapper or found, clause, **kw)
-                plan, rows = fetch(connection, clause, params)
-                return Result(plan.rows(self, connection.dialect, rows), plan.names, -1)
-        elif isinstance(clause, DMLStatement) and clause.entity is not None:
-            self._autoflush()
-            result = self._connection_for(mapper or clause.entity.mapper, clause, **kw).execute(clause, params)
-            expire_all(self, [clause.entity.mapper])
-            return result  # type: ignore[no-any-return]
-        return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
-
-    def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
-        """Like :meth:`execute`, and return the first column of the first row, or None."""
-        return self.execute(clause, params, mapper, **kw).scalar()
-
-    def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
-        """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
-        entities = getattr(clause, "entities", ())
-        if isinstance(clause, SelectBase) and (found := first_mapper(entities)) is not None:
-            self._autoflush()
-            connection = self._connection_for(mapper or found, clause, **kw)
-            plan, rows = fetch(connection, clause, params)
-            return ScalarResult(plan.scalars(self, connection.dialect, rows))
-        return self.execute(clause, params, mapper, **kw).scalars()
-
-    @overload
-    def query(self, entity: type[T], /) -> Query[T]: ...
-
-    @overload
-    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
-
-    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]:
-        """Return a Query of mapped classes, attributes or columns."""
-        return self._query_cls(entities, self, **kwargs)
-
-    def get(self, entity: type[T], ident: Any) -> T | None:
-        """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
-
-        :param entity: a mapped class.
-        :param ident: the key's value, or a tuple for a composite key.
-        :raises UnmappedClassError: when the class is not mapped.
-        """
-        mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
-        identities = self._identities.get(mapper.base_mapper)
-        if identities is not None:
-            try:
-                state = identities.entries.get(ident)
-            except TypeError:
-                state = None
-            if state is not None and (obj := state()) is not None and mapper.primary_key_names[0] in obj.__dict__:
-                return obj  # type: ignore[no-any-return]
-        return get_slowly(self, mapper, ident)  # type: ignore[no-any-return]
 
     # -- objects
 
@@ -303,6 +101,7 @@ class Session:
         """The persistent objects, by identity key."""
         return IdentityMap(self._identities)
 
+    @exclusive
     def add(self, instance: Any) -> None:
         """Put an object into the Session, and those that its relationships reach (cascade save-update).
 
@@ -311,19 +110,34 @@ class Session:
         :raises UnmappedInstanceError: when its class is not mapped.
         :raises InvalidRequestError: when it is in another Session, or its key belongs to another object of this one.
         """
+        self._cascade_add(instance)
+
+    @exclusive
+    def add_all(self, instances: Iterable[Any]) -> None:
+        """Put objects into the Session, see :meth:`add`."""
+        for instance in instances:
+            self._cascade_add(instance)
+
+    def _cascade_add(self, instance: Any) -> None:
         attach(self, instance)
         if type(instance).__mapper__.relationships:
             for obj in cascaded("save_update", instance):
                 attach(self, obj)
 
-    def add_all(self, instances: Iterable[Any]) -> None:
-        """Put objects into the Session, see :meth:`add`."""
-        for instance in instances:
-            self.add(instance)
+    @exclusive
+    def merge(self, instance: T, load: bool = True, **kw: Any) -> T:
+        """Copy the state of an object onto the persistent object of the same key, and return that one.
 
-    def _cascade_add(self, instance: Any) -> None:
-        self.add(instance)
+        Where the Session has none, it is loaded; where there is no row, or ``instance`` has no key, a new object is made and added. Goes on
+        along relationships with the cascade merge. ``instance`` itself stays outside; only what is loaded on it is copied.
 
+        :param load: False copies values as they are, without any SQL: for objects with a row and without changes, from a cache.
+        :param kw: ``dont_load=True``, the old way to write ``load=False``.
+        :raises InvalidRequestError: with ``load=False``, for an object without a row or with changes.
+        """
+        return merge(self, instance, load, **kw)  # type: ignore[no-any-return]
+
+    @exclusive
     def delete(self, instance: Any) -> None:
         """Mark an object as deleted, and those that its relationships reach (cascade delete); the flush deletes the rows.
 
@@ -331,6 +145,7 @@ class Session:
         """
         mark_deleted(self, instance)
 
+    @exclusive
     def expunge(self, instance: Any) -> None:
         """Take an object out of the Session, and those that its relationships reach (cascade expunge).
 
@@ -344,41 +159,69 @@ class Session:
             if own.session is self:
                 expunge_one(self, obj, own)
 
+    @exclusive
     def expunge_all(self) -> None:
         """Take all objects out of the Session."""
         expunge_all(self)
 
+    @exclusive
+    def prune(self) -> int:
+        """Let go of objects that nobody else holds, where the identity map is strong; changed, new and deleted ones are kept.
+
+        :returns: how many; always 0 with a weak identity map, which prunes itself.
+        """
+        return prune(self)
+
+    @exclusive
     def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
         """Forget the values of an object (or of some attributes), so that they are loaded at the next access.
 
+        Changes that were not flushed are forgotten too. Without names, it goes on along relationships with the cascade refresh-expire; new
+        objects that it reaches leave the Session.
+
         :raises InvalidRequestError: when the object is not persistent in this Session.
         """
-        state = self._persistent_state(instance)
-        expire_object(instance, state, attribute_names)
-        if attribute_names is None:
-            for obj in cascaded("refresh_expire", instance):
-                own = ensure_state(obj)
-                if own.identity is not None:
-                    expire_object(obj, own, None)
+        self._expire(instance, self._persistent_state(instance), attribute_names)
 
+    def _expire(self, instance: Any, state: InstanceState, names: Iterable[str] | None) -> None:
+        reached = list(cascaded("refresh_expire", instance)) if names is None else []
+        expire_object(instance, state, names)
+        for obj in reached:
+            own = ensure_state(obj)
+            if own.session is not self:
+                continue
+            if own.identity is not None:
+                expire_object(obj, own, None)
+            else:
+                expunge_one(self, obj, own)
+
+    @exclusive
     def expire_all(self) -> None:
-        """Forget the values of all persistent objects."""
+        """Forget the values of all persistent objects, and changes to them that were not flushed."""
         expire_all(self, None)
 
+    @exclusive
     def refresh(self, instance: Any, attribute_names: Iterable[str] | None = None, lockmode: str | None = None) -> None:
-        """Load an object's values anew, now; relationships are loaded at their next access.
+        """Load an object's values anew, now; relationships are loaded at their next access, or now where they are named.
+
+        Changes that were not flushed are forgotten. The cascade refresh-expire expires the objects that it reaches.
 
         :param attribute_names: only these.
         :param lockmode: ``"read"``, ``"update"`` or ``"update_nowait"``: lock the row.
+        :raises ArgumentError: for another lock mode.
         :raises ObjectDeletedError: when the row is gone.
         """
         state = self._persistent_state(instance)
         names = list(attribute_names) if attribute_names is not None else None
-        self._autoflush()
-        expire_object(instance, state, names)
+        check_lock_mode(lockmode)
+        self._expire(instance, state, names)
         mapper = type(instance).__mapper__
         wanted = tuple(name for name in mapper.columns if names is None or name in names)
-        refresh_columns(mapper, instance, state, wanted, lockmode)
+        if wanted:
+            refresh_columns(mapper, instance, state, wanted, lockmode)
+        for name in names or ():
+            if name in mapper.relationships:
+                getattr(instance, name)
 
     def _persistent_state(self, instance: Any) -> InstanceState:
         state = instance_state(instance)
@@ -407,6 +250,7 @@ class Session:
         finally:
             self.autoflush = before
 
+    @exclusive
     def flush(self, objects: Iterable[Any] | None = None) -> None:
         """Write all changes to the database, ordered by dependency, in the current transaction.
 
@@ -417,30 +261,46 @@ class Session:
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         if not self._has_changes():
             return
-        if objects is not None:
-            objects = list(objects)
+        chosen = tuple(objects) if objects is not None else None
+        context = FlushContext(self, chosen)
         self._flushing = True
         try:
+            for hook in self._hooks.before_flush:
+                hook(self, context, chosen)
             transaction = self.begin(subtransactions=True)
             try:
-                work = collect(self, objects)
+                work = collect(self, chosen)
+                context.new, context.dirty, context.deleted = work.objects()
                 execute_work(self, work)
-                self._settle(objects)
+                for hook in self._hooks.after_flush:
+                    hook(self, context)
+                self._settle(work)
+                for hook in self._hooks.after_flush_postexec:
+                    hook(self, context)
                 transaction.commit()
             except BaseException as error:
                 transaction.failure = error
+                if not self._accounting:
+                    transaction.undo_flush()
                 transaction.rollback()
                 raise
         finally:
             self._flushing = False
 
-    def _settle(self, objects: Iterable[Any] | None) -> None:
-        chosen = None if objects is None else {id(obj) for obj in objects}
-        for state, obj in list(self._modified.items()):
-            if chosen is None or id(obj) in chosen:
+    def _settle(self, work: WorkList) -> None:
+        new, modified = self._new, self._modified
+        for members in work.new.values():
+            for obj in members:
+                new.pop(obj.__dict__[STATE], None)
+        for members in work.changed.values():
+            for obj in members:
+                state = obj.__dict__[STATE]
                 state.changes = None
                 obj.__dict__.pop(PENDING, None)
-                del self._modified[state]
+                modified.pop(state, None)
+        for members in work.deleted.values():
+            for obj in members:
+                register_deleted(self, obj, obj.__dict__[STATE])
 
     # -- what is inside
 
@@ -462,19 +322,11 @@ class Session:
     def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
         """Return True when an object has a net change.
 
-        :param include_collections: count changes of collections as well.
-        :param passive: don't load what is not loaded (nothing is loaded in either case: a change keeps the original value).
+        :param include_collections: False counts only what the object's own row holds: columns, and many-to-one relationships.
+        :param passive: don't load collections that were changed from their other side and are not loaded; such a change counts then.
+        :raises UnmappedInstanceError: when its class is not mapped.
         """
-        state = instance_state(instance)
-        mapper = state.mapper
-        names = state.changes if state.identity is not None else mapper.attribute_names
-        for name in names or ():
-            prop = mapper.relationships.get(name)
-            if prop is not None and prop.uselist and not include_collections:
-                continue
-            if get_history(instance, name).has_changes():
-                return True
-        return False
+        return has_net_changes(instance, include_collections, passive)
 
     def __contains__(self, instance: Any) -> bool:
         try:
@@ -487,5 +339,8 @@ class Session:
 
     @classmethod
     def object_session(cls, instance: Any) -> Session | None:
-        """Return the Session that an object is in, or None."""
+        """Return the Session that an object is in, or None.
+
+        :raises UnmappedInstanceError: when its class is not mapped.
+        """
         return instance_state(instance).session  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
-"""The transaction of a Session: which connections take part, how it nests, and what is undone when it fails.
+"""The transaction of a Session: how it nests, and what is undone when it fails.
 
 A :class:`SessionTransaction` is the root transaction, a SAVEPOINT (``nested``), or a *subtransaction*, which only marks a
-``begin()``/``commit()`` pair inside another. Everything that decides, orders and ends the participants of a commit is here.
+``begin()``/``commit()`` pair inside another. The connections that take part, and the order in which they end, are the business of
+:mod:`flask_uow.orm.session.participants`.
 
 Accounting: each real transaction notes which objects it inserted, deleted and gave another key, so that a rollback makes them
 transient, persistent, or what they were again.
@@ -9,14 +10,14 @@ transient, persistent, or what they were again.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
-from flask_uow.exc import DBAPIError, InvalidRequestError, ResourceClosedError
+from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.membership import make_transient_again, restore_deleted
+from flask_uow.orm.membership import forget_deleted, make_transient_again, restore_deleted
 from flask_uow.orm.session.expiry import expire_all
+from flask_uow.orm.session.participants import Participants
 from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
@@ -24,29 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionTransaction"]
 
-logger = logging.getLogger("flask_uow.orm")
-
-
-class _Participant:
-    """A connection that takes part.
-
-    :ivar transaction: what is committed on it; None where the connection is in an outer transaction, which decides.
-    :ivar owned: True where the connection is to be closed at the end.
-    """
-
-    __slots__ = ("connection", "owned", "transaction")
-
-    def __init__(self, connection: Connection, transaction: Any, owned: bool) -> None:
-        self.connection = connection
-        self.transaction = transaction
-        self.owned = owned
-
 
 class SessionTransaction:
-    """One level of a Session's transaction.
+    """One level of a Session's transaction; a context manager that commits, or rolls back when the block raises.
 
     :ivar parent: the level around this one, None for the root.
     :ivar nested: True for a SAVEPOINT.
+    :ivar is_active: True while work can be done in it.
+    :ivar is_prepared: True after :meth:`prepare`, until the end.
     :ivar inserted: objects that became persistent here, with the attribute whose value the database made (or None).
     :ivar deleted: objects whose rows were deleted here.
     :ivar moved: the original primary keys of objects whose key was changed here.
@@ -60,6 +46,7 @@ class SessionTransaction:
         self.is_subtransaction = parent is not None and not nested
         self.failure: BaseException | None = None
         self.is_active = True
+        self.is_prepared = False
         self.is_closed = False
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
@@ -67,94 +54,106 @@ class SessionTransaction:
         self.inserted: dict[InstanceState, str | None] = real.inserted if real is not None else {}
         self.deleted: dict[InstanceState, Any] = real.deleted if real is not None else {}
         self.moved: dict[InstanceState, Any] = real.moved if real is not None else {}
-        self.participants: dict[Any, _Participant] = real.participants if real is not None else {}
-        if nested and parent is not None:
-            for bind in parent.participants:
-                self.connection_for(bind)
+        self.participants: Participants
+        if real is not None:
+            self.participants = real.participants
+        else:
+            outer = parent.real.participants if parent is not None else None
+            self.participants = Participants(outer, session.twophase, self._has_begun)
 
-    # -- connections
+    def _has_begun(self, connection: Connection) -> None:
+        for hook in self.session._hooks.after_begin:
+            hook(self.session, self, connection)
 
     def connection_for(self, bind: Any) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
-        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet.
+        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared.
         """
         if not self.is_active:
             raise self._inactive()
-        participant = self.participants.get(bind)
-        if participant is None:
-            participant = self.real._enlist(bind)
-        return participant.connection
-
-    def _enlist(self, bind: Any) -> _Participant:
-        if self.parent is not None:
-            connection = self.parent.connection_for(bind)
-            participant = _Participant(connection, connection.begin_nested(), owned=False)
-        elif isinstance(bind, Connection):
-            # a Session on a connection that is in a transaction leaves the outcome to whoever began it
-            transaction = None if bind.in_transaction() else bind.begin()
-            participant = _Participant(bind, transaction, owned=False)
-        else:
-            connection = bind.connect()
-            try:
-                transaction = connection.begin()
-            except BaseException:
-                connection.close()
-                raise
-            participant = _Participant(connection, transaction, owned=True)
-        self.participants[bind] = participant
-        return participant
+        return self.participants.connection_for(bind)
 
     # -- ending
 
-    def commit(self) -> None:
-        """Flush and commit this level; a subtransaction only ends.
+    def prepare(self) -> None:
+        """Flush, and prepare the transaction for two-phase commit; only commit() or rollback() can follow.
 
-        :raises InvalidRequestError: when this level has failed, or is not the innermost.
+        :raises InvalidRequestError: when this is no root transaction of a two-phase Session, or a database cannot prepare.
         """
-        self._check_innermost("commit")
+        if self.parent is not None or not self.session.twophase:
+            raise InvalidRequestError(
+                "only the root transaction of a two-phase Session can be prepared."
+                + (
+                    " End the levels inside it first."
+                    if self.parent is not None
+                    else " Make it with Session(twophase=True)."
+                )
+            )
+        self._end_inner("prepare")
         if not self.is_active:
             raise self._inactive()
-        session = self.session
-        if not self.is_subtransaction:
-            session._before_commit(self)
-        if not session._flushing:
-            # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
-            for _ in range(100):
-                if not session._has_changes():
-                    break
-                session.flush()
-            else:
-                raise InvalidRequestError(
-                    "100 flushes in a row left changes behind. A hook changes objects at every flush; let it come to rest."
-                )
-        if self.is_subtransaction:
-            self._close()
-            return
-        if self.nested:
-            for participant in self.participants.values():
-                participant.transaction.commit()
-            self._hand_over()
-            self._close()
-            session._after_commit(self)
-            return
-        self._commit_root()
-
-    def _commit_root(self) -> None:
+        self._flush()
+        self.participants.check_preparable()
         try:
-            for participant in self.participants.values():
-                if participant.transaction is not None:
-                    participant.transaction.commit()
+            self.participants.prepare()
         except BaseException as error:
             self.failure = error
             self.rollback()
             raise
+        self.is_prepared = True
+        self.is_active = False
+
+    def commit(self) -> None:
+        """Flush and commit this level, and levels inside it that are still open; a subtransaction only ends.
+
+        :raises InvalidRequestError: when this level has failed.
+        """
+        for level in self._end_inner("commit"):
+            level.commit()
+        if not self.is_active and not self.is_prepared:
+            raise self._inactive()
         session = self.session
-        self._release()
+        if not self.is_prepared:
+            self._flush()
+        if self.is_subtransaction:
+            self._close()
+            return
+        try:
+            self.participants.commit()
+        except BaseException as error:
+            self.failure = error
+            self.rollback()
+            raise
+        if self.nested:
+            self._hand_over()
+        else:
+            self.participants.release()
+            if session._accounting:
+                forget_deleted(self.deleted)
         self._close()
-        if session.expire_on_commit:
+        if not self.nested and session.expire_on_commit and session._accounting:
             session.expire_all()
+        for hook in session._hooks.after_commit:
+            hook(session)
         session._after_commit(self)
+
+    def _flush(self) -> None:
+        session = self.session
+        if not self.is_subtransaction:
+            for hook in session._hooks.before_commit:
+                hook(session)
+            session._before_commit(self)
+        if session._flushing:
+            return
+        # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
+        for _ in range(100):
+            if not session._has_changes():
+                return
+            session.flush()
+        raise InvalidRequestError(
+            "100 flushes in a row left changes behind. A hook changes objects at every flush; let it come to rest."
+        )
 
     def _hand_over(self) -> None:
         # a released savepoint becomes part of the transaction around it
@@ -166,48 +165,48 @@ class SessionTransaction:
             outer.moved.setdefault(state, identity)
 
     def rollback(self) -> None:
-        """Roll back the innermost real transaction; subtransactions on the way end as well."""
-        self._check_innermost("rollback")
+        """Roll back the innermost real transaction; levels inside this one end as well."""
+        for level in self._end_inner("rollback"):
+            level.rollback()
         if self.is_subtransaction:
             self._fail_enclosing()
             return
-        self.session._before_rollback(self)
+        session = self.session
+        session._before_rollback(self)
+        was_undone = not self.is_active and not self.is_prepared
         try:
-            self._rollback_participants()
+            self.participants.rollback()
         finally:
             self._restore()
-            self._release()
+            self.participants.release()
             self._close()
-        self.session._after_rollback(self)
+        if not was_undone:
+            self._call_after_rollback()
+        session._after_rollback(self)
+
+    def _call_after_rollback(self) -> None:
+        for hook in self.session._hooks.after_rollback:
+            hook(self.session)
 
     def _fail_enclosing(self) -> None:
         # the database's transaction is undone now; the levels around this one have to be rolled back one by one
         real = self.real
-        failure = self.failure
+        was_active = real.is_active
         try:
-            if real.is_active:
-                real._rollback_participants()
+            if was_active:
+                real.participants.rollback()
                 real._restore()
         finally:
             level: SessionTransaction | None = self.parent
             while level is not None:
                 level.is_active = False
-                level.failure = level.failure or failure
+                level.failure = level.failure or self.failure
                 if level is real:
                     break
                 level = level.parent
             self._close()
-
-    def _rollback_participants(self) -> None:
-        for participant in self.participants.values():
-            if participant.transaction is None or not participant.transaction.is_active:
-                continue
-            try:
-                participant.transaction.rollback()
-            except DBAPIError as error:
-                # the others must be rolled back all the same; a broken connection is discarded by the pool
-                logger.warning("rollback on %r failed: %s", participant.connection.engine, error)
-                participant.connection.invalidate()
+        if was_active:
+            self._call_after_rollback()
 
     def close(self) -> None:
         """Roll back this level and all around it, and give the connections back. May be called again."""
@@ -215,32 +214,40 @@ class SessionTransaction:
             return
         try:
             if not self.is_subtransaction:
-                self._rollback_participants()
+                self.participants.rollback()
         finally:
             if not self.is_subtransaction:
-                self._release()
+                self.participants.release()
             self._close()
             if self.parent is not None:
                 self.parent.close()
 
-    def _release(self) -> None:
-        for participant in self.participants.values():
-            if participant.owned:
-                participant.connection.close()
-        self.participants.clear()
-
     def _close(self) -> None:
         self.is_closed = True
-        self.is_active = False
+        self.is_active = self.is_prepared = False
         self.session._transaction_ended(self)
+
+    def _end_inner(self, verb: str) -> list[SessionTransaction]:
+        """Return the levels inside this one that are still open, the innermost first.
+
+        :raises ResourceClosedError: when this level has ended already.
+        """
+        inner: list[SessionTransaction] = []
+        level = self.session._transaction
+        while level is not None and level is not self:
+            inner.append(level)
+            level = level.parent
+        if self.is_closed or level is None:
+            raise ResourceClosedError(f"cannot {verb}: this transaction has ended already.")
+        return inner
 
     # -- accounting
 
     def _restore(self) -> None:
         session = self.session
-        for state in list(session._new):
-            make_transient_again(session, state)
-        session._new.clear()
+        if not session._accounting:
+            return
+        pending = list(session._new)
         for state, identity in self.moved.items():
             obj = state()
             if obj is not None and state.owner is not None:
@@ -248,6 +255,9 @@ class SessionTransaction:
                 state.identity = identity
                 state.owner.put(state, obj)
         undone = self._undo_inserts()
+        for state in pending:
+            make_transient_again(session, state)
+        session._new.clear()
         for state, obj in self.deleted.items():
             if (type(obj).__mapper__.base_mapper, state.identity) in undone:
                 make_transient_again(session, state)
@@ -275,6 +285,9 @@ class SessionTransaction:
                 if obj is None:
                     continue
             own: InstanceState = obj.__dict__[STATE]
+            if own.identity is None:
+                # made transient by the user since
+                continue
             if own.owner is not None:
                 own.owner.remove(own)
             self.deleted.pop(own, None)
@@ -283,15 +296,21 @@ class SessionTransaction:
                 obj.__dict__.pop(generated, None)
         return undone
 
-    def _check_innermost(self, verb: str) -> None:
-        if self.is_closed:
-            raise ResourceClosedError(f"cannot {verb}: this transaction has ended already.")
-        if self.session._transaction is not self:
-            raise InvalidRequestError(
-                f"cannot {verb}: another transaction was begun inside this one. End that one first."
-            )
+    def undo_flush(self) -> None:
+        """Make the objects that a failed flush has inserted pending again, where no accounting will make them transient."""
+        for state, obj in self.session._new.items():
+            generated = self.inserted.pop(state, None)
+            if state.identity is not None and state.owner is not None:
+                state.owner.remove(state)
+                state.identity = None
+                if generated is not None:
+                    obj.__dict__.pop(generated, None)
 
     def _inactive(self) -> InvalidRequestError:
+        if self.is_prepared:
+            return InvalidRequestError(
+                "this Session's transaction is prepared: nothing more can be done in it. Call commit() or rollback()."
+            )
         reason = f" The error was: {type(self.failure).__name__}: {self.failure}" if self.failure is not None else ""
         error = InvalidRequestError(
             f"this Session's transaction was rolled back by an error during a flush; call session.rollback() to begin again.{reason}"

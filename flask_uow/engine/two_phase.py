@@ -1,0 +1,100 @@
+"""Two-phase transactions: what ``Connection.begin_twophase()`` returns.
+
+PREPARE TRANSACTION makes a transaction wait for COMMIT PREPARED or ROLLBACK PREPARED, across crashes of the server and of this
+process (https://www.postgresql.org/docs/current/sql-prepare-transaction.html). They are sent as plain SQL, so that the
+connection goes on working after PREPARE. Who prepares what, and in which order, is decided by
+:mod:`flask_uow.orm.session.participants`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from flask_uow.engine.gate import LOST, PREPARED
+from flask_uow.engine.transaction import Transaction
+from flask_uow.exc import ArgumentError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from flask_uow.engine.connection import Connection
+
+__all__ = ["TwoPhaseTransaction"]
+
+_LONGEST = 199
+
+
+class TwoPhaseTransaction(Transaction):
+    """A transaction that can be prepared.
+
+    :ivar xid: its global identifier.
+    :ivar is_prepared: True between :meth:`prepare` and the end.
+    """
+
+    __slots__ = ("_is_empty", "is_prepared", "xid")
+
+    def __init__(self, connection: Connection, xid: str | None) -> None:
+        if not connection.dialect.supports_two_phase:
+            raise InvalidRequestError(
+                f"{connection.dialect.name} has no two-phase commit (PREPARE TRANSACTION). Use begin() there."
+            )
+        if xid is not None and not 0 < len(xid.encode()) <= _LONGEST:
+            raise ArgumentError(f"xid= is a text of 1 to {_LONGEST} bytes, got {xid!r}.")
+        super().__init__(connection)
+        self.xid = xid if xid is not None else f"uow_{uuid.uuid4().hex}"
+        self.is_prepared = False
+        self._is_empty = False
+
+    def prepare(self) -> None:
+        """Make the transaction ready, so that :meth:`commit` cannot fail any more; nothing else can be executed in it then.
+
+        :raises DBAPIError: when the database refuses; the transaction is rolled back.
+        """
+        self._check_active("prepare")
+        if self.is_prepared:
+            return
+        connection = self.connection
+        if len(connection._stack) > 1:
+            connection._end_stack(connection._stack[1])
+        if connection._gate is not None and connection._gate.refusal is not None:
+            connection._refuse(connection._gate)
+        # without any statement there is nothing that could be prepared
+        self._is_empty = not connection._has_begun
+        if not self._is_empty:
+            try:
+                dialect = connection.dialect
+                connection._control(
+                    lambda cursor: dialect.prepare(cursor, self.xid), f"PREPARE TRANSACTION '{self.xid}'"
+                )
+            except BaseException:
+                connection._rollback_root(self)
+                raise
+        connection._has_begun = False
+        connection._gate = PREPARED
+        self.is_prepared = True
+
+    def _commit(self) -> None:
+        if self.is_prepared:
+            self._finish(commit=True)
+        else:
+            super()._commit()
+
+    def _rollback(self) -> None:
+        if self.is_prepared:
+            self._finish(commit=False)
+        else:
+            super()._rollback()
+
+    def _finish(self, commit: bool) -> None:
+        connection = self.connection
+        connection._end_stack()
+        if connection._gate is LOST or connection.closed:
+            raise InvalidRequestError(
+                f"the connection to {connection.engine.url} was lost, and the transaction {self.xid!r} stays prepared there."
+                f" Finish it with {'COMMIT' if commit else 'ROLLBACK'} PREPARED '{self.xid}'."
+            )
+        connection._gate = None
+        if self._is_empty:
+            return
+        dialect = connection.dialect
+        shown = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{self.xid}'"
+        connection._control(lambda cursor: dialect.finish_prepared(cursor, self.xid, commit), shown)

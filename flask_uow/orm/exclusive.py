@@ -1,0 +1,64 @@
+"""Two threads in one Session at once: noticed, and refused.
+
+A Session is for one thread at a time; threads may use it one after the other. Every method that changes its state, and every load,
+holds the Session's lock meanwhile, and an attempt of a second thread raises instead of corrupting data. Sessions in autocommit mode that
+only read are excepted, as the specification allows. Like ``assert``, the check is off under ``python -O``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from flask_uow.exc import InvalidRequestError
+
+__all__ = ["exclusive", "exclusively"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def _two_threads(session: Any) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"this {type(session).__name__} is being used by two threads at once, and it is for one at a time. Give each thread a Session of"
+        " its own (scoped_session does), or let the threads take turns with a lock."
+    )
+
+
+def exclusive(method: M) -> M:
+    """Let only one thread at a time into a Session by this method.
+
+    :raises InvalidRequestError: when called while another thread is inside.
+    """
+    if not __debug__:
+        return method
+
+    @functools.wraps(method)
+    def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        lock = self._lock
+        if not lock.acquire(False):
+            raise _two_threads(self)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            lock.release()
+
+    return cast(M, guarded)
+
+
+def exclusively(session: Any, load: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function that loads into a Session, with no other thread inside.
+
+    :raises InvalidRequestError: when another thread is inside.
+    """
+    if not __debug__ or (session.autocommit and session._transaction is None):
+        return load(*args, **kwargs)
+    lock = session._lock
+    if not lock.acquire(False):
+        raise _two_threads(session)
+    try:
+        return load(*args, **kwargs)
+    finally:
+        lock.release()

@@ -1,0 +1,159 @@
+"""Hooks that users give to a Session (:class:`SessionExtension`) and to a mapper (:class:`MapperExtension`).
+
+The Session, its transaction and the flush ask :class:`Hooks` which extensions have overridden a hook, so that a hook that nobody
+uses costs a look at an empty tuple.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from flask_uow.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+
+__all__ = ["EXT_CONTINUE", "EXT_STOP", "FlushContext", "Hooks", "MapperExtension", "SessionExtension"]
+
+
+class _Answer(enum.Enum):
+    CONTINUE = "EXT_CONTINUE"
+    STOP = "EXT_STOP"
+
+
+EXT_CONTINUE: Final = _Answer.CONTINUE
+EXT_STOP: Final = _Answer.STOP
+
+
+class FlushContext:
+    """What extensions are told of a flush.
+
+    :ivar session: the Session.
+    :ivar objects: the objects that the flush is restricted to, None for all.
+    :ivar new: the objects to be inserted; empty until ``before_flush`` has returned, like the two others.
+    :ivar dirty: the objects to be updated if they have a net change.
+    :ivar deleted: the objects to be deleted, those that a cascade found included.
+    """
+
+    def __init__(self, session: Any, objects: tuple[Any, ...] | None) -> None:
+        self.session = session
+        self.objects = objects
+        self.new: tuple[Any, ...] = ()
+        self.dirty: tuple[Any, ...] = ()
+        self.deleted: tuple[Any, ...] = ()
+
+
+class SessionExtension:
+    """Hooks around the work of a Session; derive from it, and give ``Session(extension=...)`` one or a list.
+
+    An error in a hook ends the operation it belongs to, like any error there.
+    """
+
+    def before_commit(self, session: Any) -> None:
+        """Called before the flush of a commit, also of a SAVEPOINT's; may still change objects."""
+
+    def after_commit(self, session: Any) -> None:
+        """Called after a commit, also of a SAVEPOINT. The transaction has ended; no SQL can be sent in it."""
+
+    def after_rollback(self, session: Any) -> None:
+        """Called after the database rolled back, also to a SAVEPOINT; the objects are as they were before."""
+
+    def before_flush(self, session: Any, flush_context: FlushContext, instances: Any) -> None:
+        """Called before a flush works out what to do; may still change objects.
+
+        :param instances: the objects given to ``flush(objects)``, or None.
+        """
+
+    def after_flush(self, session: Any, flush_context: FlushContext) -> None:
+        """Called when the SQL of a flush was sent; ``new``, ``dirty``, ``deleted`` and histories are still those of before."""
+
+    def after_flush_postexec(self, session: Any, flush_context: FlushContext) -> None:
+        """Called at the end of a flush, when objects and Session are in their final state."""
+
+    def after_begin(self, session: Any, transaction: Any, connection: Connection) -> None:
+        """Called when a transaction (or a SAVEPOINT) has begun on a connection.
+
+        :param transaction: the :class:`SessionTransaction`.
+        """
+
+    def after_attach(self, session: Any, instance: Any) -> None:
+        """Called when an object was put into the Session by ``add()``, ``merge()``, ``delete()`` or a cascade."""
+
+    def after_bulk_update(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
+        """Called after ``query.update()``.
+
+        :param query_context: the UPDATE statement that was executed.
+        :param result: its :class:`Result`, with ``rowcount``.
+        """
+
+    def after_bulk_delete(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
+        """Called after ``query.delete()``; parameters as for :meth:`after_bulk_update`, with the DELETE statement."""
+
+
+class MapperExtension:
+    """Hooks around the rows of mapped objects; derive from it, and give ``mapper(extension=...)`` one or a list.
+
+    They are called within a flush: they may set column attributes of ``instance`` and execute SQL on ``connection``, but
+    changes to other objects wait for the next flush. A hook that returns ``EXT_STOP`` keeps those of later extensions from being
+    called; ``EXT_CONTINUE``, or nothing, lets them.
+    """
+
+    def before_insert(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
+        """Called before an object is inserted."""
+
+    def after_insert(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
+        """Called after an object was inserted."""
+
+    def before_update(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
+        """Called before a changed object is updated, also when it turns out to have no net change."""
+
+    def after_update(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
+        """Called after a changed object was updated, also when it had no net change."""
+
+    def before_delete(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
+        """Called before an object is deleted."""
+
+    def after_delete(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
+        """Called after an object was deleted."""
+
+
+class Hooks:
+    """The hooks of several extensions, by name: ``hooks.before_flush`` is a tuple of bound methods.
+
+    :param base: the class that names the hooks.
+    :param given: an extension, several, or None.
+    :raises ArgumentError: for something that is no extension.
+    """
+
+    def __init__(self, base: type, given: Any) -> None:
+        extensions: Iterable[Any] = () if given is None else given if isinstance(given, (list, tuple)) else (given,)
+        self.extensions = tuple(extensions)
+        for extension in self.extensions:
+            if not isinstance(extension, base):
+                what = f"the class {extension.__name__} itself" if isinstance(extension, type) else repr(extension)
+                raise ArgumentError(f"extension= takes objects of subclasses of {base.__name__}, got {what}.")
+        self._by_name: dict[str, tuple[Callable[..., Any], ...]] = {}
+        for name, original in vars(base).items():
+            if not name.startswith("_"):
+                self._by_name[name] = tuple(
+                    getattr(e, name)
+                    for e in self.extensions
+                    if getattr(type(e), name) is not original or name in vars(e)
+                )
+        vars(self).update(self._by_name)
+
+    def __getattr__(self, name: str) -> tuple[Callable[..., Any], ...]:
+        # for type checkers: every hook is in the __dict__
+        raise AttributeError(f"there is no hook {name!r}. There are: {', '.join(self._by_name)}.")
+
+    def __bool__(self) -> bool:
+        return any(self._by_name.values())
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call a hook of all extensions, in order, until one answers ``EXT_STOP``."""
+        for hook in self._by_name[name]:
+            if hook(*arguments) is EXT_STOP:
+                break

@@ -1,0 +1,46 @@
+"""Pickles and copies of mapped objects.
+
+A pickle carries values, primary key and unflushed changes, but no Session: the object that comes out, in this process or
+another, is detached (or transient) and can be put into a Session by ``add()`` or ``merge()``. A copy (module ``copy``) is a transient
+object with the same values. Installed by :mod:`flask_uow.orm.instrumentation.class_manager` where a class does not say itself how it
+is pickled; a class that does, and includes its ``__dict__``, gets the same by way of :class:`PickledState`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
+from flask_uow.orm.symbols import PENDING, STATE
+
+__all__ = ["copy_object", "get_state", "set_state"]
+
+
+def get_state(self: Any) -> dict[str, Any]:
+    """Return what is pickled: the ``__dict__``, with the bookkeeping in a form that can travel."""
+    values: dict[str, Any] = self.__dict__.copy()
+    values.pop(PENDING, None)
+    state = values.pop(STATE, None)
+    if state is not None and state.identity is not None:
+        values[STATE] = PickledState(state.identity, state.changes)
+    return values
+
+
+def set_state(self: Any, values: dict[str, Any]) -> None:
+    """Take over what :func:`get_state` has returned."""
+    self.__dict__.update(values)
+    ensure_state(self)
+    adopt_collections(self)
+
+
+def copy_object(self: Any) -> Any:
+    """Return a transient object with the same values; collections are copied, their members are not."""
+    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING)}
+    class_: Any = type(self)
+    made = class_.__new__(class_)
+    mapper = class_.__mapper__
+    for name, prop in mapper.relationships.items():
+        if prop.uselist and name in values:
+            values[name] = prop.attribute.new_collection(made, list(values[name]))
+    made.__dict__.update(values)
+    return made

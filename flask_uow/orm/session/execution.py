@@ -1,0 +1,183 @@
+"""The part of a Session that sends statements: which engine, which connection, which results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, overload
+
+from flask_uow.engine import Connection, Result, ScalarResult
+from flask_uow.orm.exclusive import exclusively
+from flask_uow.orm.identity import Identities
+from flask_uow.orm.loading.plan import ResultPlan, fetch, first_mapper
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
+from flask_uow.orm.query import Query
+from flask_uow.orm.session.binds import Binds
+from flask_uow.orm.session.expiry import expire_all
+from flask_uow.orm.session.lookup import get_slowly
+from flask_uow.orm.session.passthrough import PassThrough
+from flask_uow.orm.session.transactional import TransactionalSession
+from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.text import text
+
+__all__ = ["ExecutingSession"]
+
+T = TypeVar("T")
+
+
+class ExecutingSession(TransactionalSession):
+    """Base of :class:`~flask_uow.orm.session.session.Session`: statements, queries and the engines they go to.
+
+    :param bind_key_engines: engines by the bind keys of tables.
+    :param query_cls: the class of queries.
+    """
+
+    _identities: dict[Mapper, Identities]
+
+    def __init__(self, binds: Binds, query_cls: type[Query[Any]], **options: Any) -> None:
+        super().__init__(**options)
+        self._binds = binds
+        self._query_cls = query_cls
+
+    @property
+    def bind(self) -> Any:
+        """The engine or connection for everything, or None."""
+        return self._binds.bind
+
+    @bind.setter
+    def bind(self, bind: Any) -> None:
+        self._binds.bind = bind
+
+    def bind_mapper(self, mapper: Any, bind: Any) -> None:
+        """Use an engine or connection for a mapped class (or mapper) from now on."""
+        self._binds.by_mapper[class_mapper(mapper)] = bind
+
+    def bind_table(self, table: Any, bind: Any) -> None:
+        """Use an engine or connection for a table from now on."""
+        self._binds.by_table[table] = bind
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, *, instance: Any = None) -> Any:
+        """Return the engine or connection for a mapper or a statement. Subclasses may override this; the Session calls it.
+
+        :param mapper: a mapper or mapped class.
+        :param clause: a statement.
+        :param instance: a mapped object, in place of its mapper.
+        :raises UnboundExecutionError: when none is known.
+        """
+        if mapper is None and instance is not None:
+            mapper = object_mapper(instance)
+        return self._binds.find(class_mapper(mapper) if mapper is not None else None, clause)
+
+    def connection(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Connection:
+        """Return the connection of the current transaction (in autocommit mode outside one: a new connection of the engine).
+
+        :param mapper: a mapper or mapped class whose engine is meant.
+        :param clause: a statement whose engine is meant.
+        :param kw: passed on to :meth:`get_bind`.
+        :raises UnboundExecutionError: when no engine is known.
+        """
+        bind = self.get_bind(mapper, clause, **kw)
+        transaction = self.transaction
+        if transaction is None:
+            return bind if isinstance(bind, Connection) else bind.connect()
+        return transaction.connection_for(bind)
+
+    def _connection_for(self, mapper: Any, clause: Any = None, **kw: Any) -> Any:
+        bind = self.get_bind(mapper, clause, **kw)
+        transaction = self._transaction or self.transaction
+        return PassThrough(bind) if transaction is None else transaction.connection_for(bind)
+
+    # -- statements
+
+    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
+        """Execute a statement in the current transaction.
+
+        :param clause: a statement, or SQL text with ``:name`` parameters.
+        :param params: a mapping of values, or a list of mappings.
+        :param mapper: the mapper or mapped class whose engine is meant, where the statement does not say.
+        :param kw: passed on to :meth:`get_bind`; ``instance=`` names a mapped object in place of its mapper.
+        :returns: the rows; a SELECT of mapped classes gives their objects.
+        """
+        return exclusively(self, self._execute, clause, params, mapper, kw)
+
+    def _execute(self, clause: Any, params: Any, mapper: Any, kw: Any) -> Result:
+        if isinstance(clause, str):
+            clause = text(clause)
+        if isinstance(clause, Query):
+            clause = clause.statement
+        if isinstance(clause, SelectBase):
+            found = first_mapper(getattr(clause, "entities", ()))
+            if found is not None:
+                plan, dialect, rows = self._fetch(clause, params, mapper or found, kw)
+                return Result(plan.rows(self, dialect, rows), plan.names, -1)
+        elif isinstance(clause, DMLStatement) and clause.entity is not None:
+            self._autoflush()
+            result = self._connection_for(mapper or clause.entity.mapper, clause, **kw).execute(clause, params)
+            expire_all(self, [clause.entity.mapper])
+            return result  # type: ignore[no-any-return]
+        return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
+
+    def _fetch(self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any]) -> tuple[ResultPlan, Any, list[Any]]:
+        self._autoflush()
+        connection = self._connection_for(mapper, select, **kw)
+        plan, rows = fetch(connection, select, params)
+        return plan, connection.dialect, rows
+
+    def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
+        """Like :meth:`execute`, and return the first column of the first row, or None."""
+        return self.execute(clause, params, mapper, **kw).scalar()
+
+    def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
+        """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
+        found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
+        if found is None:
+            return self.execute(clause, params, mapper, **kw).scalars()
+
+        def load() -> list[Any]:
+            plan, dialect, rows = self._fetch(clause, params, mapper or found, kw)
+            return plan.scalars(self, dialect, rows)
+
+        return ScalarResult(exclusively(self, load))
+
+    @overload
+    def query(self, entity: type[T], /) -> Query[T]: ...
+
+    @overload
+    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
+
+    def query(self: Any, *entities: Any, **kwargs: Any) -> Query[Any]:
+        """Return a Query of mapped classes, attributes or columns.
+
+        :param kwargs: passed on to the query class.
+        """
+        return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
+
+    def _load_query(self, select: Any) -> list[Any]:
+        """Return the results of a Query: objects, or rows."""
+
+        def load() -> list[Any]:
+            plan, dialect, rows = self._fetch(select, None, first_mapper(select.entities), {})
+            return plan.scalars(self, dialect, rows) if plan.single_entity else plan.rows(self, dialect, rows)
+
+        return exclusively(self, load)
+
+    def get(self, entity: type[T], ident: Any) -> T | None:
+        """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
+
+        :param entity: a mapped class.
+        :param ident: the key's value, or a tuple for a composite key.
+        :raises UnmappedClassError: when the class is not mapped.
+        """
+        mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
+        identities = self._identities.get(mapper.base_mapper)
+        if identities is not None:
+            try:
+                state = identities.entries.get(ident)
+            except TypeError:
+                state = None
+            if state is not None and (obj := state()) is not None and mapper.primary_key_names[0] in obj.__dict__:
+                return obj  # type: ignore[no-any-return]
+        return exclusively(self, get_slowly, self, mapper, ident)  # type: ignore[no-any-return]
+
+    def _autoflush(self) -> None:
+        raise NotImplementedError

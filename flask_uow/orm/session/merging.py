@@ -1,0 +1,146 @@
+"""``Session.merge``: copies the state of objects onto their counterparts in a Session."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
+from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.symbols import STATE
+
+__all__ = ["merge"]
+
+
+def merge(session: Any, instance: Any, load: bool, **kw: Any) -> Any:
+    """Merge an object into a Session; see :meth:`Session.merge`.
+
+    :raises TypeError: for an unknown keyword.
+    """
+    if "dont_load" in kw:
+        warnings.warn("merge(dont_load=True) is deprecated; write load=False.", DeprecationWarning, stacklevel=5)
+        load = not kw.pop("dont_load")
+    if kw:
+        raise TypeError(f"merge() got an unexpected keyword argument {next(iter(kw))!r}")
+    instance_state(instance)
+    if load:
+        session._autoflush()
+    with session.no_autoflush:
+        return _Merge(session, load).merge(instance)
+
+
+class _Merge:
+    """One call of merge().
+
+    :ivar done: the counterparts found so far, by the identity of the given objects, which are kept with them.
+    """
+
+    def __init__(self, session: Any, load: bool) -> None:
+        self.session = session
+        self.load = load
+        self.done: dict[int, tuple[Any, Any]] = {}
+
+    def merge(self, instance: Any) -> Any:
+        known = self.done.get(id(instance))
+        if known is not None:
+            return known[1]
+        state = instance_state(instance)
+        mapper: Mapper = state.mapper
+        mapper.configure()
+        session = self.session
+        if state.session is session:
+            # it is its own counterpart; what it leads to may come from elsewhere
+            merged = instance
+        else:
+            merged = self._counterpart(instance, state, mapper)
+        self.done[id(instance)] = (instance, merged)
+        if merged is not instance:
+            self._copy_columns(mapper, instance, merged)
+        for prop in mapper.relationships.values():
+            if prop.cascade.merge and not prop.viewonly and prop.key in instance.__dict__:
+                self._copy_relationship(prop, instance, merged)
+        return merged
+
+    # -- finding the counterpart
+
+    def _counterpart(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
+        session = self.session
+        identity = state.identity if state.identity is not None else self._key_of(instance, mapper)
+        found = session._identities_of(mapper).get(identity) if identity is not None else None
+        if found is not None:
+            return found
+        if not self.load:
+            return self._make_persistent(instance, state, mapper)
+        if identity is not None:
+            key = identity if isinstance(identity, tuple) else (identity,)
+            found = session.get(mapper.class_, key)
+        if found is None:
+            found = mapper.new_instance()
+            session._cascade_add(found)
+        return found
+
+    def _key_of(self, instance: Any, mapper: Mapper) -> Any:
+        if not self.load:
+            raise InvalidRequestError(
+                f"merge(load=False) takes objects with a row, and {describe(instance)} has none. Flush it first, or use load=True."
+            )
+        key = tuple(instance.__dict__.get(name) for name in mapper.primary_key_names)
+        if None in key:
+            return None
+        return key[0] if len(key) == 1 else key
+
+    def _make_persistent(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
+        if state.changes:
+            raise InvalidRequestError(
+                f"merge(load=False) takes objects without changes, and {describe(instance)} has some ({', '.join(state.changes)})."
+                " Flush it first, or use load=True."
+            )
+        merged = mapper.new_instance()
+        own = instance_state(merged)
+        own.identity = state.identity
+        self.session._cascade_add(merged)
+        return merged
+
+    # -- copying
+
+    def _copy_columns(self, mapper: Mapper, instance: Any, merged: Any) -> None:
+        given = instance.__dict__
+        if not self.load:
+            values = merged.__dict__
+            values.update((name, given[name]) for name in mapper.columns if name in given)
+            return
+        own = merged.__dict__[STATE]
+        names = [name for name in mapper.columns if name in given]
+        absent = [name for name in names if name not in merged.__dict__]
+        if absent and own.identity is not None:
+            # what is expired is loaded first, so that only net changes are written
+            getattr(merged, absent[0])
+        for name in names:
+            if own.identity is None and given[name] is None and name in mapper.primary_key_names:
+                continue
+            if name not in merged.__dict__ or merged.__dict__[name] is not given[name]:
+                setattr(merged, name, given[name])
+
+    def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
+        value = instance.__dict__[prop.key]
+        if prop.uselist:
+            if self.load:
+                # loaded first, so that the members are found in the identity map, and the history is kept
+                getattr(merged, prop.key)
+            members = [self.merge(item) for item in value]
+            if self.load:
+                if merged is not instance or any(new is not old for new, old in zip(members, value, strict=True)):
+                    setattr(merged, prop.key, members)
+            else:
+                attribute = prop.attribute
+                assert isinstance(attribute, CollectionAttribute)
+                merged.__dict__[prop.key] = attribute.new_collection(merged, members)
+            return
+        item = self.merge(value) if value is not None else None
+        if not self.load:
+            merged.__dict__[prop.key] = item
+        elif merged is not instance or item is not value:
+            setattr(merged, prop.key, item)

@@ -1,0 +1,199 @@
+"""The connections that take part in a transaction of a Session: who they are, and how they end.
+
+One module decides, orders and ends them. :class:`Participants` belongs to a root transaction or a SAVEPOINT. Without two-phase commit
+the participants of a root are committed one after the other, in the order in which they were first used. With it, all are
+prepared before the first one is committed; a database that cannot prepare (SQLite) is committed first of all, when every
+other one is ready, so that its commit is the decision. There is no lasting record of the decision: a process that dies between two
+COMMIT PREPARED leaves the rest to a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
+from flask_uow.exc import DBAPIError, FlaskUowError, InvalidRequestError
+
+__all__ = ["Participants"]
+
+logger = logging.getLogger("flask_uow.orm")
+
+
+class _Participant:
+    """A connection that takes part.
+
+    :ivar transaction: what is committed on it; None where the connection is in an outer transaction, which decides.
+    :ivar owned: True where the connection is to be closed at the end.
+    """
+
+    __slots__ = ("connection", "owned", "transaction")
+
+    def __init__(self, connection: Connection, transaction: Transaction | None, owned: bool) -> None:
+        self.connection = connection
+        self.transaction = transaction
+        self.owned = owned
+
+    @property
+    def name(self) -> str:
+        return repr(self.connection.engine.url)
+
+
+class Participants:
+    """The connections of one transaction or savepoint, by the engine (or connection) that the Session was bound to.
+
+    :param outer: those of the transaction around a savepoint; None for a root transaction.
+    :param twophase: prepare all before any is committed.
+    :param began: called with each connection, when its transaction has begun.
+    """
+
+    def __init__(self, outer: Participants | None, twophase: bool, began: Callable[[Connection], None]) -> None:
+        self._outer = outer
+        self._twophase = twophase
+        self._began = began
+        self._members: dict[Any, _Participant] = {}
+        if outer is not None:
+            for bind in list(outer._members):
+                self.connection_for(bind)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def get(self, bind: Any) -> Connection | None:
+        """Return the connection of a bind, None when it does not take part (yet)."""
+        found = self._members.get(bind)
+        return found.connection if found is not None else None
+
+    def connection_for(self, bind: Any) -> Connection:
+        """Return the connection of a bind; its transaction begins at first use."""
+        found = self._members.get(bind)
+        if found is None:
+            found = self._members[bind] = self._enlist(bind)
+            self._began(found.connection)
+        return found.connection
+
+    def _enlist(self, bind: Any) -> _Participant:
+        if self._outer is not None:
+            connection = self._outer.connection_for(bind)
+            return _Participant(connection, connection.begin_nested(), owned=False)
+        if isinstance(bind, Connection):
+            # a Session on a connection that is in a transaction leaves the outcome to whoever began it
+            transaction = None if bind.in_transaction() else self._begin(bind)
+            return _Participant(bind, transaction, owned=False)
+        connection = bind.connect()
+        try:
+            return _Participant(connection, self._begin(connection), owned=True)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _begin(self, connection: Connection) -> Transaction:
+        if self._twophase and connection.dialect.supports_two_phase:
+            return connection.begin_twophase()
+        return connection.begin()
+
+    def _open_members(self) -> Iterator[_Participant]:
+        return (member for member in self._members.values() if member.transaction is not None)
+
+    # -- preparing
+
+    def check_preparable(self) -> None:
+        """Refuse to prepare where one of the connections cannot be.
+
+        :raises InvalidRequestError: naming the first such database.
+        """
+        for member in self._members.values():
+            if not isinstance(member.transaction, TwoPhaseTransaction):
+                reason = (
+                    "has no PREPARE TRANSACTION" if member.transaction else "is in a transaction that was begun outside"
+                )
+                raise InvalidRequestError(
+                    f"the transaction cannot be prepared: {member.name} takes part and {reason}."
+                    " Call commit() without prepare(), or leave that database out."
+                )
+
+    def prepare(self) -> None:
+        """Prepare all that can be, in the order of their URLs.
+
+        :raises DBAPIError: when a database refuses; all are to be rolled back then.
+        """
+        for member in sorted(self._open_members(), key=lambda member: member.name):
+            if isinstance(member.transaction, TwoPhaseTransaction):
+                member.transaction.prepare()
+
+    # -- ending
+
+    def commit(self) -> None:
+        """Commit all (a savepoint: release it on all).
+
+        :raises DBAPIError: when a database refuses; the others are still to be rolled back then.
+        :raises InvalidRequestError: in two-phase mode, when several databases cannot prepare.
+        """
+        members = list(self._open_members())
+        if self._twophase and self._outer is None and len(members) > 1:
+            self._commit_two_phase(members)
+            return
+        for number, member in enumerate(members):
+            assert member.transaction is not None
+            try:
+                member.transaction.commit()
+            except BaseException as error:
+                if self._outer is None and number:
+                    self._report_partial_commit(members[:number], members[number:], error)
+                raise
+
+    def _commit_two_phase(self, members: list[_Participant]) -> None:
+        deciding = [m for m in members if not isinstance(m.transaction, TwoPhaseTransaction)]
+        if len(deciding) > 1:
+            raise InvalidRequestError(
+                f"{' and '.join(member.name for member in deciding)} take part in one two-phase transaction, and neither can prepare."
+                " At most one such database can; nothing was committed."
+            )
+        self.prepare()
+        for member in deciding:
+            assert member.transaction is not None
+            member.transaction.commit()
+        for member in members:
+            if isinstance(member.transaction, TwoPhaseTransaction):
+                self._commit_prepared(member, member.transaction)
+
+    def _commit_prepared(self, member: _Participant, transaction: TwoPhaseTransaction) -> None:
+        # every database has promised to commit, so the transaction is committed, even if one cannot be told so now
+        try:
+            transaction.commit()
+        except FlaskUowError as error:
+            member.connection.invalidate()
+            logger.critical(
+                "The two-phase transaction is committed, but %s could not be told. There the transaction %r stays prepared and holds its locks;"
+                " finish it with COMMIT PREPARED '%s'. (%s)",
+                member.name, transaction.xid, transaction.xid, error,
+            )  # fmt: skip
+
+    @staticmethod
+    def _report_partial_commit(done: list[_Participant], undone: list[_Participant], error: BaseException) -> None:
+        logger.critical(
+            "A transaction over several databases was committed in part: %s committed; %s refused, and the rest was rolled back (%s)."
+            " Two-phase commit avoids this: Session(twophase=True).",
+            ", ".join(member.name for member in done), undone[0].name, error,
+        )  # fmt: skip
+
+    def rollback(self) -> None:
+        """Roll back all that are still open, prepared ones included; one that fails keeps no other from it."""
+        for member in self._open_members():
+            assert member.transaction is not None
+            if not member.transaction.is_active:
+                continue
+            try:
+                member.transaction.rollback()
+            except (DBAPIError, InvalidRequestError) as error:
+                # a broken connection is discarded by the pool, and the database rolls back by itself
+                logger.warning("rollback on %s failed: %s", member.name, error)
+                member.connection.invalidate()
+
+    def release(self) -> None:
+        """Give the connections back."""
+        for member in self._members.values():
+            if member.owned:
+                member.connection.close()
+        self._members.clear()

@@ -1,0 +1,183 @@
+"""The part of a Session that begins and ends transactions."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Self
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.exclusive import exclusive
+from flask_uow.orm.extensions import Hooks, SessionExtension
+from flask_uow.orm.session.transaction import SessionTransaction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.session.session import Session
+
+__all__ = ["TransactionalSession", "open_sessions"]
+
+_numbers = itertools.count()
+_sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+
+
+def open_sessions() -> list[Session]:
+    """Return all Sessions that are alive."""
+    return [session for reference in _sessions.valuerefs() if (session := reference()) is not None]
+
+
+class TransactionalSession:
+    """Base of :class:`~flask_uow.orm.session.session.Session`: transactions, and what hangs on them."""
+
+    def __init__(
+        self: Any, expire_on_commit: bool, accounting: bool, autocommit: bool, twophase: bool, extension: Any
+    ) -> None:
+        self.expire_on_commit = expire_on_commit
+        self.autocommit = autocommit
+        self.twophase = twophase
+        self._accounting = accounting
+        self._hooks = Hooks(SessionExtension, extension)
+        self._transaction: SessionTransaction | None = None
+        self._flushing = False
+        self._lock = threading.RLock()
+        _sessions[next(_numbers)] = self
+
+    expire_on_commit: bool
+    autocommit: bool
+    twophase: bool
+    _accounting: bool
+    _hooks: Hooks
+    _transaction: SessionTransaction | None
+    _flushing: bool
+
+    @property
+    def transaction(self: Any) -> SessionTransaction | None:
+        """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
+        if self._transaction is None and not self.autocommit:
+            self._transaction = SessionTransaction(self)
+        return self._transaction  # type: ignore[no-any-return]
+
+    @property
+    def is_active(self) -> bool:
+        """True if the Session has an active transaction: one that was not ended by a failed flush."""
+        if self._transaction is None:
+            return not self.autocommit
+        return self._transaction.is_active
+
+    @exclusive
+    def begin(self: Any, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
+        """Begin a transaction.
+
+        :param subtransactions: inside a transaction, begin a subtransaction, which only delimits.
+        :param nested: begin a SAVEPOINT.
+        :returns: the transaction, also a context manager that commits or rolls back.
+        :raises InvalidRequestError: inside a transaction, without one of the two flags; for a SAVEPOINT outside of one.
+        """
+        # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
+        current = self.transaction if subtransactions or nested else self._transaction
+        if current is None:
+            if nested:
+                raise InvalidRequestError(
+                    "a SAVEPOINT needs a transaction around it, and none is in progress. In autocommit mode, call begin() first."
+                )
+            self._transaction = SessionTransaction(self)
+            return self._transaction  # type: ignore[no-any-return]
+        if not subtransactions and not nested:
+            raise InvalidRequestError(
+                "this Session is in a transaction already. Pass subtransactions=True to begin one within it, or nested=True for a SAVEPOINT."
+            )
+        if not current.is_active:
+            raise current._inactive()
+        if nested and self._accounting:
+            self.flush()
+        self._transaction = SessionTransaction(self, current, nested)
+        return self._transaction  # type: ignore[no-any-return]
+
+    def begin_nested(self) -> SessionTransaction:
+        """Begin a SAVEPOINT; the next ``commit()`` or ``rollback()`` is about it."""
+        return self.begin(nested=True)
+
+    @exclusive
+    def prepare(self) -> None:
+        """Flush, and prepare the current transaction for two-phase commit; ``commit()`` or ``rollback()`` has to follow.
+
+        :raises InvalidRequestError: when no transaction is in progress, the current one is not the root transaction of a Session with
+            ``twophase=True``, or a database that takes part cannot prepare.
+        """
+        transaction = self.transaction
+        if transaction is None:
+            raise InvalidRequestError("no transaction is in progress. In autocommit mode, call begin() first.")
+        transaction.prepare()
+
+    @exclusive
+    def commit(self) -> None:
+        """Flush and commit the current transaction (or the innermost level of it).
+
+        :raises InvalidRequestError: in autocommit mode when none was begun, or after a failed flush.
+        """
+        transaction = self.transaction
+        if transaction is None:
+            raise InvalidRequestError("no transaction is in progress. In autocommit mode, call begin() first.")
+        transaction.commit()
+
+    @exclusive
+    def rollback(self: Any) -> None:
+        """Roll back the current transaction, or the innermost SAVEPOINT; nothing happens when there is none.
+
+        Objects that were new become transient again, deleted ones persistent; all others are loaded anew at their next use. In a
+        subtransaction the real transaction is rolled back, and each level around has to be ended by a ``rollback()`` of its own.
+        """
+        if self._transaction is None:
+            # nothing was sent to the database, but there may be pending objects
+            if self.autocommit or not self._has_changes():
+                return
+            self._transaction = SessionTransaction(self)
+        self._transaction.rollback()
+
+    @exclusive
+    def close(self: Any) -> None:
+        """End any transaction by rolling back, give connections back, and take all objects out. May be used again."""
+        try:
+            if self._transaction is not None:
+                self._transaction.close()
+        finally:
+            self.expunge_all()
+
+    @classmethod
+    def close_all(cls) -> None:
+        """Close all Sessions in memory, whichever thread they belong to.
+
+        :raises InvalidRequestError: when another thread is inside one of them at this moment; the others are closed.
+        """
+        failure: Exception | None = None
+        for session in open_sessions():
+            try:
+                session.close()
+            except Exception as error:  # noqa: BLE001 - the others must be closed all the same
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def _transaction_ended(self, transaction: SessionTransaction) -> None:
+        if self._transaction is transaction:
+            self._transaction = transaction.parent
+
+    # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
+
+    def _before_commit(self, transaction: SessionTransaction) -> None:
+        """Called before the flush of a commit; may still add work."""
+
+    def _after_commit(self, transaction: SessionTransaction) -> None:
+        """Called when a transaction was committed, or a savepoint released."""
+
+    def _before_rollback(self, transaction: SessionTransaction) -> None:
+        """Called before a rollback."""
+
+    def _after_rollback(self, transaction: SessionTransaction) -> None:
+        """Called when a transaction or a savepoint was rolled back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+        self.close()
