@@ -39,7 +39,7 @@ _NO_PREPARE = (
     " postgresql.conf to at least max_connections, and restart the server."
 )
 _ROLLED_BACK = (
-    "COMMIT rolled back, since a statement of the transaction had failed before and the error was not handled by a "
+    "the database rolled the transaction back, since a statement of the transaction had failed before and the error was not handled by a "
     "ROLLBACK. Call rollback() after a failed statement, or run it within begin_nested()."
 )
 

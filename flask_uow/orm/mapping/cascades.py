@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from flask_uow.orm.symbols import STATE
+
 __all__ = ["cascaded", "related"]
 
 
@@ -19,6 +21,21 @@ def related(obj: Any, prop: Any, load: bool) -> list[Any]:
     return list(value) if prop.uselist else [value]
 
 
+def _removed(obj: Any, prop: Any) -> list[Any]:
+    # what a detached object has lost has to come along: its row is to be deleted, or its foreign key cleared
+    state = obj.__dict__.get(STATE)
+    if state is None or not state.changes or prop.key not in state.changes:
+        return []
+    original = state.changes[prop.key]
+    items = original if isinstance(original, list) else [original]
+    return [item for item in items if _is_detached(item)]
+
+
+def _is_detached(item: Any) -> bool:
+    state = item.__dict__.get(STATE) if hasattr(item, "__dict__") else None
+    return state is not None and state.identity is not None and state.owner is None
+
+
 def cascaded(kind: str, obj: Any, load: bool = False) -> Iterator[Any]:
     """Yield the objects that an operation reaches from ``obj``, each once, ``obj`` itself left out.
 
@@ -31,7 +48,10 @@ def cascaded(kind: str, obj: Any, load: bool = False) -> Iterator[Any]:
         for prop in type(current).__mapper__.relationships.values():
             if prop.viewonly or not getattr(prop.cascade, kind):
                 continue
-            for item in related(current, prop, load and not (prop.passive_deletes and kind == "delete")):
+            items = related(current, prop, load and not (prop.passive_deletes and kind == "delete"))
+            if kind == "save_update":
+                items.extend(_removed(current, prop))
+            for item in items:
                 if id(item) not in seen:
                     seen.add(id(item))
                     queue.append(item)

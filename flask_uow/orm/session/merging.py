@@ -6,7 +6,8 @@ import warnings
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
+from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -121,26 +122,26 @@ class _Merge:
         for name in names:
             if own.identity is None and given[name] is None and name in mapper.primary_key_names:
                 continue
-            if name not in merged.__dict__ or merged.__dict__[name] is not given[name]:
+            if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):
                 setattr(merged, name, given[name])
 
     def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
         value = instance.__dict__[prop.key]
         if prop.uselist:
-            if self.load:
-                # loaded first, so that the members are found in the identity map, and the history is kept
-                getattr(merged, prop.key)
+            # loaded first, so that the members are found in the identity map, and the history is kept
+            present = getattr(merged, prop.key) if self.load else ()
             members = [self.merge(item) for item in value]
-            if self.load:
-                if merged is not instance or any(new is not old for new, old in zip(members, value, strict=True)):
-                    setattr(merged, prop.key, members)
-            else:
+            if not self.load:
                 attribute = prop.attribute
                 assert isinstance(attribute, CollectionAttribute)
                 merged.__dict__[prop.key] = attribute.new_collection(merged, members)
+            elif list(map(id, present)) != list(map(id, members)):
+                setattr(merged, prop.key, members)
             return
         item = self.merge(value) if value is not None else None
-        if not self.load:
+        attribute = prop.attribute
+        assert isinstance(attribute, ScalarRelationshipAttribute)
+        if not self.load or attribute.current(merged) is item:
             merged.__dict__[prop.key] = item
-        elif merged is not instance or item is not value:
+        else:
             setattr(merged, prop.key, item)
