@@ -76,11 +76,12 @@ class ClassManager:
                     f"{class_.__name__} defines {', '.join(hidden)} anew, which {self.class_.__name__} maps; its values would be lost."
                     " Give it another name in the subclass, or map the subclass."
                 )
-        plain = subclass.__setattr__ is self.class_.__setattr__
+        if subclass.__setattr__ is self.class_.__setattr__:
+            self._adopted[subclass] = None
+            return
         self._adopted[subclass] = vars(subclass).get("__setattr__", NO_VALUE)
-        if not plain:
-            own: Any = subclass.__setattr__
-            setattr(subclass, "__setattr__", make_setattr(self.columns, self.relationships, own))  # noqa: B010
+        own: Any = subclass.__setattr__
+        setattr(subclass, "__setattr__", make_setattr(self.columns, self.relationships, own))  # noqa: B010
 
     def has_plain_setattr(self, class_: type) -> bool:
         """Return True when nobody but us stands behind ``class_.__setattr__``."""
@@ -117,7 +118,9 @@ class ClassManager:
                 setattr(self.class_, name, original)
         self._originals.clear()
         for subclass, original in self._adopted.items():
-            if original is not NO_VALUE:
+            if original is NO_VALUE:
+                del subclass.__setattr__
+            elif original is not None:
                 setattr(subclass, "__setattr__", original)  # noqa: B010 - a plain assignment does not type-check
         self._adopted.clear()
 

@@ -279,6 +279,11 @@ class Mapper:
         return self
 
     @property
+    def __uow_entity__(self) -> Mapper:
+        # a query takes a mapper in place of its class
+        return self
+
+    @property
     def shape_atom(self) -> Any:
         """What stands for all the columns in the shape of a statement."""
         return self

@@ -219,9 +219,10 @@ class Session(ExecutingSession):
         wanted = tuple(name for name in mapper.columns if names is None or name in names)
         if wanted:
             refresh_columns(mapper, instance, state, wanted, lockmode)
-        for name in names or ():
-            if name in mapper.relationships:
-                getattr(instance, name)
+        with self.no_autoflush:
+            for name in names or ():
+                if name in mapper.relationships:
+                    getattr(instance, name)
 
     def _persistent_state(self, instance: Any) -> InstanceState:
         state = instance_state(instance)

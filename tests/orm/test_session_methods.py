@@ -1,0 +1,454 @@
+"""The smaller methods of the Session: make_transient, prune, expire, refresh, is_modified, flush(objects), execute."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Column,
+    Engine,
+    ForeignKey,
+    Integer,
+    InvalidRequestError,
+    MetaData,
+    ObjectDeletedError,
+    Query,
+    Session,
+    String,
+    Table,
+    UnboundExecutionError,
+    UnmappedInstanceError,
+    create_session,
+    inspect,
+    make_transient,
+    mapper,
+    object_session,
+    relationship,
+    select,
+    text,
+)
+from flask_uow.orm import Registry
+from tests.orm.models import Member, Node, Place, Post, Profile, Tag, Team, User
+from tests.statements import StatementLog
+
+
+def saved(session: Session, *objects: Any) -> None:
+    session.add_all(objects)
+    session.commit()
+
+
+# -- make_transient
+
+
+def test_make_transient_cuts_all_ties(session: Session, statements: StatementLog) -> None:
+    user = User(name="ed", email="e", posts=[Post(title="p")])
+    saved(session, user)
+    assert user.name == "ed"
+    session.expire(user, ["email", "posts"])
+    make_transient(user)
+    assert inspect(user).transient
+    assert user not in session
+    assert object_session(user) is None
+    with statements.expect(0):
+        assert user.name == "ed"
+        assert user.email is None, "an expired attribute is undefined now and loads nothing"
+        assert user.posts == []
+    user.id, user.name = None, "copy"  # type: ignore[assignment]
+    session.add(user)
+    session.commit()
+    assert session.query(User).count() == 2
+
+
+def test_make_transient_takes_pending_and_detached_objects(session: Session) -> None:
+    pending = User(name="pending")
+    session.add(pending)
+    make_transient(pending)
+    assert pending not in session.new
+    detached = User(name="detached")
+    saved(session, detached)
+    session.expunge(detached)
+    make_transient(detached)
+    assert inspect(detached).transient
+    make_transient(detached)
+    with pytest.raises(UnmappedInstanceError):
+        make_transient(object())
+
+
+def test_a_deleted_object_can_be_inserted_again_once_it_is_transient(session: Session) -> None:
+    user = User(name="ed")
+    saved(session, user)
+    ident = user.id
+    session.delete(user)
+    session.flush()
+    with pytest.raises(InvalidRequestError, match="make_transient"):
+        session.add(user)
+    make_transient(user)
+    session.add(user)
+    session.commit()
+    assert session.query(User).one().id == ident
+
+
+def test_a_rollback_leaves_alone_what_was_made_transient(session: Session) -> None:
+    new, old = User(name="new"), User(name="old")
+    saved(session, old)
+    session.add(new)
+    session.delete(old)
+    session.flush()
+    for user in (new, old):
+        make_transient(user)
+    session.rollback()
+    assert inspect(new).transient
+    assert inspect(old).transient
+    assert session.query(User).one().name == "old"
+
+
+def test_after_the_commit_a_deleted_object_is_transient_and_can_be_added_again(session: Session) -> None:
+    user = User(name="ed")
+    saved(session, user)
+    session.delete(user)
+    session.flush()
+    assert not inspect(user).persistent
+    session.commit()
+    assert inspect(user).transient
+    session.add(user)
+    session.commit()
+    assert session.query(User).one() is user
+
+
+# -- the identity map
+
+
+def test_prune_lets_go_of_what_nobody_holds(make_session: Any) -> None:
+    session = make_session(weak_identity_map=False)
+    held = User(name="held")
+    session.add_all([held, *(User(name=str(number)) for number in range(3))])
+    session.commit()
+    assert len(session.identity_map) == 4
+    session.query(User).filter(User.name == "0").one().name = "changed"
+    assert session.prune() == 2
+    assert len(session.identity_map) == 2
+    assert session.prune() == 0
+    session.commit()
+    assert session.query(User).filter(User.name == "changed").count() == 1
+    assert session.prune() == 1
+    assert session.get(User, held.id) is held
+
+
+def test_prune_lets_go_of_objects_that_hold_each_other(make_session: Any) -> None:
+    session = make_session(weak_identity_map=False)
+    session.add(User(name="ed", posts=[Post(title="p")]))
+    session.add(User(name="pending"))
+    session.flush()
+    session.delete(session.query(User).filter(User.name == "pending").one())
+    session.add(Tag(label="new"))
+    assert all(post.author for post in session.query(Post).with_session(session))
+    session.autoflush = False
+    session.delete(session.query(Tag).one())
+    kept = session.prune()
+    assert kept == 2
+    assert [tag.label for tag in session.deleted] == ["new"]
+
+
+def test_a_weak_identity_map_has_nothing_to_prune(session: Session) -> None:
+    saved(session, User(name="ed"))
+    users = session.query(User).all()
+    assert session.prune() == 0
+    assert len(session.identity_map) == len(users) == 1
+
+
+def test_an_unmodified_object_is_gone_at_once_and_a_modified_one_after_the_flush(session: Session) -> None:
+    saved(session, User(name="ed"))
+    gc.disable()
+    try:
+        user = session.query(User).one()
+        reference = weakref.ref(user)
+        user.name = "changed"
+        del user
+        assert reference() is not None
+        session.flush()
+        assert reference() is None
+        assert len(session.identity_map) == 0
+    finally:
+        gc.enable()
+    assert session.query(User).one().name == "changed"
+
+
+# -- expire and refresh
+
+
+@pytest.fixture
+def parents(engine: Engine) -> Any:
+    """A parent with all cascades and its child, mapped the classical way."""
+    metadata, registry = MetaData(), Registry()
+    parent = Table("parent", metadata, Column("id", Integer, primary_key=True), Column("name", String))
+    child = Table(
+        "child", metadata, Column("id", Integer, primary_key=True), Column("name", String), Column("pid", ForeignKey("parent.id"))
+    )  # fmt: skip
+
+    class Parent:
+        children: list[Any]
+        name: Any
+
+    class Child:
+        name: Any
+
+    children = relationship(Child, cascade="all", backref="parent")
+    mapper(Parent, parent, properties={"children": children}, registry=registry)
+    mapper(Child, child, registry=registry)
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        yield session, Parent, Child
+    registry.dispose()
+
+
+def test_expire_goes_along_the_cascade_and_drops_pending_objects(parents: Any) -> None:
+    session, Parent, Child = parents
+    top, one, two = Parent(), Child(), Child()
+    one.name = "one"
+    top.children = [one]
+    session.add(top)
+    session.commit()
+    assert (top.children, one.name) == ([one], "one")
+    one.name = "changed"
+    top.children.append(two)
+    assert two in session.new
+    session.expire(top)
+    assert "name" not in one.__dict__
+    assert not session.dirty
+    assert two not in session
+    assert one.name == "one"
+    assert top.children == [one]
+
+
+def test_expire_takes_names_and_then_no_cascade(parents: Any) -> None:
+    session, Parent, Child = parents
+    top, one = Parent(), Child()
+    top.name, one.name, top.children = "top", "one", [one]
+    session.add(top)
+    session.commit()
+    assert (top.children, one.name, top.name) == ([one], "one", "top")
+    session.expire(top, ["name"])
+    assert "name" not in top.__dict__
+    assert top.__dict__["children"] == [one]
+    assert "name" in one.__dict__
+    with pytest.raises(InvalidRequestError, match="nmae"):
+        session.expire(top, ["nmae"])
+    with pytest.raises(InvalidRequestError, match="not persistent"):
+        session.expire(Child())
+
+
+def test_refresh_forgets_changes_and_loads_at_once(session: Session, statements: StatementLog) -> None:
+    user = User(name="ed", email="e")
+    saved(session, user)
+    assert user.name == "ed"
+    user.name = "changed"
+    with statements.expect(1):
+        session.refresh(user)
+    with statements.expect(0):
+        assert (user.name, user.email) == ("ed", "e")
+    assert user not in session.dirty
+    with statements.expect(0):
+        session.flush()
+
+
+def test_refresh_takes_names_of_columns_and_relationships(session: Session, statements: StatementLog) -> None:
+    user = User(name="ed", email="e", posts=[Post(title="p")])
+    saved(session, user)
+    assert [user.name, [post.title for post in user.posts]] == ["ed", ["p"]]
+    user.name = "mine"
+    session.execute(text("UPDATE \"user\" SET name = 'theirs', email = 'theirs'"))
+    session.refresh(user, ["email"])
+    assert (user.name, user.email) == ("mine", "theirs")
+    session.execute(text("INSERT INTO post (id, author_id, title) VALUES (77, :id, 'q')"), {"id": user.id})
+    with statements.expect(1):
+        session.refresh(user, ["posts"])
+    with statements.expect(0):
+        assert [post.title for post in user.posts] == ["p", "q"]
+    assert user.name == "mine"
+
+
+def test_refresh_locks_the_row(session: Session, statements: StatementLog, database: str) -> None:
+    user = User(name="ed")
+    saved(session, user)
+    statements.clear()
+    for mode in ("read", "update", "update_nowait"):
+        session.refresh(user, lockmode=mode)
+        session.rollback()
+    if database == "postgresql":
+        assert [sql.split("FOR ")[1] for sql in statements.sql] == ["SHARE", "UPDATE", "UPDATE NOWAIT"]
+    else:
+        assert statements.transactions.count("BEGIN IMMEDIATE") == 3
+    with pytest.raises(ArgumentError, match="'hard' is unknown"):
+        session.refresh(user, lockmode="hard")
+
+
+def test_refresh_of_a_row_that_is_gone_is_an_error(session: Session) -> None:
+    place = Place(x=1, y=1)
+    saved(session, place)
+    session.execute("DELETE FROM place")
+    with pytest.raises(ObjectDeletedError, match=r"expunge"):
+        session.refresh(place)
+
+
+def test_a_session_that_is_gone_is_named_when_its_objects_load(tables: Engine) -> None:
+    session = Session(tables)
+    user = User(name="ed")
+    saved(session, user)
+    session.commit()
+    del session
+    gc.collect()
+    with pytest.raises(InvalidRequestError, match="Keep the Session"):
+        user.name
+    with pytest.raises(InvalidRequestError, match="Keep the Session"):
+        user.posts
+
+
+# -- is_modified
+
+
+def test_is_modified_counts_what_the_row_holds(session: Session) -> None:
+    user, other = User(name="ed"), User(name="al")
+    post = Post(title="p", author=user)
+    profile = Profile(text="t", user=user)
+    saved(session, user, other, post, profile)
+    assert user.posts == [post]
+    assert user.profile is profile
+    assert not session.is_modified(user)
+    user.posts.append(Post(title="q"))
+    assert session.is_modified(user)
+    assert not session.is_modified(user, include_collections=False)
+    session.rollback()
+    assert user.profile is profile
+    user.profile = None
+    assert session.is_modified(user)
+    assert not session.is_modified(user, include_collections=False), "its foreign key is in the other row"
+    post.author = other
+    assert session.is_modified(post, include_collections=False)
+
+
+def test_is_modified_knows_collections_that_were_changed_from_the_other_side(
+    session: Session, statements: StatementLog
+) -> None:
+    user = User(name="ed", posts=[Post(title="p")])
+    saved(session, user)
+    session.expire_all()
+    assert session.get(User, user.id) is user
+    with session.no_autoflush:
+        Post(title="q").author = user
+        with statements.expect(0):
+            assert session.is_modified(user, passive=True)
+            assert not session.is_modified(user, include_collections=False)
+        assert session.is_modified(user)
+        assert [post.title for post in user.posts] == ["p", "q"]
+
+
+def test_is_modified_of_new_and_of_unmapped_objects(session: Session) -> None:
+    assert session.is_modified(User(name="new"))
+    assert not session.is_modified(User())
+    with pytest.raises(UnmappedInstanceError):
+        session.is_modified(object())
+
+
+# -- flush
+
+
+def test_flush_of_chosen_objects_leaves_the_others_waiting(session: Session) -> None:
+    old = User(name="old")
+    saved(session, old)
+    one, two = User(name="one"), User(name="two")
+    session.add_all([one, two])
+    old.name = "changed"
+    session.flush([one])
+    assert session.new == {two}
+    assert session.dirty == {old}
+    session.flush((old,))
+    assert not session.dirty
+    session.commit()
+    assert session.query(User).count() == 3
+
+
+def test_flush_within_a_flush_is_refused(make_session: Any) -> None:
+    session = make_session()
+    session._flushing = True
+    with pytest.raises(InvalidRequestError, match="already"):
+        session.flush()
+    session._flushing = False
+
+
+# -- execute, scalar, connection
+
+
+def test_execute_takes_text_statements_and_parameters(session: Session) -> None:
+    saved(session, User(name="ed"), User(name="al"))
+    assert session.execute('SELECT name FROM "user" WHERE name = :n', {"n": "ed"}).all() == [("ed",)]
+    assert session.execute(select(User.__mapper__.local_table.c.name)).rowcount in (-1, 2)  # type: ignore[attr-defined]
+    assert session.scalar('SELECT count(*) FROM "user"') == 2
+    assert session.scalar(text('SELECT name FROM "user" WHERE id = :id'), {"id": -1}) is None
+    session.execute('UPDATE "user" SET email = :e WHERE name = :n', [{"e": "1", "n": "ed"}, {"e": "2", "n": "al"}])
+    assert sorted(user.email for user in session.query(User)) == ["1", "2"]  # type: ignore[type-var]
+    assert [user.name for user in session.execute(session.query(User).order_by(User.name)).scalars()] == ["al", "ed"]
+
+
+def test_execute_takes_a_mapper_or_an_instance_where_the_statement_does_not_say(tables: Engine) -> None:
+    session = Session(binds={User: tables})
+    user = User(name="ed")
+    saved(session, user)
+    assert session.scalar("SELECT 1", mapper=User) == 1
+    assert session.scalar("SELECT 1", instance=user) == 1
+    assert session.execute("SELECT 1", None, User.__mapper__).scalar() == 1  # type: ignore[attr-defined]
+    assert session.connection(User).engine is tables
+    assert session.connection(instance=user).engine is tables
+    assert session.connection(clause=select(User.__mapper__.local_table)).engine is tables  # type: ignore[attr-defined]
+    with pytest.raises(UnboundExecutionError):
+        session.execute("SELECT 1")
+    with pytest.raises(TypeError):
+        session.execute("SELECT 1", shard=1)
+    session.close()
+
+
+def test_the_connection_shares_the_transaction(session: Session) -> None:
+    session.connection().execute("INSERT INTO \"user\" (id, name) VALUES (5, 'raw')")
+    assert session.get(User, 5) is not None
+    session.rollback()
+    assert session.get(User, 5) is None
+
+
+def test_in_autocommit_mode_the_connection_is_passed_through(tables: Engine) -> None:
+    session = create_session(tables)
+    with session.connection() as connection:
+        assert not connection.in_transaction()
+        connection.execute("INSERT INTO \"user\" (id, name) VALUES (5, 'raw')")
+    assert session.execute('SELECT name FROM "user"').scalar() == "raw"
+    session.execute("UPDATE \"user\" SET name = 'kept'")
+    session.close()
+    assert session.scalar('SELECT name FROM "user"') == "kept"
+    with tables.connect() as connection:
+        bound = create_session(connection)
+        assert bound.connection() is connection
+
+
+def test_queries_are_of_the_sessions_class(make_session: Any) -> None:
+    class Counting(Query[Any]):
+        def names(self) -> list[str]:
+            return sorted(user.name for user in self)
+
+    session = make_session(query_cls=Counting)
+    saved(session, User(name="b"), User(name="a"))
+    assert session.query(User).names() == ["a", "b"]
+    assert type(session.query(User).filter(User.name == "a")) is Counting
+
+
+def test_one_sided_relationships_and_trees_are_tracked_too(session: Session) -> None:
+    team = Team(members={Member(name="m")})
+    tree = Node(children=[Node(), Node()])
+    saved(session, team, tree)
+    assert session.is_modified(team) is False
+    team.members.clear()
+    assert session.is_modified(team)
+    session.commit()
+    assert session.query(Member).one().team_id is None
