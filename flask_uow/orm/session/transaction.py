@@ -274,26 +274,28 @@ class SessionTransaction:
 
         Their rows may have been loaded into other objects since, which are as transient as they were.
         """
+        session = self.session
         undone: set[tuple[Any, Any]] = set()
         for state, generated in self.inserted.items():
-            obj = state()
-            if obj is None:
-                if state.owner is None:
-                    continue
-                undone.add((state.owner.mapper, state.identity))
-                obj = state.owner.get(state.identity)
-                if obj is None:
-                    continue
-            own: InstanceState = obj.__dict__[STATE]
-            if own.identity is None:
+            if state.identity is None:
                 # made transient by the user since
                 continue
-            if own.owner is not None:
-                own.owner.remove(own)
-            self.deleted.pop(own, None)
-            make_transient_again(self.session, own)
-            if generated is not None:
-                obj.__dict__.pop(generated, None)
+            obj = state()
+            base = type(obj).__mapper__.base_mapper if obj is not None else state.owner.mapper if state.owner else None
+            if base is None:
+                continue
+            undone.add((base, state.identity))
+            loaded = session._identities_of(base).get(state.identity)
+            for gone in (obj, loaded if loaded is not obj else None):
+                if gone is None:
+                    continue
+                own: InstanceState = gone.__dict__[STATE]
+                if own.owner is not None:
+                    own.owner.remove(own)
+                self.deleted.pop(own, None)
+                make_transient_again(session, own)
+                if generated is not None:
+                    gone.__dict__.pop(generated, None)
         return undone
 
     def undo_flush(self) -> None:

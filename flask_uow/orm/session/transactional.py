@@ -128,8 +128,8 @@ class TransactionalSession:
         subtransaction the real transaction is rolled back, and each level around has to be ended by a ``rollback()`` of its own.
         """
         if self._transaction is None:
-            # nothing was sent to the database, but there may be pending objects
-            if self.autocommit or not self._has_changes():
+            # nothing was sent to the database, but there may be objects whose states and values go back
+            if self.autocommit or not (self._has_changes() or self._identities):
                 return
             self._transaction = SessionTransaction(self)
         self._transaction.rollback()
