@@ -15,7 +15,7 @@ from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.instrumentation.collections import collection_type, contains_identical, raw_append, raw_remove
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
-from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 
 if TYPE_CHECKING:
@@ -215,6 +215,9 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             self.check(value)
         old = self.current(obj)
         values = obj.__dict__
+        if old is NO_VALUE and self.relationship.direction is not Direction.MANY_TO_ONE:
+            # the foreign key is in the other row, so it must be known which row is to lose it
+            old = self._load(obj, values[STATE])
         if old is value and self.key in values:
             return
         self.record(obj, ensure_state(obj), old)
@@ -229,6 +232,9 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             self.cascade_add(obj, value)
         elif reverse is not None and reverse.relationship.cascade.delete_orphan:
             expunge_pending(obj)
+
+    def _load(self, obj: Any, state: InstanceState) -> Any:
+        return self.loader.load(obj, state) if state.session is not None else NO_VALUE
 
     def silently_add(self, obj: Any, item: Any) -> None:
         previous = self.current(obj)

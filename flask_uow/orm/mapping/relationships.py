@@ -92,8 +92,8 @@ class RelationshipProperty:
 
     @property
     def name(self) -> str:
-        """How messages call it: ``Class.attribute``."""
-        return f"{self.parent.class_.__name__}.{self.key}"
+        """How messages call it: ``Class.attribute``, once a mapper has it."""
+        return f"{self.parent.class_.__name__}.{self.key}" if self.parent is not None else "relationship()"
 
     @property
     def mapper(self) -> Any:
