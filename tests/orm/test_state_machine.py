@@ -136,6 +136,51 @@ class SessionMachine(RuleBasedStateMachine):
             tag.posts.append(post) if other_side else post.tags.append(tag)
             self.model.tags[number].add(label)
 
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data(), labels=st.sets(st.integers(0, 2)), author_loaded=st.booleans())
+    def merge_post(self, data: Any, labels: set[int], author_loaded: bool) -> None:
+        number, author = self.some(data, self.model.posts), self.some(data, self.model.users)
+        post, user = self.post(number), self.user(author)
+        copy_of_user = User(id=user.id, name=f"{author}merged", posts=[]) if author_loaded else User(id=user.id)
+        if author_loaded:
+            copy_of_user.posts.extend(Post(id=other.id) for other in user.posts if other is not post)
+        tags = [Tag(id=self.labels[n]) for n in sorted(labels)]
+        merged = self.session.merge(Post(id=post.id, title=f"{number}:merged", author=copy_of_user, tags=tags))
+        assert merged is post
+        if author_loaded:
+            self.model.users[author] = f"{author}merged"
+        self.model.posts[number] = (f"{number}:merged", author)
+        self.model.tags[number] = labels
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data(), how=st.sampled_from(["add", "merge", "merge without load"]))
+    def take_out_and_bring_back(self, data: Any, how: str) -> None:
+        number = self.some(data, self.model.posts)
+        post = self.post(number)
+        author, tags = post.author, list(post.tags)
+        self.session.flush()
+        self.session.expunge(post)
+        assert post not in self.session and post.author is author
+        if how == "merge without load":
+            again = self.session.merge(post, load=False)
+        else:
+            post.title = f"{number}:{how}"
+            again = post if how == "add" else self.session.merge(post)
+            self.session.add(again)
+            self.model.posts[number] = (post.title, self.model.posts[number][1])
+        assert (again is post) is (how == "add")
+        assert again in self.session and again.author is author and list(again.tags) == tags
+        self.session.flush()
+        self.session.expire_all()
+
+    @precondition(lambda self: self.model.users)
+    @rule(data=st.data())
+    def change_within_a_subtransaction(self, data: Any) -> None:
+        number = self.some(data, self.model.users)
+        with self.session.begin(subtransactions=True):
+            self.user(number).name = f"{number}sub"
+        self.model.users[number] = f"{number}sub"
+
     @precondition(lambda self: self.model.users)
     @rule(data=st.data())
     def delete_user(self, data: Any) -> None:

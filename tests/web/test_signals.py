@@ -86,6 +86,74 @@ def test_a_receiver_of_before_commit_may_add_work(db: UnitOfWork, flask_app: Fla
     assert saved_texts(db, flask_app) == ["a", "added"]
 
 
+def test_the_moments_of_a_flush_are_signals(db: UnitOfWork, flask_app: Flask) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def receiver(name: str) -> Any:
+        def receive(sender: Flask, session: Any, **extra: Any) -> None:
+            assert sender is flask_app
+            assert session is db.session()
+            seen.append((name, extra))
+
+        return receive
+
+    receivers = {
+        name: receiver(name)
+        for name in ("before_flush", "after_flush", "after_flush_postexec", "after_begin", "after_attach")
+    }
+    for name, function in receivers.items():
+        getattr(signals, name).connect(function, flask_app)
+    with flask_app.app_context():
+        note = add_note(db, "a")
+        db.session.flush()
+    assert [name for name, _ in seen] == [
+        "after_attach",
+        "before_flush",
+        "after_begin",
+        "after_flush",
+        "after_flush_postexec",
+    ]
+    extras = dict(seen)
+    assert extras["after_attach"] == {"instance": note}
+    assert extras["before_flush"]["instances"] is None
+    assert extras["after_flush"]["flush_context"].new == (note,)
+    assert set(extras["after_begin"]) == {"transaction", "connection"}
+
+
+def test_what_changes_many_rows_at_once_is_signalled(db: UnitOfWork, flask_app: Flask) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def updated(sender: Flask, session: Any, query: Any, query_context: Any, result: Any) -> None:
+        seen.append(("update", result.rowcount))
+
+    def deleted(sender: Flask, session: Any, query: Any, query_context: Any, result: Any) -> None:
+        seen.append(("delete", result.rowcount))
+
+    with (
+        signals.after_bulk_update.connected_to(updated, flask_app),
+        signals.after_bulk_delete.connected_to(deleted, flask_app),
+        flask_app.app_context(),
+    ):
+        add_note(db, "a")
+        add_note(db, "b")
+        query = db.session.query(db.Note)  # type: ignore[attr-defined]
+        query.filter_by(text="a").update({"text": "c"})
+        query.delete()
+    assert seen == [("update", 1), ("delete", 2)]
+    assert saved_texts(db, flask_app) == []
+
+
+def test_signals_of_another_app_are_not_sent_here(db: UnitOfWork, flask_app: Flask) -> None:
+    seen: list[Any] = []
+
+    def receive(sender: Any, **extra: Any) -> None:
+        seen.append(sender)
+
+    with signals.after_flush.connected_to(receive, Flask("other")), flask_app.app_context():
+        add_note(db, "a")
+    assert seen == []
+
+
 # -- after_commit()
 
 
