@@ -183,6 +183,23 @@ def test_secondary_rows_that_someone_else_deleted_are_stale(session: Session) ->
     session.rollback()
 
 
+def test_an_expired_object_gives_way_to_the_new_one_that_has_its_key(session: Session) -> None:
+    gone, seen = Place(x=1, y=1), Place(x=1, y=2)
+    session.add_all([gone, seen])
+    session.commit()
+    assert seen.label == "nowhere"
+    session.execute("DELETE FROM place")
+    place = Place(x=1, y=1, label="again")
+    session.add(place)
+    session.flush()
+    assert gone not in session
+    assert session.get(Place, (1, 1)) is place
+    session.add(Place(x=1, y=2))
+    with pytest.raises(FlushError, match=r"\(1, 2\).*has that key in this Session"):
+        session.flush()
+    session.rollback()
+
+
 def test_a_primary_key_cannot_become_none(session: Session) -> None:
     place = Place(x=1, y=1)
     session.add(place)

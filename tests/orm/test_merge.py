@@ -124,6 +124,18 @@ def test_collections_become_what_was_merged(make_session: Any) -> None:
     assert [post.title for post in session.query(Post).order_by(Post.id)] == ["two", "three"]
 
 
+def test_what_an_object_was_reached_from_is_not_all_that_its_other_side_holds(session: Session) -> None:
+    user = saved_user(session)
+    one, two = user.posts
+    tag = one.tags[0]
+    two.tags.append(tag)
+    session.commit()
+    # both sides of these copies know of post one only
+    session.merge(Post(id=one.id, title="changed", author=User(id=user.id), tags=[Tag(id=tag.id)]))
+    session.commit()
+    assert (one.title, set(user.posts), set(tag.posts)) == ("changed", {one, two}, {one, two})
+
+
 def test_a_reference_set_to_none_is_merged(session: Session) -> None:
     root = Node(name="root", children=[Node(name="a")])
     session.add(root)

@@ -160,16 +160,20 @@ class SessionMachine(RuleBasedStateMachine):
         author, tags = post.author, list(post.tags)
         self.session.flush()
         self.session.expunge(post)
-        assert post not in self.session and post.author is author
+        assert post not in self.session
+        assert post.author is author
         if how == "merge without load":
             again = self.session.merge(post, load=False)
         else:
             post.title = f"{number}:{how}"
             again = post if how == "add" else self.session.merge(post)
-            self.session.add(again)
+            if how == "add":
+                self.session.add(post)
             self.model.posts[number] = (post.title, self.model.posts[number][1])
         assert (again is post) is (how == "add")
-        assert again in self.session and again.author is author and list(again.tags) == tags
+        assert again in self.session
+        assert again.author is author
+        assert list(again.tags) == tags
         self.session.flush()
         self.session.expire_all()
 

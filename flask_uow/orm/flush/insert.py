@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.instrumentation.state import InstanceState, describe
+from flask_uow.orm.membership import expunge_one
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
 from flask_uow.sql.expressions import ColumnOperators
@@ -155,13 +156,28 @@ def _make_persistent(
                 f"{describe(obj)} has no primary key ({', '.join(names)}), and the database does not make one. Set it before the flush."
             )
         other = entries.get(identity)
-        if other is not None and other is not state and other() is not None:
-            raise FlushError(
-                f"cannot insert a new {type(obj).__name__} with the primary key {identity!r}: {describe(other())} has that key in this Session."
-                " Change the object that is there, or delete it and flush first."
-            )
+        if other is not None and other is not state:
+            _let_go(session, mapper, obj, other)
         state.identity = identity
         entries[identity] = state
         if strong is not None:
             strong[state] = obj
         inserted.setdefault(state, generated_name)
+
+
+def _let_go(session: Any, mapper: Any, obj: Any, other: InstanceState) -> None:
+    """Take out the object that held the key of a row that was inserted just now.
+
+    The INSERT has shown that the other's row was no longer there. That is all right where the object was expired, waiting to find that
+    out: SQLite, for one, gives the keys of rows that were rolled back to the next ones.
+    """
+    holder = other()
+    if holder is None:
+        return
+    values = holder.__dict__
+    if other.changes or other in session._deleted or any(name in values for name in mapper.columns):
+        raise FlushError(
+            f"cannot insert a new {type(obj).__name__} with the primary key {other.identity!r}: {describe(holder)} has that key in this Session."
+            " Change the object that is there, or delete it and flush first."
+        )
+    expunge_one(session, holder, other)

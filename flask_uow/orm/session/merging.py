@@ -37,12 +37,15 @@ class _Merge:
     """One call of merge().
 
     :ivar done: the counterparts found so far, by the identity of the given objects, which are kept with them.
+    :ivar came_by: the relationships by which objects were reached. Their reverse sides are not copied: they follow by themselves, and
+        that of an object which was only made to name a row holds nothing but where it was reached from.
     """
 
     def __init__(self, session: Any, load: bool) -> None:
         self.session = session
         self.load = load
         self.done: dict[int, tuple[Any, Any]] = {}
+        self.came_by: set[tuple[int, RelationshipProperty]] = set()
 
     def merge(self, instance: Any) -> Any:
         known = self.done.get(id(instance))
@@ -61,7 +64,9 @@ class _Merge:
         if merged is not instance:
             self._copy_columns(mapper, instance, merged)
         for prop in mapper.relationships.values():
-            if prop.cascade.merge and not prop.viewonly and prop.key in instance.__dict__:
+            if not prop.cascade.merge or prop.viewonly or prop.key not in instance.__dict__:
+                continue
+            if not self.load or (id(instance), prop.reverse) not in self.came_by:
                 self._copy_relationship(prop, instance, merged)
         return merged
 
@@ -127,6 +132,7 @@ class _Merge:
 
     def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
         value = instance.__dict__[prop.key]
+        self.came_by.update((id(item), prop) for item in (value if prop.uselist else (value,)))
         if prop.uselist:
             # loaded first, so that the members are found in the identity map, and the history is kept
             present = getattr(merged, prop.key) if self.load else ()
