@@ -7,6 +7,7 @@ uses costs a look at an empty tuple.
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,6 +129,13 @@ class Hooks:
     :raises ArgumentError: for something that is no extension.
     """
 
+    @classmethod
+    def of(cls, base: type, given: Any) -> Hooks:
+        """Return hooks made before, or new ones of what is given; without extensions, always the same."""
+        if isinstance(given, Hooks):
+            return given
+        return _without_extensions(base) if given is None else cls(base, given)
+
     def __init__(self, base: type, given: Any) -> None:
         extensions: Iterable[Any] = () if given is None else given if isinstance(given, (list, tuple)) else (given,)
         self.extensions = tuple(extensions)
@@ -157,3 +165,8 @@ class Hooks:
         for hook in self._by_name[name]:
             if hook(*arguments) is EXT_STOP:
                 break
+
+
+@functools.cache
+def _without_extensions(base: type) -> Hooks:
+    return Hooks(base, None)

@@ -14,6 +14,7 @@ from flask import Flask
 
 from flask_uow.engine import Connection
 from flask_uow.orm import FlushContext, Session, SessionExtension
+from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.web import signals
 
@@ -34,34 +35,35 @@ class _Callback:
 class _SignalExtension(SessionExtension):
     """Sends the signals of a Session's moments; those of whole transactions are the Session's own."""
 
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-
     def before_flush(self, session: Any, flush_context: FlushContext, instances: Any) -> None:
-        signals.before_flush.send(self._app, session=session, flush_context=flush_context, instances=instances)
+        signals.before_flush.send(session._app, session=session, flush_context=flush_context, instances=instances)
 
     def after_flush(self, session: Any, flush_context: FlushContext) -> None:
-        signals.after_flush.send(self._app, session=session, flush_context=flush_context)
+        signals.after_flush.send(session._app, session=session, flush_context=flush_context)
 
     def after_flush_postexec(self, session: Any, flush_context: FlushContext) -> None:
-        signals.after_flush_postexec.send(self._app, session=session, flush_context=flush_context)
+        signals.after_flush_postexec.send(session._app, session=session, flush_context=flush_context)
 
     def after_begin(self, session: Any, transaction: Any, connection: Connection) -> None:
-        signals.after_begin.send(self._app, session=session, transaction=transaction, connection=connection)
+        signals.after_begin.send(session._app, session=session, transaction=transaction, connection=connection)
 
     def after_attach(self, session: Any, instance: Any) -> None:
         if signals.after_attach.receivers:
-            signals.after_attach.send(self._app, session=session, instance=instance)
+            signals.after_attach.send(session._app, session=session, instance=instance)
 
     def after_bulk_update(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
         signals.after_bulk_update.send(
-            self._app, session=session, query=query, query_context=query_context, result=result
+            session._app, session=session, query=query, query_context=query_context, result=result
         )
 
     def after_bulk_delete(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
         signals.after_bulk_delete.send(
-            self._app, session=session, query=query, query_context=query_context, result=result
+            session._app, session=session, query=query, query_context=query_context, result=result
         )
+
+
+_signals = _SignalExtension()
+_only_signals = Hooks(SessionExtension, _signals)
 
 
 class WebSession(Session):
@@ -73,7 +75,7 @@ class WebSession(Session):
 
     def __init__(self, app: Flask, *, extension: Any = None, **options: Any) -> None:
         given = [] if extension is None else list(extension) if isinstance(extension, (list, tuple)) else [extension]
-        super().__init__(extension=[*given, _SignalExtension(app)], **options)
+        super().__init__(extension=[*given, _signals] if given else _only_signals, **options)
         self._app = app
         self._callbacks: list[_Callback] = []
         self._had_work = False

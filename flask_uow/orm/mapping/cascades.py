@@ -21,12 +21,11 @@ def related(obj: Any, prop: Any, load: bool) -> list[Any]:
     return list(value) if prop.uselist else [value]
 
 
-def _removed(obj: Any, prop: Any) -> list[Any]:
+def _removed(changes: dict[str, Any], prop: Any) -> list[Any]:
     # what a detached object has lost has to come along: its row is to be deleted, or its foreign key cleared
-    state = obj.__dict__.get(STATE)
-    if state is None or not state.changes or prop.key not in state.changes:
+    if prop.key not in changes:
         return []
-    original = state.changes[prop.key]
+    original = changes[prop.key]
     items = original if isinstance(original, list) else [original]
     return [item for item in items if _is_detached(item)]
 
@@ -45,12 +44,14 @@ def cascaded(kind: str, obj: Any, load: bool = False) -> Iterator[Any]:
     seen = {id(obj)}
     queue = [obj]
     for current in queue:
+        state = current.__dict__.get(STATE) if kind == "save_update" else None
+        changes = state.changes if state is not None else None
         for prop in type(current).__mapper__.relationships.values():
             if prop.viewonly or not getattr(prop.cascade, kind):
                 continue
             items = related(current, prop, load and not (prop.passive_deletes and kind == "delete"))
-            if kind == "save_update":
-                items.extend(_removed(current, prop))
+            if changes:
+                items.extend(_removed(changes, prop))
             for item in items:
                 if id(item) not in seen:
                     seen.add(id(item))

@@ -68,7 +68,7 @@ class Mapper:
         self.relationships: dict[str, RelationshipProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
         self.memo: dict[Any, Any] = {}
-        self.hooks = Hooks(MapperExtension, extension)
+        self.hooks = Hooks.of(MapperExtension, extension)
         self.has_hooks = bool(self.hooks)
         self.when_disposed: list[Callable[[], None]] = []
         self._names: dict[Column[Any], str] = {}

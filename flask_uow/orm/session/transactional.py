@@ -36,7 +36,7 @@ class TransactionalSession:
         self.autocommit = autocommit
         self.twophase = twophase
         self._accounting = accounting
-        self._hooks = Hooks(SessionExtension, extension)
+        self._hooks = Hooks.of(SessionExtension, extension)
         self._transaction: SessionTransaction | None = None
         self._flushing = False
         self._lock = threading.RLock()
