@@ -45,7 +45,8 @@ class _SignalExtension(SessionExtension):
         signals.after_flush_postexec.send(session._app, session=session, flush_context=flush_context)
 
     def after_begin(self, session: Any, transaction: Any, connection: Connection) -> None:
-        signals.after_begin.send(session._app, session=session, transaction=transaction, connection=connection)
+        if signals.after_begin.receivers:
+            signals.after_begin.send(session._app, session=session, transaction=transaction, connection=connection)
 
     def after_attach(self, session: Any, instance: Any) -> None:
         if signals.after_attach.receivers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TransactionalSession", "open_sessions"]
 
-_numbers = itertools.count()
-_sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
+_sessions: set[weakref.ref[Session]] = set()
 
 
 def open_sessions() -> list[Session]:
     """Return all Sessions that are alive."""
-    return [session for reference in _sessions.valuerefs() if (session := reference()) is not None]
+    return [session for reference in list(_sessions) if (session := reference()) is not None]
 
 
 class TransactionalSession:
@@ -40,7 +38,7 @@ class TransactionalSession:
         self._transaction: SessionTransaction | None = None
         self._flushing = False
         self._lock = threading.RLock()
-        _sessions[next(_numbers)] = self
+        _sessions.add(weakref.ref(self, _sessions.discard))
 
     expire_on_commit: bool
     autocommit: bool
