@@ -15,6 +15,7 @@ class SessionLike(Protocol):
     """What instrumentation and loading need of a Session."""
 
     autoflush: bool
+    batch_loading: bool
 
     def add(self, instance: Any) -> None:
         """Put an object into the Session."""

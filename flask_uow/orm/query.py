@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, MultipleResultsFound, NoResultFound
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
+from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
@@ -154,6 +155,18 @@ class Query(Generic[T]):
     def exists(self) -> Exists:
         """Return ``EXISTS (query)``."""
         return Exists(self._select)
+
+    def options(self, *options: Any) -> Query[T]:
+        """Return the query with loader options: ``options(joinedload(User.posts), defer(User.bio))``.
+
+        :raises ArgumentError: at execution, for an option that does not fit the query's classes.
+        """
+        given = [o for option in options for o in (option if isinstance(option, (list, tuple)) else [option])]
+        return self._with(self._select.options(*given))
+
+    def batch_loading(self, enabled: bool) -> Query[T]:
+        """Return the query whose objects are (or are not) loaded for together at the first access to what is absent."""
+        return self._with(self._select.options(BatchLoading(enabled)))
 
     # -- results
 

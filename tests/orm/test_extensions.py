@@ -121,7 +121,7 @@ def test_after_flush_still_sees_what_is_new_dirty_and_deleted(session: Session, 
     session.flush()
     assert recorder.details["after_flush"] == [[new], [changed], [deleted]]
     assert recorder.details["context"] == [(new,), (changed,), (deleted,)]
-    assert [(h.added, h.deleted) for h in recorder.details["histories"]] == [(["new"], []), (["changed"], [])]
+    assert [(h.added, h.deleted) for h in recorder.details["histories"]] == [(["new"], []), (["changed"], ["old"])]
     assert recorder.details["after_postexec"] == [[], [], []]
 
 

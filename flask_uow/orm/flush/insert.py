@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.exc import FlushError
+from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.membership import expunge_one
 from flask_uow.orm.symbols import STATE
@@ -144,6 +145,7 @@ def _make_persistent(
     inserted = session.transaction.inserted
     names = mapper.primary_key_names
     single = names[0] if len(names) == 1 else None
+    siblings = Siblings(batch=session.batch_loading) if len(objects) > 1 else None
     for number, obj in enumerate(objects):
         values = obj.__dict__
         state: InstanceState = values[STATE]
@@ -160,6 +162,9 @@ def _make_persistent(
             _let_go(session, mapper, obj, other)
         state.identity = identity
         entries[identity] = state
+        if siblings is not None:
+            state.siblings = siblings
+            siblings.states.append(state)
         if strong is not None:
             strong[state] = obj
         inserted.setdefault(state, generated_name)

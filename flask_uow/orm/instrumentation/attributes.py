@@ -169,23 +169,23 @@ class RelationshipAttribute(Attribute):
         )
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
-        return self.relationship.comparison(op, other)
+        return self.relationship.sql.comparison(op, other)
 
     def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
-        return self.relationship.exists(criterion, values, expect_list=True)
+        return self.relationship.sql.exists(criterion, values, expect_list=True)
 
     def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
-        return self.relationship.exists(criterion, values, expect_list=False)
+        return self.relationship.sql.exists(criterion, values, expect_list=False)
 
     def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
-        return self.relationship.contains(other)
+        return self.relationship.sql.contains(other)
 
     def join_steps(self, onclause: Any = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.relationship.join_steps(onclause)
+        return self.relationship.sql.join_steps(onclause)
 
 
 def expunge_pending(orphan: Any) -> None:

@@ -24,6 +24,7 @@ from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.identity import Identities
+    from flask_uow.orm.instrumentation.siblings import Siblings
 
 __all__ = ["InstanceState", "PickledState", "adopt_collections", "describe", "ensure_state", "forget", "instance_state"]
 
@@ -34,12 +35,14 @@ class InstanceState(weakref.ref[Any]):
     :ivar identity: its primary key, a single value or a tuple; None while it has no row.
     :ivar owner: the identity map of its Session and mapper; None while it is in no Session.
     :ivar changes: original values of changed attributes by name; None while nothing has changed.
+    :ivar siblings: the objects of the same result, for which what is absent is loaded together; None without any.
     """
 
-    __slots__ = ("changes", "identity", "owner")
+    __slots__ = ("changes", "identity", "owner", "siblings")
     identity: Any
     owner: Identities | None
     changes: dict[str, Any] | None
+    siblings: Siblings | None
 
     # the referent's own __eq__ and __hash__ must never be called
     __hash__ = object.__hash__
@@ -138,6 +141,8 @@ class PickledState:
 
 def forget(state: InstanceState) -> None:
     """Take the entry of an object that is gone out of its identity map; the callback of every state."""
+    # its siblings know it by this very state: without the way back there is no circle for the garbage collector
+    state.siblings = None
     owner = state.owner
     if owner is not None and owner.entries.get(state.identity) is state:
         del owner.entries[state.identity]
@@ -150,7 +155,7 @@ def ensure_state(obj: Any) -> InstanceState:
     if type(state) is InstanceState:
         return state
     made = InstanceState(obj, forget)
-    made.identity = made.owner = made.changes = None
+    made.identity = made.owner = made.changes = made.siblings = None
     values[STATE] = made
     if state is not None:
         made.identity, made.changes = state.identity, state.changes

@@ -7,9 +7,12 @@ from typing import Any
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError
 from flask_uow.orm.exclusive import exclusively
+from flask_uow.orm.instrumentation.siblings import siblings_that
 from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.loading.rows import entity_loader
-from flask_uow.orm.loading.statements import compiled_once, key_condition
+from flask_uow.orm.loading.eager import load_related, needs_care
+from flask_uow.orm.loading.rows import load_objects
+from flask_uow.orm.loading.statements import compiled_once, key_condition, keys_condition, padded, unknown_keys
+from flask_uow.orm.symbols import STATE
 from flask_uow.sql.select import Select
 
 __all__ = [
@@ -25,7 +28,7 @@ _LOCK_MODES = (None, "read", "update", "update_nowait")
 
 
 class ColumnLoader:
-    """Loads one column attribute, and with it all other columns of the object that are absent."""
+    """Loads one column attribute, and with it all others that are absent and not deferred: for the object and its siblings."""
 
     def __init__(self, mapper: Any, name: str) -> None:
         self.mapper = mapper
@@ -36,10 +39,34 @@ class ColumnLoader:
 
         :raises ObjectDeletedError: when the row is gone.
         """
+        session = state.session
+        if session is None:
+            raise session_is_gone(f"{type(obj).__name__}.{self.name}")
+        exclusively(session, self._load, session, obj, state)
+        return obj.__dict__[self.name]
+
+    def _load(self, session: Any, obj: Any, state: Any) -> None:
+        names = self._names(obj, state)
+        name = self.name
+        objects = siblings_that(state, obj, lambda values: name not in values)
+        if len(objects) == 1:
+            _refresh(session, self.mapper, obj, state, names, None)
+        else:
+            _refresh_many(session, self.mapper, obj, objects, names)
+
+    def _names(self, obj: Any, state: Any) -> tuple[str, ...]:
         values = obj.__dict__
-        names = tuple(name for name in self.mapper.columns if name not in values)
-        refresh_columns(self.mapper, obj, state, names)
-        return values[self.name]
+        tree = state.siblings.options if state.siblings is not None else None
+        chosen = tree.columns if tree is not None else {}
+        columns = self.mapper.columns
+        group = columns[self.name].group
+
+        def is_due(name: str, prop: Any) -> bool:
+            if name == self.name or (group is not None and prop.group == group):
+                return True
+            return chosen.get(name, not prop.deferred)  # type: ignore[no-any-return]
+
+        return tuple(name for name, prop in columns.items() if name not in values and is_due(name, prop))
 
 
 def identity_values(identity: Any) -> tuple[Any, ...]:
@@ -78,34 +105,67 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
         select = Select(tuple(columns)).where(key_condition(mapper.primary_key))
         return with_lock(select, lock)
 
-    compiled = compiled_once(mapper.memo, ("refresh", names, lock), dialect, build)
-    parameters = compiled.parameters(identity_values(state.identity))
-    rows = connection.fetch_all(compiled.sql, parameters, write=compiled.is_write)
+    statement = compiled_once(mapper.memo, ("refresh", names, lock), dialect, build)
+    parameters = statement.parameters(identity_values(state.identity))
+    rows = connection.fetch_all(statement.compiled.sql, parameters, write=statement.compiled.is_write)
     if not rows:
-        raise ObjectDeletedError(
-            f"{describe(obj)} cannot be refreshed: its row is gone (deleted by someone else, or by this transaction)."
-            " Take the object out of the Session with session.expunge(obj)."
-        )
+        raise _row_is_gone(obj)
     values = obj.__dict__
     for name, column, value in zip(names, columns, rows[0], strict=True):
         processor = dialect.result_processor(column.type)
         values[name] = processor(value) if processor is not None else value
 
 
-def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
-    """Return the object of a primary key from the database, or None."""
+def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
+    """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
     connection = session._connection_for(mapper)
     dialect = connection.dialect
-    compiled = compiled_once(
+    key = mapper.primary_key
+    columns = [*key, *(mapper.columns[name].column for name in names)]
+    by_identity = {obj.__dict__[STATE].identity: obj for obj in objects}
+    identities = list(by_identity)
+    keys = padded(identities)
+    statement = compiled_once(
         mapper.memo,
-        "by identity",
+        ("refresh many", names, len(keys)),
         dialect,
-        lambda: Select(tuple(mapper.entity_columns())).where(key_condition(mapper.primary_key)),
+        lambda: Select(tuple(columns)).where(keys_condition(key, unknown_keys(key, len(keys)))),
     )
-    rows = connection.fetch_all(compiled.sql, compiled.parameters(identity_values(identity)))
-    if not rows:
-        return None
-    return entity_loader(mapper, dialect)(rows, session._identities_of(mapper))[0]
+    values = [value for identity in keys for value in identity_values(identity)]
+    rows = connection.fetch_all(statement.compiled.sql, statement.parameters(values))
+    processors = [dialect.result_processor(column.type) for column in columns]
+    was_found = False
+    for row in rows:
+        converted = [p(v) if p is not None else v for p, v in zip(processors, row, strict=True)]
+        obj = by_identity[converted[0] if len(key) == 1 else tuple(converted[: len(key)])]
+        was_found = was_found or obj is first
+        own = obj.__dict__
+        for name, value in zip(names, converted[len(key) :], strict=True):
+            own.setdefault(name, value)
+    if not was_found:
+        raise _row_is_gone(first)
+
+
+def _row_is_gone(obj: Any) -> ObjectDeletedError:
+    return ObjectDeletedError(
+        f"{describe(obj)} cannot be refreshed: its row is gone (deleted by someone else, or by this transaction)."
+        " Take the object out of the Session with session.expunge(obj)."
+    )
+
+
+def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
+    """Return the object of a primary key from the database, or None."""
+    if needs_care(mapper, None):
+        select = Select((mapper,)).where(key_condition(mapper.primary_key, identity_values(identity)))
+        found = load_related(session, select, [], mapper, None, None)[0]
+        return found[0] if found else None
+    connection = session._connection_for(mapper)
+    dialect = connection.dialect
+    statement = compiled_once(
+        mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(mapper.primary_key))
+    )
+    rows = connection.fetch_all(statement.compiled.sql, statement.parameters(identity_values(identity)))
+    return load_objects(rows, mapper, dialect, session)[0] if rows else None
 
 
 def check_lock_mode(lock: str | None) -> None:

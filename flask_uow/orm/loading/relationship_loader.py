@@ -1,16 +1,25 @@
-"""Lazy loading: the value of a relationship at its first access, by one statement compiled once per relationship."""
+"""The value of a relationship at its first access: for the object and its siblings, in one statement.
+
+The statement is compiled once for each relationship and number of keys (rounded up, so that there are few). It selects the related
+objects together with the key of the parent that they belong to.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.siblings import BATCH_SIZE, siblings_that
+from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import session_is_gone
-from flask_uow.orm.loading.rows import entity_loader
-from flask_uow.orm.loading.statements import compiled_once, key_condition
-from flask_uow.orm.symbols import Direction
-from flask_uow.sql.expressions import and_
+from flask_uow.orm.loading.eager import load_below, load_related, needs_care
+from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.rows import load_objects
+from flask_uow.orm.loading.statements import compiled_once, keys_condition, padded, unknown_keys
+from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
@@ -18,63 +27,185 @@ if TYPE_CHECKING:
 
 __all__ = ["RelationshipLoader"]
 
+Key = tuple[Any, ...]
+
 
 class RelationshipLoader:
-    """Loads one relationship of one object."""
+    """Loads one relationship."""
 
     def __init__(self, prop: RelationshipProperty) -> None:
         self.property = prop
         self.memo: dict[Any, Any] = {}
-        names = prop.secondary_pairs if prop.direction is Direction.MANY_TO_MANY else prop.pairs
-        self.key_names = tuple(own for own, _ in names)
+        self.key_names = prop.local_names
+
+    # -- at first access
 
     def load(self, obj: Any, state: Any) -> Any:
-        """Load the relationship, store it in the object's ``__dict__`` and return it."""
-        prop = self.property
+        """Load the relationship for the object and its siblings, store it in their ``__dict__`` and return the object's.
+
+        :raises InvalidRequestError: where ``raiseload`` or ``lazy="raise"`` forbids it.
+        """
         session = state.session
         if session is None:
-            raise session_is_gone(prop.name)
-        return exclusively(session, self._load, session, obj)
+            raise session_is_gone(self.property.name)
+        return exclusively(session, self._load, session, obj, state)
 
-    def _load(self, session: Any, obj: Any) -> Any:
+    def _load(self, session: Any, obj: Any, state: Any) -> Any:
         prop = self.property
+        siblings = state.siblings
+        tree: LoadTree | None = siblings.options if siblings is not None else None
+        strategy, below = prop.lazy, None
+        if tree is not None:
+            strategy, below = tree.strategies.get(prop.key, strategy), tree.below.get(prop.key)
+        if strategy == "raise":
+            raise InvalidRequestError(
+                f"{prop.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload). Load it with the query:"
+                f" .options(selectinload({prop.name}))."
+            )
+        if strategy == "noload":
+            return self._store(obj, ())
+        found = self._in_identity_map(session, obj) if prop.uses_get else None
+        if found is not None:
+            return self._store(obj, (found,))
+        session._autoflush()
+        if prop.mapper.has_eager:
+            # the way back is known already, and need not be loaded eagerly
+            below = below if below is not None else LoadTree()
+            below.path = below.path or (prop.parent, prop.mapper)
+        objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading else [obj]
+        self.load_many(session, objects, below, siblings.batch if siblings is not None else None)
+        return obj.__dict__[prop.key]
+
+    def _is_wanted(self, values: dict[str, Any]) -> bool:
+        return self.property.key not in values and all(name in values for name in self.key_names)
+
+    def _in_identity_map(self, session: Any, obj: Any) -> Any:
         key = tuple([getattr(obj, name) for name in self.key_names])
+        return session._identities_of(self.property.mapper).get(key[0] if len(key) == 1 else key)
+
+    # -- for many objects
+
+    def load_many(
+        self,
+        session: Any,
+        objects: Iterable[Any],
+        below: LoadTree | None = None,
+        batch: bool | None = None,
+        source: Select | None = None,
+    ) -> None:
+        """Load the relationship of objects that don't have it yet.
+
+        :param below: loader options for the related objects.
+        :param batch: False where each of these is to be loaded for alone later on.
+        :param source: the statement that has loaded the objects; its subquery then takes the place of their keys.
+        """
+        prop = self.property
+        waiting: dict[Key, list[Any]] = {}
+        for obj in objects:
+            key = tuple([getattr(obj, name) for name in self.key_names])
+            if None in key:
+                self._store(obj, ())
+            else:
+                waiting.setdefault(key, []).append(obj)
+        found: dict[Key, list[Any]] = {}
+        if prop.uses_get:
+            identities = session._identities_of(prop.mapper)
+            for key in waiting:
+                present = identities.get(key[0] if len(key) == 1 else key)
+                if present is not None:
+                    found[key] = [present]
+            if below is not None and found:
+                load_below(session, prop.mapper, [obj for (obj,) in found.values()], below, batch)
+        missing = [key for key in waiting if key not in found]
+        if source is not None and missing:
+            pages = [self._fetch_by_subquery(session, source, below, batch)]
+        else:
+            starts = range(0, len(missing), BATCH_SIZE)
+            pages = [self._fetch(session, missing[n : n + BATCH_SIZE], below, batch) for n in starts]
+        for page in pages:
+            for key, related in page:
+                if key in waiting:
+                    found.setdefault(key, []).append(related)
+        for key, members in waiting.items():
+            for obj in members:
+                if prop.key not in obj.__dict__:
+                    self._store(obj, found.get(key, ()))
+
+    def _store(self, obj: Any, related: Sequence[Any]) -> Any:
+        prop = self.property
         if prop.uselist:
-            found = [] if None in key else self._load_rows(session, key)
             attribute = prop.attribute
             assert isinstance(attribute, CollectionAttribute)
-            return attribute.store_loaded(obj, found)
-        value = None if None in key else self._load_scalar(session, key)
-        obj.__dict__[prop.key] = value
+            return attribute.store_loaded(obj, list(related))
+        value = obj.__dict__[prop.key] = related[0] if related else None
         return value
 
-    def _load_scalar(self, session: Any, key: tuple[Any, ...]) -> Any:
-        prop = self.property
-        if prop.uses_get:
-            found = session._identities_of(prop.mapper).get(key[0] if len(key) == 1 else key)
-            if found is not None:
-                return found
-        rows = self._load_rows(session, key)
-        return rows[0] if rows else None
+    # -- the statement
 
-    def _load_rows(self, session: Any, key: tuple[Any, ...]) -> list[Any]:
-        prop = self.property
-        session._autoflush()
-        connection = session._connection_for(prop.mapper)
+    def _fetch(
+        self, session: Any, keys: list[Key], below: LoadTree | None, batch: bool | None
+    ) -> Iterable[tuple[Key, Any]]:
+        """Return the related objects of parents, each with its parent's key."""
+        target = self.property.mapper
+        connection = session._connection_for(target)
         dialect = connection.dialect
-        compiled = compiled_once(self.memo, "select", dialect, self._build)
-        rows = connection.fetch_all(compiled.sql, compiled.parameters(key))
-        return entity_loader(prop.mapper, dialect)(rows, session._identities_of(prop.mapper))
+        keys_and_padding = padded(keys)
+        if needs_care(target, below):
+            select, columns = self._select(keys_and_padding)
+            objects, parents = load_related(session, select, columns, target, below, batch)
+            return zip(parents, objects, strict=True)
+        count = len(keys_and_padding)
+        statement = compiled_once(self.memo, count, dialect, lambda: self._template(count))
+        values = [value for key in keys_and_padding for value in key]
+        rows = connection.fetch_all(statement.compiled.sql, statement.parameters(values))
+        width = len(target.loaded_names)
+        objects = load_objects([row[:width] for row in rows], target, dialect, session, below, batch)
+        if count == 1:
+            return [(keys[0], obj) for obj in objects]
+        processors = self._processors(dialect)
+        if not any(processors):
+            return [(tuple(row[width:]), obj) for row, obj in zip(rows, objects, strict=True)]
+        return [
+            (tuple([p(v) if p is not None else v for p, v in zip(processors, row[width:], strict=True)]), obj)
+            for row, obj in zip(rows, objects, strict=True)
+        ]
 
-    def _build(self) -> Select:
+    def _fetch_by_subquery(
+        self, session: Any, source: Select, below: LoadTree | None, batch: bool | None
+    ) -> Iterable[tuple[Key, Any]]:
+        """Like :meth:`_fetch`, for the parents that a statement selects."""
+        prop = self.property
+        parents = source._clone()
+        parents._options, parents._for_update = (), None
+        if parents._limit is None and parents._offset is None:
+            parents._order_by = ()
+        inner = parents.subquery()
+        keys = [inner.c[prop.parent.columns[name].column.name] for name in self.key_names]
+        select, columns = prop.sql.select_related(Select((prop.mapper,)))
+        wanted = Select(tuple(keys)).select_from(inner)
+        select = select.where(columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted))
+        order = prop.order_by or prop.mapper.order_by
+        if order:
+            select = select.order_by(*order)
+        objects, found = load_related(session, select, columns, prop.mapper, below, batch)
+        return zip(found, objects, strict=True)
+
+    def _processors(self, dialect: Any) -> list[Any]:
+        found = self.memo.get(("processors", dialect.name))
+        if found is None:
+            columns = self._select(unknown_keys(self.key_names, 1))[1]
+            found = self.memo["processors", dialect.name] = [dialect.result_processor(c.type) for c in columns]
+        return found
+
+    def _template(self, count: int) -> Select:
+        select, columns = self._select(unknown_keys(self.key_names, count))
+        return select.add_columns(*columns)
+
+    def _select(self, keys: list[Key]) -> tuple[Select, list[Any]]:
+        """Return the SELECT of the related objects, and the columns that hold the parent's key."""
         prop = self.property
         target = prop.mapper
-        select = Select(tuple(target.entity_columns()))
-        if prop.secondary is not None:
-            far = and_(*(column == other for column, other in prop.condition.secondary_pairs))
-            select = select.select_from(target.local_table.join(prop.secondary, far))
-            select = select.where(key_condition([other for _, other in prop.condition.pairs]))
-        else:
-            select = select.where(key_condition([column for _, column in prop.condition.pairs]))
+        select, columns = prop.sql.select_related(Select((target,)))
+        select = select.where(keys_condition(columns, keys))
         order = prop.order_by or target.order_by
-        return select.order_by(*order) if order else select
+        return (select.order_by(*order) if order else select), columns

@@ -12,50 +12,80 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.orm.identity import Identities
+from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, forget
 from flask_uow.orm.symbols import STATE
 
-__all__ = ["EntityLoader", "entity_loader", "loader_source"]
+__all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_source"]
 
-EntityLoader = Callable[[Any, Identities], list[Any]]
+EntityLoader = Callable[[Any, Identities, "Siblings | None"], list[Any]]
 
 
-def entity_loader(mapper: Any, dialect: Any) -> EntityLoader:
-    """Return the function that turns rows with all columns of a mapper, in order, into objects."""
-    memo = ("entity loader", dialect.name)
+def entity_loader(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = None) -> EntityLoader:
+    """Return the function that turns rows into objects of a mapper.
+
+    :param columns: the attributes that the rows hold, in order; None for all that are not deferred.
+    """
+    memo = ("entity loader", dialect.name, columns)
     loader = mapper.memo.get(memo)
     if loader is None:
-        source, names = loader_source(mapper, dialect)
+        source, names = loader_source(mapper, dialect, columns)
         exec(compile(source, f"<loader of {mapper.class_.__name__}>", "exec"), names)
         loader = mapper.memo[memo] = names["load"]
     return loader  # type: ignore[no-any-return]
 
 
-def loader_source(mapper: Any, dialect: Any) -> tuple[str, dict[str, Any]]:
+def _ignore(state: InstanceState) -> None:
+    """Stand in for ``append`` where a result has no siblings."""
+
+
+def load_objects(
+    rows: Any,
+    mapper: Any,
+    dialect: Any,
+    session: Any,
+    options: Any = None,
+    batch: bool | None = None,
+    columns: tuple[str, ...] | None = None,
+) -> list[Any]:
+    """Return the objects of rows; those of several rows are siblings.
+
+    :param options: loader options that apply to them.
+    :param batch: False where each is to be loaded for alone; None leaves that to the Session.
+    :param columns: the attributes that the rows hold, in order; None for all that are not deferred.
+    """
+    siblings = None
+    if len(rows) > 1 or options is not None:
+        siblings = Siblings(options, session.batch_loading if batch is None else batch)
+    return entity_loader(mapper, dialect, columns)(rows, session._identities_of(mapper), siblings)
+
+
+def loader_source(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = None) -> tuple[str, dict[str, Any]]:
     """Return the source of a mapper's loader, and the names that it uses."""
     class_ = mapper.class_
     names: dict[str, Any] = {
-        "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget,
+        "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget, "ignore": _ignore,
     }  # fmt: skip
     variables, converted = [], {}
-    for number, (name, prop) in enumerate(mapper.columns.items()):
+    order = list(columns if columns is not None else mapper.loaded_names)
+    for number, name in enumerate(order):
         variables.append(f"c{number}")
-        processor = dialect.result_processor(prop.column.type)
+        processor = dialect.result_processor(mapper.columns[name].column.type)
         if processor is not None:
             names[f"p{number}"] = processor
             converted[name] = f"p{number}(c{number})"
         else:
             converted[name] = f"c{number}"
-    order = list(mapper.columns)
     key_variables = [f"c{order.index(name)}" for name in mapper.primary_key_names]
     key_values = [converted[name] for name in mapper.primary_key_names]
     key = key_values[0] if len(key_values) == 1 else f"({', '.join(key_values)})"
     missing = " or ".join(f"{name!r} not in values" for name in order)
     lines = [
-        "def load(rows, identities):",
+        "def load(rows, identities, siblings):",
         "    entries = identities.entries",
         "    find = entries.get",
         "    strong = identities.strong",
+        "    add = siblings.states.append if siblings is not None else ignore",
         "    objects = []",
         "    append = objects.append",
         f"    for {', '.join(variables)}{',' if len(variables) == 1 else ''} in rows:",
@@ -70,6 +100,8 @@ def loader_source(mapper: Any, dialect: Any) -> tuple[str, dict[str, Any]]:
         "            state.identity = identity",
         "            state.owner = identities",
         "            state.changes = None",
+        "            state.siblings = siblings",
+        "            add(state)",
         "            values = obj.__dict__",
         *(
             f"            values[{name!r}] = {'identity' if expression == key else expression}"
@@ -80,6 +112,8 @@ def loader_source(mapper: Any, dialect: Any) -> tuple[str, dict[str, Any]]:
         "            if strong is not None:",
         "                strong[state] = obj",
         "        else:",
+        "            if siblings is not None and state.siblings is not siblings:",
+        "                siblings.adopt(state)",
         "            values = obj.__dict__",
         f"            if {missing}:",
         *(f"                values.setdefault({name!r}, {expression})" for name, expression in converted.items()),

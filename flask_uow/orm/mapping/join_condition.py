@@ -7,10 +7,13 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.symbols import Direction
+from flask_uow.sql import operators as ops
 from flask_uow.sql.constraints import ForeignKeyConstraint
+from flask_uow.sql.expressions import BinaryExpression, BooleanList, and_
+from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.schema import Column, Table
 
-__all__ = ["JoinCondition", "find_join_condition"]
+__all__ = ["JoinCondition", "find_join_condition", "given_join_condition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,21 @@ class JoinCondition:
     :ivar direction: seen from the parent.
     :ivar pairs: ``(parent's column, target's column)``; with a secondary table ``(parent's column, secondary's column)``.
     :ivar secondary_pairs: ``(target's column, secondary's column)``; empty without a secondary table.
+    :ivar on: the whole condition, where it is more than the pairs; else None. With a secondary table, its near half.
+    :ivar far: the far half of ``on``, with a secondary table.
+    :ivar extra: what ``on`` has besides the pairs.
+    :ivar remote: the columns of ``on`` that are on the far side, where a table refers to itself.
+    :ivar through_parent: True where the related rows can be told only by joining the parent's table.
     """
 
     direction: Direction
     pairs: tuple[tuple[Column[Any], Column[Any]], ...]
     secondary_pairs: tuple[tuple[Column[Any], Column[Any]], ...] = ()
+    on: Any = None
+    far: Any = None
+    extra: tuple[Any, ...] = ()
+    remote: tuple[Any, ...] = ()
+    through_parent: bool = False
 
 
 def find_join_condition(
@@ -34,14 +47,21 @@ def find_join_condition(
     secondary: Table | None,
     foreign_keys: list[Column[Any]],
     remote_side: list[Column[Any]],
+    primaryjoin: Any = None,
+    secondaryjoin: Any = None,
+    viewonly: bool = False,
 ) -> JoinCondition:
-    """Return the condition that the foreign keys give.
+    """Return the condition that is given, or else the one that the foreign keys give.
 
     :param name: the relationship as messages call it, ``Class.attribute``.
     :param foreign_keys: columns that tell several foreign keys apart; empty where not given.
     :param remote_side: the columns on the far side of a self-referential relationship.
     :raises ArgumentError: when no foreign key connects the tables, or several do.
     """
+    if primaryjoin is not None or secondaryjoin is not None:
+        return given_join_condition(
+            name, parent, target, secondary, foreign_keys, remote_side, primaryjoin, secondaryjoin, viewonly
+        )
     if secondary is not None:
         if target is parent:
             own, far = _two(name, secondary, parent, remote_side)
@@ -111,3 +131,126 @@ def _not_one(name: str, holder: Table, referred: Table, found: list[ForeignKeyCo
 def _pairs(constraint: ForeignKeyConstraint, flipped: bool) -> tuple[tuple[Column[Any], Column[Any]], ...]:
     made = [(column, element.column) for column, element in zip(constraint.columns, constraint.elements, strict=True)]
     return tuple((target, column) for column, target in made) if flipped else tuple(made)
+
+
+# -- conditions of the user's own
+
+
+def _terms(condition: Any) -> list[Any]:
+    """Return the conditions that AND joins."""
+    return (
+        list(condition.clauses) if isinstance(condition, BooleanList) and condition.operator is ops.AND else [condition]
+    )
+
+
+def _equated(term: Any) -> tuple[Any, Any] | None:
+    """Return the two columns that a term equates, None when it is something else."""
+    if isinstance(term, BinaryExpression) and term.operator is ops.EQ:
+        if isinstance(term.left, Column) and isinstance(term.right, Column):
+            return term.left, term.right
+    return None
+
+
+def _is_foreign_key(column: Any, other: Any, foreign_keys: list[Any]) -> bool:
+    if foreign_keys:
+        return any(column is key for key in foreign_keys)
+    return any(key.column is other for key in column.foreign_keys)
+
+
+def given_join_condition(
+    name: str,
+    parent: Any,
+    target: Any,
+    secondary: Any,
+    foreign_keys: list[Any],
+    remote_side: list[Any],
+    primaryjoin: Any,
+    secondaryjoin: Any,
+    viewonly: bool,
+) -> JoinCondition:
+    """Return the condition that ``primaryjoin=`` and ``secondaryjoin=`` give.
+
+    :raises ArgumentError: when it does not say which columns of the two sides are kept equal.
+    """
+    if secondary is not None:
+        return _given_secondary(name, parent, target, secondary, primaryjoin, secondaryjoin, remote_side)
+    pairs, rest, directions = [], [], set()
+    for term in _terms(primaryjoin):
+        found = _equated(term)
+        pair = _pair(found, parent, target, foreign_keys, remote_side) if found is not None else None
+        if pair is None:
+            rest.append(term)
+        else:
+            pairs.append(pair[:2])
+            directions.add(pair[2])
+    if len(directions) > 1 or (not pairs and not viewonly):
+        raise ArgumentError(
+            f"relationship {name}: primaryjoin={primaryjoin} does not tell which foreign key connects {parent.fullname!r} and"
+            f" {target.fullname!r}. It should equate a foreign key with what it refers to; name the key with foreign_keys=[column] where no"
+            " ForeignKey is declared (and the far column with remote_side= where a table refers to itself), or pass viewonly=True."
+        )
+    direction = directions.pop() if directions else Direction.ONE_TO_MANY
+    remote = tuple(remote_side) or tuple(far for _, far in pairs)
+    uses_parent = any(_names_parent(term, parent, target, remote) for term in rest)
+    return JoinCondition(
+        direction, tuple(pairs), on=primaryjoin if rest else None, extra=tuple(rest), remote=remote,
+        through_parent=uses_parent or not pairs,
+    )  # fmt: skip
+
+
+def _pair(
+    columns: tuple[Any, Any], parent: Any, target: Any, foreign_keys: list[Any], remote_side: list[Any]
+) -> tuple[Any, Any, Direction] | None:
+    """Return ``(parent's column, target's column, direction)`` of two columns that are equated."""
+    for key, referred in (columns, columns[::-1]):
+        if not _is_foreign_key(key, referred, foreign_keys):
+            continue
+        if parent is target:
+            if any(referred is column for column in remote_side):
+                return key, referred, Direction.MANY_TO_ONE
+            return referred, key, Direction.ONE_TO_MANY
+        if key.table is parent and referred.table is target:
+            return key, referred, Direction.MANY_TO_ONE
+        if key.table is target and referred.table is parent:
+            return referred, key, Direction.ONE_TO_MANY
+    return None
+
+
+def _names_parent(term: Any, parent: Any, target: Any, remote: tuple[Any, ...]) -> bool:
+    return any(
+        column.table is parent and (parent is not target or not any(column is far for far in remote))
+        for column in columns_of(term)
+    )
+
+
+def _given_secondary(
+    name: str, parent: Any, target: Any, secondary: Any, primaryjoin: Any, secondaryjoin: Any, remote_side: list[Any]
+) -> JoinCondition:
+    derived: JoinCondition | None = None
+    if primaryjoin is None or secondaryjoin is None:
+        derived = find_join_condition(name, parent, target, secondary, [], remote_side)
+
+    def read(on: Any, side: Any) -> tuple[tuple[Any, Any], ...]:
+        pairs = []
+        for term in _terms(on):
+            found = _equated(term)
+            for own, other in (found, found[::-1]) if found is not None else ():
+                if own.table is side and other.table is secondary:
+                    pairs.append((own, other))
+        if not pairs:
+            raise ArgumentError(
+                f"relationship {name}: the condition {on} equates no column of {side.fullname!r} with one of {secondary.fullname!r}."
+                " primaryjoin= connects this table with the secondary one, secondaryjoin= the secondary one with the target."
+            )
+        return tuple(pairs)
+
+    def plain(pairs: Any) -> Any:
+        return and_(*(own == other for own, other in pairs))
+
+    own = read(primaryjoin, parent) if primaryjoin is not None else derived.pairs  # type: ignore[union-attr]
+    far = read(secondaryjoin, target) if secondaryjoin is not None else derived.secondary_pairs  # type: ignore[union-attr]
+    on = primaryjoin if primaryjoin is not None else plain(own)
+    beyond = secondaryjoin if secondaryjoin is not None else plain(far)
+    if len(_terms(on)) == len(own) and len(_terms(beyond)) == len(far):
+        return JoinCondition(Direction.MANY_TO_MANY, own, far)
+    return JoinCondition(Direction.MANY_TO_MANY, own, far, on=on, far=beyond, through_parent=True)

@@ -17,8 +17,9 @@ from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import ColumnLoader
+from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
-from flask_uow.orm.mapping.properties import ColumnProperty
+from flask_uow.orm.mapping.properties import DEFERRED, ColumnProperty, DeferredColumn
 from flask_uow.orm.mapping.registry import Registry, default_registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.sql.expressions import ColumnElement, coerce_order
@@ -36,6 +37,7 @@ class Mapper:
     :ivar primary_key_names: their attributes.
     :ivar columns: column properties by attribute name, in order.
     :ivar relationships: relationship properties by attribute name.
+    :ivar has_eager: True where one of the relationships is loaded eagerly.
     :ivar base_mapper: the mapper that identity keys are counted in; this one itself without inheritance.
     """
 
@@ -68,6 +70,7 @@ class Mapper:
         self.relationships: dict[str, RelationshipProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
         self.memo: dict[Any, Any] = {}
+        self.has_eager = False
         self.hooks = Hooks.of(MapperExtension, extension)
         self.has_hooks = bool(self.hooks)
         self.when_disposed: list[Callable[[], None]] = []
@@ -80,7 +83,7 @@ class Mapper:
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
         for name, prop in given.items():
-            if not isinstance(prop, Column):
+            if _column_of(prop) is None:
                 self.add_property(name, prop)
         self.order_by = tuple(
             coerce_order(c)
@@ -92,21 +95,25 @@ class Mapper:
     # -- columns
 
     def _map_columns(self, given: dict[str, Any], include: set[str], exclude: set[str], prefix: str) -> None:
-        renamed = {prop: name for name, prop in given.items() if isinstance(prop, Column)}
+        renamed = {_column_of(prop): name for name, prop in given.items() if _column_of(prop) is not None}
+        declared = {name: prop for name, prop in given.items() if isinstance(prop, DeferredColumn)}
         for column in self.local_table.c:
             name = renamed.get(column) or prefix + (column.key or column.name)
             if column not in renamed and ((include and column.name not in include) or column.name in exclude):
                 if not column.primary_key:
                     continue
-            if name in given and not isinstance(given[name], Column):
+            if name in given and _column_of(given[name]) is None:
                 raise ArgumentError(
                     f"{self.class_.__name__}.{name} is declared as {given[name]!r} and is a column of table {self.local_table.name!r} as well."
                     f" Give one of them another name: properties={{'_{name}': table.c.{name}}} renames the column's attribute."
                 )
-            self._add_column(name, column)
+            self._add_column(name, column, declared.get(name))
 
-    def _add_column(self, name: str, column: Column[Any]) -> None:
+    def _add_column(self, name: str, column: Column[Any], deferred: DeferredColumn | None = None) -> None:
         prop = ColumnProperty(name, column)
+        if deferred is not None or DEFERRED in column.info:
+            prop.deferred = not column.primary_key
+            prop.group = deferred.group if deferred is not None else column.info[DEFERRED]
         self.columns[name] = prop
         self._names[column] = name
         attribute = ColumnAttribute(name, self, prop)
@@ -143,8 +150,8 @@ class Mapper:
 
         :raises ArgumentError: for something else, or a name that is taken.
         """
-        if isinstance(prop, Column):
-            self._add_column(name, prop)
+        if isinstance(prop, (Column, DeferredColumn)):
+            self._add_column(name, _column_of(prop), prop if isinstance(prop, DeferredColumn) else None)
         elif isinstance(prop, RelationshipProperty):
             if name in self.columns or name in self.relationships:
                 raise ArgumentError(f"{self.class_.__name__} has an attribute {name!r} already.")
@@ -184,6 +191,7 @@ class Mapper:
             self.manager.check_assignments_of(name, column_property.column.type)
         for prop in self.relationships.values():
             prop.attribute.loader = RelationshipLoader(prop)
+            self.has_eager = self.has_eager or prop.lazy in EAGER
         if self._first_init is not None:
             self._first_init()
             self._first_init = None
@@ -288,9 +296,21 @@ class Mapper:
         """What stands for all the columns in the shape of a statement."""
         return self
 
+    @property
+    def loaded_names(self) -> tuple[str, ...]:
+        """The attributes whose columns are loaded with an object: all but the deferred ones."""
+        names: tuple[str, ...] | None = self.memo.get("loaded names")
+        if names is None:
+            names = self.memo["loaded names"] = tuple(n for n, prop in self.columns.items() if not prop.deferred)
+        return names
+
     def entity_columns(self) -> list[ColumnElement[Any]]:
-        """The columns that make up one object."""
-        return [prop.column for prop in self.columns.values()]
+        """The columns that make up one object, deferred ones left out."""
+        return [self.columns[name].column for name in self.loaded_names]
+
+    def column(self, column: Any) -> Any:
+        """Return a column of the table: itself; a view of the class may call it otherwise."""
+        return column
 
     def dispose(self) -> None:
         """Take all hooks out of the class."""
@@ -308,6 +328,13 @@ class Mapper:
 
     def __repr__(self) -> str:
         return f"<Mapper of {self.class_.__name__} on {self.local_table.fullname}>"
+
+
+def _column_of(prop: Any) -> Any:
+    """Return the column that ``properties={name: column}`` or ``deferred(column)`` names; None for something else."""
+    if isinstance(prop, DeferredColumn):
+        return prop.column
+    return prop if isinstance(prop, Column) else None
 
 
 class _Unconfigured:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
@@ -12,16 +12,13 @@ from flask_uow.orm.instrumentation.attributes import (
     ScalarRelationshipAttribute,
 )
 from flask_uow.orm.instrumentation.collections import collection_type
+from flask_uow.orm.loading.options import check_lazy
 from flask_uow.orm.mapping.join_condition import JoinCondition, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn
+from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
-from flask_uow.sql import operators as ops
-from flask_uow.sql.constructors import literal, null
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_order, not_
+from flask_uow.sql.expressions import ColumnElement, coerce_order
 from flask_uow.sql.schema import Table
-from flask_uow.sql.select import Select
-from flask_uow.sql.select_base import Exists
-from flask_uow.sql.selectable import Alias
 
 __all__ = ["Backref", "RelationshipProperty", "backref", "relationship"]
 
@@ -59,6 +56,11 @@ class RelationshipProperty:
         self.backref: Backref | None = options["backref"]
         self.viewonly: bool = options["viewonly"]
         self.passive_deletes: bool = options["passive_deletes"]
+        self.lazy = check_lazy(options["lazy"])
+        self.join_depth: int | None = options["join_depth"]
+        self.batch_loading: bool = options["batch_loading"]
+        self.primaryjoin_argument = options["primaryjoin"]
+        self.secondaryjoin_argument = options["secondaryjoin"]
         self.doc: str | None = options["doc"]
         if self.backref is not None and self.back_populates is not None:
             raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
@@ -75,6 +77,7 @@ class RelationshipProperty:
         self.pairs: tuple[tuple[str, str], ...] = ()
         self.secondary_pairs: tuple[tuple[str, str], ...] = ()
         self.remote_pairs: tuple[tuple[str, str], ...] = ()
+        self.sql = RelationshipSQL(self)
         self.order_by: tuple[ColumnElement[Any], ...] = ()
         self.uses_get = False
         self.reverse: RelationshipProperty | None = None
@@ -127,6 +130,7 @@ class RelationshipProperty:
         self.condition = find_join_condition(
             self.name, self.parent.local_table, self._mapper.local_table, self.secondary,
             self._columns(self.foreign_keys_argument), self._columns(self.remote_side_argument),
+            self._expression(self.primaryjoin_argument), self._expression(self.secondaryjoin_argument), self.viewonly,
         )  # fmt: skip
         self.direction = self.condition.direction
         self._name_pairs()
@@ -143,6 +147,26 @@ class RelationshipProperty:
         make = CollectionAttribute if self.uselist else ScalarRelationshipAttribute
         self.attribute = make(self.key, self.parent, self)
         self.parent.manager.add(self.key, self.attribute)
+
+    @property
+    def local_names(self) -> tuple[str, ...]:
+        """The parent's attributes whose values tell the related rows."""
+        if self.condition.through_parent:
+            return self.parent.primary_key_names  # type: ignore[no-any-return]
+        pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
+        return tuple(own for own, _ in pairs)
+
+    def _expression(self, argument: Any) -> Any:
+        """Return a join condition that is given as itself or as a function."""
+        if argument is None:
+            return None
+        found = argument() if callable(argument) and not isinstance(argument, ColumnElement) else argument
+        if not isinstance(found, ColumnElement):
+            raise ArgumentError(
+                f"relationship {self.name}: a join condition such as User.id == Post.author_id was expected, or a function that"
+                f" returns one, got {found!r}."
+            )
+        return found
 
     def _columns(self, argument: Any) -> list[Any]:
         if argument is None or argument is False:
@@ -166,7 +190,7 @@ class RelationshipProperty:
             )
             return
         self.pairs = tuple((own(parent), far(target)) for parent, target in self.condition.pairs)
-        if self.direction is Direction.MANY_TO_ONE:
+        if self.direction is Direction.MANY_TO_ONE and self.condition.on is None:
             self.uses_get = [name for _, name in self.pairs] == list(self._mapper.primary_key_names)
 
     def _decide_uselist(self) -> None:
@@ -220,6 +244,11 @@ class RelationshipProperty:
         options = dict(self.backref.options)
         options.setdefault("secondary", self.secondary)
         options.setdefault("foreign_keys", self.foreign_keys_argument)
+        if self.direction is Direction.MANY_TO_MANY:
+            options.setdefault("primaryjoin", self.secondaryjoin_argument)
+            options.setdefault("secondaryjoin", self.primaryjoin_argument)
+        else:
+            options.setdefault("primaryjoin", self.primaryjoin_argument)
         if self.parent.local_table is mapper.local_table and self.direction is Direction.ONE_TO_MANY:
             options.setdefault("remote_side", [parent for parent, _ in self.condition.pairs])
         if self.parent.local_table is mapper.local_table and self.direction is Direction.MANY_TO_MANY:
@@ -245,120 +274,6 @@ class RelationshipProperty:
             return NO_VALUE
         found = session._identities_of(self._mapper).get(key[0] if len(key) == 1 else key)
         return NO_VALUE if found is None else found
-
-    def comparison(self, op: Any, other: Any) -> ColumnElement[Any]:
-        """Return ``Class.attribute == other`` (or ``!=``) as a condition.
-
-        :raises ArgumentError: for a collection, or another operator.
-        """
-        if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
-            raise ArgumentError(f"{self.name} is a relationship; it can be compared with == and != only.")
-        if self.uselist:
-            raise ArgumentError(
-                f"{self.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion)."
-            )
-        if self.mapper is None or self.direction is not Direction.MANY_TO_ONE:
-            condition = self.exists(None, {}, expect_list=False) if other is None else self.contains(other)
-            return not_(condition) if (other is None) == (op is ops.EQ or op is ops.IS) else condition
-        columns = [column for column, _ in self.condition.pairs]
-        if other is None:
-            condition = and_(*(column == null() for column in columns))
-        else:
-            self.attribute.check(other)
-            condition = and_(*(column == value for column, value in zip(columns, self._key_of(other), strict=True)))
-        return condition if op is ops.EQ or op is ops.IS else not_(condition)
-
-    def _key_of(self, other: Any) -> list[Any]:
-        key = [getattr(other, name) for _, name in self.pairs]
-        if None in key:
-            raise InvalidRequestError(
-                f"{self.name} is compared with an object that has no primary key yet. Add it to the Session and flush() first."
-            )
-        return key
-
-    def contains(self, other: Any) -> ColumnElement[bool]:
-        """Return the condition that ``other`` is related."""
-        mapper = self.mapper
-        self.attribute.check(other)
-        keys = [getattr(other, name) for name in mapper.primary_key_names]
-        if None in keys:
-            raise InvalidRequestError(
-                f"{self.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
-            )
-        return self.exists(
-            and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None
-        )
-
-    def exists(self, criterion: Any, values: dict[str, Any], expect_list: bool | None) -> ColumnElement[bool]:
-        """Return ``EXISTS`` over the related rows."""
-        mapper = self.mapper
-        if expect_list is not None and expect_list is not self.uselist:
-            right, wrong = ("any", "has") if self.uselist else ("has", "any")
-            raise InvalidRequestError(
-                f"{self.name} is {'a collection' if self.uselist else 'not a collection'}: use {right}(), not {wrong}()."
-            )
-        conditions = [mapper.attribute_for_filter(name) == value for name, value in values.items()]
-        if criterion is not None:
-            conditions.append(criterion)
-        target: Any = mapper.local_table
-        if target is self.parent.local_table:
-            return self._exists_in_alias(conditions)
-        joined = [self._on(self.parent.local_table, target, self.secondary)]
-        select = Select((literal(1),)).select_from(target)
-        if self.secondary is not None:
-            select = select.select_from(self.secondary)
-        return Exists(select.where(*joined, *conditions))
-
-    def _exists_in_alias(self, conditions: list[Any]) -> ColumnElement[bool]:
-        # the table refers to itself: rows of the far side are named by a subquery, so that criteria need no rewriting
-        mapper = self.mapper
-        key = mapper.primary_key
-        if len(key) != 1:
-            raise InvalidRequestError(
-                f"{self.name}: any(), has() and contains() need a single-column primary key where a table refers to itself."
-            )
-        alias: Alias = mapper.local_table.alias()
-        inner = Select((key[0],)).where(*conditions)
-        derived = Select((inner.subquery(),))
-        select = Select((literal(1),)).select_from(alias)
-        if self.secondary is not None:
-            select = select.select_from(self.secondary)
-        return Exists(
-            select.where(self._on(self.parent.local_table, alias, self.secondary), alias.c[key[0].name].in_(derived))
-        )
-
-    def _on(self, parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
-        def there(element: Any, column: Any) -> Any:
-            return element.c[str(column.key)] if isinstance(element, Alias) else column
-
-        if secondary is not None:
-            own = [there(parent, column) == other for column, other in self.condition.pairs]
-            far = [there(target, column) == other for column, other in self.condition.secondary_pairs]
-            return and_(*own, *far)
-        return and_(*(there(parent, own) == there(target, far) for own, far in self.condition.pairs))
-
-    def join_steps(
-        self, onclause: Any = None, parent: Any = None, target: Any = None
-    ) -> Sequence[tuple[Any, Any, Any]]:
-        """Return the joins along the relationship, as ``(left, right, condition)``."""
-        left = parent if parent is not None else self.parent.local_table
-        right = target if target is not None else self.mapper.local_table
-        if self.secondary is None:
-            return [(left, right, onclause if onclause is not None else self._on(left, right, None))]
-        secondary = self.secondary.alias()
-        own = and_(
-            *(
-                (left.c[str(c.key)] if isinstance(left, Alias) else c) == secondary.c[str(s.key)]
-                for c, s in self.condition.pairs
-            )
-        )
-        far = and_(
-            *(
-                (right.c[str(c.key)] if isinstance(right, Alias) else c) == secondary.c[str(s.key)]
-                for c, s in self.condition.secondary_pairs
-            )
-        )
-        return [(left, secondary, own), (left, right, onclause if onclause is not None else far)]
 
     def __repr__(self) -> str:
         return f"<relationship {self.name}>"
@@ -391,6 +306,11 @@ def relationship(
     remote_side: Any = None,
     viewonly: bool = False,
     passive_deletes: bool = False,
+    primaryjoin: Any = None,
+    secondaryjoin: Any = None,
+    lazy: Any = "select",
+    join_depth: int | None = None,
+    batch_loading: bool = True,
     doc: str | None = None,
 ) -> Any:
     """Declare a relationship to another mapped class.
@@ -407,6 +327,14 @@ def relationship(
     :param foreign_keys: the column or columns that hold the foreign key, where several connect the two tables.
     :param remote_side: for a table that refers to itself, the column on the far side: its primary key on the many-to-one side.
     :param viewonly: never write this relationship.
+    :param primaryjoin: the condition between the two tables (or this one and ``secondary``), where it is not that of a foreign
+        key; or a function that returns it. Further conditions may be joined to the equation of keys by AND.
+    :param secondaryjoin: the condition between ``secondary`` and the other table.
+    :param lazy: when it is loaded: ``"select"`` (or True) at first access, ``"joined"`` (or False) by a LEFT OUTER JOIN with its parents,
+        ``"selectin"`` and ``"subquery"`` with them by one more statement, ``"raise"`` never, with an error at access, ``"noload"`` (or None)
+        never, empty instead.
+    :param join_depth: how many levels deep a relationship of a class to itself is loaded eagerly; not at all when None.
+    :param batch_loading: False to load it for each object alone at first access, not for all those of one result.
     :param passive_deletes: leave unloaded children of a deleted parent to the database's ON DELETE.
     :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
     :raises ArgumentError: for an unknown cascade or collection class, or both backref and back_populates.
@@ -414,6 +342,8 @@ def relationship(
     options = {
         "secondary": secondary, "uselist": uselist, "order_by": order_by, "cascade": cascade, "collection_class": collection_class,
         "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
+        "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth,
+        "batch_loading": batch_loading,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
     return RelationshipProperty(argument, options)

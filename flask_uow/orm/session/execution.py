@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
-from flask_uow.orm.loading.plan import ResultPlan, fetch, first_mapper
+from flask_uow.orm.loading.plan import first_mapper, load_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
@@ -108,8 +108,8 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, SelectBase):
             found = first_mapper(getattr(clause, "entities", ()))
             if found is not None:
-                plan, dialect, rows = self._fetch(clause, params, mapper or found, kw)
-                return Result(plan.rows(self, dialect, rows), plan.names, -1)
+                names, rows = self._load(clause, params, mapper or found, kw, "rows")
+                return Result(rows, names, -1)
         elif isinstance(clause, DMLStatement) and clause.entity is not None:
             self._autoflush()
             result = self._connection_for(mapper or clause.entity.mapper, clause, **kw).execute(clause, params)
@@ -117,11 +117,11 @@ class ExecutingSession(TransactionalSession):
             return result  # type: ignore[no-any-return]
         return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
 
-    def _fetch(self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any]) -> tuple[ResultPlan, Any, list[Any]]:
+    def _load(
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
+    ) -> tuple[tuple[str, ...], list[Any]]:
         self._autoflush()
-        connection = self._connection_for(mapper, select, **kw)
-        plan, rows = fetch(connection, select, params)
-        return plan, connection.dialect, rows
+        return load_result(self, self._connection_for(mapper, select, **kw), select, params, what)
 
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
@@ -132,12 +132,7 @@ class ExecutingSession(TransactionalSession):
         found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
         if found is None:
             return self.execute(clause, params, mapper, **kw).scalars()
-
-        def load() -> list[Any]:
-            plan, dialect, rows = self._fetch(clause, params, mapper or found, kw)
-            return plan.scalars(self, dialect, rows)
-
-        return ScalarResult(exclusively(self, load))
+        return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
 
     @overload
     def query(self, entity: type[T], /) -> Query[T]: ...
@@ -154,12 +149,7 @@ class ExecutingSession(TransactionalSession):
 
     def _load_query(self, select: Any) -> list[Any]:
         """Return the results of a Query: objects, or rows."""
-
-        def load() -> list[Any]:
-            plan, dialect, rows = self._fetch(select, None, first_mapper(select.entities), {})
-            return plan.scalars(self, dialect, rows) if plan.single_entity else plan.rows(self, dialect, rows)
-
-        return exclusively(self, load)
+        return exclusively(self, self._load, select, None, first_mapper(select.entities), {}, "query")[1]
 
     def get(self, entity: type[T], ident: Any) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.

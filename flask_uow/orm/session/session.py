@@ -69,6 +69,7 @@ class Session(ExecutingSession):
         query_cls: type[Query[Any]] = Query,
         *,
         bind_key_engines: Mapping[str | None, Any] | None = None,
+        batch_loading: bool = True,
     ) -> None:
         super().__init__(
             Binds(bind, binds, bind_key_engines),
@@ -80,6 +81,7 @@ class Session(ExecutingSession):
             extension=extension,
         )
         self.autoflush = autoflush
+        self.batch_loading = batch_loading
         self._identities: dict[Mapper, Identities] = {}
         self._new: dict[InstanceState, Any] = {}
         self._modified: dict[InstanceState, Any] = {}

@@ -1,0 +1,181 @@
+"""Works joined eager loading into a SELECT: LEFT OUTER JOINs to aliases, and their columns behind those of the query.
+
+A query with LIMIT, DISTINCT or GROUP BY becomes a subquery first where a collection is joined to it, since a joined collection
+multiplies rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
+from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.select import Select
+
+__all__ = ["EAGER", "EntityPart", "strategy_of", "with_joins"]
+
+EAGER = frozenset({"joined", "selectin", "subquery"})
+
+
+def strategy_of(prop: Any, tree: LoadTree | None, path: tuple[Any, ...]) -> str:
+    """Return how a relationship is loaded.
+
+    :param tree: the options at this place.
+    :param path: the mappers from the root to here; one that is eager by its mapping goes round no circle.
+    """
+    if tree is not None and prop.key in tree.strategies:
+        return tree.strategies[prop.key]
+    strategy: str = prop.lazy
+    if strategy in EAGER:
+        if prop.join_depth is not None:
+            return strategy if len(path) <= prop.join_depth else "select"
+        return "select" if prop.mapper in path else strategy
+    return strategy
+
+
+@dataclass(eq=False)
+class EntityPart:
+    """Objects that one SELECT gives: those of one of its entities, or of a relationship that is joined to them.
+
+    :ivar view: class, FROM element and columns.
+    :ivar tree: the options that apply to the objects, or None.
+    :ivar path: the mappers from the root to here.
+    :ivar prop: the relationship by which they were reached; None for an entity of the query itself.
+    :ivar is_ours: True where the join is to be added, False where the query has it.
+    :ivar parts: what is joined to them.
+    :ivar start: the position of the first column.
+    :ivar objects: the object of each row, once they are loaded.
+    """
+
+    view: Any
+    tree: LoadTree | None
+    path: tuple[Any, ...]
+    prop: Any = None
+    is_ours: bool = False
+    parts: list[EntityPart] = field(default_factory=list)
+    start: int = 0
+    objects: list[Any] = field(default_factory=list)
+
+    def collect(self) -> None:
+        """Find what is to be joined, here and below."""
+        mapper = self.view.mapper
+        for prop in mapper.relationships.values():
+            strategy = strategy_of(prop, self.tree, self.path)
+            if strategy not in ("joined", "contains"):
+                continue
+            target = prop.mapper
+            below = self.tree.below.get(prop.key) if self.tree is not None else None
+            source = self.tree.sources.get(prop.key) if self.tree is not None else None
+            if strategy == "joined":
+                source = target.selectable.alias()
+            elif source is None:
+                source = target.selectable
+            part = EntityPart(view_of(target, source, below), below, (*self.path, target), prop, strategy == "joined")
+            self.parts.append(part)
+            part.collect()
+
+    def walk(self) -> Iterator[EntityPart]:
+        """Yield everything that is joined, parents first."""
+        for part in self.parts:
+            yield part
+            yield from part.walk()
+
+
+def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
+    """Return a mapper with the columns that the options choose."""
+    names = mapper.loaded_names
+    if tree is not None and tree.columns:
+        chosen = tree.columns
+        keys = mapper.primary_key_names
+        names = tuple(
+            name for name, prop in mapper.columns.items() if name in keys or chosen.get(name, not prop.deferred)
+        )
+    entity = getattr(selectable, "__uow_entity__", None)
+    return EntityView(mapper, entity.selectable if entity is not None else selectable, names)
+
+
+def with_joins(select: Select, items: list[Any]) -> Select:
+    """Return a SELECT with everything joined, its columns in the order of the parts.
+
+    :param items: what it selects: an :class:`EntityPart` for each entity, and columns.
+    """
+    roots = [item for item in items if isinstance(item, EntityPart)]
+    added = [part for root in roots for part in root.walk()]
+    multiplies = any(part.prop.uselist and part.is_ours for part in added)
+    if multiplies and (select._limit is not None or select._offset is not None or select._distinct or select._group_by):
+        made = _as_subquery(select, items)
+    else:
+        made = select.with_only_columns(*(item.view if isinstance(item, EntityPart) else item for item in items))
+    for root in roots:
+        made = _joined(made, root)
+    return made.add_columns(*(part.view for part in added)) if added else made
+
+
+def _joined(select: Select, parent: EntityPart) -> Select:
+    made = select._clone()
+    for part in parent.parts:
+        prop = part.prop
+        if part.is_ours:
+            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view):
+                made._add_join(left, right, condition, True, False)
+        order = prop.order_by if prop.uselist and part.is_ours else ()
+        if order:
+            made = made.order_by(*(part.view.adapt(criterion) for criterion in order))
+        made = _joined(made, part)
+    return made
+
+
+# -- a query as a subquery
+
+
+def _as_subquery(select: Select, items: list[Any]) -> Select:
+    columns: list[Label[Any]] = []
+    names: dict[int, str] = {}
+
+    def add(name: str, column: ColumnElement[Any]) -> str:
+        columns.append(Label(name, column))
+        names.setdefault(id(column), name)
+        return name
+
+    prefixes: dict[int, str] = {}
+    for number, item in enumerate(items):
+        if isinstance(item, EntityPart):
+            prefixes[number] = f"e{number}_"
+            for name, column in zip(item.view.names, item.view.entity_columns(), strict=True):
+                add(prefixes[number] + str(item.view.mapper.columns[name].column.key), column)
+        else:
+            add(f"c{number}", item)
+    order = []
+    for number, criterion in enumerate(select._order_by):
+        base = _without_direction(criterion)
+        if isinstance(base, OrderName):
+            base = next((column for column in select.columns_clause if column.name == base.name), base)
+        order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
+    source = select.with_only_columns(*columns).subquery()
+    outer: list[Any] = []
+    for number, item in enumerate(items):
+        if isinstance(item, EntityPart):
+            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number])
+            outer.append(item.view)
+        else:
+            outer.append(source.c[f"c{number}"])
+    made = Select(tuple(outer)).select_from(source)
+    return made.order_by(*(_with_direction(criterion, source.c[name]) for criterion, name in order))
+
+
+def _without_direction(criterion: Any) -> Any:
+    while isinstance(criterion, UnaryExpression) and criterion.operator.name in _DIRECTIONS:
+        criterion = criterion.element
+    return criterion
+
+
+def _with_direction(criterion: Any, column: Any) -> Any:
+    base = _without_direction(criterion)
+    return rewritten(criterion, lambda node: column if node is base else None)
+
+
+_DIRECTIONS = frozenset({"asc", "desc", "nulls_first", "nulls_last"})

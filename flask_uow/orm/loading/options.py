@@ -1,0 +1,287 @@
+"""Loader options: how relationships and columns are loaded by one query.
+
+``query.options(joinedload(User.posts).selectinload(Post.tags), defer(User.bio))``. An option names a path from the queried class;
+:func:`load_tree` turns all options of a statement into one tree that the loaders walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_uow.exc import ArgumentError, did_you_mean
+
+__all__ = [
+    "LAZY_NAMES",
+    "BatchLoading",
+    "LoadTree",
+    "LoaderOption",
+    "check_lazy",
+    "contains_eager",
+    "defer",
+    "joinedload",
+    "joinedload_all",
+    "lazyload",
+    "load_tree",
+    "noload",
+    "raiseload",
+    "selectinload",
+    "selectinload_all",
+    "subqueryload",
+    "subqueryload_all",
+    "undefer",
+    "undefer_group",
+]
+
+# the values of relationship(lazy=...), the older ones included
+LAZY_NAMES: dict[Any, str] = {
+    "select": "select", True: "select", "joined": "joined", False: "joined", "subquery": "subquery",
+    "selectin": "selectin", "noload": "noload", None: "noload", "raise": "raise", "dynamic": "dynamic",
+}  # fmt: skip
+
+
+def check_lazy(value: Any) -> str:
+    """Return the strategy that ``relationship(lazy=...)`` names.
+
+    :raises ArgumentError: for an unknown one.
+    """
+    try:
+        return LAZY_NAMES[value]
+    except (KeyError, TypeError):
+        names = ", ".join(repr(name) for name in LAZY_NAMES)
+        raise ArgumentError(f"lazy={value!r} is unknown. It is one of: {names}.") from None
+
+
+class BatchLoading:
+    """The option of ``batch_loading()``: whether objects of one result are loaded for together."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+
+class LoadTree:
+    """The options for the objects of one class at one place of a query.
+
+    :ivar strategies: the strategy of a relationship, by its attribute.
+    :ivar below: the options for the objects that a relationship leads to.
+    :ivar sources: for relationships that the query itself has joined, the alias that was joined, or None.
+    :ivar columns: True for a column to be loaded at once, False for a deferred one, by its attribute.
+    :ivar path: the mappers from the root to here, where that matters; else empty.
+    """
+
+    __slots__ = ("below", "columns", "path", "sources", "strategies")
+
+    def __init__(self) -> None:
+        self.strategies: dict[str, str] = {}
+        self.below: dict[str, LoadTree] = {}
+        self.sources: dict[str, Any] = {}
+        self.columns: dict[str, bool] = {}
+        self.path: tuple[Any, ...] = ()
+
+    def child(self, key: str) -> LoadTree:
+        """Return the tree below a relationship, made at first need."""
+        found = self.below.get(key)
+        if found is None:
+            found = self.below[key] = LoadTree()
+        return found
+
+
+class LoaderOption:
+    """One option: a path of attributes, with a strategy for each step. Made by :func:`joinedload` and the like; immutable."""
+
+    def __init__(self, steps: tuple[tuple[Any, str | None, Any], ...]) -> None:
+        self._steps = steps
+
+    def _then(self, keys: tuple[Any, ...], strategy: str, every: bool = False, alias: Any = None) -> LoaderOption:
+        return LoaderOption((*self._steps, *_steps(keys, strategy, every, alias)))
+
+    def joinedload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load by LEFT OUTER JOIN."""
+        return self._then(keys, "joined")
+
+    def subqueryload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load by one more statement that repeats the query as a subquery."""
+        return self._then(keys, "subquery")
+
+    def selectinload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load by one more statement, ``WHERE key IN (...)``."""
+        return self._then(keys, "selectin")
+
+    def lazyload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load at first access."""
+        return self._then(keys, "select")
+
+    def noload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: don't load; None or an empty collection instead."""
+        return self._then(keys, "noload")
+
+    def raiseload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: an access raises."""
+        return self._then(keys, "raise")
+
+    def contains_eager(self, *keys: Any, alias: Any = None) -> LoaderOption:
+        """Go on along the path: take it from the joins of the query itself."""
+        return self._then(keys, "contains", True, alias)
+
+    def defer(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load this column at first access only."""
+        return self._then(keys, "defer")
+
+    def undefer(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load this deferred column at once."""
+        return self._then(keys, "undefer")
+
+    def starts_at(self, mapper: Any) -> bool:
+        """Return True when the path may begin at a mapper; a path of names may anywhere."""
+        attribute = self._steps[0][0]
+        parent = getattr(attribute, "parent", None)
+        return parent is None or parent.base_mapper is mapper.base_mapper
+
+    def enter(self, tree: LoadTree, mapper: Any) -> None:
+        """Enter the option into the tree of a mapper.
+
+        :raises ArgumentError: for a step that is no attribute of the class it is taken from.
+        """
+        for attribute, strategy, alias in self._steps:
+            key: str = attribute if isinstance(attribute, str) else attribute.key
+            if strategy == "undefer group":
+                names = [name for name, prop in mapper.columns.items() if prop.group == key]
+                if not names:
+                    raise ArgumentError(f"{mapper.class_.__name__} has no deferred column of the group {key!r}.")
+                tree.columns.update(dict.fromkeys(names, True))
+                continue
+            if strategy in ("defer", "undefer"):
+                _require(key, mapper.columns, mapper, "column")
+                tree.columns[key] = strategy == "undefer"
+                continue
+            _require(key, mapper.relationships, mapper, "relationship")
+            prop = mapper.relationships[key]
+            if strategy is not None:
+                if prop.lazy == "dynamic":
+                    raise ArgumentError(f"{prop.name} has lazy='dynamic': it is a query and cannot be loaded eagerly.")
+                tree.strategies[key] = strategy
+            if strategy == "contains":
+                tree.sources[key] = alias
+            tree = tree.child(key)
+            mapper = prop.mapper
+
+
+def _require(key: str, known: Iterable[str], mapper: Any, what: str) -> None:
+    if key not in known:
+        name = mapper.class_.__name__
+        hint = did_you_mean(key, known)
+        raise ArgumentError(
+            f"loader option: {name} has no {what} {key!r}.{hint} It has: {', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def _steps(
+    keys: tuple[Any, ...], strategy: str, every: bool, alias: Any = None
+) -> tuple[tuple[Any, str | None, Any], ...]:
+    path: list[Any] = []
+    for key in keys:
+        path.extend(key.split(".") if isinstance(key, str) else [key])
+    if not path or not all(isinstance(step, str) or hasattr(step, "key") for step in path):
+        raise ArgumentError(f"a loader option takes attributes of mapped classes (or their names), got {keys!r}.")
+    last = len(path) - 1
+    return tuple(
+        (step, strategy if every or number == last else None, alias if number == last else None)
+        for number, step in enumerate(path)
+    )
+
+
+def load_tree(options: Iterable[Any], mapper: Any, strict: bool) -> LoadTree | None:
+    """Return the options of a statement that apply to one of its entities, as a tree; None when none does.
+
+    :param strict: refuse options that begin at another class.
+    :raises ArgumentError: for an option that fits nowhere.
+    """
+    tree: LoadTree | None = None
+    for option in options:
+        if isinstance(option, BatchLoading):
+            continue
+        if not isinstance(option, LoaderOption):
+            raise ArgumentError(f"options() takes loader options such as joinedload(User.posts), got {option!r}.")
+        if option.starts_at(mapper):
+            tree = tree if tree is not None else LoadTree()
+            option.enter(tree, mapper)
+        elif strict:
+            first = option._steps[0][0]
+            raise ArgumentError(
+                f"loader option: the path begins at {first!r}, and the query is for {mapper.class_.__name__}."
+                " Begin it at an attribute of the queried class."
+            )
+    return tree
+
+
+def joinedload(*keys: Any) -> LoaderOption:
+    """Load a relationship by LEFT OUTER JOIN, in the same statement.
+
+    :param keys: the path to it: attributes (``User.posts, Post.tags``) or their names (``"posts.tags"``); the option is for the last step.
+    :returns: an option for ``query.options()``, with methods for further steps.
+    """
+    return LoaderOption(_steps(keys, "joined", False))
+
+
+def joinedload_all(*keys: Any) -> LoaderOption:
+    """Like :func:`joinedload`, for every step of the path."""
+    return LoaderOption(_steps(keys, "joined", True))
+
+
+def subqueryload(*keys: Any) -> LoaderOption:
+    """Load a relationship for all objects by one more statement that repeats the query as a subquery."""
+    return LoaderOption(_steps(keys, "subquery", False))
+
+
+def subqueryload_all(*keys: Any) -> LoaderOption:
+    """Like :func:`subqueryload`, for every step of the path."""
+    return LoaderOption(_steps(keys, "subquery", True))
+
+
+def selectinload(*keys: Any) -> LoaderOption:
+    """Load a relationship for all objects by one more statement, ``WHERE key IN (...)``; one for every 500 of them."""
+    return LoaderOption(_steps(keys, "selectin", False))
+
+
+def selectinload_all(*keys: Any) -> LoaderOption:
+    """Like :func:`selectinload`, for every step of the path."""
+    return LoaderOption(_steps(keys, "selectin", True))
+
+
+def lazyload(*keys: Any) -> LoaderOption:
+    """Load a relationship at its first access."""
+    return LoaderOption(_steps(keys, "select", False))
+
+
+def noload(*keys: Any) -> LoaderOption:
+    """Don't load a relationship: None or an empty collection stands in for it."""
+    return LoaderOption(_steps(keys, "noload", False))
+
+
+def raiseload(*keys: Any) -> LoaderOption:
+    """Raise InvalidRequestError when a relationship that is not loaded is read."""
+    return LoaderOption(_steps(keys, "raise", False))
+
+
+def contains_eager(*keys: Any, alias: Any = None) -> LoaderOption:
+    """Take relationships from the joins that the query has itself.
+
+    :param keys: the path; every step of it is in the query.
+    :param alias: the alias of the last step's table, where the query has joined one.
+    """
+    return LoaderOption(_steps(keys, "contains", True, alias))
+
+
+def defer(*keys: Any) -> LoaderOption:
+    """Load a column at its first access only."""
+    return LoaderOption(_steps(keys, "defer", False))
+
+
+def undefer(*keys: Any) -> LoaderOption:
+    """Load a deferred column at once."""
+    return LoaderOption(_steps(keys, "undefer", False))
+
+
+def undefer_group(name: str) -> LoaderOption:
+    """Load all deferred columns of a group at once."""
+    return LoaderOption(((name, "undefer group", None),))

@@ -1,0 +1,192 @@
+"""A relationship as SQL: criteria on it, joins along it, and the SELECT of what it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.symbols import Direction
+from flask_uow.sql import operators as ops
+from flask_uow.sql.constructors import literal, null
+from flask_uow.sql.expressions import ColumnElement, and_, not_
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import Exists
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+
+__all__ = ["RelationshipSQL"]
+
+
+class RelationshipSQL:
+    """The SQL side of one relationship."""
+
+    def __init__(self, prop: RelationshipProperty) -> None:
+        self._property = prop
+
+    # -- criteria
+
+    def comparison(self, op: Any, other: Any) -> ColumnElement[Any]:
+        """Return ``Class.attribute == other`` (or ``!=``) as a condition.
+
+        :raises ArgumentError: for a collection, or another operator.
+        """
+        prop = self._property
+        if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
+            raise ArgumentError(f"{prop.name} is a relationship; it can be compared with == and != only.")
+        if prop.uselist:
+            raise ArgumentError(
+                f"{prop.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion)."
+            )
+        is_equal = op is ops.EQ or op is ops.IS
+        if prop.mapper is None or prop.direction is not Direction.MANY_TO_ONE or prop.condition.on is not None:
+            condition = self.exists(None, {}, expect_list=False) if other is None else self.contains(other)
+            return not_(condition) if (other is None) == is_equal else condition
+        columns = [column for column, _ in prop.condition.pairs]
+        if other is None:
+            condition = and_(*(column == null() for column in columns))
+        else:
+            prop.attribute.check(other)
+            condition = and_(*(column == value for column, value in zip(columns, self._key_of(other), strict=True)))
+        return condition if is_equal else not_(condition)
+
+    def _key_of(self, other: Any) -> list[Any]:
+        prop = self._property
+        key = [getattr(other, name) for _, name in prop.pairs]
+        if None in key:
+            raise InvalidRequestError(
+                f"{prop.name} is compared with an object that has no primary key yet. Add it to the Session and flush() first."
+            )
+        return key
+
+    def contains(self, other: Any) -> ColumnElement[bool]:
+        """Return the condition that ``other`` is related."""
+        prop = self._property
+        mapper = prop.mapper
+        prop.attribute.check(other)
+        keys = [getattr(other, name) for name in mapper.primary_key_names]
+        if None in keys:
+            raise InvalidRequestError(
+                f"{prop.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
+            )
+        return self.exists(
+            and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None
+        )
+
+    def exists(self, criterion: Any, values: dict[str, Any], expect_list: bool | None) -> ColumnElement[bool]:
+        """Return ``EXISTS`` over the related rows.
+
+        :param criterion: a condition on them, or None.
+        :param values: attributes of theirs that must have these values.
+        :param expect_list: whether a collection is expected, None when either will do.
+        """
+        prop = self._property
+        mapper = prop.mapper
+        if expect_list is not None and expect_list is not prop.uselist:
+            right, wrong = ("any", "has") if prop.uselist else ("has", "any")
+            raise InvalidRequestError(
+                f"{prop.name} is {'a collection' if prop.uselist else 'not a collection'}: use {right}(), not {wrong}()."
+            )
+        conditions = [mapper.attribute_for_filter(name) == value for name, value in values.items()]
+        if criterion is not None:
+            conditions.append(criterion)
+        target: Any = mapper
+        if mapper.selectable is prop.parent.selectable:
+            # the table refers to itself: the far side, and the criteria on it, get another name
+            target = EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
+            conditions = [target.adapt(condition) for condition in conditions]
+        select = Select((literal(1),)).select_from(target.selectable)
+        secondary = prop.secondary
+        if secondary is not None:
+            select = select.select_from(secondary)
+        return Exists(select.where(*self.conditions(prop.parent, target, secondary), *conditions))
+
+    # -- joins
+
+    def conditions(self, parent: Any, target: Any, secondary: Any) -> tuple[ColumnElement[bool], ...]:
+        """Return the join condition; two where there is a secondary table.
+
+        :param parent: the entity on this side: a mapper, or a view of it.
+        :param target: the entity on the far side.
+        :param secondary: the secondary table or an alias of it.
+        """
+        prop = self._property
+        condition = prop.condition
+        if prop.secondary is None:
+            if condition.on is not None:
+                return (self._adapted(condition.on, parent, target, None),)
+            return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
+
+        def there(column: Any) -> Any:
+            return column if secondary is prop.secondary else secondary.c[str(column.key)]
+
+        if condition.on is None or condition.far is None:
+            own = and_(*(parent.column(column) == there(other) for column, other in condition.pairs))
+            far = and_(*(target.column(column) == there(other) for column, other in condition.secondary_pairs))
+            return own, far
+        return (
+            self._adapted(condition.on, parent, None, secondary),
+            self._adapted(condition.far, None, target, secondary),
+        )
+
+    def _adapted(self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
+        prop = self._property
+        own, far = prop.parent.selectable, prop.mapper.selectable
+        remote = {id(column) for column in prop.condition.remote}
+
+        def replace(node: ClauseElement) -> ClauseElement | None:
+            table: Any = getattr(node, "table", None)
+            if table is None:
+                return None
+            if secondary is not None and table is prop.secondary:
+                column: Any = node
+                return column if secondary is prop.secondary else secondary.c[str(column.key)]  # type: ignore[no-any-return]
+            is_far = target is not None and table is far and (table is not own or parent is None or id(node) in remote)
+            if is_far:
+                return target.column(node)  # type: ignore[no-any-return]
+            return parent.column(node) if parent is not None and table is own else None
+
+        return rewritten(on, replace)
+
+    def join_steps(
+        self, onclause: Any = None, parent: Any = None, target: Any = None
+    ) -> Sequence[tuple[Any, Any, Any]]:
+        """Return the joins along the relationship, as ``(left, right, condition)``.
+
+        :param parent: the entity on this side; the relationship's own when None.
+        :param target: the entity on the far side.
+        """
+        prop = self._property
+        near = parent if parent is not None else prop.parent
+        there = target if target is not None else prop.mapper
+        left, right = near.selectable, there.selectable
+        if prop.secondary is None:
+            (condition,) = self.conditions(near, there, None)
+            return [(left, right, onclause if onclause is not None else condition)]
+        secondary = prop.secondary.alias()
+        own, far = self.conditions(near, there, secondary)
+        return [(left, secondary, own), (left, right, onclause if onclause is not None else far)]
+
+    # -- what it leads to
+
+    def select_related(self, select: Select) -> tuple[Select, list[Any]]:
+        """Return a SELECT of the related objects joined with what tells their parent, and the columns that do."""
+        prop = self._property
+        condition = prop.condition
+        target = prop.mapper
+        if condition.through_parent:
+            near = EntityView(prop.parent, prop.parent.selectable.alias(), prop.parent.loaded_names)
+            for left, right, on in self.join_steps(None, near, target):
+                select = select.join_from(left, right, on)
+            return select, [near.column(column) for column in prop.parent.primary_key]
+        if prop.secondary is not None:
+            _, far = self.conditions(prop.parent, target, prop.secondary)
+            select = select.select_from(target.selectable.join(prop.secondary, far))
+            return select, [other for _, other in condition.pairs]
+        if condition.extra:
+            select = select.where(*condition.extra)
+        return select, [far for _, far in condition.pairs]

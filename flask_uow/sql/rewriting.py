@@ -1,0 +1,62 @@
+"""Statements with some of their nodes replaced: what aliases of mapped classes and joined loading need."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.selectable import FromClause
+
+__all__ = ["columns_of", "rewritten"]
+
+N = TypeVar("N", bound=ClauseElement)
+
+
+def rewritten(node: N, replace: Callable[[ClauseElement], ClauseElement | None]) -> N:
+    """Return a node with others in place of some below it; the node itself when none was replaced.
+
+    :param replace: returns what stands in place of a node, or None for the node itself. Elements of FROM are only asked for
+        themselves, not for what is inside them.
+    """
+    found = replace(node)
+    if found is not None:
+        return found  # type: ignore[return-value]
+    if isinstance(node, FromClause) or isinstance(getattr(node, "table", None), FromClause):
+        return node
+    clone: Any = None
+    for kind in type(node).__mro__:
+        for name in vars(kind).get("__slots__", ()):
+            value = getattr(node, name, None)
+            made = _rewritten_value(value, replace)
+            if made is not value:
+                if clone is None:
+                    clone = copy.copy(node)
+                setattr(clone, name, made)
+    if clone is None:
+        return node
+    if hasattr(clone, "columns_clause"):
+        clone.entities = clone.columns_clause
+    return clone  # type: ignore[no-any-return]
+
+
+def _rewritten_value(value: Any, replace: Callable[[ClauseElement], ClauseElement | None]) -> Any:
+    if isinstance(value, ClauseElement):
+        return rewritten(value, replace)
+    if isinstance(value, tuple):
+        made = tuple(_rewritten_value(item, replace) for item in value)
+        return value if all(a is b for a, b in zip(made, value, strict=True)) else made
+    return value
+
+
+def columns_of(node: ClauseElement) -> list[Any]:
+    """Return the columns of FROM elements that occur in an expression, in order, each once."""
+    found: dict[int, Any] = {}
+
+    def note(inner: ClauseElement) -> None:
+        if isinstance(getattr(inner, "table", None), FromClause):
+            found[id(inner)] = inner
+
+    rewritten(node, note)
+    return list(found.values())

@@ -1,0 +1,228 @@
+"""Relationships by conditions of the user's own: primaryjoin, secondaryjoin, foreign_keys, remote_side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Column,
+    Engine,
+    ForeignKey,
+    Integer,
+    Mapped,
+    Session,
+    Table,
+    backref,
+    declarative_base,
+    joinedload,
+    mapped_column,
+    relationship,
+    selectinload,
+)
+from tests.statements import StatementLog
+
+
+@pytest.fixture
+def base(engine: Engine) -> Iterator[Any]:
+    made: Any = declarative_base()
+    yield made
+    made.metadata.drop_all(engine)
+    made.registry.dispose()
+
+
+def test_several_foreign_keys_are_told_apart(base: Any, engine: Engine) -> None:
+    class Address(base):
+        __tablename__ = "address"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        city: Mapped[str]
+
+    class Customer(base):
+        __tablename__ = "customer"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        bill_id: Mapped[int | None] = mapped_column(ForeignKey("address.id"))
+        ship_id: Mapped[int | None] = mapped_column(ForeignKey("address.id"))
+        bill: Mapped[Address | None] = relationship(
+            primaryjoin=lambda: Customer.bill_id == Address.id, backref="billed"
+        )
+        ship: Mapped[Address | None] = relationship(foreign_keys=[ship_id])
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        here, there = Address(city="here"), Address(city="there")
+        session.add(Customer(bill=here, ship=there))
+        session.commit()
+        customer = session.query(Customer).join(Customer.bill).filter(Address.city == "here").one()
+        assert customer.ship is there
+        assert here.billed == [customer]  # type: ignore[attr-defined]
+
+
+def test_a_condition_beside_the_key_filters_what_is_loaded(base: Any, engine: Engine, statements: StatementLog) -> None:
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        limit: Mapped[int] = mapped_column(default=0)
+        open: Mapped[list[Child]] = relationship(
+            primaryjoin=lambda: (Parent.id == Child.parent_id) & (Child.state == "open"), viewonly=True
+        )
+        above: Mapped[list[Child]] = relationship(
+            primaryjoin=lambda: (Parent.id == Child.parent_id) & (Child.size > Parent.limit), viewonly=True
+        )
+        first: Mapped[Child | None] = relationship(
+            primaryjoin=lambda: (Parent.id == Child.parent_id) & (Child.size == 0), uselist=False, viewonly=True
+        )
+
+    class Child(base):
+        __tablename__ = "child"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int] = mapped_column(ForeignKey("parent.id"))
+        state: Mapped[str]
+        size: Mapped[int]
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Parent(id=1, limit=1), Parent(id=2)])
+        session.flush()
+        for parent in (1, 2):
+            for size, state in enumerate(["open", "shut", "open"]):
+                session.add(Child(parent_id=parent, state=state, size=size))
+        session.commit()
+        for option, count in ((None, 4), (joinedload, 1), (selectinload, 4)):
+            session.expunge_all()
+            with statements.expect(count):
+                query = session.query(Parent).order_by(Parent.id)
+                if option is not None:
+                    query = query.options(option("open"), option("above"), option("first"))
+                found = [(sorted(c.size for c in p.open), sorted(c.size for c in p.above), p.first) for p in query]
+                assert [(o, a) for o, a, _ in found] == [([0, 2], [2]), ([0, 2], [1, 2])]
+                assert all(first.size == 0 for _, _, first in found)
+        assert session.query(Parent).filter(Parent.above.any(Child.size == 1)).one().id == 2
+        assert session.query(Parent).filter(Parent.first.has(state="shut")).count() == 0
+        assert session.query(Parent).join(Parent.above).filter(Parent.id == 2).count() == 2
+
+
+def test_a_self_reference_with_a_condition(base: Any, engine: Engine, statements: StatementLog) -> None:
+    class Item(base):
+        __tablename__ = "item"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("item.id"))
+        live: Mapped[int] = mapped_column(default=1)
+        parent: Mapped[Item | None] = relationship(
+            remote_side=[id], primaryjoin=lambda: Item.parent_id == Item.id, backref="children"
+        )
+        alive: Mapped[list[Item]] = relationship(
+            primaryjoin=lambda: (Item.id == Item.parent_id) & (Item.live == 1),
+            remote_side=lambda: [Item.parent_id, Item.live],
+            viewonly=True,
+        )
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        root = Item(live=0)
+        root.children = [Item(live=1), Item(live=0)]  # type: ignore[attr-defined]
+        session.add(root)
+        session.commit()
+        session.expunge_all()
+        items = session.query(Item).order_by(Item.id).all()
+        with statements.expect(1):
+            assert [len(item.alive) for item in items] == [1, 0, 0]
+        assert items[1].parent is items[0]
+        assert [i.id for i in session.query(Item).filter(Item.alive.any())] == [items[0].id]
+        assert session.query(Item).filter(Item.parent.has(Item.live == 0)).count() == 2
+
+
+def test_a_network_of_one_class(base: Any, engine: Engine) -> None:
+    link = Table("link", base.metadata, Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True))
+
+    class Person(base):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        follows: Mapped[list[Person]] = relationship(
+            secondary=link,
+            primaryjoin=lambda: Person.id == link.c.a,
+            secondaryjoin=lambda: Person.id == link.c.b,
+            backref=backref("followers", order_by=lambda: Person.id),
+        )
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        ann, bob, cid = Person(), Person(), Person()
+        ann.follows = [bob, cid]
+        bob.follows = [cid]
+        session.add_all([ann, bob, cid])
+        session.commit()
+        assert cid.followers == [ann, bob]  # type: ignore[attr-defined]
+        session.expunge_all()
+        found = session.query(Person).options(joinedload("follows")).order_by(Person.id).all()
+        assert [len(person.follows) for person in found] == [2, 1, 0]
+        found[0].follows.remove(found[1])
+        session.commit()
+        assert len(found[1].followers) == 0  # type: ignore[attr-defined]
+        assert session.query(Person).filter(Person.follows.any(Person.id == found[2].id)).count() == 2
+
+
+def test_a_secondary_with_a_condition(base: Any, engine: Engine) -> None:
+    seat = Table(
+        "seat",
+        base.metadata,
+        Column("team_id", Integer, primary_key=True),
+        Column("player_id", Integer, primary_key=True),
+        Column("role", Integer),
+    )
+
+    class Team(base):
+        __tablename__ = "team"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        captains: Mapped[list[Player]] = relationship(
+            secondary=seat,
+            primaryjoin=lambda: (Team.id == seat.c.team_id) & (seat.c.role == 1),
+            secondaryjoin=lambda: Player.id == seat.c.player_id,
+            viewonly=True,
+        )
+
+    class Player(base):
+        __tablename__ = "player"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Team(id=1), Team(id=2), Player(id=1), Player(id=2)])
+        session.flush()
+        session.execute("INSERT INTO seat VALUES (1, 1, 1), (1, 2, 0), (2, 2, 1)")
+        session.commit()
+        for options in ((), (joinedload("captains"),), (selectinload("captains"),)):
+            session.expunge_all()
+            teams = session.query(Team).options(*options).order_by(Team.id).all()
+            assert [[p.id for p in team.captains] for team in teams] == [[1], [2]]
+
+
+def test_conditions_that_lead_astray_are_named(base: Any, engine: Engine) -> None:
+    class Left(base):
+        __tablename__ = "left"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Right(base):
+        __tablename__ = "right"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        left_id: Mapped[int]
+
+    middle = Table("middle", base.metadata, Column("left_id", Integer), Column("right_id", Integer))
+
+    def attempt(message: str, **options: Any) -> None:
+        Left.__mapper__.add_property("rights", relationship(Right, **options))
+        with pytest.raises(ArgumentError, match=message):
+            base.registry.configure()
+        Left.__mapper__.relationships.pop("rights")
+        base.registry.add(Left.__mapper__)
+
+    attempt(r"does not tell which foreign key.*foreign_keys=", primaryjoin=lambda: Left.id == Right.left_id)
+    attempt("a join condition such as", primaryjoin="Left.id == Right.left_id")
+    attempt(
+        "equates no column of 'right'",
+        secondary=middle,
+        primaryjoin=Left.__table__.c.id == middle.c.left_id,
+        secondaryjoin=Left.__table__.c.id == middle.c.right_id,
+    )
