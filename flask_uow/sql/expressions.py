@@ -15,7 +15,7 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
+from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
 
 __all__ = [
     "BindParameter", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
@@ -450,6 +450,8 @@ def like_expression(
     escape: str | None = None,
 ) -> ColumnElement[bool]:
     """Return ``left LIKE before || other || after``; ``%`` and ``_`` of a plain string are escaped where asked for."""
+    if before and after and isinstance(left.type.storage, ARRAY):
+        return binary(left, ops.ARRAY_CONTAINS, other)
     if isinstance(other, str):
         if autoescape:
             other, escape = other.replace("/", "//").replace("%", "/%").replace("_", "/_"), "/"

@@ -88,7 +88,7 @@ def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: An
     if name in _OF_ARGUMENT:
         return next((argument.type for argument in arguments if argument.type is not NULLTYPE), NULLTYPE)
     if name == "avg":
-        return arguments[0].type if arguments and isinstance(arguments[0].type, Numeric) else _FLOAT
+        return arguments[0].type if arguments and isinstance(arguments[0].type.storage, Numeric) else _FLOAT
     return _FIXED.get(name, NULLTYPE)
 
 

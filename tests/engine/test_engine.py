@@ -14,8 +14,8 @@ import pytest
 
 from flask_uow.engine import Engine, StatementEvent, create_engine
 from flask_uow.exc import ArgumentError, DataError, NotSupportedError, OperationalError
-from flask_uow.sql.named_types import CHAR
 from flask_uow.sql.types import DateTime, Float, Integer, Numeric, String
+from flask_uow.sql.types.named import CHAR
 from tests.statements import StatementLog
 
 

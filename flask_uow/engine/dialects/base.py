@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
@@ -190,7 +190,10 @@ class Dialect(ABC):
         try:
             return self._bind_processors[key]
         except KeyError:
-            return self._bind_processors.setdefault(key, self.make_bind_processor(type_))
+            made = (
+                self.make_bind_processor(type_) if not isinstance(type_, TypeDecorator) else self._decorated_bind(type_)
+            )
+            return self._bind_processors.setdefault(key, made)
 
     def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns a driver's value (None included) into Python's; None to pass it as it is."""
@@ -198,7 +201,36 @@ class Dialect(ABC):
         try:
             return self._result_processors[key]
         except KeyError:
-            return self._result_processors.setdefault(key, self.make_result_processor(type_))
+            made = (
+                self.make_result_processor(type_)
+                if not isinstance(type_, TypeDecorator)
+                else self._decorated_result(type_)
+            )
+            return self._result_processors.setdefault(key, made)
+
+    def stored_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
+        """Return the type that the database sees: what a TypeDecorator is made of here, else the type itself."""
+        while isinstance(type_, TypeDecorator):
+            type_ = to_instance(type_.load_dialect_impl(self))
+        return type_
+
+    def _decorated_bind(self, type_: TypeDecorator) -> Processor | None:
+        inner = self.bind_processor(to_instance(type_.load_dialect_impl(self)))
+        if type(type_).process_bind_param is TypeDecorator.process_bind_param:
+            return inner
+        process = type_.process_bind_param
+        if inner is None:
+            return lambda value: process(value, self)
+        return lambda value: inner(process(value, self))
+
+    def _decorated_result(self, type_: TypeDecorator) -> Processor | None:
+        inner = self.result_processor(to_instance(type_.load_dialect_impl(self)))
+        if type(type_).process_result_value is TypeDecorator.process_result_value:
+            return inner
+        process = type_.process_result_value
+        if inner is None:
+            return lambda value: process(value, self)
+        return lambda value: process(inner(value), self)
 
     @abstractmethod
     def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
@@ -210,7 +242,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
-        """Return the type as DDL writes it, ``VARCHAR(50)`` for example."""
+        """Return the type as DDL writes it, ``VARCHAR(50)`` for example.
+
+        :raises CompileError: for a type that the database cannot store.
+        """
 
     @abstractmethod
     def cast_name(self, type_: TypeEngine[Any]) -> str:

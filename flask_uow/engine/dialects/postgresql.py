@@ -20,12 +20,14 @@ from psycopg2.extras import execute_batch
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.postgresql_arrays import array_binder
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
+from flask_uow.engine.dialects.values import array_loader
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, InternalError, OperationalError
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import ARRAY, TypeEngine
 
 __all__ = ["PostgreSQLDialect"]
 
@@ -191,13 +193,21 @@ class PostgreSQLDialect(Dialect):
     # -- types
 
     def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        return types.bind_processor(type_)
+        return array_binder(type_, self) if isinstance(type_, ARRAY) else types.bind_processor(type_)
 
     def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        if isinstance(type_, ARRAY):
+            return array_loader(type_, self.result_processor(type_.item_type))
         return types.result_processor(type_)
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
-        return types.type_ddl(type_)
+        stored = self.stored_as(type_)
+        if isinstance(stored, ARRAY):
+            return self.type_ddl(stored.item_type) + "[]" * (stored.dimensions or 1)
+        return types.type_ddl(stored)
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
-        return types.cast_name(type_)
+        stored = self.stored_as(type_)
+        if isinstance(stored, ARRAY):
+            return f"{self.cast_name(stored.item_type)}[]"
+        return types.cast_name(stored)

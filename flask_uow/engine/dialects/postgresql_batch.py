@@ -124,18 +124,21 @@ class PostgreSQLBatchWriter(BatchWriter):
         for column, cells in zip(columns, values, strict=True):
             page = cells if start == 0 and len(cells) <= _PAGE else cells[start : start + _PAGE]
             try:
-                literals.append(array_literal(column.type, page))
+                literals.append(array_literal(column.type, page, self.dialect))
             except DataError as error:
                 raise self.column_error(table, column, error) from error
         return tuple(literals)
 
     # -- texts
 
+    def _selected(self, column: ColumnInfo, expression: str) -> str:
+        return selected(column.type, expression, self.dialect)
+
     def _table(self, table: TableInfo) -> str:
         return self.table_name(table).replace("%", "%%")
 
     def _unnest(self, columns: Columns) -> str:
-        return "unnest(" + ", ".join(f"%s::{array_type(column.type)}" for column in columns) + ")"
+        return "unnest(" + ", ".join(f"%s::{array_type(column.type, self.dialect)}" for column in columns) + ")"
 
     def _sequence(self, table: TableInfo, key: ColumnInfo) -> str:
         """Return an expression for the sequence of a serial or identity column; evaluated once, NULL without one."""
@@ -148,14 +151,14 @@ class PostgreSQLBatchWriter(BatchWriter):
         return f"SELECT nextval({self._sequence(table, key)}) FROM generate_series(1, %s)"
 
     def _insert_text(self, table: TableInfo, columns: Columns) -> str:
-        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
         return (
             f"INSERT INTO {self._table(table)} ({self.column_list(columns)}) "
             f"SELECT {chosen} FROM {self._unnest(columns)} AS u({_numbered('c', columns)})"
         )
 
     def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
-        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
@@ -175,7 +178,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _update_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
         columns = [*set_columns, *key_columns]
         assignments = ", ".join(
-            f"{self.escaped(column)} = {selected(column.type, f'v.c{index}')}"
+            f"{self.escaped(column)} = {self._selected(column, f'v.c{index}')}"
             for index, column in enumerate(set_columns)
         )
         return (
@@ -188,7 +191,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         target = f"DELETE FROM {self._table(table)} AS t"
         if len(key_columns) == 1:
             column = key_columns[0]
-            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type)})"
+            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type, self.dialect)})"
         return (
             f"{target} USING {self._unnest(key_columns)} AS v({_numbered('c', key_columns)}) "
             f"WHERE {self._matches(key_columns, 0)}"
@@ -196,7 +199,7 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _matches(self, key_columns: Columns, offset: int) -> str:
         return " AND ".join(
-            f"t.{self.escaped(column)} = {selected(column.type, f'v.c{offset + index}')}"
+            f"t.{self.escaped(column)} = {self._selected(column, f'v.c{offset + index}')}"
             for index, column in enumerate(key_columns)
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import BigInteger, Float
+from flask_uow.sql.types import ARRAY, BigInteger, Float
 
 __all__ = ["PostgreSQLCompiler"]
 
@@ -19,13 +19,17 @@ class PostgreSQLCompiler(StatementCompiler):
     def visit_bindparam(self, node: Any) -> str:
         # a float written out is a numeric to the server, and so would be the result
         text = super().visit_bindparam(node)
-        return f"{text}::float8" if isinstance(node.type, Float) and not self.literal_binds else text
+        storage = node.type.storage
+        if isinstance(storage, Float) and not self.literal_binds:
+            return f"{text}::float8"
+        # an array travels as text
+        return f"{text}::{self.dialect.cast_name(node.type)}" if isinstance(storage, ARRAY) else text
 
     def visit_function(self, node: Any) -> str:
         text = super().visit_function(node)
         # the server gives numeric for the mean of integers and the sum of bigints; the expression's type is another
-        if node.function_name.lower() == "avg" and isinstance(node.type, Float):
+        if node.function_name.lower() == "avg" and isinstance(node.type.storage, Float):
             return f"CAST({text} AS DOUBLE PRECISION)"
-        if node.function_name.lower() == "sum" and isinstance(node.type, BigInteger):
+        if node.function_name.lower() == "sum" and isinstance(node.type.storage, BigInteger):
             return f"CAST({text} AS BIGINT)"
         return text

@@ -57,6 +57,14 @@ class SQLiteCompiler(StatementCompiler):
         text = super().compound_member(member)
         return f"SELECT * FROM {text}" if text.startswith("(") else text
 
+    def binary_array_contains(self, node: Any) -> str:
+        """Refuse the operators of arrays, which are kept as JSON here."""
+        raise CompileError(
+            "SQLite has no operators for arrays. Load the rows and compare in Python, or use json_each()."
+        )
+
+    binary_array_overlaps = binary_array_contains
+
     def binary_ilike(self, node: Any) -> str:
         """LIKE ignores the case of ASCII letters already; lower() keeps it so whatever the pragmas say."""
         return self._ilike(node, "LIKE")
@@ -74,7 +82,7 @@ class SQLiteCompiler(StatementCompiler):
 
     def _moment_arithmetic(self, node: Any) -> str | None:
         """Write arithmetic on dates, times and intervals; None for everything else."""
-        op, left, right = node.operator, node.left.type.name, node.right.type.name
+        op, left, right = node.operator, node.left.type.storage.name, node.right.type.storage.name
         if op is ops.ADD:
             if left in _MOMENTS:
                 return self._moved(node.left, node.right)
@@ -90,18 +98,18 @@ class SQLiteCompiler(StatementCompiler):
         return None
 
     def _moved(self, moment: Any, by: Any, sign: str = "") -> str:
-        function = "moment_add" if by.type.name == "interval" else "moment_add_days"
+        function = "moment_add" if by.type.storage.name == "interval" else "moment_add_days"
         amount = f"{sign}({self.process(by)})" if sign else self.process(by)
         return f"{function}({self.process(moment)}, {amount})"
 
     def visit_cast(self, node: Any) -> str:
-        if isinstance(node.type, Integer) and isinstance(node.element.type, Numeric):
+        if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
             # CAST would cut the fraction off
             return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
         return super().visit_cast(node)
 
     def visit_case(self, node: Any) -> str:
-        if not isinstance(node.type, Numeric):
+        if not isinstance(node.type.storage, Numeric):
             return super().visit_case(node)
         whens = " ".join(
             f"WHEN {self.process(condition)} THEN {self._decimal(value)}" for condition, value in node.whens
@@ -122,12 +130,12 @@ class SQLiteCompiler(StatementCompiler):
 
     def visit_function(self, node: Any) -> str:
         name = node.function_name.lower()
-        if name in _ALIKE and isinstance(node.type, Numeric):
+        if name in _ALIKE and isinstance(node.type.storage, Numeric):
             first, *others = (self._decimal(argument) for argument in node.arguments)
             return f"{_RENAMED.get(name, name)}({', '.join([f'{first} COLLATE decimal', *others])})"
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
-        if name in _EXACT_FUNCTIONS and isinstance(node.type, Numeric):
+        if name in _EXACT_FUNCTIONS and isinstance(node.type.storage, Numeric):
             return f"decimal_{name}({', '.join(self.process(argument) for argument in node.arguments)})"
         if name in _RENAMED:
             return f"{_RENAMED[name]}({', '.join(self.process(argument) for argument in node.arguments)})"
