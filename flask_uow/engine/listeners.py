@@ -62,7 +62,17 @@ class EngineListeners:
 
 def log_statement(event: StatementEvent) -> None:
     """Write a statement to the logger ``flask_uow.engine``; ``create_engine(echo=True)`` adds this as a listener."""
-    if event.parameters:
+    if event.error is not None:
+        _logger.info("%s %r failed: %s", event.statement, event.parameters, type(event.error).__name__)
+    elif event.parameters:
         _logger.info("%s %r [%.6f s]", event.statement, event.parameters, event.duration)
+    else:
+        _logger.info("%s [%.6f s]", event.statement, event.duration)
+
+
+def log_without_parameters(event: StatementEvent) -> None:
+    """Like :func:`log_statement`, for an engine with ``hide_parameters``: the values stay out of the log."""
+    if event.error is not None:
+        _logger.info("%s failed: %s", event.statement, type(event.error).__name__)
     else:
         _logger.info("%s [%.6f s]", event.statement, event.duration)

@@ -1,7 +1,7 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
-In reading order: types, nodes, operators, column_operators, expressions, constructors, functions, text,
-selectable, select_base, select, dml, constraints, ddl, schema, compiler.
+In reading order: types, nodes, operators, column_operators, expressions, constructors, windows, functions, selectable,
+select_base, text, select, conflicts, dml, constraints, ddl, schema, compiler.
 """
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
@@ -33,17 +33,27 @@ from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperat
 from flask_uow.sql.functions import func
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.select import Select, exists, select
-from flask_uow.sql.select_base import CompoundSelect, Exists, union, union_all
+from flask_uow.sql.select_base import (
+    CompoundSelect,
+    Exists,
+    except_,
+    except_all,
+    intersect,
+    intersect_all,
+    union,
+    union_all,
+)
 from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, alias, join, outerjoin
-from flask_uow.sql.text import TextClause, text
+from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 from flask_uow.sql.types import __all__ as _types
 
 __all__ = [
     "CTE", "Alias", "BindParameter", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators", "CompoundSelect",
     "Delete", "Exists", "ForeignKey", "ForeignKeyConstraint", "FromClause", "Index", "Insert", "Join", "MetaData",
-    "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table", "TextClause", "UniqueConstraint", "Update", "alias",
-    "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "exists", "func", "insert", "join",
+    "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "alias",
+    "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "except_", "except_all", "exists", "func", "insert",
+    "intersect", "intersect_all", "join",
     "label", "literal", "literal_column", "not_", "null", "or_", "outerjoin", "select", "text", "tuple_", "union",
     "union_all", "update",
 ]  # fmt: skip

@@ -75,10 +75,27 @@ class MappedEntity(Protocol):
     """What a mapped class or an alias of one shows to ``select()``, under the attribute ``__uow_entity__``."""
 
     @property
+    def shape_atom(self) -> Any:
+        """What stands for its columns in the shape of a statement; None where they have to be walked."""
+        ...
+
+    @property
+    def plan_atom(self) -> Any:
+        """What tells apart, in the shape of a statement, rows that become objects in another way; hashable."""
+        ...
+
+    @property
     def selectable(self) -> Any:
         """The FROM element that its rows come from."""
         ...
 
     def entity_columns(self) -> Sequence[Any]:
         """Return the column expressions that make up one object."""
+        ...
+
+    def attribute_for_filter(self, name: str) -> Any:
+        """Return the attribute that ``filter_by(name=...)`` means.
+
+        :raises InvalidRequestError: when there is none.
+        """
         ...

@@ -20,11 +20,13 @@ from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
 
-__all__ = ["ISOLATION_LEVELS", "Dialect", "Processor"]
+__all__ = ["AUTOCOMMIT", "ISOLATION_LEVELS", "Dialect", "Processor"]
 
 Processor = Callable[[Any], Any]
 
 ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+# no transaction at all: each statement commits by itself
+AUTOCOMMIT = "AUTOCOMMIT"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -45,6 +47,7 @@ class Dialect(ABC):
     :ivar supports_comments: True where tables and columns take comments.
     :ivar max_parameters: how many parameters one statement may have.
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
+    :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
 
@@ -58,6 +61,7 @@ class Dialect(ABC):
     supports_comments: ClassVar[bool]
     max_parameters: ClassVar[int]
     begins_with_statement: ClassVar[bool]
+    streams_by_declared_cursor: ClassVar[bool] = False
     compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
@@ -109,6 +113,10 @@ class Dialect(ABC):
     def has_failed(self, raw: Any) -> bool:
         """Return True when the transaction on ``raw`` has failed and can only be rolled back."""
 
+    def awaits_rollback(self, raw: Any) -> bool:
+        """Return True when the database refuses every statement on ``raw`` until ROLLBACK, since one has failed."""
+        return False
+
     @abstractmethod
     def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
         """Return the statement that begins a transaction."""
@@ -148,12 +156,15 @@ class Dialect(ABC):
         if level is None:
             return None
         spelled = str(level).replace("_", " ").upper()
-        if spelled in ISOLATION_LEVELS:
+        levels = (*ISOLATION_LEVELS, AUTOCOMMIT)
+        if spelled in levels:
             return spelled
-        hint = did_you_mean(spelled, ISOLATION_LEVELS)
-        if spelled == "AUTOCOMMIT":
-            hint = " Outside begin() every statement commits by itself; no level is needed for that."
-        raise ArgumentError(f"isolation_level={level!r}: expected one of {', '.join(ISOLATION_LEVELS)}.{hint}")
+        hint = did_you_mean(spelled, levels)
+        raise ArgumentError(f"isolation_level={level!r}: expected one of {', '.join(levels)}.{hint}")
+
+    def can_copy(self) -> bool:
+        """Return True where ``COPY ... FROM STDIN`` can be used now."""
+        return False
 
     # -- schema
 

@@ -15,6 +15,7 @@ from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
+    get_wait_callback,
 )
 from psycopg2.extras import execute_batch
 
@@ -59,6 +60,7 @@ class PostgreSQLDialect(Dialect):
     supports_comments = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
     begins_with_statement = True
+    streams_by_declared_cursor = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
@@ -148,6 +150,9 @@ class PostgreSQLDialect(Dialect):
         # the server itself refuses statements in a failed transaction
         return False
 
+    def awaits_rollback(self, raw: Any) -> bool:
+        return bool(raw.closed or raw.info.transaction_status == TRANSACTION_STATUS_INERROR)
+
     def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
         level = f" ISOLATION LEVEL {isolation_level}" if isolation_level is not None else ""
         return f"BEGIN{level}{' READ ONLY' if read_only else ''}"
@@ -176,6 +181,10 @@ class PostgreSQLDialect(Dialect):
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         execute_batch(cursor, sql, list_of_params, page_size=200)
         return -1
+
+    def can_copy(self) -> bool:
+        # with a wait callback, such as gevent's, psycopg2 refuses COPY
+        return get_wait_callback() is None
 
     # -- schema
 

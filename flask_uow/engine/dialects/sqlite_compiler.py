@@ -120,6 +120,25 @@ class SQLiteCompiler(StatementCompiler):
     def _decimal(self, node: Any) -> str:
         return self.decimal_operand(node, ops.COMMA)
 
+    def conflict_constraint(self, name: str) -> str:
+        raise CompileError(
+            f"SQLite cannot name the constraint {name!r} in ON CONFLICT. Pass index_elements=[its columns], or the constraint itself."
+        )
+
+    def insert_source(self, insert: Any) -> str:
+        text = super().insert_source(insert)
+        select = insert._select
+        if insert._conflict is None or (select.__visit_name__ == "select" and select._where):
+            return text
+        # without WHERE, ON would be taken for that of a join (https://www.sqlite.org/lang_upsert.html, "Parsing Ambiguity")
+        return f"SELECT * FROM ({text}) WHERE true"
+
+    def using(self, elements: list[Any]) -> str:
+        names = ", ".join(element.description for element in elements)
+        raise CompileError(
+            f"SQLite cannot DELETE by the rows of other tables ({names}). Use a condition with in_(select(...)) or exists()."
+        )
+
     def distinct_prefix(self, select: Any) -> str:
         if isinstance(select._distinct, tuple):
             raise CompileError("SQLite has no DISTINCT ON. Group by the columns, or use row_number() in a subquery.")
@@ -128,8 +147,26 @@ class SQLiteCompiler(StatementCompiler):
     def visit_lateral(self, lateral: Any) -> str:
         raise CompileError("SQLite has no LATERAL. Use a scalar subquery, or a join with a grouped subquery.")
 
+    # the function that a window is written for
+    _windowed: Any = None
+
+    def visit_over(self, node: Any) -> str:
+        function = node.element
+        while hasattr(function, "element"):
+            function = function.element
+        outer, self._windowed = self._windowed, function
+        text = super().visit_over(node)
+        self._windowed = outer
+        return text
+
+    def visit_within_group(self, node: Any) -> str:
+        raise CompileError("SQLite has no WITHIN GROUP. Order the rows in a subquery and take the one that is meant.")
+
     def visit_function(self, node: Any) -> str:
         name = node.function_name.lower()
+        if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
+            # the functions of decimals have no windows; SQLite's own go by the collation
+            return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"
         if name in _ALIKE and isinstance(node.type.storage, Numeric):
             first, *others = (self._decimal(argument) for argument in node.arguments)
             return f"{_RENAMED.get(name, name)}({', '.join([f'{first} COLLATE decimal', *others])})"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, overload
 
-from flask_uow.engine import Connection, Result, ScalarResult
+from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
+from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
-from flask_uow.orm.loading.plan import first_mapper, load_result
+from flask_uow.orm.loading.plan import first_mapper, load_result, make_plan
+from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
-from flask_uow.orm.session.expiry import expire_all
 from flask_uow.orm.session.lookup import get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
@@ -108,19 +109,54 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, SelectBase):
             found = first_mapper(getattr(clause, "entities", ()))
             if found is not None:
+                size = clause.get_execution_options().get("yield_per")
+                if size is not None:
+                    return self._streamed(clause, params, mapper or found, kw, "rows", size)  # type: ignore[return-value]
                 names, rows = self._load(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
         elif isinstance(clause, DMLStatement) and clause.entity is not None:
             self._autoflush()
-            result = self._connection_for(mapper or clause.entity.mapper, clause, **kw).execute(clause, params)
-            expire_all(self, [clause.entity.mapper])
-            return result  # type: ignore[no-any-return]
+            connection = self._connection_for(mapper or clause.entity.mapper, clause, **kw)
+            return execute_dml(self, connection, clause, params)
         return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
+
+    def _streamed(
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str, size: int
+    ) -> StreamedResult[Any]:
+        names = make_plan(select, self._connection_for(mapper, select, **kw).dialect).names
+        pages = self._stream_query(select, params, True, what, size, mapper, kw)
+        return StreamedResult(pages, lambda: names)
+
+    def _stream_query(
+        self,
+        select: Any,
+        params: Any,
+        autoflush: bool,
+        what: str,
+        size: int,
+        mapper: Any = None,
+        kw: Mapping[str, Any] | None = None,
+    ) -> Iterator[list[Any]]:
+        """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile."""
+        if autoflush:
+            self._autoflush()
+        connection = self._connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))
+        pages = stream_result(self, connection, select, params, what, size)
+        try:
+            while (page := exclusively(self, next, pages, None)) is not None:
+                yield page
+        finally:
+            pages.close()  # type: ignore[attr-defined]
 
     def _load(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
     ) -> tuple[tuple[str, ...], list[Any]]:
         self._autoflush()
+        return self._load_now(select, params, mapper, kw, what)
+
+    def _load_now(
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
+    ) -> tuple[tuple[str, ...], list[Any]]:
         return load_result(self, self._connection_for(mapper, select, **kw), select, params, what)
 
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
@@ -130,7 +166,7 @@ class ExecutingSession(TransactionalSession):
     def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
         """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
         found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
-        if found is None:
+        if found is None or clause.get_execution_options().get("yield_per") is not None:
             return self.execute(clause, params, mapper, **kw).scalars()
         return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
 
@@ -147,9 +183,12 @@ class ExecutingSession(TransactionalSession):
         """
         return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
 
-    def _load_query(self, select: Any) -> list[Any]:
+    def _load_query(self, select: Any, params: Any = None, autoflush: bool = True) -> list[Any]:
         """Return the results of a Query: objects, or rows."""
-        return exclusively(self, self._load, select, None, first_mapper(select.entities), {}, "query")[1]
+        if autoflush:
+            self._autoflush()
+        mapper = first_mapper(select.entities)
+        return exclusively(self, self._load_now, select, params or None, mapper, {}, "query")[1]
 
     def get(self, entity: type[T], ident: Any) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.

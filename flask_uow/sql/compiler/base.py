@@ -164,13 +164,15 @@ class ExpressionCompiler:
         if self.ctes:
             text = self.cte_prelude() + text
         sql, slots = self._number(text)
-        returns_rows = bool(self.result) or statement.__visit_name__ in ("select", "compound_select", "text")
+        returns_rows = bool(self.result) or getattr(statement, "is_select", False) or statement.__visit_name__ == "text"
         return Compiled(sql, slots, self.result, self.is_write(statement), returns_rows)
 
     def is_write(self, statement: Any) -> bool:
         """Return True when the statement needs a write transaction."""
+        if statement.__visit_name__ == "from_statement":
+            return self.is_write(statement.element)
         if getattr(statement, "is_select", True):
-            return getattr(statement, "_for_update", None) is not None
+            return getattr(statement, "_for_update", None) is not None or bool(getattr(statement, "is_write", False))
         return bool(getattr(statement, "is_write", True))
 
     def process(self, node: ClauseElement) -> str:
@@ -387,20 +389,6 @@ class ExpressionCompiler:
         )
         otherwise = f" ELSE {self.process(node.else_)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
-
-    def visit_function(self, node: Any) -> str:
-        name = node.function_name
-        if (
-            self.dialect.exact_decimal_text
-            and name.lower() in ("sum", "max", "min", "avg")
-            and isinstance(node.type.storage, Numeric)
-        ):
-            name = f"decimal_{name.lower()}"
-        if node.is_bare:
-            return name  # type: ignore[no-any-return]
-        if name.lower() == "count" and not node.arguments:
-            return f"{name}(*)"
-        return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
 
     def visit_scalar_select(self, node: Any) -> str:
         return f"({self.subselect(node.select_element)})"
