@@ -9,6 +9,14 @@ from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.inspection import inspect
 from flask_uow.orm.instrumentation import history as attributes
+from flask_uow.orm.instrumentation.collections import (
+    MappedCollection,
+    attribute_mapped_collection,
+    column_mapped_collection,
+    mapped_collection,
+)
+from flask_uow.orm.instrumentation.custom_collections import collection
+from flask_uow.orm.instrumentation.events import AttributeExtension, reconstructor, validates
 from flask_uow.orm.loading.options import (
     contains_eager,
     defer,
@@ -25,11 +33,14 @@ from flask_uow.orm.loading.options import (
     undefer_group,
 )
 from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
-from flask_uow.orm.mapping.declarative import DeclarativeBase, declarative_base
-from flask_uow.orm.mapping.mapper import Mapper, class_mapper, mapper, object_mapper
-from flask_uow.orm.mapping.properties import deferred, mapped_column
+from flask_uow.orm.mapping.classical import mapper
+from flask_uow.orm.mapping.declarative import DeclarativeBase, declarative_base, declared_attr
+from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
+from flask_uow.orm.mapping.inheritance import polymorphic_union
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
+from flask_uow.orm.mapping.properties import column_property, deferred, mapped_column
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
-from flask_uow.orm.mapping.relationships import backref, relationship
+from flask_uow.orm.mapping.relationships import backref, dynamic_loader, relationship
 from flask_uow.orm.membership import make_transient
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.factory import create_session, sessionmaker
@@ -44,12 +55,16 @@ object_session = Session.object_session
 relation = relationship
 
 __all__ = [
-    "AliasedClass", "DeclarativeBase", "EXT_CONTINUE", "EXT_STOP", "FlushContext", "InstrumentedAttribute", "Mapped", "Mapper",
-    "MapperExtension", "MultipleResultsFound", "NoResultFound", "Query", "Registry", "ScopedSession", "Session",
-    "SessionExtension", "SessionTransaction", "aliased", "attributes", "backref", "class_mapper", "clear_mappers",
-    "compile_mappers", "configure_mappers", "contains_eager", "create_session", "declarative_base", "defer",
-    "deferred", "eagerload", "eagerload_all", "inspect", "join", "joinedload", "joinedload_all", "lazyload",
-    "make_transient", "mapped_column", "mapper", "noload", "object_mapper", "object_session", "raiseload",
-    "outerjoin", "relation", "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker",
-    "subqueryload", "subqueryload_all", "undefer", "undefer_group",
+    "AliasedClass", "AttributeExtension", "DeclarativeBase", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "InstrumentedAttribute", "Mapped", "MappedCollection", "Mapper", "MapperExtension",
+    "MultipleResultsFound", "NoResultFound", "PropComparator", "Query", "Registry", "ScopedSession",
+    "Session", "SessionExtension", "SessionTransaction", "aliased", "attribute_mapped_collection",
+    "attributes", "backref", "class_mapper", "clear_mappers", "collection", "column_mapped_collection",
+    "column_property", "comparable_property", "compile_mappers", "composite", "configure_mappers",
+    "contains_eager", "create_session", "declarative_base", "declared_attr", "defer", "deferred",
+    "dynamic_loader", "eagerload", "eagerload_all", "inspect", "join", "joinedload", "joinedload_all",
+    "lazyload", "make_transient", "mapped_collection", "mapped_column", "mapper", "noload", "object_mapper",
+    "object_session", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "relation",
+    "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "subqueryload",
+    "subqueryload_all", "synonym", "undefer", "undefer_group", "validates",
 ]  # fmt: skip

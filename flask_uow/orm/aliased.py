@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
-from flask_uow.orm.mapping.entity import EntityView, target_of
+from flask_uow.orm.mapping.entity import EntityView, alias_of, target_of
 from flask_uow.orm.mapping.mapper import class_mapper
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 
@@ -21,12 +21,12 @@ class _AliasView(EntityView):
     __slots__ = ("name",)
 
     def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None) -> None:
-        super().__init__(mapper, selectable, names)
+        super().__init__(mapper, selectable, names, extra=mapper.extra)
         self.name = name
 
     @property
     def plan_atom(self) -> Any:
-        return (self.mapper, self.names, self.name)
+        return (self.mapper, self.layout, self.name)
 
 
 class AliasedClass:
@@ -79,7 +79,7 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
     mapper = element.__uow_entity__.mapper
     class_mapper(mapper)
     if selectable is None:
-        return AliasedClass(_AliasView(mapper, mapper.selectable.alias(name), mapper.loaded_names, name))
+        return AliasedClass(_AliasView(mapper, alias_of(mapper.selectable, name), mapper.loaded_names, name))
     source = coerce_from(selectable)
     if name is not None:
         source = source.alias(name)

@@ -23,18 +23,25 @@ class Identities:
     :ivar entries: states by primary key (a single value, or a tuple for a composite key).
     :ivar modified: the Session's changed objects, by state; strong, shared by all its identity maps.
     :ivar strong: all objects, by state, where the Session's identity map is not weak; else None.
+    :ivar mutable: the Session's objects that are looked at before a flush, see :mod:`flask_uow.orm.instrumentation.mutables`.
     :ivar session_ref: a weak reference to the Session.
     """
 
-    __slots__ = ("entries", "mapper", "modified", "session_ref", "strong")
+    __slots__ = ("entries", "mapper", "modified", "mutable", "session_ref", "strong")
 
     def __init__(
-        self, mapper: Any, session: Any, modified: dict[InstanceState, Any], strong: dict[InstanceState, Any] | None
+        self,
+        mapper: Any,
+        session: Any,
+        modified: dict[InstanceState, Any],
+        strong: dict[InstanceState, Any] | None,
+        mutable: dict[InstanceState, tuple[Any, dict[str, Any]]],
     ) -> None:
         self.mapper = mapper
         self.session_ref: Callable[[], Any] = weakref.ref(session)
         self.modified = modified
         self.strong = strong
+        self.mutable = mutable
         self.entries: dict[Any, InstanceState] = {}
 
     def get(self, identity: Any) -> Any:

@@ -188,6 +188,6 @@ def prune(session: Any) -> int:
 
 def restore_deleted(session: Any, obj: Any, state: InstanceState) -> None:
     """Undo of a DELETE: the object is persistent again, unless it was made transient since, or put elsewhere."""
-    if state.identity is None or state.owner is not None:
+    if state.identity is None or (state.owner is not None and state.owner.entries.get(state.identity) is state):
         return
     session._identities_of(type(obj).__mapper__).put(state, obj)

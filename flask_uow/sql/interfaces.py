@@ -89,6 +89,21 @@ class MappedEntity(Protocol):
         """The FROM element that its rows come from."""
         ...
 
+    @property
+    def entity_froms(self) -> Sequence[Any]:
+        """The elements that FROM needs beside the tables that the columns bring in."""
+        ...
+
+    @property
+    def own_criteria(self) -> Sequence[Any]:
+        """The conditions that tell its rows from those of other classes in the same table, for an ON clause."""
+        ...
+
+    @property
+    def criteria(self) -> Sequence[Any]:
+        """The same conditions, as WHERE has to have them."""
+        ...
+
     def entity_columns(self) -> Sequence[Any]:
         """Return the column expressions that make up one object."""
         ...

@@ -7,7 +7,7 @@ build objects of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError
@@ -69,8 +69,8 @@ class Select(SelectBase):
     """
 
     __slots__ = (
-        "_correlate", "_distinct", "_for_update", "_froms", "_group_by", "_having", "_joined", "_options", "_where",
-        "columns_clause", "entities",
+        "_correlate", "_distinct", "_entity_criteria", "_entity_froms", "_for_update", "_froms", "_group_by", "_having", "_joined",
+        "_options", "_where", "columns_clause", "entities",
     )  # fmt: skip
     __visit_name__ = "select"
     _where: tuple[ColumnElement[Any], ...]
@@ -80,6 +80,7 @@ class Select(SelectBase):
     def __init__(self, entities: tuple[Any, ...]) -> None:
         self._where = ()
         self._froms = ()
+        self._entity_criteria: tuple[Any, ...] = ()
         self._group_by: tuple[ColumnElement[Any], ...] = ()
         self._having: tuple[ColumnElement[Any], ...] = ()
         self._order_by = ()
@@ -97,6 +98,22 @@ class Select(SelectBase):
     def _set_entities(self, entities: tuple[Any, ...]) -> None:
         self.entities = entities
         self.columns_clause = tuple(column for entity in entities for column in expand_entity(entity))
+        self._entity_froms: tuple[FromClause, ...] = ()
+        for entity in entities:
+            source = entity.__uow_entity__ if hasattr(entity, "__uow_entity__") else getattr(entity, "__uow_source__", None)
+            if source is not None:
+                self._add_source(source)
+
+    def _add_source(self, source: Any) -> None:
+        """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others."""
+        froms = source.entity_froms
+        if froms:
+            self._entity_froms = (*self._entity_froms, *(f for f in froms if not _is_among(f, self._entity_froms)))
+        criteria = source.criteria
+        if criteria and not _is_among(source, self._entity_criteria):
+            # once for each entity, also where columns are chosen anew
+            self._entity_criteria = (*self._entity_criteria, source)
+            self._where = (*self._where, *criteria)
 
     def _parts(self) -> tuple[Any, ...]:
         return (
@@ -122,6 +139,10 @@ class Select(SelectBase):
                 if isinstance(name, str) and not isinstance(entity, ColumnElement):
                     # an attribute gives the result column its own name
                     key.append(name)
+        if self._entity_froms:
+            key.extend(("entity from", len(self._entity_froms)))
+            for element in self._entity_froms:
+                element._collect(shape)
         for name, clauses in (("where", self._where), ("from", self._froms), ("order", self._order_by)):
             if clauses:
                 key.append(name)
@@ -210,7 +231,7 @@ class Select(SelectBase):
             for left, right, condition in along(None, entity):
                 clone._add_join(left, right, condition, isouter, full)
         else:
-            clone._add_join(None, coerce_from(target), onclause, isouter, full)
+            clone._add_join(None, coerce_from(target), onclause, isouter, full, _criteria_of(target))
         clone._joined = target
         return clone
 
@@ -223,7 +244,7 @@ class Select(SelectBase):
     ) -> Select:
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
-        clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full)
+        clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, _criteria_of(target))
         clone._joined = target
         return clone
 
@@ -243,7 +264,15 @@ class Select(SelectBase):
         clone._correlate = (tuple(coerce_from(element) for element in elements), False)
         return clone
 
-    def _add_join(self, left: FromClause | None, right: FromClause, onclause: Any, isouter: bool, full: bool) -> None:
+    def _add_join(
+        self,
+        left: FromClause | None,
+        right: FromClause,
+        onclause: Any,
+        isouter: bool,
+        full: bool,
+        criteria: Sequence[Any] = (),
+    ) -> None:
         position = self._join_position(left)
         if position is not None:
             start: FromClause = self._froms[position]
@@ -252,6 +281,8 @@ class Select(SelectBase):
         else:
             start = self._implied_from(right)
         made = Join(start, right, onclause, isouter, full)
+        if criteria:
+            made = Join(start, right, and_(made.onclause, *criteria), isouter, full)
         if position is not None:
             self._froms = (*self._froms[:position], made, *self._froms[position + 1 :])
         else:
@@ -263,9 +294,15 @@ class Select(SelectBase):
         for position, element in enumerate(self._froms):
             if any(part is left for part in element._from_objects()):
                 return position
+        for element in self._entity_froms:
+            if any(part is left for part in element._from_objects()):
+                self._froms = (*self._froms, element)
+                return len(self._froms) - 1
         return None
 
     def _implied_from(self, right: FromClause) -> FromClause:
+        if self._entity_froms and self._entity_froms[0] is not right:
+            return self._entity_froms[0]
         for column in self.columns_clause:
             for element in froms_of(column):
                 if element is not right:
@@ -362,7 +399,25 @@ class Select(SelectBase):
     @property
     def froms(self) -> list[FromClause]:
         """The elements of FROM: those given, and those that columns and conditions bring in."""
-        return collect_froms(self._froms, (*self.columns_clause, *self._where))
+        return collect_froms(self.explicit_froms, (*self.columns_clause, *self._where))
+
+    @property
+    def explicit_froms(self) -> tuple[FromClause, ...]:
+        """The elements that were put into FROM, and those that mapped classes need there and no join contains already."""
+        if not self._entity_froms:
+            return self._froms
+        covered = {id(part) for element in self._froms for part in element._from_objects()}
+        return (*(f for f in self._entity_froms if id(f) not in covered), *self._froms)
+
+
+def _criteria_of(target: Any) -> Sequence[Any]:
+    """Return what tells the rows of a mapped class from others in its table; nothing for what is no mapped class."""
+    entity = getattr(target, "__uow_entity__", None)
+    return entity.own_criteria if entity is not None else ()
+
+
+def _is_among(item: Any, others: tuple[Any, ...]) -> bool:
+    return any(item is other for other in others)
 
 
 def _steps_of(target: Any) -> Any:

@@ -109,6 +109,103 @@ class BatchWriter(ABC):
             return None
         return self._insert_with_keys(connection, table, columns, values, generated_key)
 
+    def insert_and_fetch(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        count: int,
+        key: Columns,
+        generated_key: ColumnInfo | None,
+        fetched: Columns,
+    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+        """Insert rows, and return what the database has made of columns that were not given, from the same statement.
+
+        :param values: as for :meth:`insert`; empty, as ``columns`` are, where the database makes everything of ``count`` rows.
+        :param key: the columns of the primary key, by which the rows are told.
+        :param fetched: the columns whose values are returned.
+        :returns: the generated keys, as :meth:`insert` does; and for each row the driver's values of ``fetched``, None for a row that could
+            not be told by its key.
+        """
+        if count == 1:
+            returned = [*((generated_key,) if generated_key is not None else ()), *fetched]
+            sql = (
+                self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)
+                if columns
+                else f"INSERT INTO {self.table_name(table)} DEFAULT VALUES"
+            )
+            rows = connection.fetch_all(
+                f"{sql} RETURNING {self.column_list(returned)}", self._single(table, columns, values), write=True
+            )
+            if len(rows) != 1:
+                raise self.mismatch(table, 1, len(rows))
+            if generated_key is None:
+                return None, [rows[0]]
+            return [rows[0][0]], [rows[0][1:]]
+        return self._insert_and_fetch(connection, table, columns, values, count, key, generated_key, fetched)
+
+    @abstractmethod
+    def _insert_and_fetch(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        count: int,
+        key: Columns,
+        generated_key: ColumnInfo | None,
+        fetched: Columns,
+    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+        """Insert two or more rows; see :meth:`insert_and_fetch`."""
+
+    def rows_by_key(
+        self, key: Columns, columns: Columns, values: Values, rows: Sequence[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...] | None]:
+        """Return rows in the order of the values that were inserted; their first items are the key.
+
+        :param columns: the inserted columns, with ``values`` column by column.
+        """
+        processors = [self.dialect.result_processor(column.type) for column in key]
+        found = {
+            tuple(p(v) if p is not None else v for p, v in zip(processors, row, strict=False)): row[len(key) :]
+            for row in rows
+        }
+        names = names_of(columns)
+        given = [values[names.index(name)] for name in names_of(key) if name in names]
+        if len(given) < len(key):
+            return [None] * len(values[0])
+        return [found.get(identity) for identity in zip(*given, strict=True)]
+
+    def update_returning(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        key_columns: Columns,
+        key_values: Values,
+        set_columns: Columns,
+        set_values: Values,
+        returned: Columns,
+    ) -> list[tuple[Any, ...]]:
+        """Update like :meth:`update`, and return the driver's values of some columns for each row that matched."""
+        collected: list[tuple[Any, ...]] = []
+        collecting = _Collecting(connection, f" RETURNING {self.returned(table, returned)}", collected)
+        self.update(collecting, table, key_columns, key_values, set_columns, set_values)
+        return collected
+
+    def delete_returning(
+        self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values, returned: Columns
+    ) -> list[tuple[Any, ...]]:
+        """Delete like :meth:`delete`, and return the driver's values of some columns for each row that matched."""
+        collected: list[tuple[Any, ...]] = []
+        collecting = _Collecting(connection, f" RETURNING {self.returned(table, returned)}", collected)
+        self.delete(collecting, table, key_columns, key_values)
+        return collected
+
+    def returned(self, table: TableInfo, columns: Columns) -> str:
+        """Return the names of columns for RETURNING of an UPDATE or DELETE, where other tables may be in sight."""
+        return self.column_list(columns)
+
     def insert_defaults(
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
     ) -> list[Any] | None:
@@ -282,3 +379,33 @@ class BatchWriter(ABC):
 def names_of(columns: Columns) -> tuple[str, ...]:
     """Return the names of columns, which stand for them in the keys of texts."""
     return tuple([column.name for column in columns])
+
+
+class _Collecting:
+    """A connection whose data-changing statements return rows, which are gathered.
+
+    :param suffix: the RETURNING clause.
+    """
+
+    def __init__(self, connection: BatchConnection, suffix: str, rows: list[tuple[Any, ...]]) -> None:
+        self._connection = connection
+        self._suffix = suffix
+        self._rows = rows
+
+    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
+        """Send a statement and return its rows."""
+        return self._connection.fetch_all(sql, params, write=write)
+
+    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
+        """Send a statement and return the number of rows it changed."""
+        found = self._connection.fetch_all(f"{sql}{self._suffix}", params, write=True)
+        self._rows.extend(found)
+        return len(found)
+
+    def in_transaction(self) -> bool:
+        """Return True within a transaction."""
+        return self._connection.in_transaction()
+
+    def begin(self) -> AbstractContextManager[Any]:
+        """Begin a transaction that ends with the block."""
+        return self._connection.begin()

@@ -57,6 +57,53 @@ class PostgreSQLBatchWriter(BatchWriter):
                 keys.extend(made)
         return keys
 
+    def _insert_and_fetch(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        count: int,
+        key: Columns,
+        generated_key: ColumnInfo | None,
+        fetched: Columns,
+    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+        found: list[tuple[Any, ...] | None] = []
+        if generated_key is None and columns:
+            sql = self.text(table, ("insert fetch", names_of(columns), names_of(fetched)), self._insert_text, columns)
+            returning = f"{sql} RETURNING {self.column_list([*key, *fetched])}"
+            for start in range(0, count, _PAGE):
+                rows = connection.fetch_all(returning, self._page(table, columns, values, start), write=True)
+                expected = min(_PAGE, count - start)
+                if len(rows) != expected:
+                    raise self.mismatch(table, expected, len(rows))
+                page = [cells[start : start + expected] for cells in values]
+                found.extend(self.rows_by_key(key, columns, page, rows))
+            return None, found
+        keys: list[Any] = []
+        if generated_key is not None and columns:
+            text_key = ("keys fetch", generated_key.name, names_of(columns), names_of(fetched))
+            sql = self.text(table, text_key, self._insert_fetch_text, columns, generated_key, fetched)
+            for start in range(0, count, _PAGE):
+                rows = connection.fetch_all(sql, self._page(table, columns, values, start), write=True)
+                if not rows or rows[0][0] is None:
+                    break
+                expected = min(_PAGE, count - start)
+                present = sum(1 for row in rows if row[1] is not None)
+                if present != expected:
+                    raise self.mismatch(table, expected, present)
+                keys.extend(row[0] for row in rows)
+                found.extend(row[2:] for row in rows)
+            if found:
+                return keys, found
+        # no sequence to draw keys from, or no column to tell rows by: one at a time
+        for index in range(count):
+            row_values = [cells[index : index + 1] for cells in values]
+            made, rows_found = self.insert_and_fetch(connection, table, columns, row_values, 1, key, generated_key, fetched)
+            keys.extend(made or ())
+            found.extend(rows_found)
+        return (keys if generated_key is not None else None), found
+
     def insert_defaults(
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
     ) -> list[Any] | None:
@@ -166,6 +213,21 @@ class PostgreSQLBatchWriter(BatchWriter):
             f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
             "SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
+
+    def _insert_fetch_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns) -> str:
+        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        returned = ", ".join(f"{self.escaped(column)} AS f{index}" for index, column in enumerate(fetched))
+        values = ", ".join(f"i.f{index}" for index in range(len(fetched)))
+        return (
+            f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
+            f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) "
+            f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k, {returned}) "
+            f"SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
+        )
+
+    def returned(self, table: TableInfo, columns: Columns) -> str:
+        return ", ".join(f"t.{self.escaped(column)}" for column in columns)
 
     def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:
         return (

@@ -65,6 +65,35 @@ class SQLiteBatchWriter(BatchWriter):
         self._send_rows(connection, table, [key, *columns], [keys, *bound])
         return keys
 
+    def _insert_and_fetch(
+        self,
+        connection: BatchConnection,
+        table: TableInfo,
+        columns: Columns,
+        values: Values,
+        count: int,
+        key: Columns,
+        generated_key: ColumnInfo | None,
+        fetched: Columns,
+    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+        if not connection.in_transaction():
+            with connection.begin():
+                return self._insert_and_fetch(
+                    connection, table, columns, values, count, key, generated_key, fetched
+                )
+        bound = [self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)]
+        keys: list[Any] | None = None
+        if generated_key is not None:
+            keys = self._next_keys(connection, table, generated_key, count)
+            columns, values, bound = [generated_key, *columns], [keys, *values], [keys, *bound]
+        if not columns:
+            found: list[tuple[Any, ...] | None] = []
+            for _ in range(count):
+                found.extend(self.insert_and_fetch(connection, table, (), (), 1, key, None, fetched)[1])
+            return None, found
+        rows = self._send_rows(connection, table, columns, bound, f" RETURNING {self.column_list([*key, *fetched])}")
+        return keys, self.rows_by_key(key, columns, values, rows)
+
     def insert_defaults(
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
     ) -> list[Any] | None:
@@ -91,7 +120,11 @@ class SQLiteBatchWriter(BatchWriter):
         first = max(largest, 0) + 1
         return list(range(first, first + count))
 
-    def _send_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, bound: Values) -> None:
+    def _send_rows(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, bound: Values, returning: str = ""
+    ) -> list[tuple[Any, ...]]:
+        """Insert rows page by page; return what RETURNING gives, without it nothing."""
+        returned: list[tuple[Any, ...]] = []
         count = len(bound[0])
         page = max(1, min(_PAGE, self.dialect.max_parameters // len(columns)))
         names = names_of(columns)
@@ -100,9 +133,16 @@ class SQLiteBatchWriter(BatchWriter):
         for start in range(0, count, page):
             rows = min(page, count - start)
             sql = self.text(table, ("insert", names, rows), self._insert_text, columns, rows)
-            inserted = connection.run(sql, flat[start * width : (start + rows) * width])
+            page_values = flat[start * width : (start + rows) * width]
+            if returning:
+                found = connection.fetch_all(f"{sql}{returning}", page_values, write=True)
+                returned.extend(found)
+                inserted = len(found)
+            else:
+                inserted = connection.run(sql, page_values)
             if inserted != rows:
                 raise self.mismatch(table, rows, inserted)
+        return returned
 
     def _update_rows(
         self,

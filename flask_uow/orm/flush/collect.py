@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_uow.orm.exc import FlushError
-from flask_uow.orm.instrumentation.history import get_history
+from flask_uow.orm.instrumentation.collections import contains_identical
+from flask_uow.orm.instrumentation.history import History, get_history
 from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.cascades import related
-from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
 
-__all__ = ["Link", "SecondaryRows", "WorkList", "collect"]
+__all__ = ["Link", "SecondaryRows", "WorkList", "by_mapper", "collect"]
 
 
 @dataclass(slots=True)
@@ -42,39 +43,54 @@ class Link:
 
 @dataclass(slots=True)
 class WorkList:
-    """The objects of one flush, by mapper.
+    """The objects of one flush, by family: under the base mapper of their classes.
 
     :ivar new: to be inserted, in the order in which they were added.
     :ivar changed: to be updated if there is a net change.
     :ivar deleted: to be deleted.
-    :ivar links: foreign keys that follow from a collection, by the child's mapper.
+    :ivar links: foreign keys that follow from a collection, by the child's family.
+    :ivar late_links: those of relationships with ``post_update``, written after everything else.
     :ivar secondary: rows of secondary tables.
+    :ivar deleted_first: objects whose rows were deleted before anything else; ``updated_first``: those that were updated for that.
     """
 
     new: dict[Any, list[Any]] = field(default_factory=dict)
     changed: dict[Any, list[Any]] = field(default_factory=dict)
     deleted: dict[Any, list[Any]] = field(default_factory=dict)
     links: dict[Any, list[Link]] = field(default_factory=dict)
+    late_links: list[Link] = field(default_factory=list)
     secondary: list[SecondaryRows] = field(default_factory=list)
+    deleted_first: list[Any] = field(default_factory=list)
+    updated_first: list[Any] = field(default_factory=list)
     _changed_ids: set[int] = field(default_factory=set)
 
-    def add_changed(self, mapper: Any, obj: Any) -> None:
+    def add_changed(self, obj: Any) -> None:
         """Add an object to those that are to be updated, once."""
         if not self._changed_ids:
             self._changed_ids.update(id(other) for members in self.changed.values() for other in members)
         if id(obj) not in self._changed_ids:
             self._changed_ids.add(id(obj))
-            self.changed.setdefault(mapper, []).append(obj)
+            self.changed.setdefault(type(obj).__mapper__.base_mapper, []).append(obj)
 
     def objects(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
-        """The new, changed and deleted objects of all mappers."""
+        """The new, changed and deleted objects of all families."""
         groups = (self.new, self.changed, self.deleted)
         new, changed, deleted = (tuple(o for members in group.values() for o in members) for group in groups)
         return new, changed, deleted
 
-    def mappers(self) -> list[Any]:
-        """The mappers of all objects, each once."""
+    def families(self) -> list[Any]:
+        """The base mappers of all objects, each once."""
         return list(dict.fromkeys((*self.new, *self.changed, *self.deleted)))
+
+
+def by_mapper(base: Any, objects: list[Any]) -> dict[Any, list[Any]]:
+    """Return the objects of one family by the mappers of their classes."""
+    if not base.subclasses:
+        return {base: objects}
+    found: dict[Any, list[Any]] = {}
+    for obj in objects:
+        found.setdefault(type(obj).__mapper__, []).append(obj)
+    return found
 
 
 def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:
@@ -87,16 +103,16 @@ def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:
     chosen = None if only is None else {id(obj) for obj in only}
     work = WorkList()
     for attribute, states in (("deleted", session._deleted), ("new", session._new), ("changed", session._modified)):
-        by_mapper: dict[Any, list[Any]] = getattr(work, attribute)
+        families: dict[Any, list[Any]] = getattr(work, attribute)
         for state, obj in list(states.items()):
             if chosen is not None and id(obj) not in chosen:
                 continue
             if attribute == "changed" and state in session._deleted:
                 continue
-            mapper = type(obj).__mapper__
-            members = by_mapper.get(mapper)
+            base = type(obj).__mapper__.base_mapper
+            members = families.get(base)
             if members is None:
-                members = by_mapper[mapper] = []
+                members = families[base] = []
             members.append(obj)
     _collect_relationships(session, work)
     return work
@@ -118,7 +134,8 @@ def delete_orphans(session: Any) -> None:
             if prop.cascade.delete_orphan:
                 candidates.extend((prop, item) for item in get_history(obj, name).deleted)
             elif prop.reverse is not None and prop.reverse.cascade.delete_orphan and obj.__dict__.get(name) is None:
-                candidates.append((prop.reverse, obj))
+                if not prop.uselist:
+                    candidates.append((prop.reverse, obj))
     for prop, item in candidates:
         state = item.__dict__.get(STATE)
         if state is None or state.identity is None or state in session._deleted or state.session is not session:
@@ -128,11 +145,11 @@ def delete_orphans(session: Any) -> None:
 
 
 def _has_other_parent(session: Any, prop: Any, item: Any) -> bool:
-    if prop.reverse is not None:
+    if prop.reverse is not None and not prop.reverse.uselist:
         return item.__dict__.get(prop.reverse.key) is not None
     for states in (session._new, session._modified):
         for state, parent in states.items():
-            if prop.parent is type(parent).__mapper__ and state not in session._deleted:
+            if isinstance(parent, prop.parent.class_) and state not in session._deleted:
                 if any(other is item for other in related(parent, prop, load=False)):
                     return True
     return False
@@ -158,36 +175,51 @@ def _collect_relationships(session: Any, work: WorkList) -> None:
         (rows.added if added else rows.removed).append((left, right))
 
     for group in (work.new, work.changed):
-        for mapper, objects in list(group.items()):
+        for base, family in list(group.items()):
+            for mapper, objects in by_mapper(base, family).items():
+                for prop in mapper.relationships.values():
+                    if prop.viewonly or (prop.direction is Direction.MANY_TO_ONE and not prop.post_update):
+                        continue
+                    if prop.direction is Direction.MANY_TO_MANY:
+                        _collect_pairs(session, prop, objects, add_pair)
+                    elif prop.direction is Direction.MANY_TO_ONE:
+                        _collect_late(session, work, prop, objects)
+                    elif prop.reverse is None:
+                        _collect_links(session, work, prop, objects)
+    for base, family in list(work.deleted.items()):
+        for mapper, objects in by_mapper(base, family).items():
             for prop in mapper.relationships.values():
-                if prop.viewonly or prop.direction is Direction.MANY_TO_ONE:
+                if prop.viewonly:
                     continue
                 if prop.direction is Direction.MANY_TO_MANY:
-                    _collect_pairs(session, prop, objects, add_pair)
-                elif prop.reverse is None:
-                    _collect_links(session, work, prop, objects)
-    for mapper, objects in list(work.deleted.items()):
-        for prop in mapper.relationships.values():
-            if prop.viewonly:
-                continue
-            if prop.direction is Direction.MANY_TO_MANY:
-                for obj in objects:
-                    for item in _members_in_database(obj, prop):
-                        add_pair(prop, obj, item, False)
-            elif prop.direction is Direction.ONE_TO_MANY and not prop.cascade.delete:
-                _release_children(session, work, prop, objects)
+                    for obj in objects:
+                        if prop.passive_deletes and prop.key not in obj.__dict__:
+                            continue
+                        for item in _members_in_database(obj, prop):
+                            add_pair(prop, obj, item, False)
+                elif prop.direction is Direction.ONE_TO_MANY and not prop.cascade.delete:
+                    _release_children(session, work, prop, objects)
     work.secondary = list(secondary.values())
+
+
+def _history_to_write(obj: Any, prop: Any) -> History | None:
+    """Return what has changed about a relationship since the last flush, None when nothing can have."""
+    state = obj.__dict__[STATE]
+    if prop.is_dynamic:
+        return get_history(obj, prop.key) if prop.key in obj.__dict__.get(PENDING, {}) else None
+    if prop.key not in obj.__dict__ or (state.identity is not None and prop.key not in (state.changes or ())):
+        return None
+    return get_history(obj, prop.key)
 
 
 def _collect_pairs(session: Any, prop: Any, objects: list[Any], add_pair: Any) -> None:
     for obj in objects:
-        if prop.key not in obj.__dict__:
+        history = _history_to_write(obj, prop)
+        if history is None:
             continue
-        state = obj.__dict__[STATE]
-        if state.identity is not None and prop.key not in (state.changes or ()):
-            continue
-        history = get_history(obj, prop.key)
         for item in history.added:
+            if item is None:
+                continue
             require_in_session(session, obj, prop, item)
             if item.__dict__[STATE] not in session._deleted:
                 add_pair(prop, obj, item, True)
@@ -195,44 +227,52 @@ def _collect_pairs(session: Any, prop: Any, objects: list[Any], add_pair: Any) -
             add_pair(prop, obj, item, False)
 
 
+def _collect_late(session: Any, work: WorkList, prop: Any, objects: list[Any]) -> None:
+    """Note references that are written after everything else."""
+    for obj in objects:
+        history = _history_to_write(obj, prop)
+        if history is None or not history.has_changes():
+            continue
+        parent = obj.__dict__[prop.key]
+        if parent is not None:
+            require_in_session(session, obj, prop, parent)
+        work.late_links.append(Link(prop, obj, parent))
+
+
 def _collect_links(session: Any, work: WorkList, prop: Any, objects: list[Any]) -> None:
     # the child does not know its parent, so the parent's collection says what to set
     for obj in objects:
-        if prop.key not in obj.__dict__:
+        history = _history_to_write(obj, prop)
+        if history is None:
             continue
-        state = obj.__dict__[STATE]
-        if state.identity is not None and prop.key not in (state.changes or ()):
-            continue
-        if prop.uselist:
-            history = get_history(obj, prop.key)
-            added, removed = history.added, history.deleted
-        else:
-            value = obj.__dict__[prop.key]
-            original = (state.changes or {}).get(prop.key)
-            added = [value] if value is not None else []
-            removed = [original] if original not in (None, NO_VALUE) and original is not value else []
-        for child in removed:
-            _link(session, work, prop, child, None)
-        for child in added:
-            require_in_session(session, obj, prop, child)
-            _link(session, work, prop, child, obj)
+        for child in history.deleted:
+            if child is not NO_VALUE:
+                _link(session, work, prop, child, None)
+        for child in history.added:
+            if child is not None:
+                require_in_session(session, obj, prop, child)
+                _link(session, work, prop, child, obj)
 
 
 def _link(session: Any, work: WorkList, prop: Any, child: Any, parent: Any) -> None:
     state: InstanceState = child.__dict__[STATE]
     if state in session._deleted or state.owner is None:
         return
-    mapper = type(child).__mapper__
-    links = work.links.setdefault(mapper, [])
+    if prop.post_update:
+        work.late_links.append(Link(prop, child, parent))
+        return
+    links = work.links.setdefault(type(child).__mapper__.base_mapper, [])
     if parent is None and any(link.child is child and link.prop is prop for link in links):
         return
     links.append(Link(prop, child, parent))
     if state.identity is not None:
-        work.add_changed(mapper, child)
+        work.add_changed(child)
 
 
 def _release_children(session: Any, work: WorkList, prop: Any, objects: list[Any]) -> None:
     # children that stay behind when their parent is deleted: their foreign keys become NULL
+    if prop.passive_deletes == "all":
+        return
     for obj in objects:
         if prop.passive_deletes and prop.key not in obj.__dict__:
             continue
@@ -242,12 +282,23 @@ def _release_children(session: Any, work: WorkList, prop: Any, objects: list[Any
                 continue
             parent = child.__dict__.get(prop.reverse.key, NO_VALUE) if prop.reverse is not None else NO_VALUE
             if parent is NO_VALUE or parent is obj or parent is None:
-                _link(session, work, prop, child, None)
+                _release(session, work, prop, child)
+
+
+def _release(session: Any, work: WorkList, prop: Any, child: Any) -> None:
+    # at once, also with post_update: the row that is referred to goes in this flush
+    links = work.links.setdefault(type(child).__mapper__.base_mapper, [])
+    if not any(link.child is child and link.prop is prop for link in links):
+        links.append(Link(prop, child, None))
+        work.add_changed(child)
 
 
 def _members_in_database(obj: Any, prop: Any) -> list[Any]:
     """Return the objects that the database knows as related: those loaded before any change."""
     members = related(obj, prop, load=True)
+    if prop.is_dynamic:
+        added, removed = obj.__dict__.get(PENDING, {}).get(prop.key, ((), ()))
+        return [*(item for item in members if not contains_identical(added, item)), *removed]
     changes = obj.__dict__[STATE].changes or {}
     original = changes.get(prop.key, NO_VALUE)
     if original is NO_VALUE:

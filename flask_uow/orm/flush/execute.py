@@ -1,7 +1,8 @@
 """Writes a work list to the database: batches of INSERT, UPDATE and DELETE, in order, keys carried along.
 
-Order of one flush: for each group of mappers, parents first, INSERTs and then UPDATEs; then rows of secondary tables, those to
-be deleted first; then DELETEs, children first. So a unique key that a deleted object frees can be used again only after a flush.
+Order of one flush: for each group of families, parents first, INSERTs and then UPDATEs; then foreign keys of relationships with
+``post_update``; then rows of secondary tables, those to be deleted first; then DELETEs, children first. Where a new or changed row takes a
+primary key or unique values that a deleted one frees, the deletions come first: see :mod:`~flask_uow.orm.flush.reused_keys`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
-from flask_uow.orm.flush.collect import SecondaryRows, WorkList, require_in_session
+from flask_uow.orm.flush.collect import Link, SecondaryRows, WorkList, by_mapper, require_in_session
 from flask_uow.orm.flush.insert import insert_objects
-from flask_uow.orm.flush.order import group_mappers, refers_to_itself, sort_levels
-from flask_uow.orm.flush.update import set_column, update_objects
+from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels
+from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
+from flask_uow.orm.flush.update import not_among, set_column, stale_rows, update_objects, versioned_key
 from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.mapping.cascades import related
 from flask_uow.orm.symbols import STATE, Direction
 
 __all__ = ["execute_work"]
@@ -27,66 +30,112 @@ def execute_work(session: Any, work: WorkList) -> None:
     :raises StaleDataError: when fewer rows were found than objects.
     :raises CircularDependencyError: when objects wait for each other.
     """
-    groups = group_mappers(work.mappers())
+    groups = group_mappers(work.families())
+    _delete_first(session, groups, work)
     for group in groups:
         for objects_new, objects_changed in _steps(group, work):
-            for mapper, objects in _by_mapper(objects_new).items():
-                carry_keys(session, mapper, objects, work, only_changed=False)
-                if mapper.has_hooks:
-                    with_hooks("insert", insert_objects, session, mapper, objects)
-                else:
-                    insert_objects(session, mapper, objects)
-            for mapper, objects in _by_mapper(objects_changed).items():
-                carry_keys(session, mapper, objects, work, only_changed=True)
-                if mapper.has_hooks:
-                    with_hooks("update", update_objects, session, mapper, objects)
-                else:
-                    update_objects(session, mapper, objects)
+            for base, objects in _by_family(objects_new).items():
+                _insert(session, base, objects, work)
+            for base, objects in _by_family(objects_changed).items():
+                _update(session, base, objects, work)
+    _write_late_links(session, work.late_links)
     for rows in work.secondary:
         delete_secondary(session, rows)
     for rows in work.secondary:
         insert_secondary(session, rows)
+    _clear_late_links(session, work)
+    _delete_groups(session, groups, work, {base for group in groups for base in group})
+
+
+def _insert(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
+    members = by_mapper(base, objects)
+    for mapper, own in members.items():
+        carry_keys(session, mapper, own, work, only_changed=False)
+    if any(mapper.has_hooks for mapper in members):
+        with_hooks("insert", lambda some: insert_objects(session, base, some), session, objects)
+    else:
+        insert_objects(session, base, objects)
+
+
+def _update(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
+    for mapper, own in by_mapper(base, objects).items():
+        carry_keys(session, mapper, own, work, only_changed=True)
+        if mapper.has_hooks:
+            with_hooks("update", lambda some, m=mapper: update_objects(session, m, some), session, own)  # type: ignore[misc]
+        else:
+            update_objects(session, mapper, own)
+
+
+def _delete_groups(session: Any, groups: list[Group], work: WorkList, families: set[Any]) -> None:
     for group in reversed(groups):
-        doomed = [obj for mapper in group for obj in work.deleted.get(mapper, ())]
+        doomed = [obj for base in group if base in families for obj in work.deleted.get(base, ())]
         if not doomed:
             continue
         levels = sort_levels(group, doomed, work) if refers_to_itself(group) else [doomed]
         for level in reversed(levels):
-            for mapper, objects in _by_mapper(level).items():
-                if mapper.has_hooks:
-                    with_hooks("delete", delete_objects, session, mapper, objects)
-                else:
-                    delete_objects(session, mapper, objects)
+            for base, objects in _by_family(level).items():
+                for mapper, own in by_mapper(base, objects).items():
+                    if mapper.has_hooks:
+                        with_hooks("delete", lambda some, m=mapper: delete_objects(session, m, some), session, own)  # type: ignore[misc]
+                    else:
+                        delete_objects(session, mapper, own)
 
 
-def with_hooks(
-    kind: str, write: Callable[[Any, Any, list[Any]], None], session: Any, mapper: Any, objects: list[Any]
-) -> None:
-    """Write objects between calls of the mapper's extensions: ``before_insert`` and so on."""
-    connection = session._connection_for(mapper)
+def _delete_first(session: Any, groups: list[Group], work: WorkList) -> None:
+    """Delete the objects whose keys are reused in this flush, and those that refer to them."""
+    families = families_to_delete_first(work, groups) if work.deleted and (work.new or work.changed) else set()
+    if not families:
+        return
+    for rows in work.secondary:
+        delete_secondary(session, rows)
+        rows.removed = []
+    for base, objects in updates_to_make_first(work, families).items():
+        _update(session, base, objects, work)
+    _clear_late_links(session, work)
+    _delete_groups(session, groups, work, families)
+    for base in families:
+        for obj in work.deleted.pop(base, ()):
+            session.transaction.deleted[obj.__dict__[STATE]] = obj
+            obj.__dict__[STATE].owner.remove(obj.__dict__[STATE])
+            work.deleted_first.append(obj)
+
+
+def with_hooks(kind: str, write: Callable[[list[Any]], None], session: Any, objects: list[Any]) -> None:
+    """Write objects between calls of their mappers' extensions: ``before_insert`` and so on.
+
+    Around all of them; with ``batch=False`` around each.
+    """
+    mappers = {type(obj).__mapper__ for obj in objects}
+    if len(objects) > 1 and not all(mapper.batch for mapper in mappers):
+        for obj in objects:
+            with_hooks(kind, write, session, [obj])
+        return
+    connections = {mapper: session._connection_for(mapper) for mapper in mappers}
     for obj in objects:
-        mapper.hooks.call(f"before_{kind}", mapper, connection, obj)
-    write(session, mapper, objects)
+        mapper = type(obj).__mapper__
+        mapper.hooks.call(f"before_{kind}", mapper, connections[mapper], obj)
+    write(objects)
     for obj in objects:
-        mapper.hooks.call(f"after_{kind}", mapper, connection, obj)
+        mapper = type(obj).__mapper__
+        mapper.hooks.call(f"after_{kind}", mapper, connections[mapper], obj)
 
 
-def _steps(group: Any, work: WorkList) -> list[tuple[list[Any], list[Any]]]:
-    new = [obj for mapper in group for obj in work.new.get(mapper, ())]
-    changed = [obj for mapper in group for obj in work.changed.get(mapper, ())]
+def _steps(group: Group, work: WorkList) -> list[tuple[list[Any], list[Any]]]:
+    new = [obj for base in group for obj in work.new.get(base, ())]
+    changed = [obj for base in group for obj in work.changed.get(base, ())]
     if not new or not refers_to_itself(group):
         return [(new, changed)] if new or changed else []
     steps: list[tuple[list[Any], list[Any]]] = [(level, []) for level in sort_levels(group, new, work)]
     return [*steps, ([], changed)]
 
 
-def _by_mapper(objects: list[Any]) -> dict[Any, list[Any]]:
+def _by_family(objects: list[Any]) -> dict[Any, list[Any]]:
     found: dict[Any, list[Any]] = {}
     for obj in objects:
-        mapper = type(obj).__mapper__
-        members = found.get(mapper)
+        base = type(obj).__mapper__.base_mapper
+        members = found.get(base)
         if members is None:
-            members = found[mapper] = []
+            members = found[base] = []
         members.append(obj)
     return found
 
@@ -94,9 +143,9 @@ def _by_mapper(objects: list[Any]) -> dict[Any, list[Any]]:
 def carry_keys(session: Any, mapper: Any, objects: list[Any], work: WorkList, only_changed: bool) -> None:
     """Set the foreign keys of objects from the objects that their relationships lead to."""
     for prop in mapper.relationships.values():
-        if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly:
+        if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly and not prop.post_update:
             _carry_many_to_one(session, prop, objects, only_changed)
-    links = work.links.get(mapper)
+    links = work.links.get(mapper.base_mapper)
     if links:
         members = {id(obj) for obj in objects}
         for link in links:
@@ -146,21 +195,82 @@ def _key_value(prop: Any, obj: Any, name: str) -> Any:
     return value
 
 
-def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
-    """DELETE the rows of objects.
+def _write_late_links(session: Any, links: list[Link]) -> None:
+    """Write the foreign keys of relationships with ``post_update``, when all rows are there."""
+    children: dict[Any, dict[int, Any]] = {}
+    written: list[tuple[Any, str]] = []
+    for link in links:
+        mapper = type(link.child).__mapper__
+        pairs = link.prop.pairs
+        if link.prop.direction is Direction.ONE_TO_MANY:
+            pairs = tuple((own, far) for far, own in pairs)
+        for own, far in pairs:
+            value = _key_value(link.prop, link.parent, far) if link.parent is not None else None
+            set_column(link.child, own, value)
+            written.append((link.child, own))
+        children.setdefault(mapper, {})[id(link.child)] = link.child
+    for mapper, objects in children.items():
+        update_objects(session, mapper, list(objects.values()))
+    for child, name in written:
+        state = child.__dict__[STATE]
+        if state.changes is not None:
+            state.changes.pop(name, None)
+            if not state.changes and state in session._new:
+                state.changes = None
+                state.owner.modified.pop(state, None)
 
-    :raises StaleDataError: when rows are gone already.
+
+def _clear_late_links(session: Any, work: WorkList) -> None:
+    """Clear the foreign keys by which objects that are to be deleted refer to each other, where ``post_update`` says so."""
+    links = []
+    for base, family in work.deleted.items():
+        for mapper, objects in by_mapper(base, family).items():
+            for prop in mapper.relationships.values():
+                if not prop.post_update or prop.viewonly or prop.direction is not Direction.MANY_TO_ONE:
+                    continue
+                for obj in objects:
+                    if any(getattr(obj, own) is not None for own, _ in prop.pairs):
+                        links.append(Link(prop, obj, None))
+            for prop in mapper.relationships.values():
+                if prop.post_update and prop.reverse is None and prop.direction is Direction.ONE_TO_MANY:
+                    links.extend(
+                        Link(prop, child, None)
+                        for obj in objects
+                        for child in related(obj, prop, load=True)
+                        if child.__dict__[STATE] in session._deleted
+                    )
+    _write_late_links(session, links)
+
+
+def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
+    """DELETE the rows of objects, from the table of the class up to that of its base.
+
+    :raises StaleDataError: when rows are gone already, or have another version by now.
+    :raises FlushError: when no table of the class can be written to.
     """
     connection = session._connection_for(mapper)
-    table = mapper.local_table
-    identities = [obj.__dict__[STATE].identity for obj in objects]
-    keys = [identities] if len(mapper.primary_key) == 1 else [list(column) for column in zip(*identities, strict=True)]
-    found = connection.dialect.batch.delete(connection, table, mapper.primary_key, keys)
-    if found != len(objects):
-        raise StaleDataError(
-            f"DELETE from {table.fullname!r} found {found} of {len(objects)} rows: {_name_some(objects)}. "
-            "Someone else has deleted the others; roll back and load the objects again."
+    batch = connection.dialect.batch
+    if not mapper.stored:
+        raise FlushError(
+            f"{describe(objects[0])} cannot be deleted: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table of"
+            " it can be written to with the mapped columns."
         )
+    for part in reversed(mapper.stored):
+        versioning = mapper.versioning
+        if versioning is not None and versioning.name in part.columns:
+            key, values = versioned_key(part, versioning, objects)
+            rows = batch.delete_returning(connection, part.table, key, values, part.key)
+            if len(rows) != len(objects):
+                gone = not_among(connection, part, objects, rows)
+                raise stale_rows(part, "DELETE from", objects, gone, len(rows))
+            continue
+        key, values = versioned_key(part, None, objects)
+        found = batch.delete(connection, part.table, key, values)
+        if found != len(objects):
+            raise StaleDataError(
+                f"DELETE from {part.table.fullname!r} found {found} of {len(objects)} rows: {_name_some(objects)}. "
+                "Someone else has deleted the others; roll back and load the objects again."
+            )
 
 
 def _name_some(objects: list[Any]) -> str:

@@ -1,7 +1,8 @@
 """INSERTs of a flush: one batch for each table and set of columns (benchmarks: insert_flat, insert_graph).
 
 Every column without a server-side default is named, absent values being NULL, so that a table normally has one set of columns. Values
-travel column by column, as the batch writers of the dialects want them.
+travel column by column, as the batch writers of the dialects want them. The objects of a family of classes go into its tables together, the
+base's first.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.exc import FlushError
+from flask_uow.orm.instrumentation.mutables import remember, write_composites
 from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, describe
+from flask_uow.orm.mapping.mapped_table import MappedTable
 from flask_uow.orm.membership import expunge_one
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
@@ -18,78 +21,129 @@ from flask_uow.sql.expressions import ColumnOperators
 
 __all__ = ["insert_objects"]
 
+# the objects of one statement: all of one set of columns of one table
+Group = tuple[MappedTable, tuple[str, ...], list[Any]]
 
-def insert_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
-    """INSERT objects, and make them persistent.
 
+def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
+    """INSERT objects of one family, and make them persistent.
+
+    :param base: the mapper at the head of the family.
     :raises FlushError: when a primary key is missing that the database does not make, or is in use by another object.
     """
-    connection = session._connection_for(mapper)
-    _apply_defaults(mapper, objects)
-    generated = mapper.local_table.generated_key
-    generated_name = mapper.name_of_column(generated) if generated is not None else None
-    groups = _by_column_set(mapper, objects, generated_name)
-    if len(groups) > 1 and generated_name is not None:
-        _allocate_in_order(session, connection, mapper, objects, groups)
-        groups = _by_column_set(mapper, objects, generated_name)
-    for names, members in groups.items():
-        makes_key = generated_name is not None and generated_name not in names
-        keys = _insert_batch(connection, mapper, names, members, generated if makes_key else None)
-        _make_persistent(session, mapper, members, generated_name if makes_key else None, keys)
+    by_mapper = {base: objects}
+    if base.subclasses:
+        by_mapper = {}
+        for obj in objects:
+            by_mapper.setdefault(type(obj).__mapper__, []).append(obj)
+    parts: dict[Any, list[tuple[MappedTable, list[Any]]]] = {}
+    for mapper, members in by_mapper.items():
+        _prepare(mapper, members)
+        for part in mapper.stored:
+            parts.setdefault(part.table, []).append((part, members))
+    connection = session._connection_for(base)
+    for members in parts.values():
+        own = members[0][1] if len(members) == 1 else _in_order(objects, members)
+        _insert_into_table(session, connection, members, own)
+    _make_persistent(session, base, objects)
 
 
-def _apply_defaults(mapper: Any, objects: list[Any]) -> None:
-    defaults = mapper.memo.get("defaults")
-    if defaults is None:
-        defaults = [
-            (name, prop.column.default) for name, prop in mapper.columns.items() if prop.column.default is not None
-        ]
-        mapper.memo["defaults"] = defaults
-    for name, default in defaults:
+def _prepare(mapper: Any, objects: list[Any]) -> None:
+    """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
+    if not mapper.stored:
+        raise FlushError(
+            f"{describe(objects[0])} cannot be inserted: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table"
+            " of it can be written to with the mapped columns. Map its primary key, or treat the class as read-only."
+        )
+    name, identity = mapper.discriminator, mapper.polymorphic_identity
+    if name is not None and identity is not None and mapper.columns[name].is_stored:
+        for obj in objects:
+            if obj.__dict__.get(name) is None:
+                obj.__dict__[name] = identity
+    if mapper.versioning is not None:
+        for obj in objects:
+            obj.__dict__[mapper.versioning.name] = mapper.versioning.next_version(None)
+    if mapper.composites:
+        for obj in objects:
+            write_composites(obj)
+
+
+def _in_order(objects: list[Any], parts: list[tuple[MappedTable, list[Any]]]) -> list[Any]:
+    members = {id(obj) for _, own in parts for obj in own}
+    return [obj for obj in objects if id(obj) in members]
+
+
+def _insert_into_table(
+    session: Any, connection: Any, parts: list[tuple[MappedTable, list[Any]]], objects: list[Any]
+) -> None:
+    for part, members in parts:
+        for own, source in part.copied:
+            for obj in members:
+                obj.__dict__[own] = obj.__dict__.get(source)
+        _apply_defaults(part, members)
+    groups = _groups(parts)
+    generated = next((part.generated for part, _ in parts if part.generated is not None), None)
+    if len(groups) > 1 and generated is not None:
+        _allocate_in_order(session, connection, parts[0][0], generated, objects, groups)
+        groups = _groups(parts)
+    for part, names, members in groups:
+        _insert_batch(session, connection, part, names, members)
+
+
+def _apply_defaults(part: MappedTable, objects: list[Any]) -> None:
+    for name, default in part.defaults:
         for obj in objects:
             values = obj.__dict__
             if name not in values:
                 values[name] = default.value()
 
 
-def _by_column_set(mapper: Any, objects: list[Any], generated_name: str | None) -> dict[tuple[str, ...], list[Any]]:
+def _groups(parts: list[tuple[MappedTable, list[Any]]]) -> list[Group]:
     """Return the objects by the columns that their INSERT names."""
-    optional = mapper.memo.get("optional")
-    if optional is None:
-        optional = [n for n, p in mapper.columns.items() if p.column.server_default is not None or n == generated_name]
-        mapper.memo["optional"] = optional
-    always = [name for name in mapper.columns if name not in optional]
+    if len(parts) == 1:
+        part, objects = parts[0]
+        return [(part, names, members) for names, members in _by_names(part, objects).items()]
+    groups: dict[Any, Group] = {}
+    for part, objects in parts:
+        for names, members in _by_names(part, objects).items():
+            key = (names, tuple(part.columns[name] for name in names))
+            groups.setdefault(key, (part, names, []))[2].extend(members)
+    return list(groups.values())
+
+
+def _by_names(part: MappedTable, objects: list[Any]) -> dict[tuple[str, ...], list[Any]]:
+    optional, generated = part.optional, part.generated
+    if not optional:
+        return {part.always: objects}
     groups: dict[tuple[str, ...], list[Any]] = {}
-    if optional == [generated_name]:
+    if optional == (generated,):
         # the usual case: a key that the database makes, and nothing else that may be left out
         with_key: list[Any] = []
         without: list[Any] = []
         for obj in objects:
-            (without if obj.__dict__.get(generated_name) is None else with_key).append(obj)
+            (without if obj.__dict__.get(generated) is None else with_key).append(obj)
         if without:
-            groups[tuple(always)] = without
+            groups[part.always] = without
         if with_key:
-            groups[tuple(mapper.columns)] = with_key
+            groups[tuple(part.columns)] = with_key
         return groups
     for obj in objects:
         values = obj.__dict__
         present = tuple(
-            n
-            for n in mapper.columns
-            if n not in optional or (n in values and (n != generated_name or values[n] is not None))
+            n for n in part.columns if n not in optional or (n in values and (n != generated or values[n] is not None))
         )
         groups.setdefault(present, []).append(obj)
     return groups
 
 
-def _allocate_in_order(session: Any, connection: Any, mapper: Any, objects: list[Any], groups: Any) -> None:
+def _allocate_in_order(
+    session: Any, connection: Any, part: MappedTable, name: str, objects: list[Any], groups: list[Group]
+) -> None:
     # several batches, and yet the keys follow the order in which the objects were added
-    generated = mapper.local_table.generated_key
-    name = mapper.name_of_column(generated)
     inserted = session.transaction.inserted
     waiting = [obj for obj in objects if obj.__dict__.get(name) is None]
-    if len(waiting) == len(objects) or sum(1 for names in groups if name not in names) > 1:
-        keys = connection.dialect.batch.allocate_keys(connection, mapper.local_table, generated, len(waiting))
+    if len(waiting) == len(objects) or sum(1 for _, names, _ in groups if name not in names) > 1:
+        keys = connection.dialect.batch.allocate_keys(connection, part.table, part.columns[name], len(waiting))
         for obj in waiting:
             inserted[obj.__dict__[STATE]] = name
         for obj, key in zip(waiting, keys or (), strict=keys is not None):
@@ -97,21 +151,57 @@ def _allocate_in_order(session: Any, connection: Any, mapper: Any, objects: list
 
 
 def _insert_batch(
-    connection: Any, mapper: Any, names: tuple[str, ...], objects: list[Any], generated: Any
-) -> list[Any] | None:
+    session: Any, connection: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]
+) -> None:
+    """INSERT the objects of one group, and take over the key that the database makes."""
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]
-    if any(_has_expression(column) for column in values):
-        return _insert_one_by_one(connection, mapper, names, objects, generated)
-    for name, column in zip(names, values, strict=True):
-        if None in column:
-            for d in dicts:
-                d.setdefault(name, None)
+    makes_key = part.generated is not None and part.generated not in names
+    generated = part.columns[part.generated] if makes_key and part.generated is not None else None
     batch = connection.dialect.batch
-    if not names:
-        return batch.insert_defaults(connection, mapper.local_table, len(objects), generated_key=generated)  # type: ignore[no-any-return]
-    columns = [mapper.columns[name].column for name in names]
-    return batch.insert(connection, mapper.local_table, columns, values, generated_key=generated)  # type: ignore[no-any-return]
+    if any(_has_expression(column) for column in values):
+        keys = _insert_one_by_one(connection, part, names, objects, generated)
+    else:
+        for name, column in zip(names, values, strict=True):
+            if None in column:
+                for d in dicts:
+                    d.setdefault(name, None)
+        fetched = [name for name in part.optional if name not in names and name != part.generated]
+        columns = [part.columns[name] for name in names]
+        if fetched:
+            keys = _insert_and_fetch(connection, part, columns, values, generated, fetched, dicts)
+        elif not names:
+            keys = batch.insert_defaults(connection, part.table, len(objects), generated_key=generated)
+        else:
+            keys = batch.insert(connection, part.table, columns, values, generated_key=generated)
+    if makes_key:
+        inserted = session.transaction.inserted
+        for d, key in zip(dicts, keys, strict=True):
+            d[part.generated] = key
+            inserted[d[STATE]] = part.generated
+
+
+def _insert_and_fetch(
+    connection: Any,
+    part: MappedTable,
+    columns: list[Any],
+    values: list[list[Any]],
+    generated: Any,
+    fetched: list[str],
+    dicts: list[dict[str, Any]],
+) -> Any:
+    """INSERT rows, and take over what the database has made of columns with a server-side default."""
+    wanted = [part.columns[name] for name in fetched]
+    keys, rows = connection.dialect.batch.insert_and_fetch(
+        connection, part.table, columns, values, len(dicts), part.key, generated, wanted
+    )
+    processors = [connection.dialect.result_processor(column.type) for column in wanted]
+    for d, row in zip(dicts, rows, strict=True):
+        # a row that could not be told is loaded at the first access
+        if row is not None:
+            for name, processor, value in zip(fetched, processors, row, strict=True):
+                d[name] = processor(value) if processor is not None else value
+    return keys
 
 
 def _has_expression(values: list[Any]) -> bool:
@@ -119,13 +209,13 @@ def _has_expression(values: list[Any]) -> bool:
 
 
 def _insert_one_by_one(
-    connection: Any, mapper: Any, names: tuple[str, ...], objects: list[Any], generated: Any
+    connection: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any], generated: Any
 ) -> list[Any]:
     # values that the database works out need a statement of their own; they are loaded at the next access
     keys = []
     for obj in objects:
-        values = {mapper.columns[name].column: obj.__dict__.get(name) for name in names}
-        statement = Insert(mapper.local_table).values(values)
+        values = {part.columns[name]: obj.__dict__.get(name) for name in names}
+        statement = Insert(part.table).values(values)
         if generated is not None:
             statement = statement.returning(generated)
         result = connection.execute(statement)
@@ -136,22 +226,18 @@ def _insert_one_by_one(
     return keys
 
 
-def _make_persistent(
-    session: Any, mapper: Any, objects: list[Any], generated_name: str | None, keys: list[Any] | None
-) -> None:
-    identities = session._identities_of(mapper)
+def _make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
+    identities = session._identities_of(base)
     entries = identities.entries
     strong = identities.strong
     inserted = session.transaction.inserted
-    names = mapper.primary_key_names
+    names = base.primary_key_names
     single = names[0] if len(names) == 1 else None
     siblings = Siblings(batch=session.batch_loading) if len(objects) > 1 else None
-    for number, obj in enumerate(objects):
+    may_mutate = bool(base.mutable_types or base.subclasses)
+    for obj in objects:
         values = obj.__dict__
         state: InstanceState = values[STATE]
-        if generated_name is not None:
-            assert keys is not None
-            values[generated_name] = keys[number]
         identity = values.get(single) if single is not None else tuple([values.get(name) for name in names])
         if identity is None or (single is None and None in identity):
             raise FlushError(
@@ -159,7 +245,7 @@ def _make_persistent(
             )
         other = entries.get(identity)
         if other is not None and other is not state:
-            _let_go(session, mapper, obj, other)
+            _let_go(session, base, obj, other)
         state.identity = identity
         entries[identity] = state
         if siblings is not None:
@@ -167,10 +253,14 @@ def _make_persistent(
             siblings.states.append(state)
         if strong is not None:
             strong[state] = obj
-        inserted.setdefault(state, generated_name)
+        inserted.setdefault(state, None)
+        if may_mutate and type(obj).__mapper__.mutable_types:
+            remember(state, obj)
+    if session.transaction.deleted:
+        session.transaction.note_replaced(base, objects)
 
 
-def _let_go(session: Any, mapper: Any, obj: Any, other: InstanceState) -> None:
+def _let_go(session: Any, base: Any, obj: Any, other: InstanceState) -> None:
     """Take out the object that held the key of a row that was inserted just now.
 
     The INSERT has shown that the other's row was no longer there. That is all right where the object was expired, waiting to find that
@@ -180,7 +270,7 @@ def _let_go(session: Any, mapper: Any, obj: Any, other: InstanceState) -> None:
     if holder is None:
         return
     values = holder.__dict__
-    if other.changes or other in session._deleted or any(name in values for name in mapper.columns):
+    if other.changes or other in session._deleted or any(name in values for name in base.columns):
         raise FlushError(
             f"cannot insert a new {type(obj).__name__} with the primary key {other.identity!r}: {describe(holder)} has that key in this Session."
             " Change the object that is there, or delete it and flush first."

@@ -1,40 +1,61 @@
-"""In what order the mappers of a flush are written, and the rows of mappers that refer to themselves or to each other.
+"""In what order the families of a flush are written, and the rows of families that refer to themselves or to each other.
 
-Kahn's algorithm, as the standard library's :mod:`graphlib` has it. Mappers that form a circle are taken together as one group, whose
-objects are sorted one by one instead.
+Kahn's algorithm, as the standard library's :mod:`graphlib` has it. Families that form a circle are taken together as one group, whose
+objects are sorted one by one instead. A family is the mappers that share a base, and is named by that.
 """
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.collect import WorkList
 from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.constraints import ForeignKeyConstraint
 
-__all__ = ["Group", "group_mappers", "sort_levels"]
+__all__ = ["Group", "group_mappers", "referring_families", "refers_to_itself", "sort_levels"]
 
 Group = tuple[Any, ...]
 
 
+def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
+    """Return the foreign keys of a family's tables as ``(table, referred table)``, those that connect its own tables left out."""
+    found: tuple[tuple[Any, Any], ...] | None = base.memo.get("foreign keys")
+    if found is None:
+        pairs = {}
+        for mapper in base.descendants:
+            if mapper.base_mapper is not base:
+                continue
+            for part in mapper.stored:
+                for constraint in part.table.constraints:
+                    if isinstance(constraint, ForeignKeyConstraint) and not _is_inheritance(constraint, mapper):
+                        pairs[part.table, constraint.referred_table] = None
+        found = base.memo["foreign keys"] = tuple(pairs)
+    return found
+
+
+def _is_inheritance(constraint: ForeignKeyConstraint, mapper: Any) -> bool:
+    pairs = zip(constraint.columns, constraint.elements, strict=True)
+    return all(mapper.equated.get(column) is element.column for column, element in pairs)
+
+
+def _tables(base: Any) -> set[Any]:
+    return {part.table for mapper in base.descendants if mapper.base_mapper is base for part in mapper.stored}
+
+
 def group_mappers(mappers: Iterable[Any]) -> list[Group]:
-    """Return the mappers in groups, parents before children; a group of several refers to itself in a circle."""
+    """Return the families in groups, parents before children; a group of several refers to itself in a circle."""
     wanted = list(mappers)
     if len(wanted) == 1:
         return [(wanted[0],)]
-    by_table = {mapper.local_table: mapper for mapper in wanted}
-    edges: dict[Any, set[Any]] = {}
-    for mapper in wanted:
-        referred = {
-            by_table[constraint.referred_table]
-            for constraint in mapper.local_table.constraints
-            if isinstance(constraint, ForeignKeyConstraint) and constraint.referred_table in by_table
-        }
-        edges[mapper] = referred - {mapper}
+    by_table = {table: base for base in wanted for table in _tables(base)}
+    edges: dict[Any, set[Any]] = {
+        base: {by_table[referred] for _, referred in _foreign_keys(base) if referred in by_table} - {base}
+        for base in wanted
+    }
     return _condense(wanted, edges)
 
 
@@ -57,12 +78,22 @@ def _condense(mappers: list[Any], edges: dict[Any, set[Any]]) -> list[Group]:
 
 def refers_to_itself(group: Group) -> bool:
     """Return True when rows of the group may refer to rows of the group."""
-    tables = {mapper.local_table for mapper in group}
-    return any(
-        isinstance(constraint, ForeignKeyConstraint) and constraint.referred_table in tables
-        for mapper in group
-        for constraint in mapper.local_table.constraints
-    )
+    tables = set().union(*(_tables(base) for base in group)) if len(group) > 1 else None
+    for base in group:
+        keys = _foreign_keys(base)
+        if keys:
+            own = tables if tables is not None else _tables(base)
+            if any(referred in own for _, referred in keys):
+                return True
+    return False
+
+
+def referring_families(base: Any, others: Iterable[Any]) -> Iterator[Any]:
+    """Yield the families whose tables refer to a family's."""
+    tables = _tables(base)
+    for other in others:
+        if any(referred in tables for _, referred in _foreign_keys(other)):
+            yield other
 
 
 def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[Any]]:
@@ -74,18 +105,22 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
     waits: dict[int, list[int]] = {key: [] for key in members}
     by_key: dict[tuple[Any, Any], int] = {}
     for obj in objects:
-        state = obj.__dict__.get(STATE)
-        if state is not None and state.identity is not None:
-            by_key[type(obj).__mapper__, state.identity] = id(obj)
+        key = _present_key(obj)
+        if key is not None:
+            by_key[type(obj).__mapper__.base_mapper, key] = id(obj)
     for obj in objects:
-        for prop in type(obj).__mapper__.relationships.values():
-            if prop.viewonly or prop.direction is not Direction.MANY_TO_ONE:
-                continue
-            parent = _parent_in_flush(obj, prop, by_key)
-            if parent is not None and parent in members and parent != id(obj):
-                waits[id(obj)].append(parent)
-    for mapper in group:
-        for link in work.links.get(mapper, ()):
+        mapper = type(obj).__mapper__
+        values = obj.__dict__
+        parents = []
+        for prop in mapper.relationships.values():
+            if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
+                parents.append(id(values.get(prop.key)))
+        for names, target in _key_references(mapper):
+            # a relationship that is not loaded, or not mapped: the foreign key itself says who the parent is
+            parents.append(by_key.get((target, _as_key([values.get(name) for name in names])), 0))
+        waits[id(obj)].extend(parent for parent in parents if parent in members and parent != id(obj))
+    for base in group:
+        for link in work.links.get(base, ()):
             if link.parent is not None and id(link.child) in members and id(link.parent) in members:
                 waits[id(link.child)].append(id(link.parent))
     position = {id(obj): number for number, obj in enumerate(objects)}
@@ -102,21 +137,60 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
     return levels
 
 
-def _parent_in_flush(obj: Any, prop: Any, by_key: dict[tuple[Any, Any], int]) -> int | None:
-    parent = obj.__dict__.get(prop.key, NO_VALUE)
-    if parent is None:
-        return None
-    if parent is not NO_VALUE:
-        return id(parent)
-    # not loaded: the foreign key itself says who the parent is
-    key = tuple(obj.__dict__.get(own) for own, _ in prop.pairs)
-    return by_key.get((prop.mapper, key[0] if len(key) == 1 else key)) if prop.uses_get else None
+def _as_key(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _present_key(obj: Any) -> Any:
+    """Return the key of an object: its identity, or for a new one the values that it was given, None while they are missing."""
+    state = obj.__dict__.get(STATE)
+    if state is not None and state.identity is not None:
+        return state.identity
+    key = [obj.__dict__.get(name) for name in type(obj).__mapper__.primary_key_names]
+    return None if None in key else _as_key(key)
+
+
+def _key_references(mapper: Any) -> tuple[tuple[tuple[str, ...], Any], ...]:
+    """Return the foreign keys of a mapper that refer to the identity of a mapped class: attributes, and that class's family.
+
+    Those that are written by an UPDATE of their own (post_update) are left out.
+    """
+    found: tuple[tuple[tuple[str, ...], Any], ...] | None = mapper.memo.get("key references")
+    if found is None:
+        found = mapper.memo["key references"] = tuple(_find_key_references(mapper))
+    return found
+
+
+def _find_key_references(mapper: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for part in mapper.stored:
+        for constraint in part.table.constraints:
+            if not isinstance(constraint, ForeignKeyConstraint) or _is_inheritance(constraint, mapper):
+                continue
+            if not all(mapper.maps_column(column) for column in constraint.columns):
+                continue
+            names = tuple(mapper.name_of_column(column) for column in constraint.columns)
+            for other in mapper.registry.mappers:
+                referred = [element.column for element in constraint.elements]
+                is_key = any(list(stored.key) == referred for stored in other.stored)
+                if is_key and not _is_post_updated(mapper, other, names):
+                    yield names, other.base_mapper
+                    break
+
+
+def _is_post_updated(mapper: Any, other: Any, names: tuple[str, ...]) -> bool:
+    here = ((prop, [own for own, _ in prop.pairs], Direction.MANY_TO_ONE) for prop in mapper.relationships.values())
+    there = ((prop, [far for _, far in prop.pairs], Direction.ONE_TO_MANY) for prop in other.relationships.values())
+    return any(
+        prop.post_update and prop.direction is direction and tuple(own) == names
+        for prop, own, direction in (*here, *there)
+    )
 
 
 def _circle(objects: list[Any]) -> CircularDependencyError:
     path = " -> ".join(describe(obj) for obj in objects)
     return CircularDependencyError(
         f"these objects refer to each other in a circle, so that none can be written first: {path}."
-        " Flush one of them with the reference empty, and set it afterwards.",
+        " Give one of the relationships post_update=True, which writes its foreign key by an UPDATE afterwards; or flush one of the objects with the"
+        " reference empty, and set it then.",
         objects,
     )

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
+from flask_uow.orm.flush.key_changes import cascade_key_changes
 from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.mapping.mapped_table import MappedTable
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.dml import Update
 from flask_uow.sql.expressions import ColumnOperators
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
-__all__ = ["set_column", "update_objects"]
+__all__ = ["not_among", "set_column", "stale_rows", "update_objects", "versioned_key"]
 
 
 def set_column(obj: Any, name: str, value: Any) -> None:
@@ -37,7 +39,7 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
     """UPDATE the rows of objects that have a net change.
 
     :raises StaleDataError: when fewer rows were found than objects.
-    :raises FlushError: when a primary key was set to NULL.
+    :raises FlushError: when a primary key was set to NULL, or no table of the class can be written to.
     """
     by_columns: dict[tuple[str, ...], list[Any]] = {}
     for obj in objects:
@@ -48,9 +50,10 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
                 members = by_columns[names] = []
             members.append(obj)
     for names, members in by_columns.items():
-        _update_batch(session, mapper, names, members)
+        _update_tables(session, mapper, names, members)
         if any(name in names for name in mapper.primary_key_names):
-            _move_identities(session, mapper, members)
+            moved = _move_identities(session, mapper, members)
+            cascade_key_changes(session, mapper, moved)
 
 
 def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
@@ -60,68 +63,164 @@ def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
         return ()
     columns = mapper.columns
     names = [name for name, old in changes.items() if name in columns and is_changed(old, values.get(name, NO_VALUE))]
-    if not names:
-        return ()
-    onupdate = mapper.memo.get("onupdate")
-    if onupdate is None:
-        onupdate = [(name, prop.column.onupdate) for name, prop in columns.items() if prop.column.onupdate is not None]
-        mapper.memo["onupdate"] = onupdate
-    for name, default in onupdate:
-        if name not in names:
-            values[name] = default.value()
-            names.append(name)
     # one order of columns, so that objects changed in another order share a statement
-    return tuple(names) if len(names) == 1 else tuple(name for name in columns if name in names)
+    return tuple(names) if len(names) < 2 else tuple(name for name in columns if name in names)
 
 
-def _update_batch(session: Any, mapper: Any, names: tuple[str, ...], objects: list[Any]) -> None:
+def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: list[Any]) -> None:
+    """UPDATE objects that have changed in the same columns, in each table that has some of these."""
+    if not mapper.stored:
+        raise FlushError(
+            f"{describe(objects[0])} cannot be updated: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table"
+            " of it can be written to with the mapped columns. Map its primary key, or treat the class as read-only."
+        )
+    versioning = mapper.versioning
+    written = set()
+    for part in mapper.stored:
+        own = tuple(name for name in names if name in part.columns and not _follows_by_itself(mapper, part, name))
+        written.update(own)
+        counts_versions = versioning is not None and versioning.name in part.columns
+        if own:
+            own = _with_onupdate(part, own, objects)
+        if own or counts_versions:
+            _update_batch(session, mapper, part, own, objects, versioning if counts_versions else None)
+    if len(written) < len(names):
+        unwritten = sorted(name for name in names if not any(name in part.columns for part in mapper.stored))
+        if unwritten:
+            raise FlushError(
+                f"{describe(objects[0])} cannot be updated: {', '.join(unwritten)} changed, and the table of it cannot be written to, since its"
+                f" primary key is not mapped by {mapper.class_.__name__}."
+            )
+
+
+def _follows_by_itself(mapper: Any, part: MappedTable, name: str) -> bool:
+    """Return True for the key of a joined table that the database changes with its base's (ON UPDATE CASCADE)."""
+    return mapper.passive_updates and part is not mapper.stored[0] and part.columns[name] in mapper.equated
+
+
+def _with_onupdate(part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> tuple[str, ...]:
+    added = [(name, default) for name, default in part.onupdate if name not in names]
+    for name, default in added:
+        for obj in objects:
+            obj.__dict__[name] = default.value()
+    if not added:
+        return names
+    chosen = {*names, *(name for name, _ in added)}
+    return tuple(name for name in part.columns if name in chosen)
+
+
+def versioned_key(part: MappedTable, versioning: Any, objects: list[Any]) -> tuple[list[Any], list[list[Any]]]:
+    """Return the columns that tell the rows of objects, with the version that was loaded, and their values."""
+    identities = [obj.__dict__[STATE].identity for obj in objects]
+    columns, values = list(part.key), part.key_values(identities)
+    if versioning is not None:
+        columns.append(part.columns[versioning.name])
+        values.append([_loaded_version(obj, versioning.name) for obj in objects])
+    return columns, values
+
+
+def _loaded_version(obj: Any, name: str) -> Any:
+    changes = obj.__dict__[STATE].changes or {}
+    before = changes.get(name, NO_VALUE)
+    return getattr(obj, name) if before is NO_VALUE else before
+
+
+def _update_batch(
+    session: Any, mapper: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any], versioning: Any
+) -> None:
     connection = session._connection_for(mapper)
+    key, key_values = versioned_key(part, versioning, objects)
+    if versioning is not None:
+        names = (*(name for name in names if name != versioning.name), versioning.name)
+        for obj, version in zip(objects, key_values[-1], strict=True):
+            obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
     if any(issubclass(kind, ColumnOperators) for column in values for kind in set(map(type, column))):
-        for obj in objects:
-            _update_one(connection, mapper, names, obj)
-        return
-    identities = [obj.__dict__[STATE].identity for obj in objects]
-    keys = [identities] if len(mapper.primary_key) == 1 else [list(column) for column in zip(*identities, strict=True)]
-    columns = [mapper.columns[name].column for name in names]
-    found = connection.dialect.batch.update(connection, mapper.local_table, mapper.primary_key, keys, columns, values)
-    if found != len(objects):
-        raise _stale(connection, mapper, objects, found)
+        for number, obj in enumerate(objects):
+            _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
+    else:
+        columns = [part.columns[name] for name in names]
+        batch = connection.dialect.batch
+        if versioning is not None:
+            rows = batch.update_returning(connection, part.table, key, key_values, columns, values, part.key)
+            if len(rows) != len(objects):
+                gone = not_among(connection, part, objects, rows)
+                raise stale_rows(part, "UPDATE of", objects, gone, len(rows))
+        else:
+            found = batch.update(connection, part.table, key, key_values, columns, values)
+            if found != len(objects):
+                gone = _without_row(connection, part, objects)
+                raise stale_rows(part, "UPDATE of", objects, gone, found)
+    _forget_server_values(part, names, objects)
 
 
-def _update_one(connection: Any, mapper: Any, names: tuple[str, ...], obj: Any) -> None:
+def _update_one(
+    connection: Any, part: MappedTable, names: tuple[str, ...], obj: Any, key: list[Any], identity: list[Any]
+) -> None:
     # a value that the database works out needs a statement of its own; it is loaded at the next access
     values = obj.__dict__
-    statement = Update(mapper.local_table).values({mapper.columns[name].column: values[name] for name in names})
-    for column, value in zip(mapper.primary_key, identity_values(values[STATE].identity), strict=True):
-        statement = statement.where(column == value)
+    statement = Update(part.table).values({part.columns[name]: values[name] for name in names})
+    statement = statement.where(*(column == value for column, value in zip(key, identity, strict=True)))
     if connection.execute(statement).rowcount != 1:
-        raise _stale(connection, mapper, [obj], 0)
+        raise stale_rows(part, "UPDATE of", [obj], [obj], 0)
     for name in names:
         if isinstance(values[name], ColumnOperators):
             del values[name]
 
 
-def _stale(connection: Any, mapper: Any, objects: list[Any], found: int) -> StaleDataError:
-    """Return the error that names the objects whose rows are gone."""
-    gone = []
-    for obj in objects[:1000]:
-        identity = identity_values(obj.__dict__[STATE].identity)
-        select = Select((func.count(),)).select_from(mapper.local_table)
-        for column, value in zip(mapper.primary_key, identity, strict=True):
-            select = select.where(column == value)
-        if not connection.execute(select).scalar():
-            gone.append(describe(obj))
-        if len(gone) == 5:
-            break
+def _forget_server_values(part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
+    # what the database itself changes with each UPDATE is loaded at the next access
+    for name, column in part.columns.items():
+        if column.server_onupdate is not None and name not in names:
+            for obj in objects:
+                obj.__dict__.pop(name, None)
+
+
+def stale_rows(
+    part: MappedTable, what: str, objects: list[Any], gone: list[Any], found: int
+) -> StaleDataError:
+    """Return the error for rows that were not found under the key and version that were loaded.
+
+    :param gone: the objects that they belong to, as far as that is known.
+    """
+    names = ", ".join(describe(obj) for obj in gone[:5]) or "unknown"
+    more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
     return StaleDataError(
-        f"UPDATE of {mapper.local_table.fullname!r} found {found} of {len(objects)} rows; gone: {', '.join(gone) or 'unknown'}."
-        " Someone else has deleted them, or changed their keys; roll back and load the objects again."
+        f"{what} {part.table.fullname!r} found {found} of {len(objects)} rows; gone: {names}{more}."
+        " Someone else has deleted them, or changed them since they were loaded; roll back and load the objects again."
     )
 
 
-def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> None:
+def _without_row(connection: Any, part: MappedTable, objects: list[Any]) -> list[Any]:
+    """Return the objects whose rows are gone, the first few of them."""
+    gone = []
+    for obj in objects[:1000]:
+        identity = identity_values(obj.__dict__[STATE].identity)
+        select = Select((func.count(),)).select_from(part.table)
+        keyed = zip(part.key, part.positions, strict=True)
+        if not connection.execute(select.where(*(c == identity[position] for c, position in keyed))).scalar():
+            gone.append(obj)
+        if len(gone) == 5:
+            break
+    return gone
+
+
+def not_among(connection: Any, part: MappedTable, objects: list[Any], keys: list[tuple[Any, ...]]) -> list[Any]:
+    """Return the objects whose keys are not among those that a statement has returned."""
+    processors = [connection.dialect.result_processor(column.type) for column in part.key]
+    found = {tuple(p(v) if p is not None else v for p, v in zip(processors, key, strict=True)) for key in keys}
+
+    def key_of(obj: Any) -> tuple[Any, ...]:
+        identity = identity_values(obj.__dict__[STATE].identity)
+        return tuple(identity[position] for position in part.positions)
+
+    return [obj for obj in objects if key_of(obj) not in found]
+
+
+def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
+    """Give objects the identity that their key columns say; return each with the key it had."""
     identities = session._identities_of(mapper)
+    moved = []
     for obj in objects:
         values = obj.__dict__
         state = values[STATE]
@@ -135,3 +234,8 @@ def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> None:
         session.transaction.moved.setdefault(state, state.identity)
         state.identity = key[0] if len(key) == 1 else key
         identities.put(state, obj)
+        for part in mapper.stored:
+            for own, source in part.copied:
+                values[own] = values.get(source)
+        moved.append((obj, old))
+    return moved

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import DetachedInstanceError
-from flask_uow.orm.instrumentation.collections import collection_type, contains_identical, raw_append, raw_remove
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of
+from flask_uow.orm.instrumentation.custom_collections import collection_maker
+from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
@@ -54,7 +56,8 @@ class Attribute(ColumnOperators):
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         if obj is None:
-            return self
+            factory = self.property.comparator_factory
+            return self if factory is None else factory.around(self)
         state = obj.__dict__.get(STATE)
         if state is None or state.identity is None:
             return self.empty(obj)
@@ -81,6 +84,15 @@ class Attribute(ColumnOperators):
 class ColumnAttribute(Attribute):
     """An attribute that holds the value of a column."""
 
+    def empty(self, obj: Any) -> Any:
+        # a new object of a polymorphic class has its identity without being told
+        return self.parent.polymorphic_identity if self.key == self.parent.discriminator else None
+
+    @property
+    def __uow_source__(self) -> Any:
+        """The mapper, where selecting the column needs more in FROM or WHERE than its table; else None."""
+        return self.parent if self.parent.inherits is not None else None
+
     def __clause_element__(self) -> ColumnElement[Any]:
         return self.property.column  # type: ignore[no-any-return]
 
@@ -104,9 +116,11 @@ class RelationshipAttribute(Attribute):
     """What the attributes of both kinds of relationship share.
 
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
+    :ivar listeners: validators and extensions, or None.
     """
 
     reverse: RelationshipAttribute | None = None
+    listeners: Listeners | None = None
 
     def __init__(self, key: str, parent: Any, prop: RelationshipProperty) -> None:
         super().__init__(key, parent, prop)
@@ -122,7 +136,7 @@ class RelationshipAttribute(Attribute):
             if state.owner is not None:
                 state.owner.modified[state] = obj
         if self.key not in changes:
-            changes[self.key] = list(original) if isinstance(original, (list, set)) else original
+            changes[self.key] = members_of(original) if self.relationship.uselist else original
 
     def check(self, item: Any) -> None:
         """Refuse an object of a wrong class."""
@@ -231,6 +245,8 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         if old is NO_VALUE and self.relationship.direction is not Direction.MANY_TO_ONE:
             # the foreign key is in the other row, so it must be known which row is to lose it
             old = self._load(obj, values[STATE])
+        if self.listeners is not None:
+            value = self.listeners.set(obj, ensure_state(obj), value, old, self)
         if old is value and self.key in values:
             return
         self.record(obj, ensure_state(obj), old)
@@ -254,6 +270,8 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         values = obj.__dict__
         if previous is item and self.key in values:
             return
+        if self.listeners is not None:
+            self.listeners.set(obj, ensure_state(obj), item, previous, self)
         self.record(obj, ensure_state(obj), previous)
         values[self.key] = item
         if previous is not None and previous is not NO_VALUE and previous is not item and self.reverse is not None:
@@ -271,11 +289,13 @@ class CollectionAttribute(RelationshipAttribute):
 
     def __init__(self, key: str, parent: Any, prop: Any) -> None:
         super().__init__(key, parent, prop)
-        self.collection_class = collection_type(prop.collection_class)
+        self.make_collection = collection_maker(prop.collection_class, prop.name)
 
     def new_collection(self, obj: Any, items: Any = ()) -> Any:
         """Return an instrumented collection of ``obj``, filled without any event."""
-        collection = self.collection_class(items)
+        collection = self.make_collection()
+        for item in items:
+            collection._silently_add(item)
         collection._owner = ensure_state(obj)
         collection._attribute = self
         return collection
@@ -305,31 +325,61 @@ class CollectionAttribute(RelationshipAttribute):
         collection = obj.__dict__[self.key] = self.new_collection(obj)
         return collection
 
+    def admit(self, collection: Any, item: Any) -> Any:
+        """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
+        self.check(item)
+        if self.listeners is None:
+            return item
+        parent = collection._parent()
+        return item if parent is None else self.listeners.append(parent, ensure_state(parent), item, self)
+
     def set(self, obj: Any, value: Any) -> None:
         if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise ArgumentError(
                 f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got {value!r}."
                 " To empty it, assign []."
             )
-        items = list(value)
-        for item in items:
-            self.check(item)
         old = getattr(obj, self.key)
         if old is value:
             return
         state = ensure_state(obj)
+        before = old._items()
+        had = {id(item) for item in before}
+        items = self._items_to_set(obj, value)
+        for number, item in enumerate(items):
+            self.check(item)
+            if self.listeners is not None and id(item) not in had:
+                items[number] = self.listeners.append(obj, state, item, self)
         self.record(obj, state, old)
-        before = list(old)
         old._detach()
         obj.__dict__[self.key] = self.new_collection(obj, items)
         kept = {id(item) for item in items}
-        had = {id(item) for item in before}
         for item in before:
             if id(item) not in kept:
                 self.fire_remove(obj, item)
         for item in items:
             if id(item) not in had:
                 self.fire_append(obj, item)
+
+    def _items_to_set(self, obj: Any, value: Any) -> list[Any]:
+        """Return the objects of what is assigned to the attribute.
+
+        :raises ArgumentError: for a dict whose keys are not those that the collection gives its objects.
+        """
+        sample = self.make_collection()
+        converter = getattr(sample, "_converter", None)
+        if converter is not None:
+            return list(getattr(sample, converter)(value))
+        keyfunc = getattr(sample, "keyfunc", None)
+        if keyfunc is not None and isinstance(value, dict):
+            for key, item in value.items():
+                self.check(item)
+                if keyfunc(item) != key:
+                    raise ArgumentError(
+                        f"{self.class_.__name__}.{self.key}: {item!r} is given under the key {key!r}, and its key in this collection is"
+                        f" {keyfunc(item)!r}. Assign a dict with the right keys, or a list."
+                    )
+        return members_of(value)
 
     def fire_append(self, obj: Any, item: Any) -> None:
         """Tell the other side, and the Session, that ``item`` was put into the collection of ``obj``."""
@@ -339,6 +389,8 @@ class CollectionAttribute(RelationshipAttribute):
 
     def fire_remove(self, obj: Any, item: Any) -> None:
         """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
+        if self.listeners is not None:
+            self.listeners.remove(ensure_state(obj), item, self)
         if self.reverse is not None:
             self.reverse.silently_remove(item, obj)
         if self.relationship.cascade.delete_orphan:
@@ -348,35 +400,40 @@ class CollectionAttribute(RelationshipAttribute):
         values = obj.__dict__
         collection = values.get(self.key)
         state = ensure_state(obj)
+        if self.listeners is not None:
+            self.listeners.append(obj, state, item, self)
         if collection is None:
             if state.identity is not None:
                 self._wait(obj, item, added=True)
                 return
             collection = self.empty(obj)
-        if not contains_identical(collection, item):
+        if not contains_identical(collection._items(), item):
             self.record(obj, state, collection)
-            raw_append(collection, item)
+            collection._silently_add(item)
 
     def silently_remove(self, obj: Any, item: Any) -> None:
         values = obj.__dict__
         collection = values.get(self.key)
+        if self.listeners is not None:
+            self.listeners.remove(ensure_state(obj), item, self)
         if collection is None:
             state = values.get(STATE)
             if state is not None and state.identity is not None:
                 self._wait(obj, item, added=False)
             return
-        if contains_identical(collection, item):
+        if contains_identical(collection._items(), item):
             self.record(obj, values.get(STATE), collection)
-            raw_remove(collection, item)
+            collection._silently_remove(item)
 
     def _wait(self, obj: Any, item: Any, added: bool) -> None:
         # the collection is not loaded: the change is applied when it is
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
-        if contains_identical(out_of, item):
-            raw_remove(out_of, item)
-        else:
-            into.append(item)
+        for number, other in enumerate(out_of):
+            if other is item:
+                del out_of[number]
+                return
+        into.append(item)
 
     def store_loaded(self, obj: Any, items: list[Any]) -> Any:
         """Store what was loaded from the database, with the changes that waited for it applied."""
@@ -386,8 +443,8 @@ class CollectionAttribute(RelationshipAttribute):
         if added or removed:
             self.record(obj, ensure_state(obj), collection)
             for item in removed:
-                raw_remove(collection, item)
+                collection._silently_remove(item)
             for item in added:
-                if not contains_identical(collection, item):
-                    raw_append(collection, item)
+                if not contains_identical(collection._items(), item):
+                    collection._silently_add(item)
         return collection

@@ -11,12 +11,15 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
+from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_state
+from flask_uow.orm.instrumentation.state import ensure_state
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
 __all__ = ["ClassManager"]
 
-Check = Callable[[Any], None]
+# takes an object and the value that is assigned, and returns the value that is stored
+Check = Callable[[Any, Any], Any]
 
 
 class ClassManager:
@@ -47,18 +50,29 @@ class ClassManager:
         self._originals: dict[str, Any] = {}
         self._adopted: dict[type, Any] = {}
 
-    def install(self) -> None:
-        """Install the hooks that do not belong to one attribute."""
+    def install(self, parent: ClassManager | None = None) -> None:
+        """Install the hooks that do not belong to one attribute.
+
+        :param parent: the manager of the mapped class that this one inherits from.
+        """
         class_: Any = self.class_
-        self.is_plain = class_.__setattr__ is object.__setattr__
-        self.setattr_hook = make_setattr(self.columns, self.relationships, class_.__setattr__)
-        self._replace("__setattr__", self.setattr_hook)
-        self._replace("__delattr__", make_delattr(self.columns, self.relationships, class_.__delattr__))
+        self.original_setattr, self.original_delattr = class_.__setattr__, class_.__delattr__
+        if parent is not None:
+            # the parent's hooks give way to this class's, which know all its attributes
+            if self.original_setattr is parent.setattr_hook:
+                self.original_setattr = parent.original_setattr
+            if self.original_delattr is parent.delattr_hook:
+                self.original_delattr = parent.original_delattr
+        self.is_plain = self.original_setattr is object.__setattr__
+        self.setattr_hook = make_setattr(self.columns, self.relationships, self.original_setattr)
+        self.delattr_hook = make_delattr(self.columns, self.relationships, self.original_delattr)
+        self.replace("__setattr__", self.setattr_hook)
+        self.replace("__delattr__", self.delattr_hook)
         if not any(_defines(class_, name) for name in ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")):
-            self._replace("__getstate__", get_state)
-            self._replace("__setstate__", set_state)
+            self.replace("__getstate__", get_state)
+            self.replace("__setstate__", set_state)
             if not _defines(class_, "__copy__"):
-                self._replace("__copy__", copy_object)
+                self.replace("__copy__", copy_object)
 
     def adopt(self, subclass: type) -> None:
         """Track writes to objects of a subclass that is not mapped itself and has a ``__setattr__`` of its own.
@@ -90,20 +104,19 @@ class ClassManager:
 
     def add(self, name: str, attribute: Attribute) -> None:
         """Install the descriptor of one attribute."""
-        self._replace(name, attribute)
+        self.replace(name, attribute)
         if isinstance(attribute, ColumnAttribute):
-            column = attribute.property.column
-            self.columns[name] = None
-            if column.has_own_type:
-                self.check_assignments_of(name, column.type)
+            if attribute.property.is_stored:
+                self.columns[name] = None
         elif isinstance(attribute, RelationshipAttribute):
             self.relationships[name] = attribute
 
-    def check_assignments_of(self, name: str, type_: Any) -> None:
-        """Check what is assigned to a column; for a foreign key once its type is known, which is the target's."""
-        self.columns[name] = _assignment_check(type_) if type_.checks_on_assignment else None
+    def check_assignments_of(self, name: str, type_: Any, listeners: Listeners | None) -> None:
+        """Check what is assigned to a column, and tell those who listen; for a foreign key once its type, the target's, is known."""
+        self.columns[name] = _assignment_check(type_, listeners, name)
 
-    def _replace(self, name: str, value: Any) -> None:
+    def replace(self, name: str, value: Any) -> None:
+        """Put something on the class; :meth:`uninstall` takes it away again."""
         if name not in self._originals:
             self._originals[name] = vars(self.class_).get(name, NO_VALUE)
         setattr(self.class_, name, value)
@@ -129,13 +142,18 @@ def _defines(class_: type, name: str) -> bool:
     return any(name in vars(base) for base in class_.__mro__ if base is not object)
 
 
-def _assignment_check(type_: Any) -> Check:
-    check = type_.check
+def _assignment_check(type_: Any, listeners: Listeners | None, name: str) -> Check | None:
+    check = type_.check if type_.checks_on_assignment else None
+    if listeners is None and check is None:
+        return None
 
-    def check_value(value: Any) -> None:
+    def check_value(obj: Any, value: Any) -> Any:
+        if listeners is not None:
+            value = listeners.set(obj, ensure_state(obj), value, listeners.old_value(obj), getattr(type(obj), name))
         # SQL expressions are worked out by the database
-        if value is not None and not hasattr(value, "__clause_element__"):
+        if check is not None and value is not None and not hasattr(value, "__clause_element__"):
             check(value)
+        return value
 
     return check_value
 
@@ -152,7 +170,7 @@ def make_setattr(
         if name in columns:
             check = columns[name]
             if check is not None:
-                check(value)
+                value = check(self, value)
             values = self.__dict__
             state = values.get(STATE)
             if state is not None and state.identity is not None:
@@ -184,8 +202,7 @@ def make_delattr(
 
     def __delattr__(self: Any, name: str) -> None:
         if name in relationships:
-            collection = isinstance(getattr(self, name), (list, set))
-            relationships[name].set(self, [] if collection else None)
+            relationships[name].set(self, [] if relationships[name].relationship.uselist else None)
         elif name in columns:
             setattr(self, name, None)
         else:

@@ -1,33 +1,48 @@
-"""Lists and sets that tell their attribute what is put in and taken out.
+"""Lists, sets and dicts that tell their attribute what is put in and taken out.
 
 A collection belongs to one attribute of one object; replaced by another collection, it becomes a plain one. Membership
-goes by identity: the objects' own ``__eq__`` is not called by us.
+goes by identity: the objects' own ``__eq__`` is not called by us. Each kind is a class of methods over the plain class, which also
+stands over a user's own subclass of it; what users mark as their collections' methods is in
+:mod:`~flask_uow.orm.instrumentation.custom_collections`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.instrumentation.state import InstanceState, ensure_state
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import CollectionAttribute
 
-__all__ = ["InstrumentedList", "InstrumentedSet", "collection_type"]
+__all__ = [
+    "DictMethods",
+    "Instrumented",
+    "InstrumentedList",
+    "InstrumentedSet",
+    "ListMethods",
+    "MappedCollection",
+    "SetMethods",
+    "attribute_mapped_collection",
+    "column_mapped_collection",
+    "contains_identical",
+    "mapped_collection",
+    "members_of",
+]
 
-T = TypeVar("T")
 
-
-class _Instrumented:
+class Instrumented:
     """What the collections share: the owner, and the events.
 
-    :ivar _owner: the state of the object that the collection belongs to; None once it was replaced.
+    :ivar _owner: the state of the object that the collection belongs to; None once it was replaced, and while it is changed silently.
     """
 
     __slots__ = ()
     _attribute: CollectionAttribute
+    _owner: InstanceState | None
 
     def _parent(self) -> Any:
         owner: InstanceState | None = getattr(self, "_owner", None)
@@ -44,54 +59,82 @@ class _Instrumented:
             self._attribute.record(parent, ensure_state(parent), self)
         return parent
 
-
-class InstrumentedList(_Instrumented, list[T]):
-    """A list of related objects."""
-
-    __slots__ = ("_attribute", "_owner", "__weakref__")
-    _owner: InstanceState | None
-
-    def _detach(self) -> None:
-        self._owner = None
+    def _admit(self, item: Any) -> Any:
+        """Check an object that is to be put in, and return the one that validators make of it."""
+        if getattr(self, "_owner", None) is None:
+            return item
+        return self._attribute.admit(self, item)
 
     def _added(self, parent: Any, item: Any) -> None:
         if parent is not None:
             self._attribute.fire_append(parent, item)
 
     def _removed(self, parent: Any, item: Any) -> None:
-        if parent is not None and not any(other is item for other in self):
+        if parent is not None and not contains_identical(self._items(), item):
             self._attribute.fire_remove(parent, item)
 
-    def append(self, item: T) -> None:
-        self._attribute.check(item)
+    def _detach(self) -> None:
+        self._owner = None
+
+    def _items(self) -> list[Any]:
+        """Return the members."""
+        raise NotImplementedError
+
+    def _silently_add(self, item: Any) -> None:
+        """Put an object in without any event."""
+        raise NotImplementedError
+
+    def _silently_remove(self, item: Any) -> None:
+        """Take an object out, by identity, without any event."""
+        raise NotImplementedError
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return (list, (self._items(),))
+
+
+class ListMethods(Instrumented):
+    """The methods of a list of related objects."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, index: Any) -> Any: ...
+        def __iter__(self) -> Any: ...
+
+    def append(self, item: Any) -> None:
+        item = self._admit(item)
         parent = self._before()
-        list.append(self, item)
+        super().append(item)  # type: ignore[misc]
         self._added(parent, item)
 
-    def extend(self, items: Iterable[T]) -> None:
+    def extend(self, items: Iterable[Any]) -> None:
         for item in list(items):
             self.append(item)
 
-    def __iadd__(self, items: Iterable[T]) -> InstrumentedList[T]:  # type: ignore[override,misc]
+    def __iadd__(self, items: Iterable[Any]) -> Any:
         self.extend(items)
         return self
 
-    def insert(self, index: SupportsIndex, item: T) -> None:
-        self._attribute.check(item)
+    def __imul__(self, count: Any) -> Any:
+        raise InvalidRequestError("a collection of related objects cannot be multiplied: an object is in it once.")
+
+    def insert(self, index: SupportsIndex, item: Any) -> None:
+        item = self._admit(item)
         parent = self._before()
-        list.insert(self, index, item)
+        super().insert(index, item)  # type: ignore[misc]
         self._added(parent, item)
 
-    def remove(self, item: T) -> None:
+    def remove(self, item: Any) -> None:
         for index, other in enumerate(self):
             if other is item:
                 del self[index]
                 return
         raise ValueError(f"{item!r} is not in the collection")
 
-    def pop(self, index: SupportsIndex = -1) -> T:
+    def pop(self, index: SupportsIndex = -1) -> Any:
         parent = self._before()
-        item = list.pop(self, index)
+        item = super().pop(index)  # type: ignore[misc]
         self._removed(parent, item)
         return item
 
@@ -99,12 +142,10 @@ class InstrumentedList(_Instrumented, list[T]):
         del self[:]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        values = list(value) if isinstance(index, slice) else [value]
-        for item in values:
-            self._attribute.check(item)
+        values = [self._admit(item) for item in (list(value) if isinstance(index, slice) else [value])]
         parent = self._before()
         old = self[index] if isinstance(index, slice) else [self[index]]
-        list.__setitem__(self, index, values if isinstance(index, slice) else value)
+        super().__setitem__(index, values if isinstance(index, slice) else values[0])  # type: ignore[misc]
         for item in old:
             self._removed(parent, item)
         for item in values:
@@ -113,48 +154,54 @@ class InstrumentedList(_Instrumented, list[T]):
     def __delitem__(self, index: Any) -> None:
         parent = self._before()
         old = self[index] if isinstance(index, slice) else [self[index]]
-        list.__delitem__(self, index)
+        super().__delitem__(index)  # type: ignore[misc]
         for item in old:
             self._removed(parent, item)
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        return (list, (list(self),))
+    def _items(self) -> list[Any]:
+        return list(self)
+
+    def _silently_add(self, item: Any) -> None:
+        super().append(item)  # type: ignore[misc]
+
+    def _silently_remove(self, item: Any) -> None:
+        for index, other in enumerate(self):
+            if other is item:
+                super().__delitem__(index)  # type: ignore[misc]
+                return
 
 
-class InstrumentedSet(_Instrumented, set[T]):
-    """A set of related objects; their hash is the classes' own."""
+class SetMethods(Instrumented):
+    """The methods of a set of related objects; their hash is the classes' own."""
 
-    __slots__ = ("_attribute", "_owner")
-    _owner: InstanceState | None
+    __slots__ = ()
 
-    def _detach(self) -> None:
-        self._owner = None
+    if TYPE_CHECKING:
 
-    def add(self, item: T) -> None:
+        def __iter__(self) -> Any: ...
+        def __contains__(self, item: Any) -> bool: ...
+        def intersection(self, *others: Any) -> Any: ...
+
+    def add(self, item: Any) -> None:
         if item in self:
             return
-        self._attribute.check(item)
+        item = self._admit(item)
         parent = self._before()
-        set.add(self, item)
-        if parent is not None:
-            self._attribute.fire_append(parent, item)
-
-    # the name by which attributes put objects into any collection
-    append = add
+        super().add(item)  # type: ignore[misc]
+        self._added(parent, item)
 
     def discard(self, item: Any) -> None:
         if item in self:
             self.remove(item)
 
-    def remove(self, item: T) -> None:
+    def remove(self, item: Any) -> None:
         if item not in self:
             raise KeyError(item)
         parent = self._before()
-        set.remove(self, item)
-        if parent is not None:
-            self._attribute.fire_remove(parent, item)
+        super().remove(item)  # type: ignore[misc]
+        self._removed(parent, item)
 
-    def pop(self) -> T:
+    def pop(self) -> Any:
         for item in self:
             self.remove(item)
             return item
@@ -164,7 +211,7 @@ class InstrumentedSet(_Instrumented, set[T]):
         for item in list(self):
             self.remove(item)
 
-    def update(self, *others: Iterable[T]) -> None:
+    def update(self, *others: Iterable[Any]) -> None:
         for other in others:
             for item in list(other):
                 self.add(item)
@@ -175,69 +222,204 @@ class InstrumentedSet(_Instrumented, set[T]):
                 self.discard(item)
 
     def intersection_update(self, *others: Iterable[Any]) -> None:
-        kept = set(self).intersection(*others)
+        kept = self.intersection(*others)
         for item in list(self):
             if item not in kept:
                 self.remove(item)
 
-    def symmetric_difference_update(self, other: Iterable[T]) -> None:
+    def symmetric_difference_update(self, other: Iterable[Any]) -> None:
         for item in set(other):
             if item in self:
                 self.remove(item)
             else:
                 self.add(item)
 
-    def __ior__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> Any:
         self.update(other)
         return self
 
-    def __isub__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[misc]
+    def __isub__(self, other: Any) -> Any:
         self.difference_update(other)
         return self
 
-    def __iand__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[misc]
+    def __iand__(self, other: Any) -> Any:
         self.intersection_update(other)
         return self
 
-    def __ixor__(self, other: Any) -> InstrumentedSet[T]:  # type: ignore[override,misc]
+    def __ixor__(self, other: Any) -> Any:
         self.symmetric_difference_update(other)
         return self
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        return (set, (list(self),))
+    def _items(self) -> list[Any]:
+        return list(self)
+
+    def _silently_add(self, item: Any) -> None:
+        super().add(item)  # type: ignore[misc]
+
+    def _silently_remove(self, item: Any) -> None:
+        super().discard(item)  # type: ignore[misc]
 
 
-def collection_type(given: Any) -> type[InstrumentedList[Any] | InstrumentedSet[Any]]:
-    """Return the instrumented class for ``collection_class``.
+_ABSENT: Any = object()
 
-    :raises ArgumentError: for anything but list and set.
+
+class DictMethods(Instrumented):
+    """The methods of a dict of related objects, by a key that each object gives."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        keyfunc: Callable[[Any], Any]
+
+        def __getitem__(self, key: Any) -> Any: ...
+        def __iter__(self) -> Any: ...
+        def get(self, key: Any, default: Any = None) -> Any: ...
+        def keys(self) -> Any: ...
+
+    def __setitem__(self, key: Any, item: Any) -> None:
+        item = self._admit(item)
+        old = self.get(key, _ABSENT)
+        if old is item:
+            return
+        parent = self._before()
+        super().__setitem__(key, item)  # type: ignore[misc]
+        if old is not _ABSENT:
+            self._removed(parent, old)
+        self._added(parent, item)
+
+    def __delitem__(self, key: Any) -> None:
+        item = self[key]
+        parent = self._before()
+        super().__delitem__(key)  # type: ignore[misc]
+        self._removed(parent, item)
+
+    def pop(self, key: Any, default: Any = _ABSENT) -> Any:
+        item = self.get(key, default)
+        if item is _ABSENT:
+            raise KeyError(key)
+        if key in self.keys():
+            del self[key]
+        return item
+
+    def popitem(self) -> tuple[Any, Any]:
+        for key in reversed(list(self)):
+            return key, self.pop(key)
+        raise KeyError("popitem(): the dictionary is empty")
+
+    def clear(self) -> None:
+        for key in list(self):
+            del self[key]
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        if key not in self.keys():
+            self[key] = default
+        return self[key]
+
+    def update(self, *others: Any, **named: Any) -> None:
+        for key, item in dict(*others, **named).items():
+            self[key] = item
+
+    def __ior__(self, other: Any) -> Any:
+        self.update(other)
+        return self
+
+    def _items(self) -> list[Any]:
+        return list(dict.values(self))  # type: ignore[arg-type]
+
+    def _silently_add(self, item: Any) -> None:
+        super().__setitem__(self.keyfunc(item), item)  # type: ignore[misc]
+
+    def _silently_remove(self, item: Any) -> None:
+        # the object's key may have changed since it was put in
+        for key in list(self):
+            if self[key] is item:
+                super().__delitem__(key)  # type: ignore[misc]
+
+
+class MappedCollection(dict[Any, Any]):
+    """A dict of related objects, each under the key that a function finds on it.
+
+    :param keyfunc: returns the key of an object.
     """
-    if given is None or given is list:
-        return InstrumentedList
-    if given is set:
-        return InstrumentedSet
-    raise ArgumentError(f"collection_class={given!r} is not supported; use list or set.")
+
+    def __init__(self, keyfunc: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.keyfunc = keyfunc
+
+    def set(self, item: Any) -> None:
+        """Put an object in under its key."""
+        self[self.keyfunc(item)] = item
+
+    def remove(self, item: Any) -> None:
+        """Take an object out.
+
+        :raises InvalidRequestError: when another object, or none, is under its key.
+        """
+        key = self.keyfunc(item)
+        if self.get(key) is not item:
+            raise InvalidRequestError(
+                f"{item!r} is not under its key {key!r} in the collection. Has the attribute that gives the key changed since it was put in?"
+            )
+        del self[key]
 
 
-def raw_append(collection: Any, item: Any) -> None:
-    """Put an object in without any event."""
-    if isinstance(collection, list):
-        list.append(collection, item)
-    else:
-        set.add(collection, item)
+class InstrumentedList(ListMethods, list[Any]):
+    """A list of related objects."""
+
+    __slots__ = ("_attribute", "_owner", "__weakref__")
+    _owner: InstanceState | None
 
 
-def raw_remove(collection: Any, item: Any) -> None:
-    """Take an object out, by identity, without any event."""
-    if isinstance(collection, list):
-        for index, other in enumerate(collection):
-            if other is item:
-                list.__delitem__(collection, index)
-                return
-    else:
-        set.discard(collection, item)
+class InstrumentedSet(SetMethods, set[Any]):
+    """A set of related objects."""
+
+    __slots__ = ("_attribute", "_owner")
+    _owner: InstanceState | None
+
+    # by this name a set can be filled like a list
+    append = SetMethods.add
 
 
-def contains_identical(collection: Iterable[Any], item: Any) -> bool:
+def mapped_collection(keyfunc: Callable[[Any], Any]) -> Callable[[], MappedCollection]:
+    """Return a ``collection_class``: a dict of the related objects by what ``keyfunc(obj)`` returns."""
+    return lambda: MappedCollection(keyfunc)
+
+
+def attribute_mapped_collection(name: str) -> Callable[[], MappedCollection]:
+    """Return a ``collection_class``: a dict of the related objects by an attribute of theirs, which should not change."""
+    return mapped_collection(attrgetter(name))
+
+
+def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
+    """Return a ``collection_class``: a dict of the related objects by the value of a column, or a tuple for a list of columns.
+
+    :param column: a column of their table (or a list of them), which a mapped attribute stands for.
+    """
+    columns = list(column) if isinstance(column, (list, tuple)) else [column]
+    plain = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in columns]
+
+    def keyfunc(obj: Any) -> Any:
+        mapper: Any = type(obj).__mapper__
+        values = tuple(getattr(obj, mapper.name_of_column(c)) for c in plain)
+        return values[0] if len(values) == 1 else values
+
+    return mapped_collection(keyfunc)
+
+
+def contains_identical(items: Iterable[Any], item: Any) -> bool:
     """Return True when the very object is a member."""
-    return any(other is item for other in collection)
+    return any(other is item for other in items)
+
+
+def members_of(collection: Any) -> list[Any]:
+    """Return the members of a collection, of an instrumented one or (from a pickle) a plain one.
+
+    :raises ArgumentError: for something that is no collection.
+    """
+    if isinstance(collection, Instrumented):
+        return collection._items()
+    if isinstance(collection, dict):
+        return list(collection.values())
+    if isinstance(collection, (str, bytes)) or not hasattr(collection, "__iter__"):
+        raise ArgumentError(f"a collection of objects was expected, got {collection!r}. To empty it, assign [].")
+    return list(collection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
 
@@ -45,7 +46,11 @@ def get_history(obj: Any, key: str) -> History:
     """
     state = instance_state(obj)
     values = obj.__dict__
-    if key in state.mapper.relationships and state.mapper.relationships[key].uselist:
+    prop = state.mapper.relationships.get(key)
+    if prop is not None and prop.uselist:
+        if prop.is_dynamic:
+            added, removed = values.get(PENDING, {}).get(key, ((), ()))
+            return History(list(added), [], list(removed))
         return _collection_history(state, values.get(key), key)
     present = values.get(key, NO_VALUE)
     changes = state.changes or {}
@@ -54,8 +59,7 @@ def get_history(obj: Any, key: str) -> History:
     if key not in changes:
         return History([], [] if present is NO_VALUE else [present], [])
     original = changes[key]
-    relationship = key in state.mapper.relationships
-    if (present is original) if relationship else not is_changed(original, present):
+    if (present is original) if prop is not None else not is_changed(original, present):
         return History([], [present], [])
     return History([present], [], [] if original is NO_VALUE or original is None else [original])
 
@@ -74,7 +78,11 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
     """
     state = instance_state(obj)
     mapper = state.mapper
-    waiting = [name for name, changes in obj.__dict__.get(PENDING, {}).items() if any(changes)]
+    waiting = [
+        name
+        for name, changes in obj.__dict__.get(PENDING, {}).items()
+        if any(changes) and not mapper.relationships[name].is_dynamic
+    ]
     if include_collections and waiting:
         if passive or state.session is None:
             return True
@@ -90,7 +98,7 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
 
 
 def _collection_history(state: Any, collection: Any, key: str) -> History:
-    present = list(collection) if collection is not None else []
+    present = members_of(collection) if collection is not None else []
     if _is_new(state):
         return History(present, [], [])
     if key not in (state.changes or {}):

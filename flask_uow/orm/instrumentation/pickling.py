@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
 from flask_uow.orm.symbols import PENDING, STATE
 
@@ -20,6 +22,7 @@ def get_state(self: Any) -> dict[str, Any]:
     """Return what is pickled: the ``__dict__``, with the bookkeeping in a form that can travel."""
     values: dict[str, Any] = self.__dict__.copy()
     values.pop(PENDING, None)
+    values.pop(COMPOSITES, None)
     state = values.pop(STATE, None)
     if state is not None and state.identity is not None:
         values[STATE] = PickledState(state.identity, state.changes)
@@ -35,12 +38,12 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
 
 def copy_object(self: Any) -> Any:
     """Return a transient object with the same values; collections are copied, their members are not."""
-    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING)}
+    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING, COMPOSITES)}
     class_: Any = type(self)
     made = class_.__new__(class_)
     mapper = class_.__mapper__
     for name, prop in mapper.relationships.items():
         if prop.uselist and name in values:
-            values[name] = prop.attribute.new_collection(made, list(values[name]))
+            values[name] = prop.attribute.new_collection(made, members_of(values[name]))
     made.__dict__.update(values)
     return made

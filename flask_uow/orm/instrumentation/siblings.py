@@ -42,12 +42,12 @@ class Siblings:
         self.states.append(state)
 
 
-def siblings_that(state: InstanceState, obj: Any, wanted: Callable[[dict[str, Any]], bool]) -> list[Any]:
+def siblings_that(state: InstanceState, obj: Any, wanted: Callable[[Any], bool]) -> list[Any]:
     """Return an object and those of its siblings for which something is to be loaded, at most ``BATCH_SIZE``.
 
     The others are those that come after it in the result, then those before; only those that are alive, in the same Session, with a row.
 
-    :param wanted: tells by an object's ``__dict__`` whether it is one of them.
+    :param wanted: tells of an object whether it is one of them.
     """
     found = [obj]
     siblings = state.siblings
@@ -60,7 +60,7 @@ def siblings_that(state: InstanceState, obj: Any, wanted: Callable[[dict[str, An
         if other.owner is not owner or other.identity is None or other.siblings is not siblings:
             continue
         sibling = other()
-        if sibling is not None and wanted(sibling.__dict__):
+        if sibling is not None and wanted(sibling):
             found.append(sibling)
             if len(found) == BATCH_SIZE:
                 break

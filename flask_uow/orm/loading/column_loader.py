@@ -13,6 +13,7 @@ from flask_uow.orm.loading.eager import load_related, needs_care
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.statements import compiled_once, key_condition, keys_condition, padded, unknown_keys
 from flask_uow.orm.symbols import STATE
+from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 
 __all__ = [
@@ -47,8 +48,8 @@ class ColumnLoader:
 
     def _load(self, session: Any, obj: Any, state: Any) -> None:
         names = self._names(obj, state)
-        name = self.name
-        objects = siblings_that(state, obj, lambda values: name not in values)
+        name, class_ = self.name, type(obj)
+        objects = siblings_that(state, obj, lambda other: type(other) is class_ and name not in other.__dict__)
         if len(objects) == 1:
             _refresh(session, self.mapper, obj, state, names, None)
         else:
@@ -99,11 +100,10 @@ def session_is_gone(name: str) -> DetachedInstanceError:
 def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
     connection = session._connection_for(mapper)
     dialect = connection.dialect
-    columns = [mapper.columns[name].column for name in names]
+    source, key, columns = source_of(mapper, names)
 
     def build() -> Select:
-        select = Select(tuple(columns)).where(key_condition(mapper.primary_key))
-        return with_lock(select, lock)
+        return with_lock(_select_from(source, columns).where(key_condition(key)), lock)
 
     statement = compiled_once(mapper.memo, ("refresh", names, lock), dialect, build)
     parameters = statement.parameters(identity_values(state.identity))
@@ -120,8 +120,8 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
     """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
     connection = session._connection_for(mapper)
     dialect = connection.dialect
-    key = mapper.primary_key
-    columns = [*key, *(mapper.columns[name].column for name in names)]
+    source, key, chosen = source_of(mapper, names)
+    columns = [*key, *chosen]
     by_identity = {obj.__dict__[STATE].identity: obj for obj in objects}
     identities = list(by_identity)
     keys = padded(identities)
@@ -129,7 +129,7 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
         mapper.memo,
         ("refresh many", names, len(keys)),
         dialect,
-        lambda: Select(tuple(columns)).where(keys_condition(key, unknown_keys(key, len(keys)))),
+        lambda: _select_from(source, columns).where(keys_condition(key, unknown_keys(key, len(keys)))),
     )
     values = [value for identity in keys for value in identity_values(identity)]
     rows = connection.fetch_all(statement.compiled.sql, statement.parameters(values))
@@ -146,6 +146,25 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
         raise _row_is_gone(first)
 
 
+def source_of(mapper: Any, names: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], list[Any]]:
+    """Return what to select some attributes of a class from, the columns of the key there, and those of the attributes.
+
+    One table, where it has all of them; else the join that the class is mapped to. None as the source means that the columns tell.
+    """
+    if isinstance(mapper.mapped_selectable, Table):
+        return None, mapper.primary_key, [mapper.columns[name].columns[-1] for name in names]
+    for part in reversed(mapper.stored):
+        if len(part.key) == len(mapper.primary_key) and all(name in part.columns for name in names):
+            key = tuple(part.key[part.positions.index(n)] for n in range(len(part.key)))
+            return None, key, [part.columns[name] for name in names]
+    return mapper.mapped_selectable, mapper.primary_key, [mapper.columns[name].columns[-1] for name in names]
+
+
+def _select_from(source: Any, columns: Any) -> Select:
+    select = Select(tuple(columns))
+    return select.select_from(source) if source is not None else select
+
+
 def _row_is_gone(obj: Any) -> ObjectDeletedError:
     return ObjectDeletedError(
         f"{describe(obj)} cannot be refreshed: its row is gone (deleted by someone else, or by this transaction)."
@@ -156,14 +175,17 @@ def _row_is_gone(obj: Any) -> ObjectDeletedError:
 def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
     """Return the object of a primary key from the database, or None."""
     if needs_care(mapper, None):
-        select = Select((mapper,)).where(key_condition(mapper.primary_key, identity_values(identity)))
+        columns = tuple(mapper.column(column) for column in mapper.primary_key)
+        select = Select((mapper,)).where(key_condition(columns, identity_values(identity)))
         found = load_related(session, select, [], mapper, None, None)[0]
         return found[0] if found else None
     connection = session._connection_for(mapper)
     dialect = connection.dialect
-    statement = compiled_once(
-        mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(mapper.primary_key))
-    )
+    key = tuple(mapper.column(column) for column in mapper.primary_key)
+    if isinstance(identity, tuple) and None in identity:
+        select = Select((mapper,)).where(*(c == value for c, value in zip(key, identity, strict=True)))
+        return session.scalars(select).first()
+    statement = compiled_once(mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(key)))
     rows = connection.fetch_all(statement.compiled.sql, statement.parameters(identity_values(identity)))
     return load_objects(rows, mapper, dialect, session)[0] if rows else None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.loading.joined import EAGER, EntityPart, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.options import BatchLoading, LoadTree, load_tree
 from flask_uow.orm.loading.populating import expire_present
@@ -104,19 +105,19 @@ def _run(
     for item in (*items, *(part for root in roots for part in root.walk())):
         if isinstance(item, EntityPart):
             item.start = position
-            position += len(item.view.names)
+            position += item.view.layout.width
         else:
             position += 1
     if populate:
         for part in [part for root in roots for part in (root, *root.walk())]:
-            own = [row[part.start : part.start + len(part.view.names)] for row in rows]
+            own = [row[part.start : part.start + part.view.layout.width] for row in rows]
             expire_present(session, dialect, part.view.mapper, own, part.view.names)
     results: list[list[Any]] = []
     position = 0
     for item in items:
         if isinstance(item, EntityPart):
             results.append(_read(session, dialect, item, rows, batch))
-            position += len(item.view.names)
+            position += item.view.layout.width
         else:
             processor = dialect.result_processor(item.type)
             results.append([processor(row[position]) if processor is not None else row[position] for row in rows])
@@ -129,10 +130,10 @@ def _run(
 
 def _read(session: Any, dialect: Any, part: EntityPart, rows: Rows, batch: bool | None) -> list[Any]:
     """Return the object of each row for a part, and fill the relationships that are joined to it."""
-    names = part.view.names
-    start, stop = part.start, part.start + len(names)
+    layout = part.view.layout
+    start, stop = part.start, part.start + layout.width
     own = [row[start:stop] for row in rows]
-    part.objects = load_objects(own, part.view.mapper, dialect, session, part.tree, batch, names)
+    part.objects = load_objects(own, part.view.mapper, dialect, session, part.tree, batch, layout)
     for child in part.parts:
         _fill(child.prop, part.objects, _read(session, dialect, child, rows, batch))
     return part.objects
@@ -199,7 +200,7 @@ def _related(prop: Any, parents: list[Any]) -> list[Any]:
     related: dict[int, Any] = {}
     for parent in parents:
         value = parent.__dict__.get(prop.key)
-        members = () if value is None else value if prop.uselist else (value,)
+        members = () if value is None else members_of(value) if prop.uselist else (value,)
         related.update((id(obj), obj) for obj in members)
     return list(related.values())
 

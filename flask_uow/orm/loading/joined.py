@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_uow.orm.loading.options import LoadTree
-from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
@@ -71,10 +71,11 @@ class EntityPart:
             below = self.tree.below.get(prop.key) if self.tree is not None else None
             source = self.tree.sources.get(prop.key) if self.tree is not None else None
             if strategy == "joined":
-                source = target.selectable.alias()
+                source = alias_of(target.selectable)
             elif source is None:
                 source = target.selectable
             part = EntityPart(view_of(target, source, below), below, (*self.path, target), prop, strategy == "joined")
+            part.view.is_joined = True
             self.parts.append(part)
             part.collect()
 
@@ -92,10 +93,13 @@ def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
         chosen = tree.columns
         keys = mapper.primary_key_names
         names = tuple(
-            name for name, prop in mapper.columns.items() if name in keys or chosen.get(name, not prop.deferred)
+            name
+            for name, prop in mapper.columns.items()
+            if name in keys or name == mapper.discriminator or chosen.get(name, not prop.deferred)
         )
     entity = getattr(selectable, "__uow_entity__", None)
-    return EntityView(mapper, entity.selectable if entity is not None else selectable, names)
+    source = entity.selectable if entity is not None else selectable
+    return EntityView(mapper, source, names, extra=mapper.extra)
 
 
 def with_joins(select: Select, items: list[Any]) -> Select:
@@ -144,9 +148,10 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     prefixes: dict[int, str] = {}
     for number, item in enumerate(items):
         if isinstance(item, EntityPart):
+            # the columns of the entity, and those that joins to it need
             prefixes[number] = f"e{number}_"
-            for name, column in zip(item.view.names, item.view.entity_columns(), strict=True):
-                add(prefixes[number] + str(item.view.mapper.columns[name].column.key), column)
+            for key, column in item.view.mapper.selectable.c.items():
+                add(prefixes[number] + key, item.view.column(column))
         else:
             add(f"c{number}", item)
     order = []
@@ -159,7 +164,7 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     outer: list[Any] = []
     for number, item in enumerate(items):
         if isinstance(item, EntityPart):
-            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number])
+            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], item.view.extra)
             outer.append(item.view)
         else:
             outer.append(source.c[f"c{number}"])

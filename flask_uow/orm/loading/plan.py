@@ -17,6 +17,7 @@ from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.from_statement import FromStatement
+from flask_uow.orm.mapping.entity import Layout
 from flask_uow.sql.select import Select, expand_entity
 
 __all__ = ["ResultPlan", "first_mapper", "load_result", "make_plan"]
@@ -27,13 +28,13 @@ class _EntityPart:
     mapper: Any
     start: int
     stop: int
-    names: tuple[str, ...] | None
+    layout: Layout | None
 
     def load(self, session: Any, dialect: Any, rows: list[Any], populate: bool) -> list[Any]:
         """Return the objects of rows that hold nothing else."""
         if populate:
-            expire_present(session, dialect, self.mapper, rows, self.names)
-        return load_objects(rows, self.mapper, dialect, session, None, None, self.names)
+            expire_present(session, dialect, self.mapper, rows, self.layout.names if self.layout is not None else None)
+        return load_objects(rows, self.mapper, dialect, session, None, None, self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def plan_by_name(
                 raise _not_among(mapper.columns[n].column.name, names)
         start = len(positions)
         positions.extend(position for _, position in present)
-        parts.append(_EntityPart(mapper, start, len(positions), tuple(n for n, _ in present)))
+        parts.append(_EntityPart(mapper, start, len(positions), Layout(tuple(n for n, _ in present))))
         titles.append(getattr(item, "entity_name", None) or mapper.class_.__name__)
     plain = positions == list(range(len(names)))
     return ResultPlan(tuple(parts), tuple(titles)), None if plain else positions
@@ -237,7 +238,7 @@ def make_plan(select: Any, dialect: Any) -> ResultPlan:
         mapped = getattr(entity, "__uow_entity__", None)
         columns = expand_entity(entity)
         if mapped is not None:
-            chosen = getattr(mapped, "names", None)
+            chosen = getattr(mapped, "layout", None)
             parts.append(_EntityPart(mapped.mapper, position, position + len(columns), chosen))
             names.append(getattr(entity, "entity_name", None) or mapped.mapper.class_.__name__)
         else:

@@ -76,12 +76,19 @@ class RelationshipLoader:
         self.load_many(session, objects, below, siblings.batch if siblings is not None else None)
         return obj.__dict__[prop.key]
 
-    def _is_wanted(self, values: dict[str, Any]) -> bool:
-        return self.property.key not in values and all(name in values for name in self.key_names)
+    def _is_wanted(self, other: Any) -> bool:
+        values = other.__dict__
+        if self.property.key in values or not all(name in values for name in self.key_names):
+            return False
+        return isinstance(other, self.property.parent.class_)
 
     def _in_identity_map(self, session: Any, obj: Any) -> Any:
-        key = tuple([getattr(obj, name) for name in self.key_names])
-        return session._identities_of(self.property.mapper).get(key[0] if len(key) == 1 else key)
+        return self._present(session, tuple([getattr(obj, name) for name in self.key_names]))
+
+    def _present(self, session: Any, key: Key) -> Any:
+        target = self.property.mapper
+        found = session._identities_of(target).get(key[0] if len(key) == 1 else key)
+        return found if isinstance(found, target.class_) else None
 
     # -- for many objects
 
@@ -109,9 +116,8 @@ class RelationshipLoader:
                 waiting.setdefault(key, []).append(obj)
         found: dict[Key, list[Any]] = {}
         if prop.uses_get:
-            identities = session._identities_of(prop.mapper)
             for key in waiting:
-                present = identities.get(key[0] if len(key) == 1 else key)
+                present = self._present(session, key)
                 if present is not None:
                     found[key] = [present]
             if below is not None and found:
@@ -158,7 +164,7 @@ class RelationshipLoader:
         statement = compiled_once(self.memo, count, dialect, lambda: self._template(count))
         values = [value for key in keys_and_padding for value in key]
         rows = connection.fetch_all(statement.compiled.sql, statement.parameters(values))
-        width = len(target.loaded_names)
+        width = target.layout.width
         objects = load_objects([row[:width] for row in rows], target, dialect, session, below, batch)
         if count == 1:
             return [(keys[0], obj) for obj in objects]
@@ -180,7 +186,8 @@ class RelationshipLoader:
         if parents._limit is None and parents._offset is None:
             parents._order_by = ()
         inner = parents.subquery()
-        keys = [inner.c[prop.parent.columns[name].column.name] for name in self.key_names]
+        names = _names_in(inner, source.entities[0].__uow_entity__)
+        keys = [inner.c[names[name]] for name in self.key_names]
         select, columns = prop.sql.select_related(Select((prop.mapper,)))
         wanted = Select(tuple(keys)).select_from(inner)
         select = select.where(columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted))
@@ -209,3 +216,10 @@ class RelationshipLoader:
         select = select.where(keys_condition(columns, keys))
         order = prop.order_by or target.order_by
         return (select.order_by(*order) if order else select), columns
+
+
+def _names_in(subquery: Any, entity: Any) -> dict[str, str]:
+    """Return the names that a subquery of one entity gives to the entity's attributes."""
+    layout = getattr(entity, "layout", None)
+    names: Any = layout.names if layout is not None else entity.names
+    return dict(zip(names, subquery.c.keys(), strict=False))

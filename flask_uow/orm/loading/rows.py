@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.identity import Identities
+from flask_uow.orm.instrumentation.mutables import remember
 from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, forget
+from flask_uow.orm.mapping.entity import Layout
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_source"]
@@ -21,10 +24,10 @@ __all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_source"]
 EntityLoader = Callable[[Any, Identities, "Siblings | None"], list[Any]]
 
 
-def entity_loader(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = None) -> EntityLoader:
+def entity_loader(mapper: Any, dialect: Any, columns: tuple[str | None, ...] | None = None) -> EntityLoader:
     """Return the function that turns rows into objects of a mapper.
 
-    :param columns: the attributes that the rows hold, in order; None for all that are not deferred.
+    :param columns: the attributes that the rows hold, in order, None for a column of another class; all that are not deferred when None.
     """
     memo = ("entity loader", dialect.name, columns)
     loader = mapper.memo.get(memo)
@@ -46,30 +49,81 @@ def load_objects(
     session: Any,
     options: Any = None,
     batch: bool | None = None,
-    columns: tuple[str, ...] | None = None,
+    layout: Layout | None = None,
 ) -> list[Any]:
     """Return the objects of rows; those of several rows are siblings.
 
     :param options: loader options that apply to them.
     :param batch: False where each is to be loaded for alone; None leaves that to the Session.
-    :param columns: the attributes that the rows hold, in order; None for all that are not deferred.
+    :param layout: the attributes that the rows hold; None for all that are not deferred.
     """
     siblings = None
     if len(rows) > 1 or options is not None:
         siblings = Siblings(options, session.batch_loading if batch is None else batch)
-    return entity_loader(mapper, dialect, columns)(rows, session._identities_of(mapper), siblings)
+    if mapper.discriminator is not None:
+        return _load_family(rows, mapper, dialect, session, siblings, layout or mapper.layout)
+    return entity_loader(mapper, dialect, layout.names if layout is not None else None)(
+        rows, session._identities_of(mapper), siblings
+    )
 
 
-def loader_source(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = None) -> tuple[str, dict[str, Any]]:
+def _load_family(
+    rows: Any, mapper: Any, dialect: Any, session: Any, siblings: Siblings | None, layout: Layout
+) -> list[Any]:
+    """Return objects of several classes: of each row, that which its discriminator names. The rows go to the classes' loaders in groups."""
+    index = layout.names.index(mapper.discriminator)
+    numbers_by_value: dict[Any, list[int]] = {}
+    for number, row in enumerate(rows):
+        numbers_by_value.setdefault(row[index], []).append(number)
+    processor = dialect.result_processor(mapper.columns[mapper.discriminator].column.type)
+    objects: list[Any] = [None] * len(rows)
+    for value, numbers in numbers_by_value.items():
+        target = _class_for(mapper, value if processor is None or value is None else processor(value))
+        loader = entity_loader(target, dialect, _columns_for(target, layout))
+        own = rows if len(numbers) == len(rows) else [rows[number] for number in numbers]
+        found = loader(own, session._identities_of(target), siblings)
+        if own is rows:
+            return found
+        for number, obj in zip(numbers, found, strict=True):
+            objects[number] = obj
+    return objects
+
+
+def _class_for(mapper: Any, identity: Any) -> Any:
+    target = mapper.polymorphic_map.get(identity)
+    if target is None:
+        if identity is None:
+            # a row of an outer join without a partner, or of a class that has no identity of its own
+            return mapper
+        known = ", ".join(repr(key) for key in mapper.polymorphic_map) or "none"
+        raise InvalidRequestError(
+            f"a row of {mapper.class_.__name__} has {mapper.discriminator}={identity!r}, and no class is mapped with that polymorphic_identity."
+            f" Known are: {known}. Import the module that maps the class, or correct the row."
+        )
+    return target if target.isa(mapper) else mapper
+
+
+def _columns_for(target: Any, layout: Layout) -> tuple[str | None, ...]:
+    """Return which attributes of a class the columns of rows hold that were selected for a base of it."""
+    own = [name if name in target.columns else None for name in layout.names]
+    return (*own, *(extra.name if target.isa(extra.mapper) else None for extra in layout.extra))
+
+
+def loader_source(
+    mapper: Any, dialect: Any, columns: tuple[str | None, ...] | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return the source of a mapper's loader, and the names that it uses."""
     class_ = mapper.class_
     names: dict[str, Any] = {
         "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget, "ignore": _ignore,
+        "remember": remember, "reconstruct": mapper.events.reconstruct,
     }  # fmt: skip
     variables, converted = [], {}
     order = list(columns if columns is not None else mapper.loaded_names)
     for number, name in enumerate(order):
         variables.append(f"c{number}")
+        if name is None:
+            continue
         processor = dialect.result_processor(mapper.columns[name].column.type)
         if processor is not None:
             names[f"p{number}"] = processor
@@ -79,7 +133,8 @@ def loader_source(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = N
     key_variables = [f"c{order.index(name)}" for name in mapper.primary_key_names]
     key_values = [converted[name] for name in mapper.primary_key_names]
     key = key_values[0] if len(key_values) == 1 else f"({', '.join(key_values)})"
-    missing = " or ".join(f"{name!r} not in values" for name in order)
+    missing = " or ".join(f"{name!r} not in values" for name in converted)
+    either = " and " if mapper.allow_partial_pks else " or "
     lines = [
         "def load(rows, identities, siblings):",
         "    entries = identities.entries",
@@ -92,7 +147,7 @@ def loader_source(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = N
         f"        identity = {key}",
         "        state = find(identity)",
         "        if state is None or (obj := state()) is None:",
-        f"            if {' or '.join(f'{v} is None' for v in key_variables)}:",
+        f"            if {either.join(f'{v} is None' for v in key_variables)}:",
         "                append(None)",
         "                continue",
         "            obj = new(cls)",
@@ -111,12 +166,15 @@ def loader_source(mapper: Any, dialect: Any, columns: tuple[str, ...] | None = N
         "            entries[identity] = state",
         "            if strong is not None:",
         "                strong[state] = obj",
+        *(["            remember(state, obj)"] if mapper.mutable_types else []),
+        *(["            reconstruct(obj)"] if mapper.events.reconstruct is not None else []),
         "        else:",
         "            if siblings is not None and state.siblings is not siblings:",
         "                siblings.adopt(state)",
         "            values = obj.__dict__",
         f"            if {missing}:",
         *(f"                values.setdefault({name!r}, {expression})" for name, expression in converted.items()),
+        *(["                remember(state, obj)"] if mapper.mutable_types else []),
         "        append(obj)",
         "    return objects",
     ]

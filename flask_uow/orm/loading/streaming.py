@@ -95,8 +95,8 @@ def _with_relationships(
         mapper, tree = waiting.pop(0)
         own = [row[part.start : part.stop] for row in rows]
         if populate:
-            expire_present(session, dialect, mapper, own, part.names)
-        objects = load_objects(own, mapper, dialect, session, tree, batch, part.names)
+            expire_present(session, dialect, mapper, own, part.layout.names)
+        objects = load_objects(own, mapper, dialect, session, tree, batch, part.layout)
         held.append(objects)
         below = tree if tree is not None else LoadTree()
         below.path = below.path or (mapper,)

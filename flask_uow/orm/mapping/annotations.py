@@ -70,7 +70,7 @@ class MappedAnnotation:
 
     :ivar type: a Python type, or the name of a class that is to be looked up later.
     :ivar optional: True for ``Optional``.
-    :ivar collection: ``list`` or ``set`` for a collection, else None.
+    :ivar collection: ``list``, ``set`` or ``dict`` for a collection, else None.
     """
 
     type: Any
@@ -151,8 +151,8 @@ def _read(inner: Any, owner: str, module: str, local_names: dict[str, Any]) -> M
             )
         inner = _unwrap(members[0], owner, module, local_names)
     origin = get_origin(inner)
-    if origin in (list, set):
-        member = _unwrap(get_args(inner)[0], owner, module, local_names)
+    if origin in (list, set, dict):
+        member = _unwrap(get_args(inner)[-1], owner, module, local_names)
         return MappedAnnotation(_plain(member), optional, origin)
     return MappedAnnotation(_plain(inner), optional, None)
 

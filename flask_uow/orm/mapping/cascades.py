@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["cascaded", "related"]
@@ -15,10 +16,12 @@ def related(obj: Any, prop: Any, load: bool) -> list[Any]:
 
     :param load: load the relationship where it is not loaded; otherwise it counts as empty then.
     """
+    if prop.is_dynamic:
+        return prop.attribute.members(obj, load)  # type: ignore[no-any-return]
     value = getattr(obj, prop.key) if load else obj.__dict__.get(prop.key)
     if value is None:
         return []
-    return list(value) if prop.uselist else [value]
+    return members_of(value) if prop.uselist else [value]
 
 
 def _removed(changes: dict[str, Any], prop: Any) -> list[Any]:

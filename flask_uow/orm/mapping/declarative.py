@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.annotations import MappedAnnotation, read_annotation
+from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.mapping.properties import MappedColumn
+from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
 from flask_uow.orm.mapping.registry import Registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.types import type_for_annotation
 
-__all__ = ["DeclarativeBase", "declarative_base"]
+__all__ = ["DeclarativeBase", "declarative_base", "declared_attr"]
 
 
 class DeclarativeBase:
@@ -57,7 +59,7 @@ class DeclarativeBase:
             if plain and name in columns:
                 check = columns[name]
                 if check is not None:
-                    check(value)
+                    value = check(self, value)
                 own[name] = value
             elif name in columns or hasattr(class_, name):
                 setattr(self, name, value)
@@ -75,8 +77,9 @@ class DeclarativeBase:
         if cls.__dict__.get("__abstract__", False):
             return
         cls.before_mapping()
-        if "__table__" in vars(cls) or _own_tablename(cls) is not None:
-            _map_class(cls, _local_names())
+        parent = _mapped_parent(cls)
+        if "__table__" in vars(cls) or _own_tablename(cls) is not None or _shares_table(cls, parent):
+            _map_class(cls, parent, _local_names())
 
     @classmethod
     def prepare_base(cls) -> None:
@@ -104,6 +107,8 @@ def declarative_base(*, metadata: MetaData | None = None, cls: type | tuple[type
 
 def _own_tablename(cls: type) -> str | None:
     name = vars(cls).get("__tablename__")
+    if isinstance(name, declared_attr):
+        name = cls.__tablename__
     if name is None:
         inherited = getattr(cls, "__tablename__", None)
         mapped_above = any("__mapper__" in vars(base) for base in cls.__mro__[1:])
@@ -123,60 +128,163 @@ def _local_names() -> dict[str, Any]:
     return names
 
 
-def _map_class(cls: type[DeclarativeBase], local_names: dict[str, Any]) -> None:
+class declared_attr:  # noqa: N801 - a decorator, by the field's name
+    """Mark a method of a mixin or an abstract base that makes an attribute for each class: a relationship, a foreign key, ``__tablename__``.
+
+    >>> class HasOwner:
+    ...     @declared_attr
+    ...     def owner_id(cls) -> Mapped[int]:
+    ...         return mapped_column(ForeignKey("user.id"))
+    """
+
+    def __init__(self, method: Callable[[Any], Any]) -> None:
+        self.method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self.method(owner)
+
+
+def _mapped_parent(cls: type) -> Any:
+    """Return the nearest mapped class that a class derives from, or None."""
+    return next((base for base in cls.__mro__[1:] if "__mapper__" in vars(base)), None)
+
+
+def _shares_table(cls: type, parent: Any) -> bool:
+    """Return True for a subclass that is mapped into its parent's table.
+
+    A plain subclass of a class that is not polymorphic, with nothing of its own to map, goes on as its parent.
+    """
+    if parent is None:
+        return False
+    if "__mapper_args__" in vars(cls) or parent.__mapper__.discriminator is not None:
+        return True
+    return any(isinstance(value, (MappedColumn, Column, RelationshipProperty)) for value in vars(cls).values())
+
+
+def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, Any]) -> None:
+    options = dict(_own_mapper_args(cls))
+    concrete = bool(options.get("concrete"))
     columns: list[tuple[str, Column[Any]]] = []
     properties: dict[str, Any] = {}
+    declarations = _declarations(cls, None if concrete else parent, local_names)
+    tablename = _own_tablename(cls)
     table = vars(cls).get("__table__")
-    for name, (value, annotation) in _declarations(cls, local_names).items():
+    shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
+    for name, (value, annotation) in declarations.items():
         owner = f"{cls.__name__}.{name}"
         if isinstance(value, RelationshipProperty):
             properties[name] = _complete_relationship(owner, value, annotation)
-        elif isinstance(value, (MappedColumn, Column)) or annotation is not None:
+        elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
             column = _complete_column(owner, name, value, annotation)
             if table is not None and table.c.get(column.name) is not None:
                 continue
             columns.append((name, column))
-            if column.name != name:
+            if column.name != name or shared is not None:
                 properties[name] = column
+        elif annotation is not None and not isinstance(value, _DECLARATIONS):
+            raise ArgumentError(
+                f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
+            )
         elif value is not None:
+            columns.extend(_columns_inside(value))
             properties[name] = value
-    if table is None:
+    if table is None and shared is None:
         table = cls.__table__ = _make_table(cls, [column for _, column in columns])
+    elif shared is not None:
+        _add_to_table(cls, shared, columns)
     elif columns:
         names = ", ".join(name for name, _ in columns)
         raise ArgumentError(
             f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
         )
-    options = dict(getattr(cls, "__mapper_args__", {}))
     for name in [*properties, *(name for name, _ in columns)]:
         if name in vars(cls):
             delattr(cls, name)
+    if parent is not None:
+        options.setdefault("inherits", parent)
+    if shared is not None:
+        own = [column.name for _, column in columns]
+        options.setdefault("include_properties", own)
     Mapper(cls, table, properties, registry=cls.registry, **options)
 
 
-def _declarations(cls: type, local_names: dict[str, Any]) -> dict[str, tuple[Any, MappedAnnotation | None]]:
-    """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied."""
+def _own_mapper_args(cls: type) -> dict[str, Any]:
+    """Return ``__mapper_args__`` of a class, or of a mixin of its own; a mapped parent's are its own business."""
+    for base in cls.__mro__:
+        if base is not cls and "__mapper__" in vars(base):
+            break
+        if "__mapper_args__" in vars(base):
+            return getattr(cls, "__mapper_args__")  # type: ignore[no-any-return]  # noqa: B009 - it may be a declared_attr
+    return {}
+
+
+def _columns_inside(value: Any) -> list[tuple[str, Column[Any]]]:
+    """Return the columns that a ``composite()`` or the like declares in passing."""
+    found = [c.column for c in getattr(value, "columns", ()) if isinstance(c, MappedColumn) and c.column.table is None]
+    return [(str(column.name), column) for column in found if column.name is not None]
+
+
+def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]]) -> None:
+    """Add the columns of a subclass to the table that it shares with its parent."""
+    for _, column in columns:
+        present = table.c.get(column.name)
+        if present is not None:
+            raise ArgumentError(
+                f"{cls.__name__}.{column.name} is a column of {table.description} already, of its parent or of another subclass. Give it another"
+                " name in the table, as in mapped_column('other_name', ...), or declare it on the parent."
+            )
+        if not column.nullable and column.server_default is None and column.default is None:
+            # rows of the other classes have no value for it
+            column.nullable = True
+        table.append_column(column)
+
+
+def _declarations(
+    cls: type, parent: Any, local_names: dict[str, Any]
+) -> dict[str, tuple[Any, MappedAnnotation | None]]:
+    """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied.
+
+    :param parent: the mapped class that it inherits from; what that one has, mixins included, is not declared anew.
+    """
     found: dict[str, tuple[Any, MappedAnnotation | None]] = {}
+    inherited = parent.__mro__ if parent is not None else ()
     for base in reversed(cls.__mro__):
-        if base is not cls and ("__mapper__" in vars(base) or base in (object, DeclarativeBase)):
+        if base is not cls and (base in inherited or "__mapper__" in vars(base) or base in (object, DeclarativeBase)):
             continue
         annotations = inspect.get_annotations(base)
         for name, annotation in annotations.items():
             read = read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
             if read is not None:
-                found[name] = (_copied(vars(base).get(name), base is not cls), read)
-        for name, value in vars(base).items():
-            if name not in annotations and isinstance(value, (MappedColumn, Column, RelationshipProperty)):
-                found[name] = (_copied(value, base is not cls), None)
+                found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls), read)
+        for name, value in list(vars(base).items()):
+            if name in annotations or name.startswith("__"):
+                continue
+            if isinstance(value, declared_attr):
+                found[name] = (value.method(cls), _returned(value, base, name, local_names))
+            elif isinstance(value, _DECLARATIONS):
+                found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls), None)
     return found
 
 
-def _copied(value: Any, from_mixin: bool) -> Any:
+_DECLARATIONS = (MappedColumn, Column, RelationshipProperty, ColumnDeclaration, DescriptorProperty)
+
+
+def _returned(value: declared_attr, base: type, name: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
+    annotation = inspect.get_annotations(value.method).get("return")
+    if annotation is None:
+        return None
+    return read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
+
+
+def _copied(owner: str, value: Any, from_mixin: bool) -> Any:
     if not from_mixin or value is None:
         return value
     if isinstance(value, (MappedColumn, Column)):
         return value.copy()
-    raise ArgumentError("a relationship cannot be declared on a mixin; declare it on each class.")
+    raise ArgumentError(
+        f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
+    )
 
 
 def _complete_relationship(

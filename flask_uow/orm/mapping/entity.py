@@ -1,20 +1,60 @@
 """A mapped class as one item of a SELECT: from which FROM element, and with which columns.
 
-A mapper stands for its class with its own table and the usual columns; an :class:`EntityView` for anything else: an alias that a
+A mapper stands for its class with its own tables and the usual columns; an :class:`EntityView` for anything else: an alias that a
 joined relationship is loaded from, a subquery, another choice of columns. What ``aliased()`` gives, and ``filter_by()`` on a view, are
 attributes of a view: :class:`ViewColumn` and :class:`ViewRelationship`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.schema import Table
+from flask_uow.sql.select import Select
+from flask_uow.sql.selectable import Alias, FromClause
 
-__all__ = ["EntityView", "ViewColumn", "ViewRelationship"]
+__all__ = ["EntityView", "ExtraColumn", "Layout", "ViewColumn", "ViewRelationship", "alias_of", "keys_of", "target_of"]
+
+
+class ExtraColumn(NamedTuple):
+    """A column of a subclass that a query of its base selects as well.
+
+    :ivar mapper: the subclass's mapper.
+    :ivar name: its attribute.
+    :ivar column: what is selected.
+    """
+
+    mapper: Any
+    name: str
+    column: Any
+
+
+class Layout(NamedTuple):
+    """Which attributes the columns of a row belong to.
+
+    :ivar names: attributes of the class that was asked for.
+    :ivar extra: those of subclasses, which come after.
+    """
+
+    names: tuple[str, ...]
+    extra: tuple[ExtraColumn, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.names) + len(self.extra)
+
+
+def alias_of(selectable: FromClause, name: str | None = None) -> Alias:
+    """Return an alias of what a class is mapped to: of a join, a subquery of all its columns."""
+    if isinstance(selectable, (Table, Alias)):
+        return selectable.alias(name)
+    columns = tuple(column.label(key) for key, column in selectable.c.items())
+    return Select(columns).select_from(selectable).subquery(name)
 
 
 class EntityView:
@@ -24,15 +64,26 @@ class EntityView:
     :ivar selectable: the FROM element that rows come from: the mapper's own, or an alias of it.
     :ivar names: the attributes whose columns are loaded, in order.
     :ivar prefix: what the names of the columns begin with in ``selectable``.
+    :ivar extra: columns of subclasses that are loaded as well.
+    :ivar is_joined: True where a join brings it in, whose ON clause has the criteria then.
     """
 
-    __slots__ = ("mapper", "names", "prefix", "selectable")
+    __slots__ = ("extra", "is_joined", "mapper", "names", "prefix", "selectable")
 
-    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], prefix: str = "") -> None:
+    def __init__(
+        self,
+        mapper: Any,
+        selectable: Any,
+        names: tuple[str, ...],
+        prefix: str = "",
+        extra: tuple[ExtraColumn, ...] = (),
+    ) -> None:
         self.mapper = mapper
         self.selectable = selectable
         self.names = names
         self.prefix = prefix
+        self.extra = extra
+        self.is_joined = False
 
     @property
     def __uow_entity__(self) -> EntityView:
@@ -44,33 +95,41 @@ class EntityView:
         return self.mapper.base_mapper
 
     @property
+    def layout(self) -> Layout:
+        """Which attributes the columns belong to."""
+        return Layout(self.names, self.extra)
+
+    @property
     def shape_atom(self) -> Any:
         """What stands for the columns in the shape of a statement; None where they have to be walked."""
-        return (self.mapper, self.names) if self.selectable is self.mapper.selectable else None
+        if self.selectable is not self.mapper.selectable:
+            return None
+        return (self.mapper, self.names, len(self.extra))
 
     @property
     def plan_atom(self) -> Any:
         """What tells the rows apart that become objects in another way."""
-        return (self.mapper, self.names)
+        return (self.mapper, self.layout)
+
+    @property
+    def entity_froms(self) -> tuple[Any, ...]:
+        """What has to be in FROM beside the tables that the columns bring in."""
+        return () if isinstance(self.selectable, Table) else (self.selectable,)
+
+    @property
+    def own_criteria(self) -> tuple[Any, ...]:
+        """What the rows of the class fulfil, where its table holds others as well."""
+        return tuple(self.adapt(criterion) for criterion in self.mapper.own_criteria)
+
+    @property
+    def criteria(self) -> tuple[Any, ...]:
+        """What WHERE has to say of it."""
+        return () if self.is_joined else self.own_criteria
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
-        """The columns that make up one object."""
-        return [self.column(self.mapper.columns[name].column) for name in self.names]
-
-    def column(self, column: Any) -> Any:
-        """Return a column of the mapper's table as it is called here."""
-        if self.selectable is self.mapper.selectable:
-            return column
-        return self.selectable.c[f"{self.prefix}{column.key}"]
-
-    def adapt(self, expression: Any) -> Any:
-        """Return an expression with the columns of the mapper's table as they are called here."""
-        original = self.mapper.selectable
-        if self.selectable is original:
-            return expression
-        return rewritten(
-            expression, lambda node: self.column(node) if getattr(node, "table", None) is original else None
-        )
+        """The columns that make up one object, then those of subclasses."""
+        own = [self.adapt(self.mapper.columns[name].column) for name in self.names]
+        return [*own, *(self.adapt(extra.column) for extra in self.extra)]
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the class as it is here.
@@ -89,6 +148,34 @@ class EntityView:
         """
         self.mapper.attribute_for_filter(name)
         return self.attribute(name)
+
+    def key_of(self, column: Any) -> str | None:
+        """Return the key that a column of the mapper's tables has in ``selectable``; None for any other column."""
+        return keys_of(self.mapper).get(column)
+
+    def column(self, column: Any) -> Any:
+        """Return a column of the mapper's tables as it is called here."""
+        if self.selectable is self.mapper.selectable:
+            return self.mapper.column(column)
+        key = self.key_of(self.mapper.column(column))
+        return column if key is None else self.selectable.c[self.prefix + key]
+
+    def adapt(self, expression: Any) -> Any:
+        """Return an expression with the columns of the mapper's tables as they are called here."""
+        if self.selectable is self.mapper.selectable:
+            return expression
+        return rewritten(expression, lambda node: self.column(node) if self._is_ours(node) else None)
+
+    def _is_ours(self, node: Any) -> bool:
+        return getattr(node, "table", None) is not None and self.key_of(self.mapper.column(node)) is not None
+
+
+def keys_of(mapper: Any) -> dict[Any, str]:
+    """Return the columns of what a mapper selects from, each with its key there."""
+    found: dict[Any, str] | None = mapper.memo.get("keys")
+    if found is None:
+        found = mapper.memo["keys"] = {column: key for key, column in mapper.selectable.c.items()}
+    return found
 
 
 class ViewColumn(ColumnOperators):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.column_mapping import terms_of
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constraints import ForeignKeyConstraint
-from flask_uow.sql.expressions import BinaryExpression, BooleanList, and_
+from flask_uow.sql.expressions import BinaryExpression, and_
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.schema import Column, Table
 
-__all__ = ["JoinCondition", "find_join_condition", "given_join_condition"]
+__all__ = ["JoinCondition", "Side", "find_join_condition", "given_join_condition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,26 @@ class JoinCondition:
     through_parent: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The tables of one side of a relationship.
+
+    :ivar tables: the tables that the class is mapped to, its own before those it inherits.
+    :ivar equated: columns that are kept equal to another one within the side; their foreign keys are no relationship.
+    """
+
+    tables: tuple[Any, ...]
+    equated: Mapping[Any, Any]
+
+    def has(self, column: Any) -> bool:
+        """Return True when the column is of one of the tables."""
+        return any(column.table is table for table in self.tables)
+
+
 def find_join_condition(
     name: str,
-    parent: Table,
-    target: Table,
+    parent: Side,
+    target: Side,
     secondary: Table | None,
     foreign_keys: list[Column[Any]],
     remote_side: list[Column[Any]],
@@ -63,21 +81,61 @@ def find_join_condition(
             name, parent, target, secondary, foreign_keys, remote_side, primaryjoin, secondaryjoin, viewonly
         )
     if secondary is not None:
-        if target is parent:
-            own, far = _two(name, secondary, parent, remote_side)
-        else:
-            own, far = _one(name, secondary, parent, foreign_keys), _one(name, secondary, target, foreign_keys)
-        return JoinCondition(Direction.MANY_TO_MANY, _pairs(own, flipped=True), _pairs(far, flipped=True))
-    if parent is target:
-        constraint = _one(name, parent, target, foreign_keys)
+        return _through_secondary(name, parent, target, secondary, foreign_keys, remote_side)
+    for near in parent.tables:
+        for far in target.tables:
+            found = _outgoing_and_incoming(near, far, parent, target, foreign_keys)
+            if not any(found):
+                continue
+            return _one_of(name, near, far, *found, remote_side)
+    raise _not_one(name, parent.tables[0], target.tables[0], [])
+
+
+def _through_secondary(
+    name: str, parent: Side, target: Side, secondary: Table, foreign_keys: list[Any], remote_side: list[Any]
+) -> JoinCondition:
+    def referred(side: Side) -> Any:
+        return next((table for table in side.tables if _between(secondary, table, foreign_keys)), side.tables[0])
+
+    near, far = referred(parent), referred(target)
+    if near is far:
+        own, other = _two(name, secondary, near, remote_side)
+    else:
+        own, other = _one(name, secondary, near, foreign_keys), _one(name, secondary, far, foreign_keys)
+    return JoinCondition(Direction.MANY_TO_MANY, _pairs(own, flipped=True), _pairs(other, flipped=True))
+
+
+def _outgoing_and_incoming(
+    near: Any, far: Any, parent: Side, target: Side, foreign_keys: list[Any]
+) -> tuple[list[ForeignKeyConstraint], list[ForeignKeyConstraint]]:
+    def between(holder: Any, referred: Any) -> list[ForeignKeyConstraint]:
+        found = _between(holder, referred, foreign_keys) if isinstance(holder, Table) else []
+        return [c for c in found if not _is_inheritance(c, parent) and not _is_inheritance(c, target)]
+
+    return between(near, far), [] if near is far else between(far, near)
+
+
+def _is_inheritance(constraint: ForeignKeyConstraint, side: Side) -> bool:
+    pairs = zip(constraint.columns, constraint.elements, strict=True)
+    return all(side.equated.get(column) is element.column for column, element in pairs)
+
+
+def _one_of(
+    name: str,
+    near: Any,
+    far: Any,
+    outgoing: list[ForeignKeyConstraint],
+    incoming: list[ForeignKeyConstraint],
+    remote_side: list[Any],
+) -> JoinCondition:
+    if len(outgoing) + len(incoming) != 1:
+        raise _not_one(name, near, far, [*outgoing, *incoming])
+    if near is far:
+        constraint = outgoing[0]
         is_remote_key = any(element.column is column for element in constraint.elements for column in remote_side)
         if is_remote_key:
             return JoinCondition(Direction.MANY_TO_ONE, _pairs(constraint, flipped=False))
         return JoinCondition(Direction.ONE_TO_MANY, _pairs(constraint, flipped=True))
-    outgoing = _between(parent, target, foreign_keys)
-    incoming = _between(target, parent, foreign_keys)
-    if len(outgoing) + len(incoming) != 1:
-        raise _not_one(name, parent, target, [*outgoing, *incoming])
     if outgoing:
         return JoinCondition(Direction.MANY_TO_ONE, _pairs(outgoing[0], flipped=False))
     return JoinCondition(Direction.ONE_TO_MANY, _pairs(incoming[0], flipped=True))
@@ -115,7 +173,7 @@ def _two(
 def _not_one(name: str, holder: Table, referred: Table, found: list[ForeignKeyConstraint]) -> ArgumentError:
     if not found:
         return ArgumentError(
-            f"relationship {name}: no foreign key connects {holder.fullname!r} and {referred.fullname!r}."
+            f"relationship {name}: no foreign key connects {_called(holder)} and {_called(referred)}."
             f" Add a ForeignKey to one of them, or pass secondary= for a many-to-many relationship."
         )
     candidates = "; ".join(
@@ -123,9 +181,13 @@ def _not_one(name: str, holder: Table, referred: Table, found: list[ForeignKeyCo
         for k in found
     )
     return ArgumentError(
-        f"relationship {name}: several foreign keys connect {holder.fullname!r} and {referred.fullname!r}: {candidates}."
+        f"relationship {name}: several foreign keys connect {_called(holder)} and {_called(referred)}: {candidates}."
         " Say which one is meant with foreign_keys=[column]."
     )
+
+
+def _called(element: Any) -> str:
+    return repr(element.fullname) if isinstance(element, Table) else str(element.description)
 
 
 def _pairs(constraint: ForeignKeyConstraint, flipped: bool) -> tuple[tuple[Column[Any], Column[Any]], ...]:
@@ -136,17 +198,10 @@ def _pairs(constraint: ForeignKeyConstraint, flipped: bool) -> tuple[tuple[Colum
 # -- conditions of the user's own
 
 
-def _terms(condition: Any) -> list[Any]:
-    """Return the conditions that AND joins."""
-    return (
-        list(condition.clauses) if isinstance(condition, BooleanList) and condition.operator is ops.AND else [condition]
-    )
-
-
 def _equated(term: Any) -> tuple[Any, Any] | None:
     """Return the two columns that a term equates, None when it is something else."""
     if isinstance(term, BinaryExpression) and term.operator is ops.EQ:
-        if isinstance(term.left, Column) and isinstance(term.right, Column):
+        if term.left.__visit_name__ == term.right.__visit_name__ == "column":
             return term.left, term.right
     return None
 
@@ -159,8 +214,8 @@ def _is_foreign_key(column: Any, other: Any, foreign_keys: list[Any]) -> bool:
 
 def given_join_condition(
     name: str,
-    parent: Any,
-    target: Any,
+    parent: Side,
+    target: Side,
     secondary: Any,
     foreign_keys: list[Any],
     remote_side: list[Any],
@@ -175,7 +230,7 @@ def given_join_condition(
     if secondary is not None:
         return _given_secondary(name, parent, target, secondary, primaryjoin, secondaryjoin, remote_side)
     pairs, rest, directions = [], [], set()
-    for term in _terms(primaryjoin):
+    for term in terms_of(primaryjoin):
         found = _equated(term)
         pair = _pair(found, parent, target, foreign_keys, remote_side) if found is not None else None
         if pair is None:
@@ -185,9 +240,9 @@ def given_join_condition(
             directions.add(pair[2])
     if len(directions) > 1 or (not pairs and not viewonly):
         raise ArgumentError(
-            f"relationship {name}: primaryjoin={primaryjoin} does not tell which foreign key connects {parent.fullname!r} and"
-            f" {target.fullname!r}. It should equate a foreign key with what it refers to; name the key with foreign_keys=[column] where no"
-            " ForeignKey is declared (and the far column with remote_side= where a table refers to itself), or pass viewonly=True."
+            f"relationship {name}: primaryjoin={primaryjoin} does not tell which foreign key connects {_called(parent.tables[0])} and"
+            f" {_called(target.tables[0])}. It should equate a foreign key with what it refers to; name the key with foreign_keys=[column]"
+            " where no ForeignKey is declared (and the far column with remote_side= where a table refers to itself), or pass viewonly=True."
         )
     direction = directions.pop() if directions else Direction.ONE_TO_MANY
     remote = tuple(remote_side) or tuple(far for _, far in pairs)
@@ -199,47 +254,46 @@ def given_join_condition(
 
 
 def _pair(
-    columns: tuple[Any, Any], parent: Any, target: Any, foreign_keys: list[Any], remote_side: list[Any]
+    columns: tuple[Any, Any], parent: Side, target: Side, foreign_keys: list[Any], remote_side: list[Any]
 ) -> tuple[Any, Any, Direction] | None:
     """Return ``(parent's column, target's column, direction)`` of two columns that are equated."""
     for key, referred in (columns, columns[::-1]):
         if not _is_foreign_key(key, referred, foreign_keys):
             continue
-        if parent is target:
-            if any(referred is column for column in remote_side):
-                return key, referred, Direction.MANY_TO_ONE
-            return referred, key, Direction.ONE_TO_MANY
-        if key.table is parent and referred.table is target:
+        outgoing, incoming = parent.has(key) and target.has(referred), target.has(key) and parent.has(referred)
+        if outgoing and incoming:
+            outgoing = any(referred is column for column in remote_side)
+        if outgoing:
             return key, referred, Direction.MANY_TO_ONE
-        if key.table is target and referred.table is parent:
+        if incoming:
             return referred, key, Direction.ONE_TO_MANY
     return None
 
 
-def _names_parent(term: Any, parent: Any, target: Any, remote: tuple[Any, ...]) -> bool:
+def _names_parent(term: Any, parent: Side, target: Side, remote: tuple[Any, ...]) -> bool:
     return any(
-        column.table is parent and (parent is not target or not any(column is far for far in remote))
+        parent.has(column) and (not target.has(column) or not any(column is far for far in remote))
         for column in columns_of(term)
     )
 
 
 def _given_secondary(
-    name: str, parent: Any, target: Any, secondary: Any, primaryjoin: Any, secondaryjoin: Any, remote_side: list[Any]
+    name: str, parent: Side, target: Side, secondary: Any, primaryjoin: Any, secondaryjoin: Any, remote_side: list[Any]
 ) -> JoinCondition:
     derived: JoinCondition | None = None
     if primaryjoin is None or secondaryjoin is None:
         derived = find_join_condition(name, parent, target, secondary, [], remote_side)
 
-    def read(on: Any, side: Any) -> tuple[tuple[Any, Any], ...]:
+    def read(on: Any, side: Side) -> tuple[tuple[Any, Any], ...]:
         pairs = []
-        for term in _terms(on):
+        for term in terms_of(on):
             found = _equated(term)
             for own, other in (found, found[::-1]) if found is not None else ():
-                if own.table is side and other.table is secondary:
+                if side.has(own) and other.table is secondary:
                     pairs.append((own, other))
         if not pairs:
             raise ArgumentError(
-                f"relationship {name}: the condition {on} equates no column of {side.fullname!r} with one of {secondary.fullname!r}."
+                f"relationship {name}: the condition {on} equates no column of {_called(side.tables[0])} with one of {_called(secondary)}."
                 " primaryjoin= connects this table with the secondary one, secondaryjoin= the secondary one with the target."
             )
         return tuple(pairs)
@@ -251,6 +305,6 @@ def _given_secondary(
     far = read(secondaryjoin, target) if secondaryjoin is not None else derived.secondary_pairs  # type: ignore[union-attr]
     on = primaryjoin if primaryjoin is not None else plain(own)
     beyond = secondaryjoin if secondaryjoin is not None else plain(far)
-    if len(_terms(on)) == len(own) and len(_terms(beyond)) == len(far):
+    if len(terms_of(on)) == len(own) and len(terms_of(beyond)) == len(far):
         return JoinCondition(Direction.MANY_TO_MANY, own, far)
     return JoinCondition(Direction.MANY_TO_MANY, own, far, on=on, far=beyond, through_parent=True)

@@ -1,12 +1,12 @@
-"""The mapper: which class goes with which table, and which attribute with which column.
+"""The mapper: which class goes with which tables, and which attribute with which column.
 
 ``mapper(cls, table)`` is the classical style; the declarative base calls it as well. Relationships are completed by the
-:class:`~flask_uow.orm.mapping.registry.Registry` at first use.
+:class:`~flask_uow.orm.mapping.registry.Registry` at first use. What the parts of a mapping are is worked out by the modules beside this one:
+:mod:`~flask_uow.orm.mapping.column_mapping`, :mod:`~flask_uow.orm.mapping.inheritance`, :mod:`~flask_uow.orm.mapping.mapped_table`.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,122 +15,196 @@ from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
+from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
-from flask_uow.orm.mapping.properties import DEFERRED, ColumnProperty, DeferredColumn
+from flask_uow.orm.mapping.column_mapping import columns_of_declaration, flat_columns, map_columns, tables_in
+from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
+from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
+from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
+from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
-from flask_uow.sql.expressions import ColumnElement, coerce_order
-from flask_uow.sql.schema import Column, Table
+from flask_uow.orm.mapping.source import MappedSource
+from flask_uow.orm.mapping.versioning import Versioning
+from flask_uow.sql.expressions import coerce_order
 
-__all__ = ["Mapper", "class_mapper", "mapper", "object_mapper"]
+__all__ = ["Mapper", "class_mapper", "object_mapper"]
 
 
-class Mapper:
+class Mapper(MappedSource):
     """The mapping of one class. Made by :func:`mapper`; threads may share it.
 
     :ivar class_: the mapped class.
-    :ivar local_table: its table.
+    :ivar local_table: its own table (or join, or subquery); its parent's, for a class without one of its own.
+    :ivar inherits: the mapper of the class it inherits from, or None.
+    :ivar base_mapper: the mapper that identity keys are counted in; this one itself without inheritance.
+    :ivar lineage: the mappers from the base to this one, itself included.
+    :ivar mapped_selectable: the table, or the join of the tables, that holds the rows of this class.
+    :ivar selectable: what queries of the class select from; with subclasses' tables, where ``with_polymorphic`` says so.
+    :ivar tables: the tables, its own first.
+    :ivar stored: what each table stores, in the order in which rows are inserted.
     :ivar primary_key: the columns of the primary key.
     :ivar primary_key_names: their attributes.
     :ivar columns: column properties by attribute name, in order.
-    :ivar relationships: relationship properties by attribute name.
+    :ivar relationships: relationship properties by attribute name, inherited ones included.
+    :ivar descriptors: synonyms, composites and the like by attribute name.
     :ivar has_eager: True where one of the relationships is loaded eagerly.
-    :ivar base_mapper: the mapper that identity keys are counted in; this one itself without inheritance.
+    :ivar discriminator: the attribute that tells the class of a row, or None.
+    :ivar polymorphic_map: the mappers of the family by polymorphic identity.
     """
 
     def __init__(
         self,
         class_: type,
-        local_table: Table,
+        local_table: Any = None,
         properties: Mapping[str, Any] | None = None,
         *,
-        primary_key: Iterable[Column[Any]] | None = None,
+        primary_key: Iterable[Any] | None = None,
+        inherits: Any = None,
+        inherit_condition: Any = None,
+        concrete: bool = False,
+        polymorphic_on: Any = None,
+        polymorphic_identity: Any = None,
+        with_polymorphic: Any = None,
         include_properties: Iterable[str] | None = None,
         exclude_properties: Iterable[str] | None = None,
         column_prefix: str | None = None,
         order_by: Any = None,
+        version_id_col: Any = None,
+        version_id_generator: Callable[[Any], Any] | None = None,
+        passive_updates: bool = True,
+        allow_partial_pks: bool = True,
+        batch: bool = True,
         extension: Any = None,
         registry: Registry | None = None,
     ) -> None:
         if not isinstance(class_, type):
             raise ArgumentError(f"mapper() takes a class first, got {class_!r}.")
-        if not isinstance(local_table, Table):
-            raise ArgumentError(f"mapper({class_.__name__}, ...) takes a Table second, got {local_table!r}.")
         if "__mapper__" in vars(class_):
             raise ArgumentError(f"{class_.__name__} is mapped already. Call clear_mappers() first to map it again.")
         self.class_ = class_
-        self.local_table = local_table
-        self.registry = registry if registry is not None else default_registry
-        self.base_mapper = self
+        self.inherits = class_mapper(inherits, configure=False) if inherits is not None else None
+        self._check_parent(local_table, concrete)
+        parent = self.inherits
+        self.concrete = concrete
+        self.registry = registry if registry is not None else parent.registry if parent is not None else default_registry
+        shares = parent if parent is not None and not concrete else None
+        self.base_mapper: Mapper = shares.base_mapper if shares is not None else self
+        self.lineage: tuple[Mapper, ...] = (*(shares.lineage if shares is not None else ()), self)
+        self.subclasses: list[Mapper] = []
         self.manager = ClassManager(class_)
         self.columns: dict[str, ColumnProperty] = {}
         self.relationships: dict[str, RelationshipProperty] = {}
+        self.descriptors: dict[str, DescriptorProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
         self.memo: dict[Any, Any] = {}
         self.has_eager = False
-        self.hooks = Hooks.of(MapperExtension, extension)
+        self.composites: tuple[CompositeProperty, ...] = ()
+        self.hooks = Hooks.of(MapperExtension, self._inherited_extensions(extension))
         self.has_hooks = bool(self.hooks)
+        self.batch = batch
+        self.allow_partial_pks = allow_partial_pks
+        self.passive_updates = passive_updates
         self.when_disposed: list[Callable[[], None]] = []
-        self._names: dict[Column[Any], str] = {}
-        self._first_init: Any = None
-        given = dict(properties or {})
-        self._map_columns(given, set(include_properties or ()), set(exclude_properties or ()), column_prefix or "")
-        self._find_primary_key(primary_key)
-        self.manager.install()
+        self.events = AttributeEvents(class_)
+        self._names: dict[Any, str] = {}
+        self._expressions: dict[str, ColumnDeclaration] = {}
+        self._find_source(local_table, shares, inherit_condition)
+        given = self._with_renamed_columns(dict(properties or {}))
+        self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
+        self._find_primary_key(primary_key, shares)
+        self._be_polymorphic(polymorphic_on, polymorphic_identity, with_polymorphic)
+        self.versioning = Versioning.of(self, version_id_col, version_id_generator)
+        self._find_stored()
+        self.manager.install(parent.manager if parent is not None else None)
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
+        self._inherit_properties(shares)
         for name, prop in given.items():
-            if _column_of(prop) is None:
+            if not columns_of_declaration(prop):
                 self.add_property(name, prop)
-        self.order_by = tuple(
-            coerce_order(c)
-            for c in (order_by if isinstance(order_by, (list, tuple)) else [order_by] if order_by else [])
-        )
-        self._watch_first_init()
+        ordering = order_by if isinstance(order_by, (list, tuple)) else [order_by] if order_by else []
+        self.order_by = tuple(coerce_order(c) for c in ordering) or (shares.order_by if shares is not None else ())
+        self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
+        if parent is not None:
+            parent.subclasses.append(self)
+            for ancestor in (*parent.lineage, parent):
+                ancestor.memo.clear()
+                self.registry.wait_for(ancestor)
         self.registry.add(self)
+
+    def _inherited_extensions(self, extension: Any) -> Any:
+        if self.inherits is None or not self.inherits.hooks.extensions:
+            return extension
+        own = extension if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
+        return [*self.inherits.hooks.extensions, *own]
 
     # -- columns
 
-    def _map_columns(self, given: dict[str, Any], include: set[str], exclude: set[str], prefix: str) -> None:
-        renamed = {_column_of(prop): name for name, prop in given.items() if _column_of(prop) is not None}
-        declared = {name: prop for name, prop in given.items() if isinstance(prop, DeferredColumn)}
-        for column in self.local_table.c:
-            name = renamed.get(column) or prefix + (column.key or column.name)
-            if column not in renamed and ((include and column.name not in include) or column.name in exclude):
-                if not column.primary_key:
-                    continue
-            if name in given and _column_of(given[name]) is None:
-                raise ArgumentError(
-                    f"{self.class_.__name__}.{name} is declared as {given[name]!r} and is a column of table {self.local_table.name!r} as well."
-                    f" Give one of them another name: properties={{'_{name}': table.c.{name}}} renames the column's attribute."
-                )
-            self._add_column(name, column, declared.get(name))
+    def _with_renamed_columns(self, given: dict[str, Any]) -> dict[str, Any]:
+        for name, prop in list(given.items()):
+            if isinstance(prop, SynonymProperty) and prop.map_column:
+                column = self.local_table.c.get(name)
+                if column is None:
+                    raise ArgumentError(
+                        f"{self.class_.__name__}.{name}: synonym(map_column=True) maps the column of that name, and"
+                        f" {self.local_table.description} has none."
+                    )
+                given[prop.name] = column
+        return given
 
-    def _add_column(self, name: str, column: Column[Any], deferred: DeferredColumn | None = None) -> None:
-        prop = ColumnProperty(name, column)
-        if deferred is not None or DEFERRED in column.info:
-            prop.deferred = not column.primary_key
-            prop.group = deferred.group if deferred is not None else column.info[DEFERRED]
-        self.columns[name] = prop
-        self._names[column] = name
-        attribute = ColumnAttribute(name, self, prop)
-        attribute.loader = ColumnLoader(self, name)
-        self.manager.add(name, attribute)
+    def _map_columns(
+        self,
+        given: dict[str, Any],
+        shares: Mapper | None,
+        include: Iterable[str] | None,
+        exclude: Iterable[str] | None,
+        prefix: str,
+    ) -> None:
+        if shares is not None:
+            for name, prop in shares.columns.items():
+                self.columns[name] = prop.inherited()
+                self._names.update((column, name) for column in prop.columns)
+        for prop in given.values():
+            columns = columns_of_declaration(prop)
+            self.equated.update((column, columns[0]) for column in columns[1:] if column not in self.equated)
+        own = map_columns(
+            self, given, include=include, exclude=exclude, prefix=prefix, equated=self.equated, inherited_columns=self._names,
+        )  # fmt: skip
+        for prop in [*own.values(), *self.columns.values()]:
+            self._install_column(own.get(prop.key, prop))
 
-    def _find_primary_key(self, given: Iterable[Column[Any]] | None) -> None:
-        key = tuple(given) if given is not None else tuple(self.local_table.primary_key.columns)
+    def _install_column(self, prop: ColumnProperty) -> None:
+        self.columns[prop.key] = prop
+        for column in prop.columns:
+            self._names.setdefault(column, prop.key)
+        attribute = ColumnAttribute(prop.key, self, prop)
+        attribute.loader = ColumnLoader(self, prop.key)
+        self.manager.add(prop.key, attribute)
+        self.events.add_extensions(prop.key, prop.extension)
+
+    def _find_primary_key(self, given: Iterable[Any] | None, shares: Mapper | None) -> None:
+        if shares is not None:
+            self.primary_key: tuple[Any, ...] = shares.primary_key
+            self.primary_key_names: tuple[str, ...] = shares.primary_key_names
+            return
+        if given is not None:
+            key = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in given]
+        else:
+            key = [c for _, c in flat_columns(self.local_table) if getattr(c, "primary_key", False)]
+            key = [c for c in key if root_of(c, self.equated) is c or root_of(c, self.equated) not in key]
         if not key:
             raise ArgumentError(
-                f"{self.class_.__name__} cannot be mapped: table {self.local_table.name!r} has no primary key. Mark a column with"
+                f"{self.class_.__name__} cannot be mapped: {self.local_table.description} has no primary key. Mark a column with"
                 " primary_key=True, or pass primary_key=[columns that identify a row] to mapper()."
             )
-        self.primary_key = key
+        self.primary_key = tuple(key)
         self.primary_key_names = tuple(self.name_of_column(column) for column in key)
 
-    def name_of_column(self, column: Column[Any]) -> str:
+    def name_of_column(self, column: Any) -> str:
         """Return the attribute of a column.
 
         :raises ArgumentError: when no attribute is mapped to it.
@@ -143,29 +217,84 @@ class Mapper:
                 " Map it as well."
             ) from None
 
+    def maps_column(self, column: Any) -> bool:
+        """Return True when an attribute stands for the column."""
+        return column in self._names
+
+    def _find_stored(self) -> None:
+        order = tables_in(self.mapped_selectable)
+        self.stored: tuple[MappedTable, ...] = mapped_tables(order, self.columns, self.primary_key, self.equated)
+
+    def _inherit_properties(self, shares: Mapper | None) -> None:
+        if self.inherits is None:
+            return
+        self.events.inherit(self.inherits.events)
+        if shares is None:
+            for name in (*self.inherits.columns, *self.inherits.relationships):
+                if name not in self.columns:
+                    setattr(self.class_, name, ConcreteGap(name, self.class_.__name__))
+            return
+        self.descriptors.update(shares.descriptors)
+        self.composites = shares.composites
+        for prop in shares.relationships.values():
+            self._take_relationship(prop)
+        self._expressions.update(shares._expressions)
+
+    def _take_relationship(self, prop: RelationshipProperty) -> None:
+        if self.relationships.setdefault(prop.key, prop) is prop and prop.is_installed:
+            self.manager.relationships[prop.key] = prop.attribute
+        for subclass in self.subclasses:
+            if not subclass.concrete:
+                subclass._take_relationship(prop)
+
     # -- properties
 
     def add_property(self, name: str, prop: Any) -> None:
-        """Add an attribute: a relationship, or a column of the table.
+        """Add an attribute: a column of the table, an expression, a relationship, a synonym, a composite.
 
         :raises ArgumentError: for something else, or a name that is taken.
         """
-        if isinstance(prop, (Column, DeferredColumn)):
-            self._add_column(name, _column_of(prop), prop if isinstance(prop, DeferredColumn) else None)
+        columns = columns_of_declaration(prop)
+        if columns:
+            made = ColumnProperty(name, list(columns))
+            self._install_column(prop.apply(made) if isinstance(prop, ColumnDeclaration) else made)
+            self._find_stored()
+        elif isinstance(prop, ColumnDeclaration):
+            self._check_free(name)
+            self._expressions[name] = prop
+            setattr(self.class_, name, Unconfigured(name, self))
+            self.registry.wait_for(self)
         elif isinstance(prop, RelationshipProperty):
-            if name in self.columns or name in self.relationships:
-                raise ArgumentError(f"{self.class_.__name__} has an attribute {name!r} already.")
+            self._check_free(name)
             prop.attach(name, self, self.resolve)
-            self.relationships[name] = prop
             self.unconfigured.append(prop)
             # until the relationship is configured, reading the attribute configures it
-            setattr(self.class_, name, _Unconfigured(name, self))
+            setattr(self.class_, name, Unconfigured(name, self))
+            self._take_relationship(prop)
             self.registry.wait_for(self)
+        elif isinstance(prop, DescriptorProperty):
+            self.manager.replace(name, prop.descriptor(name, self))
+            for mapper_ in self.descendants:
+                mapper_.descriptors[name] = prop
         else:
             raise ArgumentError(
-                f"{self.class_.__name__}.{name}: a column or a relationship() was expected, got {prop!r}."
+                f"{self.class_.__name__}.{name}: a column or a relationship() (or synonym(), composite() and the like) was expected, got {prop!r}."
             )
-        self.memo.clear()
+        for mapper_ in self.descendants:
+            mapper_.memo.clear()
+
+    def _check_free(self, name: str) -> None:
+        if name in self.columns or name in self.relationships and self.relationships[name].parent is self:
+            raise ArgumentError(f"{self.class_.__name__} has an attribute {name!r} already.")
+
+    def _install_expressions(self) -> None:
+        for name, declared in self._expressions.items():
+            if name in self.columns:
+                continue
+            prop = ColumnProperty(name, [labelled(name, declared.columns[0], f"{self.class_.__name__}.{name}")])
+            declared.apply(prop)
+            prop.is_stored = False
+            self._install_column(prop)
 
     def resolve(self, argument: Any, what: str) -> Any:
         """Return the class, table or column that is given as itself, as a name, or as a function that returns it."""
@@ -176,7 +305,7 @@ class Mapper:
             if argument in self.columns and what != f"relationship {self.class_.__name__}":
                 return self.columns[argument].column
             return self.registry.find(argument, what)
-        if isinstance(argument, type) or hasattr(argument, "__clause_element__") or not callable(argument):
+        if isinstance(argument, (type, Mapper)) or hasattr(argument, "__clause_element__") or not callable(argument):
             return argument
         return argument()
 
@@ -185,42 +314,33 @@ class Mapper:
         waiting, self.unconfigured = self.unconfigured, []
         return waiting
 
+    def installed(self, prop: RelationshipProperty) -> None:
+        """Take note that a relationship's attribute is in place; subclasses have it, too."""
+        self._take_relationship(prop)
+
+    def prepare_configuration(self) -> None:
+        """Resolve what had to wait for other classes and is needed by relationships."""
+        self._install_expressions()
+        self._choose_source()
+
     def finish_configuration(self) -> None:
         """Give each relationship its loader, once all are configured."""
         for name, column_property in self.columns.items():
-            self.manager.check_assignments_of(name, column_property.column.type)
+            if column_property.is_stored:
+                self.manager.check_assignments_of(name, column_property.column.type, self.events.of(name))
         for prop in self.relationships.values():
-            prop.attribute.loader = RelationshipLoader(prop)
+            if prop.parent is self:
+                prop.attribute.loader = RelationshipLoader(prop)
             self.has_eager = self.has_eager or prop.lazy in EAGER
-        if self._first_init is not None:
-            self._first_init()
-            self._first_init = None
+        if self._stop_watching is not None:
+            self._stop_watching()
+            self._stop_watching = None
         self.memo.clear()
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""
         if not self.registry.is_configured:
             self.registry.configure()
-
-    def _watch_first_init(self) -> None:
-        # the first object that is made configures the mappers; after that nothing stands before __init__
-        class_: Any = self.class_
-        own = vars(class_).get("__init__")
-        registry = self.registry
-
-        def __init__(instance: Any, *args: Any, **kwargs: Any) -> None:
-            registry.configure()
-            class_.__init__(instance, *args, **kwargs)
-
-        def restore() -> None:
-            if vars(class_).get("__init__") is __init__:
-                if own is not None:
-                    class_.__init__ = own
-                else:
-                    del class_.__init__
-
-        class_.__init__ = __init__
-        self._first_init = restore
 
     # -- what others ask
 
@@ -234,6 +354,15 @@ class Mapper:
         return name in self.columns or name in self.relationships or hasattr(self.class_, name)
 
     @property
+    def mutable_types(self) -> tuple[tuple[str, Any], ...]:
+        """The attributes whose values may change in place, with their types."""
+        found: tuple[tuple[str, Any], ...] | None = self.memo.get("mutable types")
+        if found is None:
+            stored = [(name, prop.column.type) for name, prop in self.columns.items() if prop.is_stored]
+            found = self.memo["mutable types"] = tuple((name, type_) for name, type_ in stored if type_.is_mutable())
+        return found
+
+    @property
     def attribute_names(self) -> frozenset[str]:
         """The names of all mapped attributes."""
         names = self.memo.get("attribute_names")
@@ -241,22 +370,22 @@ class Mapper:
             names = self.memo["attribute_names"] = frozenset((*self.columns, *self.relationships))
         return names
 
-    def get_property(self, key: str) -> ColumnProperty | RelationshipProperty:
+    def get_property(self, key: str) -> ColumnProperty | RelationshipProperty | DescriptorProperty:
         """Return the property of that name.
 
         :raises InvalidRequestError: when there is none.
         """
         self.configure()
-        prop = self.columns.get(key) or self.relationships.get(key)
+        prop = self.columns.get(key) or self.relationships.get(key) or self.descriptors.get(key)
         if prop is None:
             raise self.unknown_attribute(key)
         return prop
 
     @property
-    def iterate_properties(self) -> Iterator[ColumnProperty | RelationshipProperty]:
+    def iterate_properties(self) -> Iterator[ColumnProperty | RelationshipProperty | DescriptorProperty]:
         """All properties, columns first."""
         self.configure()
-        return iter([*self.columns.values(), *self.relationships.values()])
+        return iter([*self.columns.values(), *self.relationships.values(), *self.descriptors.values()])
 
     def unknown_attribute(self, name: str) -> InvalidRequestError:
         """Return the error for an attribute that is not mapped."""
@@ -270,109 +399,27 @@ class Mapper:
         :raises InvalidRequestError: when there is none.
         """
         self.configure()
-        if name not in self.attribute_names:
+        if name not in self.attribute_names and name not in self.descriptors:
             raise self.unknown_attribute(name)
         return getattr(self.class_, name)  # type: ignore[no-any-return]
 
-    # MappedEntity, for select()
-
-    @property
-    def selectable(self) -> Table:
-        """The table that rows come from."""
-        return self.local_table
-
-    @property
-    def mapper(self) -> Mapper:
-        """The mapper itself; an alias of the class answers with the mapper, too."""
-        return self
-
-    @property
-    def __uow_entity__(self) -> Mapper:
-        # a query takes a mapper in place of its class
-        return self
-
-    @property
-    def shape_atom(self) -> Any:
-        """What stands for all the columns in the shape of a statement."""
-        return self
-
-    @property
-    def plan_atom(self) -> Any:
-        """What tells the rows apart that become objects in another way."""
-        return self
-
-    @property
-    def loaded_names(self) -> tuple[str, ...]:
-        """The attributes whose columns are loaded with an object: all but the deferred ones."""
-        names: tuple[str, ...] | None = self.memo.get("loaded names")
-        if names is None:
-            names = self.memo["loaded names"] = tuple(n for n, prop in self.columns.items() if not prop.deferred)
-        return names
-
-    def entity_columns(self) -> list[ColumnElement[Any]]:
-        """The columns that make up one object, deferred ones left out."""
-        return [self.columns[name].column for name in self.loaded_names]
-
-    def column(self, column: Any) -> Any:
-        """Return a column of the table: itself; a view of the class may call it otherwise."""
-        return column
-
     def dispose(self) -> None:
         """Take all hooks out of the class."""
-        if self._first_init is not None:
-            self._first_init()
+        if self._stop_watching is not None:
+            self._stop_watching()
         for name in ("__mapper__", "__uow_entity__"):
             if name in vars(self.class_):
                 delattr(self.class_, name)
-        for name in self.relationships:
-            if isinstance(vars(self.class_).get(name), _Unconfigured):
+        for name, value in list(vars(self.class_).items()):
+            if isinstance(value, (Unconfigured, ConcreteGap)):
                 delattr(self.class_, name)
         self.manager.uninstall()
         for undo in self.when_disposed:
             undo()
 
     def __repr__(self) -> str:
-        return f"<Mapper of {self.class_.__name__} on {self.local_table.fullname}>"
-
-
-def _column_of(prop: Any) -> Any:
-    """Return the column that ``properties={name: column}`` or ``deferred(column)`` names; None for something else."""
-    if isinstance(prop, DeferredColumn):
-        return prop.column
-    return prop if isinstance(prop, Column) else None
-
-
-class _Unconfigured:
-    """Stands for a relationship until the mappers are configured, and configures them when it is read."""
-
-    def __init__(self, name: str, owner: Mapper) -> None:
-        self._name = name
-        self._mapper = weakref.ref(owner)
-
-    def __get__(self, obj: Any, owner: type) -> Any:
-        mapper_ = self._mapper()
-        if mapper_ is not None:
-            mapper_.configure()
-        return getattr(owner if obj is None else obj, self._name)
-
-    def __set__(self, obj: Any, value: Any) -> None:
-        mapper_ = self._mapper()
-        if mapper_ is not None:
-            mapper_.configure()
-        setattr(obj, self._name, value)
-
-
-def mapper(class_: type, local_table: Table, properties: Mapping[str, Any] | None = None, **options: Any) -> Mapper:
-    """Map a class to a table (the classical style).
-
-    :param class_: any class whose objects have a ``__dict__`` and take weak references.
-    :param local_table: its table.
-    :param properties: attributes by name: :func:`relationship`, or a column under another name.
-    :param options: ``primary_key`` (columns that identify a row), ``include_properties``, ``exclude_properties`` (names of
-        columns), ``column_prefix``, ``order_by`` (the default order of queries), ``extension`` (a :class:`MapperExtension` or several).
-    :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.
-    """
-    return Mapper(class_, local_table, properties, **options)
+        table = getattr(self.local_table, "fullname", self.local_table.description)
+        return f"<Mapper of {self.class_.__name__} on {table}>"
 
 
 def class_mapper(class_: Any, configure: bool = True) -> Mapper:

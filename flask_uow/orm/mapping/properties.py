@@ -1,65 +1,177 @@
-"""Column attributes of a mapping, and ``mapped_column`` that declares them."""
+"""Column attributes of a mapping, and what declares them: ``mapped_column``, ``column_property``, ``deferred``."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.schema import Column
+from flask_uow.sql.select_base import SelectBase
 
-__all__ = ["DEFERRED", "ColumnProperty", "DeferredColumn", "MappedColumn", "deferred", "mapped_column"]
+__all__ = [
+    "DEFERRED",
+    "ColumnDeclaration",
+    "ColumnProperty",
+    "MappedColumn",
+    "column_property",
+    "deferred",
+    "labelled",
+    "mapped_column",
+]
 
 # the key in a column's info that says that its attribute is deferred, with the name of its group
 DEFERRED = "uow_deferred"
 
 
 class ColumnProperty:
-    """The mapping of one column to one attribute.
+    """The mapping of one attribute to a column, to several that are kept equal, or to an SQL expression.
 
     :ivar key: the attribute's name.
-    :ivar column: the column.
+    :ivar columns: the columns; of several the first is the one that is selected (a joined table's key is both tables').
+    :ivar is_stored: False for an expression, which is only read.
     :ivar deferred: True where it is not loaded with the object, but at first access.
     :ivar group: the name of the deferred columns that are loaded together with it, or None.
+    :ivar comparator_factory: the class of the attribute's operators on its class, or None for the usual ones.
+    :ivar extension: attribute extensions, or None.
     """
 
-    def __init__(self, key: str, column: Column[Any]) -> None:
+    def __init__(self, key: str, columns: list[Any]) -> None:
         self.key = key
-        self.column = column
-        self.doc = column.comment
+        self.columns = columns
+        self.doc: str | None = getattr(columns[0], "comment", None)
+        self.is_stored = True
         self.deferred = False
         self.group: str | None = None
+        self.comparator_factory: Any = None
+        self.extension: Any = None
 
     @property
-    def columns(self) -> list[Column[Any]]:
-        """The column, as a list."""
-        return [self.column]
+    def column(self) -> Any:
+        """The column or expression that is selected."""
+        return self.columns[0]
+
+    def inherited(self) -> ColumnProperty:
+        """Return the property as a subclass has it, which may add columns of its own."""
+        made = ColumnProperty(self.key, list(self.columns))
+        for name in ("doc", "is_stored", "deferred", "group", "comparator_factory", "extension"):
+            setattr(made, name, getattr(self, name))
+        return made
 
     def __repr__(self) -> str:
         return f"<ColumnProperty {self.key}: {self.column!r}>"
 
 
-class DeferredColumn:
-    """A column in ``properties=`` that is loaded at first access; made by :func:`deferred`."""
+class ColumnDeclaration:
+    """What ``properties=`` says of a column attribute; made by :func:`column_property` and :func:`deferred`.
 
-    def __init__(self, column: Column[Any], group: str | None) -> None:
-        self.column = column
+    :ivar columns: columns, or one expression (or a function that returns it, called when the mappers are configured).
+    """
+
+    def __init__(
+        self,
+        columns: tuple[Any, ...],
+        *,
+        deferred: bool = False,
+        group: str | None = None,
+        comparator_factory: Any = None,
+        extension: Any = None,
+        doc: str | None = None,
+    ) -> None:
+        if not columns:
+            raise ArgumentError("column_property() takes a column or an SQL expression, got nothing.")
+        self.columns = columns
+        self.deferred = deferred
         self.group = group
+        self.comparator_factory = comparator_factory
+        self.extension = extension
+        self.doc = doc
+
+    @property
+    def stored(self) -> tuple[Column[Any], ...]:
+        """The columns of tables; empty for an expression."""
+        found = tuple(c.column if isinstance(c, MappedColumn) else c for c in self.columns)
+        return found if all(isinstance(c, Column) for c in found) else ()
+
+    def apply(self, prop: ColumnProperty) -> ColumnProperty:
+        """Give a property what was declared."""
+        prop.deferred = self.deferred
+        prop.group = self.group
+        prop.comparator_factory = self.comparator_factory
+        prop.extension = self.extension
+        prop.doc = self.doc or prop.doc
+        return prop
+
+    def __repr__(self) -> str:
+        return f"column_property({', '.join(map(repr, self.columns))})"
 
 
-def deferred(column: Any, group: str | None = None) -> Any:
+def labelled(key: str, expression: Any, owner: str) -> ColumnElement[Any]:
+    """Return the SQL expression of a column property, under the attribute's name.
+
+    :param owner: the attribute as messages call it.
+    :raises ArgumentError: for something that is no expression.
+    """
+    if callable(expression) and not hasattr(expression, "__clause_element__") and not isinstance(expression, SelectBase):
+        expression = expression()
+    if isinstance(expression, SelectBase):
+        expression = expression.scalar_subquery()
+    if isinstance(expression, ColumnOperators):
+        expression = expression.__clause_element__()
+    if not isinstance(expression, ColumnElement):
+        raise ArgumentError(
+            f"{owner}: column_property() takes columns, an SQL expression, or a function that returns one, got {expression!r}."
+        )
+    return expression if isinstance(expression, (Column, Label)) else Label(key, expression)
+
+
+def column_property(
+    *columns: Any,
+    deferred: bool = False,
+    group: str | None = None,
+    comparator_factory: Any = None,
+    extension: Any = None,
+    doc: str | None = None,
+) -> Any:
+    """Map an attribute to a column, to several columns that are kept equal, or to an SQL expression that is only read.
+
+    :param columns: columns of the mapped tables; or one expression, ``column_property(User.first + " " + User.last)``, a SELECT of one
+        value, or a function that returns one of these and is called when the mappers are configured.
+    :param deferred: load it at first access, not with the object.
+    :param group: a name; the deferred columns of one group are loaded together.
+    :param comparator_factory: a subclass of :class:`PropComparator`: the attribute's operators on its class.
+    :param extension: an :class:`AttributeExtension`, or a list of them.
+    :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
+    """
+    return ColumnDeclaration(
+        columns,
+        deferred=deferred,
+        group=group,
+        comparator_factory=comparator_factory,
+        extension=extension,
+        doc=doc,
+    )
+
+
+def deferred(column: Any, *columns: Any, group: str | None = None, doc: str | None = None) -> Any:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
 
-    :param column: a column of the mapped table, or ``mapped_column()`` in a declarative class.
+    :param column: a column of the mapped table, an expression, or ``mapped_column()`` in a declarative class.
+    :param columns: further columns that are kept equal to it.
     :param group: a name; the deferred columns of one group are loaded together.
     :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
     """
-    if isinstance(column, MappedColumn):
+    if isinstance(column, MappedColumn) and not columns:
         column.column.info[DEFERRED] = group
         return column
-    return DeferredColumn(column, group)
+    return ColumnDeclaration((column, *columns), deferred=True, group=group, doc=doc)
 
 
-class MappedColumn:
+class MappedColumn(ColumnOperators):
     """A column that waits for its class: the name and the annotation of the attribute complete it.
+
+    In the body of its class it may be used in expressions, for a ``column_property()`` say.
 
     :ivar column: the column; without a type when the annotation gives it.
     :ivar nullable_given: True where ``nullable`` was passed explicitly.
@@ -72,6 +184,9 @@ class MappedColumn:
     def copy(self) -> MappedColumn:
         """Return an unattached copy, for a mixin that serves several classes."""
         return MappedColumn(self.column.copy(), self.nullable_given)
+
+    def __clause_element__(self) -> Column[Any]:
+        return self.column
 
 
 def mapped_column(

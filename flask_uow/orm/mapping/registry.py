@@ -72,6 +72,8 @@ class Registry:
     def _configure(self) -> None:
         waiting = self._waiting
         relationships = []
+        for mapper in waiting:
+            mapper.prepare_configuration()
         while unfinished := [m for m in waiting if m.unconfigured]:
             for mapper in unfinished:
                 for prop in mapper.take_unconfigured():

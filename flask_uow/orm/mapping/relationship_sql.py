@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, target_of
+from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
@@ -76,7 +76,7 @@ class RelationshipSQL:
                 f"{prop.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
             )
         return self.exists(
-            and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None, parent
+            and_(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, keys, strict=True))), {}, None, parent
         )
 
     def leads_from(self, instance: Any) -> ColumnElement[bool]:
@@ -86,18 +86,15 @@ class RelationshipSQL:
         """
         prop = self._property
         mapper = prop.parent
-        keys = [getattr(instance, name) for name in mapper.primary_key_names]
-        if None in keys:
+        if None in [getattr(instance, name) for name in mapper.primary_key_names]:
             raise InvalidRequestError(
                 f"with_parent() got an object of {mapper.class_.__name__} without a primary key. Add it to the Session and flush() first."
             )
-        near = EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
-        select = Select((literal(1),)).select_from(near.selectable)
-        if prop.secondary is not None:
-            select = select.select_from(prop.secondary)
-        select = select.correlate(prop.mapper.selectable).where(*self.conditions(near, prop.mapper, prop.secondary))
-        found = (near.column(column) == value for column, value in zip(mapper.primary_key, keys, strict=True))
-        return Exists(select.where(*found))
+        conditions = self.conditions_for(instance)
+        if prop.secondary is None:
+            return and_(*conditions)
+        select = Select((literal(1),)).select_from(prop.secondary).correlate_except(prop.secondary)
+        return Exists(select.where(*conditions))
 
     def exists(
         self, criterion: Any, values: dict[str, Any], expect_list: bool | None, parent: Any = None, target: Any = None
@@ -124,10 +121,11 @@ class RelationshipSQL:
             conditions.append(coerce_condition(criterion))
         if target is None:
             target = mapper
-            if mapper.selectable is prop.parent.selectable:
+            if prop.parent.selectable is mapper.selectable or any(table in mapper.tables for table in prop.parent.tables):
                 # the table refers to itself: the far side, and the criteria on it, get another name
-                target = EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
+                target = EntityView(mapper, alias_of(mapper.selectable), mapper.loaded_names)
                 conditions = [target.adapt(condition) for condition in conditions]
+        conditions.extend(target.own_criteria)
         select = Select((literal(1),)).select_from(target.selectable)
         own = [target.selectable]
         secondary = prop.secondary
@@ -168,7 +166,7 @@ class RelationshipSQL:
 
     def _adapted(self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
         prop = self._property
-        own, far = prop.parent.selectable, prop.mapper.selectable
+        own, far = prop.parent.tables or (prop.parent.selectable,), prop.mapper.tables or (prop.mapper.selectable,)
         remote = {id(column) for column in prop.condition.remote}
 
         def replace(node: ClauseElement) -> ClauseElement | None:
@@ -178,10 +176,11 @@ class RelationshipSQL:
             if secondary is not None and table is prop.secondary:
                 column: Any = node
                 return column if secondary is prop.secondary else secondary.c[str(column.key)]  # type: ignore[no-any-return]
-            is_far = target is not None and table is far and (table is not own or parent is None or id(node) in remote)
-            if is_far:
+            is_near = any(table is other for other in own)
+            is_far = target is not None and any(table is other for other in far)
+            if is_far and (not is_near or parent is None or id(node) in remote):
                 return target.column(node)  # type: ignore[no-any-return]
-            return parent.column(node) if parent is not None and table is own else None
+            return parent.column(node) if parent is not None and is_near else None
 
         return rewritten(on, replace)
 
@@ -199,10 +198,10 @@ class RelationshipSQL:
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
             (condition,) = self.conditions(near, there, None)
-            return [(left, right, onclause if onclause is not None else condition)]
+            return [(left, right, onclause if onclause is not None else and_(condition, *there.own_criteria))]
         secondary = prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
-        return [(left, secondary, own), (left, right, onclause if onclause is not None else far)]
+        return [(left, secondary, own), (left, right, onclause if onclause is not None else and_(far, *there.own_criteria))]
 
     def of_type(self, attribute: Any, target: Any) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""
@@ -220,7 +219,7 @@ class RelationshipSQL:
         condition = prop.condition
         target = prop.mapper
         if condition.through_parent:
-            near = EntityView(prop.parent, prop.parent.selectable.alias(), prop.parent.loaded_names)
+            near = EntityView(prop.parent, alias_of(prop.parent.selectable), prop.parent.loaded_names)
             for left, right, on in self.join_steps(None, near, target):
                 select = select.join_from(left, right, on)
             return select, [near.column(column) for column in prop.parent.primary_key]
@@ -230,4 +229,23 @@ class RelationshipSQL:
             return select, [other for _, other in condition.pairs]
         if condition.extra:
             select = select.where(*condition.extra)
-        return select, [far for _, far in condition.pairs]
+        return select, [target.column(far) for _, far in condition.pairs]
+
+    def conditions_for(self, obj: Any) -> tuple[ColumnElement[bool], ...]:
+        """Return what related rows of one object fulfil; its own values are parameters.
+
+        With a secondary table, that has to be in FROM.
+        """
+        prop = self._property
+        return self.conditions(_Values(obj, prop.parent), prop.mapper, prop.secondary)
+
+
+class _Values:
+    """One object in the place of the entity on this side of a join: its columns are its values."""
+
+    def __init__(self, obj: Any, mapper: Any) -> None:
+        self._obj = obj
+        self._mapper = mapper
+
+    def column(self, column: Any) -> ColumnElement[Any]:
+        return literal(getattr(self._obj, self._mapper.name_of_column(column)), column.type)

@@ -11,16 +11,17 @@ from flask_uow.orm.instrumentation.attributes import (
     RelationshipAttribute,
     ScalarRelationshipAttribute,
 )
-from flask_uow.orm.instrumentation.collections import collection_type
+from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.loading.options import check_lazy
-from flask_uow.orm.mapping.join_condition import JoinCondition, find_join_condition
+from flask_uow.orm.mapping.dynamic import DynamicAttribute
+from flask_uow.orm.mapping.join_condition import JoinCondition, Side, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.expressions import ColumnElement, coerce_order
 from flask_uow.sql.schema import Table
 
-__all__ = ["Backref", "RelationshipProperty", "backref", "relationship"]
+__all__ = ["Backref", "RelationshipProperty", "backref", "dynamic_loader", "relationship"]
 
 
 class Backref:
@@ -55,8 +56,15 @@ class RelationshipProperty:
         self.back_populates: str | None = options["back_populates"]
         self.backref: Backref | None = options["backref"]
         self.viewonly: bool = options["viewonly"]
-        self.passive_deletes: bool = options["passive_deletes"]
+        self.passive_deletes: bool | str = options["passive_deletes"]
+        self.passive_updates: bool = options["passive_updates"]
+        self.post_update: bool = options["post_update"]
+        self.single_parent: bool = options["single_parent"]
+        self.extension = options["extension"]
+        self.comparator_factory = options["comparator_factory"]
+        self.query_class = options["query_class"]
         self.lazy = check_lazy(options["lazy"])
+        self.is_dynamic = self.lazy == "dynamic"
         self.join_depth: int | None = options["join_depth"]
         self.batch_loading: bool = options["batch_loading"]
         self.primaryjoin_argument = options["primaryjoin"]
@@ -64,12 +72,13 @@ class RelationshipProperty:
         self.doc: str | None = options["doc"]
         if self.backref is not None and self.back_populates is not None:
             raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
-        collection_type(self.collection_class)
+        collection_maker(self.collection_class, "relationship()")
         self.key = ""
         self.parent: Any = None
         self._resolve: Callable[[Any, str], Any] = _no_resolver
         self._mapper: Any = None
         self.attribute: RelationshipAttribute
+        self.is_installed = False
         self.secondary: Table | None = None
         self.direction = Direction.MANY_TO_ONE
         self.uselist = False
@@ -128,7 +137,7 @@ class RelationshipProperty:
             self._resolve(secondary, f"relationship {self.name}, secondary") if secondary is not None else None
         )
         self.condition = find_join_condition(
-            self.name, self.parent.local_table, self._mapper.local_table, self.secondary,
+            self.name, self._side(self.parent), self._side(self._mapper), self.secondary,
             self._columns(self.foreign_keys_argument), self._columns(self.remote_side_argument),
             self._expression(self.primaryjoin_argument), self._expression(self.secondaryjoin_argument), self.viewonly,
         )  # fmt: skip
@@ -136,17 +145,36 @@ class RelationshipProperty:
         self._name_pairs()
         self._decide_uselist()
         self.order_by = tuple(coerce_order(c) for c in self._columns(self.order_by_argument))
-        if self.cascade.delete_orphan and self.direction is not Direction.ONE_TO_MANY:
+        if self.cascade.delete_orphan and self.direction is not Direction.ONE_TO_MANY and not self.single_parent:
             raise ArgumentError(
                 f"relationship {self.name}: the cascade 'delete-orphan' belongs to the one side of a one-to-many relationship, "
-                f"and this one is {self.direction.value}. Put it on the other side."
+                f"and this one is {self.direction.value}. Put it on the other side; or pass single_parent=True, if an object on the far side"
+                " never has more than one parent."
             )
+        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
+            raise ArgumentError(
+                f"relationship {self.name}: passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
+            )
+        if self.is_dynamic and not self.uselist:
+            raise ArgumentError(
+                f"relationship {self.name}: lazy='dynamic' is for collections, and this one refers to one object. Leave it out."
+            )
+
+    @staticmethod
+    def _side(mapper: Any) -> Side:
+        return Side(mapper.tables or (mapper.local_table,), mapper.equated)
 
     def install(self) -> None:
         """Install the attribute on the class."""
-        make = CollectionAttribute if self.uselist else ScalarRelationshipAttribute
-        self.attribute = make(self.key, self.parent, self)
-        self.parent.manager.add(self.key, self.attribute)
+        make: Any = ScalarRelationshipAttribute
+        if self.uselist:
+            make = DynamicAttribute if self.is_dynamic else CollectionAttribute
+        attribute = self.attribute = make(self.key, self.parent, self)
+        self.is_installed = True
+        self.parent.events.add_extensions(self.key, self.extension)
+        attribute.listeners = self.parent.events.of(self.key)
+        self.parent.manager.add(self.key, attribute)
+        self.parent.installed(self)
 
     @property
     def local_names(self) -> tuple[str, ...]:
@@ -198,7 +226,7 @@ class RelationshipProperty:
         self.uselist = natural if self.given_uselist is None else self.given_uselist
         if self.uselist and not natural:
             raise ArgumentError(
-                f"relationship {self.name} is a collection, but {self.parent.local_table.name!r} holds the foreign key, so each "
+                f"relationship {self.name} is a collection, but {self.parent.local_table.description} holds the foreign key, so each "
                 f"{self.parent.class_.__name__} refers to one {self._mapper.class_.__name__} only. Annotate it as Mapped[{self._mapper.class_.__name__}]"
                 ", or pass remote_side= where the table refers to itself."
             )
@@ -217,7 +245,7 @@ class RelationshipProperty:
                 f"relationship {self.name}: back_populates={self.back_populates!r}, and {target} has no relationship of that name."
                 f" Add it to {target}, or use backref={self.back_populates!r}."
             )
-        if other.mapper is not self.parent:
+        if not other.mapper.isa(self.parent) and not self.parent.isa(other.mapper):
             raise ArgumentError(
                 f"relationship {self.name}: back_populates={self.back_populates!r}, and {other.name} leads to"
                 f" {other.mapper.class_.__name__}, not back to {self.parent.class_.__name__}."
@@ -230,6 +258,9 @@ class RelationshipProperty:
         self.reverse = other
         self.attribute.reverse = other.attribute
         self.canonical = other.canonical = min(self, other, key=id)
+        # what is said on one side holds for the foreign key, and so for both
+        self.post_update = other.post_update = self.post_update or other.post_update
+        self.passive_updates = other.passive_updates = self.passive_updates and other.passive_updates
 
     def make_backref(self) -> None:
         """Declare the other side that ``backref=`` asks for."""
@@ -244,20 +275,27 @@ class RelationshipProperty:
         options = dict(self.backref.options)
         options.setdefault("secondary", self.secondary)
         options.setdefault("foreign_keys", self.foreign_keys_argument)
+        options.setdefault("passive_updates", self.passive_updates)
+        options.setdefault("post_update", self.post_update)
+        options.setdefault("viewonly", self.viewonly)
         if self.direction is Direction.MANY_TO_MANY:
             options.setdefault("primaryjoin", self.secondaryjoin_argument)
             options.setdefault("secondaryjoin", self.primaryjoin_argument)
         else:
             options.setdefault("primaryjoin", self.primaryjoin_argument)
-        if self.parent.local_table is mapper.local_table and self.direction is Direction.ONE_TO_MANY:
+        if self._refers_to_own_tables and self.direction is Direction.ONE_TO_MANY:
             options.setdefault("remote_side", [parent for parent, _ in self.condition.pairs])
-        if self.parent.local_table is mapper.local_table and self.direction is Direction.MANY_TO_MANY:
+        if self._refers_to_own_tables and self.direction is Direction.MANY_TO_MANY:
             options.setdefault("remote_side", [column for _, column in self.condition.pairs])
             options["foreign_keys"] = None
         reverse = relationship(self.parent.class_, back_populates=self.key, **options)
         self.back_populates = self.backref.name
         self.backref = None
         mapper.add_property(self.back_populates, reverse)
+
+    @property
+    def _refers_to_own_tables(self) -> bool:
+        return any(table in self._mapper.tables for table in self.parent.tables)
 
     # -- for attributes and queries
 
@@ -273,7 +311,7 @@ class RelationshipProperty:
         if session is None or NO_VALUE in key:
             return NO_VALUE
         found = session._identities_of(self._mapper).get(key[0] if len(key) == 1 else key)
-        return NO_VALUE if found is None else found
+        return found if isinstance(found, self._mapper.class_) else NO_VALUE
 
     def __repr__(self) -> str:
         return f"<relationship {self.name}>"
@@ -305,12 +343,18 @@ def relationship(
     foreign_keys: Any = None,
     remote_side: Any = None,
     viewonly: bool = False,
-    passive_deletes: bool = False,
+    passive_deletes: bool | str = False,
+    passive_updates: bool = True,
+    post_update: bool = False,
+    single_parent: bool = False,
     primaryjoin: Any = None,
     secondaryjoin: Any = None,
     lazy: Any = "select",
     join_depth: int | None = None,
     batch_loading: bool = True,
+    extension: Any = None,
+    comparator_factory: Any = None,
+    query_class: Any = None,
     doc: str | None = None,
 ) -> Any:
     """Declare a relationship to another mapped class.
@@ -323,7 +367,8 @@ def relationship(
     :param order_by: columns by which a collection is ordered when it is loaded.
     :param cascade: which operations go on to the related objects: any of ``save-update merge refresh-expire expunge delete
         delete-orphan``, ``all`` for all but the last, separated by commas.
-    :param collection_class: ``list`` (default) or ``set``.
+    :param collection_class: ``list`` (default), ``set``, a class of your own, or a function that makes a collection, such as
+        ``attribute_mapped_collection("name")`` returns for a dict.
     :param foreign_keys: the column or columns that hold the foreign key, where several connect the two tables.
     :param remote_side: for a table that refers to itself, the column on the far side: its primary key on the many-to-one side.
     :param viewonly: never write this relationship.
@@ -332,10 +377,19 @@ def relationship(
     :param secondaryjoin: the condition between ``secondary`` and the other table.
     :param lazy: when it is loaded: ``"select"`` (or True) at first access, ``"joined"`` (or False) by a LEFT OUTER JOIN with its parents,
         ``"selectin"`` and ``"subquery"`` with them by one more statement, ``"raise"`` never, with an error at access, ``"noload"`` (or None)
-        never, empty instead.
+        never, empty instead; ``"dynamic"``: the attribute is a query that objects can be put into.
     :param join_depth: how many levels deep a relationship of a class to itself is loaded eagerly; not at all when None.
     :param batch_loading: False to load it for each object alone at first access, not for all those of one result.
-    :param passive_deletes: leave unloaded children of a deleted parent to the database's ON DELETE.
+    :param passive_deletes: leave unloaded children of a deleted parent to the database's ON DELETE; ``"all"``: loaded ones as well.
+    :param passive_updates: leave the foreign keys that refer to a changed primary key to the database's ON UPDATE CASCADE; False updates
+        them with a statement of the flush.
+    :param post_update: write the foreign key by an UPDATE of its own after all INSERTs, and clear it before the DELETEs: for rows that
+        refer to each other.
+    :param single_parent: an object on the far side of a many-to-one or many-to-many relationship has one parent at most, which allows
+        the cascade delete-orphan there.
+    :param extension: an :class:`AttributeExtension`, or a list of them.
+    :param comparator_factory: a subclass of :class:`PropComparator`: the attribute's operators on its class.
+    :param query_class: the class of query that ``lazy="dynamic"`` gives; the Session's when None.
     :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
     :raises ArgumentError: for an unknown cascade or collection class, or both backref and back_populates.
     """
@@ -343,7 +397,13 @@ def relationship(
         "secondary": secondary, "uselist": uselist, "order_by": order_by, "cascade": cascade, "collection_class": collection_class,
         "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
         "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth,
-        "batch_loading": batch_loading,
+        "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
+        "single_parent": single_parent, "extension": extension, "comparator_factory": comparator_factory, "query_class": query_class,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
     return RelationshipProperty(argument, options)
+
+
+def dynamic_loader(argument: Any = None, secondary: Any = None, **options: Any) -> Any:
+    """Declare a relationship whose attribute is a query: :func:`relationship` with ``lazy="dynamic"``."""
+    return relationship(argument, secondary, lazy="dynamic", **options)

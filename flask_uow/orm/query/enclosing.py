@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.entity import EntityView, Layout, keys_of
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
@@ -87,8 +87,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
         position += len(columns)
         pairs.extend((column, source.c[name]) for column, name in zip(columns, names, strict=True))
         if entity is not None:
-            chosen = getattr(entity, "names", entity.mapper.loaded_names)
-            view = _NamedView(entity.mapper, source, chosen, prefix, getattr(item, "entity_name", None))
+            view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
             items.append(view)
             if entity is entity.mapper:
                 views[entity.mapper] = view
@@ -107,14 +106,16 @@ class _NamedView(EntityView):
     __slots__ = ("entity_name",)
 
     def __init__(
-        self, mapper: Any, selectable: Any, names: tuple[str, ...], prefix: str, entity_name: str | None
+        self, mapper: Any, selectable: Any, layout: Layout, prefix: str, entity_name: str | None
     ) -> None:
-        super().__init__(mapper, selectable, names, prefix)
+        super().__init__(mapper, selectable, layout.names, prefix, layout.extra)
+        # the query inside has the criteria
+        self.is_joined = True
         self.entity_name = entity_name
 
     @property
     def plan_atom(self) -> Any:
-        return (self.mapper, self.names, self.entity_name)
+        return (self.mapper, self.layout, self.entity_name)
 
 
 def _renamed(item: Any, column: Any, width: int) -> Any:
@@ -137,8 +138,10 @@ def _labels(entities: Sequence[Any]) -> tuple[list[str], list[str]]:
             names = [_unique(name, taken) for name in names]
         else:
             mapper = entity.mapper
-            base = f"{mapper.local_table.name}_"
-            keys = [str(mapper.columns[n].column.key) for n in getattr(entity, "names", mapper.loaded_names)]
+            base = f"{getattr(mapper.local_table, 'name', None) or 'anon'}_"
+            known, layout = keys_of(mapper), entity.layout
+            chosen = [*(mapper.columns[n].column for n in layout.names), *(extra.column for extra in layout.extra)]
+            keys = [known.get(column) or str(column.name or "anon") for column in chosen]
             number = 1
             prefix = base
             while any(f"{prefix}{key}" in taken for key in keys):

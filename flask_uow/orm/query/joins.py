@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.orm.query.enclosing import Adaption
 from flask_uow.sql.select import Select
 
@@ -84,7 +84,7 @@ def _alias_of(target: Any) -> EntityView:
     if entity is None:
         raise ArgumentError(f"join(aliased=True) takes relationships and mapped classes, got {target!r}.")
     mapper = entity.mapper
-    return EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
+    return EntityView(mapper, alias_of(mapper.selectable), mapper.loaded_names)
 
 
 def _from_view(relationship: Any, known: Sequence[Adaption]) -> Any:

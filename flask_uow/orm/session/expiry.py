@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.orm.instrumentation.state import InstanceState
+from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.symbols import PENDING
 
 __all__ = ["expire_all", "expire_object"]
+
+# what of our own bookkeeping goes together with the values
+_OURS = frozenset({PENDING, COMPOSITES})
 
 
 def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
@@ -32,7 +36,7 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
                 session._modified.pop(state, None)
             if mapper.relationships:
                 _detach_collections(mapper, values)
-            kept = [(name, value) for name, value in values.items() if name not in names and name != PENDING]
+            kept = [(name, value) for name, value in values.items() if name not in names and name not in _OURS]
             values.clear()
             values.update(kept)
 
@@ -52,6 +56,8 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
         value = values.pop(name, None)
         if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
             value._detach()
+        elif mapper.composites:
+            values.pop(COMPOSITES, None)
         if state.changes is not None:
             state.changes.pop(name, None)
         waiting = values.get(PENDING)

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
+from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.mapping.mapper import Mapper
@@ -119,7 +120,7 @@ class _Merge:
             values.update((name, given[name]) for name in mapper.columns if name in given)
             return
         own = merged.__dict__[STATE]
-        names = [name for name in mapper.columns if name in given]
+        names = [name for name, prop in mapper.columns.items() if name in given and prop.is_stored]
         absent = [name for name in names if name not in merged.__dict__]
         if absent and own.identity is not None:
             # what is expired is loaded first, so that only net changes are written
@@ -132,11 +133,12 @@ class _Merge:
 
     def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
         value = instance.__dict__[prop.key]
-        self.came_by.update((id(item), prop) for item in (value if prop.uselist else (value,)))
+        members = members_of(value) if prop.uselist else [value]
+        self.came_by.update((id(item), prop) for item in members)
         if prop.uselist:
             # loaded first, so that the members are found in the identity map, and the history is kept
-            present = getattr(merged, prop.key) if self.load else ()
-            members = [self.merge(item) for item in value]
+            present = members_of(getattr(merged, prop.key)) if self.load else []
+            members = [self.merge(item) for item in members]
             if not self.load:
                 attribute = prop.attribute
                 assert isinstance(attribute, CollectionAttribute)

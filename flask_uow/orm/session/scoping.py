@@ -9,8 +9,8 @@ from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.mapping.classical import mapper as make_mapper
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
-from flask_uow.orm.mapping.mapper import mapper as make_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction

@@ -20,6 +20,7 @@ from flask_uow.orm.flush.collect import WorkList, collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
+from flask_uow.orm.instrumentation.mutables import find_mutations, settle_mutations
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
@@ -86,6 +87,7 @@ class Session(ExecutingSession):
         self._new: dict[InstanceState, Any] = {}
         self._modified: dict[InstanceState, Any] = {}
         self._deleted: dict[InstanceState, Any] = {}
+        self._mutable: dict[InstanceState, tuple[Any, dict[str, Any]]] = {}
         self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
 
     # -- objects
@@ -95,7 +97,7 @@ class Session(ExecutingSession):
         found = self._identities.get(base)
         if found is None:
             base.configure()
-            found = self._identities[base] = Identities(base, self, self._modified, self._strong)
+            found = self._identities[base] = Identities(base, self, self._modified, self._strong, self._mutable)
         return found
 
     @property
@@ -237,11 +239,14 @@ class Session(ExecutingSession):
     # -- flush
 
     def _has_changes(self) -> bool:
+        if self._mutable:
+            find_mutations(self._mutable)
         return bool(self._new or self._modified or self._deleted)
 
     def _autoflush(self) -> None:
-        if self.autoflush and not self._flushing and (self._new or self._modified or self._deleted):
-            self.flush()
+        if self.autoflush and not self._flushing and (self._new or self._modified or self._deleted or self._mutable):
+            if self._has_changes():
+                self.flush()
 
     @property
     @contextmanager
@@ -291,17 +296,21 @@ class Session(ExecutingSession):
             self._flushing = False
 
     def _settle(self, work: WorkList) -> None:
+        if self._mutable:
+            settle_mutations(self._mutable, (obj for group in work.objects() for obj in group))
         new, modified = self._new, self._modified
         for members in work.new.values():
             for obj in members:
                 new.pop(obj.__dict__[STATE], None)
-        for members in work.changed.values():
+                # what waited for a dynamic collection is written
+                obj.__dict__.pop(PENDING, None)
+        for members in (*work.changed.values(), work.updated_first):
             for obj in members:
                 state = obj.__dict__[STATE]
                 state.changes = None
                 obj.__dict__.pop(PENDING, None)
                 modified.pop(state, None)
-        for members in work.deleted.values():
+        for members in (*work.deleted.values(), work.deleted_first):
             for obj in members:
                 register_deleted(self, obj, obj.__dict__[STATE])
 
@@ -315,6 +324,7 @@ class Session(ExecutingSession):
     @property
     def dirty(self) -> IdentitySet:
         """The persistent objects that were changed (perhaps back again) and are not marked as deleted."""
+        self._has_changes()
         return IdentitySet(obj for state, obj in self._modified.items() if state not in self._deleted)
 
     @property

@@ -10,6 +10,7 @@ transient, persistent, or what they were again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
@@ -35,6 +36,7 @@ class SessionTransaction:
     :ivar is_prepared: True after :meth:`prepare`, until the end.
     :ivar inserted: objects that became persistent here, with the attribute whose value the database made (or None).
     :ivar deleted: objects whose rows were deleted here.
+    :ivar replaced: deleted objects whose key an object that was inserted later has.
     :ivar moved: the original primary keys of objects whose key was changed here.
     :ivar failure: the error that made the transaction inactive.
     """
@@ -53,6 +55,7 @@ class SessionTransaction:
         self.real: SessionTransaction = real if real is not None else self
         self.inserted: dict[InstanceState, str | None] = real.inserted if real is not None else {}
         self.deleted: dict[InstanceState, Any] = real.deleted if real is not None else {}
+        self.replaced: set[InstanceState] = real.replaced if real is not None else set()
         self.moved: dict[InstanceState, Any] = real.moved if real is not None else {}
         self.participants: Participants
         if real is not None:
@@ -161,6 +164,7 @@ class SessionTransaction:
         outer = self.parent.real
         outer.inserted.update(self.inserted)
         outer.deleted.update(self.deleted)
+        outer.replaced.update(self.replaced)
         for state, identity in self.moved.items():
             outer.moved.setdefault(state, identity)
 
@@ -243,6 +247,16 @@ class SessionTransaction:
 
     # -- accounting
 
+    def note_replaced(self, base: Any, objects: Iterable[Any]) -> None:
+        """Note which objects that were deleted before had the keys of objects that were inserted just now."""
+        keys = {obj.__dict__[STATE].identity for obj in objects}
+        level: SessionTransaction | None = self
+        while level is not None:
+            for state, obj in level.deleted.items():
+                if state.identity in keys and type(obj).__mapper__.base_mapper is base:
+                    level.replaced.add(state)
+            level = level.parent
+
     def _restore(self) -> None:
         session = self.session
         if not session._accounting:
@@ -259,7 +273,7 @@ class SessionTransaction:
             make_transient_again(session, state)
         session._new.clear()
         for state, obj in self.deleted.items():
-            if (type(obj).__mapper__.base_mapper, state.identity) in undone:
+            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.identity) in undone:
                 make_transient_again(session, state)
             else:
                 restore_deleted(session, obj, state)
@@ -267,6 +281,7 @@ class SessionTransaction:
         expire_all(session, None)
         self.inserted.clear()
         self.deleted.clear()
+        self.replaced.clear()
         self.moved.clear()
 
     def _undo_inserts(self) -> set[tuple[Any, Any]]:

@@ -17,7 +17,7 @@ class SelectCompiler(ExpressionCompiler):
     def visit_select(self, select: Select) -> str:
         names = select.result_columns()
         froms = collect_froms(
-            select._froms,
+            select.explicit_froms,
             (*select.columns_clause, *select._where, *select._order_by, *select._group_by, *select._having),
         )
         froms = self._without_correlated(froms, select._correlate)

@@ -1,0 +1,111 @@
+"""What follows when the primary key of an object has changed: foreign keys that refer to it.
+
+With ``passive_updates`` (the default) the database changes them itself, ON UPDATE CASCADE, and objects in memory are told. Without, the flush
+updates them with one statement for each changed key and column; constraints have to be deferrable for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.sql.dml import Update
+
+__all__ = ["cascade_key_changes"]
+
+Moved = list[tuple[Any, tuple[Any, ...]]]
+
+
+def cascade_key_changes(session: Any, mapper: Any, moved: Moved) -> None:
+    """Carry changed keys to the objects that refer to them, and to theirs, if the foreign key is part of a key again.
+
+    :param moved: objects of the mapper, each with the key it had.
+    """
+    for prop, child, pairs in _references(mapper):
+        further: Moved = []
+        for obj, before in moved:
+            old = _values(mapper, before, obj, [far for _, far in pairs])
+            new = tuple(obj.__dict__.get(far) for _, far in pairs)
+            if old is None or old == new:
+                continue
+            if not prop.passive_updates:
+                _update_rows(session, child, pairs, old, new)
+            further.extend(_tell_objects(session, child, pairs, old, new))
+        if further:
+            cascade_key_changes(session, child, further)
+    for prop in mapper.relationships.values():
+        if prop.secondary is not None and not prop.viewonly and not prop.passive_updates:
+            _update_secondary(session, mapper, prop, moved)
+
+
+def _references(mapper: Any) -> Iterator[tuple[Any, Any, tuple[tuple[str, str], ...]]]:
+    """Yield the relationships whose foreign keys refer to the mapper: with the child's mapper and pairs ``(child's, ours)``."""
+    seen: set[Any] = set()
+    candidates = [(prop, prop.mapper, tuple((far, own) for own, far in prop.pairs)) for prop in mapper.relationships.values()
+                  if prop.direction is Direction.ONE_TO_MANY]  # fmt: skip
+    for other in mapper.registry.mappers:
+        for prop in other.relationships.values():
+            if prop.direction is Direction.MANY_TO_ONE and prop.parent is other and mapper.isa(prop.mapper):
+                candidates.append((prop, other, prop.pairs))
+    for prop, child, pairs in candidates:
+        if not prop.viewonly and pairs and (child, pairs) not in seen:
+            seen.add((child, pairs))
+            yield prop, child, pairs
+
+
+def _values(mapper: Any, before: tuple[Any, ...], obj: Any, names: list[str]) -> tuple[Any, ...] | None:
+    """Return the old values of attributes of the key; None when another attribute is referred to."""
+    if not all(name in mapper.primary_key_names for name in names):
+        return None
+    return tuple(before[mapper.primary_key_names.index(name)] for name in names)
+
+
+def _update_rows(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
+    for part in child.stored:
+        if not all(own in part.columns for own, _ in pairs):
+            continue
+        columns = [part.columns[own] for own, _ in pairs]
+        statement = Update(part.table).values(dict(zip(columns, new, strict=True)))
+        statement = statement.where(*(column == value for column, value in zip(columns, old, strict=True)))
+        session._connection_for(child).execute(statement)
+        return
+
+
+def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Moved:
+    """Set the foreign keys of loaded objects that referred to the old key; return those whose own key has changed by that."""
+    identities = session._identities_of(child)
+    moved: Moved = []
+    for obj in identities.objects():
+        values = obj.__dict__
+        if not isinstance(obj, child.class_) or any(own in (values[STATE].changes or ()) for own, _ in pairs):
+            continue
+        if tuple(values.get(own) for own, _ in pairs) != old:
+            continue
+        state = values[STATE]
+        for (own, _), value in zip(pairs, new, strict=True):
+            values[own] = value
+        names = type(obj).__mapper__.primary_key_names
+        if any(own in names for own, _ in pairs):
+            before = identity_values(state.identity)
+            key = tuple(values.get(name, part) for name, part in zip(names, before, strict=True))
+            identities.remove(state)
+            session.transaction.moved.setdefault(state, state.identity)
+            state.identity = key[0] if len(key) == 1 else key
+            identities.put(state, obj)
+            moved.append((obj, before))
+    return moved
+
+
+def _update_secondary(session: Any, mapper: Any, prop: Any, moved: Moved) -> None:
+    pairs = prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs
+    columns = [prop.secondary.c[name] for _, name in pairs]
+    for obj, before in moved:
+        old = _values(mapper, before, obj, [own for own, _ in pairs])
+        new = tuple(obj.__dict__.get(own) for own, _ in pairs)
+        if old is None or old == new:
+            continue
+        statement = Update(prop.secondary).values(dict(zip(columns, new, strict=True)))
+        statement = statement.where(*(column == value for column, value in zip(columns, old, strict=True)))
+        session._connection_for(mapper).execute(statement)

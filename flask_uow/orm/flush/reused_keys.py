@@ -1,0 +1,116 @@
+"""Keys that a deleted object frees and another one takes in the same flush: which deletions have to come first.
+
+A unit of work in which ``ed`` is deleted and another user named ``ed`` is added is right as a whole, and only an order of statements could make
+it fail. So the rows whose primary key or unique values are taken again are deleted before anything is inserted, together with the rows that
+refer to them; what refers to them and stays is updated before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_uow.orm.flush.collect import WorkList, by_mapper
+from flask_uow.orm.flush.order import Group, referring_families
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.sql.constraints import UniqueConstraint
+from flask_uow.sql.schema import Column
+
+__all__ = ["families_to_delete_first", "updates_to_make_first"]
+
+
+def families_to_delete_first(work: WorkList, groups: list[Group]) -> set[Any]:
+    """Return the families whose deletions have to come before the insertions."""
+    found: set[Any] = set()
+    for base, doomed in work.deleted.items():
+        if _reuses_key(base, doomed, [*work.new.get(base, ()), *work.changed.get(base, ())]):
+            found.add(base)
+    waiting = list(found)
+    for base in waiting:
+        for other in referring_families(base, work.deleted):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return found
+
+
+def updates_to_make_first(work: WorkList, families: set[Any]) -> dict[Any, list[Any]]:
+    """Return the changed objects that may refer to rows that are deleted first, and refer to nothing that is still to be inserted."""
+    found: dict[Any, list[Any]] = {}
+    referring = {other for base in families for other in referring_families(base, work.changed)}
+    new = {id(obj) for members in work.new.values() for obj in members}
+    for base in work.changed:
+        if base not in referring:
+            continue
+        doomed = work.deleted.get(base, ())
+        early, late = [], []
+        waiting = {id(link.child) for link in work.links.get(base, ()) if link.parent is not None and id(link.parent) in new}
+        for obj in work.changed[base]:
+            refers_to_new = id(obj) in waiting or any(id(target) in new for target in _references(obj))
+            is_early = not refers_to_new and not _reuses_key(base, doomed, [obj])
+            (early if is_early else late).append(obj)
+        found[base] = early
+        work.changed[base] = late
+        work.updated_first.extend(early)
+    return found
+
+
+def _references(obj: Any) -> Iterator[Any]:
+    for prop in type(obj).__mapper__.relationships.values():
+        if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly:
+            yield obj.__dict__.get(prop.key)
+
+
+def _unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
+    """Return the attributes of each primary key and unique constraint of a mapper's tables."""
+    found: tuple[tuple[str, ...], ...] | None = mapper.memo.get("unique keys")
+    if found is None:
+        keys = {mapper.primary_key_names: None}
+        for part in mapper.stored:
+            unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint)]
+            unique += [index.expressions for index in part.table.indexes if index.unique and index.where is None]
+            for columns in unique:
+                if columns and all(isinstance(c, Column) and mapper.maps_column(c) for c in columns):
+                    keys[tuple(mapper.name_of_column(column) for column in columns)] = None
+        found = mapper.memo["unique keys"] = tuple(keys)
+    return found
+
+
+def _reuses_key(base: Any, doomed: Any, others: list[Any]) -> bool:
+    """Return True when one of the objects will have a unique key that a doomed one has."""
+    if not doomed or not others:
+        return False
+    freed: dict[tuple[str, ...], set[Any]] = {}
+    for mapper, members in by_mapper(base, list(doomed)).items():
+        for names in _unique_keys(mapper):
+            freed.setdefault(names, set()).update(_stored_key(obj, names) for obj in members)
+    for mapper, members in by_mapper(base, others).items():
+        for names in _unique_keys(mapper):
+            keys = freed.get(names)
+            if keys and any((key := _future_key(obj, names)) is not None and key in keys for obj in members):
+                return True
+    return False
+
+
+def _stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    values, changes = obj.__dict__, obj.__dict__[STATE].changes or {}
+    found = []
+    for name in names:
+        value = changes.get(name, values.get(name, NO_VALUE))
+        found.append(getattr(obj, name) if value is NO_VALUE else value)
+    return tuple(found)
+
+
+def _future_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...] | None:
+    """Return the values that an object will have, those of foreign keys from what it refers to; None where one is missing."""
+    found = tuple(_future_value(obj, name) for name in names)
+    return None if None in found else found
+
+
+def _future_value(obj: Any, name: str) -> Any:
+    for prop in type(obj).__mapper__.relationships.values():
+        if prop.direction is Direction.MANY_TO_ONE and obj.__dict__.get(prop.key) is not None:
+            for own, far in prop.pairs:
+                if own == name:
+                    return obj.__dict__[prop.key].__dict__.get(far)
+    return obj.__dict__.get(name)

@@ -1,0 +1,60 @@
+"""The classical style: ``mapper(cls, table, properties={...})`` for any plain class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper
+from flask_uow.sql.selectable import coerce_from
+
+__all__ = ["mapper"]
+
+
+def mapper(
+    class_: type,
+    local_table: Any = None,
+    properties: Mapping[str, Any] | None = None,
+    non_primary: bool = False,
+    **options: Any,
+) -> Any:
+    """Map a class to a table, a join or a SELECT.
+
+    :param class_: any class whose objects have a ``__dict__`` and take weak references.
+    :param local_table: what its rows are in. A class that inherits from a mapped one may do without: its rows are in its parent's table then.
+    :param properties: attributes by name: :func:`relationship`, :func:`column_property`, :func:`synonym`, :func:`composite`, or a column (or a
+        list of columns that are kept equal) under another name.
+    :param non_primary: select a class that is mapped already from something else, an alias or a SELECT of its table say; the result can be
+        given to ``query()``. No other option but ``local_table`` goes with it.
+    :param options:
+        - ``primary_key``: columns that identify a row, where the table does not say;
+        - ``inherits``: the mapped class that this one derives from, with ``inherit_condition``, ``concrete``, ``polymorphic_on`` (the column
+          that tells the class of a row), ``polymorphic_identity`` (its value for this class) and ``with_polymorphic`` (``"*"``, classes, or a
+          tuple of these and a selectable: load subclasses' columns with the query);
+        - ``include_properties``, ``exclude_properties``: names of columns; ``column_prefix``;
+        - ``order_by``: the default order of queries;
+        - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;
+        - ``passive_updates``: False where the database has no ON UPDATE CASCADE for the key of a joined subclass's table;
+        - ``allow_partial_pks``: False to treat a row as absent when any part of its key is NULL, not all;
+        - ``batch``: False to call a MapperExtension's hooks around each row, not around all of a statement;
+        - ``extension``: a :class:`MapperExtension` or several.
+    :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.
+    """
+    if not non_primary:
+        return Mapper(class_, local_table, properties, **options)
+    if properties or options:
+        raise ArgumentError(
+            f"mapper({class_.__name__}, non_primary=True) takes no properties and no options; they are those of the class's own mapper."
+        )
+    primary = class_mapper(class_)
+    source = coerce_from(local_table)
+    keys = {column: key for key, column in primary.selectable.c.items()}
+    names = tuple(n for n in primary.loaded_names if keys.get(primary.columns[n].column) in source.c)
+    missing = [name for name in primary.primary_key_names if name not in names]
+    if missing:
+        raise ArgumentError(
+            f"mapper({class_.__name__}, non_primary=True): {source.description} has no column for the primary key ({', '.join(missing)})."
+        )
+    return EntityView(primary, source, names)

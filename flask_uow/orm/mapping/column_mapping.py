@@ -1,0 +1,149 @@
+"""From the columns of what a class is mapped to, to its column properties.
+
+A mapper takes over the properties of the class it inherits from, adds a property for each column of its own table (or join, or SELECT), and
+then what ``properties=`` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.properties import DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
+from flask_uow.sql import operators as ops
+from flask_uow.sql.expressions import BinaryExpression, BooleanList
+from flask_uow.sql.schema import Column, Table
+from flask_uow.sql.selectable import FromClause, Join
+
+__all__ = ["columns_of_declaration", "declared_columns", "equated_columns", "map_columns", "tables_in", "terms_of"]
+
+
+def columns_of_declaration(prop: Any) -> tuple[Any, ...]:
+    """Return the columns that ``properties={name: ...}`` maps: of a column, a list of columns or a declaration; else none."""
+    if isinstance(prop, ColumnDeclaration):
+        return prop.stored
+    if isinstance(prop, (list, tuple)):
+        return tuple(prop)
+    if isinstance(prop, MappedColumn):
+        return (prop.column,)
+    return (prop,) if isinstance(prop, Column) or _is_selected_column(prop) else ()
+
+
+def _is_selected_column(prop: Any) -> bool:
+    return getattr(prop, "__visit_name__", None) == "column"
+
+
+def declared_columns(given: Mapping[str, Any]) -> dict[Any, str]:
+    """Return the attribute names that ``properties=`` gives to columns."""
+    return {column: name for name, prop in given.items() for column in columns_of_declaration(prop)}
+
+
+def flat_columns(element: FromClause) -> Iterator[tuple[str, Any]]:
+    """Yield the columns of a FROM element with their keys; those of a join as their tables call them."""
+    if isinstance(element, Join):
+        yield from flat_columns(element.left)
+        yield from flat_columns(element.right)
+    else:
+        yield from element.c.items()
+
+
+def tables_in(element: FromClause) -> list[Table]:
+    """Return the tables of the schema that a table or a join consists of."""
+    if isinstance(element, Join):
+        return [*tables_in(element.left), *tables_in(element.right)]
+    return [element] if isinstance(element, Table) else []
+
+
+def terms_of(condition: Any) -> list[Any]:
+    """Return the conditions that AND joins."""
+    if isinstance(condition, BooleanList) and condition.operator is ops.AND:
+        return list(condition.clauses)
+    return [condition]
+
+
+def equated_columns(element: FromClause) -> dict[Any, Any]:
+    """Return the columns that the joins in a FROM element keep equal to another one: the foreign key to what it refers to."""
+    if not isinstance(element, Join):
+        return {}
+    found = {**equated_columns(element.left), **equated_columns(element.right)}
+    for term in terms_of(element.onclause):
+        if not isinstance(term, BinaryExpression) or term.operator is not ops.EQ:
+            continue
+        left, right = term.left, term.right
+        if isinstance(left, Column) and isinstance(right, Column):
+            if left.references(right):
+                found[left] = right
+            else:
+                found[right] = left
+    return found
+
+
+def map_columns(
+    mapper: Any,
+    given: Mapping[str, Any],
+    *,
+    include: Iterable[str] | None,
+    exclude: Iterable[str] | None,
+    prefix: str,
+    equated: Mapping[Any, Any],
+    inherited_columns: Iterable[Any],
+) -> dict[str, ColumnProperty]:
+    """Return the properties for the columns of the mapper's own table that are not inherited, by attribute name.
+
+    :param given: ``properties=``.
+    :param include: names of columns; all when None. A column of the primary key is always mapped.
+    :param exclude: names of columns that are left out.
+    :param prefix: what the attributes' names begin with.
+    :param equated: columns that are kept equal to another one.
+    :param inherited_columns: columns that a property of the parent has already.
+    :raises ArgumentError: where two columns would become one attribute.
+    """
+    names = declared_columns(given)
+    taken = set(inherited_columns)
+    wanted, unwanted = set(include) if include is not None else None, set(exclude or ())
+    found: dict[str, ColumnProperty] = {}
+    for key, column in flat_columns(mapper.local_table):
+        if column in taken:
+            continue
+        if column not in names and not getattr(column, "primary_key", False):
+            if column.name in unwanted or (wanted is not None and column.name not in wanted):
+                continue
+        name = names.get(column) or prefix + (key or column.name)
+        if name in given and not columns_of_declaration(given[name]):
+            raise ArgumentError(
+                f"{mapper.class_.__name__}.{name} is declared as {given[name]!r} and is a column of {mapper.local_table.description} as well."
+                f" Give one of them another name: properties={{'_{name}': table.c.{name}}} renames the column's attribute."
+            )
+        if name in found:
+            _join_columns(mapper, found[name], column, equated, column in names)
+        elif name in mapper.columns and name not in names.values():
+            _join_columns(mapper, mapper.columns[name], column, equated, False)
+        else:
+            found[name] = _make_property(name, column, given.get(name))
+    return found
+
+
+def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
+    prop = ColumnProperty(name, [column])
+    info = getattr(column, "info", {})
+    if isinstance(declared, ColumnDeclaration):
+        declared.apply(prop)
+    elif DEFERRED in info:
+        prop.deferred, prop.group = True, info[DEFERRED]
+    if getattr(column, "primary_key", False):
+        prop.deferred = False
+    return prop
+
+
+def _join_columns(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any], asked: bool) -> None:
+    """Add a column to a property that has one already, if the two are kept equal."""
+    is_equal = any(equated.get(column) is other or equated.get(other) is column for other in prop.columns)
+    if not asked and not is_equal:
+        first = prop.columns[0]
+        raise ArgumentError(
+            f"{mapper.class_.__name__}.{prop.key} would stand for two columns, {first.table.description}.{first.name} and"
+            f" {column.table.description}.{column.name}, and no foreign key keeps them equal. Give one of them another attribute, as in"
+            f" properties={{'{column.table.name}_{column.name}': table.c.{column.name}}}, or leave it out with exclude_properties=."
+        )
+    prop.columns.append(column)

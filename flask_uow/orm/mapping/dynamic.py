@@ -1,0 +1,164 @@
+"""Relationships with ``lazy="dynamic"``: the attribute is a query of the related objects, and takes objects in and out without loading any.
+
+What was put in or taken out waits on the object until the flush, as it does for a collection that is not loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.instrumentation.attributes import RelationshipAttribute, expunge_pending
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of
+from flask_uow.orm.instrumentation.state import ensure_state
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.query import Query
+
+__all__ = ["DynamicAttribute", "DynamicCollection"]
+
+
+class DynamicCollection:
+    """The related objects of one object, as a query: every method of :class:`Query` works, each time on the database's present state.
+
+    Iteration flushes first, where the Session has autoflush; on an object without a row it gives what was put in.
+    """
+
+    def __init__(self, attribute: DynamicAttribute, obj: Any) -> None:
+        self._attribute = attribute
+        self._obj = obj
+
+    def append(self, item: Any) -> None:
+        """Put an object in."""
+        self._attribute.put_in(self._obj, item)
+
+    add = append
+
+    def extend(self, items: Iterable[Any]) -> None:
+        """Put several objects in."""
+        for item in list(items):
+            self.append(item)
+
+    def remove(self, item: Any) -> None:
+        """Take an object out."""
+        self._attribute.take_out(self._obj, item)
+
+    @property
+    def query(self) -> Query[Any]:
+        """The query.
+
+        :raises DetachedInstanceError: when the object is in no Session.
+        """
+        return self._attribute.query_of(self._obj)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._attribute.members(self._obj, load=True))
+
+    def __getitem__(self, item: Any) -> Any:
+        return self.query[item]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.query, name)
+
+    def __repr__(self) -> str:
+        return f"<dynamic collection {self._attribute.class_.__name__}.{self._attribute.key}>"
+
+
+class DynamicAttribute(RelationshipAttribute):
+    """An attribute that is a query of the related objects."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return super().__get__(None, owner) if obj is None else DynamicCollection(self, obj)
+
+    def query_of(self, obj: Any) -> Any:
+        """Return the query of an object's related objects."""
+        state = obj.__dict__.get(STATE)
+        session = state.session if state is not None else None
+        if session is None or state.identity is None:
+            raise self.detached(obj)
+        prop = self.relationship
+        query = prop.query_class((prop.target_class,), session) if prop.query_class else session.query(prop.target_class)
+        if prop.secondary is not None:
+            query = query.select_from(prop.mapper.selectable, prop.secondary)
+        query = query.filter(*prop.sql.conditions_for(obj))
+        return query.order_by(*prop.order_by) if prop.order_by else query
+
+    def members(self, obj: Any, load: bool) -> list[Any]:
+        """Return the related objects; without ``load`` only those that wait to be written."""
+        added, removed = self._waiting(obj)
+        state = obj.__dict__.get(STATE)
+        if not load or state is None or state.identity is None:
+            return list(added)
+        found = self.query_of(obj).all()
+        # without autoflush the database does not know them yet
+        found = [item for item in found if not contains_identical(removed, item)]
+        return [*found, *(item for item in added if not contains_identical(found, item))]
+
+    def _waiting(self, obj: Any) -> tuple[list[Any], list[Any]]:
+        found: tuple[list[Any], list[Any]] = obj.__dict__.get(PENDING, {}).get(self.key, ([], []))
+        return found
+
+    def _note(self, obj: Any, item: Any, added: bool) -> None:
+        state = ensure_state(obj)
+        waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
+        into, out_of = waiting if added else reversed(waiting)
+        for number, other in enumerate(out_of):
+            if other is item:
+                del out_of[number]
+                return
+        if not contains_identical(into, item):
+            into.append(item)
+        if state.identity is not None:
+            if state.changes is None:
+                state.changes = {}
+                if state.owner is not None:
+                    state.owner.modified[state] = obj
+            state.changes.setdefault(self.key, NO_VALUE)
+
+    def put_in(self, obj: Any, item: Any) -> None:
+        """Put an object in, as the user does."""
+        self.check(item)
+        if self.listeners is not None:
+            item = self.listeners.append(obj, ensure_state(obj), item, self)
+        self._note(obj, item, added=True)
+        if self.reverse is not None:
+            self.reverse.silently_add(item, obj)
+        self.cascade_add(obj, item)
+
+    def take_out(self, obj: Any, item: Any) -> None:
+        """Take an object out, as the user does."""
+        self._note(obj, item, added=False)
+        if self.listeners is not None:
+            self.listeners.remove(ensure_state(obj), item, self)
+        if self.reverse is not None:
+            self.reverse.silently_remove(item, obj)
+        if self.relationship.cascade.delete_orphan:
+            expunge_pending(item)
+
+    def set(self, obj: Any, value: Any) -> None:
+        if value is None:
+            raise ArgumentError(
+                f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got None. To empty it, assign []."
+            )
+        items = members_of(value)
+        present = self.members(obj, load=True)
+        for item in present:
+            if not contains_identical(items, item):
+                self.take_out(obj, item)
+        for item in items:
+            if not contains_identical(present, item):
+                self.put_in(obj, item)
+
+    def silently_add(self, obj: Any, item: Any) -> None:
+        if self.listeners is not None:
+            self.listeners.append(obj, ensure_state(obj), item, self)
+        self._note(obj, item, added=True)
+
+    def silently_remove(self, obj: Any, item: Any) -> None:
+        if self.listeners is not None:
+            self.listeners.remove(ensure_state(obj), item, self)
+        self._note(obj, item, added=False)

@@ -1,0 +1,139 @@
+"""Inheritance between mapped classes: which columns connect a subclass's table with its base's, and what stands for a family in FROM.
+
+Three ways (Fowler, Patterns of Enterprise Application Architecture, 2002: Single, Class and Concrete Table Inheritance): a subclass
+without a table of its own lives in its parent's, one with a table is joined to it, and with ``concrete=True`` its table holds everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
+from flask_uow.sql.constraints import ForeignKeyConstraint
+from flask_uow.sql.constructors import cast_, literal, null
+from flask_uow.sql.expressions import ColumnElement, Label, and_
+from flask_uow.sql.schema import Column, Table
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import SelectBase, union_all
+from flask_uow.sql.selectable import FromClause, Join, Subquery
+
+__all__ = ["check_identity", "inherited_join", "polymorphic_source", "polymorphic_union"]
+
+
+def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
+    """Return the join of a subclass's table with what its parent is mapped to.
+
+    :param condition: ``inherit_condition=``; None looks for the foreign key.
+    :raises ArgumentError: when no foreign key, or several, connect them.
+    """
+    name, table = mapper.class_.__name__, mapper.local_table
+    if condition is not None:
+        join = Join(parent.mapped_selectable, table, condition() if callable(condition) else condition)
+        if not any(column.table is table for column in equated_columns(join)):
+            raise ArgumentError(
+                f"{name}: inherit_condition={condition} equates no column of {table.description} with one of its parent's. Write it as"
+                f" parent.c.id == {table.name}.c.id."
+            )
+        return join
+    if not isinstance(table, Table):
+        raise ArgumentError(f"{name} inherits from {parent.class_.__name__} and is mapped to {table.description}: pass inherit_condition=.")
+    for referred in reversed(tables_in(parent.mapped_selectable)):
+        found = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred]
+        keys = [c for c in found if all(column.primary_key for column in c.columns)]
+        chosen = keys if len(keys) == 1 else found
+        if len(chosen) == 1:
+            pairs = zip(chosen[0].columns, chosen[0].elements, strict=True)
+            return Join(parent.mapped_selectable, table, and_(*(element.column == column for column, element in pairs)))
+        if chosen:
+            candidates = "; ".join(", ".join(f"{table.name}.{c.name}" for c in key.columns) for key in chosen)
+            raise ArgumentError(
+                f"{name} inherits from {parent.class_.__name__}, and several foreign keys connect {table.description} with"
+                f" {referred.description}: {candidates}. Say which one with inherit_condition=."
+            )
+    raise ArgumentError(
+        f"{name} inherits from {parent.class_.__name__}, and no foreign key connects {table.description} with its parent's. Give its primary key"
+        f" a ForeignKey to the parent's, leave its table out (single-table inheritance), or pass concrete=True."
+    )
+
+
+def check_identity(mapper: Any, known: Mapping[Any, Any], identity: Any) -> None:
+    """Refuse a polymorphic identity that another class of the family has.
+
+    :raises ArgumentError: naming that class.
+    """
+    other = known.get(identity)
+    if other is not None and other.class_ is not mapper.class_:
+        raise ArgumentError(
+            f"{mapper.class_.__name__} and {other.class_.__name__} both have polymorphic_identity={identity!r}. Each class of a family needs"
+            " one of its own."
+        )
+
+
+def polymorphic_source(mapper: Any, mappers: Iterable[Any]) -> FromClause:
+    """Return what a class is selected from together with subclasses: its own source, outer joined with their tables."""
+    source = mapper.mapped_selectable
+    present = set(tables_in(source))
+    for other in mappers:
+        for step in other.lineage:
+            table = step.local_table
+            if step.own_join is not None and table not in present and isinstance(table, Table):
+                present.add(table)
+                source = source.outerjoin(table, step.own_join.onclause)
+    return source  # type: ignore[no-any-return]
+
+
+def polymorphic_union(table_map: Mapping[Any, Any], typecolname: str | None, aliasname: str | None = "p_union") -> Subquery:
+    """Return a UNION ALL of tables, for the mapping of a class with concrete subclasses; a column that one lacks is NULL there.
+
+    :param table_map: tables (or SELECTs) by polymorphic identity.
+    :param typecolname: the name of a column to be added that holds the identity; None when they have one.
+    :param aliasname: the name of the subquery.
+    :raises ArgumentError: for an empty ``table_map``.
+    """
+    if not table_map:
+        raise ArgumentError("polymorphic_union() takes tables by polymorphic identity, got none.")
+    sources: dict[Any, FromClause] = {
+        identity: table.subquery() if isinstance(table, SelectBase) else table for identity, table in table_map.items()
+    }
+    types: dict[str, Any] = {}
+    for source in sources.values():
+        for key, column in source.c.items():
+            types.setdefault(key, column.type)
+    selects = []
+    for identity, source in sources.items():
+        columns: list[ColumnElement[Any]] = []
+        for key, type_ in types.items():
+            column = source.c.get(key)
+            columns.append(column if column is not None else Label(key, cast_(null(), type_)))
+        if typecolname is not None:
+            columns.append(Label(typecolname, _constant(identity)))
+        selects.append(Select(tuple(columns)).select_from(source))
+    if len(selects) == 1:
+        return selects[0].subquery(aliasname)
+    return union_all(*selects).subquery(aliasname)
+
+
+def _constant(identity: Any) -> ColumnElement[Any]:
+    value = literal(identity)
+    # a parameter in a SELECT list has no type of its own on PostgreSQL
+    return cast_(value, value.type)
+
+
+def discriminator_of(mapper: Any, polymorphic_on: Any) -> Any:
+    """Return the column or expression that ``polymorphic_on=`` names.
+
+    :raises ArgumentError: for an attribute that the class does not have.
+    """
+    if isinstance(polymorphic_on, str):
+        prop = mapper.columns.get(polymorphic_on)
+        if prop is None:
+            raise ArgumentError(
+                f"{mapper.class_.__name__}: polymorphic_on={polymorphic_on!r} names no column attribute. It has: {', '.join(mapper.columns)}."
+            )
+        return prop.column
+    found = polymorphic_on.__clause_element__() if hasattr(polymorphic_on, "__clause_element__") else polymorphic_on
+    if not isinstance(found, (Column, ColumnElement)):
+        raise ArgumentError(f"{mapper.class_.__name__}: polymorphic_on= takes a column, got {polymorphic_on!r}.")
+    return found

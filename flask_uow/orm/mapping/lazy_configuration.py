@@ -1,0 +1,68 @@
+"""What stands on a class until its mappers are configured, and what configures them: reading such an attribute, or making an object."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["ConcreteGap", "Unconfigured", "watch_first_init"]
+
+
+class Unconfigured:
+    """Stands for an attribute until the mappers are configured, and configures them when it is read or set."""
+
+    def __init__(self, name: str, owner: Any) -> None:
+        self._name = name
+        self._mapper = weakref.ref(owner)
+
+    def _configure(self) -> None:
+        mapper = self._mapper()
+        if mapper is not None:
+            mapper.configure()
+
+    def __get__(self, obj: Any, owner: type) -> Any:
+        self._configure()
+        return getattr(owner if obj is None else obj, self._name)
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        self._configure()
+        setattr(obj, self._name, value)
+
+
+class ConcreteGap:
+    """Stands for an attribute of a parent class that a concrete subclass does not map."""
+
+    def __init__(self, name: str, class_name: str) -> None:
+        self._message = (
+            f"{class_name} has no attribute {name!r}: it is mapped with concrete=True, and its table has no such column. A relationship of"
+            " the parent has to be declared anew."
+        )
+
+    def __get__(self, obj: Any, owner: type) -> Any:
+        raise AttributeError(self._message)
+
+    def __set__(self, obj: Any, value: Any) -> None:
+        raise AttributeError(self._message)
+
+
+def watch_first_init(class_: Any, registry: Any) -> Callable[[], None]:
+    """Let the first object that is made configure the mappers; return the function that takes the watch away.
+
+    After that nothing stands before ``__init__``.
+    """
+    own = vars(class_).get("__init__")
+
+    def __init__(instance: Any, *args: Any, **kwargs: Any) -> None:
+        registry.configure()
+        class_.__init__(instance, *args, **kwargs)
+
+    def restore() -> None:
+        if vars(class_).get("__init__") is __init__:
+            if own is not None:
+                class_.__init__ = own
+            else:
+                del class_.__init__
+
+    class_.__init__ = __init__
+    return restore

@@ -1,0 +1,104 @@
+"""Which attributes of a mapper are stored in which table: what the flush reads.
+
+A class without inheritance is stored in one table. A joined subclass has a row in each table from its base's down to its own, and a class
+that is mapped to a join a row in each table of it; the rows are connected by columns that are kept equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_uow.sql.schema import Column, Table
+
+__all__ = ["MappedTable", "mapped_tables", "root_of"]
+
+
+@dataclass(slots=True, eq=False)
+class MappedTable:
+    """One table that rows of a mapper are stored in.
+
+    :ivar table: the table.
+    :ivar columns: its mapped columns by attribute name, in order.
+    :ivar key: the columns that tell a row of it.
+    :ivar positions: for each of these, which part of the object's identity it holds.
+    :ivar copied: attributes whose value is that of another one: ``(attribute, the other)``. The key of a joined table is that of its
+        base.
+    :ivar generated: the attribute of the key that the database makes in this table, or None.
+    :ivar defaults: attributes with a default for new rows, and the default.
+    :ivar onupdate: attributes with a default for changed rows, and the default.
+    :ivar optional: attributes that an INSERT may leave to the database.
+    :ivar always: the others.
+    """
+
+    table: Table
+    columns: dict[str, Column[Any]]
+    key: tuple[Column[Any], ...]
+    positions: tuple[int, ...]
+    copied: tuple[tuple[str, str], ...] = ()
+    generated: str | None = None
+    defaults: tuple[tuple[str, Any], ...] = ()
+    onupdate: tuple[tuple[str, Any], ...] = ()
+    optional: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        columns = self.columns
+        made = self.table.generated_key
+        copied = {name for name, _ in self.copied}
+        self.generated = next((name for name, column in columns.items() if column is made and name not in copied), None)
+        self.defaults = tuple((name, c.default) for name, c in columns.items() if c.default is not None)
+        self.onupdate = tuple((name, c.onupdate) for name, c in columns.items() if c.onupdate is not None)
+        self.optional = tuple(
+            name for name, c in columns.items() if c.server_default is not None or name == self.generated
+        )
+        self.always = tuple(name for name in columns if name not in self.optional)
+
+    def key_values(self, identities: Sequence[Any]) -> list[list[Any]]:
+        """Return the values of the key columns, column by column, for objects of these identities."""
+        if not isinstance(identities[0], tuple):
+            return [list(identities)]
+        return [[identity[position] for identity in identities] for position in self.positions]
+
+
+def mapped_tables(
+    tables: Iterable[Table],
+    properties: Mapping[str, Any],
+    primary_key: Sequence[Any],
+    equated: Mapping[Any, Any],
+) -> tuple[MappedTable, ...]:
+    """Return the tables that rows of a mapper are written to.
+
+    :param tables: the candidates, those first that others refer to. One whose key is not part of the identity is only read.
+    :param properties: the column properties by attribute name.
+    :param primary_key: the columns of the mapper's identity.
+    :param equated: columns that are kept equal to another one, each with that other.
+    """
+    attribute_of = {column: name for name, prop in properties.items() if prop.is_stored for column in prop.columns}
+    roots = [root_of(column, equated) for column in primary_key]
+    found = []
+    for table in tables:
+        given = [column for column in primary_key if column.table is table]
+        key = given or list(table.primary_key.columns)
+        if any(root_of(column, equated) not in roots for column in key):
+            # a key of its own beside the columns that connect it with its base
+            key = [column for column in table.c if column in equated and root_of(column, equated) in roots]
+        if not key:
+            continue
+        columns = {attribute_of[column]: column for column in table.c if column in attribute_of}
+        copied = []
+        for name, column in columns.items():
+            source = attribute_of.get(equated[column]) if column in equated else None
+            if source is not None and source != name:
+                copied.append((name, source))
+        positions = tuple(roots.index(root_of(column, equated)) for column in key)
+        found.append(MappedTable(table, columns, tuple(key), positions, tuple(copied)))
+    return tuple(found)
+
+
+def root_of(column: Any, equated: Mapping[Any, Any]) -> Any:
+    """Return the column that a column is, in the end, kept equal to."""
+    while column in equated:
+        column = equated[column]
+    return column

@@ -1,0 +1,227 @@
+"""What a mapped class is selected from: its table, the join of a family's tables, or whatever else it is mapped to.
+
+The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` needs of a mapped class (see
+:class:`flask_uow.sql.interfaces.MappedEntity`) is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
+from flask_uow.orm.mapping.entity import ExtraColumn, Layout
+from flask_uow.orm.mapping.inheritance import check_identity, discriminator_of, inherited_join, polymorphic_source
+from flask_uow.orm.mapping.properties import ColumnProperty, labelled
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.schema import Table
+from flask_uow.sql.selectable import FromClause, coerce_from
+
+__all__ = ["MappedSource"]
+
+
+class MappedSource:
+    """The tables of a mapper, and its place in a family of classes."""
+
+    class_: type
+    inherits: Any
+    lineage: tuple[Any, ...]
+    subclasses: list[Any]
+    concrete: bool
+    columns: dict[str, ColumnProperty]
+    memo: dict[Any, Any]
+    _names: dict[Any, str]
+
+    def _install_column(self, prop: ColumnProperty) -> None:
+        raise NotImplementedError
+
+    def _check_parent(self, local_table: Any, concrete: bool) -> None:
+        name, parent = self.class_.__name__, self.inherits
+        if parent is not None and not issubclass(self.class_, parent.class_):
+            raise ArgumentError(
+                f"mapper({name}, inherits={parent.class_.__name__}): {name} is no subclass of {parent.class_.__name__}. Derive it from that"
+                " class, or leave inherits= out."
+            )
+        if concrete and local_table is None:
+            raise ArgumentError(
+                f"{name} is mapped with concrete=True and needs a table of its own, which holds all its columns."
+            )
+        is_source = isinstance(local_table, FromClause) or hasattr(local_table, "subquery")
+        if (parent is None and local_table is None) or (local_table is not None and not is_source):
+            raise ArgumentError(
+                f"mapper({name}, ...) takes a Table second (or a join, or a SELECT), got {local_table!r}. Only a class that inherits from a"
+                " mapped one does without (pass inherits=)."
+            )
+
+    def _find_source(self, local_table: Any, shares: Any, condition: Any) -> None:
+        """Work out the tables.
+
+        :param shares: the parent's mapper, where rows of this class have a part in its tables.
+        """
+        self.local_table: Any = coerce_from(local_table) if local_table is not None else shares.local_table
+        self.is_single = shares is not None and self.local_table is shares.local_table
+        self.own_join = None
+        if shares is None:
+            self.mapped_selectable: Any = self.local_table
+        elif self.is_single:
+            self.mapped_selectable = shares.mapped_selectable
+        else:
+            self.own_join = inherited_join(self, shares, condition)
+            self.mapped_selectable = self.own_join
+        self.equated = {**(shares.equated if shares is not None else {}), **equated_columns(self.mapped_selectable)}
+        self.selectable: Any = self.mapped_selectable
+        own = tables_in(self.local_table)
+        self.tables = tuple(dict.fromkeys([*own, *reversed(tables_in(self.mapped_selectable))]))
+
+    # -- the family
+
+    def _be_polymorphic(self, polymorphic_on: Any, identity: Any, with_polymorphic: Any) -> None:
+        parent = self.inherits
+        follows = parent is not None and not self.concrete
+        self.polymorphic_identity = identity
+        self.with_polymorphic = with_polymorphic
+        self.polymorphic_map: dict[Any, Any] = parent.polymorphic_map if parent is not None else {}
+        self.discriminator: str | None = parent.discriminator if follows else None
+        self.extra: tuple[ExtraColumn, ...] = ()
+        self.shape_atom: Any = self
+        self._renamed: dict[Any, Any] = {}
+        if polymorphic_on is not None:
+            self.discriminator = self._discriminator(discriminator_of(self, polymorphic_on))
+        if with_polymorphic is not None and self.discriminator is None:
+            raise ArgumentError(
+                f"{self.class_.__name__}: with_polymorphic= needs polymorphic_on=, the column that tells the class of a row."
+            )
+        if identity is not None:
+            check_identity(self, self.polymorphic_map, identity)
+            self.polymorphic_map[identity] = self
+
+    def _discriminator(self, column: Any) -> str:
+        """Return the attribute of the discriminator, made where it has none."""
+        if column in self._names:
+            return self._names[column]
+        if column.name in self.columns and getattr(column, "table", None) is not None:
+            # the column of a polymorphic union, which takes the place of the table's
+            return str(column.name)
+        name = "_polymorphic_on"
+        prop = ColumnProperty(name, [labelled(name, column, self.class_.__name__)])
+        prop.is_stored = False
+        self._install_column(prop)
+        return name
+
+    @property
+    def descendants(self) -> list[Any]:
+        """This mapper and all those of subclasses, parents first."""
+        found: list[Any] = [self]
+        for mapper in found:
+            found.extend(mapper.subclasses)
+        return found
+
+    def isa(self, other: Any) -> bool:
+        """Return True when this is the mapper of the other's class or of a subclass."""
+        return self is other or (self.inherits is not None and self.inherits.isa(other))
+
+    def _choose_source(self) -> None:
+        """Work out what queries select from, now that the subclasses are known."""
+        if self.discriminator is None:
+            return
+        chosen: Any = self.with_polymorphic
+        chosen, source = chosen if isinstance(chosen, tuple) and len(chosen) == 2 else (chosen, None)
+        family = self.descendants[1:]
+        if chosen is None:
+            # what is in the same table costs nothing
+            mappers = [m for m in family if all(step.is_single for step in m.lineage[len(self.lineage) :])]
+        else:
+            mappers = family if chosen == "*" else [c.__uow_entity__.mapper for c in chosen]
+        if source is not None:
+            self._select_from(coerce_from(source))
+        elif chosen is not None:
+            self.selectable = polymorphic_source(self, mappers)
+        self.extra = tuple(self._extra_columns(mappers, source is not None))
+        self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
+        self.memo.clear()
+
+    def _select_from(self, source: FromClause) -> None:
+        """Select from something that stands for the tables of the whole family, a polymorphic union say."""
+        self.selectable = source
+        for prop in self.columns.values():
+            column = prop.columns[-1]
+            found = source.c.get(str(column.key or column.name)) if prop.is_stored else None
+            if found is not None and found is not prop.columns[0]:
+                prop.columns.insert(0, found)
+                self._names[found] = prop.key
+                self._renamed[column] = found
+
+    def _extra_columns(self, mappers: Iterable[Any], from_source: bool) -> Iterable[ExtraColumn]:
+        seen = set()
+        for other in mappers:
+            for name, prop in other.columns.items():
+                column = prop.column
+                if name in self.columns or prop.deferred or (name, column) in seen:
+                    continue
+                if from_source:
+                    column = self.selectable.c.get(str(column.key)) if prop.is_stored else None
+                if column is not None:
+                    seen.add((name, prop.column))
+                    yield ExtraColumn(other, name, column)
+
+    @property
+    def criteria(self) -> tuple[ColumnElement[bool], ...]:
+        """What WHERE has to say of it."""
+        return self.own_criteria
+
+    @property
+    def own_criteria(self) -> tuple[ColumnElement[bool], ...]:
+        """What rows of the class fulfil, where its table holds those of other classes too (single-table inheritance)."""
+        if not self.is_single or self.discriminator is None:
+            return ()
+        found: tuple[ColumnElement[bool], ...] | None = self.memo.get("criteria")
+        if found is None:
+            identities = [m.polymorphic_identity for m in self.descendants if m.polymorphic_identity is not None]
+            found = self.memo["criteria"] = (self.columns[self.discriminator].column.in_(identities),)
+        return found
+
+    # -- as an item of a SELECT
+
+    @property
+    def mapper(self) -> Any:
+        """The mapper itself; an alias of the class answers with the mapper, too."""
+        return self
+
+    @property
+    def __uow_entity__(self) -> Any:
+        # a query takes a mapper in place of its class
+        return self
+
+    @property
+    def plan_atom(self) -> Any:
+        """What tells the rows apart that become objects in another way."""
+        return self
+
+    @property
+    def entity_froms(self) -> tuple[Any, ...]:
+        """What has to be in FROM beside the tables that the columns bring in."""
+        return () if isinstance(self.selectable, Table) else (self.selectable,)
+
+    @property
+    def loaded_names(self) -> tuple[str, ...]:
+        """The attributes whose columns are loaded with an object: all but the deferred ones."""
+        return self.layout.names
+
+    @property
+    def layout(self) -> Layout:
+        """Which attributes the columns of a row belong to."""
+        found: Layout | None = self.memo.get("layout")
+        if found is None:
+            names = tuple(name for name, prop in self.columns.items() if not prop.deferred)
+            found = self.memo["layout"] = Layout(names, self.extra)
+        return found
+
+    def entity_columns(self) -> list[ColumnElement[Any]]:
+        """The columns that make up one object, deferred ones left out; then those of subclasses."""
+        own = [self.columns[name].column for name in self.loaded_names]
+        return [*own, *(extra.column for extra in self.extra)]
+
+    def column(self, column: Any) -> Any:
+        """Return a column of the tables as queries of the class call it; a view of the class may call it otherwise."""
+        return self._renamed.get(column, column) if self._renamed else column
