@@ -189,7 +189,7 @@ class BatchWriter(ABC):
     ) -> list[tuple[Any, ...]]:
         """Update like :meth:`update`, and return the driver's values of some columns for each row that matched."""
         collected: list[tuple[Any, ...]] = []
-        collecting = _Collecting(connection, f" RETURNING {self.returned(table, returned)}", collected)
+        collecting = _Collecting(connection, self._returning(returned, key_values), collected)
         self.update(collecting, table, key_columns, key_values, set_columns, set_values)
         return collected
 
@@ -198,12 +198,16 @@ class BatchWriter(ABC):
     ) -> list[tuple[Any, ...]]:
         """Delete like :meth:`delete`, and return the driver's values of some columns for each row that matched."""
         collected: list[tuple[Any, ...]] = []
-        collecting = _Collecting(connection, f" RETURNING {self.returned(table, returned)}", collected)
+        collecting = _Collecting(connection, self._returning(returned, key_values), collected)
         self.delete(collecting, table, key_columns, key_values)
         return collected
 
-    def returned(self, table: TableInfo, columns: Columns) -> str:
-        """Return the names of columns for RETURNING of an UPDATE or DELETE, where other tables may be in sight."""
+    def _returning(self, columns: Columns, key_values: Values) -> str:
+        names = self.column_list(columns) if len(key_values[0]) == 1 else self.returned(columns)
+        return f" RETURNING {names}"
+
+    def returned(self, columns: Columns) -> str:
+        """Return the names of columns for RETURNING of an UPDATE or DELETE of many rows, where their values are in sight as well."""
         return self.column_list(columns)
 
     def insert_defaults(

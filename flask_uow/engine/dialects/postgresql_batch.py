@@ -226,7 +226,7 @@ class PostgreSQLBatchWriter(BatchWriter):
             f"SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
         )
 
-    def returned(self, table: TableInfo, columns: Columns) -> str:
+    def returned(self, columns: Columns) -> str:
         return ", ".join(f"t.{self.escaped(column)}" for column in columns)
 
     def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:

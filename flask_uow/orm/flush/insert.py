@@ -81,11 +81,11 @@ def _insert_into_table(
             for obj in members:
                 obj.__dict__[own] = obj.__dict__.get(source)
         _apply_defaults(part, members)
-    groups = _groups(parts)
+    groups = _groups(parts, objects)
     generated = next((part.generated for part, _ in parts if part.generated is not None), None)
     if len(groups) > 1 and generated is not None:
         _allocate_in_order(session, connection, parts[0][0], generated, objects, groups)
-        groups = _groups(parts)
+        groups = _groups(parts, objects)
     for part, names, members in groups:
         _insert_batch(session, connection, part, names, members)
 
@@ -98,7 +98,7 @@ def _apply_defaults(part: MappedTable, objects: list[Any]) -> None:
                 values[name] = default.value()
 
 
-def _groups(parts: list[tuple[MappedTable, list[Any]]]) -> list[Group]:
+def _groups(parts: list[tuple[MappedTable, list[Any]]], objects_in_order: list[Any]) -> list[Group]:
     """Return the objects by the columns that their INSERT names."""
     if len(parts) == 1:
         part, objects = parts[0]
@@ -108,6 +108,10 @@ def _groups(parts: list[tuple[MappedTable, list[Any]]]) -> list[Group]:
         for names, members in _by_names(part, objects).items():
             key = (names, tuple(part.columns[name] for name in names))
             groups.setdefault(key, (part, names, []))[2].extend(members)
+    # of several classes in one statement, and yet in the order in which they were added
+    position = {id(obj): number for number, obj in enumerate(objects_in_order)}
+    for _, _, members in groups.values():
+        members.sort(key=lambda obj: position[id(obj)])
     return list(groups.values())
 
 

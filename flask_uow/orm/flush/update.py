@@ -76,6 +76,7 @@ def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: l
         )
     versioning = mapper.versioning
     written = set()
+    key_moves = mapper.passive_updates and any(name in names for name in mapper.primary_key_names)
     for part in mapper.stored:
         own = tuple(name for name in names if name in part.columns and not _follows_by_itself(mapper, part, name))
         written.update(own)
@@ -83,7 +84,9 @@ def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: l
         if own:
             own = _with_onupdate(part, own, objects)
         if own or counts_versions:
-            _update_batch(session, mapper, part, own, objects, versioning if counts_versions else None)
+            # the database has carried a new key to the tables of subclasses by then
+            new_keys = key_moves and part is not mapper.stored[0]
+            _update_batch(session, mapper, part, own, objects, versioning if counts_versions else None, new_keys)
     if len(written) < len(names):
         unwritten = sorted(name for name in names if not any(name in part.columns for part in mapper.stored))
         if unwritten:
@@ -126,10 +129,20 @@ def _loaded_version(obj: Any, name: str) -> Any:
 
 
 def _update_batch(
-    session: Any, mapper: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any], versioning: Any
+    session: Any,
+    mapper: Any,
+    part: MappedTable,
+    names: tuple[str, ...],
+    objects: list[Any],
+    versioning: Any,
+    new_keys: bool = False,
 ) -> None:
     connection = session._connection_for(mapper)
     key, key_values = versioned_key(part, versioning, objects)
+    if new_keys:
+        for number, position in enumerate(part.positions):
+            name = mapper.primary_key_names[position]
+            key_values[number] = [obj.__dict__.get(name, old) for obj, old in zip(objects, key_values[number], strict=True)]
     if versioning is not None:
         names = (*(name for name in names if name != versioning.name), versioning.name)
         for obj, version in zip(objects, key_values[-1], strict=True):

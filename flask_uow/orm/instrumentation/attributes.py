@@ -17,7 +17,7 @@ from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
-from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 
 if TYPE_CHECKING:
@@ -146,6 +146,25 @@ class RelationshipAttribute(Attribute):
                 f"{self.class_.__name__}.{self.key} takes objects of {target.__name__}, got {type(item).__name__}: {item!r}."
             )
 
+    def claim(self, obj: Any, item: Any) -> None:
+        """Note the one parent that an object of a relationship with ``single_parent`` may have.
+
+        :raises ArgumentError: when it has another one.
+        """
+        if not self.relationship.single_parent:
+            return
+        parents = item.__dict__.setdefault(PARENTS, {})
+        known = parents.get(self.key)
+        parent = known() if known is not None else None
+        if parent is not None and parent is not obj:
+            held = parent.__dict__.get(self.key)
+            if held is item or (self.relationship.uselist and held is not None and contains_identical(held._items(), item)):
+                raise ArgumentError(
+                    f"{self.class_.__name__}.{self.key} has single_parent=True, and {describe(item)} belongs to {describe(parent)} already. Take it"
+                    " out there first."
+                )
+        parents[self.key] = ensure_state(obj)
+
     def cascade_add(self, obj: Any, item: Any) -> None:
         """Put each side into the other's Session, where the relationship says so (cascade save-update)."""
         own = obj.__dict__.get(STATE)
@@ -240,9 +259,11 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
     def set(self, obj: Any, value: Any) -> None:
         if value is not None:
             self.check(value)
+            self.claim(obj, value)
         old = self.current(obj)
         values = obj.__dict__
-        if old is NO_VALUE and self.relationship.direction is not Direction.MANY_TO_ONE:
+        wanted = self.listeners is not None and self.listeners.active_history
+        if old is NO_VALUE and (wanted or self.relationship.direction is not Direction.MANY_TO_ONE):
             # the foreign key is in the other row, so it must be known which row is to lose it
             old = self._load(obj, values[STATE])
         if self.listeners is not None:
@@ -328,17 +349,15 @@ class CollectionAttribute(RelationshipAttribute):
     def admit(self, collection: Any, item: Any) -> Any:
         """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
         self.check(item)
-        if self.listeners is None:
+        if self.listeners is None and not self.relationship.single_parent:
             return item
         parent = collection._parent()
-        return item if parent is None else self.listeners.append(parent, ensure_state(parent), item, self)
+        if parent is None:
+            return item
+        self.claim(parent, item)
+        return item if self.listeners is None else self.listeners.append(parent, ensure_state(parent), item, self)
 
     def set(self, obj: Any, value: Any) -> None:
-        if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-            raise ArgumentError(
-                f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got {value!r}."
-                " To empty it, assign []."
-            )
         old = getattr(obj, self.key)
         if old is value:
             return
@@ -348,6 +367,7 @@ class CollectionAttribute(RelationshipAttribute):
         items = self._items_to_set(obj, value)
         for number, item in enumerate(items):
             self.check(item)
+            self.claim(obj, item)
             if self.listeners is not None and id(item) not in had:
                 items[number] = self.listeners.append(obj, state, item, self)
         self.record(obj, state, old)
@@ -370,6 +390,11 @@ class CollectionAttribute(RelationshipAttribute):
         converter = getattr(sample, "_converter", None)
         if converter is not None:
             return list(getattr(sample, converter)(value))
+        if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise ArgumentError(
+                f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got {value!r}."
+                " To empty it, assign []."
+            )
         keyfunc = getattr(sample, "keyfunc", None)
         if keyfunc is not None and isinstance(value, dict):
             for key, item in value.items():

@@ -126,8 +126,8 @@ def collection_maker(given: Any, what: str) -> Callable[[], Any]:
     made_type = instrumented_type(type(sample), what)
 
     def make() -> Any:
-        made = given()
-        made.__class__ = made_type
+        made = made_type.__new__(made_type)
+        made.__dict__.update(given().__dict__)
         return made
 
     return make
@@ -158,17 +158,17 @@ def instrumented_type(class_: type, what: str) -> type:
     appender = roles.get("appender") or defaults[0]
     remover = roles.get("remover") or defaults[1]
     iterator = roles.get("iterator") or defaults[2]
+    if issubclass(class_, dict) and not issubclass(class_, MappedCollection) and "appender" not in roles:
+        raise ArgumentError(
+            f"{what}: the collection class {class_.__name__} does not say under which keys the objects are. Derive it from MappedCollection,"
+            " or mark the methods that put one object in and take it out."
+        )
     for role, name in (("appender", appender), ("remover", remover), ("iterator", iterator)):
         if name is None or not hasattr(class_, name):
             raise ArgumentError(
                 f"{what}: the collection class {class_.__name__} has no {role}. Derive it from list, set or MappedCollection, or mark one of its"
                 f" methods with @collection.{role}."
             )
-    if issubclass(class_, dict) and not issubclass(class_, MappedCollection) and "appender" not in roles:
-        raise ArgumentError(
-            f"{what}: the collection class {class_.__name__} does not say under which keys the objects are. Derive it from MappedCollection,"
-            " or mark the methods that put one object in and take it out."
-        )
     assert appender is not None and remover is not None and iterator is not None  # noqa: PT018
     namespace: dict[str, Any] = {
         "_items": lambda self: list(getattr(self, iterator)()),

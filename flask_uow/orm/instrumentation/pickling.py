@@ -13,7 +13,7 @@ from typing import Any
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
-from flask_uow.orm.symbols import PENDING, STATE
+from flask_uow.orm.symbols import PARENTS, PENDING, STATE
 
 __all__ = ["copy_object", "get_state", "set_state"]
 
@@ -23,6 +23,7 @@ def get_state(self: Any) -> dict[str, Any]:
     values: dict[str, Any] = self.__dict__.copy()
     values.pop(PENDING, None)
     values.pop(COMPOSITES, None)
+    values.pop(PARENTS, None)
     state = values.pop(STATE, None)
     if state is not None and state.identity is not None:
         values[STATE] = PickledState(state.identity, state.changes)
@@ -38,7 +39,7 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
 
 def copy_object(self: Any) -> Any:
     """Return a transient object with the same values; collections are copied, their members are not."""
-    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING, COMPOSITES)}
+    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING, COMPOSITES, PARENTS)}
     class_: Any = type(self)
     made = class_.__new__(class_)
     mapper = class_.__mapper__

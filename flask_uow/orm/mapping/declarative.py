@@ -293,8 +293,9 @@ def _complete_relationship(
     if annotation is not None:
         if prop.argument is None:
             prop.argument = annotation.type
-        if prop.given_uselist is None:
-            prop.given_uselist = annotation.collection is not None
+        if prop.given_uselist is None and annotation.type is not Any:
+            holds_many = prop.collection_class is not None or prop.is_dynamic
+            prop.given_uselist = annotation.collection is not None or holds_many
         if prop.collection_class is None and annotation.collection is not None:
             prop.collection_class = annotation.collection
     if prop.argument is None:

@@ -155,7 +155,6 @@ class CompositeProperty(DescriptorProperty):
 
     def descriptor(self, key: str, mapper: Any) -> Any:
         self.names = tuple(self._name_of(column, key, mapper) for column in self.columns)
-        mapper.composites = (*mapper.composites, self)
         return super().descriptor(key, mapper)
 
     @staticmethod

@@ -68,7 +68,7 @@ class EntityView:
     :ivar is_joined: True where a join brings it in, whose ON clause has the criteria then.
     """
 
-    __slots__ = ("extra", "is_joined", "mapper", "names", "prefix", "selectable")
+    __slots__ = ("_columns", "extra", "is_joined", "mapper", "names", "prefix", "selectable")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class EntityView:
         self.prefix = prefix
         self.extra = extra
         self.is_joined = False
+        self._columns: list[ColumnElement[Any]] | None = None
 
     @property
     def __uow_entity__(self) -> EntityView:
@@ -102,7 +103,7 @@ class EntityView:
     @property
     def shape_atom(self) -> Any:
         """What stands for the columns in the shape of a statement; None where they have to be walked."""
-        if self.selectable is not self.mapper.selectable:
+        if self.selectable is not self.mapper.selectable or self.mapper.shape_atom is None:
             return None
         return (self.mapper, self.names, len(self.extra))
 
@@ -128,8 +129,11 @@ class EntityView:
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
         """The columns that make up one object, then those of subclasses."""
-        own = [self.adapt(self.mapper.columns[name].column) for name in self.names]
-        return [*own, *(self.adapt(extra.column) for extra in self.extra)]
+        # the same objects every time: a statement knows the parameters of expressions by identity
+        if self._columns is None:
+            own = [self.adapt(self.mapper.columns[name].column) for name in self.names]
+            self._columns = [*own, *(self.adapt(extra.column) for extra in self.extra)]
+        return self._columns
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the class as it is here.

@@ -257,11 +257,15 @@ class Mapper(MappedSource):
         columns = columns_of_declaration(prop)
         if columns:
             made = ColumnProperty(name, list(columns))
-            self._install_column(prop.apply(made) if isinstance(prop, ColumnDeclaration) else made)
-            self._find_stored()
+            made = prop.apply(made) if isinstance(prop, ColumnDeclaration) else made
+            for mapper_ in self._family():
+                mapper_._install_column(made if mapper_ is self else made.inherited())
+                mapper_._find_stored()
         elif isinstance(prop, ColumnDeclaration):
             self._check_free(name)
-            self._expressions[name] = prop
+            for mapper_ in self._family():
+                mapper_._expressions[name] = prop
+                self.registry.wait_for(mapper_)
             setattr(self.class_, name, Unconfigured(name, self))
             self.registry.wait_for(self)
         elif isinstance(prop, RelationshipProperty):
@@ -274,14 +278,20 @@ class Mapper(MappedSource):
             self.registry.wait_for(self)
         elif isinstance(prop, DescriptorProperty):
             self.manager.replace(name, prop.descriptor(name, self))
-            for mapper_ in self.descendants:
+            for mapper_ in self._family():
                 mapper_.descriptors[name] = prop
+                if isinstance(prop, CompositeProperty) and prop not in mapper_.composites:
+                    mapper_.composites = (*mapper_.composites, prop)
         else:
             raise ArgumentError(
                 f"{self.class_.__name__}.{name}: a column or a relationship() (or synonym(), composite() and the like) was expected, got {prop!r}."
             )
         for mapper_ in self.descendants:
             mapper_.memo.clear()
+
+    def _family(self) -> list[Mapper]:
+        """This mapper and those of subclasses that share its attributes."""
+        return [mapper_ for mapper_ in self.descendants if mapper_.base_mapper is self.base_mapper]
 
     def _check_free(self, name: str) -> None:
         if name in self.columns or name in self.relationships and self.relationships[name].parent is self:

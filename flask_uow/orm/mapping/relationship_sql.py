@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
-from flask_uow.orm.symbols import Direction
+from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
 from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_
@@ -248,4 +248,10 @@ class _Values:
         self._mapper = mapper
 
     def column(self, column: Any) -> ColumnElement[Any]:
-        return literal(getattr(self._obj, self._mapper.name_of_column(column)), column.type)
+        name = self._mapper.name_of_column(column)
+        state, names = self._obj.__dict__.get(STATE), self._mapper.primary_key_names
+        if name in names and name not in self._obj.__dict__ and state is not None and state.identity is not None:
+            # an expired object still knows its key
+            identity = state.identity if isinstance(state.identity, tuple) else (state.identity,)
+            return literal(identity[names.index(name)], column.type)
+        return literal(getattr(self._obj, name), column.type)

@@ -123,7 +123,9 @@ class MappedSource:
 
     def _choose_source(self) -> None:
         """Work out what queries select from, now that the subclasses are known."""
+        self.memo.clear()
         if self.discriminator is None:
+            self._choose_atom()
             return
         chosen: Any = self.with_polymorphic
         chosen, source = chosen if isinstance(chosen, tuple) and len(chosen) == 2 else (chosen, None)
@@ -138,8 +140,16 @@ class MappedSource:
         elif chosen is not None:
             self.selectable = polymorphic_source(self, mappers)
         self.extra = tuple(self._extra_columns(mappers, source is not None))
-        self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
+        self._choose_atom()
         self.memo.clear()
+
+    def _choose_atom(self) -> None:
+        # expressions may have parameters of their own, and have to be walked
+        columns = [*(p.column for p in self.columns.values() if not p.is_stored), *(e.column for e in self.extra)]
+        if any(column.__visit_name__ != "column" for column in columns):
+            self.shape_atom = None
+        elif self.discriminator is not None:
+            self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
 
     def _select_from(self, source: FromClause) -> None:
         """Select from something that stands for the tables of the whole family, a polymorphic union say."""

@@ -205,7 +205,9 @@ class ExecutingSession(TransactionalSession):
             except TypeError:
                 state = None
             if state is not None and (obj := state()) is not None and mapper.primary_key_names[0] in obj.__dict__:
-                return obj  # type: ignore[no-any-return]
+                if mapper.inherits is None or isinstance(obj, mapper.class_):
+                    return obj  # type: ignore[no-any-return]
+                return None
         return exclusively(self, get_slowly, self, mapper, ident)  # type: ignore[no-any-return]
 
     def _autoflush(self) -> None:

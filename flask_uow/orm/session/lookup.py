@@ -27,15 +27,19 @@ def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
     key = tuple(ident) if isinstance(ident, (tuple, list)) else (ident,)
     if len(key) != len(names):
         raise ArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
-    if None in key:
+    if None in key and (not mapper.allow_partial_pks or set(key) == {None}):
         return None
     identity = key[0] if len(key) == 1 else key
     obj = session._identities_of(mapper).get(identity)
     if obj is None:
         return load_by_identity(session, mapper, identity)
+    if not isinstance(obj, mapper.class_):
+        # the row of another class of the family
+        return None
+    mapper = type(obj).__mapper__
     values = obj.__dict__
     try:
-        refresh_columns(mapper, obj, values[STATE], tuple(name for name in mapper.columns if name not in values))
+        refresh_columns(mapper, obj, values[STATE], tuple(name for name in mapper.loaded_names if name not in values))
     except ObjectDeletedError:
         return None
     return obj

@@ -1,0 +1,377 @@
+"""Attributes beyond plain columns: expressions, synonyms, composites, operators of one's own, columns that are kept equal."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Column,
+    Engine,
+    ForeignKey,
+    Integer,
+    Mapped,
+    MetaData,
+    PickleType,
+    PropComparator,
+    Registry,
+    Session,
+    String,
+    Table,
+    aliased,
+    class_mapper,
+    column_property,
+    comparable_property,
+    composite,
+    declarative_base,
+    deferred,
+    func,
+    joinedload,
+    mapped_column,
+    mapper,
+    relationship,
+    select,
+    synonym,
+    undefer,
+)
+from tests.statements import StatementLog
+
+Base = declarative_base()
+
+
+class Point:
+    def __init__(self, x: int | None, y: int | None) -> None:
+        self.x, self.y = x, y
+
+    def __composite_values__(self) -> tuple[int | None, int | None]:
+        return self.x, self.y
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Point) and (self.x, self.y) == (other.x, other.y)
+
+    def __hash__(self) -> int:
+        return hash((self.x, self.y))
+
+
+class IgnoringCase(PropComparator):
+    def __eq__(self, other: Any) -> Any:
+        return func.lower(self.__clause_element__()) == func.lower(other)
+
+    __hash__ = PropComparator.__hash__
+
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first: Mapped[str] = mapped_column(String(20))
+    last: Mapped[str] = mapped_column(String(20))
+    full: Mapped[str] = column_property(first + " " + last)
+    books: Mapped[list[Book]] = relationship(back_populates="author", order_by="Book.id")
+    book_count: Mapped[int] = column_property(
+        lambda: select(func.count(Book.id)).where(Book.author_id == Author.id).scalar_subquery()
+    )
+    initials: Mapped[str] = deferred(func.substr(first, 1, 1))
+    surname: Mapped[str] = synonym("last")
+
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+    author: Mapped[Author] = relationship(back_populates="books")
+
+
+class Line(Base):
+    __tablename__ = "line"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    x1: Mapped[int | None]
+    y1: Mapped[int | None]
+    start: Mapped[Point | None] = composite(Point, "x1", "y1")
+    end: Mapped[Point | None] = composite(Point, mapped_column("x2", Integer), mapped_column("y2", Integer))
+
+
+class Settings(Base):
+    __tablename__ = "settings"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    data: Mapped[Any] = mapped_column(PickleType(mutable=True), nullable=True)
+
+
+@pytest.fixture
+def session(engine: Engine) -> Any:
+    Base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        session.add(Author(first="Ann", last="Lee", books=[Book(), Book()]))
+        session.add(Author(first="Bo", last="Ray"))
+        session.commit()
+        yield session
+
+
+# -- expressions
+
+
+def test_an_expression_is_loaded_with_the_object(session: Session, statements: StatementLog) -> None:
+    session.expunge_all()
+    with statements.expect(1):
+        found = [(a.full, a.book_count) for a in session.query(Author).order_by(Author.id)]
+    assert found == [("Ann Lee", 2), ("Bo Ray", 0)]
+
+
+def test_an_expression_can_be_queried_like_a_column(session: Session) -> None:
+    assert session.query(Author).filter(Author.full == "Bo Ray").one().first == "Bo"
+    assert session.query(Author.full).filter(Author.book_count > 1).scalar() == "Ann Lee"
+    assert [a.first for a in session.query(Author).order_by(Author.full.desc())] == ["Bo", "Ann"]
+    other = aliased(Author)
+    assert session.query(other).filter(other.book_count == 2, other.full == "Ann Lee").one().first == "Ann"
+
+
+def test_a_deferred_expression_is_loaded_for_all_at_first_access(session: Session, statements: StatementLog) -> None:
+    session.expunge_all()
+    found = session.query(Author).order_by(Author.id).all()
+    with statements.expect(1):
+        assert [a.initials for a in found] == ["A", "B"]
+    session.expunge_all()
+    with statements.expect(1):
+        assert [a.initials for a in session.query(Author).options(undefer("initials")).order_by(Author.id)] == ["A", "B"]
+
+
+def test_an_expression_is_worked_out_again_after_a_refresh(session: Session) -> None:
+    author = session.query(Author).filter_by(first="Bo").one()
+    author.books.append(Book())
+    author.last = "Roy"
+    assert author.full == "Bo Ray"
+    session.commit()
+    assert (author.full, author.book_count) == ("Bo Roy", 1)
+
+
+def test_an_expression_is_not_written(session: Session, statements: StatementLog) -> None:
+    author = session.query(Author).first()
+    author.full = "Somebody Else"
+    with statements.expect(0):
+        session.flush()
+    assert author not in session.dirty
+    session.refresh(author)
+    assert author.full == "Ann Lee"
+
+
+def test_an_expression_comes_along_with_a_joined_relationship(session: Session, statements: StatementLog) -> None:
+    session.expunge_all()
+    with statements.expect(1):
+        book = session.query(Book).options(joinedload(Book.author)).first()
+        assert (book.author.full, book.author.book_count) == ("Ann Lee", 2)
+    session.expunge_all()
+    with statements.expect(1):
+        author = session.query(Author).options(joinedload(Author.books)).order_by(Author.id).limit(1).one()
+        assert (author.full, len(author.books)) == ("Ann Lee", 2)
+
+
+def test_an_expression_added_afterwards(session: Session) -> None:
+    local = declarative_base()
+
+    class Reader(local):
+        __tablename__ = "author"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class_mapper(Reader).add_property("double", column_property(Reader.id * 2))
+    assert session.query(Reader).order_by(Reader.id).first().double == 2
+
+
+# -- synonyms
+
+
+def test_a_synonym_is_the_attribute_under_another_name(session: Session) -> None:
+    author = Author(first="Cy", surname="Fox")
+    assert author.last == "Fox"
+    author.surname = "Cox"
+    session.add(author)
+    session.commit()
+    assert session.query(Author).filter_by(surname="Cox").one() is author
+    assert session.query(Author).filter(Author.surname == "Cox").one().surname == "Cox"
+    assert class_mapper(Author).get_property("surname").key == "surname"
+
+
+def test_a_synonym_maps_the_column_of_its_name_and_keeps_the_classs_property(engine: Engine) -> None:
+    metadata, registry = MetaData(), Registry()
+    table = Table("mail", metadata, Column("id", Integer, primary_key=True), Column("email", String(30)))
+
+    class Mail:
+        _email: Any
+
+        @property
+        def email(self) -> str:
+            return f"<{self._email}>"
+
+        @email.setter
+        def email(self, value: str) -> None:
+            self._email = value.lower()
+
+    mapper(Mail, table, properties={"email": synonym("_email", map_column=True)}, registry=registry)
+    metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        mail = Mail()
+        mail.email = "ED@X.ORG"
+        session.add(mail)
+        session.commit()
+        assert session.query(Mail).filter(Mail.email == "ed@x.org").one().email == "<ed@x.org>"
+    with pytest.raises(ArgumentError, match=r"synonym\(map_column=True\) maps the column of that name"):
+        mapper(type("X", (), {}), table, properties={"nix": synonym("_nix", map_column=True)}, registry=registry)
+
+
+# -- composites
+
+
+def test_a_composite_is_read_and_written_as_one_value(session: Session) -> None:
+    line = Line(start=Point(1, 2), end=Point(3, 4))
+    assert (line.x1, line.y1) == (1, 2)
+    session.add(line)
+    session.commit()
+    assert line.start == Point(1, 2)
+    assert line.end == Point(3, 4)
+    line.end = None
+    session.commit()
+    assert line.end is None
+    assert session.scalar("SELECT x2 FROM line") is None
+
+
+def test_a_composite_changed_in_place_is_written(session: Session) -> None:
+    line = Line(start=Point(1, 2))
+    line.start.x = 9
+    session.add(line)
+    session.commit()
+    assert session.scalar("SELECT x1 FROM line") == 9
+    line.start.y = 8
+    assert line in session.dirty
+    session.commit()
+    assert session.scalar("SELECT y1 FROM line") == 8
+    session.expunge_all()
+    session.query(Line).one().start.x = 7
+    session.commit()
+    assert session.scalar("SELECT x1 FROM line") == 7
+
+
+def test_composites_are_compared_column_by_column(session: Session) -> None:
+    session.add_all([Line(start=Point(1, 2), end=Point(1, 2)), Line(start=Point(1, 3), end=Point(1, 2))])
+    session.flush()
+    assert session.query(Line).filter(Line.start == Point(1, 3)).count() == 1
+    assert session.query(Line).filter(Line.start == Line.end).count() == 1
+    assert session.query(Line).filter(Line.start != Point(1, 2)).count() == 1
+    with pytest.raises(ArgumentError, match="composite and can be compared with == and != only"):
+        Line.start < Point(1, 1)
+    with pytest.raises(ArgumentError, match=r"Line\.start takes a Point .* got 5"):
+        Line(start=5)
+    with pytest.raises(ArgumentError, match="not one column"):
+        session.query(Line.start)
+
+
+def test_a_composite_survives_a_pickle_and_a_copy(session: Session) -> None:
+    line = Line(start=Point(1, 2))
+    assert copy.copy(line).start == Point(1, 2)
+    session.add(line)
+    session.commit()
+    assert line.start is not None
+    assert pickle.loads(pickle.dumps(line)).start == Point(1, 2)
+
+
+# -- values that change in place
+
+
+def test_a_pickled_value_changed_in_place_is_written(session: Session) -> None:
+    session.add(Settings(data={"a": 1}))
+    session.commit()
+    settings = session.query(Settings).one()
+    settings.data["b"] = 2
+    assert settings in session.dirty
+    session.commit()
+    session.expunge_all()
+    session.query(Settings).one().data["c"] = 3
+    session.commit()
+    assert session.query(Settings).one().data == {"a": 1, "b": 2, "c": 3}
+
+
+def test_an_unchanged_pickled_value_is_not_written(session: Session, statements: StatementLog) -> None:
+    session.add(Settings(data=[1]))
+    session.commit()
+    settings = session.query(Settings).one()
+    with statements.expect(0):
+        assert settings not in session.dirty
+        session.flush()
+    settings.data.append(2)
+    settings.data.pop()
+    with statements.expect(0):
+        session.flush()
+    settings.data.append(2)
+    session.rollback()
+    assert settings.data == [1]
+
+
+# -- operators of one's own
+
+
+def test_comparators_of_ones_own(engine: Engine) -> None:
+    metadata, registry = MetaData(), Registry()
+    table = Table("word", metadata, Column("id", Integer, primary_key=True), Column("text", String(20)))
+
+    class Word:
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+        @property
+        def shouted(self) -> str:
+            return str(self.text).upper()
+
+    class Shouted(PropComparator):
+        def __clause_element__(self) -> Any:
+            return func.upper(self.mapper.class_.text)
+
+    mapper(
+        Word,
+        table,
+        properties={
+            "text": column_property(table.c.text, comparator_factory=IgnoringCase),
+            "shouted": comparable_property(Shouted),
+        },
+        registry=registry,
+    )
+    metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        session.add(Word("Hello"))
+        session.commit()
+        word = session.query(Word).filter(Word.text == "HELLO").one()
+        assert session.query(Word).filter(Word.text.like("Hel%")).one() is word
+        assert session.query(Word).filter(Word.shouted == "HELLO").one().shouted == "HELLO"
+        assert session.query(Word.text).order_by(Word.text).scalar() == "Hello"
+
+
+def test_a_comparable_property_without_a_property_says_so(registry: Any = None) -> None:
+    table = Table("w", MetaData(), Column("id", Integer, primary_key=True))
+    Word = type("Word", (), {})
+    mapper(Word, table, properties={"x": comparable_property(PropComparator)}, registry=Registry())
+    with pytest.raises(AttributeError, match="found no Python property of that name"):
+        Word().x  # type: ignore[attr-defined]
+
+
+# -- mistakes
+
+
+def test_mistakes_in_properties_are_named() -> None:
+    table = Table("w", MetaData(), Column("id", Integer, primary_key=True), Column("a", Integer))
+
+    def declare(**properties: Any) -> None:
+        registry = Registry()
+        mapper(type("Word", (), {}), table, properties=properties, registry=registry)
+        registry.configure()
+
+    with pytest.raises(ArgumentError, match="got nothing"):
+        column_property()
+    with pytest.raises(ArgumentError, match="got no column"):
+        composite(Point)
+    with pytest.raises(ArgumentError, match="names 'nix', which is no column attribute"):
+        declare(p=composite(Point, "nix", "a"))
+    with pytest.raises(ArgumentError, match=r"Word\.e: column_property\(\) takes columns, an SQL expression"):
+        declare(e=column_property("text"))
+    with pytest.raises(ArgumentError, match="extension= takes objects of subclasses of AttributeExtension"):
+        declare(a=column_property(table.c.a, extension=object()))

@@ -1,0 +1,509 @@
+"""Inheritance between mapped classes: joined, single-table and concrete; what is loaded, with how many statements, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Column,
+    Engine,
+    ForeignKey,
+    Integer,
+    InvalidRequestError,
+    Mapped,
+    MetaData,
+    Registry,
+    Session,
+    String,
+    Table,
+    aliased,
+    declarative_base,
+    joinedload,
+    mapped_column,
+    mapper,
+    polymorphic_union,
+    relationship,
+    select,
+    selectinload,
+)
+from tests.statements import StatementLog
+
+
+class Joined:
+    """A company whose employees are engineers and managers, each with a table of their own."""
+
+    def __init__(self, **base_args: Any) -> None:
+        base = self.base = declarative_base()
+
+        class Company(base):
+            __tablename__ = "company"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+            employees: Mapped[list[Employee]] = relationship(back_populates="company", order_by="Employee.id")
+
+        class Employee(base):
+            __tablename__ = "employee"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            kind: Mapped[str]
+            name: Mapped[str]
+            company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
+            company: Mapped[Company | None] = relationship(back_populates="employees")
+            __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "employee", **base_args}
+
+        class Engineer(Employee):
+            __tablename__ = "engineer"
+            id: Mapped[int] = mapped_column(ForeignKey("employee.id"), primary_key=True)
+            language: Mapped[str | None]
+            machines: Mapped[list[Machine]] = relationship(back_populates="engineer")
+            __mapper_args__ = {"polymorphic_identity": "engineer"}
+
+        class Manager(Employee):
+            __tablename__ = "manager"
+            employee_id: Mapped[int] = mapped_column(ForeignKey("employee.id"), primary_key=True)
+            budget: Mapped[int | None]
+            __mapper_args__ = {"polymorphic_identity": "manager"}
+
+        class Machine(base):
+            __tablename__ = "machine"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            engineer_id: Mapped[int] = mapped_column(ForeignKey("engineer.id"))
+            engineer: Mapped[Engineer] = relationship(back_populates="machines")
+
+        self.Company, self.Employee, self.Engineer, self.Manager, self.Machine = (
+            Company, Employee, Engineer, Manager, Machine,
+        )  # fmt: skip
+
+    def session(self, engine: Engine) -> Session:
+        self.base.metadata.create_all(engine)
+        session = Session(bind=engine)
+        staff = [
+            self.Engineer(name="ada", language="c", machines=[self.Machine()]),
+            self.Manager(name="bob", budget=7),
+            self.Employee(name="cy"),
+            self.Engineer(name="dan", language="py"),
+        ]
+        session.add(self.Company(name="acme", employees=staff))
+        session.commit()
+        session.expunge_all()
+        return session
+
+
+@pytest.fixture
+def joined() -> Joined:
+    return Joined()
+
+
+@pytest.fixture
+def staff(joined: Joined, engine: Engine) -> Iterator[Session]:
+    session = joined.session(engine)
+    yield session
+    session.close()
+
+
+def test_a_new_object_knows_its_discriminator(joined: Joined) -> None:
+    assert joined.Engineer(name="x").kind == "engineer"
+    assert joined.Employee(name="x").kind == "employee"
+
+
+def test_a_query_of_the_base_gives_objects_of_every_class_in_one_statement(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
+    with statements.expect(1):
+        found = staff.query(joined.Employee).order_by(joined.Employee.id).all()
+    assert [(type(e).__name__, e.name, e.id) for e in found] == [
+        ("Engineer", "ada", 1), ("Manager", "bob", 2), ("Employee", "cy", 3), ("Engineer", "dan", 4),
+    ]  # fmt: skip
+
+
+def test_columns_of_a_subclass_are_loaded_for_all_its_objects_at_once(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
+    found = staff.query(joined.Employee).order_by(joined.Employee.id).all()
+    with statements.expect(1, "FROM engineer WHERE"):
+        assert [e.language for e in found if isinstance(e, joined.Engineer)] == ["c", "py"]
+    with statements.expect(1, "FROM manager WHERE"):
+        assert [(e.budget, e.employee_id) for e in found if isinstance(e, joined.Manager)] == [(7, 2)]
+
+
+def test_a_query_of_a_subclass_joins_its_tables(joined: Joined, staff: Session, statements: StatementLog) -> None:
+    Engineer = joined.Engineer
+    with statements.expect(1, "employee JOIN engineer"):
+        assert [(e.name, e.language) for e in staff.query(Engineer).order_by(Engineer.id)] == [("ada", "c"), ("dan", "py")]
+    assert [e.name for e in staff.query(Engineer).filter(Engineer.name == "dan", Engineer.language == "py")] == ["dan"]
+    assert staff.query(Engineer).count() == 2
+    assert [row[0] for row in staff.query(Engineer.name).order_by(Engineer.name)] == ["ada", "dan"]
+    assert [e.language for e in staff.scalars(select(Engineer).order_by(Engineer.language.desc()))] == ["py", "c"]
+
+
+@pytest.mark.parametrize("how", ["*", "classes"])
+def test_with_polymorphic_loads_subclasses_columns_with_the_query(engine: Engine, statements: StatementLog, how: str) -> None:
+    joined = Joined(with_polymorphic="*")
+    if how == "classes":
+        joined.Employee.__mapper__.with_polymorphic = [joined.Engineer, joined.Manager]
+    session = joined.session(engine)
+    with statements.expect(1, "LEFT OUTER JOIN"):
+        found = session.query(joined.Employee).order_by(joined.Employee.id).all()
+        assert [e.language for e in found if isinstance(e, joined.Engineer)] == ["c", "py"]
+        assert [e.budget for e in found if isinstance(e, joined.Manager)] == [7]
+    assert session.query(joined.Employee).filter(joined.Engineer.language == "py").one().name == "dan"
+    session.close()
+
+
+def test_relationships_to_the_base_and_from_a_subclass(joined: Joined, staff: Session, statements: StatementLog) -> None:
+    company = staff.query(joined.Company).one()
+    assert [type(e).__name__ for e in company.employees] == ["Engineer", "Manager", "Employee", "Engineer"]
+    engineers = [e for e in company.employees if isinstance(e, joined.Engineer)]
+    with statements.expect(1, "machine"):
+        assert [len(e.machines) for e in engineers] == [1, 0]
+    assert engineers[0].machines[0].engineer is engineers[0]
+    assert engineers[0].company is company
+
+
+def test_joins_to_a_subclass(joined: Joined, staff: Session) -> None:
+    Company, Employee, Engineer = joined.Company, joined.Employee, joined.Engineer
+    staff.add(Company(name="empty"))
+    staff.flush()
+    only_engineers = staff.query(Company).join(Company.employees.of_type(Engineer)).filter(Engineer.language == "py")
+    assert [c.name for c in only_engineers] == ["acme"]
+    assert [c.name for c in staff.query(Company).filter(Company.employees.of_type(Engineer).any(Engineer.language == "c"))] == ["acme"]
+    assert staff.query(Company).filter(~Company.employees.of_type(Engineer).any()).one().name == "empty"
+    assert [e.name for e in staff.query(Engineer).join(Engineer.machines)] == ["ada"]
+    assert [e.name for e in staff.query(Engineer).join(Engineer.company).order_by(Engineer.id)] == ["ada", "dan"]
+    other = aliased(Engineer)
+    pairs = staff.query(Employee.name, other.name).join(other, Employee.company_id == other.company_id)
+    assert sorted(map(tuple, pairs.filter(other.language == "py")))[:2] == [("ada", "dan"), ("bob", "dan")]
+
+
+@pytest.mark.parametrize("option", [joinedload, selectinload])
+def test_eager_loading_across_a_family(joined: Joined, staff: Session, statements: StatementLog, option: Any) -> None:
+    with statements.expect(1 if option is joinedload else 2):
+        company = staff.query(joined.Company).options(option(joined.Company.employees)).one()
+        assert [e.name for e in company.employees] == ["ada", "bob", "cy", "dan"]
+    staff.expunge_all()
+    with statements.expect(1 if option is joinedload else 2):
+        machine = staff.query(joined.Machine).options(option(joined.Machine.engineer)).one()
+        assert machine.engineer.language == "c"
+
+
+def test_get_respects_the_class(joined: Joined, staff: Session, statements: StatementLog) -> None:
+    assert staff.get(joined.Manager, 1) is None
+    engineer = staff.get(joined.Employee, 1)
+    assert type(engineer) is joined.Engineer
+    with statements.expect(0):
+        assert staff.get(joined.Engineer, 1) is engineer
+        assert staff.get(joined.Manager, 1) is None
+
+
+def test_an_update_touches_only_the_tables_that_changed(joined: Joined, staff: Session, statements: StatementLog) -> None:
+    ada, dan = staff.query(joined.Engineer).order_by(joined.Engineer.id).all()
+    ada.language = dan.language = "go"
+    with statements.expect(1, "UPDATE engineer"):
+        staff.flush()
+    ada.name = "ADA"
+    with statements.expect(1, "UPDATE employee"):
+        staff.flush()
+    ada.name, ada.language = "ada", "c"
+    with statements.expect(2, "UPDATE"):
+        staff.flush()
+
+
+def test_rows_of_a_family_are_inserted_in_the_order_of_add(joined: Joined, staff: Session, statements: StatementLog) -> None:
+    new = [joined.Manager(name="m"), joined.Engineer(name="e"), joined.Employee(name="w"), joined.Manager(name="n")]
+    staff.add_all(new)
+    staff.flush()
+    assert [e.id for e in new] == sorted(e.id for e in new)
+    assert [e.employee_id for e in new if isinstance(e, joined.Manager)] == [new[0].id, new[3].id]
+    inserts = [sql for sql in statements.sql[-10:] if "INSERT INTO employee" in sql]
+    assert len(inserts) == 1
+
+
+def test_a_delete_removes_the_rows_of_all_tables(joined: Joined, staff: Session, statements: StatementLog) -> None:
+    bob = staff.query(joined.Manager).one()
+    staff.delete(bob)
+    with statements.expect(2, "DELETE"):
+        staff.flush()
+    assert staff.scalar("SELECT count(*) FROM manager") == 0
+    assert staff.scalar("SELECT count(*) FROM employee") == 3
+
+
+def test_expired_objects_of_a_family_are_refreshed_with_one_statement_a_class(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
+    found = staff.query(joined.Employee).order_by(joined.Employee.id).all()
+    staff.commit()
+    with statements.expect(3):
+        assert [e.name for e in found] == ["ada", "bob", "cy", "dan"]
+
+
+def test_a_rollback_makes_new_objects_of_a_family_transient(joined: Joined, staff: Session) -> None:
+    engineer = joined.Engineer(name="x", language="y")
+    staff.add(engineer)
+    staff.flush()
+    staff.rollback()
+    assert engineer not in staff
+    assert engineer.language == "y"
+    assert staff.scalar("SELECT count(*) FROM engineer") == 2
+
+
+def test_a_row_of_an_unknown_class_is_an_error(joined: Joined, staff: Session) -> None:
+    staff.execute("UPDATE employee SET kind = 'robot' WHERE name = 'cy'")
+    with pytest.raises(InvalidRequestError, match=r"kind='robot'.*Known are: 'employee', 'engineer', 'manager'"):
+        staff.query(joined.Employee).all()
+
+
+# -- single-table
+
+
+@pytest.fixture
+def animals(engine: Engine) -> Any:
+    base = declarative_base()
+
+    class Animal(base):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        species: Mapped[str] = mapped_column(String(10))
+        name: Mapped[str]
+        owner_id: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+        __mapper_args__ = {"polymorphic_on": "species", "polymorphic_identity": "animal"}
+
+    class Cat(Animal):
+        lives: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "cat"}
+
+    class Dog(Animal):
+        tricks: Mapped[str | None]
+        __mapper_args__ = {"polymorphic_identity": "dog"}
+
+    class Puppy(Dog):
+        __mapper_args__ = {"polymorphic_identity": "puppy"}
+
+    class Owner(base):
+        __tablename__ = "owner"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        dogs: Mapped[list[Dog]] = relationship(order_by="Dog.id")
+        animals: Mapped[list[Animal]] = relationship(order_by="Animal.id")
+
+    base.metadata.create_all(engine)
+    session = Session(bind=engine)
+    session.add(Owner(animals=[Cat(name="tom", lives=9), Dog(name="rex", tricks="sit"), Puppy(name="pip"), Animal(name="it")]))
+    session.commit()
+    session.expunge_all()
+    yield session, Animal, Cat, Dog, Puppy, Owner
+    session.close()
+
+
+def test_single_table_subclasses_share_one_statement(animals: Any, statements: StatementLog) -> None:
+    session, Animal, *_ = animals
+    with statements.expect(1):
+        found = session.query(Animal).order_by(Animal.id).all()
+        shown = [(type(a).__name__, getattr(a, "lives", None), getattr(a, "tricks", None)) for a in found]
+    assert shown == [("Cat", 9, None), ("Dog", None, "sit"), ("Puppy", None, None), ("Animal", None, None)]
+    assert "lives" not in found[1].__dict__
+
+
+def test_single_table_queries_are_limited_to_the_class_and_its_subclasses(animals: Any) -> None:
+    session, Animal, Cat, Dog, Puppy, Owner = animals
+    assert [d.name for d in session.query(Dog).order_by(Dog.id)] == ["rex", "pip"]
+    assert [c.name for c in session.query(Cat)] == ["tom"]
+    assert session.query(Puppy).count() == 1
+    assert [row[0] for row in session.query(Cat.name)] == ["tom"]
+    assert session.get(Cat, 2) is None
+    alias = aliased(Dog)
+    assert {d.name for d in session.query(alias)} == {"rex", "pip"}
+    owner = session.query(Owner).one()
+    assert [d.name for d in owner.dogs] == ["rex", "pip"]
+    assert [o.id for o in session.query(Owner).join(Owner.dogs)] == [owner.id, owner.id]
+    assert session.query(Owner).filter(Owner.dogs.any(Dog.name == "tom")).count() == 0
+    session.expunge_all()
+    loaded = session.query(Owner).options(joinedload(Owner.dogs)).one()
+    assert [d.name for d in loaded.dogs] == ["rex", "pip"]
+
+
+def test_an_outer_join_to_a_single_table_subclass_keeps_those_without(animals: Any) -> None:
+    session, _, Cat, _, _, Owner = animals
+    session.add(Owner())
+    session.flush()
+    rows = session.query(Owner.id, Cat.name).select_from(Owner).outerjoin(Cat, Cat.owner_id == Owner.id)
+    # the criterion of Cat as an item of the query is in WHERE, that of the join in ON
+    assert [row[1] for row in rows] == ["tom"]
+
+
+# -- concrete
+
+
+def test_concrete_classes_and_a_polymorphic_union(engine: Engine, registry: Any = None) -> None:
+    metadata, registry = MetaData(), Registry()
+    staff_table = Table("staff", metadata, Column("id", Integer, primary_key=True), Column("name", String))
+    boss_table = Table(
+        "boss", metadata, Column("id", Integer, primary_key=True), Column("name", String), Column("budget", Integer)
+    )
+    union = polymorphic_union({"staff": staff_table, "boss": boss_table}, "kind", "everyone")
+
+    class Staff:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    class Boss(Staff):
+        budget: Any
+
+    mapper(
+        Staff, staff_table, with_polymorphic=("*", union), polymorphic_on=union.c.kind, polymorphic_identity="staff",
+        registry=registry,
+    )  # fmt: skip
+    mapper(Boss, boss_table, inherits=Staff, concrete=True, polymorphic_identity="boss", registry=registry)
+    metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        boss = Boss("b")
+        boss.budget = 5
+        session.add_all([Staff("a"), boss])
+        session.commit()
+        session.expunge_all()
+        found = sorted(session.query(Staff).all(), key=lambda s: s.name)
+        assert [(type(s).__name__, s.id, s.name) for s in found] == [("Staff", 1, "a"), ("Boss", 1, "b")]
+        assert found[1].budget == 5
+        assert session.query(Staff).filter(Staff.name == "b").one() is found[1]
+        assert session.query(Boss).one() is found[1]
+        found[0].name, found[1].budget = "aa", 6
+        session.commit()
+        assert session.scalar("SELECT name FROM staff") == "aa"
+        assert session.scalar("SELECT budget FROM boss") == 6
+        session.delete(found[1])
+        session.commit()
+        assert [s.name for s in session.query(Staff)] == ["aa"]
+
+
+def test_a_concrete_class_does_not_have_its_parents_other_attributes(engine: Engine) -> None:
+    metadata, registry = MetaData(), Registry()
+    a = Table("a", metadata, Column("id", Integer, primary_key=True), Column("text", String))
+    b = Table("b", metadata, Column("id", Integer, primary_key=True))
+
+    class A:
+        pass
+
+    class B(A):
+        pass
+
+    mapper(A, a, registry=registry)
+    mapper(B, b, inherits=A, concrete=True, registry=registry)
+    with pytest.raises(AttributeError, match="B has no attribute 'text': it is mapped with concrete=True"):
+        B().text  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="concrete"):
+        B().text = "x"  # type: ignore[attr-defined]
+
+
+# -- classical, and mistakes
+
+
+def test_classical_joined_inheritance_with_another_key_name(engine: Engine) -> None:
+    metadata, registry = MetaData(), Registry()
+    people = Table("people", metadata, Column("id", Integer, primary_key=True), Column("kind", String(5)))
+    pilots = Table(
+        "pilots", metadata, Column("person_id", ForeignKey("people.id"), primary_key=True), Column("hours", Integer)
+    )
+
+    class Person:
+        pass
+
+    class Pilot(Person):
+        hours: Any
+        id: Any
+        person_id: Any
+
+    mapper(Person, people, polymorphic_on=people.c.kind, polymorphic_identity="p", registry=registry)
+    mapper(Pilot, pilots, inherits=Person, polymorphic_identity="pilot", registry=registry)
+    metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        pilot = Pilot()
+        pilot.hours = 3
+        session.add(pilot)
+        session.commit()
+        assert pilot.id == pilot.person_id
+        assert session.query(Person).one() is pilot
+
+
+def _tables() -> tuple[MetaData, Table, Table]:
+    metadata = MetaData()
+    one = Table("one", metadata, Column("id", Integer, primary_key=True), Column("kind", String))
+    two = Table("two", metadata, Column("id", Integer, primary_key=True), Column("kind", String))
+    return metadata, one, two
+
+
+def test_mistakes_in_inheritance_are_named() -> None:
+    _, one, two = _tables()
+    registry = Registry()
+
+    class Base:
+        pass
+
+    class Sub(Base):
+        pass
+
+    mapper(Base, one, polymorphic_on=one.c.kind, polymorphic_identity="base", registry=registry)
+    with pytest.raises(ArgumentError, match="no foreign key connects table 'two' with its parent's"):
+        mapper(Sub, two, inherits=Base, registry=registry)
+    with pytest.raises(ArgumentError, match="is no subclass of Base"):
+        mapper(type("Other", (), {}), inherits=Base, registry=registry)
+    with pytest.raises(ArgumentError, match="needs a table of its own"):
+        mapper(Sub, inherits=Base, concrete=True, registry=registry)
+    with pytest.raises(ArgumentError, match="both have polymorphic_identity='base'"):
+        mapper(Sub, inherits=Base, polymorphic_identity="base", registry=registry)
+    with pytest.raises(ArgumentError, match="names no column attribute"):
+        mapper(type("Third", (), {}), two, polymorphic_on="nothing", registry=registry)
+    with pytest.raises(ArgumentError, match="with_polymorphic= needs polymorphic_on="):
+        mapper(type("Fourth", (), {}), two, with_polymorphic="*", registry=registry)
+
+
+def test_a_column_that_both_tables_have_needs_a_name() -> None:
+    base = declarative_base()
+
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        note: Mapped[str]
+
+    with pytest.raises(ArgumentError, match=r"Child\.note would stand for two columns"):
+
+        class Child(Parent):
+            __tablename__ = "child"
+            id: Mapped[int] = mapped_column(ForeignKey("parent.id"), primary_key=True)
+            note: Mapped[str]
+
+
+def test_several_foreign_keys_to_the_parent_are_listed() -> None:
+    base = declarative_base()
+
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    with pytest.raises(ArgumentError, match=r"several foreign keys connect .*child\.a; child\.b"):
+
+        class Child(Parent):
+            __tablename__ = "child"
+            a: Mapped[int] = mapped_column(ForeignKey("parent.id"))
+            b: Mapped[int] = mapped_column(ForeignKey("parent.id"))
+            own: Mapped[int] = mapped_column(primary_key=True)
+
+
+def test_single_table_subclasses_cannot_have_the_same_column(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind"}
+
+    class One(Parent):
+        note: Mapped[str | None]
+        __mapper_args__ = {"polymorphic_identity": "one"}
+
+    with pytest.raises(ArgumentError, match=r"Two\.note is a column of table 'parent' already"):
+
+        class Two(Parent):
+            note: Mapped[str | None]
+            __mapper_args__ = {"polymorphic_identity": "two"}

@@ -1,0 +1,531 @@
+"""In what order a flush writes: rows that refer to each other, keys that are reused, keys that change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    CircularDependencyError,
+    Column,
+    Engine,
+    ForeignKey,
+    Integer,
+    IntegrityError,
+    Mapped,
+    MapperExtension,
+    MetaData,
+    Registry,
+    Session,
+    String,
+    Table,
+    UniqueConstraint,
+    declarative_base,
+    mapped_column,
+    mapper,
+    relationship,
+)
+from tests.statements import StatementLog
+
+# -- rows that refer to each other
+
+
+@pytest.fixture
+def widgets(engine: Engine) -> Any:
+    base = declarative_base()
+
+    class Widget(base):
+        __tablename__ = "widget"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        favourite_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id", use_alter=True, name="fk_favourite"))
+        entries: Mapped[list[Entry]] = relationship(
+            back_populates="widget", foreign_keys="Entry.widget_id", cascade="all, delete-orphan", order_by="Entry.id"
+        )
+        favourite: Mapped[Entry | None] = relationship(foreign_keys=favourite_id, post_update=True)
+
+    class Entry(base):
+        __tablename__ = "entry"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        widget_id: Mapped[int] = mapped_column(ForeignKey("widget.id"))
+        widget: Mapped[Widget] = relationship(back_populates="entries", foreign_keys=widget_id)
+
+    base.metadata.create_all(engine)
+    session = Session(bind=engine)
+    yield session, Widget, Entry
+    session.close()
+
+
+def test_post_update_breaks_a_circle_of_two_tables(widgets: Any, statements: StatementLog) -> None:
+    session, Widget, Entry = widgets
+    made = []
+    for _ in range(3):
+        widget = Widget(entries=[Entry(), Entry()])
+        widget.favourite = widget.entries[1]
+        made.append(widget)
+    session.add_all(made)
+    with statements.expect(3 if "sqlite" not in str(session.bind) else 5):
+        session.flush()
+    assert statements.sql[-1].startswith("UPDATE widget")
+    session.commit()
+    assert all(widget.favourite is widget.entries[1] for widget in made)
+    made[0].favourite = made[0].entries[0]
+    with statements.expect(1, "UPDATE widget"):
+        session.flush()
+    session.commit()
+    assert made[0].favourite is made[0].entries[0]
+
+
+def test_post_update_clears_the_reference_before_deletes(widgets: Any) -> None:
+    session, Widget, Entry = widgets
+    widget = Widget(entries=[Entry(), Entry()])
+    widget.favourite = widget.entries[0]
+    session.add(widget)
+    session.commit()
+    session.delete(widget)
+    session.commit()
+    assert session.query(Entry).count() == 0
+    assert session.query(Widget).count() == 0
+
+
+def test_a_row_that_refers_to_itself(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Person(base):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        best_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+        best: Mapped[Person | None] = relationship(remote_side="Person.id", post_update=True)
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        narcissus, echo, other = Person(), Person(), Person()
+        narcissus.best = narcissus
+        echo.best, other.best = other, echo
+        session.add_all([narcissus, echo, other])
+        session.commit()
+        assert narcissus.best_id == narcissus.id
+        assert (echo.best, other.best) == (other, echo)
+        for person in (echo, other, narcissus):
+            session.delete(person)
+        session.commit()
+        assert session.query(Person).count() == 0
+
+
+def test_a_collection_with_post_update(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        children: Mapped[list[Child]] = relationship(post_update=True)
+
+    class Child(base):
+        __tablename__ = "child"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("parent.id"))
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        parent = Parent(children=[Child(), Child()])
+        session.add(parent)
+        session.commit()
+        assert [child.parent_id for child in parent.children] == [parent.id] * 2
+        gone = parent.children.pop()
+        session.commit()
+        assert gone.parent_id is None
+        session.delete(parent)
+        session.commit()
+        assert session.query(Child).filter(Child.parent_id.isnot(None)).count() == 0
+
+
+def test_a_circle_without_post_update_is_printed(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Link(base):
+        __tablename__ = "link"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        next_id: Mapped[int | None] = mapped_column(ForeignKey("link.id"))
+        next: Mapped[Link | None] = relationship(remote_side="Link.id")
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        one, two = Link(), Link()
+        one.next, two.next = two, one
+        session.add(one)
+        with pytest.raises(CircularDependencyError, match=r"<Link, pending> -> <Link, pending>.*post_update=True"):
+            session.flush()
+
+
+def test_children_without_a_relationship_back_are_deleted_first(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Folder(base):
+        __tablename__ = "folder"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("folder.id"))
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        session.add_all([Folder(id=3, parent_id=2), Folder(id=2, parent_id=1), Folder(id=1)])
+        session.commit()
+        for folder in session.query(Folder).order_by(Folder.id):
+            session.delete(folder)
+        session.commit()
+        assert session.query(Folder).count() == 0
+
+
+def test_two_thousand_objects_in_a_graph_with_circles(engine: Engine) -> None:
+    base = declarative_base()
+    edge = Table(
+        "edge", base.metadata, Column("a", ForeignKey("vertex.id"), primary_key=True),
+        Column("b", ForeignKey("vertex.id"), primary_key=True),
+    )  # fmt: skip
+
+    class Vertex(base):
+        __tablename__ = "vertex"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        number: Mapped[int]
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("vertex.id"))
+        twin_id: Mapped[int | None] = mapped_column(ForeignKey("vertex.id"))
+        parent: Mapped[Vertex | None] = relationship(remote_side="Vertex.id", foreign_keys=parent_id)
+        twin: Mapped[Vertex | None] = relationship(remote_side="Vertex.id", foreign_keys=twin_id, post_update=True)
+        out: Mapped[set[Vertex]] = relationship(
+            secondary=edge, primaryjoin=lambda: Vertex.id == edge.c.a, secondaryjoin=lambda: Vertex.id == edge.c.b
+        )
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        vertices = [Vertex(number=n) for n in range(2000)]
+        for n, vertex in enumerate(vertices):
+            vertex.parent = vertices[n // 2] if n else None
+            vertex.twin = vertices[(n * 7 + 1) % 2000]
+            vertex.out = {vertices[(n + 1) % 2000], vertices[(n * 3) % 2000]}
+        session.add_all(reversed(vertices))
+        session.commit()
+        session.expunge_all()
+        loaded = {vertex.number: vertex for vertex in session.query(Vertex)}
+        assert len(loaded) == 2000
+        for n, vertex in loaded.items():
+            assert vertex.parent is (loaded[n // 2] if n else None)
+            assert vertex.twin is loaded[(n * 7 + 1) % 2000]
+            assert vertex.out == {loaded[(n + 1) % 2000], loaded[(n * 3) % 2000]}
+        for vertex in loaded.values():
+            session.delete(vertex)
+        session.commit()
+        assert session.query(Vertex).count() == 0
+
+
+# -- keys that are reused
+
+
+@pytest.fixture
+def shop(engine: Engine) -> Any:
+    base = declarative_base()
+
+    class Customer(base):
+        __tablename__ = "customer"
+        __table_args__ = (UniqueConstraint("city", "number"),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(unique=True)
+        city: Mapped[str | None]
+        number: Mapped[int | None]
+        orders: Mapped[list[Order]] = relationship(back_populates="customer", cascade="all, delete-orphan")
+
+    class Order(base):
+        __tablename__ = "order"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
+        customer: Mapped[Customer | None] = relationship(back_populates="orders")
+
+    base.metadata.create_all(engine)
+    session = Session(bind=engine)
+    session.add(Customer(name="ed", city="oslo", number=1, orders=[Order()]))
+    session.commit()
+    yield session, Customer, Order
+    session.close()
+
+
+def test_a_new_object_may_take_the_primary_key_of_a_deleted_one(shop: Any) -> None:
+    session, Customer, Order = shop
+    old = session.get(Customer, 1)
+    session.delete(old)
+    new = Customer(id=1, name="jo")
+    session.add(new)
+    session.flush()
+    assert session.get(Customer, 1) is new
+    assert old not in session
+    assert session.query(Order).count() == 0
+    session.rollback()
+    assert session.get(Customer, 1) is old
+    assert old.name == "ed"
+    assert new not in session
+    assert session.query(Order).count() == 1
+
+
+@pytest.mark.parametrize("values", [{"name": "ed"}, {"name": "x", "city": "oslo", "number": 1}])
+def test_a_new_object_may_take_the_unique_values_of_a_deleted_one(shop: Any, values: dict[str, Any]) -> None:
+    session, Customer, _ = shop
+    session.delete(session.get(Customer, 1))
+    session.add(Customer(**values))
+    session.commit()
+    assert session.query(Customer).one().name == values["name"]
+
+
+def test_a_changed_object_may_take_the_unique_values_of_a_deleted_one(shop: Any) -> None:
+    session, Customer, _ = shop
+    session.add(jo := Customer(name="jo"))
+    session.flush()
+    session.delete(session.get(Customer, 1))
+    jo.name = "ed"
+    session.commit()
+    assert session.query(Customer).one() is jo
+
+
+def test_what_stays_lets_go_of_a_row_that_is_deleted_first(shop: Any) -> None:
+    session, Customer, Order = shop
+    session.add(other := Customer(name="other"))
+    session.flush()
+    old = session.get(Customer, 1)
+    old.orders[0].customer = other
+    session.delete(old)
+    session.add(Customer(name="ed", orders=[Order()]))
+    session.commit()
+    assert sorted(order.customer.name for order in session.query(Order)) == ["ed", "other"]
+
+
+def test_without_reuse_deletions_come_last(shop: Any, statements: StatementLog) -> None:
+    session, Customer, Order = shop
+    session.delete(session.query(Order).one())
+    session.add(Customer(name="new"))
+    with statements.expect(2) as sent:
+        session.flush()
+    assert [sql.split()[0] for sql in sent] == ["INSERT", "DELETE"]
+
+
+def test_a_unique_value_that_a_living_object_has_is_still_refused(shop: Any) -> None:
+    session, Customer, _ = shop
+    session.add(Customer(name="ed"))
+    with pytest.raises(IntegrityError):
+        session.flush()
+
+
+def test_a_deleted_object_and_a_later_one_with_its_key_are_told_apart_at_rollback(shop: Any) -> None:
+    session, Customer, _ = shop
+    old = session.get(Customer, 1)
+    session.delete(old)
+    session.flush()
+    new = Customer(id=1, name="new")
+    session.add(new)
+    session.flush()
+    session.rollback()
+    assert old in session
+    assert new not in session
+    assert old.name == "ed"
+
+
+# -- keys that change
+
+
+def _countries(engine: Engine, passive: bool) -> tuple[Session, Any, Any, Any]:
+    base = declarative_base()
+    options: dict[str, Any] = (
+        {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
+    )
+    spoken = Table(
+        "spoken", base.metadata,
+        Column("country", ForeignKey("country.code", **options), primary_key=True),
+        Column("language", ForeignKey("language.id"), primary_key=True),
+    )  # fmt: skip
+
+    class Country(base):
+        __tablename__ = "country"
+        code: Mapped[str] = mapped_column(String(5), primary_key=True)
+        cities: Mapped[list[City]] = relationship(back_populates="country", passive_updates=passive)
+        languages: Mapped[list[Language]] = relationship(secondary=spoken, passive_updates=passive)
+
+    class City(base):
+        __tablename__ = "city"
+        country_code: Mapped[str] = mapped_column(ForeignKey("country.code", **options), primary_key=True)
+        name: Mapped[str] = mapped_column(String(10), primary_key=True)
+        country: Mapped[Country] = relationship(back_populates="cities")
+
+    class Language(base):
+        __tablename__ = "language"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    session = Session(bind=engine)
+    session.add(Country(code="no", cities=[City(name="oslo"), City(name="bodo")], languages=[Language()]))
+    session.commit()
+    return session, Country, City, Language
+
+
+@pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])
+def test_a_changed_natural_key_is_carried_to_what_refers_to_it(engine: Engine, passive: bool) -> None:
+    session, Country, City, _ = _countries(engine, passive)
+    country = session.get(Country, "no")
+    cities = sorted(country.cities, key=lambda city: city.name)
+    country.code = "nor"
+    session.flush()
+    assert [city.country_code for city in cities] == ["nor", "nor"]
+    assert session.get(City, ("nor", "oslo")) is cities[1]
+    assert session.get(Country, "nor") is country
+    session.commit()
+    assert [city.country_code for city in cities] == ["nor", "nor"]
+    assert len(country.languages) == 1
+    country.code = "n"
+    session.flush()
+    session.rollback()
+    assert session.get(City, ("nor", "bodo")) is cities[0]
+    assert country.code == "nor"
+    session.close()
+
+
+def test_children_that_are_not_loaded_follow_a_changed_key(engine: Engine) -> None:
+    session, Country, City, _ = _countries(engine, passive=False)
+    session.get(Country, "no").code = "nor"
+    session.commit()
+    session.expunge_all()
+    assert {city.country_code for city in session.query(City)} == {"nor"}
+    session.close()
+
+
+@pytest.mark.parametrize("passive", [True, False], ids=["passive", "active"])
+def test_the_key_of_a_joined_subclass_changes_with_its_bases(engine: Engine, passive: bool) -> None:
+    base = declarative_base()
+    options: dict[str, Any] = {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
+
+    class Vehicle(base):
+        __tablename__ = "vehicle"
+        plate: Mapped[str] = mapped_column(String(9), primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "v", "passive_updates": passive}
+
+    class Truck(Vehicle):
+        __tablename__ = "truck"
+        plate: Mapped[str] = mapped_column(String(9), ForeignKey("vehicle.plate", **options), primary_key=True)
+        load: Mapped[int | None]
+        __mapper_args__ = {"polymorphic_identity": "t", "passive_updates": passive}
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        session.add(truck := Truck(plate="a", load=1))
+        session.commit()
+        truck.plate, truck.load = "b", 2
+        session.commit()
+        assert (truck.plate, truck.load) == ("b", 2)
+        assert session.get(Truck, "b") is truck
+
+
+# -- hooks
+
+
+def test_a_mapper_without_batch_calls_hooks_around_each_row(engine: Engine, statements: StatementLog) -> None:
+    metadata, registry = MetaData(), Registry()
+    table = Table("hooked", metadata, Column("id", Integer, primary_key=True), Column("n", Integer))
+    calls: list[str] = []
+
+    class Recorder(MapperExtension):
+        def before_insert(self, mapper: Any, connection: Any, instance: Any) -> None:
+            calls.append(f"before {instance.n}")
+
+        def after_insert(self, mapper: Any, connection: Any, instance: Any) -> None:
+            calls.append(f"after {instance.n} {instance.id}")
+
+    class Hooked:
+        def __init__(self, n: int) -> None:
+            self.n = n
+
+    mapper(Hooked, table, batch=False, extension=Recorder(), registry=registry)
+    metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        session.add_all([Hooked(1), Hooked(2)])
+        session.flush()
+    assert calls == ["before 1", "after 1 1", "before 2", "after 2 2"]
+
+
+# -- single parents
+
+
+def test_a_single_parent_reference_deletes_its_orphan(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Car(base):
+        __tablename__ = "car"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        engine_id: Mapped[int | None] = mapped_column(ForeignKey("motor.id"))
+        motor: Mapped[Motor | None] = relationship(cascade="all, delete-orphan", single_parent=True)
+
+    class Motor(base):
+        __tablename__ = "motor"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        car = Car(motor=Motor())
+        session.add(car)
+        session.commit()
+        assert car.motor is not None
+        car.motor = Motor()
+        session.commit()
+        assert session.query(Motor).count() == 1
+        shared = car.motor
+        with pytest.raises(ArgumentError, match=r"Car\.motor.*single_parent"):
+            Car(motor=shared)
+        car.motor = None
+        session.commit()
+        assert session.query(Motor).count() == 0
+
+
+def test_delete_orphan_on_a_reference_needs_single_parent() -> None:
+    base = declarative_base()
+
+    class A(base):
+        __tablename__ = "a"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        b_id: Mapped[int] = mapped_column(ForeignKey("b.id"))
+        b: Mapped[B] = relationship(cascade="all, delete-orphan")
+
+    class B(base):
+        __tablename__ = "b"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    with pytest.raises(ArgumentError, match="single_parent=True"):
+        A()
+
+
+def test_passive_deletes_all_leaves_loaded_children_to_the_database(engine: Engine, statements: StatementLog) -> None:
+    base = declarative_base()
+
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        children: Mapped[list[Child]] = relationship(passive_deletes="all")
+
+    class Child(base):
+        __tablename__ = "child"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int] = mapped_column(ForeignKey("parent.id", ondelete="CASCADE"))
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        parent = Parent(children=[Child()])
+        session.add(parent)
+        session.commit()
+        assert len(parent.children) == 1
+        session.delete(parent)
+        with statements.expect(1, "DELETE FROM parent"):
+            session.flush()
+        assert session.query(Child).count() == 0
+    other = declarative_base()
+
+    class Wrong(other):
+        __tablename__ = "wrong"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        up: Mapped[int | None] = mapped_column(ForeignKey("wrong.id"))
+        down: Mapped[list[Wrong]] = relationship(passive_deletes="all", cascade="all")
+
+    with pytest.raises(ArgumentError, match="passive_deletes='all' leaves everything to the database"):
+        Wrong()
