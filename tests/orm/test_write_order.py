@@ -468,10 +468,10 @@ def test_a_single_parent_reference_deletes_its_orphan(engine: Engine) -> None:
         session.add(car)
         session.commit()
         assert car.motor is not None
-        car.motor = Motor()
+        car.motor = shared = Motor()
         session.commit()
         assert session.query(Motor).count() == 1
-        shared = car.motor
+        assert car.motor is shared
         with pytest.raises(ArgumentError, match=r"Car\.motor.*single_parent"):
             Car(motor=shared)
         car.motor = None

@@ -38,11 +38,17 @@ def _is_detached(item: Any) -> bool:
     return state is not None and state.identity is not None and state.owner is None
 
 
-def cascaded(kind: str, obj: Any, load: bool = False) -> Iterator[Any]:
+def _is_in(item: Any, session: Any) -> bool:
+    state = item.__dict__.get(STATE)
+    return state is not None and state.owner is not None and state.session is session
+
+
+def cascaded(kind: str, obj: Any, load: bool = False, stop_in: Any = None) -> Iterator[Any]:
     """Yield the objects that an operation reaches from ``obj``, each once, ``obj`` itself left out.
 
     :param kind: the cascade, with an underscore: ``"save_update"``, ``"delete"``, ``"merge"``, ``"expunge"``, ``"refresh_expire"``.
     :param load: load relationships that are not loaded (needed for delete).
+    :param stop_in: a Session; objects that are in it already are left out, and what they lead to is not looked at.
     """
     seen = {id(obj)}
     queue = [obj]
@@ -58,5 +64,7 @@ def cascaded(kind: str, obj: Any, load: bool = False) -> Iterator[Any]:
             for item in items:
                 if id(item) not in seen:
                     seen.add(id(item))
+                    if stop_in is not None and _is_in(item, stop_in):
+                        continue
                     queue.append(item)
                     yield item

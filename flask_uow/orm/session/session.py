@@ -125,7 +125,8 @@ class Session(ExecutingSession):
     def _cascade_add(self, instance: Any) -> None:
         attach(self, instance)
         if type(instance).__mapper__.relationships:
-            for obj in cascaded("save_update", instance):
+            # what is in the Session was followed when it came in
+            for obj in cascaded("save_update", instance, stop_in=self):
                 attach(self, obj)
 
     @exclusive
