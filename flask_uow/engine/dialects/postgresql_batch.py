@@ -215,7 +215,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         )
 
     def _insert_fetch_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns) -> str:
-        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        chosen = ", ".join(selected(column.type, f"u.c{index}", self.dialect) for index, column in enumerate(columns))
         returned = ", ".join(f"{self.escaped(column)} AS f{index}" for index, column in enumerate(fetched))
         values = ", ".join(f"i.f{index}" for index in range(len(fetched)))
         return (

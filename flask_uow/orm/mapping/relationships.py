@@ -8,6 +8,7 @@ from typing import Any
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.instrumentation.attributes import (
     CollectionAttribute,
+    ColumnAttribute,
     RelationshipAttribute,
     ScalarRelationshipAttribute,
 )
@@ -138,7 +139,7 @@ class RelationshipProperty:
         )
         self.condition = find_join_condition(
             self.name, self._side(self.parent), self._side(self._mapper), self.secondary,
-            self._columns(self.foreign_keys_argument), self._columns(self.remote_side_argument),
+            self._columns(self.foreign_keys_argument, every=True), self._columns(self.remote_side_argument, every=True),
             self._expression(self.primaryjoin_argument), self._expression(self.secondaryjoin_argument), self.viewonly,
         )  # fmt: skip
         self.direction = self.condition.direction
@@ -196,7 +197,11 @@ class RelationshipProperty:
             )
         return found
 
-    def _columns(self, argument: Any) -> list[Any]:
+    def _columns(self, argument: Any, every: bool = False) -> list[Any]:
+        """Return the columns that an argument names.
+
+        :param every: all columns that an attribute stands for: a joined subclass's key is in its own table and in its base's.
+        """
         if argument is None or argument is False:
             return []
         given = argument if isinstance(argument, (list, tuple, set)) else [argument]
@@ -205,6 +210,9 @@ class RelationshipProperty:
             found = self._resolve(item, f"relationship {self.name}")
             members = found if isinstance(found, (list, tuple)) else [found]
             for member in members:
+                if every and isinstance(member, ColumnAttribute):
+                    resolved.extend(member.property.columns)
+                    continue
                 waiting: Any = getattr(member, "column", None) if isinstance(member, MappedColumn) else member
                 resolved.append(waiting.__clause_element__() if hasattr(waiting, "__clause_element__") else waiting)
         return resolved
