@@ -14,7 +14,7 @@ from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
-from flask_uow.sql.select import Select, expand_entity
+from flask_uow.sql.select import Select, expand_entity, froms_of
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 
@@ -94,6 +94,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
                 views[entity.mapper] = view
             hidden.append(entity.selectable)
         else:
+            hidden.extend(element for column in columns for element in froms_of(column))
             items.extend(_renamed(item, source.c[name], len(columns)) for name in names)
     made = Select(tuple(items)).select_from(source)
     made._options = tuple(getattr(select, "_options", ()))
