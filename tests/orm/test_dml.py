@@ -111,7 +111,7 @@ def test_the_session_may_be_left_out(filled: Session) -> None:
     assert users["u1"].email == "u1@x"
     filled.query(User).filter_by(name="u2").delete(synchronize_session=False)
     assert users["u2"] in filled
-    with pytest.raises(ArgumentError, match="synchronize_session='fecth'.*Did you mean 'fetch'"):
+    with pytest.raises(ArgumentError, match=r"synchronize_session='fecth'.*Did you mean 'fetch'"):
         filled.query(User).delete("fecth")
 
 

@@ -356,7 +356,7 @@ def test_row_values_are_compared_and_looked_up(filled: Session) -> None:
     after = filled.query(Post.title).filter(tuple_(Post.author_id, Post.title) > (3, "p2.0"))
     assert after.all() == [("p2.1",)]
     with pytest.raises(ArgumentError, match="a row of 2 columns"):
-        tuple_(Post.author_id, Post.title) == (1,)
+        _ = tuple_(Post.author_id, Post.title) == (1,)
 
 
 def test_named_parameters_are_given_to_the_query(filled: Session) -> None:

@@ -195,7 +195,7 @@ def test_pages_are_of_any_kind_of_item(many: Session) -> None:
     assert [row.Tag.label for row in rows][:2] == ["t0", "t1"]
     typed = text("SELECT id, label FROM tag").columns(Tag.id, Tag.label)
     assert sum(1 for _ in many.query(Tag).from_statement(typed).yield_per(9)) == 100
-    with pytest.raises(InvalidRequestError, match="say what they are|Say what they are"):
+    with pytest.raises(InvalidRequestError, match="Say what they are"):
         list(many.query(Tag).from_statement(text("SELECT * FROM tag")).yield_per(9))
 
 
