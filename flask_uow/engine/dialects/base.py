@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.engine.url import URL
@@ -168,6 +168,17 @@ class Dialect(ABC):
     def can_copy(self) -> bool:
         """Return True where ``COPY ... FROM STDIN`` can be used now."""
         return False
+
+    def copy_source(
+        self,
+        table: Any,
+        columns: Sequence[Any],
+        rows: Iterable[Sequence[Any]],
+        progress: Callable[[int], object] | None,
+        every: int,
+    ) -> tuple[str, Any]:
+        """Return the COPY statement for rows of a table, and what its data is read from; see ``postgresql_copy``."""
+        raise NotSupportedError(f"{self.name} has no COPY.")
 
     # -- schema
 

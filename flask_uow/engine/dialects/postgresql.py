@@ -6,7 +6,7 @@ costs no round trip of its own. Each connection is set to UTC and to the output 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -24,6 +24,7 @@ from flask_uow.engine.dialects.base import Dialect, Processor
 from flask_uow.engine.dialects.postgresql_arrays import array_binder
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
+from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.dialects.values import array_loader
 from flask_uow.engine.reflection.catalog import Catalog
@@ -188,6 +189,16 @@ class PostgreSQLDialect(Dialect):
     def can_copy(self) -> bool:
         # with a wait callback, such as gevent's, psycopg2 refuses COPY
         return get_wait_callback() is None
+
+    def copy_source(
+        self,
+        table: Any,
+        columns: Sequence[Any],
+        rows: Iterable[Sequence[Any]],
+        progress: Callable[[int], object] | None,
+        every: int,
+    ) -> tuple[str, Any]:
+        return copy_statement(self, table, columns), CopySource(self, table, columns, rows, progress, every)
 
     # -- schema
 
