@@ -17,6 +17,7 @@ from flask_uow.engine import (
     Result,
     Row,
     StatementEvent,
+    StreamedResult,
     Transaction,
     TwoPhaseTransaction,
     create_engine,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from flask_uow.web import UnitOfWork, signals
 
 __all__ = [
-    "URL", "Connection", "Engine", "Result", "Row", "StatementEvent", "Transaction", "TwoPhaseTransaction", "UnitOfWork", "create_engine", "engine",
-    "exc", "make_url", "orm", "signals", "sql",
+    "Connection", "Engine", "Result", "Row", "StatementEvent", "StreamedResult", "Transaction", "TwoPhaseTransaction",
+    "URL", "UnitOfWork", "create_engine", "engine", "exc", "make_url", "orm", "signals", "sql",
 ]  # fmt: skip
 __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
 

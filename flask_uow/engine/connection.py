@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate
+from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_result
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
@@ -134,7 +135,18 @@ class Connection(SendingConnection):
 
     def table_names(self, schema: str | None = None) -> list[str]:
         """Return the names of the tables that exist in ``schema`` (in the default one when None), sorted."""
-        return self.dialect.table_names(self.fetch_all, schema)
+        return self.dialect.catalog(self.fetch_all).tables(schema)
+
+    def reflect_table(
+        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+    ) -> None:
+        """Fill a table with what the database has under its name; for ``Table(..., autoload_with=connection)``."""
+        catalog = self.dialect.catalog(self.fetch_all)
+        reflect_table(catalog, self, table, given, include_columns, resolve_fks)
+
+    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
+        """Return the names of the tables that ``MetaData.reflect()`` is to load."""
+        return reflectable_names(self.dialect.catalog(self.fetch_all), schema, only, views)
 
     @contextmanager
     def ddl_connection(self) -> Iterator[Connection]:

@@ -112,6 +112,18 @@ class Engine:
 
     ddl_connection = begin
 
+    def reflect_table(
+        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+    ) -> None:
+        """Fill a table with what the database has under its name; for ``Table(..., autoload_with=engine)``."""
+        with self.connect() as connection:
+            connection.reflect_table(table, given, include_columns, resolve_fks)
+
+    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
+        """Return the names of the tables that ``MetaData.reflect()`` is to load."""
+        with self.connect() as connection:
+            return connection.reflectable_names(schema, only, views)
+
     def dispose(self) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.
 

@@ -100,7 +100,9 @@ class Select(SelectBase):
         self.columns_clause = tuple(column for entity in entities for column in expand_entity(entity))
         self._entity_froms: tuple[FromClause, ...] = ()
         for entity in entities:
-            source = entity.__uow_entity__ if hasattr(entity, "__uow_entity__") else getattr(entity, "__uow_source__", None)
+            source = (
+                entity.__uow_entity__ if hasattr(entity, "__uow_entity__") else getattr(entity, "__uow_source__", None)
+            )
             if source is not None:
                 self._add_source(source)
 

@@ -229,7 +229,9 @@ def test_keys_by_a_function_and_by_columns(engine: Engine) -> None:
         __tablename__ = "book"
         id: Mapped[int] = mapped_column(primary_key=True)
         notes: Mapped[dict[str, Note]] = relationship(collection_class=mapped_collection(lambda n: n.text[0]))
-        pages: Mapped[dict[int, Note]] = relationship(viewonly=True, collection_class=column_mapped_collection(Note.page))
+        pages: Mapped[dict[int, Note]] = relationship(
+            viewonly=True, collection_class=column_mapped_collection(Note.page)
+        )
         places: Mapped[dict[Any, Note]] = relationship(
             viewonly=True, collection_class=column_mapped_collection([Note.page, Note.__table__.c.text])
         )

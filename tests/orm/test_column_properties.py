@@ -136,7 +136,10 @@ def test_a_deferred_expression_is_loaded_for_all_at_first_access(session: Sessio
         assert [a.initials for a in found] == ["A", "B"]
     session.expunge_all()
     with statements.expect(1):
-        assert [a.initials for a in session.query(Author).options(undefer("initials")).order_by(Author.id)] == ["A", "B"]
+        assert [a.initials for a in session.query(Author).options(undefer("initials")).order_by(Author.id)] == [
+            "A",
+            "B",
+        ]
 
 
 def test_an_expression_is_worked_out_again_after_a_refresh(session: Session) -> None:

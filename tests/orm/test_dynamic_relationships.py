@@ -97,7 +97,9 @@ def test_the_attribute_is_a_query(session: Session, singer: Singer, statements: 
     assert "dynamic collection Singer.songs" in repr(singer.songs)
 
 
-def test_objects_are_put_in_and_taken_out_without_loading(session: Session, singer: Singer, statements: StatementLog) -> None:
+def test_objects_are_put_in_and_taken_out_without_loading(
+    session: Session, singer: Singer, statements: StatementLog
+) -> None:
     song = singer.songs.filter_by(name="a").one()
     new = Song(name="d")
     with statements.expect(0):

@@ -132,7 +132,10 @@ def test_columns_of_a_subclass_are_loaded_for_all_its_objects_at_once(
 def test_a_query_of_a_subclass_joins_its_tables(joined: Joined, staff: Session, statements: StatementLog) -> None:
     Engineer = joined.Engineer
     with statements.expect(1, "employee JOIN engineer"):
-        assert [(e.name, e.language) for e in staff.query(Engineer).order_by(Engineer.id)] == [("ada", "c"), ("dan", "py")]
+        assert [(e.name, e.language) for e in staff.query(Engineer).order_by(Engineer.id)] == [
+            ("ada", "c"),
+            ("dan", "py"),
+        ]
     assert [e.name for e in staff.query(Engineer).filter(Engineer.name == "dan", Engineer.language == "py")] == ["dan"]
     assert staff.query(Engineer).count() == 2
     assert [row[0] for row in staff.query(Engineer.name).order_by(Engineer.name)] == ["ada", "dan"]
@@ -140,7 +143,9 @@ def test_a_query_of_a_subclass_joins_its_tables(joined: Joined, staff: Session, 
 
 
 @pytest.mark.parametrize("how", ["*", "classes"])
-def test_with_polymorphic_loads_subclasses_columns_with_the_query(engine: Engine, statements: StatementLog, how: str) -> None:
+def test_with_polymorphic_loads_subclasses_columns_with_the_query(
+    engine: Engine, statements: StatementLog, how: str
+) -> None:
     joined = Joined(with_polymorphic="*")
     if how == "classes":
         joined.Employee.__mapper__.with_polymorphic = [joined.Engineer, joined.Manager]
@@ -153,7 +158,9 @@ def test_with_polymorphic_loads_subclasses_columns_with_the_query(engine: Engine
     session.close()
 
 
-def test_relationships_to_the_base_and_from_a_subclass(joined: Joined, staff: Session, statements: StatementLog) -> None:
+def test_relationships_to_the_base_and_from_a_subclass(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
     company = staff.query(joined.Company).one()
     assert [type(e).__name__ for e in company.employees] == ["Engineer", "Manager", "Employee", "Engineer"]
     engineers = [e for e in company.employees if isinstance(e, joined.Engineer)]
@@ -169,7 +176,9 @@ def test_joins_to_a_subclass(joined: Joined, staff: Session) -> None:
     staff.flush()
     only_engineers = staff.query(Company).join(Company.employees.of_type(Engineer)).filter(Engineer.language == "py")
     assert [c.name for c in only_engineers] == ["acme"]
-    assert [c.name for c in staff.query(Company).filter(Company.employees.of_type(Engineer).any(Engineer.language == "c"))] == ["acme"]
+    assert [
+        c.name for c in staff.query(Company).filter(Company.employees.of_type(Engineer).any(Engineer.language == "c"))
+    ] == ["acme"]
     assert staff.query(Company).filter(~Company.employees.of_type(Engineer).any()).one().name == "empty"
     assert [e.name for e in staff.query(Engineer).join(Engineer.machines)] == ["ada"]
     assert [e.name for e in staff.query(Engineer).join(Engineer.company).order_by(Engineer.id)] == ["ada", "dan"]
@@ -198,7 +207,9 @@ def test_get_respects_the_class(joined: Joined, staff: Session, statements: Stat
         assert staff.get(joined.Manager, 1) is None
 
 
-def test_an_update_touches_only_the_tables_that_changed(joined: Joined, staff: Session, statements: StatementLog) -> None:
+def test_an_update_touches_only_the_tables_that_changed(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
     ada, dan = staff.query(joined.Engineer).order_by(joined.Engineer.id).all()
     ada.language = dan.language = "go"
     with statements.expect(1, "UPDATE engineer"):
@@ -211,7 +222,9 @@ def test_an_update_touches_only_the_tables_that_changed(joined: Joined, staff: S
         staff.flush()
 
 
-def test_rows_of_a_family_are_inserted_in_the_order_of_add(joined: Joined, staff: Session, statements: StatementLog) -> None:
+def test_rows_of_a_family_are_inserted_in_the_order_of_add(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
     new = [joined.Manager(name="m"), joined.Engineer(name="e"), joined.Employee(name="w"), joined.Manager(name="n")]
     staff.add_all(new)
     staff.flush()
@@ -289,7 +302,9 @@ def animals(engine: Engine) -> Any:
 
     base.metadata.create_all(engine)
     session = Session(bind=engine)
-    session.add(Owner(animals=[Cat(name="tom", lives=9), Dog(name="rex", tricks="sit"), Puppy(name="pip"), Animal(name="it")]))
+    session.add(
+        Owner(animals=[Cat(name="tom", lives=9), Dog(name="rex", tricks="sit"), Puppy(name="pip"), Animal(name="it")])
+    )
     session.commit()
     session.expunge_all()
     yield session, Animal, Cat, Dog, Puppy, Owner

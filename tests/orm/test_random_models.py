@@ -40,7 +40,9 @@ def models(draw: st.DrawFn) -> list[dict[str, Any]]:
         # what others refer to is in the table of its own class
         targets = list(range(number + 1)) if parent is None else list(range(number))
         targets = [n for n in targets if n == number or described[n]["key"] != "pair"]
-        links = draw(st.lists(st.tuples(st.sampled_from(LINKS), st.sampled_from(targets)), max_size=2)) if targets else []
+        links = (
+            draw(st.lists(st.tuples(st.sampled_from(LINKS), st.sampled_from(targets)), max_size=2)) if targets else []
+        )
         key = described[parent]["key"] if parent is not None else draw(st.sampled_from(KEYS))
         if key == "pair":
             links = [link for link in links if link[1] != number]
@@ -123,7 +125,11 @@ class World:
         def own() -> Any:
             return getattr(self.classes[number], column)
 
-        options: dict[str, Any] = {"foreign_keys": own, "remote_side": remote, "primaryjoin": lambda: own() == self.key_column(target)}
+        options: dict[str, Any] = {
+            "foreign_keys": own,
+            "remote_side": remote,
+            "primaryjoin": lambda: own() == self.key_column(target),
+        }
         if kind == "one-to-many":
             # declared on the side of the many only by its backref
             kind = "both"
@@ -299,7 +305,11 @@ def _edit_at_random(engine: Engine, world: World, data: Any) -> None:
     memory = Memory(world)
     with Session(bind=engine) as session:
         for _ in range(data.draw(st.integers(3, 25), label="steps")):
-            step = data.draw(st.sampled_from(("create", "create", "relate", "relate", "extra", "delete", "flush", "commit", "expire")))
+            step = data.draw(
+                st.sampled_from(
+                    ("create", "create", "relate", "relate", "extra", "delete", "flush", "commit", "expire")
+                )
+            )
             labels = sorted(memory.objects)
             if step == "create" or not labels:
                 memory.create(session, data.draw(st.integers(0, len(world.classes) - 1)))

@@ -87,7 +87,9 @@ def test_rows_that_someone_else_changed_are_named_also_in_a_batch(session: Sessi
     for page in pages:
         page.text += "!"
     session.execute("UPDATE page SET version = version + 1 WHERE id IN (2, 4)")
-    with pytest.raises(StaleDataError, match=r"UPDATE of 'page' found 3 of 5 rows; gone: <Page 2, persistent>, <Page 4, persistent>\."):
+    with pytest.raises(
+        StaleDataError, match=r"UPDATE of 'page' found 3 of 5 rows; gone: <Page 2, persistent>, <Page 4, persistent>\."
+    ):
         session.flush()
     session.rollback()
     assert [p.text for p in pages] == [str(n) for n in range(5)]

@@ -330,9 +330,7 @@ def test_a_deleted_object_and_a_later_one_with_its_key_are_told_apart_at_rollbac
 
 def _countries(engine: Engine, passive: bool) -> tuple[Session, Any, Any, Any]:
     base = declarative_base()
-    options: dict[str, Any] = (
-        {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
-    )
+    options: dict[str, Any] = {"onupdate": "CASCADE"} if passive else {"deferrable": True, "initially": "DEFERRED"}
     spoken = Table(
         "spoken", base.metadata,
         Column("country", ForeignKey("country.code", **options), primary_key=True),

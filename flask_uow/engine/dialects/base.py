@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.engine.url import URL
@@ -19,6 +19,7 @@ from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
+    from flask_uow.engine.reflection.catalog import Catalog
 
 __all__ = ["AUTOCOMMIT", "ISOLATION_LEVELS", "Dialect", "Processor"]
 
@@ -44,6 +45,7 @@ class Dialect(ABC):
     :ivar supports_for_update: True where SELECT can lock rows.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
     :ivar supports_alter: True where a constraint can be added to a table that exists.
+    :ivar supports_sequences: True where the database has sequences.
     :ivar supports_comments: True where tables and columns take comments.
     :ivar max_parameters: how many parameters one statement may have.
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
@@ -59,6 +61,7 @@ class Dialect(ABC):
     supports_two_phase: ClassVar[bool] = False
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
+    supports_sequences: ClassVar[bool] = False
     max_parameters: ClassVar[int]
     begins_with_statement: ClassVar[bool]
     streams_by_declared_cursor: ClassVar[bool] = False
@@ -166,13 +169,22 @@ class Dialect(ABC):
         """Return True where ``COPY ... FROM STDIN`` can be used now."""
         return False
 
+    def copy_source(
+        self,
+        table: Any,
+        columns: Sequence[Any],
+        rows: Iterable[Sequence[Any]],
+        progress: Callable[[int], object] | None,
+        every: int,
+    ) -> tuple[str, Any]:
+        """Return the COPY statement for rows of a table, and what its data is read from; see ``postgresql_copy``."""
+        raise NotSupportedError(f"{self.name} has no COPY.")
+
     # -- schema
 
     @abstractmethod
-    def table_names(
-        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
-    ) -> list[str]:
-        """Return the names of the tables of ``schema`` (of the default one when None), sorted."""
+    def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
+        """Return the catalog of the database that ``fetch_all`` asks."""
 
     # -- text
 

@@ -130,11 +130,7 @@ class BatchWriter(ABC):
         """
         if count == 1:
             returned = [*((generated_key,) if generated_key is not None else ()), *fetched]
-            sql = (
-                self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)
-                if columns
-                else f"INSERT INTO {self.table_name(table)} DEFAULT VALUES"
-            )
+            sql = self.single_insert(table, columns, generated_key)
             rows = connection.fetch_all(
                 f"{sql} RETURNING {self.column_list(returned)}", self._single(table, columns, values), write=True
             )
@@ -144,6 +140,12 @@ class BatchWriter(ABC):
                 return None, [rows[0]]
             return [rows[0][0]], [rows[0][1:]]
         return self._insert_and_fetch(connection, table, columns, values, count, key, generated_key, fetched)
+
+    def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
+        """Return the INSERT of one row, without RETURNING."""
+        if not columns:
+            return f"INSERT INTO {self.table_name(table)} DEFAULT VALUES"
+        return self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)  # type: ignore[no-any-return]
 
     @abstractmethod
     def _insert_and_fetch(

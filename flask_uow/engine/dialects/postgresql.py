@@ -6,7 +6,7 @@ costs no round trip of its own. Each connection is set to UTC and to the output 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -24,8 +24,11 @@ from flask_uow.engine.dialects.base import Dialect, Processor
 from flask_uow.engine.dialects.postgresql_arrays import array_binder
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
+from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.dialects.values import array_loader
+from flask_uow.engine.reflection.catalog import Catalog
+from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, InternalError, OperationalError
 from flask_uow.sql.types import ARRAY, TypeEngine
@@ -58,6 +61,7 @@ class PostgreSQLDialect(Dialect):
     supports_two_phase = True
     supports_alter = True
     supports_comments = True
+    supports_sequences = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
     begins_with_statement = True
     streams_by_declared_cursor = True
@@ -186,18 +190,20 @@ class PostgreSQLDialect(Dialect):
         # with a wait callback, such as gevent's, psycopg2 refuses COPY
         return get_wait_callback() is None
 
+    def copy_source(
+        self,
+        table: Any,
+        columns: Sequence[Any],
+        rows: Iterable[Sequence[Any]],
+        progress: Callable[[int], object] | None,
+        every: int,
+    ) -> tuple[str, Any]:
+        return copy_statement(self, table, columns), CopySource(self, table, columns, rows, progress, every)
+
     # -- schema
 
-    def table_names(
-        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
-    ) -> list[str]:
-        rows = fetch_all(
-            "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE c.relkind IN ('r', 'p', 'f') AND (n.nspname = %s OR (%s IS NULL AND pg_table_is_visible(c.oid) "
-            "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast')) ORDER BY 1",
-            (schema, schema),
-        )
-        return [row[0] for row in rows]
+    def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
+        return PostgreSQLCatalog(fetch_all)
 
     # -- types
 

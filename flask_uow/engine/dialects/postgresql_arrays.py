@@ -19,7 +19,7 @@ from flask_uow.engine.dialects import postgresql_types
 from flask_uow.engine.dialects.base import Dialect, Processor
 from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance
 
-__all__ = ["array_binder", "array_literal", "array_type", "selected"]
+__all__ = ["array_binder", "array_literal", "array_type", "element_text", "selected"]
 
 _NONE = type(None)
 
@@ -75,6 +75,14 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
     if has_none:
         return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
     return "{" + ",".join(map(element, values)) + "}"
+
+
+def element_text(type_: TypeEngine[Any]) -> Callable[[Any], str]:
+    """Return the function from a value (as its processor has left it) to its text, without quotes."""
+    if type_.name == "large_binary":
+        return lambda value: f"\\x{value.hex()}"
+    kind = _KINDS.get(type_.name, _TEXT)
+    return kind.element if kind.element is not None else str
 
 
 def array_type(type_: TypeEngine[Any], dialect: Dialect) -> str:

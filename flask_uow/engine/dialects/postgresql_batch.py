@@ -99,7 +99,9 @@ class PostgreSQLBatchWriter(BatchWriter):
         # no sequence to draw keys from, or no column to tell rows by: one at a time
         for index in range(count):
             row_values = [cells[index : index + 1] for cells in values]
-            made, rows_found = self.insert_and_fetch(connection, table, columns, row_values, 1, key, generated_key, fetched)
+            made, rows_found = self.insert_and_fetch(
+                connection, table, columns, row_values, 1, key, generated_key, fetched
+            )
             keys.extend(made or ())
             found.extend(rows_found)
         return (keys if generated_key is not None else None), found
@@ -176,7 +178,29 @@ class PostgreSQLBatchWriter(BatchWriter):
                 raise self.column_error(table, column, error) from error
         return tuple(literals)
 
+    def _insert_one(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
+    ) -> list[Any] | None:
+        if key is None or getattr(key, "sequence", None) is None:
+            return super()._insert_one(connection, table, columns, values, key)
+        sql = self.single_insert(table, columns, key)
+        keys: list[Any] = []
+        self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
+        return keys
+
     # -- texts
+
+    def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
+        if generated_key is None or getattr(generated_key, "sequence", None) is None:
+            return super().single_insert(table, columns, generated_key)
+        # the table may not have the sequence as its default
+        key = ("insert numbered", generated_key.name, names_of(columns))
+        return self.text(table, key, self._insert_numbered_text, columns, generated_key)  # type: ignore[no-any-return]
+
+    def _insert_numbered_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
+        names = ", ".join(self.escaped(column) for column in (key, *columns))
+        marks = ", ".join([f"nextval({self._sequence(table, key)})", *["%s"] * len(columns)])
+        return f"INSERT INTO {self._table(table)} ({names}) VALUES ({marks})"
 
     def _selected(self, column: ColumnInfo, expression: str) -> str:
         return selected(column.type, expression, self.dialect)
@@ -189,6 +213,10 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _sequence(self, table: TableInfo, key: ColumnInfo) -> str:
         """Return an expression for the sequence of a serial or identity column; evaluated once, NULL without one."""
+        own = getattr(key, "sequence", None)
+        if own is not None:
+            name = self.table_name(own).replace("'", "''").replace("%", "%%")
+            return f"'{name}'::regclass"
         names = ", ".join(
             "'" + name.replace("'", "''") + "'" for name in (self._table(table), key.name.replace("%", "%%"))
         )
@@ -209,7 +237,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
             f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
             "SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
@@ -221,7 +249,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
             f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k, {returned}) "
             f"SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
         )
@@ -232,7 +260,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k FROM generate_series(1, %s)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}) "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}) {_overriding(key)}"
             f"SELECT k FROM v WHERE k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
             "SELECT array_agg(v.k ORDER BY v.k), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
@@ -264,6 +292,12 @@ class PostgreSQLBatchWriter(BatchWriter):
             f"t.{self.escaped(column)} = {self._selected(column, f'v.c{offset + index}')}"
             for index, column in enumerate(key_columns)
         )
+
+
+def _overriding(key: ColumnInfo) -> str:
+    # a column that is GENERATED ALWAYS takes the numbers that were drawn from its own sequence
+    identity = getattr(key, "identity", None)
+    return "OVERRIDING SYSTEM VALUE " if identity is not None and identity.always else ""
 
 
 def _numbered(prefix: str, columns: Columns) -> str:

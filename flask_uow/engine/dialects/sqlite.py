@@ -26,6 +26,8 @@ from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
 from flask_uow.engine.dialects.sqlite_decimal import register_decimal
 from flask_uow.engine.dialects.sqlite_loaders import array_text_loader
 from flask_uow.engine.dialects.sqlite_moments import register_moments
+from flask_uow.engine.reflection.catalog import Catalog
+from flask_uow.engine.reflection.sqlite import SQLiteCatalog
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, CompileError, NotSupportedError, did_you_mean
 from flask_uow.sql.types import ARRAY, LargeBinary, TypeEngine
@@ -186,14 +188,8 @@ class SQLiteDialect(Dialect):
 
     # -- schema
 
-    def table_names(
-        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
-    ) -> list[str]:
-        catalog = f"{self.quote(schema)}.sqlite_master" if schema else "sqlite_master"
-        rows = fetch_all(
-            f"SELECT name FROM {catalog} WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY 1", ()
-        )
-        return [row[0] for row in rows]
+    def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
+        return SQLiteCatalog(fetch_all, self.quote)
 
     # -- types
 

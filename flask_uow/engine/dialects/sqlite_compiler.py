@@ -40,8 +40,48 @@ class SQLiteCompiler(StatementCompiler):
     def column_definition(self, column: Any) -> str:
         if column is column.table.generated_key:
             # only exactly these words make the key an alias of the rowid (https://www.sqlite.org/lang_createtable.html)
-            return f"{self.dialect.quote(column.name)} INTEGER PRIMARY KEY"
+            autoincrement = " AUTOINCREMENT" if column.table.sqlite_autoincrement else ""
+            name = self._constraint_name(column.table.primary_key)
+            return f"{self.dialect.quote(column.name)} INTEGER {name}PRIMARY KEY{autoincrement}"
         return super().column_definition(column)
+
+    def identity_text(self, column: Any) -> str:
+        raise CompileError(
+            f"SQLite numbers the rows of an integer primary key only, and {column.table.name}.{column.name} is none. Number them yourself."
+        )
+
+    def visit_next_value(self, node: Any) -> str:
+        raise CompileError(
+            f"SQLite has no sequences, and {node.sequence.fullname!r} is one. Use an integer primary key."
+        )
+
+    def visit_create_sequence(self, create: Any) -> str:
+        return self.visit_next_value(create)
+
+    def visit_create_schema(self, create: Any) -> str:
+        raise CompileError(f"SQLite has no schemas to create; ATTACH a database as {create.name!r} instead.")
+
+    def visit_drop_schema(self, drop: Any) -> str:
+        raise CompileError(f"SQLite has no schemas to drop; DETACH the database {drop.name!r} instead.")
+
+    def index_names(self, index: Any) -> tuple[str, str]:
+        # the schema stands before the index's name, and the table is in the same one
+        quote = self.dialect.quote
+        schema = f"{quote(index.table.schema)}." if index.table.schema else ""
+        return f"{schema}{quote(index.name)}", quote(index.table.name)
+
+    def index_method(self, index: Any) -> tuple[str, str]:
+        return "", ""
+
+    def foreign_key_text(self, constraint: Any) -> str:
+        # a table of another schema could not be referred to, and the own one is not named
+        text = super().foreign_key_text(constraint)
+        target = constraint.referred_table
+        if target.schema:
+            text = text.replace(
+                f"REFERENCES {self.visit_table(target)}", f"REFERENCES {self.dialect.quote(target.name)}", 1
+            )
+        return text
 
     def default_text(self, default: Any) -> str:
         # here an expression needs parentheses, whatever it is

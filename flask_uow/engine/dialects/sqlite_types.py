@@ -60,8 +60,19 @@ def result_processor(type_: TypeEngine[Any]) -> Processor | None:
 
 
 def type_ddl(type_: TypeEngine[Any]) -> str:
-    """Return the type as CREATE TABLE writes it; its words decide the affinity (https://www.sqlite.org/datatype3.html)."""
+    """Return the type as CREATE TABLE writes it; its words decide the affinity (https://www.sqlite.org/datatype3.html).
+
+    Each type has a word of its own, by which reflection knows it again.
+    """
     name = type_.name
+    if name == "numeric":
+        digits = [str(n) for n in (type_.precision, type_.scale) if n is not None]  # type: ignore[attr-defined]
+        given = f"({', '.join(digits)})" if digits else ""
+        return f"DECIMAL_TEXT{given} COLLATE decimal"
+    if name in ("datetime", "time") and type_.timezone:  # type: ignore[attr-defined]
+        return f"{'TIMESTAMP' if name == 'datetime' else 'TIME'} WITH TIME ZONE"
+    if name == "float" and (precision := type_.precision) is not None:  # type: ignore[attr-defined]
+        return f"FLOAT({precision})"
     if name in ("string", "unicode", "char", "enum"):
         length = type_.length  # type: ignore[attr-defined]
         base = "CHAR" if name == "char" else "VARCHAR"
@@ -96,10 +107,9 @@ def array_binder(type_: ARRAY, item_binder: Processor | None) -> Processor:
 
 _DDL = {
     "integer": "INTEGER", "small_integer": "SMALLINT", "big_integer": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN",
-    "float": "FLOAT", "real": "REAL", "numeric": "TEXT COLLATE decimal", "date": "DATE", "time": "TIME",
-    # JSON would have numeric affinity, and the document 1 would become a number
-    "datetime": "DATETIME", "interval": "BIGINT", "large_binary": "BLOB", "json": "TEXT", "array": "TEXT",
-    "uuid": "CHAR(36)", "null": "",
+    "float": "FLOAT", "real": "REAL", "date": "DATE", "time": "TIME", "datetime": "DATETIME", "large_binary": "BLOB",
+    # JSON would have numeric affinity, and the document 1 would become a number; INTERVAL has an integer's, for its INT
+    "json": "JSON_TEXT", "array": "ARRAY_TEXT", "uuid": "UUID_TEXT", "interval": "INTERVAL", "null": "",
 }  # fmt: skip
 _CASTS = {
     "integer": "INTEGER", "small_integer": "INTEGER", "big_integer": "INTEGER", "boolean": "INTEGER", "interval":

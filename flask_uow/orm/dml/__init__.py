@@ -1,1 +1,1 @@
-"""INSERT, UPDATE and DELETE of mapped classes by criteria, beside the unit of work. In reading order: evaluator, synchronizing."""
+"""Statements on mapped classes beside the unit of work. In reading order: evaluator, synchronizing; bulk, copying."""

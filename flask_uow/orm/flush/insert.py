@@ -154,9 +154,7 @@ def _allocate_in_order(
             obj.__dict__[name] = key
 
 
-def _insert_batch(
-    session: Any, connection: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]
-) -> None:
+def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
     """INSERT the objects of one group, and take over the key that the database makes."""
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]

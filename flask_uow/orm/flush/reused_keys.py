@@ -44,7 +44,9 @@ def updates_to_make_first(work: WorkList, families: set[Any]) -> dict[Any, list[
             continue
         doomed = work.deleted.get(base, ())
         early, late = [], []
-        waiting = {id(link.child) for link in work.links.get(base, ()) if link.parent is not None and id(link.parent) in new}
+        waiting = {
+            id(link.child) for link in work.links.get(base, ()) if link.parent is not None and id(link.parent) in new
+        }
         for obj in work.changed[base]:
             refers_to_new = id(obj) in waiting or any(id(target) in new for target in _references(obj))
             is_early = not refers_to_new and not _reuses_key(base, doomed, [obj])

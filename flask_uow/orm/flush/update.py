@@ -142,7 +142,9 @@ def _update_batch(
     if new_keys:
         for number, position in enumerate(part.positions):
             name = mapper.primary_key_names[position]
-            key_values[number] = [obj.__dict__.get(name, old) for obj, old in zip(objects, key_values[number], strict=True)]
+            key_values[number] = [
+                obj.__dict__.get(name, old) for obj, old in zip(objects, key_values[number], strict=True)
+            ]
     if versioning is not None:
         names = (*(name for name in names if name != versioning.name), versioning.name)
         for obj, version in zip(objects, key_values[-1], strict=True):
@@ -189,9 +191,7 @@ def _forget_server_values(part: MappedTable, names: tuple[str, ...], objects: li
                 obj.__dict__.pop(name, None)
 
 
-def stale_rows(
-    part: MappedTable, what: str, objects: list[Any], gone: list[Any], found: int
-) -> StaleDataError:
+def stale_rows(part: MappedTable, what: str, objects: list[Any], gone: list[Any], found: int) -> StaleDataError:
     """Return the error for rows that were not found under the key and version that were loaded.
 
     :param gone: the objects that they belong to, as far as that is known.

@@ -158,7 +158,9 @@ class RelationshipAttribute(Attribute):
         parent = known() if known is not None else None
         if parent is not None and parent is not obj:
             held = parent.__dict__.get(self.key)
-            if held is item or (self.relationship.uselist and held is not None and contains_identical(held._items(), item)):
+            if held is item or (
+                self.relationship.uselist and held is not None and contains_identical(held._items(), item)
+            ):
                 raise ArgumentError(
                     f"{self.class_.__name__}.{self.key} has single_parent=True, and {describe(item)} belongs to {describe(parent)} already. Take it"
                     " out there first."

@@ -137,7 +137,9 @@ def _sample(given: Any, what: str) -> Any:
     try:
         return given()
     except TypeError as error:
-        raise ArgumentError(f"{what}: collection_class={given!r} cannot be called without arguments: {error}.") from error
+        raise ArgumentError(
+            f"{what}: collection_class={given!r} cannot be called without arguments: {error}."
+        ) from error
 
 
 @functools.cache

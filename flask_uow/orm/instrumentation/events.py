@@ -75,7 +75,9 @@ class Listeners:
 
     __slots__ = ("active_history", "extensions", "name", "validators")
 
-    def __init__(self, name: str, validators: Iterable[Callable[..., Any]], extensions: Iterable[AttributeExtension]) -> None:
+    def __init__(
+        self, name: str, validators: Iterable[Callable[..., Any]], extensions: Iterable[AttributeExtension]
+    ) -> None:
         self.name = name
         self.validators = tuple(validators)
         self.extensions = tuple(extensions)
@@ -133,7 +135,9 @@ class AttributeEvents:
     def _find_reconstructor(self, base: type) -> None:
         found = [value for value in vars(base).values() if getattr(value, _RECONSTRUCTS, False)]
         if len(found) > 1:
-            raise ArgumentError(f"{base.__name__} marks two methods as @reconstructor; keep one and let it call the other.")
+            raise ArgumentError(
+                f"{base.__name__} marks two methods as @reconstructor; keep one and let it call the other."
+            )
         if found:
             self.reconstruct = found[0]
 

@@ -54,7 +54,7 @@ def fetch_eagerly(
         # options are for the first entity of a class
         tree = load_tree(select._options, mapper, strict=len(entities) == 1) if mapper not in seen else None
         seen.add(mapper)
-        items.append(_root(mapper, entity.selectable, tree, (mapper,)))
+        items.append(_root(mapper, entity, tree, (mapper,)))
     return _run(session, connection, select, items, parameters, batch_option(select), populate)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_uow.orm.loading.options import LoadTree
-from flask_uow.orm.mapping.entity import EntityView, alias_of
+from flask_uow.orm.mapping.entity import EntityView, alias_of, keys_of
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
@@ -98,8 +98,19 @@ def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
             if name in keys or name == mapper.discriminator or chosen.get(name, not prop.deferred)
         )
     entity = getattr(selectable, "__uow_entity__", None)
-    source = entity.selectable if entity is not None else selectable
-    return EntityView(mapper, source, names, extra=mapper.extra)
+    if entity is None or entity is mapper:
+        source = entity.selectable if entity is not None else selectable
+        return EntityView(mapper, source, names, extra=mapper.extra)
+    # an alias, or a subquery that has no more columns than it was given
+    present, keys = entity.selectable.c, keys_of(mapper)
+
+    def is_present(column: Any) -> bool:
+        key = keys.get(column)
+        return key is None or f"{entity.prefix}{key}" in present
+
+    known = tuple(name for name in names if is_present(mapper.columns[name].column))
+    extra = tuple(extra for extra in mapper.extra if is_present(extra.column))
+    return EntityView(mapper, entity.selectable, known, entity.prefix, extra)
 
 
 def with_joins(select: Select, items: list[Any]) -> Select:

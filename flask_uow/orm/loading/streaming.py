@@ -71,7 +71,7 @@ def _without_joins(select: Select) -> tuple[Select, list[tuple[Any, LoadTree | N
             raise InvalidRequestError(
                 "contains_eager() and yield_per() do not go together: the rows of one object may be on two pages. Use selectinload()."
             )
-        items.append(view_of(entity.mapper, entity.selectable, tree) if tree is not None and tree.columns else item)
+        items.append(view_of(entity.mapper, entity, tree) if tree is not None and tree.columns else item)
         trees.append((entity.mapper, tree))
     if all(tree is None and not mapper.has_eager for mapper, tree in trees):
         return select, []

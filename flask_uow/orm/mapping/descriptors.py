@@ -104,7 +104,9 @@ class _Descriptor:
     def __init__(self, prop: Any, own: Any) -> None:
         self._property = prop
         given = getattr(prop, "descriptor_argument", None)
-        self._own = given if given is not None else own if hasattr(own, "__set__") or isinstance(own, property) else None
+        self._own = (
+            given if given is not None else own if hasattr(own, "__set__") or isinstance(own, property) else None
+        )
         self.__doc__ = prop.doc or getattr(self._own, "__doc__", None)
 
     def __get__(self, obj: Any, owner: type) -> Any:
@@ -161,7 +163,9 @@ class CompositeProperty(DescriptorProperty):
     def _name_of(column: Any, key: str, mapper: Any) -> str:
         if isinstance(column, str):
             if column not in mapper.columns:
-                raise ArgumentError(f"{mapper.class_.__name__}.{key}: composite() names {column!r}, which is no column attribute.")
+                raise ArgumentError(
+                    f"{mapper.class_.__name__}.{key}: composite() names {column!r}, which is no column attribute."
+                )
             return column
         return mapper.name_of_column(column.column if isinstance(column, MappedColumn) else column)  # type: ignore[no-any-return]
 
@@ -188,7 +192,9 @@ class CompositeProperty(DescriptorProperty):
 
     def set(self, obj: Any, value: Any) -> None:
         if value is not None and not hasattr(value, "__composite_values__"):
-            raise ArgumentError(f"{self._name()} takes a {self.class_.__name__} (with __composite_values__()) or None, got {value!r}.")
+            raise ArgumentError(
+                f"{self._name()} takes a {self.class_.__name__} (with __composite_values__()) or None, got {value!r}."
+            )
         parts = self.values_of(value)
         for name, part in zip(self.names, parts, strict=True):
             setattr(obj, name, part)
@@ -214,7 +220,9 @@ class _CompositeComparator(PropComparator):
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         if op is not ops.EQ and op is not ops.NE:
-            raise ArgumentError(f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only.")
+            raise ArgumentError(
+                f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
+            )
         if isinstance(other, _CompositeComparator):
             values: Any = [getattr(other.mapper.class_, name) for name in other.prop.names]
         else:

@@ -81,7 +81,9 @@ class DynamicAttribute(RelationshipAttribute):
         if session is None or state.identity is None:
             raise self.detached(obj)
         prop = self.relationship
-        query = prop.query_class((prop.target_class,), session) if prop.query_class else session.query(prop.target_class)
+        query = (
+            prop.query_class((prop.target_class,), session) if prop.query_class else session.query(prop.target_class)
+        )
         if prop.secondary is not None:
             query = query.select_from(prop.mapper.selectable, prop.secondary)
         query = query.filter(*prop.sql.conditions_for(obj))

@@ -38,7 +38,9 @@ def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
             )
         return join
     if not isinstance(table, Table):
-        raise ArgumentError(f"{name} inherits from {parent.class_.__name__} and is mapped to {table.description}: pass inherit_condition=.")
+        raise ArgumentError(
+            f"{name} inherits from {parent.class_.__name__} and is mapped to {table.description}: pass inherit_condition=."
+        )
     for referred in reversed(tables_in(parent.mapped_selectable)):
         found = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred]
         keys = [c for c in found if all(column.primary_key for column in c.columns)]
@@ -84,7 +86,9 @@ def polymorphic_source(mapper: Any, mappers: Iterable[Any]) -> FromClause:
     return source  # type: ignore[no-any-return]
 
 
-def polymorphic_union(table_map: Mapping[Any, Any], typecolname: str | None, aliasname: str | None = "p_union") -> Subquery:
+def polymorphic_union(
+    table_map: Mapping[Any, Any], typecolname: str | None, aliasname: str | None = "p_union"
+) -> Subquery:
     """Return a UNION ALL of tables, for the mapping of a class with concrete subclasses; a column that one lacks is NULL there.
 
     :param table_map: tables (or SELECTs) by polymorphic identity.

@@ -90,7 +90,9 @@ class Mapper(MappedSource):
         self._check_parent(local_table, concrete)
         parent = self.inherits
         self.concrete = concrete
-        self.registry = registry if registry is not None else parent.registry if parent is not None else default_registry
+        self.registry = (
+            registry if registry is not None else parent.registry if parent is not None else default_registry
+        )
         shares = parent if parent is not None and not concrete else None
         self.base_mapper: Mapper = shares.base_mapper if shares is not None else self
         self.lineage: tuple[Mapper, ...] = (*(shares.lineage if shares is not None else ()), self)

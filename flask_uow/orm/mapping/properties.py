@@ -113,7 +113,11 @@ def labelled(key: str, expression: Any, owner: str) -> ColumnElement[Any]:
     :param owner: the attribute as messages call it.
     :raises ArgumentError: for something that is no expression.
     """
-    if callable(expression) and not hasattr(expression, "__clause_element__") and not isinstance(expression, SelectBase):
+    if (
+        callable(expression)
+        and not hasattr(expression, "__clause_element__")
+        and not isinstance(expression, SelectBase)
+    ):
         expression = expression()
     if isinstance(expression, SelectBase):
         expression = expression.scalar_subquery()

@@ -123,7 +123,7 @@ class Registry:
         )
 
     def _metadatas(self) -> list[MetaData]:
-        own = dict.fromkeys([self.metadata, *(mapper.local_table.metadata for mapper in self.mappers)])
+        own = dict.fromkeys([self.metadata, *(table.metadata for mapper in self.mappers for table in mapper.tables)])
         return list(own)
 
     def dispose(self) -> None:

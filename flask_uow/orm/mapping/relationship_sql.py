@@ -76,7 +76,10 @@ class RelationshipSQL:
                 f"{prop.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
             )
         return self.exists(
-            and_(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, keys, strict=True))), {}, None, parent
+            and_(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, keys, strict=True))),
+            {},
+            None,
+            parent,
         )
 
     def leads_from(self, instance: Any) -> ColumnElement[bool]:
@@ -121,7 +124,9 @@ class RelationshipSQL:
             conditions.append(coerce_condition(criterion))
         if target is None:
             target = mapper
-            if prop.parent.selectable is mapper.selectable or any(table in mapper.tables for table in prop.parent.tables):
+            if prop.parent.selectable is mapper.selectable or any(
+                table in mapper.tables for table in prop.parent.tables
+            ):
                 # the table refers to itself: the far side, and the criteria on it, get another name
                 target = EntityView(mapper, alias_of(mapper.selectable), mapper.loaded_names)
                 conditions = [target.adapt(condition) for condition in conditions]
@@ -201,7 +206,10 @@ class RelationshipSQL:
             return [(left, right, onclause if onclause is not None else and_(condition, *there.own_criteria))]
         secondary = prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
-        return [(left, secondary, own), (left, right, onclause if onclause is not None else and_(far, *there.own_criteria))]
+        return [
+            (left, secondary, own),
+            (left, right, onclause if onclause is not None else and_(far, *there.own_criteria)),
+        ]
 
     def of_type(self, attribute: Any, target: Any) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""

@@ -14,7 +14,7 @@ from flask_uow.orm.mapping.entity import EntityView, Layout, keys_of
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
-from flask_uow.sql.select import Select, expand_entity
+from flask_uow.sql.select import Select, expand_entity, froms_of
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 
@@ -93,6 +93,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
                 views[entity.mapper] = view
             hidden.append(entity.selectable)
         else:
+            hidden.extend(element for column in columns for element in froms_of(column))
             items.extend(_renamed(item, source.c[name], len(columns)) for name in names)
     made = Select(tuple(items)).select_from(source)
     made._options = tuple(getattr(select, "_options", ()))
@@ -105,9 +106,7 @@ class _NamedView(EntityView):
 
     __slots__ = ("entity_name",)
 
-    def __init__(
-        self, mapper: Any, selectable: Any, layout: Layout, prefix: str, entity_name: str | None
-    ) -> None:
+    def __init__(self, mapper: Any, selectable: Any, layout: Layout, prefix: str, entity_name: str | None) -> None:
         super().__init__(mapper, selectable, layout.names, prefix, layout.extra)
         # the query inside has the criteria
         self.is_joined = True

@@ -60,8 +60,9 @@ class Binds:
             for candidate in (mapper.base_mapper, mapper):
                 if candidate in self.by_mapper:
                     return self.by_mapper[candidate]
-            if mapper.local_table in self.by_table:
-                return self.by_table[mapper.local_table]
+            for table in mapper.tables:
+                if table in self.by_table:
+                    return self.by_table[table]
         if clause is not None and self.by_table:
             for table in tables_of(clause):
                 if table in self.by_table:
@@ -69,14 +70,14 @@ class Binds:
         if clause is not None and mapper is None and self.by_mapper:
             tables = list(tables_of(clause))
             for candidate, engine in self.by_mapper.items():
-                if any(table is candidate.local_table for table in tables):
+                if any(table in candidate.tables for table in tables):
                     return engine
         return None
 
     def _by_bind_key(self, mapper: Any, clause: Any) -> Any:
         assert self.by_key is not None
         tables: Iterable[Table] = (
-            (mapper.local_table,) if mapper is not None else tables_of(clause) if clause is not None else ()
+            _tables_of_mapper(mapper) if mapper is not None else tables_of(clause) if clause is not None else ()
         )
         key: str | None = None
         for table in tables:
@@ -104,6 +105,11 @@ class Binds:
         return UnboundExecutionError(
             f"no engine is known for {what}. Make the Session with bind=engine, or call session.bind_mapper() or session.bind_table()."
         )
+
+
+def _tables_of_mapper(mapper: Any) -> Iterable[Table]:
+    """Return the tables of a mapped class; of one that is mapped to a SELECT, those that it reads."""
+    return mapper.tables or tables_of(mapper.local_table)  # type: ignore[no-any-return]
 
 
 def bind_key_of(table: Table) -> str | None:

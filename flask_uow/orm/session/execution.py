@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
+from flask_uow.orm.dml.bulk import Progress, bulk_insert, bulk_update
+from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
@@ -189,6 +191,54 @@ class ExecutingSession(TransactionalSession):
             self._autoflush()
         mapper = first_mapper(select.entities)
         return exclusively(self, self._load_now, select, params or None, mapper, {}, "query")[1]
+
+    # -- many rows
+
+    def bulk_insert(
+        self, entity: type, rows: Iterable[Any], *, return_keys: bool = False, progress: Progress | None = None
+    ) -> Any:
+        """INSERT many rows of a mapped class, without making objects persistent: no cascades, relationships or hooks.
+
+        :param rows: mappings by attribute, or objects of the class, whose values are taken; an iterator is read page by page.
+        :param return_keys: return the primary keys, in the order of the rows, where the database (or a default) makes them.
+        :param progress: called with the number of rows so far after each page.
+        :returns: the number of rows; with ``return_keys`` the keys, tuples for a composite one.
+        :raises InvalidRequestError: for a name that is no column attribute of the class.
+        :raises DBAPIError: what the database refused; the transaction must be rolled back then, as after a failed flush.
+        """
+        return exclusively(self, bulk_insert, self, class_mapper(entity), rows, return_keys, progress)
+
+    def bulk_update(self, entity: type, rows: Iterable[Any], *, progress: Progress | None = None) -> int:
+        """UPDATE many rows of a mapped class by primary key; objects of the Session that are concerned are expired.
+
+        :param rows: mappings with the key and the attributes to be set, or objects: of a changed one its changes are written, of one
+            outside the Session all its values.
+        :param progress: called with the number of rows so far after each page.
+        :returns: the number of rows.
+        :raises StaleDataError: when a row is not there.
+        :raises InvalidRequestError: for a mapping without the key, or a name that is no column attribute of the class.
+        """
+        return exclusively(self, bulk_update, self, class_mapper(entity), rows, progress)
+
+    def copy_from(
+        self,
+        entity: type,
+        rows: Iterable[Any],
+        *,
+        columns: Sequence[Any] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Load many rows of a mapped class with COPY, the fastest way into PostgreSQL; rows are taken as the server takes them.
+
+        Where there is no COPY (on SQLite, and where psycopg2 has a wait callback as under gevent) this is :meth:`bulk_insert`.
+
+        :param rows: an iterable of mappings by attribute, of objects, or of sequences of values with ``columns``.
+        :param columns: attributes (or their names) in the order of the values; those of the first row when None.
+        :param progress: called with the number of rows so far every 10,000 rows, and at the end.
+        :returns: the number of rows.
+        :raises InvalidRequestError: for a name that is no column attribute, or a row with other columns than the first.
+        """
+        return exclusively(self, copy_from, self, class_mapper(entity), rows, columns, progress)
 
     def get(self, entity: type[T], ident: Any) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.

@@ -24,17 +24,26 @@ class DMLCompiler(ExpressionCompiler):
         rows_given = insert._rows or ((),)
         given = [column for column, _ in rows_given[0]]
         defaults = self._defaults(insert.table, given)
-        if not given and not defaults:
+        numbered = self._numbered(insert.table, given)
+        if not given and not defaults and not numbered:
             return f"INSERT INTO {target} DEFAULT VALUES{self._conflict(insert)}{self.returning(insert)}"
-        names = ", ".join(quote(column.name) for column in (*given, *(column for column, _ in defaults)))
+        names = ", ".join(quote(c.name) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
         for row in rows_given:
             values = [self.process(value) for _, value in row]
             values.extend(self._default_value(column, default) for column, default in defaults)
+            values.extend(text for _, text in numbered)
             rows.append(f"({', '.join(values)})")
         return (
             f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{self._conflict(insert)}{self.returning(insert)}"
         )
+
+    def _numbered(self, table: Any, given: list[Any]) -> list[tuple[Any, str]]:
+        """Return the key that a sequence numbers, where the INSERT does not give it; the table may have no default of its own."""
+        key = table.generated_key if table.__visit_name__ == "table" else None
+        if key is None or key.sequence is None or not self.dialect.supports_sequences:
+            return []
+        return [] if any(column is key for column in given) else [(key, self.process(key.sequence.next_value()))]
 
     def insert_source(self, insert: Any) -> str:
         """Return the SELECT that rows are inserted from."""

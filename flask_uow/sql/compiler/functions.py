@@ -26,6 +26,10 @@ class FunctionCompiler(ExpressionCompiler):
             return f"{name}(*)"
         return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
 
+    def visit_next_value(self, node: Any) -> str:
+        name = self.visit_table(node.sequence).replace("'", "''")
+        return f"nextval('{name}')"
+
     def visit_over(self, node: Any) -> str:
         parts = []
         if node.partition_by:

@@ -28,6 +28,7 @@ class GenericDialect:
     escapes_percent = False
     exact_decimal_text = False
     supports_for_update = True
+    supports_sequences = True
     compiler_class: type[StatementCompiler] = StatementCompiler
 
     def quote(self, identifier: str) -> str:
