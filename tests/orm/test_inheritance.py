@@ -321,7 +321,7 @@ def test_single_table_subclasses_share_one_statement(animals: Any, statements: S
 
 
 def test_single_table_queries_are_limited_to_the_class_and_its_subclasses(animals: Any) -> None:
-    session, Animal, Cat, Dog, Puppy, Owner = animals
+    session, _, Cat, Dog, Puppy, Owner = animals
     assert [d.name for d in session.query(Dog).order_by(Dog.id)] == ["rex", "pip"]
     assert [c.name for c in session.query(Cat)] == ["tom"]
     assert session.query(Puppy).count() == 1
@@ -350,7 +350,7 @@ def test_an_outer_join_to_a_single_table_subclass_keeps_those_without(animals: A
 # -- concrete
 
 
-def test_concrete_classes_and_a_polymorphic_union(engine: Engine, registry: Any = None) -> None:
+def test_concrete_classes_and_a_polymorphic_union(engine: Engine) -> None:
     metadata, registry = MetaData(), Registry()
     staff_table = Table("staff", metadata, Column("id", Integer, primary_key=True), Column("name", String))
     boss_table = Table(

@@ -25,7 +25,7 @@ def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
     """Return the foreign keys of a family's tables as ``(table, referred table)``, those that connect its own tables left out."""
     found: tuple[tuple[Any, Any], ...] | None = base.memo.get("foreign keys")
     if found is None:
-        pairs = {}
+        pairs: dict[tuple[Any, Any], None] = {}
         for mapper in base.descendants:
             if mapper.base_mapper is not base:
                 continue

@@ -43,7 +43,8 @@ def updates_to_make_first(work: WorkList, families: set[Any]) -> dict[Any, list[
         if base not in referring:
             continue
         doomed = work.deleted.get(base, ())
-        early, late = [], []
+        early: list[Any] = []
+        late: list[Any] = []
         waiting = {
             id(link.child) for link in work.links.get(base, ()) if link.parent is not None and id(link.parent) in new
         }

@@ -75,7 +75,7 @@ def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: l
             " of it can be written to with the mapped columns. Map its primary key, or treat the class as read-only."
         )
     versioning = mapper.versioning
-    written = set()
+    written: set[str] = set()
     key_moves = mapper.passive_updates and any(name in names for name in mapper.primary_key_names)
     for part in mapper.stored:
         own = tuple(name for name in names if name in part.columns and not _follows_by_itself(mapper, part, name))

@@ -47,6 +47,10 @@ class ClassManager:
         self.class_ = class_
         self.columns: dict[str, Check | None] = {}
         self.relationships: dict[str, RelationshipAttribute] = {}
+        self.original_setattr: Any = None
+        self.original_delattr: Any = None
+        self.setattr_hook: Any = None
+        self.delattr_hook: Any = None
         self._originals: dict[str, Any] = {}
         self._adopted: dict[type, Any] = {}
 

@@ -74,7 +74,7 @@ class Instrumented:
             self._attribute.fire_remove(parent, item)
 
     def _detach(self) -> None:
-        self._owner = None
+        setattr(self, "_owner", None)  # noqa: B010 - the slot is the subclasses'
 
     def _items(self) -> list[Any]:
         """Return the members."""

@@ -123,7 +123,8 @@ def collection_maker(given: Any, what: str) -> Callable[[], Any]:
         raise ArgumentError(
             f"{what}: collection_class=dict does not say under which keys the objects are. Use attribute_mapped_collection('name')."
         )
-    made_type = instrumented_type(type(sample), what)
+    kind: Any = type(sample)
+    made_type: Any = instrumented_type(kind, what)
 
     def make() -> Any:
         made = made_type.__new__(made_type)
@@ -143,7 +144,7 @@ def _sample(given: Any, what: str) -> Any:
 
 
 @functools.cache
-def instrumented_type(class_: type, what: str) -> type:
+def instrumented_type(class_: Any, what: str) -> type:
     """Return the subclass of a collection class whose methods tell what they do.
 
     :raises ArgumentError: when methods to put in, take out and iterate are missing.

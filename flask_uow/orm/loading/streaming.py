@@ -95,7 +95,7 @@ def _with_relationships(
         mapper, tree = waiting.pop(0)
         own = [row[part.start : part.stop] for row in rows]
         if populate:
-            expire_present(session, dialect, mapper, own, part.layout.names)
+            expire_present(session, dialect, mapper, own, part.layout.names if part.layout is not None else None)
         objects = load_objects(own, mapper, dialect, session, tree, batch, part.layout)
         held.append(objects)
         below = tree if tree is not None else LoadTree()

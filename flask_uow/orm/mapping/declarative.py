@@ -108,7 +108,7 @@ def declarative_base(*, metadata: MetaData | None = None, cls: type | tuple[type
 def _own_tablename(cls: type) -> str | None:
     name = vars(cls).get("__tablename__")
     if isinstance(name, declared_attr):
-        name = cls.__tablename__
+        name = name.method(cls)
     if name is None:
         inherited = getattr(cls, "__tablename__", None)
         mapped_above = any("__mapper__" in vars(base) for base in cls.__mro__[1:])

@@ -51,7 +51,7 @@ class DynamicCollection:
 
         :raises DetachedInstanceError: when the object is in no Session.
         """
-        return self._attribute.query_of(self._obj)
+        return self._attribute.query_of(self._obj)  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._attribute.members(self._obj, load=True))
@@ -77,9 +77,9 @@ class DynamicAttribute(RelationshipAttribute):
     def query_of(self, obj: Any) -> Any:
         """Return the query of an object's related objects."""
         state = obj.__dict__.get(STATE)
-        session = state.session if state is not None else None
-        if session is None or state.identity is None:
+        if state is None or state.session is None or state.identity is None:
             raise self.detached(obj)
+        session = state.session
         prop = self.relationship
         query = (
             prop.query_class((prop.target_class,), session) if prop.query_class else session.query(prop.target_class)

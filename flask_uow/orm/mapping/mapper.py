@@ -296,7 +296,7 @@ class Mapper(MappedSource):
         return [mapper_ for mapper_ in self.descendants if mapper_.base_mapper is self.base_mapper]
 
     def _check_free(self, name: str) -> None:
-        if name in self.columns or name in self.relationships and self.relationships[name].parent is self:
+        if name in self.columns or (name in self.relationships and self.relationships[name].parent is self):
             raise ArgumentError(f"{self.class_.__name__} has an attribute {name!r} already.")
 
     def _install_expressions(self) -> None:

@@ -78,11 +78,10 @@ class MappedSource:
 
     def _be_polymorphic(self, polymorphic_on: Any, identity: Any, with_polymorphic: Any) -> None:
         parent = self.inherits
-        follows = parent is not None and not self.concrete
         self.polymorphic_identity = identity
         self.with_polymorphic = with_polymorphic
         self.polymorphic_map: dict[Any, Any] = parent.polymorphic_map if parent is not None else {}
-        self.discriminator: str | None = parent.discriminator if follows else None
+        self.discriminator: str | None = parent.discriminator if parent is not None and not self.concrete else None
         self.extra: tuple[ExtraColumn, ...] = ()
         self.shape_atom: Any = self
         self._renamed: dict[Any, Any] = {}

@@ -109,7 +109,7 @@ class Binds:
 
 def _tables_of_mapper(mapper: Any) -> Iterable[Table]:
     """Return the tables of a mapped class; of one that is mapped to a SELECT, those that it reads."""
-    return mapper.tables or tables_of(mapper.local_table)  # type: ignore[no-any-return]
+    return mapper.tables or tables_of(mapper.local_table)
 
 
 def bind_key_of(table: Table) -> str | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
+from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.symbols import PENDING
 
 __all__ = ["expire_all", "expire_object"]

@@ -30,16 +30,16 @@ def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
     if None in key and (not mapper.allow_partial_pks or set(key) == {None}):
         return None
     identity = key[0] if len(key) == 1 else key
-    obj = session._identities_of(mapper).get(identity)
+    obj: Any = session._identities_of(mapper).get(identity)
     if obj is None:
         return load_by_identity(session, mapper, identity)
-    if not isinstance(obj, mapper.class_):
+    own = type(obj).__mapper__
+    if not own.isa(mapper):
         # the row of another class of the family
         return None
-    mapper = type(obj).__mapper__
     values = obj.__dict__
     try:
-        refresh_columns(mapper, obj, values[STATE], tuple(name for name in mapper.loaded_names if name not in values))
+        refresh_columns(own, obj, values[STATE], tuple(name for name in own.loaded_names if name not in values))
     except ObjectDeletedError:
         return None
     return obj

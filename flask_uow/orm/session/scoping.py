@@ -147,7 +147,7 @@ class ScopedSession:
         )
         undo = _tie_to_scope(self, class_, save_on_init, validate)
         try:
-            made = make_mapper(class_, *args, **kwargs)
+            made: Mapper = make_mapper(class_, *args, **kwargs)
         except BaseException:
             undo()
             raise
