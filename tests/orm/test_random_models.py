@@ -252,9 +252,13 @@ class Memory:
                 self.relate(owner, name, self.kind_of(owner, name), None)
             elif isinstance(held, set) and label in held:
                 self.relate(owner, name, "set", label)
-        session.delete(self.objects[label]) if self.objects[label].__mapper__ is not None and _is_saved(
-            self.objects[label]
-        ) else session.expunge(self.objects[label])
+        if _is_saved(self.objects[label]):
+            session.delete(self.objects[label])
+        else:
+            # what it refers to must not lead back to an object that is in no Session
+            for name, kind, _ in self.world.links_of(self.numbers[label]):
+                self.relate(label, name, kind, None)
+            session.expunge(self.objects[label])
         for table in (self.objects, self.numbers, self.extras):
             del table[label]  # type: ignore[attr-defined]
         for key in [key for key in self.refs if key[0] == label]:

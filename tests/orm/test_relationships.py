@@ -264,3 +264,14 @@ def test_joins_follow_relationships(session: Session) -> None:
     assert rows == [("ed", "a"), ("ed", "b")]
     assert session.query(Post).join(Post.tags).filter(Tag.label == "x").one().title == "a"
     assert session.query(User).outerjoin(User.profile).filter(Profile.id.is_(None)).one() is ed
+
+
+def test_a_one_to_one_partner_that_is_not_loaded_is_let_go_from_the_other_side(session: Session) -> None:
+    ed = User(name="ed", profile=Profile(text="old"))
+    new = Profile(text="new")
+    session.add_all([ed, new])
+    session.commit()
+    new.user = ed
+    session.commit()
+    assert ed.profile is new
+    assert session.query(Profile).filter_by(text="old").one().user_id is None

@@ -293,6 +293,12 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         values = obj.__dict__
         if previous is item and self.key in values:
             return
+        if previous is NO_VALUE and self.relationship.direction is not Direction.MANY_TO_ONE:
+            # another object may refer here in the database, and has to let go
+            session = values[STATE].session
+            if session is not None:
+                with session.no_autoflush:
+                    previous = self._load(obj, values[STATE])
         if self.listeners is not None:
             self.listeners.set(obj, ensure_state(obj), item, previous, self)
         self.record(obj, ensure_state(obj), previous)
