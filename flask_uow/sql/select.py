@@ -96,7 +96,7 @@ class Select(SelectBase):
 
     def _set_entities(self, entities: tuple[Any, ...]) -> None:
         # a plain value becomes one bind parameter, not another one each time it is looked at
-        self.entities = tuple(
+        self.entities: tuple[Any, ...] = tuple(
             coerce_value(entity, NULLTYPE) if entity is None or isinstance(entity, (int, float)) else entity
             for entity in entities
         )

@@ -201,7 +201,7 @@ def type_of(text: str, collation: str | None) -> TypeEngine[Any]:
     match = _TYPE.match(text.strip().upper())
     assert match is not None
     name = " ".join(match.group("name").split())
-    arguments = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
+    arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
     if collation is not None and collation.lower() == "decimal" and name == "TEXT":
         return sql_names.NUMERIC()
     if name in ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE"):

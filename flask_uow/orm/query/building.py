@@ -16,6 +16,7 @@ from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import join_targets, joined
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -141,10 +142,11 @@ class BuildingQuery(Generic[T]):
                 continue
             (adapted,) = self._adapted((item,))
             key = getattr(item, "key", None)
-            changed = (
-                isinstance(key, str) and isinstance(adapted, ClauseElement) and not isinstance(item, ClauseElement)
+            # an attribute goes on giving the result column its own name
+            own_name = (
+                isinstance(key, str) and isinstance(adapted, ColumnElement) and not isinstance(item, ClauseElement)
             )
-            made.append(adapted.label(key) if changed and adapted.name != key else adapted)
+            made.append(adapted.label(key) if own_name and adapted.name != key else adapted)
         return tuple(made)
 
     def add_columns(self, *columns: Any) -> Any:
