@@ -16,7 +16,6 @@ from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import join_targets, joined
-from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -140,13 +139,11 @@ class BuildingQuery(Generic[T]):
                 view = next((a.views[entity.mapper] for a in known if entity in a.views), None)
                 made.append(view if view is not None else item)
                 continue
-            (adapted,) = self._adapted((item,))
+            adapted: Any = self._adapted((item,))[0]
             key = getattr(item, "key", None)
             # an attribute goes on giving the result column its own name
-            own_name = (
-                isinstance(key, str) and isinstance(adapted, ColumnElement) and not isinstance(item, ClauseElement)
-            )
-            made.append(adapted.label(key) if own_name and adapted.name != key else adapted)
+            named = isinstance(key, str) and not isinstance(item, ClauseElement)
+            made.append(adapted.label(key) if named and adapted.name != key else adapted)
         return tuple(made)
 
     def add_columns(self, *columns: Any) -> Any:
