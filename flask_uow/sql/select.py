@@ -96,7 +96,12 @@ class Select(SelectBase):
         self._set_entities(entities)
 
     def _set_entities(self, entities: tuple[Any, ...]) -> None:
-        self.entities = entities
+        # a plain value becomes one bind parameter, not another one each time it is looked at
+        self.entities: tuple[Any, ...] = tuple(
+            coerce_value(entity, NULLTYPE) if entity is None or isinstance(entity, (int, float)) else entity
+            for entity in entities
+        )
+        entities = self.entities
         self.columns_clause = tuple(column for entity in entities for column in expand_entity(entity))
         self._entity_froms: tuple[FromClause, ...] = ()
         for entity in entities:

@@ -118,6 +118,10 @@ class TextualSelect(SelectBase):
     def _parts(self) -> tuple[Any, ...]:
         return (self.element, self.entities)
 
+    def bindparams(self, *parameters: BindParameter[Any], **values: Any) -> TextualSelect:
+        """Return the SELECT with values given to its parameters; see :meth:`TextClause.bindparams`."""
+        return TextualSelect(self.element.bindparams(*parameters, **values), self.entities)
+
     @property
     def is_write(self) -> bool:
         """True unless the text surely only reads."""

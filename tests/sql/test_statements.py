@@ -252,3 +252,8 @@ def test_tables_are_sorted_by_their_foreign_keys() -> None:
     assert [table.name for table in meta.sorted_tables] == ["a", "b", "c"]
     with pytest.raises(InvalidRequestError, match="defined already"):
         Table("a", meta)
+
+
+def test_plain_values_can_be_selected() -> None:
+    assert str(select(1, None, 2.5)) == "SELECT :param_1, NULL, :param_2"
+    assert str(select(1).union_all(select(2))) == "SELECT :param_1 UNION ALL SELECT :param_2"

@@ -14,7 +14,7 @@ from flask_uow.engine.reflection.catalog import (
     ReflectedIndex,
     ReflectedKey,
 )
-from flask_uow.engine.reflection.sqlite_definition import TableDefinition, read_definition
+from flask_uow.engine.reflection.sqlite_definition import TableDefinition, read_definition, read_index
 from flask_uow.sql import types
 from flask_uow.sql.types import TypeEngine
 from flask_uow.sql.types import named as sql_names
@@ -22,7 +22,6 @@ from flask_uow.sql.types import named as sql_names
 __all__ = ["SQLiteCatalog"]
 
 _TYPE = re.compile(r"(?P<name>[^(]*)(?:\((?P<arguments>[\d,\s]+)\))?(?P<rest>.*)\Z", re.DOTALL)
-_WHERE = re.compile(r"\)\s*WHERE\s(?P<condition>.*)\Z", re.IGNORECASE | re.DOTALL)
 
 
 class SQLiteCatalog(Catalog):
@@ -163,15 +162,14 @@ class SQLiteCatalog(Catalog):
             rows = self.fetch_all(f"SELECT sql FROM {self._master(schema)} WHERE type = 'index' AND name = ?", (name,))
             sql = str(rows[0][0])
             columns = [row for row in self._pragma("index_xinfo", name, schema) if row[5]]
-            where = _WHERE.search(sql) if partial else None
-            texts = _index_expressions(sql)
+            texts, where = read_index(sql)
             found.append(
                 {
                     "name": name,
                     "column_names": [row[2] for row in columns],
                     "expressions": texts,
                     "unique": bool(unique),
-                    "where": where.group("condition").strip() if where is not None else None,
+                    "where": where if partial else None,
                     "using": None,
                     "include": [],
                 }
@@ -184,30 +182,6 @@ class SQLiteCatalog(Catalog):
 
     def table_options(self, table: str, schema: str | None) -> dict[str, Any]:
         return {"sqlite_autoincrement": True} if self._definition(table, schema).autoincrement else {}
-
-
-def _index_expressions(sql: str) -> list[str]:
-    """Return what stands between the commas of CREATE INDEX."""
-    start = sql.index("(", re.search(r"\bON\b", sql, re.IGNORECASE).end())  # type: ignore[union-attr]
-    depth, begin, parts = 0, start + 1, []
-    quote = ""
-    for position in range(start, len(sql)):
-        character = sql[position]
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"`":
-            quote = character
-        elif character == "(":
-            depth += 1
-        elif character == ")":
-            depth -= 1
-            if depth == 0:
-                parts.append(sql[begin:position].strip())
-                break
-        elif character == "," and depth == 1:
-            parts.append(sql[begin:position].strip())
-            begin = position + 1
-    return parts
 
 
 _NAMED: dict[str, type[TypeEngine[Any]]] = {
@@ -227,7 +201,7 @@ def type_of(text: str, collation: str | None) -> TypeEngine[Any]:
     match = _TYPE.match(text.strip().upper())
     assert match is not None
     name = " ".join(match.group("name").split())
-    arguments = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
+    arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
     if collation is not None and collation.lower() == "decimal" and name == "TEXT":
         return sql_names.NUMERIC()
     if name in ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE"):

@@ -1,4 +1,4 @@
-"""Reads CREATE TABLE statements: SQLite keeps the text, and tells the names of constraints nowhere else.
+"""Reads CREATE TABLE and CREATE INDEX statements: SQLite keeps the text, and tells the names of constraints nowhere else.
 
 The text is cut into tokens, and these into the definitions between the commas of the outermost parentheses; what is read is the names
 of constraints, conditions of checks, when foreign keys are checked, collations and AUTOINCREMENT. All else the pragmas tell
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["TableDefinition", "read_definition"]
+__all__ = ["TableDefinition", "read_definition", "read_index"]
 
 _TOKEN = re.compile(
     r"""--[^\n]*|/\*.*?\*/|(?P<token>'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[(),]|[^\s(),'"`\[]+)""",
@@ -73,13 +73,27 @@ class TableDefinition:
 
 def read_definition(sql: str) -> TableDefinition:
     """Return what a CREATE TABLE statement says."""
-    tokens = [
-        _Token(m.group("token"), m.start("token"), m.end("token")) for m in _TOKEN.finditer(sql) if m.group("token")
-    ]
     found = TableDefinition()
-    for definition in _definitions(tokens):
+    for definition in _definitions(_tokens(sql)):
         _Reader(sql, definition, found).read()
     return found
+
+
+def read_index(sql: str) -> tuple[list[str], str | None]:
+    """Return what a CREATE INDEX statement says: the text of each column or expression, and that of its condition."""
+    tokens = _tokens(sql)
+    start = next(number for number, token in enumerate(tokens) if token.word == "ON")
+    inside = _definitions(tokens[start:])
+    texts = [sql[part[0].start : part[-1].end] for part in inside if part]
+    last = inside[-1][-1].end
+    where = next((token for token in tokens if token.start >= last and token.word == "WHERE"), None)
+    return texts, sql[where.end :].strip() if where is not None else None
+
+
+def _tokens(sql: str) -> list[_Token]:
+    return [
+        _Token(m.group("token"), m.start("token"), m.end("token")) for m in _TOKEN.finditer(sql) if m.group("token")
+    ]
 
 
 def _definitions(tokens: list[_Token]) -> list[list[_Token]]:

@@ -144,7 +144,9 @@ def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) ->
                 f"bulk_update() found {found} of {len(members)} rows of {mapper.stored[0].table.fullname!r}: some keys are not there, or occur"
                 " twice. Nothing of this call stays when the transaction is rolled back."
             )
-        for row in members if identities is not None else ():
+        if identities is None:
+            continue
+        for row in members:
             key = tuple(row[name] for name in keys)
             obj = identities.get(key[0] if len(key) == 1 else key)
             if obj is not None:

@@ -139,12 +139,11 @@ class BuildingQuery(Generic[T]):
                 view = next((a.views[entity.mapper] for a in known if entity in a.views), None)
                 made.append(view if view is not None else item)
                 continue
-            (adapted,) = self._adapted((item,))
+            adapted: Any = self._adapted((item,))[0]
             key = getattr(item, "key", None)
-            changed = (
-                isinstance(key, str) and isinstance(adapted, ClauseElement) and not isinstance(item, ClauseElement)
-            )
-            made.append(adapted.label(key) if changed and adapted.name != key else adapted)
+            # an attribute goes on giving the result column its own name
+            named = isinstance(key, str) and not isinstance(item, ClauseElement)
+            made.append(adapted.label(key) if named and adapted.name != key else adapted)
         return tuple(made)
 
     def add_columns(self, *columns: Any) -> Any:

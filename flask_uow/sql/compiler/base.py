@@ -353,7 +353,7 @@ class ExpressionCompiler:
         """Return an ORDER BY term without its direction; a column of the result is named, not repeated."""
         if node.__visit_name__ == "unary" and node.operator in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
             return self.process(node)
-        type_ = node.type
+        type_: TypeEngine[Any] = node.type
         if node.__visit_name__ == "order_name":
             type_ = self.result_types.get(node.name, type_)
         named = node.__visit_name__ == "label" and node.name in self.result_types
