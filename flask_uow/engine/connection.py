@@ -18,8 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from flask_uow.engine.dbapi_errors import translate
-from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate, Opening
-from flask_uow.engine.listeners import Kind, StatementEvent
+from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, Opening, opening_gate
 from flask_uow.engine.result import Result, ScalarResult, read_cursor
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
@@ -44,6 +43,7 @@ class Connection:
     """
 
     __slots__ = (
+        "__weakref__",
         "_cursor",
         "_gate",
         "_has_begun",
@@ -64,7 +64,7 @@ class Connection:
         self._has_begun = False
         self._savepoints = 0
         self._stack: list[Transaction] = []
-        record = engine.pool.checkout()
+        record = engine.pool.checkout(self)
         self._record = record
         self._cursor: Any = record.cursor
 
@@ -180,7 +180,12 @@ class Connection:
     # -- transactions
 
     def begin(
-        self, *, isolation_level: str | None = None, read_only: bool = False, setup: Sequence[str] = ()
+        self,
+        *,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        setup: Sequence[str] = (),
+        for_reads: bool = False,
     ) -> Transaction:
         """Begin a transaction. Sends nothing: BEGIN goes out with the first statement.
 
@@ -188,19 +193,21 @@ class Connection:
         :param read_only: True where the transaction must not write.
         :param setup: statements to send together with BEGIN where that costs no round trip (``SET LOCAL ...``); left
             out on SQLite. They are SQL: never pass text that a user has given.
+        :param for_reads: True where a first statement that only reads opens the transaction on SQLite too.
         :raises InvalidRequestError: when a transaction is open already.
         """
-        return self._open(Transaction(self), isolation_level, read_only, setup)
+        return self._open(Transaction(self), isolation_level, read_only=read_only, setup=setup, for_reads=for_reads)
 
-    def begin_twophase(self, xid: str | None = None) -> TwoPhaseTransaction:
+    def begin_twophase(self, xid: str | None = None, **options: Any) -> TwoPhaseTransaction:
         """Begin a transaction that can be prepared before it is committed.
 
         :param xid: its global identifier, up to 199 bytes; one is made up when None.
+        :param options: as for :meth:`begin`.
         :raises InvalidRequestError: when a transaction is open already, or the database has no PREPARE TRANSACTION.
         """
-        return self._open(TwoPhaseTransaction(self, xid), None, False, ())
+        return self._open(TwoPhaseTransaction(self, xid), **options)
 
-    def _open(self, transaction: T, isolation_level: str | None, read_only: bool, setup: Sequence[str]) -> T:
+    def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
         if self._stack:
             raise InvalidRequestError(
                 "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
@@ -209,10 +216,7 @@ class Connection:
             self._refuse(self._gate)
         dialect = self.dialect
         level = dialect.check_isolation_level(isolation_level) if isolation_level else self.engine.isolation_level
-        begin_sql = dialect.begin_sql(level, read_only)
-        if setup and dialect.begins_with_statement:
-            begin_sql = "; ".join((begin_sql, *setup))
-        self._gate = Gate(begin_sql, dialect.begins_for_reads(level), read_only)
+        self._gate = opening_gate(dialect, level, **options)
         self._stack.append(transaction)
         return transaction
 
@@ -240,7 +244,7 @@ class Connection:
     def run_transaction_sql(self, sql: str) -> None:
         """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
         if self._gate is not None:
-            sql = self._pass_gate(sql, True)
+            sql = self._pass_gate(sql, not self._gate.read_only)
         self._send_transaction_sql(sql)
 
     # -- end of life
@@ -273,6 +277,11 @@ class Connection:
         self._forget(LOST)
         self.engine.pool.checkin(record)
 
+    def disown(self) -> None:
+        """Refuse to be used from now on: this is the copy, in a forked process, of a connection of its parent's."""
+        self._end_stack()
+        self._gate = INHERITED
+
     def __enter__(self) -> Self:
         return self
 
@@ -284,7 +293,7 @@ class Connection:
     def __del__(self) -> None:
         # no lock may be taken here, so the pool takes the connection back later
         record = self._record
-        if record is not None:
+        if record is not None and self._gate is not INHERITED:
             self._record = None
             self.engine.pool.abandon(record)
             warnings.warn(
@@ -311,12 +320,12 @@ class Connection:
             raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
         if not self.dialect.begins_with_statement:
             self._send_transaction_sql(gate.begin_sql)
-            self._gate = None
+            self._gate = READING if gate.read_only else None
             self._has_begun = True
             return sql
         self._gate = None
         self._has_begun = True
-        self._notify(gate.begin_sql, 0.0, "transaction")
+        self._listeners.notify(self.engine, gate.begin_sql, 0.0, "transaction")
         return Opening(f"{gate.begin_sql}; {sql}", sql, gate)
 
     def _open_now(self) -> None:
@@ -366,34 +375,18 @@ class Connection:
     def _observe(self, send: Callable[[str, Any], Any], sql: str, params: Any, many: bool) -> Any:
         """Send a statement between calls of the listeners."""
         shown = sql.statement if isinstance(sql, Opening) else sql
-        if self._listeners.before_execute:
-            event = StatementEvent(self.engine, shown, params, 0.0, many, -1)
-            for listener in tuple(self._listeners.before_execute):
-                listener(event)
+        self._listeners.announce(self.engine, shown, params, many)
         start = time.perf_counter()
         try:
             result = send(sql, params)
         except self.dialect.errors as error:
-            self._notify(shown, time.perf_counter() - start, "statement", -1, params, many, error)
+            self._listeners.notify(
+                self.engine, shown, time.perf_counter() - start, "statement", -1, params, many, error
+            )
             self._fail(error, sql, params)
         rowcount = len(result) if isinstance(result, list) else result
-        self._notify(shown, time.perf_counter() - start, "statement", rowcount, params, many)
+        self._listeners.notify(self.engine, shown, time.perf_counter() - start, "statement", rowcount, params, many)
         return result
-
-    def _notify(
-        self,
-        sql: str,
-        duration: float,
-        kind: Kind,
-        rowcount: int = -1,
-        params: Any = (),
-        many: bool = False,
-        error: BaseException | None = None,
-    ) -> None:
-        if self._listeners.after_execute:
-            event = StatementEvent(self.engine, sql, params, duration, many, rowcount, kind, error)
-            for listener in tuple(self._listeners.after_execute):
-                listener(event)
 
     # -- inside: the transaction
 
@@ -408,7 +401,7 @@ class Connection:
             send(self._cursor)
         except self.dialect.errors as error:
             self._fail(error, sql, ())
-        self._notify(shown, time.perf_counter() - start, "transaction")
+        self._listeners.notify(self.engine, shown, time.perf_counter() - start, "transaction")
 
     def _commit_root(self, transaction: Transaction) -> None:
         try:
@@ -432,12 +425,13 @@ class Connection:
                 raise translate(error, "COMMIT", ()) from error
             record.broken = True
             self._gate = LOST
+            self.engine.pool.discard_idle()
             raise CommitOutcomeUnknown(
                 "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
                 f"Look in the database before you repeat it. ({str(error).strip()})"
             ) from error
         self._has_begun = False
-        self._notify("COMMIT", time.perf_counter() - start, "transaction")
+        self._listeners.notify(self.engine, "COMMIT", time.perf_counter() - start, "transaction")
 
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record

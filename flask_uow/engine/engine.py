@@ -96,9 +96,15 @@ class _DialectConnector:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self.drop_closes = dialect.drop_closes
         self.reset = dialect.reset
+        self.is_quiet = dialect.is_quiet
         self.ping = dialect.ping
         self.close = dialect.close
+        self.after_fork = dialect.after_fork
+
+    def cursor(self, raw: Any) -> Any:
+        return raw.cursor()
 
     def connect(self) -> Any:
         try:
@@ -134,7 +140,7 @@ def create_engine(
     isolation_level: str | None = None,
     echo: bool = False,
     connect_args: Mapping[str, Any] | None = None,
-    pool_pre_ping: bool = False,
+    pool_pre_ping: bool | None = None,
     pool_recycle: float = -1,
     **unknown: Any,
 ) -> Engine:
@@ -149,7 +155,8 @@ def create_engine(
         On SQLite the last two make a transaction begin with its first statement instead of its first write.
     :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO.
     :param connect_args: further arguments for the driver's ``connect``.
-    :param pool_pre_ping: ask a connection that was idle for a second whether it still answers before it is used.
+    :param pool_pre_ping: before a connection that was idle for a second is used, ask whether it still answers; None: only
+        when it was idle for 30 seconds; False: never. One whose socket was closed is replaced in any case.
     :param pool_recycle: seconds after which a connection is replaced; -1 for never.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 

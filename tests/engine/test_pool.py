@@ -17,6 +17,7 @@ class FakeConnection:
     def __init__(self, number: int) -> None:
         self.number = number
         self.alive = True
+        self.is_quiet = True
         self.is_open = True
         self.resets = 0
 
@@ -25,9 +26,12 @@ class FakeConnection:
 
 
 class FakeConnector:
+    drop_closes = False
+
     def __init__(self) -> None:
         self.made: list[FakeConnection] = []
         self.pings = 0
+        self.forks = 0
         self.refuses = False
 
     def connect(self) -> FakeConnection:
@@ -39,6 +43,15 @@ class FakeConnector:
     def reset(self, raw: FakeConnection) -> bool:
         raw.resets += 1
         return raw.alive
+
+    def cursor(self, raw: FakeConnection) -> object:
+        return raw.cursor()
+
+    def is_quiet(self, raw: FakeConnection) -> bool:
+        return raw.is_quiet
+
+    def after_fork(self) -> None:
+        self.forks += 1
 
     def ping(self, raw: FakeConnection) -> bool:
         self.pings += 1

@@ -22,6 +22,7 @@ from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
+from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, InternalError, OperationalError
@@ -57,6 +58,7 @@ class PostgreSQLDialect(Dialect):
     supports_comments = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
     begins_with_statement = True
+    drop_closes = False  # psycopg2 closes only what the same process has opened
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
@@ -89,6 +91,7 @@ class PostgreSQLDialect(Dialect):
     # -- connections
 
     def connect(self) -> Any:
+        cooperate()
         raw = psycopg2.connect(**self._parameters)
         try:
             raw.autocommit = True
@@ -123,6 +126,12 @@ class PostgreSQLDialect(Dialect):
         except psycopg2.Error:
             return False
         return True
+
+    def is_quiet(self, raw: Any) -> bool:
+        return not raw.closed and is_quiet(raw.fileno())
+
+    def after_fork(self) -> None:
+        """Nothing is held."""
 
     def close(self, raw: Any) -> None:
         raw.close()
