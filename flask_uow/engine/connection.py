@@ -277,6 +277,11 @@ class Connection:
         self._forget(LOST)
         self.engine.pool.checkin(record)
 
+    def set_holder(self, holder: str | None) -> None:
+        """Say what the connection is used for; shown when the pool is exhausted."""
+        if self._record is not None:
+            self._record.holder = holder
+
     def disown(self) -> None:
         """Refuse to be used from now on: this is the copy, in a forked process, of a connection of its parent's."""
         self._end_stack()

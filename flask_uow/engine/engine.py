@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from flask_uow.engine.cache import BoundedCache
+from flask_uow.engine.comments import CommentingCursor
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import Dialect
@@ -94,8 +95,9 @@ def _close_quietly(pool: Pool, dialect: Dialect) -> None:
 class _DialectConnector:
     """The dialect as the pool sees it: what goes wrong on connecting becomes an error of ours, without a password."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, sql_comments: Callable[[], Mapping[str, Any]] | None) -> None:
         self._dialect = dialect
+        self._sql_comments = sql_comments
         self.drop_closes = dialect.drop_closes
         self.reset = dialect.reset
         self.is_quiet = dialect.is_quiet
@@ -104,7 +106,10 @@ class _DialectConnector:
         self.after_fork = dialect.after_fork
 
     def cursor(self, raw: Any) -> Any:
-        return raw.cursor()
+        cursor = raw.cursor()
+        if self._sql_comments is None:
+            return cursor
+        return CommentingCursor(cursor, self._sql_comments, self._dialect.escapes_percent)
 
     def connect(self) -> Any:
         try:
@@ -142,6 +147,7 @@ def create_engine(
     connect_args: Mapping[str, Any] | None = None,
     pool_pre_ping: bool | None = None,
     pool_recycle: float = -1,
+    sql_comments: Callable[[], Mapping[str, Any]] | None = None,
     **unknown: Any,
 ) -> Engine:
     """Return an engine. Nothing is connected yet.
@@ -158,6 +164,7 @@ def create_engine(
     :param pool_pre_ping: before a connection that was idle for a second is used, ask whether it still answers; None: only
         when it was idle for 30 seconds; False: never. One whose socket was closed is replaced in any case.
     :param pool_recycle: seconds after which a connection is replaced; -1 for never.
+    :param sql_comments: returns what each statement carries in a comment of sqlcommenter's format.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
     >>> engine = create_engine("sqlite://")
@@ -175,7 +182,7 @@ def create_engine(
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)
     pool = Pool(
-        _DialectConnector(dialect),
+        _DialectConnector(dialect, sql_comments),
         size=pool_size,
         max_overflow=max_overflow,
         timeout=pool_timeout,
