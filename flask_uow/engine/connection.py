@@ -55,7 +55,7 @@ class Connection:
         "engine",
     )
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
         self._record: PooledConnection | None = None
         self.engine = engine
         self.dialect = engine.dialect
@@ -64,7 +64,8 @@ class Connection:
         self._has_begun = False
         self._savepoints = 0
         self._stack: list[Transaction] = []
-        record = engine.pool.checkout(self)
+        if record is None:
+            record = engine.pool.checkout(self)
         self._record = record
         self._cursor: Any = record.cursor
 

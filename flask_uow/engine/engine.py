@@ -20,8 +20,9 @@ from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.listeners import EngineListeners, log_statement
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
-from flask_uow.exc import ArgumentError, DBAPIError, did_you_mean
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 from flask_uow.sql.compiler import Compiled
 
 __all__ = ["Engine", "create_engine"]
@@ -53,6 +54,7 @@ class Engine:
         self.pool = pool
         self.isolation_level = isolation_level
         self.listeners = EngineListeners()
+        self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         # an engine that nobody holds any more closes its connections; not at the exit of the process, which may be a
         # fork whose connections belong to its parent
@@ -64,7 +66,25 @@ class Engine:
         :raises TimeoutError: when none became free in time.
         :raises OperationalError: when the database cannot be reached.
         """
-        return Connection(self)
+        return Connection(self) if self._rollback_only is None else self._rollback_only.connect()
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Have everything on this engine happen inside one transaction that is rolled back at the end: for tests.
+
+        What the application commits meanwhile becomes a savepoint, so that all of it can be undone; see
+        :mod:`flask_uow.engine.rollback_only` for what cannot be the same. In a forked process the engine works as ever.
+
+        :raises InvalidRequestError: inside another such block on the same engine.
+        """
+        if self._rollback_only is not None:
+            raise InvalidRequestError(f"{self!r} is inside rolled_back() already. End that block first.")
+        self._rollback_only = RollbackOnly(self)
+        try:
+            yield
+        finally:
+            ended, self._rollback_only = self._rollback_only, None
+            ended.end()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

@@ -131,6 +131,10 @@ class Pool:
         if not self._abandoned.empty():
             self._take_back_abandoned()
 
+    def new_cursor(self, raw: Any) -> Any:
+        """Return another cursor of a connection that is lent."""
+        return self._connector.cursor(raw)
+
     def abandon(self, record: PooledConnection) -> None:
         """Leave a connection whose user is gone; the next checkout or checkin takes it back. Takes no lock."""
         self._abandoned.put(record)

@@ -297,6 +297,17 @@ class UnitOfWork:
         """The current app's engines by bind key; the default bind's key is None."""
         return self._apps[self._current_app()].engines
 
+    def engines_of(self, app: Flask) -> Mapping[str | None, Engine]:
+        """Return the engines of an app, whichever is the current one.
+
+        :raises InvalidRequestError: when the extension does not serve it.
+        """
+        if app not in self._apps:
+            raise InvalidRequestError(
+                f"this UnitOfWork does not serve the app {app.name!r}. Call db.init_app(app) on it."
+            )
+        return self._apps[app].engines
+
     @property
     def engine(self) -> Engine:
         """The current app's default engine."""

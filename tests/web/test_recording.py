@@ -114,7 +114,9 @@ def test_a_slow_query_is_logged_with_the_line_that_caused_it_and_without_its_par
 
         with caplog.at_level(logging.WARNING):
             app.test_client().get("/")
-    (message,) = [r.getMessage() for r in caplog.records if "SELECT" in r.getMessage() and "(slow_view)" in r.getMessage()]
+    (message,) = [
+        r.getMessage() for r in caplog.records if "SELECT" in r.getMessage() and "(slow_view)" in r.getMessage()
+    ]
     assert message.startswith("Slow query: 0.0")
     assert "test_recording.py" in message
     assert "(slow_view), endpoint slow_view" in message
