@@ -161,8 +161,9 @@ def test_it(app, turn):
 
 
 def test_live_server_works_beside_it_and_a_test_that_uses_both_is_told(
-    pytester: pytest.Pytester, database_uri: str, second_database_uri: str
+    pytester: pytest.Pytester, database_uri: str, second_database_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("FLASK_RUN_FROM_CLI", raising=False)  # left by the commands that other tests invoke
     pytester.makepyfile(
         myapp=APP,
         test_it="""
