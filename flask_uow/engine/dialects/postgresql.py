@@ -163,10 +163,29 @@ class PostgreSQLDialect(Dialect):
         return True
 
     def commit(self, cursor: Any) -> None:
+        if not is_quiet(cursor.connection.fileno()):
+            self._check_alive(cursor)
         cursor.execute("COMMIT")
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
+
+    def _check_alive(self, cursor: Any) -> None:
+        """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.
+
+        :raises OperationalError: when it has.
+        """
+        try:
+            cursor.execute("SELECT 1")
+        except psycopg2.Error as error:
+            if self.is_lost(error, cursor.connection):
+                raise OperationalError(
+                    f"the connection was lost before COMMIT was sent, so nothing was saved. ({str(error).strip()})",
+                    "COMMIT",
+                    None,
+                    error,
+                    connection_invalidated=True,
+                ) from error
 
     def prepare(self, cursor: Any, xid: str) -> None:
         try:
