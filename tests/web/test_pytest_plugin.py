@@ -125,7 +125,7 @@ def suite(pytester: pytest.Pytester, uri: str, second_uri: str, tests: str, opti
 
 
 def test_every_test_runs_in_transactions_that_are_rolled_back_on_every_bind(
-    pytester: pytest.Pytester, database_uri: str, second_database_uri: str
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester
 ) -> None:
     suite(pytester, database_uri, second_database_uri, TESTS).assert_outcomes(passed=8)
 
@@ -137,7 +137,7 @@ def test_two_phase_commits_are_rolled_back_too(
 
 
 def test_the_plugin_works_without_pytest_flask(
-    pytester: pytest.Pytester, database_uri: str, second_database_uri: str
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester
 ) -> None:
     pytester.makepyfile(
         myapp=APP,
@@ -161,7 +161,7 @@ def test_it(app, turn):
 
 
 def test_live_server_works_beside_it_and_a_test_that_uses_both_is_told(
-    pytester: pytest.Pytester, database_uri: str, second_database_uri: str, monkeypatch: pytest.MonkeyPatch
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FLASK_RUN_FROM_CLI", raising=False)  # left by the commands that other tests invoke
     pytester.makepyfile(
@@ -177,9 +177,12 @@ multiprocessing.set_start_method("fork", force=True)
 @pytest.mark.filterwarnings("default")
 def test_both(live_server, client):
     assert client.post("/client").status_code == 201
-    with urllib.request.urlopen(f"http://localhost:{live_server.port}/", timeout=30) as response:
+    # pytest-flask sets SERVER_NAME, and Flask before 3.1 routes no other host
+    headers = {"Host": live_server.app.config["SERVER_NAME"]}
+    request = urllib.request.Request(f"http://localhost:{live_server.port}/", headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as response:
         assert response.read() == b""
-    request = urllib.request.Request(f"http://localhost:{live_server.port}/server", method="POST")
+    request = urllib.request.Request(f"http://localhost:{live_server.port}/server", method="POST", headers=headers)
     %s
 
 def test_client_only(client):
@@ -206,7 +209,7 @@ def test_an_app_without_the_extension_is_an_error_that_says_so(pytester: pytest.
 
 
 def test_the_conftest_of_the_documentation_can_be_copied(
-    pytester: pytest.Pytester, database_uri: str, second_database_uri: str
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
     (conftest,) = re.findall(r"```python\n(# conftest\.py\n.*?)```", page, re.DOTALL)
