@@ -163,7 +163,7 @@ class PostgreSQLDialect(Dialect):
         return True
 
     def commit(self, cursor: Any) -> None:
-        if not is_quiet(cursor.connection.fileno()):
+        if not self.is_quiet(cursor.connection):
             self._check_alive(cursor)
         cursor.execute("COMMIT")
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
