@@ -18,7 +18,8 @@ from tests.integration.bank import ACCOUNTS, OPENING_BALANCE, create_app, create
 from tests.integration.processes import free_port, running, wait_until_up
 from tests.postgresql import execute
 
-GUNICORN = ["--no-control-socket", "tests.integration.bank:create_app()"]
+# a worker that is told to stop while it boots may miss the signal, and is killed after the graceful time-out
+GUNICORN = ["--no-control-socket", "--graceful-timeout", "5", "tests.integration.bank:create_app()"]
 SERVERS = {
     "werkzeug": ("flask", ["--app", "tests.integration.bank", "run", "--with-threads"]),
     "gunicorn sync": ("gunicorn", ["-k", "sync", "--workers", "2", *GUNICORN]),
