@@ -278,8 +278,8 @@ class Connection:
         self._forget(LOST)
         self.engine.pool.checkin(record)
 
-    def set_holder(self, holder: str | None) -> None:
-        """Say what the connection is used for; shown when the pool is exhausted."""
+    def set_holder(self, holder: Callable[[], str] | None) -> None:
+        """Say what the connection is used for: a function that tells, asked when the pool is exhausted."""
         if self._record is not None:
             self._record.holder = holder
 

@@ -12,6 +12,7 @@ import sys
 import time
 import weakref
 from abc import abstractmethod
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, Protocol
 
@@ -70,7 +71,7 @@ class PooledConnection:
     :ivar broken: True once the connection must not be lent again.
     :ivar inherited: True in a forked process, where the connection belongs to the parent.
     :ivar user: the Connection that has it.
-    :ivar holder: what its user works for (a request, a command), None where nobody said.
+    :ivar holder: tells what its user works for (a request, a command), None where nobody said.
     :ivar acquired: when it was lent, on the same clock.
     """
 
@@ -87,7 +88,7 @@ class PooledConnection:
         self.broken = False
         self.inherited = False
         self.user: weakref.ref[Any] | None = None
-        self.holder: str | None = None
+        self.holder: Callable[[], str] | None = None
         self._asked_by: CodeType | None = None
         self._asked_line = 0
 
@@ -104,7 +105,7 @@ class PooledConnection:
 
     def describe_holder(self, now: float) -> str:
         """Return who has the connection, for how long, and where it was taken."""
-        who = self.holder or "no request"
+        who = self.holder() if self.holder is not None else "no request"
         code = self._asked_by
         where = (
             f"{code.co_filename}:{self._asked_line} in {code.co_qualname}" if code is not None else "an unknown place"

@@ -66,7 +66,7 @@ class RollbackOnly:
 
     def _begin(self) -> None:
         record = self._engine.pool.checkout(self)
-        record.holder = "engine.rolled_back()"
+        record.holder = lambda: "engine.rolled_back()"
         try:
             self._control = record.raw.cursor()
             self._violations = self._broken_references()

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from flask import Flask, abort, current_app
 
@@ -47,12 +47,16 @@ class _AppState:
 
     settings: Settings
     engines: Mapping[str | None, Engine]
+    session_arguments: Mapping[str, Any]
 
-    @property
-    def setup(self) -> tuple[str, ...]:
-        """What goes out with each BEGIN on PostgreSQL; it ends with the transaction, and so never reaches another user."""
-        seconds = self.settings.statement_timeout_seconds
-        return () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
+    @classmethod
+    def of(cls, settings: Settings) -> _AppState:
+        """Return the state of an app with new engines."""
+        engines = create_engines(settings)
+        seconds = settings.statement_timeout_seconds
+        # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
+        setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
+        return cls(settings, engines, {"bind_key_engines": engines, "setup": setup, **settings.session_options})
 
 
 class UnitOfWork:
@@ -122,7 +126,7 @@ class UnitOfWork:
             commit_when=self._commit_when,
         )
         self._check_bind_keys(settings)
-        state = _AppState(settings, create_engines(settings))
+        state = _AppState.of(settings)
         self._check_session_options(app, state)
         listen(app, settings, state.engines)
         self._apps[app] = state
@@ -200,6 +204,21 @@ class UnitOfWork:
         app = self._current_app()
         return open_unit(self, app, unit_options(self._apps[app].engines, isolation_level, read_only, binds))
 
+    @overload
+    def transactional(self, function: F, /) -> F: ...
+
+    @overload
+    def transactional(
+        self,
+        function: None = None,
+        /,
+        *,
+        attempts: int = 3,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        binds: Any = None,
+    ) -> Callable[[F], F]: ...
+
     def transactional(
         self,
         function: Callable[..., Any] | None = None,
@@ -269,21 +288,11 @@ class UnitOfWork:
 
     def _make_session(self, **options: Any) -> WebSession:
         scope = current_scope(self)
-        state = self._apps[scope.app]
+        arguments = self._apps[scope.app].session_arguments
         unit = scope.unit
-        return WebSession(
-            scope.app,
-            holder=scope.describe(),
-            progress=scope.progress,
-            setup=state.setup,
-            unit=unit,
-            **{
-                "bind_key_engines": state.engines,
-                **state.settings.session_options,
-                **(unit.session_options if unit is not None else {}),
-                **options,
-            },
-        )
+        if options or unit is not None:
+            arguments = {**arguments, **(unit.session_options if unit is not None else {}), **options}
+        return WebSession(scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, **arguments)
 
     # -- schema and engines
 

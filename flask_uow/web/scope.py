@@ -14,10 +14,11 @@ import itertools
 import sys
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -147,19 +148,23 @@ class Scope:
                 stacklevel=2,
             )
 
-    def describe(self) -> str:
-        """Return what the scope is for: the request, the command. Shown for those who hold connections."""
-        if self._command is not None:
-            return f"the command {self._command.name!r}"
-        request = current_request()
-        if request is None:
-            return f"app context {self.token}"
-        return f"{request.method} of endpoint {request.endpoint!r} (scope {self.token})"
+    def describer(self) -> Callable[[], str]:
+        """Return a function that tells what the scope is for: the request, the command. It holds neither scope nor Session."""
+        command = None if self._command is None else self._command.name
+        return partial(_describe, self.token, command, current_request())
 
     @property
     def exit_code(self) -> int | None:
         """What the command of this scope gave to ``ctx.exit()``."""
         return None if self._command is None else self._command.exit_code
+
+
+def _describe(token: int, command: str | None, request: Any) -> str:
+    if command is not None:
+        return f"the command {command!r}"
+    if request is None:
+        return f"app context {token}"
+    return f"{request.method} of endpoint {request.endpoint!r} (scope {token})"
 
 
 def request_context() -> Any:

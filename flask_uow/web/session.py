@@ -38,6 +38,9 @@ class UnitOptions:
     session_options: Mapping[str, Any] = field(default_factory=dict)
 
 
+_DEFAULTS = UnitOptions()
+
+
 @dataclass(slots=True)
 class _Callback:
     """A function to call after the commit.
@@ -88,7 +91,7 @@ class WebSession(Session):
     """A Session that belongs to a scope of an app. For one thread at a time.
 
     :param app: the sender of the signals.
-    :param holder: what the Session works for, shown when the pool is exhausted.
+    :param holder: tells what the Session works for; asked when the pool is exhausted.
     :param progress: told when something was done that lasts.
     :param setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
     :param unit: what its transactions are to be like.
@@ -99,7 +102,7 @@ class WebSession(Session):
         self,
         app: Flask,
         *,
-        holder: str | None = None,
+        holder: Callable[[], str] | None = None,
         progress: Progress | None = None,
         setup: Sequence[str] = (),
         unit: UnitOptions | None = None,
@@ -138,7 +141,7 @@ class WebSession(Session):
         """Have ``function`` called once, after the commit that makes the present work last."""
         self._callbacks.append(_Callback(function, self._savepoint()))
 
-    def move_to(self, holder: str, progress: Progress) -> None:
+    def move_to(self, holder: Callable[[], str], progress: Progress) -> None:
         """Go on as the Session of another scope, with transactions as the app has them by default."""
         self._holder = holder
         self._progress = progress
@@ -146,12 +149,15 @@ class WebSession(Session):
 
     def _begin_on(self, connection: Connection) -> Transaction:
         connection.set_holder(self._holder)
-        unit = self._unit
-        options: dict[str, Any] = {}
-        if self._setup:
-            options["setup"] = self._setup
-        if unit is not None:
-            options.update(isolation_level=unit.isolation_level, read_only=unit.read_only, for_reads=unit.for_reads)
+        if self._unit is None and not self._setup:
+            return super()._begin_on(connection)
+        unit = self._unit or _DEFAULTS
+        options: dict[str, Any] = {
+            "isolation_level": unit.isolation_level,
+            "read_only": unit.read_only,
+            "for_reads": unit.for_reads,
+            "setup": self._setup,
+        }
         if self.twophase and connection.dialect.supports_two_phase:
             return connection.begin_twophase(**options)
         return connection.begin(**options)

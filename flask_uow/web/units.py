@@ -250,7 +250,7 @@ def _hand_over(session: Any, scope: Scope) -> None:
         return
     request_scope = context_scope(request_context(), scope.owner)
     if request_scope.session is None and not (scope.unit and scope.unit.session_options):
-        session.move_to(request_scope.describe(), request_scope.progress)
+        session.move_to(request_scope.describer(), request_scope.progress)
         request_scope.open_session(session)
     else:
         request_scope.kept = (*request_scope.kept, session)

@@ -217,7 +217,7 @@ def test_a_time_out_names_who_holds_the_connections_for_how_long_and_where(
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     pool = Pool(connector, size=2, max_overflow=0, timeout=0)
     first = pool.checkout()
-    first.holder = "GET of endpoint 'slow'"
+    first.holder = lambda: "GET of endpoint 'slow'"
     now[0] += 12.5
     pool.checkout()
     with pytest.raises(TimeoutError) as caught:
