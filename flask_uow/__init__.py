@@ -17,6 +17,7 @@ from flask_uow.engine import (
     Result,
     Row,
     StatementEvent,
+    StreamedResult,
     Transaction,
     TwoPhaseTransaction,
     create_engine,
@@ -32,6 +33,10 @@ from flask_uow.orm.exc import __all__ as _orm_exc_names
 from flask_uow.sql import *  # noqa: F403
 from flask_uow.sql import __all__ as _sql_names
 
+# of the names that sql and orm share, the top level has the ones that know mapped classes
+from flask_uow.orm.aliased import join as join  # isort: skip
+from flask_uow.orm.aliased import outerjoin as outerjoin  # isort: skip
+
 if TYPE_CHECKING:
     from flask_uow.web import (
         KeysetPagination,
@@ -43,8 +48,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "URL", "Connection", "Engine", "KeysetPagination", "Pagination", "RecordedQuery", "Result", "Row", "StatementEvent", "Transaction",
-    "TwoPhaseTransaction", "UnitOfWork", "create_engine", "engine", "exc", "get_recorded_queries", "make_url", "orm", "signals", "sql",
+    "Connection", "Engine", "KeysetPagination", "Pagination", "RecordedQuery", "Result", "Row", "StatementEvent", "StreamedResult",
+    "Transaction", "TwoPhaseTransaction", "URL", "UnitOfWork", "create_engine", "engine", "exc", "get_recorded_queries", "make_url",
+    "orm", "signals", "sql",
 ]  # fmt: skip
 __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
 

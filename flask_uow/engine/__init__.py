@@ -1,7 +1,8 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool; rows and result; transaction, two_phase, gate and connection; cache; engine.
+listeners; pool; rows and result; transaction, two_phase, gate, streaming, sending and connection; cache; engine;
+reflection (a package): what a database has.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, create_engine
 from flask_uow.engine.listeners import EngineListeners, StatementEvent
 from flask_uow.engine.pool import Pool
-from flask_uow.engine.result import Result, ScalarResult
+from flask_uow.engine.reflection.inspector import Inspector
+from flask_uow.engine.result import Result, ScalarResult, StreamedResult
 from flask_uow.engine.rows import Row
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
@@ -21,12 +23,14 @@ __all__ = [
     "Connection",
     "Engine",
     "EngineListeners",
+    "Inspector",
     "NestedTransaction",
     "Pool",
     "Result",
     "Row",
     "ScalarResult",
     "StatementEvent",
+    "StreamedResult",
     "Transaction",
     "TwoPhaseTransaction",
     "create_engine",

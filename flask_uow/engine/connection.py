@@ -2,9 +2,8 @@
 
 Outside ``begin()`` every statement is a transaction of its own. ``begin()`` itself sends nothing: on PostgreSQL BEGIN
 travels in one string with the first statement, on SQLite it goes out before the first write (see docs/architecture,
-"Transactions: our own BEGIN"). ``fetch_all``, ``run``, ``run_many`` and ``cursor_execute`` take plain SQL with the
-driver's parameters and are the orm's hot path: when nothing is pending and nobody listens they add one test each to the
-driver's own work. ``execute`` takes statements. A connection is for one thread at a time.
+"Transactions: our own BEGIN"). ``execute`` takes statements; plain SQL is sent by the base class in
+:mod:`flask_uow.engine.sending`. A connection is for one thread at a time.
 """
 
 from __future__ import annotations
@@ -15,14 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.engine.dbapi_errors import translate
-from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, Opening, opening_gate
-from flask_uow.engine.result import Result, ScalarResult, read_cursor
+from flask_uow.engine.dialects.base import AUTOCOMMIT
+from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, Gate, opening_gate
+from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
+from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_result
+from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
-from flask_uow.exc import CommitOutcomeUnknown, DBAPIError, InvalidRequestError, ResourceClosedError
+from flask_uow.exc import CommitOutcomeUnknown, DBAPIError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.text import text
 
@@ -32,103 +34,53 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
+# rows at a time where only streaming was asked for
+_STREAM_PAGE = 1000
+
 T = TypeVar("T", bound=Transaction)
 
 
-class Connection:
+class Connection(SendingConnection):
     """A connection that is lent from the engine's pool until :meth:`close`; a context manager.
 
     :ivar engine: the engine it came from.
     :ivar dialect: the dialect of the database.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_cursor",
-        "_gate",
-        "_has_begun",
-        "_listeners",
-        "_record",
-        "_savepoints",
-        "_stack",
-        "dialect",
-        "engine",
-    )
+    __slots__ = ("_options", "_savepoints")
 
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
-        self._record: PooledConnection | None = None
-        self.engine = engine
-        self.dialect = engine.dialect
-        self._listeners = engine.listeners
-        self._gate: Gate | None = None
-        self._has_begun = False
+        super().__init__(engine, record)
         self._savepoints = 0
-        self._stack: list[Transaction] = []
-        if record is None:
-            record = engine.pool.checkout(self)
-        self._record = record
-        self._cursor: Any = record.cursor
+        self._options = engine.get_execution_options()
 
-    # -- plain SQL with the driver's parameters
+    # -- options
 
-    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
-        """Send a statement that returns rows and return them all, as the driver's tuples.
+    def execution_options(self, **options: Any) -> Self:
+        """Set options for what this connection executes from now on; return the connection.
 
-        :param sql: the SQL text with the driver's placeholders.
-        :param params: the driver's parameters, in order.
-        :param write: True for a statement that needs a write transaction (DML with RETURNING, SELECT ... FOR UPDATE).
-        :raises DBAPIError: what the driver reported, translated.
+        :param options: ``isolation_level`` of the transactions that begin from now on (``"AUTOCOMMIT"``: each statement commits by
+            itself, also within ``begin()``); ``yield_per`` (or ``stream_results=True``): ``execute()`` gives a :class:`StreamedResult`.
+        :raises ArgumentError: for an unknown isolation level.
+        :raises InvalidRequestError: for an isolation level while a transaction is open.
         """
-        if self._gate is not None:
-            sql = self._pass_gate(sql, write)
-        listeners = self._listeners
-        if listeners.before_execute or listeners.after_execute:
-            return self._observe(self._fetch, sql, params, False)  # type: ignore[no-any-return]
-        cursor = self._cursor
-        try:
-            cursor.execute(sql, params)
-            return cursor.fetchall()  # type: ignore[no-any-return]
-        except self.dialect.errors as error:
-            self._fail(error, sql, params)
+        if "isolation_level" in options:
+            options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
+            if self._stack:
+                raise InvalidRequestError(
+                    "the isolation level cannot change while a transaction is open. Set it before begin(), or pass it to begin()."
+                )
+        self._options = {**self._options, **options}
+        return self
 
-    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
-        """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
-        if self._gate is not None:
-            sql = self._pass_gate(sql, write)
-        listeners = self._listeners
-        if listeners.before_execute or listeners.after_execute:
-            return self._observe(self._execute, sql, params, False)  # type: ignore[no-any-return]
-        cursor = self._cursor
-        try:
-            cursor.execute(sql, params)
-            return cursor.rowcount  # type: ignore[no-any-return]
-        except self.dialect.errors as error:
-            self._fail(error, sql, params)
+    def get_execution_options(self) -> Mapping[str, Any]:
+        """Return the options that are set."""
+        return self._options
 
-    def run_many(self, sql: str, list_of_params: Sequence[Sequence[Any]], *, write: bool = True) -> int:
-        """Send a statement once for each set of parameters, all in one transaction.
-
-        :returns: the rows changed in all, -1 where the driver does not know (psycopg2).
-        """
-        if write and not self._stack:
-            with self.begin():
-                return self.run_many(sql, list_of_params)
-        if self._gate is not None:
-            if self.dialect.begins_with_statement:
-                self._open_now()
-            else:
-                self._pass_gate(sql, write)
-        if self._listeners.before_execute or self._listeners.after_execute:
-            return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
-        try:
-            return self._execute_many(sql, list_of_params)
-        except self.dialect.errors as error:
-            self._fail(error, sql, list_of_params)
-
-    def cursor_execute(self, sql: str, params: Sequence[Any] = (), *, write: bool) -> Any:
-        """Send a statement and return the driver's cursor, which the next statement of this connection uses again."""
-        self.run(sql, params, write=write)
-        return self._cursor
+    def get_isolation_level(self) -> str | None:
+        """Return the isolation level of the next transaction; None for the database's own."""
+        level: str | None = self._options.get("isolation_level", self.engine.isolation_level)
+        return level
 
     # -- statements
 
@@ -154,8 +106,25 @@ class Connection:
         if compiled.is_write and not compiled.returns_rows:
             rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
             return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
+        size = self._page_size(statement)
+        if size is not None and compiled.returns_rows:
+            if getattr(statement, "is_select", False):
+                pages = self.stream(
+                    compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write
+                )
+                return stream_result(compiled, pages, self.dialect)  # type: ignore[no-any-return]
         cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
         return self._make_result(compiled, cursor)
+
+    def _page_size(self, statement: Any) -> int | None:
+        """Return the number of rows to fetch at a time; None for all at once."""
+        options = statement.get_execution_options()
+        for given in (options, self._options):
+            if given.get("yield_per") is not None:
+                return int(given["yield_per"])
+            if given.get("stream_results"):
+                return _STREAM_PAGE
+        return None
 
     def scalar(self, statement: Any, parameters: Any = None) -> Any:
         """Execute a statement and return the first column of its first row, None when there is no row."""
@@ -167,7 +136,18 @@ class Connection:
 
     def table_names(self, schema: str | None = None) -> list[str]:
         """Return the names of the tables that exist in ``schema`` (in the default one when None), sorted."""
-        return self.dialect.table_names(self.fetch_all, schema)
+        return self.dialect.catalog(self.fetch_all).tables(schema)
+
+    def reflect_table(
+        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+    ) -> None:
+        """Fill a table with what the database has under its name; for ``Table(..., autoload_with=connection)``."""
+        catalog = self.dialect.catalog(self.fetch_all)
+        reflect_table(catalog, self, table, given, include_columns, resolve_fks)
+
+    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
+        """Return the names of the tables that ``MetaData.reflect()`` is to load."""
+        return reflectable_names(self.dialect.catalog(self.fetch_all), schema, only, views)
 
     @contextmanager
     def ddl_connection(self) -> Iterator[Connection]:
@@ -216,7 +196,14 @@ class Connection:
         if self._gate is not None:
             self._refuse(self._gate)
         dialect = self.dialect
-        level = dialect.check_isolation_level(isolation_level) if isolation_level else self.engine.isolation_level
+        level = dialect.check_isolation_level(isolation_level) if isolation_level else self.get_isolation_level()
+        if level == AUTOCOMMIT:
+            if options.get("read_only") or isinstance(transaction, TwoPhaseTransaction):
+                raise InvalidRequestError(
+                    "with isolation_level='AUTOCOMMIT' there is no transaction that could be read only or prepared."
+                )
+            self._stack.append(transaction)
+            return transaction
         self._gate = opening_gate(dialect, level, **options)
         self._stack.append(transaction)
         return transaction
@@ -225,16 +212,16 @@ class Connection:
         """Set a savepoint within the open transaction; begin a transaction when none is open."""
         if not self._stack:
             return self.begin()
+        if self.is_autocommit:
+            raise InvalidRequestError(
+                "with isolation_level='AUTOCOMMIT' there is no transaction that could have savepoints."
+            )
         self._savepoints += 1
         name = f"uow_{self._savepoints}"
         self.run_transaction_sql(f"SAVEPOINT {name}")
         nested = NestedTransaction(self, name)
         self._stack.append(nested)
         return nested
-
-    def in_transaction(self) -> bool:
-        """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
-        return bool(self._stack)
 
     has_begun = property(attrgetter("_has_begun"), doc="True once BEGIN has gone out, until the transaction's end.")
 
@@ -312,102 +299,7 @@ class Connection:
     def __repr__(self) -> str:
         return f"<Connection to {self.engine.url}{', closed' if self.closed else ''}>"
 
-    # -- inside: before and after a statement
-
-    def _pass_gate(self, sql: str, write: bool) -> str:
-        """Do what must happen before a statement; return the text to send in its place."""
-        gate = self._gate
-        assert gate is not None
-        if gate.refusal is not None:
-            self._refuse(gate)
-        if not write and not gate.for_reads:
-            return sql
-        if gate.read_only and write and not self.dialect.begins_with_statement:
-            raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
-        if not self.dialect.begins_with_statement:
-            self._send_transaction_sql(gate.begin_sql)
-            self._gate = READING if gate.read_only else None
-            self._has_begun = True
-            return sql
-        self._gate = None
-        self._has_begun = True
-        self._listeners.notify(self.engine, gate.begin_sql, 0.0, "transaction")
-        return Opening(f"{gate.begin_sql}; {sql}", sql, gate)
-
-    def _open_now(self) -> None:
-        """Send BEGIN by itself, where the statement cannot carry it."""
-        gate = self._gate
-        assert gate is not None
-        if gate.refusal is not None:
-            self._refuse(gate)
-        self._send_transaction_sql(gate.begin_sql)
-        self._gate = None
-        self._has_begun = True
-
-    def _refuse(self, gate: Gate) -> NoReturn:
-        if gate is FAILED:
-            raise InvalidRequestError(str(gate.refusal))
-        raise ResourceClosedError(str(gate.refusal))
-
-    def _fail(self, error: Exception, sql: str, params: Any) -> NoReturn:
-        """Raise our error for the driver's, after noting what it means for the transaction and the connection."""
-        record = self._record
-        assert record is not None
-        lost = self.dialect.is_lost(error, record.raw)
-        statement = sql.statement if isinstance(sql, Opening) else sql
-        if lost:
-            record.broken = True
-            self._gate = LOST
-            self.engine.pool.discard_idle()
-        elif isinstance(sql, Opening) and not self.dialect.in_transaction(record.raw):
-            # the string did not even parse, so that BEGIN was not executed: it goes with the next statement
-            self._gate = sql.gate
-            self._has_begun = False
-        elif self._has_begun and self.dialect.has_failed(record.raw):
-            self._gate = FAILED
-        raise translate(error, statement, params, connection_invalidated=lost) from error
-
-    def _execute(self, sql: str, params: Any) -> Any:
-        self._cursor.execute(sql, params)
-        return self._cursor.rowcount
-
-    def _fetch(self, sql: str, params: Any) -> Any:
-        self._cursor.execute(sql, params)
-        return self._cursor.fetchall()
-
-    def _execute_many(self, sql: str, list_of_params: Any) -> int:
-        return self.dialect.execute_many(self._cursor, sql, list_of_params)
-
-    def _observe(self, send: Callable[[str, Any], Any], sql: str, params: Any, many: bool) -> Any:
-        """Send a statement between calls of the listeners."""
-        shown = sql.statement if isinstance(sql, Opening) else sql
-        self._listeners.announce(self.engine, shown, params, many)
-        start = time.perf_counter()
-        try:
-            result = send(sql, params)
-        except self.dialect.errors as error:
-            self._listeners.notify(
-                self.engine, shown, time.perf_counter() - start, "statement", -1, params, many, error
-            )
-            self._fail(error, sql, params)
-        rowcount = len(result) if isinstance(result, list) else result
-        self._listeners.notify(self.engine, shown, time.perf_counter() - start, "statement", rowcount, params, many)
-        return result
-
     # -- inside: the transaction
-
-    def _send_transaction_sql(self, sql: str) -> None:
-        self._control(lambda cursor: cursor.execute(sql), sql)
-
-    def _control(self, send: Callable[[Any], object], sql: str) -> None:
-        """Have ``send`` control the transaction over the cursor; ``sql`` is what messages and listeners are shown."""
-        shown = sql.statement if isinstance(sql, Opening) else sql
-        start = time.perf_counter()
-        try:
-            send(self._cursor)
-        except self.dialect.errors as error:
-            self._fail(error, sql, ())
-        self._listeners.notify(self.engine, shown, time.perf_counter() - start, "transaction")
 
     def _commit_root(self, transaction: Transaction) -> None:
         try:
@@ -437,7 +329,7 @@ class Connection:
                 f"Look in the database before you repeat it. ({str(error).strip()})"
             ) from error
         self._has_begun = False
-        self._listeners.notify(self.engine, "COMMIT", time.perf_counter() - start, "transaction")
+        self._notify("COMMIT", time.perf_counter() - start, "transaction")
 
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record

@@ -11,7 +11,10 @@ from typing import Any
 
 from flask_uow import exc
 
-__all__ = ["translate"]
+__all__ = ["HIDDEN", "translate"]
+
+# stands for the parameters of a statement of an engine with hide_parameters
+HIDDEN = "hidden"
 
 _BY_NAME: dict[str, type[exc.DBAPIError]] = {
     cls.__name__: cls

@@ -18,7 +18,7 @@ from flask_uow.engine.comments import CommentingCursor
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import Dialect
-from flask_uow.engine.listeners import EngineListeners, log_statement
+from flask_uow.engine.listeners import EngineListeners, log_statement, log_without_parameters
 from flask_uow.engine.pool import Pool
 from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
@@ -43,19 +43,26 @@ class Engine:
     :ivar dialect: the dialect.
     :ivar pool: the pool of connections.
     :ivar isolation_level: the isolation level of transactions that name none; None for the database's own.
+    :ivar hide_parameters: True where the values of parameters are kept out of the log and of error messages.
     :ivar listeners: functions called around each statement.
     :ivar compiled_cache: compiled statements by their shape.
     """
 
-    def __init__(self, url: URL, dialect: Dialect, pool: Pool, isolation_level: str | None) -> None:
+    def __init__(
+        self, url: URL, dialect: Dialect, pool: Pool, isolation_level: str | None, hide_parameters: bool = False
+    ) -> None:
         self.url = url
         self.name = dialect.name
         self.dialect = dialect
         self.pool = pool
         self.isolation_level = isolation_level
+        self.hide_parameters = hide_parameters
         self.listeners = EngineListeners()
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
+        self._execution_options: Mapping[str, Any] = {}
+        # an engine with other options keeps the one whose connections it uses
+        self._original: Engine | None = None
         # an engine that nobody holds any more closes its connections; not at the exit of the process, which may be a
         # fork whose connections belong to its parent
         weakref.finalize(self, _close_quietly, pool, dialect).atexit = False
@@ -86,6 +93,38 @@ class Engine:
             ended, self._rollback_only = self._rollback_only, None
             ended.end()
 
+    def execution_options(self, **options: Any) -> Engine:
+        """Return an engine with the same pool and dialect, and options for all that its connections execute.
+
+        :param options: as for :meth:`Connection.execution_options`: ``isolation_level``, ``yield_per``, ``stream_results``.
+        :raises ArgumentError: for an unknown isolation level.
+        """
+        if "isolation_level" in options:
+            options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
+        made = Engine.__new__(Engine)
+        made.__dict__.update(self.__dict__)
+        made._execution_options = {**self._execution_options, **options}
+        made.isolation_level = made._execution_options.get("isolation_level", self.isolation_level)
+        made._original = self
+        return made
+
+    def get_execution_options(self) -> Mapping[str, Any]:
+        """Return the options that are set."""
+        return self._execution_options
+
+    @property
+    def echo(self) -> bool:
+        """True while every statement is written to the logger ``flask_uow.engine``; can be set."""
+        return any(listener in self.listeners.after_execute for listener in (log_statement, log_without_parameters))
+
+    @echo.setter
+    def echo(self, enabled: bool) -> None:
+        for listener in (log_statement, log_without_parameters):
+            if listener in self.listeners.after_execute:
+                self.listeners.after_execute.remove(listener)
+        if enabled:
+            self.listeners.after_execute.append(log_without_parameters if self.hide_parameters else log_statement)
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Give a connection in a transaction: committed at the end of the block, rolled back when the block raises."""
@@ -93,6 +132,18 @@ class Engine:
             yield connection
 
     ddl_connection = begin
+
+    def reflect_table(
+        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+    ) -> None:
+        """Fill a table with what the database has under its name; for ``Table(..., autoload_with=engine)``."""
+        with self.connect() as connection:
+            connection.reflect_table(table, given, include_columns, resolve_fks)
+
+    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
+        """Return the names of the tables that ``MetaData.reflect()`` is to load."""
+        with self.connect() as connection:
+            return connection.reflectable_names(schema, only, views)
 
     def dispose(self) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.
@@ -164,6 +215,7 @@ def create_engine(
     pool_timeout: float = 30.0,
     isolation_level: str | None = None,
     echo: bool = False,
+    hide_parameters: bool = False,
     connect_args: Mapping[str, Any] | None = None,
     pool_pre_ping: bool | None = None,
     pool_recycle: float = -1,
@@ -179,7 +231,9 @@ def create_engine(
     :param pool_timeout: seconds to wait for a connection when all are in use.
     :param isolation_level: ``READ COMMITTED``, ``REPEATABLE READ`` or ``SERIALIZABLE``; None for the database's own.
         On SQLite the last two make a transaction begin with its first statement instead of its first write.
-    :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO.
+        ``AUTOCOMMIT`` has no transactions at all: each statement commits by itself.
+    :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO; connection settings are not logged.
+    :param hide_parameters: keep the values of parameters out of that log and of errors (the database's own message may quote some).
     :param connect_args: further arguments for the driver's ``connect``.
     :param pool_pre_ping: before a connection that was idle for a second is used, ask whether it still answers; None: only
         when it was idle for 30 seconds; False: never. One whose socket was closed is replaced in any case.
@@ -209,9 +263,8 @@ def create_engine(
         pre_ping=pool_pre_ping,
         recycle=pool_recycle,
     )
-    engine = Engine(parsed, dialect, pool, level)
-    if echo:
-        engine.listeners.after_execute.append(log_statement)
+    engine = Engine(parsed, dialect, pool, level, hide_parameters)
+    engine.echo = echo
     return engine
 
 

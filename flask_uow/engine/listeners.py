@@ -59,34 +59,20 @@ class EngineListeners:
         self.before_execute: list[Callable[[StatementEvent], object]] = []
         self.after_execute: list[Callable[[StatementEvent], object]] = []
 
-    def announce(self, engine: Engine, sql: str, parameters: Any, many: bool) -> None:
-        """Call ``before_execute``."""
-        if self.before_execute:
-            event = StatementEvent(engine, sql, parameters, 0.0, many, -1)
-            for listener in tuple(self.before_execute):
-                listener(event)
-
-    def notify(
-        self,
-        engine: Engine,
-        sql: str,
-        duration: float,
-        kind: Kind,
-        rowcount: int = -1,
-        parameters: Any = (),
-        many: bool = False,
-        error: BaseException | None = None,
-    ) -> None:
-        """Call ``after_execute``."""
-        if self.after_execute:
-            event = StatementEvent(engine, sql, parameters, duration, many, rowcount, kind, error)
-            for listener in tuple(self.after_execute):
-                listener(event)
-
 
 def log_statement(event: StatementEvent) -> None:
     """Write a statement to the logger ``flask_uow.engine``; ``create_engine(echo=True)`` adds this as a listener."""
-    if event.parameters:
+    if event.error is not None:
+        _logger.info("%s %r failed: %s", event.statement, event.parameters, type(event.error).__name__)
+    elif event.parameters:
         _logger.info("%s %r [%.6f s]", event.statement, event.parameters, event.duration)
+    else:
+        _logger.info("%s [%.6f s]", event.statement, event.duration)
+
+
+def log_without_parameters(event: StatementEvent) -> None:
+    """Like :func:`log_statement`, for an engine with ``hide_parameters``: the values stay out of the log."""
+    if event.error is not None:
+        _logger.info("%s failed: %s", event.statement, type(event.error).__name__)
     else:
         _logger.info("%s [%.6f s]", event.statement, event.duration)

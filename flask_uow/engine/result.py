@@ -7,15 +7,17 @@ base.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, Self, TypeVar
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_maker
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
 
-__all__ = ["FetchedResult", "MappingResult", "Result", "ScalarResult", "read_cursor"]
+__all__ = [
+    "FetchedResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -175,6 +177,111 @@ class Result(FetchedResult[Row]):
         return MappingResult([row._mapping for row in self.all()])
 
 
+class StreamedResult(Generic[T]):
+    """Rows that are fetched some at a time while they are iterated; the transaction must stay open meanwhile.
+
+    Iterate it once; or use it in a ``with`` block (or call :meth:`close`) where not all rows may be wanted.
+
+    :param pages: lists of rows.
+    """
+
+    __slots__ = ("_names", "_pages", "_rest")
+
+    def __init__(self, pages: Iterator[list[T]], names: Callable[[], tuple[str, ...]]) -> None:
+        self._pages = pages
+        self._names = names
+        self._rest: list[T] = []
+
+    returns_rows = True
+    rowcount = -1
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the columns; known once the first rows are there."""
+        if not self._rest:
+            self._rest = next(self._pages, [])
+        return self._names()
+
+    def partitions(self) -> Iterator[list[T]]:
+        """Yield the rows in the lists in which they are fetched."""
+        if self._rest:
+            rest, self._rest = self._rest, []
+            yield rest
+        yield from self._pages
+
+    def __iter__(self) -> Iterator[T]:
+        for page in self.partitions():
+            yield from page
+
+    def fetchmany(self, size: int) -> list[T]:
+        """Return the next ``size`` rows, fewer at the end."""
+        while len(self._rest) < size and (page := next(self._pages, None)) is not None:
+            self._rest = [*self._rest, *page]
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+    def fetchone(self) -> T | None:
+        """Return the next row, None at the end."""
+        found = self.fetchmany(1)
+        return found[0] if found else None
+
+    def all(self) -> list[T]:
+        """Return what is left as a list."""
+        return [item for page in self.partitions() for item in page]
+
+    fetchall = all
+
+    def first(self) -> T | None:
+        """Return the first row, or None; the rest is dropped."""
+        found = self.fetchone()
+        self.close()
+        return found
+
+    def scalars(self, index: int = 0) -> StreamedResult[Any]:
+        """Return the values of one column, streamed as well."""
+        return StreamedResult(([row[index] for row in page] for page in self.partitions()), self._names)  # type: ignore[index]
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, None when there is no row."""
+        row: Any = self.first()
+        return row[0] if row is not None else None
+
+    def close(self) -> None:
+        """Drop what is left, and release the server's cursor."""
+        self._rest = []
+        close = getattr(self._pages, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error_type: Any, error: Any, traceback: Any) -> None:
+        self.close()
+
+
+def stream_result(compiled: Compiled, pages: Iterator[list[tuple[Any, ...]]], dialect: Dialect) -> Any:
+    """Return the rows of a statement, fetched page by page.
+
+    :raises InvalidRequestError: for a statement whose columns are not known.
+    """
+    if not compiled.columns:
+        raise InvalidRequestError(
+            "the columns of this statement are not known before it is executed, so its rows cannot be streamed. Say what they are with "
+            "text(...).columns(...)."
+        )
+    names = tuple(column.name for column in compiled.columns)
+    make = row_maker(names, [dialect.result_processor(column.type) for column in compiled.columns])
+
+    def made() -> Iterator[list[Row]]:
+        try:
+            for page in pages:
+                yield make(page)
+        finally:
+            pages.close()  # type: ignore[attr-defined]
+
+    return StreamedResult(made(), lambda: names)
+
+
 def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect) -> Result:
     """Return the result of a statement that was just executed, its rows fetched."""
     description = cursor.description
@@ -197,6 +304,11 @@ def _result_maker(compiled: Compiled, description: Sequence[Any], dialect: Diale
 
     :param description: the driver's, for statements whose columns are not known before they are executed.
     """
+    if compiled.columns and len(description) != len(compiled.columns):
+        raise InvalidRequestError(
+            f"the statement returns {len(description)} columns, and {len(compiled.columns)} were declared. Name all of them, in order, in "
+            f"text(...).columns(...).\n[SQL: {compiled.sql}]"
+        )
     if not compiled.columns:
         names = tuple(column[0] for column in description)
         return names, row_maker(names, (None,) * len(names))

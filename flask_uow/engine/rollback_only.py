@@ -189,6 +189,22 @@ class _SavepointConnection(Connection):
         with self._guarded(write):
             return super().run(sql, params, write=write)
 
+    def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
+        gate = self._gate
+        if gate is not None and gate.refusal is None and not self._has_begun:
+            # rows that are read page by page need a savepoint that stays, for their error to be undone
+            if write:
+                self._pass_gate(sql, write)
+            else:
+                self._open_now()
+        super().run_on(cursor, sql, params, write=write)
+
+    def copy_in(self, sql: str, source: Any) -> int:
+        if self._stack:
+            return super().copy_in(sql, source)
+        with self.begin():
+            return super().copy_in(sql, source)
+
     def _guarded(self, write: bool) -> Any:
         gate = self._gate
         if self._has_begun or (gate is not None and (gate.refusal is not None or write or gate.for_reads)):
@@ -205,17 +221,20 @@ class _SavepointConnection(Connection):
         if gate.read_only and write:
             raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
         self._open_now()
-        self._gate = READING if gate.read_only else None
         return sql
 
     def _open_now(self) -> None:
+        gate = self._gate
         super()._open_now()
+        self._gate = READING if gate is not None and gate.read_only else None
         self._outer.began(self._name)
 
     # -- transactions
 
     def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
         opened = super()._open(transaction, isolation_level, **options)
+        if self._gate is None:  # AUTOCOMMIT: each statement is by itself
+            return opened
         self._name = self._outer.next_name()
         for_reads = bool(options.get("for_reads"))
         self._gate = Gate(f"SAVEPOINT {self._name}", for_reads, bool(options.get("read_only")))
@@ -236,7 +255,7 @@ class _SavepointConnection(Connection):
             send()
         except self.dialect.errors as error:
             self._fail(error, sql, ())
-        self._listeners.notify(self.engine, sql, 0.0, "transaction")
+        self._notify(sql, 0.0, "transaction")
 
     def _commit_now(self) -> None:
         try:
@@ -245,7 +264,7 @@ class _SavepointConnection(Connection):
         except self.dialect.errors as error:
             raise translate(error, "COMMIT", ()) from error
         self._has_begun = False
-        self._listeners.notify(self.engine, "COMMIT", 0.0, "transaction")
+        self._notify("COMMIT", 0.0, "transaction")
 
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record

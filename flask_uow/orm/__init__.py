@@ -5,6 +5,7 @@ In reading order: symbols, interfaces, extensions, exclusive, instrumentation, i
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm import exc as exc
+from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.inspection import inspect
 from flask_uow.orm.instrumentation import history as attributes
@@ -43,12 +44,12 @@ object_session = Session.object_session
 relation = relationship
 
 __all__ = [
-    "DeclarativeBase", "EXT_CONTINUE", "EXT_STOP", "FlushContext", "InstrumentedAttribute", "Mapped", "Mapper",
+    "AliasedClass", "DeclarativeBase", "EXT_CONTINUE", "EXT_STOP", "FlushContext", "InstrumentedAttribute", "Mapped", "Mapper",
     "MapperExtension", "MultipleResultsFound", "NoResultFound", "Query", "Registry", "ScopedSession", "Session",
-    "SessionExtension", "SessionTransaction", "attributes", "backref", "class_mapper", "clear_mappers",
+    "SessionExtension", "SessionTransaction", "aliased", "attributes", "backref", "class_mapper", "clear_mappers",
     "compile_mappers", "configure_mappers", "contains_eager", "create_session", "declarative_base", "defer",
-    "deferred", "eagerload", "eagerload_all", "inspect", "joinedload", "joinedload_all", "lazyload",
+    "deferred", "eagerload", "eagerload_all", "inspect", "join", "joinedload", "joinedload_all", "lazyload",
     "make_transient", "mapped_column", "mapper", "noload", "object_mapper", "object_session", "raiseload",
-    "relation", "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker",
+    "outerjoin", "relation", "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker",
     "subqueryload", "subqueryload_all", "undefer", "undefer_group",
 ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
+from flask_uow.engine import Connection, Engine, Inspector
 from flask_uow.orm.exc import UnmappedInstanceError
 from flask_uow.orm.instrumentation.state import InstanceState, instance_state
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
@@ -11,14 +12,25 @@ from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 __all__ = ["inspect"]
 
 
-def inspect(subject: Any) -> InstanceState | Mapper:
-    """Return the :class:`InstanceState` of a mapped object, or the :class:`Mapper` of a mapped class.
+@overload
+def inspect(subject: Engine | Connection) -> Inspector: ...
+
+
+@overload
+def inspect(subject: Any) -> Any: ...
+
+
+def inspect(subject: Any) -> InstanceState | Mapper | Inspector:
+    """Return what is behind an object: the :class:`InstanceState` of a mapped object, the :class:`Mapper` of a mapped class, an
+    :class:`~flask_uow.engine.reflection.inspector.Inspector` of the database of an engine or a connection.
 
     :raises UnmappedClassError: for an unmapped class.
     :raises UnmappedInstanceError: for anything else.
     """
     if isinstance(subject, (type, Mapper)):
         return class_mapper(subject)
+    if isinstance(subject, (Engine, Connection)):
+        return Inspector(subject)
     if not hasattr(subject, "__dict__"):
         raise UnmappedInstanceError(f"{subject!r} is no mapped object or class.")
     return instance_state(subject)

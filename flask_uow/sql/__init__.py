@@ -1,17 +1,17 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
-In reading order: types, nodes, operators, column_operators, expressions, constructors, functions, text,
-selectable, select_base, select, dml, constraints, ddl, schema, compiler.
+In reading order: types, nodes, operators, column_operators, expressions, constructors, windows, functions, selectable,
+select_base, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
 """
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
+from flask_uow.sql.columns import FetchedValue
 from flask_uow.sql.constraints import (
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
-    Sequence,
     UniqueConstraint,
 )
 from flask_uow.sql.constructors import (
@@ -28,23 +28,35 @@ from flask_uow.sql.constructors import (
     tuple_,
 )
 from flask_uow.sql.constructors import cast_ as cast
+from flask_uow.sql.ddl import CreateSchema, DropSchema
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, and_, not_, or_
 from flask_uow.sql.functions import func
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.select import Select, exists, select
-from flask_uow.sql.select_base import CompoundSelect, Exists, union, union_all
+from flask_uow.sql.select_base import (
+    CompoundSelect,
+    Exists,
+    except_,
+    except_all,
+    intersect,
+    intersect_all,
+    union,
+    union_all,
+)
 from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, alias, join, outerjoin
-from flask_uow.sql.text import TextClause, text
+from flask_uow.sql.sequences import Identity, Sequence
+from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 from flask_uow.sql.types import __all__ as _types
 
 __all__ = [
-    "CTE", "Alias", "BindParameter", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators", "CompoundSelect",
-    "Delete", "Exists", "ForeignKey", "ForeignKeyConstraint", "FromClause", "Index", "Insert", "Join", "MetaData",
-    "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table", "TextClause", "UniqueConstraint", "Update", "alias",
-    "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "exists", "func", "insert", "join",
-    "label", "literal", "literal_column", "not_", "null", "or_", "outerjoin", "select", "text", "tuple_", "union",
-    "union_all", "update",
+    "Alias", "BindParameter", "CTE", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators",
+    "CompoundSelect", "CreateSchema", "Delete", "DropSchema", "Exists", "FetchedValue", "ForeignKey",
+    "ForeignKeyConstraint", "FromClause", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint",
+    "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "alias",
+    "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "except_", "except_all",
+    "exists", "func", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_",
+    "null", "or_", "outerjoin", "select", "text", "tuple_", "union", "union_all", "update",
 ]  # fmt: skip
 __all__ += _types

@@ -119,7 +119,10 @@ class ColumnOperators:
         return self.operate(ops.NOT_ILIKE, pattern, escape=escape)
 
     def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text contains ``other``; ``%`` and ``_`` in a plain string are taken literally."""
+        """True where the text contains ``other``; ``%`` and ``_`` in a plain string are taken literally.
+
+        An array contains the items of another: ``Post.tags.contains(["a", "b"])`` (PostgreSQL).
+        """
         return self._like_parts("%", other, "%", autoescape)
 
     def startswith(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
@@ -132,6 +135,10 @@ class ColumnOperators:
 
     def _like_parts(self, before: str, other: Any, after: str, autoescape: bool) -> ColumnElement[bool]:
         return self.operate(ops.LIKE, other, before=before, after=after, autoescape=autoescape)
+
+    def overlap(self, other: Any) -> ColumnElement[bool]:
+        """True where two arrays have an item in common: ``Post.tags.overlap(["a", "b"])`` (PostgreSQL)."""
+        return self.operate(ops.ARRAY_OVERLAPS, other)
 
     def between(self, low: Any, high: Any) -> ColumnElement[bool]:
         """``self BETWEEN low AND high``, both ends included."""

@@ -1,4 +1,4 @@
-"""What a table demands of its rows: keys, unique and check constraints, foreign keys; indexes and sequences.
+"""What a table demands of its rows: keys, unique and check constraints, foreign keys; and indexes.
 
 Each object is made first and attached to its table later (``_attach``), when the table is made.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, NoSuchTableError, did_you_mean
 from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.naming import constraint_name, index_name
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import froms_of
 from flask_uow.sql.types import NULLTYPE
@@ -25,7 +26,6 @@ __all__ = [
     "ForeignKeyConstraint",
     "Index",
     "PrimaryKeyConstraint",
-    "Sequence",
     "UniqueConstraint",
 ]
 
@@ -35,9 +35,11 @@ class Constraint:
 
     :ivar name: the constraint's name in the database, None to let the database choose.
     :ivar table: the table, once attached.
+    :ivar kind: the key of its entry in a naming convention.
     """
 
     table: Table | None = None
+    kind = ""
 
     def __init__(
         self, name: str | None = None, *, deferrable: bool | None = None, initially: str | None = None
@@ -51,6 +53,11 @@ class Constraint:
     def _attach(self, table: Table) -> None:
         self.table = table
         table.constraints.append(self)
+
+    @property
+    def sql_name(self) -> str | None:
+        """The name in the database: the one given, or that of the MetaData's naming convention; None for the database's own."""
+        return constraint_name(self)
 
     def copy(self) -> Constraint | None:
         """Return an unattached copy; None where the copies of the columns bring it along."""
@@ -78,6 +85,8 @@ class ColumnListConstraint(Constraint):
 class PrimaryKeyConstraint(ColumnListConstraint):
     """The primary key of a table."""
 
+    kind = "pk"
+
     def _attach(self, table: Table) -> None:
         self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self._given]
         self.table = table
@@ -90,6 +99,8 @@ class PrimaryKeyConstraint(ColumnListConstraint):
 
 class UniqueConstraint(ColumnListConstraint):
     """Columns whose values are unique together."""
+
+    kind = "uq"
 
     def copy(self) -> UniqueConstraint | None:
         if len(self.columns) == 1 and self.columns[0].unique and self.name is None:
@@ -104,11 +115,19 @@ class CheckConstraint(Constraint):
     :param condition: SQL text or an expression over the table's columns.
     """
 
+    kind = "ck"
+
     def __init__(self, condition: Any, name: str | None = None) -> None:
         super().__init__(name)
         self.condition = condition
+        # True for one that a column was given
+        self.of_column = False
 
-    def copy(self) -> CheckConstraint:
+    def copy(self) -> CheckConstraint | None:
+        return None if self.of_column else self.copy_for_column()
+
+    def copy_for_column(self) -> CheckConstraint:
+        """Return an unattached copy, whether or not a column brings the constraint along."""
         # DDL writes columns without their table, so the condition holds for any table that has them
         return CheckConstraint(self.condition, self.name)
 
@@ -208,6 +227,8 @@ class ForeignKey:
         """Return an unattached copy."""
         return ForeignKey(self.target, **self.options)
 
+    copy_for_column = copy
+
 
 class ForeignKeyConstraint(Constraint):
     """A foreign key over one or more columns.
@@ -215,6 +236,8 @@ class ForeignKeyConstraint(Constraint):
     :param columns: the columns of this table, by name or as objects.
     :param refcolumns: the columns referred to, as for :class:`ForeignKey`, in the same order.
     """
+
+    kind = "fk"
 
     def __init__(
         self,
@@ -277,13 +300,28 @@ class Index:
     :param expressions: column names, columns or expressions.
     :param unique: whether the values must be unique.
     :param where: the condition of a partial index.
+    :param using: how it is built: ``"gin"``, ``"hash"`` and so on (PostgreSQL; SQLite has one kind of index only).
+    :param include: columns whose values it holds besides (PostgreSQL).
     """
 
-    def __init__(self, name: str | None, *expressions: Any, unique: bool = False, where: Any = None) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        *expressions: Any,
+        unique: bool = False,
+        where: Any = None,
+        using: str | None = None,
+        include: SequenceType[Any] = (),
+    ) -> None:
         self._name = name
         self._given = expressions
+        self._include = include
         self.unique = unique
         self.where = where
+        if using is not None and not using.isidentifier():
+            raise ArgumentError(f"Index(using={using!r}): expected the name of an index method, such as 'gin'.")
+        self.using = using
+        self.included: list[Column[Any]] = []
         self.table: Table | None = None
         self.expressions: list[ColumnElement[Any]] = []
         owner: Any = next((table for e in expressions if isinstance(e, ClauseElement) for table in froms_of(e)), None)
@@ -292,39 +330,23 @@ class Index:
 
     @property
     def name(self) -> str:
-        """The index's name."""
-        if self._name is not None:
-            return self._name
-        columns = "_".join(str(getattr(e, "name", None) or "expr") for e in self.expressions)
-        return f"ix_{self.table.name if self.table is not None else ''}_{columns}"
+        """The index's name: the one given, that of the MetaData's convention, or one made of the columns' names."""
+        return self._name if self._name is not None else index_name(self)
 
     def _attach(self, table: Table) -> None:
         self.table = table
         self.expressions = [
             table.c[e] if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
         ]  # fmt: skip
+        self.included = [find_column(table, column, "Index") for column in self._include]
         table.indexes.append(self)
 
     def copy(self) -> Index:
         """Return an unattached copy."""
-        copied = Index(self._name, unique=self.unique, where=self.where)
+        copied = Index(self._name, unique=self.unique, where=self.where, using=self.using)
+        copied._include = tuple(column.name for column in self.included)
         copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
         return copied
-
-
-class Sequence:
-    """A sequence of the database (PostgreSQL); as the default of a column it numbers new rows.
-
-    :param name: its name in the database.
-    :param start: its first value.
-    :param increment: its step.
-    """
-
-    def __init__(self, name: str, start: int = 1, increment: int = 1, schema: str | None = None) -> None:
-        self.name = name
-        self.start = start
-        self.increment = increment
-        self.schema = schema
 
 
 def find_column(table: Table, column: Any, what: str) -> Column[Any]:

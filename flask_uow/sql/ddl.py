@@ -6,7 +6,8 @@ fulfils :class:`flask_uow.sql.interfaces.DDLBind`, which engines and connections
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql.constraints import ForeignKeyConstraint, Index
@@ -15,12 +16,17 @@ from flask_uow.sql.nodes import Executable, Shape
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind
     from flask_uow.sql.schema import Table
+    from flask_uow.sql.sequences import Sequence
 
 __all__ = [
     "AddConstraint",
     "CreateIndex",
+    "CreateSchema",
+    "CreateSequence",
     "CreateTable",
     "DDLElement",
+    "DropSchema",
+    "DropSequence",
     "DropTable",
     "create_statements",
     "create_tables",
@@ -41,14 +47,75 @@ class CreateTable(DDLElement):
     """``CREATE TABLE``.
 
     :param without: foreign keys to leave out, since they are added later by :class:`AddConstraint`.
+    :param deferred: foreign keys to be checked at the end of a transaction, since the tables refer to each other in a circle.
     """
 
-    __slots__ = ("table", "without")
+    __slots__ = ("deferred", "table", "without")
     __visit_name__ = "create_table"
 
-    def __init__(self, table: Table, without: frozenset[ForeignKeyConstraint] = frozenset()) -> None:
+    def __init__(
+        self,
+        table: Table,
+        without: frozenset[ForeignKeyConstraint] = frozenset(),
+        deferred: frozenset[ForeignKeyConstraint] = frozenset(),
+    ) -> None:
         self.table = table
         self.without = without
+        self.deferred = deferred
+
+
+class CreateSequence(DDLElement):
+    """``CREATE SEQUENCE``.
+
+    :param checkfirst: leave one alone that exists.
+    """
+
+    __slots__ = ("checkfirst", "sequence")
+    __visit_name__ = "create_sequence"
+
+    def __init__(self, sequence: Sequence, checkfirst: bool = False) -> None:
+        self.sequence = sequence
+        self.checkfirst = checkfirst
+
+
+class DropSequence(DDLElement):
+    """``DROP SEQUENCE IF EXISTS``."""
+
+    __slots__ = ("sequence",)
+    __visit_name__ = "drop_sequence"
+
+    def __init__(self, sequence: Sequence) -> None:
+        self.sequence = sequence
+
+
+class CreateSchema(DDLElement):
+    """``CREATE SCHEMA name`` (PostgreSQL); to be executed before ``create_all()`` makes tables in it.
+
+    :param if_not_exists: leave one alone that exists.
+    """
+
+    __slots__ = ("if_not_exists", "name")
+    __visit_name__ = "create_schema"
+
+    def __init__(self, name: str, if_not_exists: bool = False) -> None:
+        self.name = name
+        self.if_not_exists = if_not_exists
+
+
+class DropSchema(DDLElement):
+    """``DROP SCHEMA name`` (PostgreSQL).
+
+    :param cascade: drop what is in it as well.
+    :param if_exists: do nothing where there is none.
+    """
+
+    __slots__ = ("cascade", "if_exists", "name")
+    __visit_name__ = "drop_schema"
+
+    def __init__(self, name: str, cascade: bool = False, if_exists: bool = False) -> None:
+        self.name = name
+        self.cascade = cascade
+        self.if_exists = if_exists
 
 
 class AddConstraint(DDLElement):
@@ -92,25 +159,39 @@ class DropTable(DDLElement):
 
 
 def create_statements(
-    tables: Sequence[Table], existing: frozenset[str], supports_alter: bool, supports_comments: bool
+    tables: Iterable[Table],
+    existing: frozenset[str],
+    supports_alter: bool,
+    supports_comments: bool,
+    sequences: Iterable[Sequence] = (),
+    supports_sequences: bool | None = None,
 ) -> list[DDLElement]:
     """Return the statements that create ``tables``, given in order of dependency.
 
     A foreign key to a table that comes later (they refer to each other in a circle) is added by ALTER TABLE at the end,
-    where the database can; where it can't, it does not mind a reference to a table that is still missing.
+    where the database can; where it can't, it does not mind a reference to a table that is still missing, and the foreign key is checked
+    at the end of a transaction only.
+
+    :param sequences: sequences to be created beside those of the tables' columns.
+    :param supports_sequences: whether the database has sequences; as ``supports_alter`` when None.
     """
     statements: list[DDLElement] = []
     later: list[DDLElement] = []
     made = set(existing)
+    tables = list(tables)
+    if supports_alter if supports_sequences is None else supports_sequences:
+        new = [table for table in tables if table.fullname not in existing]
+        statements.extend(CreateSequence(sequence, checkfirst=True) for sequence in _sequences_of(new, sequences))
     for table in tables:
         if table.fullname in existing:
             continue
         made.add(table.fullname)
-        postponed = frozenset(
+        circular = frozenset(
             c for c in table.constraints
-            if isinstance(c, ForeignKeyConstraint) and supports_alter and (c.use_alter or c.referred_table.fullname not in made)
+            if isinstance(c, ForeignKeyConstraint) and (c.use_alter or c.referred_table.fullname not in made)
         )  # fmt: skip
-        statements.append(CreateTable(table, postponed))
+        postponed = circular if supports_alter else frozenset()
+        statements.append(CreateTable(table, postponed, circular - postponed))
         statements.extend(CreateIndex(index) for index in table.indexes)
         later.extend(
             AddConstraint(c) for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c in postponed
@@ -122,24 +203,41 @@ def create_statements(
     return statements + later
 
 
-def create_tables(bind: DDLBind, tables: Sequence[Table], checkfirst: bool) -> None:
+def _sequences_of(tables: Iterable[Table], sequences: Iterable[Sequence]) -> list[Sequence]:
+    found = {sequence.fullname: sequence for sequence in sequences}
+    for table in tables:
+        found.update((sequence.fullname, sequence) for sequence in table.sequences)
+    return list(found.values())
+
+
+def create_tables(
+    bind: DDLBind, tables: SequenceType[Table], checkfirst: bool, sequences: Iterable[Sequence] = ()
+) -> None:
     """Create ``tables``, given in order of dependency."""
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else frozenset()
         dialect = connection.dialect
-        for statement in create_statements(tables, existing, dialect.supports_alter, dialect.supports_comments):
+        for statement in create_statements(
+            tables, existing, dialect.supports_alter, dialect.supports_comments, sequences, dialect.supports_sequences
+        ):
             connection.execute(statement)
 
 
-def drop_tables(bind: DDLBind, tables: Sequence[Table], checkfirst: bool) -> None:
-    """Drop ``tables``, given in order of dependency."""
+def drop_tables(
+    bind: DDLBind, tables: SequenceType[Table], checkfirst: bool, sequences: Iterable[Sequence] = ()
+) -> None:
+    """Drop ``tables``, given in order of dependency, and their sequences."""
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else None
         wanted = [t for t in reversed(tables) if existing is None or t.fullname in existing]
-        if not wanted:
-            return
         if connection.dialect.supports_alter:
-            connection.execute(DropTable(*wanted))
+            if wanted:
+                connection.execute(DropTable(*wanted))
+            if connection.dialect.supports_sequences:
+                for sequence in _sequences_of(tables, sequences):
+                    connection.execute(DropSequence(sequence))
+            return
+        if not wanted:
             return
         # rows that refer to rows of a table dropped before are checked at the end only
         connection.run("PRAGMA defer_foreign_keys = ON", (), write=True)
@@ -147,7 +245,7 @@ def drop_tables(bind: DDLBind, tables: Sequence[Table], checkfirst: bool) -> Non
             connection.execute(DropTable(table))
 
 
-def _existing(connection: Any, tables: Sequence[Table]) -> frozenset[str]:
+def _existing(connection: Any, tables: SequenceType[Table]) -> frozenset[str]:
     found: set[str] = set()
     for schema in {table.schema for table in tables}:
         found.update(f"{schema}.{name}" if schema else name for name in connection.table_names(schema))

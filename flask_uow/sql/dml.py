@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.sql.conflicts import Excluded, OnConflict
 from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
-from flask_uow.sql.nodes import ClauseElement, Executable
+from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Executable
 from flask_uow.sql.select import expand_entity
-from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.selectable import coerce_from
+from flask_uow.sql.select_base import SelectBase, coerce_select
+from flask_uow.sql.selectable import ColumnCollection, coerce_from
 
 __all__ = ["Delete", "Insert", "Update", "delete", "insert", "update"]
 
@@ -18,14 +19,19 @@ D = TypeVar("D", bound="DMLStatement")
 
 
 class DMLStatement(Executable):
-    """What the three share: a table, RETURNING."""
+    """What the three share: a table, RETURNING.
 
-    __slots__ = ("_entity", "_returning", "table")
+    :ivar entities: what was passed to ``returning()``: columns, mapped classes, attributes.
+    """
+
+    __slots__ = ("_entity", "_execution_options", "_returning", "entities", "table")
 
     def __init__(self, table: Any) -> None:
         self.table: Any = coerce_from(table)
         self._entity = getattr(table, "__uow_entity__", None)
         self._returning: tuple[ColumnElement[Any], ...] = ()
+        self.entities: tuple[Any, ...] = ()
+        self._execution_options: Mapping[str, Any] = NO_OPTIONS
 
     @property
     def entity(self) -> Any:
@@ -40,11 +46,26 @@ class DMLStatement(Executable):
                     setattr(clone, slot, getattr(self, slot))
         return clone
 
-    def returning(self, *columns: Any) -> Self:
-        """Return the statement with ``RETURNING columns``."""
+    def returning(self, *entities: Any) -> Self:
+        """Return the statement with ``RETURNING``: columns, tables, or mapped classes (a Session gives their objects)."""
         clone = self._clone()
-        clone._returning = (*self._returning, *(made for column in columns for made in expand_entity(column)))
+        clone.entities = (*self.entities, *entities)
+        clone._returning = tuple(made for entity in clone.entities for made in expand_entity(entity))
         return clone
+
+    def execution_options(self, **options: Any) -> Self:
+        """Return the statement with options for its execution added.
+
+        ``synchronize_session`` says how a Session brings its objects in step, see :meth:`flask_uow.orm.Query.update`.
+        """
+        clone = self._clone()
+        clone._execution_options = {**self._execution_options, **options}
+        return clone
+
+    def _returned(self) -> tuple[Any, ...]:
+        """What RETURNING is in the shape of the statement."""
+        entities = (getattr(entity, "__uow_entity__", None) for entity in self.entities)
+        return (*self._returning, *(entity.plan_atom for entity in entities if entity is not None))
 
     def _column(self, name: Any) -> ColumnElement[Any]:
         if isinstance(name, str):
@@ -71,7 +92,7 @@ class DMLStatement(Executable):
 class Insert(DMLStatement):
     """``INSERT INTO table``; without values it takes them, all columns, at execution."""
 
-    __slots__ = ("_rows", "_select", "_select_columns")
+    __slots__ = ("_conflict", "_excluded", "_rows", "_select", "_select_columns")
     __visit_name__ = "insert"
 
     def __init__(self, table: Any) -> None:
@@ -79,11 +100,18 @@ class Insert(DMLStatement):
         self._rows: tuple[tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], ...] = ()
         self._select: SelectBase | None = None
         self._select_columns: tuple[ColumnElement[Any], ...] = ()
+        self._conflict: OnConflict | None = None
+        self._excluded = Excluded(self.table, "excluded")
 
     @property
     def has_values(self) -> bool:
         """False while the statement takes its values at execution."""
         return bool(self._rows) or self._select is not None
+
+    @property
+    def may_update(self) -> bool:
+        """True where rows that are there already may be updated."""
+        return self._conflict is not None and self._conflict.pairs is not None
 
     def values(self, *rows: Any, **columns: Any) -> Insert:
         """Return the statement with one row (a mapping, or keywords) or several (a list of mappings).
@@ -101,12 +129,84 @@ class Insert(DMLStatement):
             raise ArgumentError("the rows of values() must all have the same columns, in the same order.")
         return clone
 
-    def from_select(self, columns: Sequence[Any], select: SelectBase) -> Insert:
-        """Return ``INSERT INTO table (columns) SELECT ...``."""
+    def from_select(self, columns: Sequence[Any], select: Any) -> Insert:
+        """Return ``INSERT INTO table (columns) SELECT ...``.
+
+        :param columns: by name or as objects, in the order of the SELECT's.
+        :param select: a SELECT, or a Query.
+        :raises ArgumentError: for different numbers of columns.
+        """
         clone = self._clone()
         clone._select_columns = tuple(self._column(column) for column in columns)
-        clone._select = select
+        clone._select = coerce_select(select)
+        if len(clone._select_columns) != len(clone._select.result_columns()):
+            raise ArgumentError(
+                f"from_select() got {len(clone._select_columns)} columns and a SELECT of {len(clone._select.result_columns())}."
+            )
         return clone
+
+    # -- where the row is there already
+
+    @property
+    def excluded(self) -> ColumnCollection:
+        """The columns of the row that could not be inserted: ``set_={"name": stmt.excluded.name}``."""
+        return self._excluded.c
+
+    def on_conflict_do_nothing(
+        self, index_elements: Iterable[Any] = (), constraint: Any = None, index_where: Any = None
+    ) -> Insert:
+        """Return the statement that leaves out rows whose key is there already.
+
+        :param index_elements: the columns of the key that is meant; any key when left out.
+        :param constraint: the constraint, or its name (PostgreSQL), in their place.
+        :param index_where: the condition of a partial unique index.
+        """
+        clone = self._clone()
+        elements, name = self._target(index_elements, constraint)
+        clone._conflict = OnConflict(elements, name, index_where, None, None)
+        return clone
+
+    def on_conflict_do_update(
+        self,
+        index_elements: Iterable[Any] = (),
+        set_: Mapping[Any, Any] | None = None,
+        *,
+        constraint: Any = None,
+        index_where: Any = None,
+        where: Any = None,
+    ) -> Insert:
+        """Return the statement that updates the row that is there already ("upsert").
+
+        :param index_elements: the columns of the primary key, unique constraint or unique index that is meant.
+        :param set_: new values by column; :attr:`excluded` has those that were to be inserted. All columns of the INSERT
+            but the key's take these when None.
+        :param constraint: the constraint, or its name (PostgreSQL), in place of ``index_elements``.
+        :param index_where: the condition of a partial unique index.
+        :param where: a condition on the row that is there; nothing is done where it does not hold.
+        :raises ArgumentError: without a key, or when there is nothing to set.
+        """
+        clone = self._clone()
+        elements, name = self._target(index_elements, constraint)
+        pairs = self._pairs(set_) if set_ is not None else self._excluded_pairs(elements)
+        clone._conflict = OnConflict(elements, name, index_where, pairs, where)
+        return clone
+
+    def _target(self, elements: Iterable[Any], constraint: Any) -> tuple[list[Any], str | None]:
+        if constraint is None or isinstance(constraint, str):
+            return [self._column(element) for element in elements], constraint
+        if elements:
+            raise ArgumentError("on_conflict takes index_elements or constraint, not both.")
+        return list(constraint.columns), None
+
+    def _excluded_pairs(self, elements: list[Any]) -> tuple[tuple[Any, Any], ...]:
+        given = [column for column, _ in self._rows[0]] if self._rows else list(self._select_columns)
+        keys = {id(element) for element in elements}
+        if not given:
+            raise ArgumentError(
+                "on_conflict_do_update() without set_ needs the columns first: call values() before it."
+            )
+        by_name = {column.name: column for column in self._excluded.c}
+        return tuple((column, by_name[column.name]) for column in given if id(column) not in keys)
 
     def for_parameters(self, names: list[str]) -> Insert:
         """Return the statement for values of these names, all of them columns."""
@@ -123,7 +223,7 @@ class Insert(DMLStatement):
 
     def _parts(self) -> tuple[Any, ...]:
         rows = tuple(item for row in self._rows for pair in row for item in pair)
-        return (self.table, len(self._rows), rows, self._select, self._select_columns, self._returning)
+        return (self.table, len(self._rows), rows, self._select, self._select_columns, self._conflict, self._returned())
 
 
 class Update(DMLStatement):
@@ -172,7 +272,7 @@ class Update(DMLStatement):
 
     def _parts(self) -> tuple[Any, ...]:
         values = tuple(item for pair in self._values for item in pair)
-        return (self.table, values, self._where, self._returning)
+        return (self.table, values, self._where, self._returned())
 
 
 class Delete(DMLStatement):
@@ -194,7 +294,7 @@ class Delete(DMLStatement):
     filter = where
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.table, self._where, self._returning)
+        return (self.table, self._where, self._returned())
 
 
 def insert(table: Any) -> Insert:

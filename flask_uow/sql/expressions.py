@@ -15,7 +15,7 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
+from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
 
 __all__ = [
     "BindParameter", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
@@ -363,6 +363,8 @@ def binary(left: ColumnElement[Any], op: Operator, other: Any, escape: str | Non
             return BinaryExpression(left, ops.IS_NOT, Null(), BOOLEANTYPE)
     if (op is ops.IS or op is ops.IS_NOT) and isinstance(other, bool):
         right: ColumnElement[Any] = LiteralColumn("TRUE" if other else "FALSE", BOOLEANTYPE)
+    elif isinstance(left, ExpressionList) and isinstance(other, (tuple, list)):
+        right = _row_value(other, left)
     else:
         right = coerce_value(other, left.type)
     return BinaryExpression(left, op, right, _result_type(op, left, right), escape)
@@ -400,16 +402,22 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> Column
         )
     items = tuple(coerce_value(value, left.type) for value in values)
     if isinstance(left, ExpressionList):
-        items = tuple(_row_value(value) for value in values)
+        items = tuple(_row_value(value, left) for value in values)
     if not items:
         return LiteralColumn("1 = 0" if op is ops.IN else "1 = 1", BOOLEANTYPE)
     return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
 
 
-def _row_value(value: Any) -> ColumnElement[Any]:
+def _row_value(value: Any, left: ExpressionList) -> ColumnElement[Any]:
+    """Return a tuple of values to stand beside a row value."""
     if isinstance(value, ExpressionList):
         return value
-    return ExpressionList(tuple(coerce_value(item, NULLTYPE) for item in value))
+    given = tuple(value)
+    if len(given) != len(left.items):
+        raise ArgumentError(f"{value!r} stands beside a row of {len(left.items)} columns. Give a value for each.")
+    return ExpressionList(
+        tuple(coerce_value(item, beside.type) for item, beside in zip(given, left.items, strict=True))
+    )
 
 
 def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> ColumnElement[bool]:
@@ -450,6 +458,8 @@ def like_expression(
     escape: str | None = None,
 ) -> ColumnElement[bool]:
     """Return ``left LIKE before || other || after``; ``%`` and ``_`` of a plain string are escaped where asked for."""
+    if before and after and isinstance(left.type.storage, ARRAY):
+        return binary(left, ops.ARRAY_CONTAINS, other)
     if isinstance(other, str):
         if autoescape:
             other, escape = other.replace("/", "//").replace("%", "/%").replace("_", "/_"), "/"

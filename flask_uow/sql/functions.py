@@ -7,8 +7,9 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.common_type import coerce_alike, common_type
-from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_value
 from flask_uow.sql.types import NULLTYPE, Date, DateTime, Float, Integer, Numeric, String, TypeEngine, to_instance
+from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup, criteria, make_over
 
 __all__ = ["FunctionElement", "func"]
 
@@ -16,9 +17,12 @@ _INTEGER, _STRING, _FLOAT = Integer(), String(), Float()
 _FIXED: dict[str, TypeEngine[Any]] = {
     "count": _INTEGER, "length": _INTEGER, "char_length": _INTEGER, "lower": _STRING, "upper": _STRING, "trim": _STRING,
     "concat": _STRING, "substr": _STRING, "replace": _STRING, "random": _FLOAT, "row_number": _INTEGER, "rank": _INTEGER,
-    "dense_rank": _INTEGER, "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
+    "dense_rank": _INTEGER, "ntile": _INTEGER, "percent_rank": _FLOAT, "cume_dist": _FLOAT,
+    "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
 }  # fmt: skip
-_OF_ARGUMENT = frozenset(("max", "min", "sum", "abs", "round", "first_value", "last_value", "lag", "lead"))
+_OF_ARGUMENT = frozenset(
+    ("max", "min", "sum", "abs", "round", "first_value", "last_value", "nth_value", "lag", "lead", "mode")
+)
 # their arguments are of one type, which is the result's
 _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 # written without parentheses in SQL:1999
@@ -55,6 +59,28 @@ class FunctionElement(ColumnElement[Any]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.function_name, self.arguments, self.type.cache_key)
 
+    def over(
+        self, partition_by: Any = None, order_by: Any = None, rows: Any = None, range_: Any = None, groups: Any = None
+    ) -> Over:
+        """Return the call over a window: ``func.sum(Post.views).over(partition_by=Post.author_id, order_by=Post.id)``.
+
+        :param partition_by: an expression, or a list of them.
+        :param order_by: likewise.
+        :param rows: the frame as a pair ``(start, end)`` of rows counted from the current one, ``(-2, 0)`` say; None has no bound.
+        :param range_: the frame in values of the order.
+        :param groups: the frame in groups of rows that the order takes as equal.
+        :raises ArgumentError: for a malformed frame, or several.
+        """
+        return make_over(self, partition_by, order_by, rows, range_, groups)
+
+    def filter(self, *conditions: Any) -> FunctionFilter:
+        """Return the aggregate over the rows that fulfil the conditions: ``func.count().filter(Post.views > 10)``."""
+        return FunctionFilter(self, and_(*conditions))
+
+    def within_group(self, *order_by: Any) -> WithinGroup:
+        """Return an aggregate of ordered values: ``func.percentile_cont(0.5).within_group(Post.views)`` (PostgreSQL)."""
+        return WithinGroup(self, criteria(order_by))
+
 
 class _FunctionFactory:
     """``func.<name>(...)`` makes a call of the SQL function of that name."""
@@ -88,7 +114,7 @@ def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: An
     if name in _OF_ARGUMENT:
         return next((argument.type for argument in arguments if argument.type is not NULLTYPE), NULLTYPE)
     if name == "avg":
-        return arguments[0].type if arguments and isinstance(arguments[0].type, Numeric) else _FLOAT
+        return arguments[0].type if arguments and isinstance(arguments[0].type.storage, Numeric) else _FLOAT
     return _FIXED.get(name, NULLTYPE)
 
 

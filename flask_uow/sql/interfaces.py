@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from flask_uow.sql.types import TypeEngine
 
-__all__ = ["DDLBind", "DDLConnection", "MappedEntity", "SQLDialect"]
+__all__ = ["DDLBind", "DDLConnection", "MappedEntity", "ReflectionBind", "SQLDialect"]
 
 Processor = Callable[[Any], Any]
 
@@ -24,6 +24,7 @@ class SQLDialect(Protocol):
     escapes_percent: bool
     exact_decimal_text: bool
     supports_for_update: bool
+    supports_sequences: bool
 
     def quote(self, identifier: str) -> str:
         """Return the identifier, quoted where the database needs it."""
@@ -71,8 +72,41 @@ class DDLBind(Protocol):
         ...
 
 
+class ReflectionBind(Protocol):
+    """An engine (or a connection) that tells what tables a database has."""
+
+    def reflect_table(
+        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+    ) -> None:
+        """Fill a table that has a name and a schema with what the database has under that name.
+
+        :param given: columns by name that take the place of those found.
+        :param include_columns: the names of the columns to take; all when None.
+        :param resolve_fks: whether tables that foreign keys refer to are loaded into the table's MetaData too.
+        :raises NoSuchTableError: when the database has no such table.
+        """
+        ...
+
+    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> Sequence[str]:
+        """Return the names of the tables (and views) of a schema that ``only`` names, or says True of.
+
+        :raises NoSuchTableError: for a name that the database does not have.
+        """
+        ...
+
+
 class MappedEntity(Protocol):
     """What a mapped class or an alias of one shows to ``select()``, under the attribute ``__uow_entity__``."""
+
+    @property
+    def shape_atom(self) -> Any:
+        """What stands for its columns in the shape of a statement; None where they have to be walked."""
+        ...
+
+    @property
+    def plan_atom(self) -> Any:
+        """What tells apart, in the shape of a statement, rows that become objects in another way; hashable."""
+        ...
 
     @property
     def selectable(self) -> Any:
@@ -81,4 +115,11 @@ class MappedEntity(Protocol):
 
     def entity_columns(self) -> Sequence[Any]:
         """Return the column expressions that make up one object."""
+        ...
+
+    def attribute_for_filter(self, name: str) -> Any:
+        """Return the attribute that ``filter_by(name=...)`` means.
+
+        :raises InvalidRequestError: when there is none.
+        """
         ...

@@ -8,13 +8,14 @@ name of the method that it will call there (``__visit_name__``).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import SQLDialect
 
-__all__ = ["ClauseElement", "Executable", "Shape", "stringify_with"]
+__all__ = ["NO_OPTIONS", "ClauseElement", "Executable", "Shape", "stringify_with"]
 
 
 class Shape:
@@ -108,11 +109,19 @@ class ClauseElement:
         return f"<{type(self).__module__}.{type(self).__qualname__}: {self}>"
 
 
+# a statement that was given no execution options
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
 class Executable(ClauseElement):
     """A node that a connection can execute as a statement of its own."""
 
     __slots__ = ()
     is_select: ClassVar[bool] = False
+
+    def get_execution_options(self) -> Mapping[str, Any]:
+        """Return the options given by ``execution_options()``."""
+        return getattr(self, "_execution_options", NO_OPTIONS)
 
     def shape(self) -> Shape:
         """Return the shape of the statement together with its bind parameters."""

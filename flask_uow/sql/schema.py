@@ -1,183 +1,38 @@
-"""MetaData, Table and Column: the schema as Python objects.
+"""MetaData and Table: the schema as Python objects.
 
-Constraints and indexes are in :mod:`flask_uow.sql.constraints`; CREATE and DROP in :mod:`flask_uow.sql.ddl`.
+Columns are in :mod:`flask_uow.sql.columns`, constraints and indexes in :mod:`flask_uow.sql.constraints`, CREATE and DROP in
+:mod:`flask_uow.sql.ddl`. What ``autoload_with`` and ``reflect()`` find is looked up by the bind that they are given.
 """
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.sql.columns import Column, ColumnDefault
 from flask_uow.sql.constraints import (
     Constraint,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
-    Sequence,
     UniqueConstraint,
 )
 from flask_uow.sql.ddl import create_tables, drop_tables
 from flask_uow.sql.dml import Delete, Insert, Update
-from flask_uow.sql.expressions import ColumnElement
-from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.naming import check_convention
+from flask_uow.sql.nodes import Shape
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import ColumnCollection, FromClause
-from flask_uow.sql.types import NULLTYPE, Integer, TypeEngine, to_instance
+from flask_uow.sql.sequences import Sequence
+from flask_uow.sql.types import Integer
 
 if TYPE_CHECKING:
-    from flask_uow.sql.interfaces import DDLBind
+    from flask_uow.sql.interfaces import DDLBind, ReflectionBind
 
 __all__ = ["Column", "ColumnDefault", "MetaData", "Table"]
-
-T = TypeVar("T")
-
-
-class ColumnDefault:
-    """A default that is worked out when a row is written.
-
-    :ivar argument: a value, a function of no arguments, or an SQL expression.
-    """
-
-    __slots__ = ("argument", "is_callable", "is_sql")
-
-    def __init__(self, argument: Any) -> None:
-        self.argument = argument
-        self.is_sql = isinstance(argument, ClauseElement)
-        self.is_callable = callable(argument) and not self.is_sql
-
-    def value(self) -> Any:
-        """Return the default's value; for SQL, the expression."""
-        return self.argument() if self.is_callable else self.argument
-
-
-class Column(ColumnElement[T], Generic[T]):
-    """A column of a table.
-
-    :param name: its name in the database (the declarative style takes the attribute's name when it is left out).
-    :param type_: its type; with a foreign key and no type it takes the target's.
-    :param args: :class:`ForeignKey`, :class:`Sequence` objects.
-    :param primary_key: whether it is part of the primary key.
-    :param nullable: whether it may be NULL; by default everything but primary keys may.
-    :param unique: adds a unique constraint.
-    :param index: adds an index.
-    :param default: a value, a function without arguments or an SQL expression for new rows.
-    :param onupdate: likewise for changed rows.
-    :param server_default: SQL text or expression that the database itself uses for new rows.
-    :param autoincrement: False for an integer primary key that the application sets itself.
-    """
-
-    __slots__ = (
-        "_name", "_type", "args", "autoincrement", "comment", "default", "foreign_keys", "index", "info", "key", "nullable",
-        "onupdate", "primary_key", "sequence", "server_default", "server_onupdate", "table", "unique", "__weakref__",
-    )  # fmt: skip
-    __visit_name__ = "column"
-
-    def __init__(
-        self,
-        name: Any = None,
-        type_: Any = None,
-        *args: Any,
-        key: str | None = None,
-        primary_key: bool = False,
-        nullable: bool | None = None,
-        unique: bool = False,
-        index: bool = False,
-        default: Any = None,
-        onupdate: Any = None,
-        server_default: Any = None,
-        server_onupdate: Any = None,
-        autoincrement: bool = True,
-        comment: str | None = None,
-        info: dict[Any, Any] | None = None,
-    ) -> None:
-        if name is not None and not isinstance(name, str):
-            args = (type_, *args) if type_ is not None else args
-            name, type_ = None, name
-        if isinstance(type_, (ForeignKey, Sequence, Constraint)):
-            args = (type_, *args)
-            type_ = None
-        self._name = name
-        self._type: TypeEngine[Any] | None = to_instance(type_) if type_ is not None else None
-        self.key = key or name
-        self.primary_key = primary_key
-        self.nullable = nullable if nullable is not None else not primary_key
-        self.unique = unique
-        self.index = index
-        self.default = ColumnDefault(default) if default is not None else None
-        self.onupdate = ColumnDefault(onupdate) if onupdate is not None else None
-        self.server_default = server_default
-        self.server_onupdate = server_onupdate
-        self.autoincrement = autoincrement
-        self.comment = comment
-        self.info = dict(info or {})
-        self.foreign_keys: list[ForeignKey] = []
-        self.sequence: Sequence | None = None
-        self.table: Any = None
-        self.args = args
-        for argument in args:
-            if isinstance(argument, ForeignKey):
-                argument._attach(self)
-            elif isinstance(argument, Sequence):
-                self.sequence = argument
-            else:
-                raise ArgumentError(
-                    f"Column {name!r} got {argument!r}; besides a name and a type it takes ForeignKey and Sequence objects."
-                )
-
-    @property
-    def name(self) -> str:
-        return self._name  # type: ignore[no-any-return]
-
-    @property
-    def type(self) -> TypeEngine[Any]:  # type: ignore[override]
-        """The type; the target's, for a foreign key without a type of its own."""
-        if self._type is None:
-            if not self.foreign_keys or self.table is None:
-                return NULLTYPE
-            self._type = self.foreign_keys[0].column.type
-        return self._type
-
-    @property
-    def has_own_type(self) -> bool:
-        """False while the type is still to be taken from a foreign key or an annotation."""
-        return self._type is not None
-
-    def set_type(self, type_: TypeEngine[Any]) -> None:
-        """Give a type to a column that was made without one."""
-        self._type = type_
-
-    def set_name(self, name: str) -> None:
-        """Give a name to a column that was made without one."""
-        self._name = name
-        self.key = self.key or name
-
-    @property
-    def is_server_generated(self) -> bool:
-        """True for an integer primary key whose values the database makes."""
-        return self.table is not None and self.table.generated_key is self
-
-    def references(self, column: Column[Any]) -> bool:
-        """Return True when a foreign key of this column refers to ``column``."""
-        return any(foreign_key.column is column for foreign_key in self.foreign_keys)
-
-    def copy(self) -> Column[T]:
-        """Return an unattached copy."""
-        args = [a.copy() if isinstance(a, ForeignKey) else a for a in self.args]
-        copied: Column[T] = Column(self._name, self._type, *args, key=self.key)
-        for slot in ("primary_key", "nullable", "unique", "index", "default", "onupdate", "server_default", "server_onupdate",
-                     "autoincrement", "comment"):  # fmt: skip
-            setattr(copied, slot, getattr(self, slot))
-        copied.info = dict(self.info)
-        return copied
-
-    def _collect(self, shape: Shape) -> None:
-        shape.key.append(self)
-
-    def __repr__(self) -> str:
-        return f"Column({self.table.fullname + '.' if self.table is not None else ''}{self._name}, {self._type!r})"
 
 
 class Table(FromClause):
@@ -188,12 +43,18 @@ class Table(FromClause):
     :param items: columns, constraints and indexes.
     :param schema: the database's schema that it is in.
     :param bind_key: the key of the database that it is in, where an application has several.
+    :param autoload_with: an engine or a connection: take columns, keys and indexes from the table as it is in the database. Columns that
+        are given as well win over those found.
+    :param include_columns: with ``autoload_with``, the names of the columns to take; all when None.
+    :param resolve_fks: with ``autoload_with``, whether tables that foreign keys refer to are loaded into the MetaData too.
+    :param sqlite_autoincrement: on SQLite, never use the key of a deleted row again (AUTOINCREMENT).
     :raises InvalidRequestError: when the MetaData has a table of that name already.
+    :raises NoSuchTableError: with ``autoload_with``, when the database has no such table.
     """
 
     __slots__ = (
         "_c", "comment", "constraints", "fullname", "indexes", "info", "metadata", "name", "primary_key", "schema",
-        "__weakref__",
+        "sqlite_autoincrement", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "table"
 
@@ -206,6 +67,10 @@ class Table(FromClause):
         bind_key: str | None = None,
         info: dict[Any, Any] | None = None,
         comment: str | None = None,
+        autoload_with: ReflectionBind | None = None,
+        include_columns: Iterable[str] | None = None,
+        resolve_fks: bool = True,
+        sqlite_autoincrement: bool = False,
     ) -> None:
         if not isinstance(metadata, MetaData):
             raise ArgumentError(f"Table({name!r}, ...) takes a MetaData second, got {metadata!r}.")
@@ -222,9 +87,18 @@ class Table(FromClause):
         self.indexes: list[Index] = []
         self.primary_key = PrimaryKeyConstraint()
         self.primary_key.table = self
+        self.sqlite_autoincrement = sqlite_autoincrement
         metadata._add(self)
+        if autoload_with is not None:
+            given = {item.name: item for item in items if isinstance(item, Column)}
+            wanted = frozenset(include_columns) if include_columns is not None else None
+            try:
+                autoload_with.reflect_table(self, given, wanted, resolve_fks)
+            except BaseException:
+                metadata.remove(self)
+                raise
         for item in items:
-            if isinstance(item, Column):
+            if isinstance(item, Column) and item.table is not self:
                 self.append_column(item)
         for item in items:
             if isinstance(item, (Constraint, Index)):
@@ -255,6 +129,11 @@ class Table(FromClause):
         made = isinstance(column.type, Integer) and column.autoincrement and not column.foreign_keys
         return column if made and column.default is None and column.server_default is None else None
 
+    @property
+    def sequences(self) -> list[Sequence]:
+        """The sequences that number rows of the table."""
+        return [column.sequence for column in self._c if column.sequence is not None]
+
     def append_column(self, column: Column[Any]) -> None:
         """Add a column.
 
@@ -274,6 +153,8 @@ class Table(FromClause):
             self.primary_key.columns.append(column)
         for foreign_key in column.foreign_keys:
             foreign_key._attach_table(self)
+        for check in column.checks:
+            check._attach(self)
         if column.unique and not column.index:
             UniqueConstraint(column)._attach(self)
         if column.index:
@@ -307,6 +188,7 @@ class Table(FromClause):
             schema=schema or self.schema,
             info=self.info,
             comment=self.comment,
+            sqlite_autoincrement=self.sqlite_autoincrement,
         )
         table.primary_key.columns = [table.c[str(column.key)] for column in self.primary_key.columns]
         table.primary_key.name = self.primary_key.name
@@ -340,14 +222,48 @@ class Table(FromClause):
 class MetaData:
     """A set of tables.
 
+    :param schema: the schema of tables that name none.
+    :param naming_convention: how constraints and indexes without a name are called, see :mod:`flask_uow.sql.naming`.
+    :raises ArgumentError: for a malformed convention.
+
     :ivar tables: the tables by name (``schema.name`` where they have a schema).
+    :ivar sequences: sequences that are no column's default, likewise.
     :ivar info: for the application's own use; ``info["bind_key"]`` names the database of all its tables.
     """
 
-    def __init__(self, schema: str | None = None, info: dict[Any, Any] | None = None) -> None:
+    def __init__(
+        self,
+        schema: str | None = None,
+        info: dict[Any, Any] | None = None,
+        naming_convention: Mapping[str, Any] | None = None,
+    ) -> None:
         self.schema = schema
         self.tables: dict[str, Table] = {}
+        self.sequences: dict[str, Sequence] = {}
         self.info = dict(info or {})
+        self.naming_convention = check_convention(naming_convention or {})
+
+    def reflect(
+        self,
+        bind: ReflectionBind,
+        schema: str | None = None,
+        only: Iterable[str] | Callable[[str], bool] | None = None,
+        views: bool = False,
+        resolve_fks: bool = True,
+    ) -> None:
+        """Load all tables of a database that are not here already.
+
+        :param bind: an engine or a connection.
+        :param schema: the schema whose tables are meant; this MetaData's, or the database's default one, when None.
+        :param only: the names of tables to load (or a function that says so of a name).
+        :param views: load views too, as tables.
+        :param resolve_fks: load tables that foreign keys refer to as well, also when ``only`` leaves them out.
+        :raises NoSuchTableError: for a name in ``only`` that the database does not have.
+        """
+        chosen = schema if schema is not None else self.schema
+        for name in bind.reflectable_names(chosen, only, views):
+            if (f"{chosen}.{name}" if chosen else name) not in self.tables:
+                Table(name, self, schema=chosen, autoload_with=bind, resolve_fks=resolve_fks)
 
     def _add(self, table: Table) -> None:
         if table.fullname in self.tables:
@@ -364,6 +280,7 @@ class MetaData:
     def clear(self) -> None:
         """Take all tables out."""
         self.tables.clear()
+        self.sequences.clear()
 
     def __contains__(self, table: Table | str) -> bool:
         return (table if isinstance(table, str) else table.fullname) in self.tables
@@ -380,11 +297,13 @@ class MetaData:
         :param tables: only these.
         :param checkfirst: leave out tables that exist.
         """
-        create_tables(bind, sort_tables(tables if tables is not None else self.tables.values()), checkfirst)
+        chosen = sort_tables(tables if tables is not None else self.tables.values())
+        create_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else ())
 
     def drop_all(self, bind: DDLBind, tables: Iterable[Table] | None = None, checkfirst: bool = True) -> None:
         """Drop all tables, in reverse order of dependency; parameters as for :meth:`create_all`."""
-        drop_tables(bind, sort_tables(tables if tables is not None else self.tables.values()), checkfirst)
+        chosen = sort_tables(tables if tables is not None else self.tables.values())
+        drop_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else ())
 
     def __repr__(self) -> str:
         return f"MetaData(tables: {', '.join(self.tables)})"

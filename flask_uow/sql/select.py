@@ -20,7 +20,8 @@ from flask_uow.sql.expressions import (
     coerce_order,
     coerce_value,
 )
-from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Shape
 from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
@@ -35,19 +36,29 @@ class ForUpdate:
     :ivar nowait: fail at once where a row is locked.
     :ivar skip_locked: leave out rows that are locked.
     :ivar of: lock only the rows of these tables.
+    :ivar key_share: let others refer to the rows by foreign keys meanwhile.
+    :raises ArgumentError: for both ``nowait`` and ``skip_locked``.
     """
 
-    __slots__ = ("nowait", "of", "read", "skip_locked")
+    __slots__ = ("key_share", "nowait", "of", "read", "skip_locked")
 
     def __init__(
-        self, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: tuple[FromClause, ...] = ()
+        self,
+        read: bool = False,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: tuple[FromClause, ...] = (),
+        key_share: bool = False,
     ) -> None:
+        if nowait and skip_locked:
+            raise ArgumentError("with_for_update() takes nowait or skip_locked, not both.")
         self.read, self.nowait, self.skip_locked, self.of = read, nowait, skip_locked, of
+        self.key_share = key_share
 
-    @property
-    def cache_key(self) -> tuple[Any, ...]:
-        """What of it changes the SQL text."""
-        return (self.read, self.nowait, self.skip_locked, self.of)
+    def _collect(self, shape: Shape) -> None:
+        shape.key.append(("for update", self.read, self.nowait, self.skip_locked, self.key_share, len(self.of)))
+        for element in self.of:
+            element._collect(shape)
 
 
 class Select(SelectBase):
@@ -58,16 +69,9 @@ class Select(SelectBase):
     """
 
     __slots__ = (
-        "_distinct",
-        "_for_update",
-        "_froms",
-        "_group_by",
-        "_having",
-        "_options",
-        "_where",
-        "columns_clause",
-        "entities",
-    )
+        "_correlate", "_distinct", "_for_update", "_froms", "_group_by", "_having", "_joined", "_options", "_where",
+        "columns_clause", "entities",
+    )  # fmt: skip
     __visit_name__ = "select"
     _where: tuple[ColumnElement[Any], ...]
     _froms: tuple[FromClause, ...]
@@ -83,6 +87,11 @@ class Select(SelectBase):
         self._distinct: bool | tuple[ColumnElement[Any], ...] = False
         self._for_update: ForUpdate | None = None
         self._options: tuple[Any, ...] = ()
+        self._execution_options = NO_OPTIONS
+        # (elements, True where just these are taken from the statement around this one, False where all but these)
+        self._correlate: tuple[tuple[FromClause, ...], bool] | None = None
+        # what was joined last, which filter_by() is about
+        self._joined: Any = None
         self._set_entities(entities)
 
     def _set_entities(self, entities: tuple[Any, ...]) -> None:
@@ -90,11 +99,9 @@ class Select(SelectBase):
         self.columns_clause = tuple(column for entity in entities for column in expand_entity(entity))
 
     def _parts(self) -> tuple[Any, ...]:
-        lock = self._for_update.cache_key if self._for_update is not None else None
-        distinct = self._distinct
         return (
             self.columns_clause, self._where, self._froms, self._order_by, self._limit, self._offset, self._group_by,
-            self._having, distinct, lock,
+            self._having, self._distinct,
         )  # fmt: skip
 
     def _collect(self, shape: Shape) -> None:
@@ -108,6 +115,9 @@ class Select(SelectBase):
             else:
                 for column in expand_entity(entity):
                     column._collect(shape)
+                if atom is not None:
+                    # the rows become objects, not values
+                    key.append(atom.plan_atom)
                 name = getattr(entity, "key", None)
                 if isinstance(name, str) and not isinstance(entity, ColumnElement):
                     # an attribute gives the result column its own name
@@ -122,7 +132,13 @@ class Select(SelectBase):
             for count in (self._limit, self._offset):
                 if count is not None:
                     count._collect(shape)
-        if self._group_by or self._having or self._distinct or self._for_update is not None:
+        if (
+            self._group_by
+            or self._having
+            or self._distinct
+            or self._for_update is not None
+            or self._correlate is not None
+        ):
             self._collect_rare(shape)
         key.append("end")
 
@@ -133,7 +149,13 @@ class Select(SelectBase):
             for clause in clauses:
                 clause._collect(shape)
         shape.key.append(bool(self._distinct))
-        shape.key.append(self._for_update.cache_key if self._for_update is not None else None)
+        if self._for_update is not None:
+            self._for_update._collect(shape)
+        if self._correlate is not None:
+            elements, only = self._correlate
+            shape.key.append(("correlate", only, len(elements)))
+            for element in elements:
+                element._collect(shape)
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         taken: set[str] = set()
@@ -168,15 +190,28 @@ class Select(SelectBase):
         """Return the statement with ``JOIN target`` added.
 
         :param target: a table, an alias, a mapped class, or a relationship (``User.posts``).
-        :param onclause: the condition; None takes the relationship's, or the one foreign key between the two sides.
+        :param onclause: the condition, or the relationship that leads to ``target``; None takes the relationship's, or that of the
+            one foreign key between the two sides.
         """
         clone = self._clone()
-        joins = getattr(target, "join_steps", None)
-        if joins is not None and not isinstance(target, FromClause):
+        joins = _steps_of(target)
+        if joins is not None:
             for left, right, condition in joins(onclause):
+                clone._add_join(left, right, condition, isouter, full)
+            clone._joined = target.joined_entity
+            return clone
+        along = _steps_of(onclause)
+        if along is not None:
+            entity = getattr(target, "__uow_entity__", None)
+            if entity is None:
+                raise ArgumentError(
+                    f"join({target!r}, a relationship): expected a mapped class or an alias of one first."
+                )
+            for left, right, condition in along(None, entity):
                 clone._add_join(left, right, condition, isouter, full)
         else:
             clone._add_join(None, coerce_from(target), onclause, isouter, full)
+        clone._joined = target
         return clone
 
     def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Select:
@@ -189,6 +224,23 @@ class Select(SelectBase):
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full)
+        clone._joined = target
+        return clone
+
+    def correlate(self, *elements: Any) -> Select:
+        """Return the statement that, inside another, takes just these elements of FROM from the one around it; None for none.
+
+        Without this, a subquery takes over every element that the statement around it has, unless it would be left without any.
+        """
+        clone = self._clone()
+        given = () if elements == (None,) else elements
+        clone._correlate = (tuple(coerce_from(element) for element in given), True)
+        return clone
+
+    def correlate_except(self, *elements: Any) -> Select:
+        """Return the statement that, inside another, takes all elements of FROM that the one around it has, but these."""
+        clone = self._clone()
+        clone._correlate = (tuple(coerce_from(element) for element in elements), False)
         return clone
 
     def _add_join(self, left: FromClause | None, right: FromClause, onclause: Any, isouter: bool, full: bool) -> None:
@@ -239,12 +291,26 @@ class Select(SelectBase):
         return clone
 
     def with_for_update(
-        self, *, read: bool = False, nowait: bool = False, skip_locked: bool = False, of: Any = ()
+        self,
+        *,
+        read: bool = False,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: Any = (),
+        key_share: bool = False,
     ) -> Select:
-        """Return the statement locking the rows it reads."""
+        """Return the statement locking the rows it reads; a database without row locks (SQLite) begins a write transaction.
+
+        :param read: FOR SHARE instead of FOR UPDATE.
+        :param nowait: fail at once where a row is locked by another.
+        :param skip_locked: leave out rows that are locked by others.
+        :param of: lock only the rows of these tables, aliases or mapped classes.
+        :param key_share: FOR NO KEY UPDATE (FOR KEY SHARE with ``read``): others may refer to the rows meanwhile.
+        """
         clone = self._clone()
         elements = of if isinstance(of, (list, tuple)) else (of,)
-        clone._for_update = ForUpdate(read, nowait, skip_locked, tuple(coerce_from(element) for element in elements))
+        locked = tuple(coerce_from(element) for element in elements)
+        clone._for_update = ForUpdate(read, nowait, skip_locked, locked, key_share)
         return clone
 
     def with_only_columns(self, *entities: Any) -> Select:
@@ -257,6 +323,13 @@ class Select(SelectBase):
         """Return the statement with more columns."""
         return self.with_only_columns(*self.entities, *entities)
 
+    def from_statement(self, statement: Any) -> FromStatement:
+        """Return a statement for the same entities whose rows come from one of your own: ``text()`` or a SELECT.
+
+        :raises ArgumentError: for something that is no statement.
+        """
+        return FromStatement(self.entities, statement)
+
     def options(self, *options: Any) -> Select:
         """Return the statement with loader options of the orm."""
         clone = self._clone()
@@ -264,15 +337,22 @@ class Select(SelectBase):
         return clone
 
     def filter_by(self, **values: Any) -> Select:
-        """Return the statement with ``attribute == value`` added for the first entity.
+        """Return the statement with ``attribute == value`` added, for what was joined last, or else for the first entity.
 
         :raises InvalidRequestError: for a name that the entity does not have.
         """
-        entity = next((getattr(e, "__uow_entity__", None) for e in self.entities if hasattr(e, "__uow_entity__")), None)
+        entity = self.filter_entity
         if entity is not None:
             return self.where(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
-        element = self._implied_from(Subquery(self))
+        element = coerce_from(self._joined) if self._joined is not None else self._implied_from(Subquery(self))
         return self.where(*(element.c[name] == value for name, value in values.items()))
+
+    @property
+    def filter_entity(self) -> Any:
+        """The mapped entity that ``filter_by()`` is about, or None."""
+        if self._joined is not None:
+            return getattr(self._joined, "__uow_entity__", None)
+        return next((e.__uow_entity__ for e in self.entities if hasattr(e, "__uow_entity__")), None)
 
     @property
     def whereclause(self) -> ColumnElement[bool] | None:
@@ -283,6 +363,11 @@ class Select(SelectBase):
     def froms(self) -> list[FromClause]:
         """The elements of FROM: those given, and those that columns and conditions bring in."""
         return collect_froms(self._froms, (*self.columns_clause, *self._where))
+
+
+def _steps_of(target: Any) -> Any:
+    """Return the ``join_steps`` of a relationship, None for everything else."""
+    return None if isinstance(target, FromClause) else getattr(target, "join_steps", None)
 
 
 def select(*entities: Any) -> Select:

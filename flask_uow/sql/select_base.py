@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label, coerce_order
-from flask_uow.sql.nodes import Executable
+from flask_uow.sql.nodes import NO_OPTIONS, Executable
 from flask_uow.sql.selectable import CTE, Lateral, Subquery
 from flask_uow.sql.types import BOOLEANTYPE, INTEGERTYPE, NULLTYPE
 
-__all__ = ["CompoundSelect", "Exists", "ScalarSelect", "SelectBase", "union", "union_all"]
+__all__ = [
+    "CompoundSelect", "Exists", "ScalarSelect", "SelectBase", "coerce_select", "except_", "except_all", "intersect",
+    "intersect_all", "union", "union_all",
+]  # fmt: skip
 
 
 class SelectBase(Executable):
     """What SELECT and its compounds share: order, limit, and use inside another statement."""
 
-    __slots__ = ("_limit", "_offset", "_order_by")
+    __slots__ = ("_execution_options", "_limit", "_offset", "_order_by")
     is_select = True
+    _execution_options: Mapping[str, Any]
     _order_by: tuple[ColumnElement[Any], ...]
     _limit: ColumnElement[Any] | None
     _offset: ColumnElement[Any] | None
@@ -29,6 +34,15 @@ class SelectBase(Executable):
             for slot in getattr(cls, "__slots__", ()):
                 if slot != "__weakref__" and hasattr(self, slot):
                     setattr(clone, slot, getattr(self, slot))
+        return clone
+
+    def execution_options(self, **options: Any) -> Self:
+        """Return the statement with options for its execution added.
+
+        ``yield_per=n`` fetches n rows at a time; ``populate_existing=True`` (for mapped classes) overwrites what is loaded.
+        """
+        clone = self._clone()
+        clone._execution_options = {**self._execution_options, **options}
         return clone
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
@@ -56,21 +70,29 @@ class SelectBase(Executable):
         clone._offset = _row_count("offset", offset)
         return clone
 
-    def union(self, *others: SelectBase) -> CompoundSelect:
+    def union(self, *others: Any) -> CompoundSelect:
         """Return ``self UNION others``."""
         return CompoundSelect("UNION", (self, *others))
 
-    def union_all(self, *others: SelectBase) -> CompoundSelect:
+    def union_all(self, *others: Any) -> CompoundSelect:
         """Return ``self UNION ALL others``."""
         return CompoundSelect("UNION ALL", (self, *others))
 
-    def intersect(self, *others: SelectBase) -> CompoundSelect:
+    def intersect(self, *others: Any) -> CompoundSelect:
         """Return ``self INTERSECT others``."""
         return CompoundSelect("INTERSECT", (self, *others))
 
-    def except_(self, *others: SelectBase) -> CompoundSelect:
+    def intersect_all(self, *others: Any) -> CompoundSelect:
+        """Return ``self INTERSECT ALL others`` (PostgreSQL)."""
+        return CompoundSelect("INTERSECT ALL", (self, *others))
+
+    def except_(self, *others: Any) -> CompoundSelect:
         """Return ``self EXCEPT others``."""
         return CompoundSelect("EXCEPT", (self, *others))
+
+    def except_all(self, *others: Any) -> CompoundSelect:
+        """Return ``self EXCEPT ALL others`` (PostgreSQL)."""
+        return CompoundSelect("EXCEPT ALL", (self, *others))
 
     def subquery(self, name: str | None = None) -> Subquery:
         """Return the statement as an element of FROM."""
@@ -104,14 +126,25 @@ class SelectBase(Executable):
 
 
 class CompoundSelect(SelectBase):
-    """SELECTs joined by UNION, INTERSECT or EXCEPT."""
+    """SELECTs joined by UNION, INTERSECT or EXCEPT.
+
+    :raises ArgumentError: for something that is no SELECT, or SELECTs with different numbers of columns.
+    """
 
     __slots__ = ("keyword", "selects")
     __visit_name__ = "compound_select"
 
-    def __init__(self, keyword: str, selects: tuple[SelectBase, ...]) -> None:
+    def __init__(self, keyword: str, selects: Iterable[Any]) -> None:
         self.keyword = keyword
-        self.selects = selects
+        self.selects: tuple[SelectBase, ...] = tuple(coerce_select(select) for select in selects)
+        widths = {len(select.result_columns()) for select in self.selects}
+        if len(widths) != 1:
+            raise ArgumentError(
+                f"{keyword} takes SELECTs with one number of columns, got {sorted(widths)}. Select the same columns in each."
+                if widths
+                else f"{keyword} got no SELECT; pass at least one."
+            )
+        self._execution_options = NO_OPTIONS
         self._order_by = ()
         self._limit = self._offset = None
 
@@ -160,6 +193,11 @@ class Exists(ColumnElement[bool]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.select_element,)
 
+    def correlate(self, *elements: Any) -> Exists:
+        """Return EXISTS whose SELECT takes just these elements from the statement around it; see :meth:`Select.correlate`."""
+        select: Any = self.select_element
+        return Exists(select.correlate(*elements))
+
     def where(self, *conditions: Any) -> Exists:
         """Return EXISTS with conditions added to its SELECT."""
         if isinstance(self.select_element, CompoundSelect):
@@ -175,14 +213,45 @@ class Exists(ColumnElement[bool]):
         return Exists(select.select_from(*elements))
 
 
-def union(*selects: SelectBase) -> CompoundSelect:
+def coerce_select(value: Any) -> SelectBase:
+    """Return ``value``, a SELECT or what stands for one (a Query), as a SELECT.
+
+    :raises ArgumentError: for anything else.
+    """
+    found = value.__clause_element__() if hasattr(value, "__clause_element__") else value
+    if not isinstance(found, SelectBase):
+        raise ArgumentError(f"a SELECT was expected, got {value!r}.")
+    return found
+
+
+def union(*selects: Any) -> CompoundSelect:
     """Return the SELECTs joined by UNION."""
     return CompoundSelect("UNION", selects)
 
 
-def union_all(*selects: SelectBase) -> CompoundSelect:
+def union_all(*selects: Any) -> CompoundSelect:
     """Return the SELECTs joined by UNION ALL."""
     return CompoundSelect("UNION ALL", selects)
+
+
+def intersect(*selects: Any) -> CompoundSelect:
+    """Return the SELECTs joined by INTERSECT."""
+    return CompoundSelect("INTERSECT", selects)
+
+
+def intersect_all(*selects: Any) -> CompoundSelect:
+    """Return the SELECTs joined by INTERSECT ALL (PostgreSQL)."""
+    return CompoundSelect("INTERSECT ALL", selects)
+
+
+def except_(*selects: Any) -> CompoundSelect:
+    """Return the SELECTs joined by EXCEPT."""
+    return CompoundSelect("EXCEPT", selects)
+
+
+def except_all(*selects: Any) -> CompoundSelect:
+    """Return the SELECTs joined by EXCEPT ALL (PostgreSQL)."""
+    return CompoundSelect("EXCEPT ALL", selects)
 
 
 def _row_count(what: str, count: Any) -> ColumnElement[Any] | None:

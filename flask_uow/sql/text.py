@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import BindParameter, ColumnElement
-from flask_uow.sql.nodes import Executable
-from flask_uow.sql.types import NULLTYPE, to_instance, type_for_value
+from flask_uow.sql.nodes import NO_OPTIONS, Executable
+from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance, type_for_value
 
-__all__ = ["TextClause", "text"]
+__all__ = ["TextClause", "TextualSelect", "text"]
 
 # a quoted literal, a quoted identifier, a dollar-quoted body, a comment, a cast (::) or an escaped colon pass untouched
 _TOKENS = re.compile(
@@ -64,6 +65,78 @@ class TextClause(Executable, ColumnElement[Any]):
                 raise ArgumentError(f"the text has no parameter :{name}; it has {sorted(str(n) for n in names)}.")
         pieces = tuple(given.get(p.key, p) if isinstance(p, BindParameter) else p for p in self.pieces)
         return TextClause(self.text, pieces)
+
+    def columns(self, *columns: Any, **types: Any) -> TextualSelect:
+        """Return the text as a SELECT whose columns are known: ``text("SELECT id, name ...").columns(User.id, User.name)``.
+
+        :param columns: columns (or mapped attributes) in the order of the text; the results have their names and types.
+        :param types: the types of columns by name, in the order of the text; after ``columns``.
+        :raises ArgumentError: without any column.
+        """
+        known: list[Any] = [
+            column.__clause_element__() if hasattr(column, "__clause_element__") else column for column in columns
+        ]
+        return TextualSelect(self, (*known, *(TextColumn(name, to_instance(type_)) for name, type_ in types.items())))
+
+
+class TextColumn(ColumnElement[Any]):
+    """A column of textual SQL, by its name."""
+
+    __slots__ = ("_name",)
+    __visit_name__ = "order_name"
+
+    def __init__(self, name: str, type_: TypeEngine[Any]) -> None:
+        self._name = name
+        self.type = type_
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self._name, self.type.cache_key)
+
+
+class TextualSelect(SelectBase):
+    """A textual SELECT whose columns are known; made by :meth:`TextClause.columns`.
+
+    It can be executed, stand in FROM (``subquery()``, ``cte()``), and give the rows of mapped classes (``from_statement()``).
+    """
+
+    __slots__ = ("element", "entities")
+    __visit_name__ = "textual_select"
+
+    def __init__(self, element: TextClause, columns: tuple[ColumnElement[Any], ...]) -> None:
+        if not columns:
+            raise ArgumentError("columns() got no column; pass those of the text, in order.")
+        self.element = element
+        self.entities = columns
+        self._execution_options = NO_OPTIONS
+        self._order_by = ()
+        self._limit = self._offset = None
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.entities)
+
+    @property
+    def is_write(self) -> bool:
+        """True unless the text surely only reads."""
+        return self.element.is_write
+
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        return [(column.name or "anon", column) for column in self.entities]
+
+    def order_by(self, *criteria: Any) -> Self:
+        raise ArgumentError(_FIXED)
+
+    def limit(self, limit: Any) -> Self:
+        raise ArgumentError(_FIXED)
+
+    def offset(self, offset: Any) -> Self:
+        raise ArgumentError(_FIXED)
+
+
+_FIXED = "order and limit are part of the text here. Write them there, or select from the text's subquery()."
 
 
 def text(

@@ -14,8 +14,8 @@ import pytest
 
 from flask_uow.engine import Engine, StatementEvent, create_engine
 from flask_uow.exc import ArgumentError, DataError, NotSupportedError, OperationalError
-from flask_uow.sql.named_types import CHAR
 from flask_uow.sql.types import DateTime, Float, Integer, Numeric, String
+from flask_uow.sql.types.named import CHAR
 from tests.statements import StatementLog
 
 
@@ -362,7 +362,14 @@ def test_types_are_written_in_the_databases_own_words(engine: Engine) -> None:
     ]
     casts = [engine.dialect.cast_name(type_) for type_ in (String(5), CHAR(2), Integer(), DateTime(timezone=True))]
     if engine.dialect.exact_decimal_text:
-        assert written == ["TEXT COLLATE decimal", "TEXT COLLATE decimal", "VARCHAR", "VARCHAR(5)", "CHAR(2)", "FLOAT"]
+        assert written == [
+            "DECIMAL_TEXT(5) COLLATE decimal",
+            "DECIMAL_TEXT COLLATE decimal",
+            "VARCHAR",
+            "VARCHAR(5)",
+            "CHAR(2)",
+            "FLOAT(24)",
+        ]
         assert casts == ["TEXT", "TEXT", "INTEGER", "TEXT"]
     else:
         assert written == ["NUMERIC(5)", "NUMERIC", "VARCHAR", "VARCHAR(5)", "CHAR(2)", "FLOAT(24)"]

@@ -124,8 +124,8 @@ def test_the_engines_isolation_level_holds_for_every_transaction(database_uri: s
 def test_an_unknown_isolation_level_is_refused_with_a_hint(connection: Connection) -> None:
     with pytest.raises(ArgumentError, match="Did you mean 'SERIALIZABLE'"):
         connection.begin(isolation_level="SERIALISABLE")
-    with pytest.raises(ArgumentError, match="every statement commits by itself"):
-        create_engine("sqlite://", isolation_level="AUTOCOMMIT")
+    with pytest.raises(ArgumentError, match="Did you mean 'AUTOCOMMIT'"):
+        create_engine("sqlite://", isolation_level="AUTOCOMIT")
 
 
 def test_a_read_only_transaction_refuses_to_write(connection: Connection) -> None:

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from flask_uow.engine import Connection, Engine, create_engine
 from flask_uow.exc import DataError
 from flask_uow.sql.dml import Insert
-from flask_uow.sql.named_types import CHAR, REAL
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.select import select
 from flask_uow.sql.types import (
+    ARRAY,
     JSON,
     BigInteger,
     Boolean,
@@ -33,6 +33,7 @@ from flask_uow.sql.types import (
     Interval,
     LargeBinary,
     Numeric,
+    PickleType,
     SmallInteger,
     String,
     Text,
@@ -41,6 +42,7 @@ from flask_uow.sql.types import (
     Unicode,
     Uuid,
 )
+from flask_uow.sql.types.named import CHAR, REAL
 
 UTC = dt.UTC
 
@@ -85,6 +87,24 @@ DOMAINS: list[tuple[TypeEngine[Any], st.SearchStrategy[Any]]] = [
     (Uuid(), st.uuids()),
     (Enum(Color), st.sampled_from(Color)),
     (Enum("a", "it's", 'quote"d'), st.sampled_from(["a", "it's", 'quote"d'])),
+    (ARRAY(Integer), st.lists(st.integers(-(2**31), 2**31 - 1) | st.none())),
+    (
+        ARRAY(String(9)),
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=9) | st.none()),
+    ),
+    (
+        ARRAY(Text, dimensions=2),
+        st.integers(1, 3).flatmap(lambda n: st.lists(st.lists(texts, min_size=n, max_size=n), min_size=1)),
+    ),
+    (ARRAY(Numeric(12, 3)), st.lists(st.decimals(min_value=-(10**8), max_value=10**8, places=3))),
+    (ARRAY(DateTime(timezone=True)), st.lists(st.builds(dt.datetime.replace, st.datetimes(*YEARS), tzinfo=zones))),
+    (ARRAY(Interval), st.lists(st.timedeltas(dt.timedelta(days=-(10**7)), dt.timedelta(days=10**7)))),
+    (ARRAY(Date, as_tuple=True), st.lists(st.dates()).map(tuple)),
+    (ARRAY(Uuid), st.lists(st.uuids() | st.none())),
+    (ARRAY(Boolean), st.lists(st.booleans())),
+    (ARRAY(Float), st.lists(st.floats(allow_nan=False, allow_infinity=False))),
+    (ARRAY(Enum(Color)), st.lists(st.sampled_from(Color))),
+    (PickleType(), st.lists(st.integers() | texts | st.tuples(st.booleans()))),
 ]
 
 

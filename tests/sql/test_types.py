@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flask_uow.exc import ArgumentError, DataError
-from flask_uow.sql import named_types, types
+from flask_uow.sql import types
 from flask_uow.sql.types import (
     JSON,
     NULLTYPE,
@@ -35,6 +35,7 @@ from flask_uow.sql.types import (
     type_for_annotation,
     type_for_value,
 )
+from flask_uow.sql.types import named as named_types
 
 UTC = dt.UTC
 

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
+    from flask_uow.engine.reflection.catalog import Catalog
 
-__all__ = ["ISOLATION_LEVELS", "Dialect", "Processor"]
+__all__ = ["AUTOCOMMIT", "ISOLATION_LEVELS", "Dialect", "Processor"]
 
 Processor = Callable[[Any], Any]
 
 ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+# no transaction at all: each statement commits by itself
+AUTOCOMMIT = "AUTOCOMMIT"
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -42,10 +45,12 @@ class Dialect(ABC):
     :ivar supports_for_update: True where SELECT can lock rows.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
     :ivar supports_alter: True where a constraint can be added to a table that exists.
+    :ivar supports_sequences: True where the database has sequences.
     :ivar supports_comments: True where tables and columns take comments.
     :ivar max_parameters: how many parameters one statement may have.
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
     :ivar drop_closes: True where a driver's connection is closed when nobody refers to it any more, whichever process it is of.
+    :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
 
@@ -57,8 +62,10 @@ class Dialect(ABC):
     supports_two_phase: ClassVar[bool] = False
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
+    supports_sequences: ClassVar[bool] = False
     max_parameters: ClassVar[int]
     begins_with_statement: ClassVar[bool]
+    streams_by_declared_cursor: ClassVar[bool] = False
     compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
@@ -119,6 +126,10 @@ class Dialect(ABC):
     def has_failed(self, raw: Any) -> bool:
         """Return True when the transaction on ``raw`` has failed and can only be rolled back."""
 
+    def awaits_rollback(self, raw: Any) -> bool:
+        """Return True when the database refuses every statement on ``raw`` until ROLLBACK, since one has failed."""
+        return False
+
     @abstractmethod
     def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
         """Return the statement that begins a transaction."""
@@ -158,20 +169,32 @@ class Dialect(ABC):
         if level is None:
             return None
         spelled = str(level).replace("_", " ").upper()
-        if spelled in ISOLATION_LEVELS:
+        levels = (*ISOLATION_LEVELS, AUTOCOMMIT)
+        if spelled in levels:
             return spelled
-        hint = did_you_mean(spelled, ISOLATION_LEVELS)
-        if spelled == "AUTOCOMMIT":
-            hint = " Outside begin() every statement commits by itself; no level is needed for that."
-        raise ArgumentError(f"isolation_level={level!r}: expected one of {', '.join(ISOLATION_LEVELS)}.{hint}")
+        hint = did_you_mean(spelled, levels)
+        raise ArgumentError(f"isolation_level={level!r}: expected one of {', '.join(levels)}.{hint}")
+
+    def can_copy(self) -> bool:
+        """Return True where ``COPY ... FROM STDIN`` can be used now."""
+        return False
+
+    def copy_source(
+        self,
+        table: Any,
+        columns: Sequence[Any],
+        rows: Iterable[Sequence[Any]],
+        progress: Callable[[int], object] | None,
+        every: int,
+    ) -> tuple[str, Any]:
+        """Return the COPY statement for rows of a table, and what its data is read from; see ``postgresql_copy``."""
+        raise NotSupportedError(f"{self.name} has no COPY.")
 
     # -- schema
 
     @abstractmethod
-    def table_names(
-        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
-    ) -> list[str]:
-        """Return the names of the tables of ``schema`` (of the default one when None), sorted."""
+    def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
+        """Return the catalog of the database that ``fetch_all`` asks."""
 
     # -- text
 
@@ -200,7 +223,10 @@ class Dialect(ABC):
         try:
             return self._bind_processors[key]
         except KeyError:
-            return self._bind_processors.setdefault(key, self.make_bind_processor(type_))
+            made = (
+                self.make_bind_processor(type_) if not isinstance(type_, TypeDecorator) else self._decorated_bind(type_)
+            )
+            return self._bind_processors.setdefault(key, made)
 
     def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns a driver's value (None included) into Python's; None to pass it as it is."""
@@ -208,7 +234,36 @@ class Dialect(ABC):
         try:
             return self._result_processors[key]
         except KeyError:
-            return self._result_processors.setdefault(key, self.make_result_processor(type_))
+            made = (
+                self.make_result_processor(type_)
+                if not isinstance(type_, TypeDecorator)
+                else self._decorated_result(type_)
+            )
+            return self._result_processors.setdefault(key, made)
+
+    def stored_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
+        """Return the type that the database sees: what a TypeDecorator is made of here, else the type itself."""
+        while isinstance(type_, TypeDecorator):
+            type_ = to_instance(type_.load_dialect_impl(self))
+        return type_
+
+    def _decorated_bind(self, type_: TypeDecorator) -> Processor | None:
+        inner = self.bind_processor(to_instance(type_.load_dialect_impl(self)))
+        if type(type_).process_bind_param is TypeDecorator.process_bind_param:
+            return inner
+        process = type_.process_bind_param
+        if inner is None:
+            return lambda value: process(value, self)
+        return lambda value: inner(process(value, self))
+
+    def _decorated_result(self, type_: TypeDecorator) -> Processor | None:
+        inner = self.result_processor(to_instance(type_.load_dialect_impl(self)))
+        if type(type_).process_result_value is TypeDecorator.process_result_value:
+            return inner
+        process = type_.process_result_value
+        if inner is None:
+            return lambda value: process(value, self)
+        return lambda value: process(inner(value), self)
 
     @abstractmethod
     def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
@@ -220,7 +275,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
-        """Return the type as DDL writes it, ``VARCHAR(50)`` for example."""
+        """Return the type as DDL writes it, ``VARCHAR(50)`` for example.
+
+        :raises CompileError: for a type that the database cannot store.
+        """
 
     @abstractmethod
     def cast_name(self, type_: TypeEngine[Any]) -> str:

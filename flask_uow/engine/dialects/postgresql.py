@@ -6,7 +6,7 @@ costs no round trip of its own. Each connection is set to UTC and to the output 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -15,18 +15,24 @@ from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
+    get_wait_callback,
 )
 from psycopg2.extras import execute_batch
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.postgresql_arrays import array_binder
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
+from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
+from flask_uow.engine.dialects.values import array_loader
+from flask_uow.engine.reflection.catalog import Catalog
+from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, InternalError, OperationalError
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import ARRAY, TypeEngine
 
 __all__ = ["PostgreSQLDialect"]
 
@@ -56,9 +62,11 @@ class PostgreSQLDialect(Dialect):
     supports_two_phase = True
     supports_alter = True
     supports_comments = True
+    supports_sequences = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
     begins_with_statement = True
     drop_closes = False  # psycopg2 closes only what the same process has opened
+    streams_by_declared_cursor = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
@@ -155,6 +163,9 @@ class PostgreSQLDialect(Dialect):
         # the server itself refuses statements in a failed transaction
         return False
 
+    def awaits_rollback(self, raw: Any) -> bool:
+        return bool(raw.closed or raw.info.transaction_status == TRANSACTION_STATUS_INERROR)
+
     def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
         level = f" ISOLATION LEVEL {isolation_level}" if isolation_level is not None else ""
         return f"BEGIN{level}{' READ ONLY' if read_only else ''}"
@@ -203,29 +214,43 @@ class PostgreSQLDialect(Dialect):
         execute_batch(cursor, sql, list_of_params, page_size=200)
         return -1
 
+    def can_copy(self) -> bool:
+        # with a wait callback, such as gevent's, psycopg2 refuses COPY
+        return get_wait_callback() is None
+
+    def copy_source(
+        self,
+        table: Any,
+        columns: Sequence[Any],
+        rows: Iterable[Sequence[Any]],
+        progress: Callable[[int], object] | None,
+        every: int,
+    ) -> tuple[str, Any]:
+        return copy_statement(self, table, columns), CopySource(self, table, columns, rows, progress, every)
+
     # -- schema
 
-    def table_names(
-        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
-    ) -> list[str]:
-        rows = fetch_all(
-            "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE c.relkind IN ('r', 'p', 'f') AND (n.nspname = %s OR (%s IS NULL AND pg_table_is_visible(c.oid) "
-            "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast')) ORDER BY 1",
-            (schema, schema),
-        )
-        return [row[0] for row in rows]
+    def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
+        return PostgreSQLCatalog(fetch_all)
 
     # -- types
 
     def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        return types.bind_processor(type_)
+        return array_binder(type_, self) if isinstance(type_, ARRAY) else types.bind_processor(type_)
 
     def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        if isinstance(type_, ARRAY):
+            return array_loader(type_, self.result_processor(type_.item_type))
         return types.result_processor(type_)
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
-        return types.type_ddl(type_)
+        stored = self.stored_as(type_)
+        if isinstance(stored, ARRAY):
+            return self.type_ddl(stored.item_type) + "[]" * (stored.dimensions or 1)
+        return types.type_ddl(stored)
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
-        return types.cast_name(type_)
+        stored = self.stored_as(type_)
+        if isinstance(stored, ARRAY):
+            return f"{self.cast_name(stored.item_type)}[]"
+        return types.cast_name(stored)

@@ -16,18 +16,47 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_uow.engine.dialects import postgresql_types
-from flask_uow.sql.types import TypeEngine
+from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance
 
-__all__ = ["array_literal", "array_type", "selected"]
+__all__ = ["array_binder", "array_literal", "array_type", "element_text", "selected"]
 
 _NONE = type(None)
 
 
-def array_literal(type_: TypeEngine[Any], values: Sequence[Any]) -> str:
+def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
+    """Return the processor from a list, however deep it is nested, to the text of an array."""
+    item_type = type_.item_type
+
+    def text_of(values: Any) -> str:
+        if any(isinstance(item, (list, tuple)) for item in values):
+            return "{" + ",".join([text_of(item) for item in values]) + "}"
+        return array_literal(item_type, values, dialect)
+
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        type_.check(value)
+        return text_of(value)
+
+    return bind
+
+
+def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialect) -> str:
     """Return ``values`` as the text of a PostgreSQL array.
 
     :raises DataError: for a value that the type does not take.
     """
+    if isinstance(type_, TypeDecorator):
+        while isinstance(type_, TypeDecorator):
+            process = type_.process_bind_param
+            values = [process(value, dialect) for value in values]
+            type_ = to_instance(type_.load_dialect_impl(dialect))
+        return array_literal(type_, values, dialect)
+    if isinstance(type_, ARRAY):
+        bind = dialect.bind_processor(type_)
+        assert bind is not None
+        return _texts([bind(value) for value in values], None in values)
     kind = _KINDS.get(type_.name, _TEXT)
     classes = set(map(type, values))
     has_none = _NONE in classes
@@ -48,17 +77,29 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any]) -> str:
     return "{" + ",".join(map(element, values)) + "}"
 
 
-def array_type(type_: TypeEngine[Any]) -> str:
+def element_text(type_: TypeEngine[Any]) -> Callable[[Any], str]:
+    """Return the function from a value (as its processor has left it) to its text, without quotes."""
+    if type_.name == "large_binary":
+        return lambda value: f"\\x{value.hex()}"
+    kind = _KINDS.get(type_.name, _TEXT)
+    return kind.element if kind.element is not None else str
+
+
+def array_type(type_: TypeEngine[Any], dialect: Dialect) -> str:
     """Return the type of the array as a cast writes it, ``integer[]`` for example."""
-    if type_.name in ("string", "unicode", "enum", "json"):
-        # text is assigned to varchar(n) with its length checked, where a cast would cut it
+    type_ = dialect.stored_as(type_)
+    if type_.name in ("string", "unicode", "enum", "json", "array"):
+        # text is assigned to varchar(n) with its length checked, where a cast would cut it; unnest would take an array of
+        # arrays apart altogether
         return "text[]"
     return "numeric[]" if type_.name == "numeric" else f"{postgresql_types.cast_name(type_)}[]"
 
 
-def selected(type_: TypeEngine[Any], expression: str) -> str:
+def selected(type_: TypeEngine[Any], expression: str, dialect: Dialect) -> str:
     """Return ``expression``, an element of the array, as a value of the column's type."""
-    return f"{expression}::jsonb" if type_.name == "json" else expression
+    if dialect.stored_as(type_).name in ("json", "array"):
+        return f"{expression}::{dialect.cast_name(type_)}"
+    return expression
 
 
 def _texts(values: Sequence[Any], has_none: bool) -> str:

@@ -124,21 +124,48 @@ class PostgreSQLBatchWriter(BatchWriter):
         for column, cells in zip(columns, values, strict=True):
             page = cells if start == 0 and len(cells) <= _PAGE else cells[start : start + _PAGE]
             try:
-                literals.append(array_literal(column.type, page))
+                literals.append(array_literal(column.type, page, self.dialect))
             except DataError as error:
                 raise self.column_error(table, column, error) from error
         return tuple(literals)
 
+    def _insert_one(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
+    ) -> list[Any] | None:
+        if key is None or getattr(key, "sequence", None) is None:
+            return super()._insert_one(connection, table, columns, values, key)
+        # the table may not have the sequence as its default
+        sql = self.text(
+            table, ("insert numbered", key.name, names_of(columns)), self._insert_numbered_text, columns, key
+        )
+        keys: list[Any] = []
+        self._run_insert_one(connection, table, sql, self._single(table, columns, values), key, keys)
+        return keys
+
     # -- texts
+
+    def _insert_numbered_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
+        marks = ", ".join(["%s"] * len(columns))
+        return (
+            f"INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) "
+            f"VALUES (nextval({self._sequence(table, key)}), {marks})"
+        )
+
+    def _selected(self, column: ColumnInfo, expression: str) -> str:
+        return selected(column.type, expression, self.dialect)
 
     def _table(self, table: TableInfo) -> str:
         return self.table_name(table).replace("%", "%%")
 
     def _unnest(self, columns: Columns) -> str:
-        return "unnest(" + ", ".join(f"%s::{array_type(column.type)}" for column in columns) + ")"
+        return "unnest(" + ", ".join(f"%s::{array_type(column.type, self.dialect)}" for column in columns) + ")"
 
     def _sequence(self, table: TableInfo, key: ColumnInfo) -> str:
         """Return an expression for the sequence of a serial or identity column; evaluated once, NULL without one."""
+        own = getattr(key, "sequence", None)
+        if own is not None:
+            name = self.table_name(own).replace("'", "''").replace("%", "%%")
+            return f"'{name}'::regclass"
         names = ", ".join(
             "'" + name.replace("'", "''") + "'" for name in (self._table(table), key.name.replace("%", "%%"))
         )
@@ -148,18 +175,18 @@ class PostgreSQLBatchWriter(BatchWriter):
         return f"SELECT nextval({self._sequence(table, key)}) FROM generate_series(1, %s)"
 
     def _insert_text(self, table: TableInfo, columns: Columns) -> str:
-        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
         return (
             f"INSERT INTO {self._table(table)} ({self.column_list(columns)}) "
             f"SELECT {chosen} FROM {self._unnest(columns)} AS u({_numbered('c', columns)})"
         )
 
     def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
-        chosen = ", ".join(selected(column.type, f"u.c{index}") for index, column in enumerate(columns))
+        chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
             f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
             "SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
@@ -167,7 +194,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k FROM generate_series(1, %s)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}) "
+            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}) {_overriding(key)}"
             f"SELECT k FROM v WHERE k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
             "SELECT array_agg(v.k ORDER BY v.k), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
@@ -175,7 +202,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _update_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
         columns = [*set_columns, *key_columns]
         assignments = ", ".join(
-            f"{self.escaped(column)} = {selected(column.type, f'v.c{index}')}"
+            f"{self.escaped(column)} = {self._selected(column, f'v.c{index}')}"
             for index, column in enumerate(set_columns)
         )
         return (
@@ -188,7 +215,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         target = f"DELETE FROM {self._table(table)} AS t"
         if len(key_columns) == 1:
             column = key_columns[0]
-            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type)})"
+            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type, self.dialect)})"
         return (
             f"{target} USING {self._unnest(key_columns)} AS v({_numbered('c', key_columns)}) "
             f"WHERE {self._matches(key_columns, 0)}"
@@ -196,9 +223,15 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _matches(self, key_columns: Columns, offset: int) -> str:
         return " AND ".join(
-            f"t.{self.escaped(column)} = {selected(column.type, f'v.c{offset + index}')}"
+            f"t.{self.escaped(column)} = {self._selected(column, f'v.c{offset + index}')}"
             for index, column in enumerate(key_columns)
         )
+
+
+def _overriding(key: ColumnInfo) -> str:
+    # a column that is GENERATED ALWAYS takes the numbers that were drawn from its own sequence
+    identity = getattr(key, "identity", None)
+    return "OVERRIDING SYSTEM VALUE " if identity is not None and identity.always else ""
 
 
 def _numbered(prefix: str, columns: Columns) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from psycopg2 import BINARY
-from psycopg2.extensions import new_type, register_type
+from psycopg2.extensions import new_array_type, new_type, register_type
 
 from flask_uow.engine.dialects.base import Processor
 from flask_uow.engine.dialects.values import (
@@ -81,8 +81,8 @@ def cast_name(type_: TypeEngine[Any]) -> str:
 
 
 def register_types(raw: Any) -> None:
-    """Make one connection give uuid as UUID and bytea as bytes."""
-    for caster in (_UUID_CASTER, _BYTES_CASTER):
+    """Make one connection give uuid as UUID and bytea as bytes, in arrays too."""
+    for caster in (_UUID_CASTER, _BYTES_CASTER, _UUIDS_CASTER, _BYTEAS_CASTER):
         register_type(caster, raw)
 
 
@@ -110,6 +110,8 @@ def _cast_bytes(text: Any, cursor: Any) -> bytes | None:
 # the numbers are fixed in PostgreSQL's catalog: src/include/catalog/pg_type.dat
 _UUID_CASTER = new_type((2950,), "UUID", _cast_uuid)
 _BYTES_CASTER = new_type((17,), "BYTES", _cast_bytes)
+_UUIDS_CASTER = new_array_type((2951,), "UUID[]", _UUID_CASTER)
+_BYTEAS_CASTER = new_array_type((1001,), "BYTES[]", _BYTES_CASTER)
 
 
 def _load_float(value: Any) -> Any:

@@ -24,10 +24,13 @@ from flask_uow.engine.dialects.reserved import SQLITE_RESERVED
 from flask_uow.engine.dialects.sqlite_batch import SQLiteBatchWriter
 from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
 from flask_uow.engine.dialects.sqlite_decimal import register_decimal
+from flask_uow.engine.dialects.sqlite_loaders import array_text_loader
 from flask_uow.engine.dialects.sqlite_moments import register_moments
+from flask_uow.engine.reflection.catalog import Catalog
+from flask_uow.engine.reflection.sqlite import SQLiteCatalog
 from flask_uow.engine.url import URL
-from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
-from flask_uow.sql.types import TypeEngine
+from flask_uow.exc import ArgumentError, CompileError, NotSupportedError, did_you_mean
+from flask_uow.sql.types import ARRAY, LargeBinary, TypeEngine
 
 __all__ = ["SQLiteDialect"]
 
@@ -197,28 +200,32 @@ class SQLiteDialect(Dialect):
 
     # -- schema
 
-    def table_names(
-        self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]], schema: str | None
-    ) -> list[str]:
-        catalog = f"{self.quote(schema)}.sqlite_master" if schema else "sqlite_master"
-        rows = fetch_all(
-            f"SELECT name FROM {catalog} WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY 1", ()
-        )
-        return [row[0] for row in rows]
+    def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
+        return SQLiteCatalog(fetch_all, self.quote)
 
     # -- types
 
     def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        if isinstance(type_, ARRAY):
+            return types.array_binder(type_, self.bind_processor(type_.item_type))
         return types.bind_processor(type_)
 
     def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
+        if isinstance(type_, ARRAY):
+            return array_text_loader(type_, self.result_processor(type_.item_type))
         return types.result_processor(type_)
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
-        return types.type_ddl(type_)
+        stored = self.stored_as(type_)
+        if isinstance(stored, ARRAY) and isinstance(self.stored_as(stored.item_type), LargeBinary):
+            raise CompileError(
+                f"{type_!r} cannot be stored on SQLite: arrays are kept as JSON there, which holds no bytes. "
+                "Use PickleType, or a table of its own for the items."
+            )
+        return types.type_ddl(stored)
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
-        return types.cast_name(type_)
+        return types.cast_name(self.stored_as(type_))
 
 
 def _seconds(value: Any) -> float:

@@ -163,7 +163,14 @@ class SQLiteBatchWriter(BatchWriter):
     # -- texts
 
     def _largest_text(self, table: TableInfo, key: ColumnInfo) -> str:
-        return f"SELECT max({self.dialect.quote(key.name)}) FROM {self.table_name(table)}"
+        largest = f"SELECT max({self.dialect.quote(key.name)}) FROM {self.table_name(table)}"
+        if not getattr(table, "sqlite_autoincrement", False):
+            return largest
+        # AUTOINCREMENT remembers the keys of rows that are gone (https://www.sqlite.org/autoinc.html)
+        schema = f"{self.dialect.quote(table.schema)}." if table.schema else ""
+        name = table.name.replace("'", "''")
+        remembered = f"SELECT seq FROM {schema}sqlite_sequence WHERE name = '{name}'"
+        return f"SELECT max(coalesce(({largest}), 0), coalesce(({remembered}), 0))"
 
     def _insert_text(self, table: TableInfo, columns: Columns, rows: int) -> str:
         return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES {_rows(len(columns), rows)}"

@@ -40,8 +40,48 @@ class SQLiteCompiler(StatementCompiler):
     def column_definition(self, column: Any) -> str:
         if column is column.table.generated_key:
             # only exactly these words make the key an alias of the rowid (https://www.sqlite.org/lang_createtable.html)
-            return f"{self.dialect.quote(column.name)} INTEGER PRIMARY KEY"
+            autoincrement = " AUTOINCREMENT" if column.table.sqlite_autoincrement else ""
+            name = self._constraint_name(column.table.primary_key)
+            return f"{self.dialect.quote(column.name)} INTEGER {name}PRIMARY KEY{autoincrement}"
         return super().column_definition(column)
+
+    def identity_text(self, column: Any) -> str:
+        raise CompileError(
+            f"SQLite numbers the rows of an integer primary key only, and {column.table.name}.{column.name} is none. Number them yourself."
+        )
+
+    def visit_next_value(self, node: Any) -> str:
+        raise CompileError(
+            f"SQLite has no sequences, and {node.sequence.fullname!r} is one. Use an integer primary key."
+        )
+
+    def visit_create_sequence(self, create: Any) -> str:
+        return self.visit_next_value(create)
+
+    def visit_create_schema(self, create: Any) -> str:
+        raise CompileError(f"SQLite has no schemas to create; ATTACH a database as {create.name!r} instead.")
+
+    def visit_drop_schema(self, drop: Any) -> str:
+        raise CompileError(f"SQLite has no schemas to drop; DETACH the database {drop.name!r} instead.")
+
+    def index_names(self, index: Any) -> tuple[str, str]:
+        # the schema stands before the index's name, and the table is in the same one
+        quote = self.dialect.quote
+        schema = f"{quote(index.table.schema)}." if index.table.schema else ""
+        return f"{schema}{quote(index.name)}", quote(index.table.name)
+
+    def index_method(self, index: Any) -> tuple[str, str]:
+        return "", ""
+
+    def foreign_key_text(self, constraint: Any) -> str:
+        # a table of another schema could not be referred to, and the own one is not named
+        text = super().foreign_key_text(constraint)
+        target = constraint.referred_table
+        if target.schema:
+            text = text.replace(
+                f"REFERENCES {self.visit_table(target)}", f"REFERENCES {self.dialect.quote(target.name)}", 1
+            )
+        return text
 
     def default_text(self, default: Any) -> str:
         # here an expression needs parentheses, whatever it is
@@ -56,6 +96,14 @@ class SQLiteCompiler(StatementCompiler):
         # a SELECT in parentheses is not allowed here, one in FROM is
         text = super().compound_member(member)
         return f"SELECT * FROM {text}" if text.startswith("(") else text
+
+    def binary_array_contains(self, node: Any) -> str:
+        """Refuse the operators of arrays, which are kept as JSON here."""
+        raise CompileError(
+            "SQLite has no operators for arrays. Load the rows and compare in Python, or use json_each()."
+        )
+
+    binary_array_overlaps = binary_array_contains
 
     def binary_ilike(self, node: Any) -> str:
         """LIKE ignores the case of ASCII letters already; lower() keeps it so whatever the pragmas say."""
@@ -74,7 +122,7 @@ class SQLiteCompiler(StatementCompiler):
 
     def _moment_arithmetic(self, node: Any) -> str | None:
         """Write arithmetic on dates, times and intervals; None for everything else."""
-        op, left, right = node.operator, node.left.type.name, node.right.type.name
+        op, left, right = node.operator, node.left.type.storage.name, node.right.type.storage.name
         if op is ops.ADD:
             if left in _MOMENTS:
                 return self._moved(node.left, node.right)
@@ -90,18 +138,18 @@ class SQLiteCompiler(StatementCompiler):
         return None
 
     def _moved(self, moment: Any, by: Any, sign: str = "") -> str:
-        function = "moment_add" if by.type.name == "interval" else "moment_add_days"
+        function = "moment_add" if by.type.storage.name == "interval" else "moment_add_days"
         amount = f"{sign}({self.process(by)})" if sign else self.process(by)
         return f"{function}({self.process(moment)}, {amount})"
 
     def visit_cast(self, node: Any) -> str:
-        if isinstance(node.type, Integer) and isinstance(node.element.type, Numeric):
+        if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
             # CAST would cut the fraction off
             return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
         return super().visit_cast(node)
 
     def visit_case(self, node: Any) -> str:
-        if not isinstance(node.type, Numeric):
+        if not isinstance(node.type.storage, Numeric):
             return super().visit_case(node)
         whens = " ".join(
             f"WHEN {self.process(condition)} THEN {self._decimal(value)}" for condition, value in node.whens
@@ -112,6 +160,25 @@ class SQLiteCompiler(StatementCompiler):
     def _decimal(self, node: Any) -> str:
         return self.decimal_operand(node, ops.COMMA)
 
+    def conflict_constraint(self, name: str) -> str:
+        raise CompileError(
+            f"SQLite cannot name the constraint {name!r} in ON CONFLICT. Pass index_elements=[its columns], or the constraint itself."
+        )
+
+    def insert_source(self, insert: Any) -> str:
+        text = super().insert_source(insert)
+        select = insert._select
+        if insert._conflict is None or (select.__visit_name__ == "select" and select._where):
+            return text
+        # without WHERE, ON would be taken for that of a join (https://www.sqlite.org/lang_upsert.html, "Parsing Ambiguity")
+        return f"SELECT * FROM ({text}) WHERE true"
+
+    def using(self, elements: list[Any]) -> str:
+        names = ", ".join(element.description for element in elements)
+        raise CompileError(
+            f"SQLite cannot DELETE by the rows of other tables ({names}). Use a condition with in_(select(...)) or exists()."
+        )
+
     def distinct_prefix(self, select: Any) -> str:
         if isinstance(select._distinct, tuple):
             raise CompileError("SQLite has no DISTINCT ON. Group by the columns, or use row_number() in a subquery.")
@@ -120,14 +187,32 @@ class SQLiteCompiler(StatementCompiler):
     def visit_lateral(self, lateral: Any) -> str:
         raise CompileError("SQLite has no LATERAL. Use a scalar subquery, or a join with a grouped subquery.")
 
+    # the function that a window is written for
+    _windowed: Any = None
+
+    def visit_over(self, node: Any) -> str:
+        function = node.element
+        while hasattr(function, "element"):
+            function = function.element
+        outer, self._windowed = self._windowed, function
+        text = super().visit_over(node)
+        self._windowed = outer
+        return text
+
+    def visit_within_group(self, node: Any) -> str:
+        raise CompileError("SQLite has no WITHIN GROUP. Order the rows in a subquery and take the one that is meant.")
+
     def visit_function(self, node: Any) -> str:
         name = node.function_name.lower()
-        if name in _ALIKE and isinstance(node.type, Numeric):
+        if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
+            # the functions of decimals have no windows; SQLite's own go by the collation
+            return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"
+        if name in _ALIKE and isinstance(node.type.storage, Numeric):
             first, *others = (self._decimal(argument) for argument in node.arguments)
             return f"{_RENAMED.get(name, name)}({', '.join([f'{first} COLLATE decimal', *others])})"
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
-        if name in _EXACT_FUNCTIONS and isinstance(node.type, Numeric):
+        if name in _EXACT_FUNCTIONS and isinstance(node.type.storage, Numeric):
             return f"decimal_{name}({', '.join(self.process(argument) for argument in node.arguments)})"
         if name in _RENAMED:
             return f"{_RENAMED[name]}({', '.join(self.process(argument) for argument in node.arguments)})"

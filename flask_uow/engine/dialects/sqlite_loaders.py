@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.engine.dialects.base import Processor
-from flask_uow.engine.dialects.values import enum_loader, load_error, utc_datetime
-from flask_uow.sql.types import Numeric, TypeEngine
+from flask_uow.engine.dialects.values import array_loader, enum_loader, load_error, utc_datetime
+from flask_uow.sql.types import ARRAY, Numeric, TypeEngine
 
-__all__ = ["LOADERS"]
+__all__ = ["LOADERS", "array_text_loader"]
 
 _CURE = "Correct the row, or give the column the type of what it holds."
 
@@ -66,6 +66,20 @@ def _load_datetime(type_: Any) -> Processor:
         return moment if moment.tzinfo is None else utc_datetime(moment).replace(tzinfo=None)
 
     return load_zoned if type_.timezone else _load_with(without_zone)(type_)
+
+
+def array_text_loader(type_: ARRAY, item_loader: Processor | None) -> Processor:
+    """Return the loader of a list that is kept as JSON.
+
+    :param item_loader: the loader of its items.
+    """
+    load_items = array_loader(type_, item_loader)
+
+    def from_text(text: str) -> Any:
+        found = json.loads(text)
+        return found if load_items is None else load_items(found)
+
+    return _load_with(from_text)(type_)
 
 
 def _decimal(value: Any) -> decimal.Decimal:

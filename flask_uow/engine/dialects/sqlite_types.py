@@ -13,6 +13,7 @@
 | LargeBinary | BLOB |
 | Uuid | TEXT, 36 characters |
 | JSON | TEXT |
+| ARRAY | TEXT, the storage forms of the items as JSON |
 
 Texts of one type have one width where it matters, so that they sort like their values.
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -36,10 +38,10 @@ from flask_uow.engine.dialects.values import (
     string_binder,
     uuid_binder,
 )
-from flask_uow.sql.types import Float, Interval, Numeric, TypeEngine, type_for_value
+from flask_uow.sql.types import ARRAY, Float, Interval, Numeric, TypeEngine, type_for_value
 from flask_uow.sql.value_errors import out_of_range
 
-__all__ = ["bind_processor", "cast_name", "result_processor", "type_ddl"]
+__all__ = ["array_binder", "bind_processor", "cast_name", "result_processor", "type_ddl"]
 
 _UTC = dt.UTC
 _MAX_INTEGER = 2**63 - 1
@@ -58,8 +60,19 @@ def result_processor(type_: TypeEngine[Any]) -> Processor | None:
 
 
 def type_ddl(type_: TypeEngine[Any]) -> str:
-    """Return the type as CREATE TABLE writes it; its words decide the affinity (https://www.sqlite.org/datatype3.html)."""
+    """Return the type as CREATE TABLE writes it; its words decide the affinity (https://www.sqlite.org/datatype3.html).
+
+    Each type has a word of its own, by which reflection knows it again.
+    """
     name = type_.name
+    if name == "numeric":
+        digits = [str(n) for n in (type_.precision, type_.scale) if n is not None]  # type: ignore[attr-defined]
+        given = f"({', '.join(digits)})" if digits else ""
+        return f"DECIMAL_TEXT{given} COLLATE decimal"
+    if name in ("datetime", "time") and type_.timezone:  # type: ignore[attr-defined]
+        return f"{'TIMESTAMP' if name == 'datetime' else 'TIME'} WITH TIME ZONE"
+    if name == "float" and (precision := type_.precision) is not None:  # type: ignore[attr-defined]
+        return f"FLOAT({precision})"
     if name in ("string", "unicode", "char", "enum"):
         length = type_.length  # type: ignore[attr-defined]
         base = "CHAR" if name == "char" else "VARCHAR"
@@ -72,12 +85,31 @@ def cast_name(type_: TypeEngine[Any]) -> str:
     return _CASTS.get(type_.name, "TEXT")
 
 
+def array_binder(type_: ARRAY, item_binder: Processor | None) -> Processor:
+    """Return the function from a list, however deep it is nested, to JSON text.
+
+    :param item_binder: the function for the items.
+    """
+
+    def store(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [store(item) for item in value]
+        return value if item_binder is None else item_binder(value)
+
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        type_.check(value)
+        return json.dumps(store(value), ensure_ascii=False, separators=(",", ":"))
+
+    return bind
+
+
 _DDL = {
     "integer": "INTEGER", "small_integer": "SMALLINT", "big_integer": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN",
-    "float": "FLOAT", "real": "REAL", "numeric": "TEXT COLLATE decimal", "date": "DATE", "time": "TIME",
-    # JSON would have numeric affinity, and the document 1 would become a number
-    "datetime": "DATETIME", "interval": "BIGINT", "large_binary": "BLOB", "json": "TEXT", "uuid": "CHAR(36)", "null":
-    "",
+    "float": "FLOAT", "real": "REAL", "date": "DATE", "time": "TIME", "datetime": "DATETIME", "large_binary": "BLOB",
+    # JSON would have numeric affinity, and the document 1 would become a number; INTERVAL has an integer's, for its INT
+    "json": "JSON_TEXT", "array": "ARRAY_TEXT", "uuid": "UUID_TEXT", "interval": "INTERVAL", "null": "",
 }  # fmt: skip
 _CASTS = {
     "integer": "INTEGER", "small_integer": "INTEGER", "big_integer": "INTEGER", "boolean": "INTEGER", "interval":

@@ -14,10 +14,11 @@ from typing import Any, cast
 
 from flask_uow.engine.dialects.base import Processor
 from flask_uow.exc import DataError
-from flask_uow.sql.types import Boolean, Enum, Float, Integer, LargeBinary, String, TypeEngine
+from flask_uow.sql.types import ARRAY, Boolean, Enum, Float, Integer, LargeBinary, String, TypeEngine
 from flask_uow.sql.value_errors import wrong_kind
 
 __all__ = [
+    "array_loader",
     "binary_binder",
     "checking_binder",
     "enum_binder",
@@ -175,6 +176,23 @@ def json_binder(type_: TypeEngine[Any]) -> Processor:
             )
 
     return bind
+
+
+def array_loader(type_: ARRAY, item_loader: Processor | None) -> Processor | None:
+    """Return the processor that loads the items of a list, however deep it is nested; None where there is nothing to do.
+
+    :param item_loader: the processor of the items.
+    """
+    if item_loader is None and not type_.as_tuple:
+        return None
+    make = tuple if type_.as_tuple else list
+
+    def load(value: Any) -> Any:
+        if isinstance(value, list):
+            return make(load(item) for item in value)
+        return value if item_loader is None else item_loader(value)
+
+    return lambda value: None if value is None else load(value)
 
 
 def utc_datetime(value: dt.datetime) -> dt.datetime:

@@ -183,9 +183,22 @@ class RelationshipAttribute(Attribute):
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other)
 
-    def join_steps(self, onclause: Any = None) -> Any:
+    def join_steps(self, onclause: Any = None, target: Any = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.relationship.sql.join_steps(onclause)
+        return self.relationship.sql.join_steps(onclause, None, target)
+
+    def of_type(self, target: Any) -> Any:
+        """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
+        return self.relationship.sql.of_type(self, target)
+
+    def starting_at(self, view: Any) -> Any:
+        """Return the relationship starting from a view of its class."""
+        return self.relationship.sql.starting_at(self, view)
+
+    @property
+    def joined_entity(self) -> Any:
+        """The entity that a join along the relationship brings in."""
+        return self.relationship.mapper
 
 
 def expunge_pending(orphan: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
 from flask_uow.orm.loading.joined import EAGER, EntityPart, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.options import BatchLoading, LoadTree, load_tree
+from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.select import Select, expand_entity
@@ -32,11 +33,12 @@ def batch_option(select: Select) -> bool | None:
 
 
 def fetch_eagerly(
-    session: Any, connection: Any, select: Select, parameters: Mapping[str, Any] | None = None
+    session: Any, connection: Any, select: Select, parameters: Mapping[str, Any] | None = None, populate: bool = False
 ) -> tuple[list[list[Any]], bool]:
     """Execute a SELECT with everything that is to be loaded eagerly.
 
     :returns: the values of each entity or column of the SELECT, row by row; and whether joined collections have multiplied the rows.
+    :param populate: True overwrites what is loaded on objects that are there already.
     :raises ArgumentError: for an option that fits none of the entities.
     """
     entities = [entity.__uow_entity__ for entity in select.entities if hasattr(entity, "__uow_entity__")]
@@ -51,8 +53,8 @@ def fetch_eagerly(
         # options are for the first entity of a class
         tree = load_tree(select._options, mapper, strict=len(entities) == 1) if mapper not in seen else None
         seen.add(mapper)
-        items.append(_root(mapper, entity.selectable, tree, (mapper,)))
-    return _run(session, connection, select, items, parameters, batch_option(select))
+        items.append(_root(mapper, entity, tree, (mapper,)))
+    return _run(session, connection, select, items, parameters, batch_option(select), populate)
 
 
 def load_related(
@@ -90,6 +92,7 @@ def _run(
     items: list[Any],
     parameters: Mapping[str, Any] | None,
     batch: bool | None,
+    populate: bool = False,
 ) -> tuple[list[list[Any]], bool]:
     """Execute a SELECT of entities (an :class:`EntityPart` each) and columns; return the values of each, row by row."""
     dialect = connection.dialect
@@ -104,6 +107,10 @@ def _run(
             position += len(item.view.names)
         else:
             position += 1
+    if populate:
+        for part in [part for root in roots for part in (root, *root.walk())]:
+            own = [row[part.start : part.start + len(part.view.names)] for row in rows]
+            expire_present(session, dialect, part.view.mapper, own, part.view.names)
     results: list[list[Any]] = []
     position = 0
     for item in items:

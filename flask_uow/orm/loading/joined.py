@@ -95,7 +95,14 @@ def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
             name for name, prop in mapper.columns.items() if name in keys or chosen.get(name, not prop.deferred)
         )
     entity = getattr(selectable, "__uow_entity__", None)
-    return EntityView(mapper, entity.selectable if entity is not None else selectable, names)
+    if entity is None:
+        return EntityView(mapper, selectable, names)
+    if entity is mapper:
+        return EntityView(mapper, entity.selectable, names)
+    # an alias, or a subquery that has no more columns than it was given
+    present = entity.selectable.c
+    known = tuple(name for name in names if f"{entity.prefix}{mapper.columns[name].column.key}" in present)
+    return EntityView(mapper, entity.selectable, known, entity.prefix)
 
 
 def with_joins(select: Select, items: list[Any]) -> Select:

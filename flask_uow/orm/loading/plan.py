@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from flask_uow.engine.rows import Row, row_class
+from flask_uow.engine.rows import row_class
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.eager import fetch_eagerly
+from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
-from flask_uow.sql.compiler import compile_statement
+from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select, expand_entity
 
-__all__ = ["ResultPlan", "first_mapper", "load_result"]
+__all__ = ["ResultPlan", "first_mapper", "load_result", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,12 @@ class _EntityPart:
     start: int
     stop: int
     names: tuple[str, ...] | None
+
+    def load(self, session: Any, dialect: Any, rows: list[Any], populate: bool) -> list[Any]:
+        """Return the objects of rows that hold nothing else."""
+        if populate:
+            expire_present(session, dialect, self.mapper, rows, self.names)
+        return load_objects(rows, self.mapper, dialect, session, None, None, self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +54,34 @@ class ResultPlan:
     names: tuple[str, ...]
 
     @property
+    def entity_parts(self) -> list[_EntityPart]:
+        """The entities among the items."""
+        return [part for part in self.parts if isinstance(part, _EntityPart)]
+
+    @property
     def single_entity(self) -> bool:
         """True when each row is one object."""
         return len(self.parts) == 1 and isinstance(self.parts[0], _EntityPart)
 
-    def scalars(self, session: Any, dialect: Any, rows: list[Any]) -> list[Any]:
-        """Return the first item of each row."""
-        return self._read(self.parts[0], session, dialect, rows)
+    def read(self, session: Any, dialect: Any, rows: list[Any], what: str, populate: bool = False) -> list[Any]:
+        """Return what the driver's rows become.
 
-    def rows(self, session: Any, dialect: Any, rows: list[Any]) -> list[Row]:
-        """Return all items of each row, as :class:`Row` objects."""
-        columns = [self._read(part, session, dialect, rows) for part in self.parts]
+        :param what: as for :func:`load_result`.
+        :param populate: True overwrites what is loaded on objects that are there already.
+        """
+        if what == "scalars" or (what == "query" and self.single_entity):
+            return self._read(self.parts[0], session, dialect, rows, populate)
+        columns = [self._read(part, session, dialect, rows, populate) for part in self.parts]
         make = row_class(self.names)
         return [make(values) for values in zip(*columns, strict=True)]
 
-    def _read(self, part: _EntityPart | _ColumnPart, session: Any, dialect: Any, rows: list[Any]) -> list[Any]:
+    def _read(
+        self, part: _EntityPart | _ColumnPart, session: Any, dialect: Any, rows: list[Any], populate: bool
+    ) -> list[Any]:
         if isinstance(part, _EntityPart):
             start, stop = part.start, part.stop
             own = rows if len(self.parts) == 1 else [row[start:stop] for row in rows]
-            return load_objects(own, part.mapper, dialect, session, None, None, part.names)
+            return part.load(session, dialect, own, populate)
         position, processor = part.position, part.processor
         if processor is None:
             return [row[position] for row in rows]
@@ -88,9 +107,12 @@ def load_result(
     :param what: ``"rows"``, ``"scalars"`` (the first item of each row), or ``"query"``: scalars for a single entity, else rows.
     """
     dialect = connection.dialect
+    populate = bool(select.get_execution_options().get("populate_existing"))
+    if isinstance(select, FromStatement):
+        return _load_from_statement(session, connection, select, parameters, what, populate)
     if isinstance(select, Select) and (select._options or _has_eager(select)):
-        columns, multiplied = fetch_eagerly(session, connection, select, parameters)
-        plan = _make_plan(select, dialect)
+        columns, multiplied = fetch_eagerly(session, connection, select, parameters, populate)
+        plan = make_plan(select, dialect)
         if multiplied:
             columns = _each_once(plan, columns)
         if what == "scalars" or (what == "query" and plan.single_entity):
@@ -100,11 +122,86 @@ def load_result(
     compiled, values = compile_statement(select, dialect, connection.engine.compiled_cache)
     found = compiled.memo.get("plan")
     if found is None:
-        found = compiled.memo["plan"] = _make_plan(select, dialect)
+        found = compiled.memo["plan"] = make_plan(select, dialect)
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
-    if what == "scalars" or (what == "query" and found.single_entity):
-        return found.names, found.scalars(session, dialect, rows)
-    return found.names, found.rows(session, dialect, rows)
+    return found.names, found.read(session, dialect, rows, what, populate)
+
+
+def _load_from_statement(
+    session: Any,
+    connection: Any,
+    select: FromStatement,
+    parameters: Mapping[str, Any] | None,
+    what: str,
+    populate: bool,
+) -> tuple[tuple[str, ...], list[Any]]:
+    dialect = connection.dialect
+    compiled, values = compile_statement(select, dialect, connection.engine.compiled_cache)
+    given = compiled.parameters(values, parameters)
+    described, rows = connection.fetch_described(compiled.sql, given, write=compiled.is_write)
+    found = compiled.memo.get(("by name", described))
+    if found is None:
+        found = compiled.memo["by name", described] = plan_by_name(select, described, compiled, dialect)
+    plan, positions = found
+    if positions is not None:
+        pick = itemgetter(*positions) if len(positions) > 1 else lambda row: (row[positions[0]],)
+        rows = [pick(row) for row in rows]
+    return plan.names, plan.read(session, dialect, rows, what, populate)
+
+
+def plan_by_name(
+    select: FromStatement, described: tuple[str, ...], compiled: Compiled, dialect: Any
+) -> tuple[ResultPlan, list[int] | None]:
+    """Return how to read the rows of a statement of the user's own, and the positions of the columns to be read, in order.
+
+    A column is the one that the statement says it is (``text().columns(User.id)``), or the one of that name.
+
+    :raises InvalidRequestError: where the primary key of an entity, or another item, is not among the columns.
+    """
+    by_identity = {id(column.element): position for position, column in enumerate(compiled.columns)}
+    by_name: dict[str, int] = {}
+    names = tuple(column.name for column in compiled.columns) or described
+    for position, name in enumerate(names):
+        by_name.setdefault(name, position)
+
+    def find(column: Any) -> int | None:
+        found = by_identity.get(id(column))
+        return found if found is not None else by_name.get(str(column.name))
+
+    parts: list[_EntityPart | _ColumnPart] = []
+    titles: list[str] = []
+    positions: list[int] = []
+    for item in select.entities:
+        entity = getattr(item, "__uow_entity__", None)
+        if entity is None:
+            for column in expand_entity(item):
+                place = find(column)
+                if place is None:
+                    raise _not_among(str(column.name), names)
+                parts.append(_ColumnPart(len(positions), dialect.result_processor(column.type)))
+                positions.append(place)
+                key = getattr(item, "key", None)
+                titles.append(key if isinstance(key, str) else str(column.name))
+            continue
+        mapper = entity.mapper
+        known = {n: find(prop.column) for n, prop in mapper.columns.items()}
+        present = [(n, position) for n, position in known.items() if position is not None]
+        for n in mapper.primary_key_names:
+            if known[n] is None:
+                raise _not_among(mapper.columns[n].column.name, names)
+        start = len(positions)
+        positions.extend(position for _, position in present)
+        parts.append(_EntityPart(mapper, start, len(positions), tuple(n for n, _ in present)))
+        titles.append(getattr(item, "entity_name", None) or mapper.class_.__name__)
+    plain = positions == list(range(len(names)))
+    return ResultPlan(tuple(parts), tuple(titles)), None if plain else positions
+
+
+def _not_among(name: str, names: tuple[str, ...]) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"from_statement(): the statement gives no column {name!r}; it gives {', '.join(names)}. Name the column so in the statement, or "
+        "say what the columns are with text(...).columns(...)."
+    )
 
 
 def _has_eager(select: Select) -> bool:
@@ -131,7 +228,8 @@ def _each_once(plan: ResultPlan, columns: list[list[Any]]) -> list[list[Any]]:
     return [[column[number] for number in seen.values()] for column in columns]
 
 
-def _make_plan(select: Any, dialect: Any) -> ResultPlan:
+def make_plan(select: Any, dialect: Any) -> ResultPlan:
+    """Return how to read the rows of a statement that selects (or returns) entities and columns."""
     parts: list[_EntityPart | _ColumnPart] = []
     names: list[str] = []
     position = 0

@@ -211,9 +211,10 @@ def _complete_column(owner: str, name: str, value: Any, annotation: MappedAnnota
         column.set_name(name)
     if annotation is None:
         return column
-    if annotation.collection is not None:
+    if annotation.collection is not None and not column.has_own_type:
         raise ArgumentError(
-            f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...)."
+            f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...), or give the column a type:"
+            " mapped_column(ARRAY(String))."
         )
     if not nullable_given:
         column.nullable = annotation.optional and not column.primary_key

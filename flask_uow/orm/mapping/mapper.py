@@ -297,6 +297,11 @@ class Mapper:
         return self
 
     @property
+    def plan_atom(self) -> Any:
+        """What tells the rows apart that become objects in another way."""
+        return self
+
+    @property
     def loaded_names(self) -> tuple[str, ...]:
         """The attributes whose columns are loaded with an object: all but the deferred ones."""
         names: tuple[str, ...] | None = self.memo.get("loaded names")

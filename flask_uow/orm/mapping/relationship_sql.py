@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, target_of
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
-from flask_uow.sql.expressions import ColumnElement, and_, not_
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
@@ -30,9 +30,10 @@ class RelationshipSQL:
 
     # -- criteria
 
-    def comparison(self, op: Any, other: Any) -> ColumnElement[Any]:
+    def comparison(self, op: Any, other: Any, parent: Any = None) -> ColumnElement[Any]:
         """Return ``Class.attribute == other`` (or ``!=``) as a condition.
 
+        :param parent: the entity on this side; the relationship's own when None.
         :raises ArgumentError: for a collection, or another operator.
         """
         prop = self._property
@@ -44,9 +45,10 @@ class RelationshipSQL:
             )
         is_equal = op is ops.EQ or op is ops.IS
         if prop.mapper is None or prop.direction is not Direction.MANY_TO_ONE or prop.condition.on is not None:
-            condition = self.exists(None, {}, expect_list=False) if other is None else self.contains(other)
+            condition = self.exists(None, {}, False, parent) if other is None else self.contains(other, parent)
             return not_(condition) if (other is None) == is_equal else condition
-        columns = [column for column, _ in prop.condition.pairs]
+        near = parent if parent is not None else prop.parent
+        columns = [near.column(column) for column, _ in prop.condition.pairs]
         if other is None:
             condition = and_(*(column == null() for column in columns))
         else:
@@ -63,8 +65,8 @@ class RelationshipSQL:
             )
         return key
 
-    def contains(self, other: Any) -> ColumnElement[bool]:
-        """Return the condition that ``other`` is related."""
+    def contains(self, other: Any, parent: Any = None) -> ColumnElement[bool]:
+        """Return the condition that ``other`` is related; ``parent`` as for :meth:`comparison`."""
         prop = self._property
         mapper = prop.mapper
         prop.attribute.check(other)
@@ -74,15 +76,39 @@ class RelationshipSQL:
                 f"{prop.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
             )
         return self.exists(
-            and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None
+            and_(*(column == value for column, value in zip(mapper.primary_key, keys, strict=True))), {}, None, parent
         )
 
-    def exists(self, criterion: Any, values: dict[str, Any], expect_list: bool | None) -> ColumnElement[bool]:
+    def leads_from(self, instance: Any) -> ColumnElement[bool]:
+        """Return the condition on rows of the far side that they are related to an object.
+
+        :raises InvalidRequestError: when the object has no primary key yet.
+        """
+        prop = self._property
+        mapper = prop.parent
+        keys = [getattr(instance, name) for name in mapper.primary_key_names]
+        if None in keys:
+            raise InvalidRequestError(
+                f"with_parent() got an object of {mapper.class_.__name__} without a primary key. Add it to the Session and flush() first."
+            )
+        near = EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
+        select = Select((literal(1),)).select_from(near.selectable)
+        if prop.secondary is not None:
+            select = select.select_from(prop.secondary)
+        select = select.correlate(prop.mapper.selectable).where(*self.conditions(near, prop.mapper, prop.secondary))
+        found = (near.column(column) == value for column, value in zip(mapper.primary_key, keys, strict=True))
+        return Exists(select.where(*found))
+
+    def exists(
+        self, criterion: Any, values: dict[str, Any], expect_list: bool | None, parent: Any = None, target: Any = None
+    ) -> ColumnElement[bool]:
         """Return ``EXISTS`` over the related rows.
 
         :param criterion: a condition on them, or None.
         :param values: attributes of theirs that must have these values.
         :param expect_list: whether a collection is expected, None when either will do.
+        :param parent: the entity on this side; the relationship's own when None.
+        :param target: the entity on the far side, where that was named.
         """
         prop = self._property
         mapper = prop.mapper
@@ -91,19 +117,26 @@ class RelationshipSQL:
             raise InvalidRequestError(
                 f"{prop.name} is {'a collection' if prop.uselist else 'not a collection'}: use {right}(), not {wrong}()."
             )
-        conditions = [mapper.attribute_for_filter(name) == value for name, value in values.items()]
+        near = parent if parent is not None else prop.parent
+        named = target if target is not None else mapper
+        conditions = [named.attribute_for_filter(name) == value for name, value in values.items()]
         if criterion is not None:
-            conditions.append(criterion)
-        target: Any = mapper
-        if mapper.selectable is prop.parent.selectable:
-            # the table refers to itself: the far side, and the criteria on it, get another name
-            target = EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
-            conditions = [target.adapt(condition) for condition in conditions]
+            conditions.append(coerce_condition(criterion))
+        if target is None:
+            target = mapper
+            if mapper.selectable is prop.parent.selectable:
+                # the table refers to itself: the far side, and the criteria on it, get another name
+                target = EntityView(mapper, mapper.selectable.alias(), mapper.loaded_names)
+                conditions = [target.adapt(condition) for condition in conditions]
         select = Select((literal(1),)).select_from(target.selectable)
+        own = [target.selectable]
         secondary = prop.secondary
         if secondary is not None:
             select = select.select_from(secondary)
-        return Exists(select.where(*self.conditions(prop.parent, target, secondary), *conditions))
+            own.append(secondary)
+        # the statement around it may have the related table too, and rows of its own in mind
+        select = select.correlate_except(*own)
+        return Exists(select.where(*self.conditions(near, target, secondary), *conditions))
 
     # -- joins
 
@@ -170,6 +203,14 @@ class RelationshipSQL:
         secondary = prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
         return [(left, secondary, own), (left, right, onclause if onclause is not None else far)]
+
+    def of_type(self, attribute: Any, target: Any) -> ViewRelationship:
+        """Return the relationship leading to an alias of its class."""
+        return ViewRelationship(attribute, None, target_of(self._property, target))
+
+    def starting_at(self, attribute: Any, view: EntityView) -> ViewRelationship:
+        """Return the relationship starting from a view of its class."""
+        return ViewRelationship(attribute, view)
 
     # -- what it leads to
 

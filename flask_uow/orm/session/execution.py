@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
-from flask_uow.engine import Connection, Result, ScalarResult
+from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
+from flask_uow.orm.dml.bulk import Progress, bulk_insert, bulk_update
+from flask_uow.orm.dml.copying import copy_from
+from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
-from flask_uow.orm.loading.plan import first_mapper, load_result
+from flask_uow.orm.loading.plan import first_mapper, load_result, make_plan
+from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds, is_read
-from flask_uow.orm.session.expiry import expire_all
 from flask_uow.orm.session.lookup import get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
@@ -111,19 +114,54 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, SelectBase):
             found = first_mapper(getattr(clause, "entities", ()))
             if found is not None:
+                size = clause.get_execution_options().get("yield_per")
+                if size is not None:
+                    return self._streamed(clause, params, mapper or found, kw, "rows", size)  # type: ignore[return-value]
                 names, rows = self._load(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
         elif isinstance(clause, DMLStatement) and clause.entity is not None:
             self._autoflush()
-            result = self._connection_for(mapper or clause.entity.mapper, clause, **kw).execute(clause, params)
-            expire_all(self, [clause.entity.mapper])
-            return result  # type: ignore[no-any-return]
+            connection = self._connection_for(mapper or clause.entity.mapper, clause, **kw)
+            return execute_dml(self, connection, clause, params)
         return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
+
+    def _streamed(
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str, size: int
+    ) -> StreamedResult[Any]:
+        names = make_plan(select, self._connection_for(mapper, select, **kw).dialect).names
+        pages = self._stream_query(select, params, True, what, size, mapper, kw)
+        return StreamedResult(pages, lambda: names)
+
+    def _stream_query(
+        self,
+        select: Any,
+        params: Any,
+        autoflush: bool,
+        what: str,
+        size: int,
+        mapper: Any = None,
+        kw: Mapping[str, Any] | None = None,
+    ) -> Iterator[list[Any]]:
+        """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile."""
+        if autoflush:
+            self._autoflush()
+        connection = self._connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))
+        pages = stream_result(self, connection, select, params, what, size)
+        try:
+            while (page := exclusively(self, next, pages, None)) is not None:
+                yield page
+        finally:
+            pages.close()  # type: ignore[attr-defined]
 
     def _load(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
     ) -> tuple[tuple[str, ...], list[Any]]:
         self._autoflush()
+        return self._load_now(select, params, mapper, kw, what)
+
+    def _load_now(
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
+    ) -> tuple[tuple[str, ...], list[Any]]:
         return load_result(self, self._connection_for(mapper, select, **kw), select, params, what)
 
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
@@ -133,7 +171,7 @@ class ExecutingSession(TransactionalSession):
     def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
         """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
         found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
-        if found is None:
+        if found is None or clause.get_execution_options().get("yield_per") is not None:
             return self.execute(clause, params, mapper, **kw).scalars()
         return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
 
@@ -150,9 +188,60 @@ class ExecutingSession(TransactionalSession):
         """
         return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
 
-    def _load_query(self, select: Any) -> list[Any]:
+    def _load_query(self, select: Any, params: Any = None, autoflush: bool = True) -> list[Any]:
         """Return the results of a Query: objects, or rows."""
-        return exclusively(self, self._load, select, None, first_mapper(select.entities), {}, "query")[1]
+        if autoflush:
+            self._autoflush()
+        mapper = first_mapper(select.entities)
+        return exclusively(self, self._load_now, select, params or None, mapper, {}, "query")[1]
+
+    # -- many rows
+
+    def bulk_insert(
+        self, entity: type, rows: Iterable[Any], *, return_keys: bool = False, progress: Progress | None = None
+    ) -> Any:
+        """INSERT many rows of a mapped class, without making objects persistent: no cascades, relationships or hooks.
+
+        :param rows: mappings by attribute, or objects of the class, whose values are taken; an iterator is read page by page.
+        :param return_keys: return the primary keys, in the order of the rows, where the database (or a default) makes them.
+        :param progress: called with the number of rows so far after each page.
+        :returns: the number of rows; with ``return_keys`` the keys, tuples for a composite one.
+        :raises InvalidRequestError: for a name that is no column attribute of the class.
+        :raises DBAPIError: what the database refused; the transaction must be rolled back then, as after a failed flush.
+        """
+        return exclusively(self, bulk_insert, self, class_mapper(entity), rows, return_keys, progress)
+
+    def bulk_update(self, entity: type, rows: Iterable[Any], *, progress: Progress | None = None) -> int:
+        """UPDATE many rows of a mapped class by primary key; objects of the Session that are concerned are expired.
+
+        :param rows: mappings with the key and the attributes to be set, or objects: of a changed one its changes are written, of one
+            outside the Session all its values.
+        :param progress: called with the number of rows so far after each page.
+        :returns: the number of rows.
+        :raises StaleDataError: when a row is not there.
+        :raises InvalidRequestError: for a mapping without the key, or a name that is no column attribute of the class.
+        """
+        return exclusively(self, bulk_update, self, class_mapper(entity), rows, progress)
+
+    def copy_from(
+        self,
+        entity: type,
+        rows: Iterable[Any],
+        *,
+        columns: Sequence[Any] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Load many rows of a mapped class with COPY, the fastest way into PostgreSQL; rows are taken as the server takes them.
+
+        Where there is no COPY (on SQLite, and where psycopg2 has a wait callback as under gevent) this is :meth:`bulk_insert`.
+
+        :param rows: an iterable of mappings by attribute, of objects, or of sequences of values with ``columns``.
+        :param columns: attributes (or their names) in the order of the values; those of the first row when None.
+        :param progress: called with the number of rows so far every 10,000 rows, and at the end.
+        :returns: the number of rows.
+        :raises InvalidRequestError: for a name that is no column attribute, or a row with other columns than the first.
+        """
+        return exclusively(self, copy_from, self, class_mapper(entity), rows, columns, progress)
 
     def get(self, entity: type[T], ident: Any) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.

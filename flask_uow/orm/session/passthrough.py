@@ -37,6 +37,20 @@ class PassThrough:
         with self._lend() as connection:
             return connection.fetch_all(sql, params, write=write)
 
+    def fetch_described(
+        self, sql: str, params: Sequence[Any] = (), *, write: bool = False
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Send a statement and return the names of its columns, and its rows."""
+        with self._lend() as connection:
+            return connection.fetch_described(sql, params, write=write)
+
+    def stream(
+        self, sql: str, params: Sequence[Any] = (), size: int = 1000, *, write: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Send a statement and yield its rows in pages, over a connection that is lent until the last one."""
+        with self._lend() as connection:
+            yield from connection.stream(sql, params, size, write=write)
+
     def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
         """Send a statement and return the number of rows it changed."""
         with self._lend() as connection:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.dml.bulk import Progress
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.mapping.mapper import mapper as make_mapper
 from flask_uow.orm.query import Query
@@ -240,6 +241,27 @@ class ScopedSession:
     def get(self, entity: type[T], ident: Any) -> T | None:
         """See :meth:`Session.get`."""
         return self.registry().get(entity, ident)
+
+    def bulk_insert(
+        self, entity: type, rows: Iterable[Any], *, return_keys: bool = False, progress: Progress | None = None
+    ) -> Any:
+        """See :meth:`Session.bulk_insert`."""
+        return self.registry().bulk_insert(entity, rows, return_keys=return_keys, progress=progress)
+
+    def bulk_update(self, entity: type, rows: Iterable[Any], *, progress: Progress | None = None) -> int:
+        """See :meth:`Session.bulk_update`."""
+        return self.registry().bulk_update(entity, rows, progress=progress)
+
+    def copy_from(
+        self,
+        entity: type,
+        rows: Iterable[Any],
+        *,
+        columns: Sequence[Any] | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """See :meth:`Session.copy_from`."""
+        return self.registry().copy_from(entity, rows, columns=columns, progress=progress)
 
     def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
         """See :meth:`Session.expire`."""

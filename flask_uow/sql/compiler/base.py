@@ -164,13 +164,15 @@ class ExpressionCompiler:
         if self.ctes:
             text = self.cte_prelude() + text
         sql, slots = self._number(text)
-        returns_rows = bool(self.result) or statement.__visit_name__ in ("select", "compound_select", "text")
+        returns_rows = bool(self.result) or getattr(statement, "is_select", False) or statement.__visit_name__ == "text"
         return Compiled(sql, slots, self.result, self.is_write(statement), returns_rows)
 
     def is_write(self, statement: Any) -> bool:
         """Return True when the statement needs a write transaction."""
+        if statement.__visit_name__ == "from_statement":
+            return self.is_write(statement.element)
         if getattr(statement, "is_select", True):
-            return getattr(statement, "_for_update", None) is not None
+            return getattr(statement, "_for_update", None) is not None or bool(getattr(statement, "is_write", False))
         return bool(getattr(statement, "is_write", True))
 
     def process(self, node: ClauseElement) -> str:
@@ -308,10 +310,10 @@ class ExpressionCompiler:
         many = (
             right.items if node.operator in (ops.IN, ops.NOT_IN) and right.__visit_name__ == "expression_list" else ()
         )
-        if not any(isinstance(operand.type, Numeric) for operand in (node.left, right, *many)):
+        if not any(isinstance(operand.type.storage, Numeric) for operand in (node.left, right, *many)):
             return None
         if node.operator in ops.ARITHMETIC:
-            if not isinstance(node.type, Numeric):
+            if not isinstance(node.type.storage, Numeric):
                 return None
             if node.operator is ops.MOD:
                 raise CompileError(f"{self.dialect.name} has no exact % for decimals. Compute it in Python.")
@@ -326,11 +328,11 @@ class ExpressionCompiler:
     def decimal_operand(self, node: Any, op: Operator) -> str:
         """Return an operand that is compared with exact decimals kept as text; other numbers become text too."""
         text = self.operand(node, op, strict=True)
-        return f"CAST({text} AS TEXT)" if isinstance(node.type, (Integer, Float)) else text
+        return f"CAST({text} AS TEXT)" if isinstance(node.type.storage, (Integer, Float)) else text
 
     def visit_between(self, node: Any) -> str:
         parts = (node.element, node.low, node.high)
-        if self.dialect.exact_decimal_text and any(isinstance(part.type, Numeric) for part in parts):
+        if self.dialect.exact_decimal_text and any(isinstance(part.type.storage, Numeric) for part in parts):
             element = f"{self.decimal_operand(node.element, ops.COLLATE)} COLLATE decimal"
             low, high = (self.decimal_operand(end, node.operator) for end in parts[1:])
         else:
@@ -342,7 +344,7 @@ class ExpressionCompiler:
         op = node.operator
         if op in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
             return f"{self.order_term(node.element)} {op.sql}"
-        if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type, Numeric):
+        if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type.storage, Numeric):
             return f"decimal_sub('0', {self.process(node.element)})"
         text = self.operand(node.element, op, strict=op is ops.NEG)
         return f"-{text}" if op is ops.NEG else f"{op.sql} {text}"
@@ -357,7 +359,7 @@ class ExpressionCompiler:
         named = node.__visit_name__ == "label" and node.name in self.result_types
         name = node.name if named else self.compound_columns.get(id(node))
         text = self.process(node) if name is None else self.dialect.quote(name)
-        if self.dialect.exact_decimal_text and isinstance(type_, Numeric):
+        if self.dialect.exact_decimal_text and isinstance(type_.storage, Numeric):
             return f"{text} COLLATE decimal"
         return text
 
@@ -387,20 +389,6 @@ class ExpressionCompiler:
         )
         otherwise = f" ELSE {self.process(node.else_)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
-
-    def visit_function(self, node: Any) -> str:
-        name = node.function_name
-        if (
-            self.dialect.exact_decimal_text
-            and name.lower() in ("sum", "max", "min", "avg")
-            and isinstance(node.type, Numeric)
-        ):
-            name = f"decimal_{name.lower()}"
-        if node.is_bare:
-            return name  # type: ignore[no-any-return]
-        if name.lower() == "count" and not node.arguments:
-            return f"{name}(*)"
-        return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
 
     def visit_scalar_select(self, node: Any) -> str:
         return f"({self.subselect(node.select_element)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import CompileError
+from flask_uow.sql.columns import FetchedValue
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.constraints import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
 from flask_uow.sql.nodes import ClauseElement
@@ -21,11 +22,13 @@ class DDLCompiler(ExpressionCompiler):
             raise CompileError(f"table {table.fullname!r} has no columns.")
         lines = [self.column_definition(column) for column in table.c]
         if table.primary_key.columns and not self.inline_primary_key(table):
-            name = f"CONSTRAINT {self.dialect.quote(table.primary_key.name)} " if table.primary_key.name else ""
-            lines.append(f"{name}PRIMARY KEY ({self._names_of(table.primary_key.columns)})")
+            key = table.primary_key
+            lines.append(f"{self._constraint_name(key)}PRIMARY KEY ({self._names_of(key.columns)})")
         for constraint in table.constraints:
             if constraint not in create.without:
-                lines.append(self.constraint_text(constraint))
+                circular = constraint in create.deferred and constraint.deferrable is None
+                text = self.constraint_text(constraint)
+                lines.append(f"{text} DEFERRABLE INITIALLY DEFERRED" if circular else text)
         body = ",\n\t".join(lines)
         return f"CREATE TABLE {self.visit_table(table)} (\n\t{body}\n)"
 
@@ -36,7 +39,13 @@ class DDLCompiler(ExpressionCompiler):
     def column_definition(self, column: Any) -> str:
         """Return one column of CREATE TABLE."""
         text = f"{self.dialect.quote(column.name)} {self.dialect.type_ddl(column.type)}"
-        if column.server_default is not None:
+        if column.identity is not None:
+            text += self.identity_text(column)
+        elif column.sequence is not None and self.dialect.supports_sequences and column.primary_key:
+            text += f" DEFAULT {self.process(column.sequence.next_value())}"
+        elif isinstance(column.server_default, FetchedValue):
+            pass
+        elif column.server_default is not None:
             text += f" DEFAULT {self.default_text(column.server_default)}"
         elif column is column.table.generated_key:
             text += self.generated_key_text(column)
@@ -47,6 +56,12 @@ class DDLCompiler(ExpressionCompiler):
     def generated_key_text(self, column: Any) -> str:
         """Return what makes the database number the rows."""
         return ""
+
+    def identity_text(self, column: Any) -> str:
+        """Return ``GENERATED ... AS IDENTITY``."""
+        options = " ".join(column.identity.options())
+        how = "ALWAYS" if column.identity.always else "BY DEFAULT"
+        return f" GENERATED {how} AS IDENTITY{f' ({options})' if options else ''}"
 
     def default_text(self, default: Any) -> str:
         """Return a server default: a str is a string, an expression is SQL."""
@@ -65,7 +80,7 @@ class DDLCompiler(ExpressionCompiler):
 
     def constraint_text(self, constraint: Any) -> str:
         """Return a constraint of CREATE TABLE."""
-        name = f"CONSTRAINT {self.dialect.quote(constraint.name)} " if constraint.name else ""
+        name = self._constraint_name(constraint)
         if isinstance(constraint, ForeignKeyConstraint):
             return name + self.foreign_key_text(constraint)
         if isinstance(constraint, UniqueConstraint):
@@ -75,6 +90,10 @@ class DDLCompiler(ExpressionCompiler):
             text = self.expression(condition) if isinstance(condition, ClauseElement) else str(condition)
             return f"{name}CHECK ({text})"
         raise CompileError(f"{type(constraint).__name__} cannot be written as SQL.")
+
+    def _constraint_name(self, constraint: Any) -> str:
+        name = constraint.sql_name
+        return f"CONSTRAINT {self.dialect.quote(name)} " if name else ""
 
     def foreign_key_text(self, constraint: ForeignKeyConstraint) -> str:
         """Return ``FOREIGN KEY (...) REFERENCES ...``."""
@@ -107,13 +126,37 @@ class DDLCompiler(ExpressionCompiler):
         parts = []
         for expression in index.expressions:
             text = self.expression(expression)
-            parts.append(text if expression.__visit_name__ in ("column", "unary") else f"({text})")
+            parts.append(text if _is_plain(expression) else f"({text})")
         where = ""
         if index.where is not None:
             condition = index.where
             where = f" WHERE {self.expression(condition) if isinstance(condition, ClauseElement) else condition}"
-        name = self.dialect.quote(index.name)
-        return f"CREATE {unique}INDEX {name} ON {self.visit_table(index.table)} ({', '.join(parts)}){where}"
+        using, include = self.index_method(index)
+        name, table = self.index_names(index)
+        return f"CREATE {unique}INDEX {name} ON {table}{using} ({', '.join(parts)}){include}{where}"
+
+    def index_names(self, index: Any) -> tuple[str, str]:
+        """Return the names of an index and of its table."""
+        return self.dialect.quote(index.name), self.visit_table(index.table)
+
+    def index_method(self, index: Any) -> tuple[str, str]:
+        """Return how the index is built, and what it includes; empty where the database knows nothing of that."""
+        using = f" USING {self.dialect.quote(index.using)}" if index.using else ""
+        return using, f" INCLUDE ({self._names_of(index.included)})" if index.included else ""
+
+    def visit_create_sequence(self, create: Any) -> str:
+        guard = "IF NOT EXISTS " if create.checkfirst else ""
+        return " ".join([f"CREATE SEQUENCE {guard}{self.visit_table(create.sequence)}", *create.sequence.options()])
+
+    def visit_drop_sequence(self, drop: Any) -> str:
+        return f"DROP SEQUENCE IF EXISTS {self.visit_table(drop.sequence)}"
+
+    def visit_create_schema(self, create: Any) -> str:
+        return f"CREATE SCHEMA {'IF NOT EXISTS ' if create.if_not_exists else ''}{self.dialect.quote(create.name)}"
+
+    def visit_drop_schema(self, drop: Any) -> str:
+        guard = "IF EXISTS " if drop.if_exists else ""
+        return f"DROP SCHEMA {guard}{self.dialect.quote(drop.name)}{' CASCADE' if drop.cascade else ''}"
 
     def visit_add_constraint(self, add: Any) -> str:
         return f"ALTER TABLE {self.visit_table(add.constraint.table)} ADD {self.constraint_text(add.constraint)}"
@@ -126,3 +169,10 @@ class DDLCompiler(ExpressionCompiler):
 
     def visit_drop_table(self, drop: Any) -> str:
         return f"DROP TABLE {', '.join(self.visit_table(table) for table in drop.tables)}"
+
+
+def _is_plain(expression: Any) -> bool:
+    """Return True for what stands in an index without parentheses: a column, with a direction or a collation, and text as it is."""
+    while expression.__visit_name__ in ("unary", "collate"):
+        expression = expression.element
+    return expression.__visit_name__ in ("column", "function", "text")

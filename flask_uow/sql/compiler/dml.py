@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn, Slot
+from flask_uow.sql.select import collect_froms
 
 __all__ = ["DMLCompiler"]
 
@@ -17,19 +19,72 @@ class DMLCompiler(ExpressionCompiler):
         target = self.visit_table(insert.table)
         if insert._select is not None:
             columns = ", ".join(quote(column.name) for column in insert._select_columns)
-            return f"INSERT INTO {target} ({columns}) {self.subselect(insert._select)}{self.returning(insert)}"
+            source = self.insert_source(insert)
+            return f"INSERT INTO {target} ({columns}) {source}{self._conflict(insert)}{self.returning(insert)}"
         rows_given = insert._rows or ((),)
         given = [column for column, _ in rows_given[0]]
         defaults = self._defaults(insert.table, given)
-        if not given and not defaults:
-            return f"INSERT INTO {target} DEFAULT VALUES{self.returning(insert)}"
-        names = ", ".join(quote(column.name) for column in (*given, *(column for column, _ in defaults)))
+        numbered = self._numbered(insert.table, given)
+        if not given and not defaults and not numbered:
+            return f"INSERT INTO {target} DEFAULT VALUES{self._conflict(insert)}{self.returning(insert)}"
+        names = ", ".join(quote(c.name) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
         for row in rows_given:
             values = [self.process(value) for _, value in row]
             values.extend(self._default_value(column, default) for column, default in defaults)
+            values.extend(text for _, text in numbered)
             rows.append(f"({', '.join(values)})")
-        return f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{self.returning(insert)}"
+        return (
+            f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{self._conflict(insert)}{self.returning(insert)}"
+        )
+
+    def _numbered(self, table: Any, given: list[Any]) -> list[tuple[Any, str]]:
+        """Return the key that a sequence numbers, where the INSERT does not give it; the table may have no default of its own."""
+        key = table.generated_key if table.__visit_name__ == "table" else None
+        if key is None or key.sequence is None or not self.dialect.supports_sequences:
+            return []
+        return [] if any(column is key for column in given) else [(key, self.process(key.sequence.next_value()))]
+
+    def insert_source(self, insert: Any) -> str:
+        """Return the SELECT that rows are inserted from."""
+        return self.subselect(insert._select)
+
+    def _conflict(self, insert: Any) -> str:
+        return f" {self.process(insert._conflict)}" if insert._conflict is not None else ""
+
+    def visit_on_conflict(self, conflict: Any) -> str:
+        text = "ON CONFLICT"
+        if conflict.constraint is not None:
+            text += f" {self.conflict_constraint(conflict.constraint)}"
+        elif conflict.elements:
+            text += f" ({', '.join(self.index_element(element) for element in conflict.elements)})"
+            if conflict.index_where is not None:
+                text += f" WHERE {self._unqualified(conflict.index_where)}"
+        if conflict.pairs is None:
+            return f"{text} DO NOTHING"
+        pairs = ", ".join(
+            f"{self.dialect.quote(column.name)} = {self.process(value)}" for column, value in conflict.pairs
+        )
+        where = f" WHERE {self.process(conflict.where)}" if conflict.where is not None else ""
+        return f"{text} DO UPDATE SET {pairs}{where}"
+
+    def conflict_constraint(self, name: str) -> str:
+        """Return the name of a constraint as the key that is meant."""
+        return f"ON CONSTRAINT {self.dialect.quote(name)}"
+
+    def index_element(self, element: Any) -> str:
+        """Return a column, or an expression in parentheses, as an index has it."""
+        text = self._unqualified(element)
+        return text if element.__visit_name__ in ("column", "unary", "collate") else f"({text})"
+
+    def _unqualified(self, expression: Any) -> str:
+        outer, self.qualify = self.qualify, False
+        text = self.process(expression)
+        self.qualify = outer
+        return text
+
+    def visit_excluded(self, excluded: Any) -> str:
+        return "excluded"
 
     def _defaults(self, table: Any, given: list[Any], attribute: str = "default") -> list[tuple[Any, Any]]:
         taken = {column.name for column in given}
@@ -54,26 +109,50 @@ class DMLCompiler(ExpressionCompiler):
     def visit_update(self, update: Any) -> str:
         quote = self.dialect.quote
         given = [column for column, _ in update._values]
+        others = self._other_froms(update, [value for _, value in update._values])
         # subqueries take the row to be changed from here
-        self.froms_stack.append({id(update.table)})
+        self.froms_stack.append(
+            {id(update.table), *(id(part) for element in others for part in element._from_objects())}
+        )
         pairs = [f"{quote(column.name)} = {self.process(value)}" for column, value in update._values]
         for column, default in self._defaults(update.table, given, "onupdate"):
             pairs.append(f"{quote(column.name)} = {self._default_value(column, default)}")
-        self.froms_stack.pop()
+        if not pairs:
+            raise CompileError(f"UPDATE of {update.table.description} has nothing to set. Call values() first.")
+        source = f" FROM {', '.join(self.process(element) for element in others)}" if others else ""
         where = self._where(update)
-        return f"UPDATE {self.visit_table(update.table)} SET {', '.join(pairs)}{where}{self.returning(update)}"
+        self.froms_stack.pop()
+        returning = self.returning(update)
+        return f"UPDATE {self.dml_target(update.table)} SET {', '.join(pairs)}{source}{where}{returning}"
 
     def visit_delete(self, delete: Any) -> str:
-        return f"DELETE FROM {self.visit_table(delete.table)}{self._where(delete)}{self.returning(delete)}"
+        others = self._other_froms(delete, [])
+        self.froms_stack.append(
+            {id(delete.table), *(id(part) for element in others for part in element._from_objects())}
+        )
+        using = self.using(others) if others else ""
+        where = self._where(delete)
+        self.froms_stack.pop()
+        return f"DELETE FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
+
+    def dml_target(self, table: Any) -> str:
+        """Return the table that is changed; an alias of one where the statement was made for that."""
+        return self.process(table)
+
+    def using(self, elements: list[Any]) -> str:
+        """Return what a DELETE takes other tables' rows from."""
+        return f" USING {', '.join(self.process(element) for element in elements)}"
+
+    def _other_froms(self, statement: Any, expressions: list[Any]) -> list[Any]:
+        found = collect_froms((), (*statement._where, *expressions))
+        return [element for element in found if element is not statement.table]
 
     def _where(self, statement: Any) -> str:
         if not statement._where:
             return ""
-        self.froms_stack.append({id(statement.table)})
         conditions = " AND ".join(
             f"({self.process(c)})" if getattr(c, "precedence", 20) <= 1 else self.process(c) for c in statement._where
         )
-        self.froms_stack.pop()
         return f" WHERE {conditions}"
 
     def returning(self, statement: Any) -> str:
@@ -81,7 +160,12 @@ class DMLCompiler(ExpressionCompiler):
         if not statement._returning:
             self.result = ()
             return ""
+        written = []
+        for column in statement._returning:
+            text = self.process(column)
+            labelled = column.name is not None and column.__visit_name__ not in ("column", "literal_column", "text")
+            written.append(f"{text} AS {self.dialect.quote(column.name)}" if labelled else text)
         self.result = tuple(
             ResultColumn(str(column.name or "anon"), column.type, column) for column in statement._returning
         )
-        return " RETURNING " + ", ".join(self.process(column) for column in statement._returning)
+        return " RETURNING " + ", ".join(written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
 from flask_uow.sql.select import Select, collect_froms
 
@@ -19,7 +20,7 @@ class SelectCompiler(ExpressionCompiler):
             select._froms,
             (*select.columns_clause, *select._where, *select._order_by, *select._group_by, *select._having),
         )
-        froms = self._without_correlated(froms)
+        froms = self._without_correlated(froms, select._correlate)
         covered = {id(part) for element in froms for part in element._from_objects()}
         self.froms_stack.append(covered)
         outer = self.result_types, self.compound_columns
@@ -50,12 +51,20 @@ class SelectCompiler(ExpressionCompiler):
                 criterion = criterion.element
         return self.order_term(criterion)
 
-    def _without_correlated(self, froms: list[Any]) -> list[Any]:
+    def _without_correlated(self, froms: list[Any], correlate: Any) -> list[Any]:
         # a subquery takes over the elements that the enclosing statements have, unless nothing would be left
         enclosing = set().union(*self.froms_stack) if self.froms_stack else set()
         if not enclosing:
             return froms
+        if correlate is not None:
+            elements, only = correlate
+            named = {id(element) for element in elements}
+            enclosing = enclosing & named if only else enclosing - named
         own = [element for element in froms if id(element) not in enclosing]
+        if correlate is not None and not own and froms:
+            raise CompileError(
+                "a subquery takes all its elements of FROM from the statement around it, and has none of its own. Name fewer in correlate()."
+            )
         return own or froms
 
     def _columns(self, names: list[tuple[str, Any]]) -> str:
@@ -111,13 +120,28 @@ class SelectCompiler(ExpressionCompiler):
         """Return the locking clause; nothing where the database has none."""
         if not self.dialect.supports_for_update:
             return ""
-        text = "FOR SHARE" if lock.read else "FOR UPDATE"
+        if lock.key_share:
+            text = "FOR KEY SHARE" if lock.read else "FOR NO KEY UPDATE"
+        else:
+            text = "FOR SHARE" if lock.read else "FOR UPDATE"
         if lock.of:
-            text += " OF " + ", ".join(self.table_name(table) for table in lock.of)
+            text += " OF " + ", ".join(self._lock_name(element) for element in lock.of)
         if lock.nowait:
             text += " NOWAIT"
         if lock.skip_locked:
             text += " SKIP LOCKED"
+        return text
+
+    def _lock_name(self, element: Any) -> str:
+        # a table is named without its schema here
+        return self.dialect.quote(element.name) if element.__visit_name__ == "table" else self.table_name(element)
+
+    def visit_from_statement(self, statement: Any) -> str:
+        return self.process(statement.element)
+
+    def visit_textual_select(self, select: Any) -> str:
+        text = self.process(select.element)
+        self.result = tuple(ResultColumn(name, column.type, column) for name, column in select.result_columns())
         return text
 
     def visit_compound_select(self, compound: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from flask_uow.sql.compiler.base import Compiled, Slot
 from flask_uow.sql.compiler.ddl import DDLCompiler
 from flask_uow.sql.compiler.dml import DMLCompiler
+from flask_uow.sql.compiler.functions import FunctionCompiler
 from flask_uow.sql.compiler.select import SelectCompiler
 from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
 from flask_uow.sql.types import TypeEngine
@@ -15,7 +16,7 @@ from flask_uow.sql.types import TypeEngine
 __all__ = ["GenericDialect", "StatementCompiler", "compile_statement"]
 
 
-class StatementCompiler(SelectCompiler, DMLCompiler, DDLCompiler):
+class StatementCompiler(SelectCompiler, FunctionCompiler, DMLCompiler, DDLCompiler):
     """Writes every statement in standard SQL; dialects subclass it."""
 
 
@@ -27,6 +28,7 @@ class GenericDialect:
     escapes_percent = False
     exact_decimal_text = False
     supports_for_update = True
+    supports_sequences = True
     compiler_class: type[StatementCompiler] = StatementCompiler
 
     def quote(self, identifier: str) -> str:

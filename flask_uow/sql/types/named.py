@@ -6,7 +6,7 @@ types of their own in DDL.
 
 from __future__ import annotations
 
-from flask_uow.sql.types import (
+from flask_uow.sql.types.basic import (
     BigInteger,
     Boolean,
     Date,

@@ -1,9 +1,8 @@
-"""Column types: which Python values a type takes, and what expressions of it yield.
+"""The base of all column types, and the types that databases have; threads may share them, for they are immutable.
 
 Owns the domain of each type: its Python type, the check of a value, the type of a value compared with it and of an
 arithmetic result. How a value travels to a database and back, and how DDL writes the type, is decided by the dialects
-(``engine/dialects/*_types.py``), which find their entry by :attr:`TypeEngine.name`. Schema, expressions and the orm use
-this module; threads may share types, since nothing changes one after it was made.
+(``engine/dialects/*_types.py``), which find their entry by :attr:`TypeEngine.name`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ import enum
 import functools
 import operator
 import uuid
-from typing import Any, ClassVar, Generic, TypeVar, cast, get_origin
+from copy import deepcopy
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from flask_uow.exc import ArgumentError, DataError
 from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
@@ -22,8 +22,7 @@ from flask_uow.sql.value_errors import out_of_range, wrong_kind
 
 __all__ = [
     "JSON", "BigInteger", "Boolean", "Date", "DateTime", "Enum", "Float", "Integer", "Interval", "LargeBinary",
-    "NullType", "Numeric", "SmallInteger", "String", "Text", "Time", "TypeEngine", "Unicode", "Uuid", "to_instance",
-    "type_for_annotation", "type_for_value",
+    "NullType", "Numeric", "SmallInteger", "String", "Text", "Time", "TypeEngine", "Unicode", "Uuid", "type_for_value",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -62,6 +61,23 @@ class TypeEngine(Generic[T]):
             return self
         result = RESULT_FAMILIES.get((_family(self), op, _family(other)))
         return self if result is None else _FAMILIES[result]
+
+    @property
+    def storage(self) -> TypeEngine[Any]:
+        """The type that the database sees: the type itself, or what a :class:`TypeDecorator` is made of."""
+        return self
+
+    def is_mutable(self) -> bool:
+        """Return True where values are changed in place, so that a copy is kept of each to compare it with."""
+        return False
+
+    def copy_value(self, value: Any) -> Any:
+        """Return a copy that later changes of ``value`` in place do not reach; ``value`` itself where there are none."""
+        return value
+
+    def compare_values(self, a: Any, b: Any) -> bool:
+        """Return True where two values, None among them, are the same to the database."""
+        return bool(a == b)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{key}={value!r}" for key, value in self._arguments().items() if value is not None)
@@ -337,12 +353,28 @@ class LargeBinary(TypeEngine[bytes]):
 
 
 class JSON(TypeEngine[Any]):
-    """Whatever :func:`json.dumps` takes; None is SQL's NULL. As JSON has it, tuples come back as lists, keys as str."""
+    """Whatever :func:`json.dumps` takes; None is SQL's NULL. As JSON has it, tuples come back as lists, keys as str.
+
+    :param mutable: notice changes in place too (``user.settings["color"] = "red"``), at the cost of a copy of each value.
+    """
 
     name = "json"
 
+    def __init__(self, mutable: bool = False) -> None:
+        self.mutable = mutable
+        self.cache_key = (type(self), mutable)
+
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         return self
+
+    def is_mutable(self) -> bool:
+        return self.mutable
+
+    def copy_value(self, value: Any) -> Any:
+        return deepcopy(value) if self.mutable else value
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"mutable": self.mutable or None}
 
 
 class Uuid(TypeEngine[uuid.UUID]):
@@ -412,24 +444,17 @@ NULLTYPE: TypeEngine[Any] = NullType()
 BOOLEANTYPE = Boolean()
 INTEGERTYPE = Integer()
 STRINGTYPE = String()
-_BIG_INTEGER = BigInteger()
-_NUMERIC = Numeric()
-_FLOAT = Float()
-_DATE = Date()
-_DATETIME = DateTime()
-_DATETIME_ZONED = DateTime(timezone=True)
-_TIME = Time()
-_TIME_ZONED = Time(timezone=True)
-_INTERVAL = Interval()
-_BINARY = LargeBinary()
-_JSON = JSON()
-_UUID = Uuid()
+_BIG_INTEGER, _NUMERIC, _FLOAT = BigInteger(), Numeric(), Float()
+_DATE, _INTERVAL = Date(), Interval()
+_DATETIME, _DATETIME_ZONED = DateTime(), DateTime(timezone=True)
+_TIME, _TIME_ZONED = Time(), Time(timezone=True)
+_BINARY, _JSON, _UUID = LargeBinary(), JSON(), Uuid()
 
 _BY_PYTHON_TYPE: dict[type[Any], TypeEngine[Any]] = {
     str: STRINGTYPE, bool: BOOLEANTYPE, float: _FLOAT, decimal.Decimal: _NUMERIC, bytes: _BINARY, bytearray: _BINARY,
     memoryview: _BINARY, dt.date: _DATE, dt.timedelta: _INTERVAL, uuid.UUID: _UUID, dict: _JSON, list: _JSON,
 }  # fmt: skip
-_BY_ANNOTATION = {**_BY_PYTHON_TYPE, int: INTEGERTYPE, dt.datetime: _DATETIME, dt.time: _TIME}
+BY_ANNOTATION = {**_BY_PYTHON_TYPE, int: INTEGERTYPE, dt.datetime: _DATETIME, dt.time: _TIME}
 # by the names that type_arithmetic uses
 _FAMILIES: dict[str, TypeEngine[Any]] = {
     "integer": _BIG_INTEGER, "float": _FLOAT, "numeric": _NUMERIC, "date": _DATE, "time": _TIME, "datetime": _DATETIME,
@@ -445,7 +470,7 @@ def type_for_value(value: Any) -> TypeEngine[Any]:
     if known is not None:
         return known
     if isinstance(value, enum.Enum):
-        return _enum_for(type(value))
+        return enum_for(type(value))
     if isinstance(value, dt.datetime):
         return _DATETIME if value.utcoffset() is None else _DATETIME_ZONED
     if isinstance(value, dt.time):
@@ -455,36 +480,9 @@ def type_for_value(value: Any) -> TypeEngine[Any]:
     return next((type_ for python_type, type_ in _BY_PYTHON_TYPE.items() if isinstance(value, python_type)), NULLTYPE)
 
 
-def type_for_annotation(python_type: Any) -> TypeEngine[Any] | None:
-    """Return the column type for a Python type that annotates an attribute, or None when there is none.
-
-    :param python_type: a class, or a generic alias such as ``dict[str, int]``; the caller takes Optional apart.
-    """
-    cls = get_origin(python_type) or python_type
-    if not isinstance(cls, type):
-        return None
-    if issubclass(cls, enum.Enum):
-        return _enum_for(cls)
-    return _BY_ANNOTATION.get(cls)
-
-
-def to_instance(type_: Any) -> TypeEngine[Any]:
-    """Return ``type_`` itself, or an instance of it when it is a class.
-
-    :raises ArgumentError: for anything but a type of this module or a subclass of one.
-    """
-    if isinstance(type_, TypeEngine):
-        return type_
-    if isinstance(type_, type) and issubclass(type_, TypeEngine):
-        try:
-            return type_()
-        except TypeError as error:
-            raise ArgumentError(f"{type_.__name__} needs arguments ({error}). Pass an instance of it.") from error
-    raise ArgumentError(f"a column type was expected, got {type_!r}. Pass one such as Integer or String(50).")
-
-
 @functools.lru_cache(maxsize=512)
-def _enum_for(enum_class: type[enum.Enum]) -> Enum:
+def enum_for(enum_class: type[enum.Enum]) -> Enum:
+    """Return the type of an enum class."""
     return Enum(enum_class)
 
 
@@ -495,6 +493,7 @@ def _integer_for(value: int) -> TypeEngine[Any]:
 
 
 def _family(type_: TypeEngine[Any]) -> str:
+    type_ = type_.storage
     if isinstance(type_, Integer):
         return "integer"
     return "float" if isinstance(type_, Float) or type_.python_type is float else type_.name

@@ -1,0 +1,268 @@
+"""The catalog of PostgreSQL (https://www.postgresql.org/docs/current/catalogs.html)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask_uow.engine.reflection.catalog import (
+    Catalog,
+    ReflectedCheck,
+    ReflectedColumn,
+    ReflectedForeignKey,
+    ReflectedIndex,
+    ReflectedKey,
+)
+from flask_uow.sql import types
+from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import named as sql_names
+
+__all__ = ["PostgreSQLCatalog"]
+
+_VISIBLE = (
+    "(n.nspname = %s OR (%s IS NULL AND pg_table_is_visible(c.oid) AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+    " AND n.nspname !~ '^pg_toast'))"
+)
+_RELATIONS = (
+    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = ANY(%s)"
+    f" AND {_VISIBLE}"
+)
+# the names of columns, in the order of an array of their numbers
+_NAMES = (
+    "(SELECT array_agg(a.attname::text ORDER BY u.position) FROM unnest({numbers}) WITH ORDINALITY AS u(number, position)"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = {table} AND a.attnum = u.number)"
+)
+_ACTIONS = {"a": None, "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+_NEXTVAL = re.compile(r"nextval\('(.+)'::regclass\)\Z")
+_TYPE = re.compile(
+    r"(?P<name>[^(\[]+?)(?:\((?P<arguments>[\d,\s]+)\))?(?P<rest> with(?:out)? time zone)?(?P<array>(?:\[\])*)\Z"
+)
+
+
+class PostgreSQLCatalog(Catalog):
+    """PostgreSQL's ``pg_catalog``."""
+
+    def default_schema(self) -> str:
+        return str(self.fetch_all("SELECT current_schema()", ())[0][0])
+
+    def schemas(self) -> list[str]:
+        rows = self.fetch_all(
+            "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1",
+            (),
+        )
+        return [name for (name,) in rows]
+
+    def tables(self, schema: str | None) -> list[str]:
+        return self._relations("rpf", schema)
+
+    def views(self, schema: str | None) -> list[str]:
+        return self._relations("vm", schema)
+
+    def sequences(self, schema: str | None) -> list[str]:
+        # a sequence of an identity column is an internal part of it
+        internal = "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i')"
+        rows = self.fetch_all(f"{_RELATIONS} AND {internal} ORDER BY 1", (["S"], schema, schema))
+        return [name for (name,) in rows]
+
+    def _relations(self, kinds: str, schema: str | None) -> list[str]:
+        rows = self.fetch_all(f"{_RELATIONS} ORDER BY 1", (list(kinds), schema, schema))
+        return [name for (name,) in rows]
+
+    def _oid(self, table: str, schema: str | None) -> int:
+        rows = self.fetch_all(
+            f"{_RELATIONS.replace('SELECT c.relname', 'SELECT c.oid')} AND c.relname = %s",
+            (list("rpfvm"), schema, schema, table),
+        )
+        if not rows:
+            raise self.no_such_table(table, schema)
+        return int(rows[0][0])
+
+    def view_definition(self, name: str, schema: str | None) -> str:
+        rows = self.fetch_all("SELECT pg_get_viewdef(%s::oid, true)", (self._oid(name, schema),))
+        return str(rows[0][0]).strip().rstrip(";")
+
+    def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
+        rows = self.fetch_all(
+            "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
+            " col_description(a.attrelid, a.attnum), s.seqstart, s.seqincrement, i.indrelid IS NOT NULL, a.attndims"
+            " FROM pg_catalog.pg_attribute a"
+            " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+            " LEFT JOIN pg_catalog.pg_depend p ON p.refobjid = a.attrelid AND p.refobjsubid = a.attnum AND p.deptype = 'i'"
+            " AND p.classid = 'pg_class'::regclass LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid"
+            " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)"
+            " WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            (self._oid(table, schema),),
+        )
+        found: list[ReflectedColumn] = []
+        for name, type_text, not_null, default, identity, comment, start, increment, in_key, dimensions in rows:
+            drawn = _NEXTVAL.match(default) if default is not None else None
+            options: dict[str, Any] | None = None
+            if identity:
+                options = {"always": identity == "a"}
+                options.update(
+                    {key: value for key, value in (("start", start), ("increment", increment)) if value != 1}
+                )
+            found.append(
+                {
+                    "name": name,
+                    "type": type_of(type_text, dimensions),
+                    "nullable": not not_null,
+                    "default": default,
+                    "autoincrement": bool(in_key and (identity or drawn is not None)),
+                    "comment": comment,
+                    "identity": options,
+                    "sequence": _unquoted(drawn.group(1)) if drawn is not None else None,
+                }
+            )
+        return found
+
+    def _constraints(self, table: str, schema: str | None, kind: str, *more: str) -> list[tuple[Any, ...]]:
+        columns = _NAMES.format(numbers="k.conkey", table="k.conrelid")
+        return self.fetch_all(
+            f"SELECT k.conname, {columns}, k.condeferrable, k.condeferred{''.join(f', {item}' for item in more)}"
+            " FROM pg_catalog.pg_constraint k WHERE k.conrelid = %s AND k.contype = %s ORDER BY k.oid",
+            (self._oid(table, schema), kind),
+        )
+
+    def primary_key(self, table: str, schema: str | None) -> ReflectedKey:
+        rows = self._constraints(table, schema, "p")
+        return _key(*rows[0]) if rows else {"name": None, "column_names": [], "deferrable": None, "initially": None}
+
+    def uniques(self, table: str, schema: str | None) -> list[ReflectedKey]:
+        return [_key(*row) for row in self._constraints(table, schema, "u")]
+
+    def checks(self, table: str, schema: str | None) -> list[ReflectedCheck]:
+        rows = self._constraints(table, schema, "c", "pg_get_expr(k.conbin, k.conrelid)")
+        return [{"name": row[0], "sqltext": _without_parentheses(row[4])} for row in rows]
+
+    def foreign_keys(self, table: str, schema: str | None) -> list[ReflectedForeignKey]:
+        referred = _NAMES.format(numbers="k.confkey", table="k.confrelid")
+        rows = self._constraints(
+            table, schema, "f", "k.confdeltype", "k.confupdtype", referred,
+            "(SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = k.confrelid)",
+            "(SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid)",
+            "pg_table_is_visible(k.confrelid)",
+        )  # fmt: skip
+        found: list[ReflectedForeignKey] = []
+        for name, columns, deferrable, deferred, delete, update, targets, target, target_schema, visible in rows:
+            options: dict[str, Any] = {"ondelete": _ACTIONS[delete], "onupdate": _ACTIONS[update]}
+            key = _key(name, columns, deferrable, deferred)
+            options.update(deferrable=key["deferrable"], initially=key["initially"])
+            found.append(
+                {
+                    "name": name,
+                    "constrained_columns": list(columns),
+                    "referred_schema": None if visible and schema is None else target_schema,
+                    "referred_table": target,
+                    "referred_columns": list(targets),
+                    "options": {key: value for key, value in options.items() if value is not None},
+                }
+            )
+        return found
+
+    def indexes(self, table: str, schema: str | None) -> list[ReflectedIndex]:
+        rows = self.fetch_all(
+            "SELECT c.relname, i.indisunique, m.amname, pg_get_expr(i.indpred, i.indrelid), i.indnkeyatts,"
+            " ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, true) FROM generate_series(1, i.indnatts) AS n),"
+            " i.indkey::smallint[], i.indoption::smallint[],"
+            " ARRAY(SELECT a.attname::text FROM generate_series(1, i.indnatts) AS n LEFT JOIN pg_catalog.pg_attribute a"
+            " ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] ORDER BY n)"
+            " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam"
+            " WHERE i.indrelid = %s AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid"
+            " AND k.contype IN ('p', 'u', 'x')) ORDER BY c.relname",
+            (self._oid(table, schema),),
+        )
+        found: list[ReflectedIndex] = []
+        for name, unique, method, where, keys, texts, numbers, options, names in rows:
+            found.append(
+                {
+                    "name": name,
+                    "column_names": [names[n] if numbers[n] else None for n in range(keys)],
+                    "expressions": [f"{texts[n]}{_direction(options[n])}" for n in range(keys)],
+                    "unique": unique,
+                    "where": _without_parentheses(where) if where is not None else None,
+                    "using": method if method != "btree" else None,
+                    "include": [names[n] for n in range(keys, len(texts))],
+                }
+            )
+        return found
+
+    def comment(self, table: str, schema: str | None) -> str | None:
+        found: str | None = self.fetch_all("SELECT obj_description(%s::oid, 'pg_class')", (self._oid(table, schema),))[
+            0
+        ][0]
+        return found
+
+    def table_options(self, table: str, schema: str | None) -> dict[str, Any]:
+        return {}
+
+
+def _key(name: str, columns: list[str], deferrable: bool, deferred: bool) -> ReflectedKey:
+    return {
+        "name": name,
+        "column_names": list(columns),
+        "deferrable": True if deferrable else None,
+        "initially": "DEFERRED" if deferred else None,
+    }
+
+
+def _direction(option: int) -> str:
+    # bit 0: descending, bit 1: NULLs first; each direction has a place for NULLs that goes without saying
+    return {0: "", 1: " DESC NULLS LAST", 2: " NULLS FIRST", 3: " DESC"}[option]
+
+
+def _without_parentheses(text: str) -> str:
+    if text.startswith("(") and text.endswith(")"):
+        depth = 0
+        for position, character in enumerate(text):
+            depth += (character == "(") - (character == ")")
+            if depth == 0 and position < len(text) - 1:
+                return text
+        return text[1:-1]
+    return text
+
+
+def _unquoted(name: str) -> str:
+    return ".".join(
+        part.strip('"').replace('""', '"') for part in re.findall(r'"(?:[^"]|"")+"|[^.]+', name.replace("''", "'"))
+    )
+
+
+_NAMED: dict[str, type[TypeEngine[Any]]] = {
+    "integer": sql_names.INTEGER, "smallint": sql_names.SMALLINT, "bigint": sql_names.BIGINT, "text": sql_names.TEXT,
+    "boolean": sql_names.BOOLEAN, "double precision": sql_names.DOUBLE_PRECISION, "real": sql_names.REAL, "date": sql_names.DATE,
+    "interval": sql_names.INTERVAL, "bytea": sql_names.BYTEA, "uuid": sql_names.UUID, "json": types.JSON, "jsonb": types.JSON,
+}  # fmt: skip
+
+
+def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
+    """Return the type that ``format_type()`` has written; NullType for one that has no counterpart here.
+
+    :param dimensions: with how many dimensions an array was declared, which ``format_type()`` does not tell.
+    """
+    match = _TYPE.match(text)
+    if match is None:
+        return types.NullType()
+    name = match.group("name").strip()
+    arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
+    made = _single(name, arguments, (match.group("rest") or "").strip())
+    if not match.group("array"):
+        return made
+    return types.ARRAY(made, dimensions=dimensions if dimensions > 1 else None)
+
+
+def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any]:
+    if name in _NAMED:
+        return _NAMED[name]()
+    if name == "character varying":
+        return sql_names.VARCHAR(*arguments)
+    if name in ("character", "bpchar"):
+        return sql_names.CHAR(*arguments)
+    if name == "numeric":
+        # a scale of 0 goes without saying
+        return sql_names.NUMERIC(*(arguments[:1] if arguments[1:] == [0] else arguments))
+    whole = f"{name} {rest}".strip()
+    for base, made in (("timestamp", sql_names.TIMESTAMP), ("time", sql_names.TIME)):
+        if whole.startswith(f"{base} with"):
+            return made(timezone=whole.endswith("with time zone"))
+    return types.NullType()

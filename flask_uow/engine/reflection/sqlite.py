@@ -1,0 +1,222 @@
+"""The catalog of SQLite: its pragmas (https://www.sqlite.org/pragma.html), and the text of CREATE TABLE where they say too little."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask_uow.engine.reflection.catalog import (
+    Catalog,
+    ReflectedCheck,
+    ReflectedColumn,
+    ReflectedForeignKey,
+    ReflectedIndex,
+    ReflectedKey,
+)
+from flask_uow.engine.reflection.sqlite_definition import TableDefinition, read_definition, read_index
+from flask_uow.sql import types
+from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import named as sql_names
+
+__all__ = ["SQLiteCatalog"]
+
+_TYPE = re.compile(r"(?P<name>[^(]*)(?:\((?P<arguments>[\d,\s]+)\))?(?P<rest>.*)\Z", re.DOTALL)
+
+
+class SQLiteCatalog(Catalog):
+    """SQLite's schema table and pragmas.
+
+    :param quote: quotes an identifier.
+    """
+
+    def __init__(self, fetch_all: Any, quote: Callable[[str], str]) -> None:
+        super().__init__(fetch_all)
+        self._quote = quote
+
+    def _master(self, schema: str | None) -> str:
+        return f"{self._quote(schema)}.sqlite_master" if schema else "sqlite_master"
+
+    def _pragma(self, name: str, argument: str, schema: str | None) -> list[tuple[Any, ...]]:
+        return self.fetch_all(f"SELECT * FROM pragma_{name}(?, ?)", (argument, schema or "main"))
+
+    def default_schema(self) -> str:
+        return "main"
+
+    def schemas(self) -> list[str]:
+        return sorted(row[1] for row in self.fetch_all("SELECT * FROM pragma_database_list", ()) if row[1] != "temp")
+
+    def tables(self, schema: str | None) -> list[str]:
+        return self._names("table", schema)
+
+    def views(self, schema: str | None) -> list[str]:
+        return self._names("view", schema)
+
+    def sequences(self, schema: str | None) -> list[str]:
+        return []
+
+    def _names(self, kind: str, schema: str | None) -> list[str]:
+        rows = self.fetch_all(
+            f"SELECT name FROM {self._master(schema)} WHERE type = ? AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY 1",
+            (kind,),
+        )
+        return [name for (name,) in rows]
+
+    def _sql(self, name: str, schema: str | None) -> str:
+        rows = self.fetch_all(
+            f"SELECT sql FROM {self._master(schema)} WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')",
+            (name,),
+        )
+        if not rows:
+            raise self.no_such_table(name, schema)
+        return str(rows[0][0])
+
+    def _definition(self, table: str, schema: str | None) -> TableDefinition:
+        sql = self._sql(table, schema)
+        return read_definition(sql) if not sql.lstrip().upper().startswith("CREATE VIEW") else TableDefinition()
+
+    def view_definition(self, name: str, schema: str | None) -> str:
+        return re.sub(r"\A.*?\bAS\b\s*", "", self._sql(name, schema), count=1, flags=re.IGNORECASE | re.DOTALL)
+
+    def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
+        definition = self._definition(table, schema)
+        rows = [row for row in self._pragma("table_xinfo", table, schema) if row[6] != 1]
+        keys = [row for row in rows if row[5]]
+        found: list[ReflectedColumn] = []
+        for _, name, type_text, not_null, default, key, _hidden in rows:
+            # exactly these words make a key an alias of the rowid
+            is_rowid = bool(key and len(keys) == 1 and type_text.upper() == "INTEGER")
+            found.append(
+                {
+                    "name": name,
+                    "type": type_of(type_text, definition.collations.get(name)),
+                    "nullable": not (not_null or key),
+                    "default": default,
+                    "autoincrement": is_rowid,
+                    "comment": None,
+                    "identity": None,
+                    "sequence": None,
+                }
+            )
+        return found
+
+    def primary_key(self, table: str, schema: str | None) -> ReflectedKey:
+        definition = self._definition(table, schema)
+        keys = sorted((row[5], row[1]) for row in self._pragma("table_xinfo", table, schema) if row[5])
+        name = definition.primary_key.name if definition.primary_key is not None else None
+        return {"name": name, "column_names": [column for _, column in keys], "deferrable": None, "initially": None}
+
+    def uniques(self, table: str, schema: str | None) -> list[ReflectedKey]:
+        return [
+            {"name": unique.name, "column_names": unique.columns, "deferrable": None, "initially": None}
+            for unique in self._definition(table, schema).uniques
+        ]
+
+    def checks(self, table: str, schema: str | None) -> list[ReflectedCheck]:
+        return [{"name": name, "sqltext": text} for name, text in self._definition(table, schema).checks]
+
+    def foreign_keys(self, table: str, schema: str | None) -> list[ReflectedForeignKey]:
+        definition = self._definition(table, schema)
+        by_number: dict[int, list[tuple[Any, ...]]] = {}
+        for row in self._pragma("foreign_key_list", table, schema):
+            by_number.setdefault(row[0], []).append(row)
+        written = list(definition.foreign_keys)
+        found: list[ReflectedForeignKey] = []
+        # the pragma counts backwards
+        for _, rows in sorted(by_number.items(), reverse=True):
+            columns = [row[3] for row in rows]
+            target = rows[0][2]
+            referred = [row[4] for row in rows]
+            if None in referred:
+                referred = self.primary_key(target, schema)["column_names"]
+            said = next(
+                (key for key in written if [c.lower() for c in key.columns] == [c.lower() for c in columns]), None
+            )
+            if said is not None:
+                written.remove(said)
+            options = {
+                "ondelete": rows[0][6] if rows[0][6] != "NO ACTION" else None,
+                "onupdate": rows[0][5] if rows[0][5] != "NO ACTION" else None,
+                "deferrable": said.deferrable if said is not None else None,
+                "initially": said.initially if said is not None else None,
+            }
+            found.append(
+                {
+                    "name": said.name if said is not None else None,
+                    "constrained_columns": columns,
+                    "referred_schema": schema,
+                    "referred_table": target,
+                    "referred_columns": referred,
+                    "options": {key: value for key, value in options.items() if value is not None},
+                }
+            )
+        return found
+
+    def indexes(self, table: str, schema: str | None) -> list[ReflectedIndex]:
+        self._sql(table, schema)
+        found: list[ReflectedIndex] = []
+        for _, name, unique, origin, partial in self._pragma("index_list", table, schema):
+            if origin != "c":
+                # a constraint has made it
+                continue
+            rows = self.fetch_all(f"SELECT sql FROM {self._master(schema)} WHERE type = 'index' AND name = ?", (name,))
+            sql = str(rows[0][0])
+            columns = [row for row in self._pragma("index_xinfo", name, schema) if row[5]]
+            texts, where = read_index(sql)
+            found.append(
+                {
+                    "name": name,
+                    "column_names": [row[2] for row in columns],
+                    "expressions": texts,
+                    "unique": bool(unique),
+                    "where": where if partial else None,
+                    "using": None,
+                    "include": [],
+                }
+            )
+        return sorted(found, key=lambda index: index["name"])
+
+    def comment(self, table: str, schema: str | None) -> str | None:
+        self._sql(table, schema)
+        return None
+
+    def table_options(self, table: str, schema: str | None) -> dict[str, Any]:
+        return {"sqlite_autoincrement": True} if self._definition(table, schema).autoincrement else {}
+
+
+_NAMED: dict[str, type[TypeEngine[Any]]] = {
+    "INTEGER": sql_names.INTEGER, "INT": sql_names.INT, "SMALLINT": sql_names.SMALLINT, "BIGINT": sql_names.BIGINT, "TEXT": sql_names.TEXT,
+    "CLOB": sql_names.TEXT, "VARCHAR": sql_names.VARCHAR, "CHARACTER VARYING": sql_names.VARCHAR, "NVARCHAR": sql_names.VARCHAR,
+    "CHAR": sql_names.CHAR, "CHARACTER": sql_names.CHAR, "BOOLEAN": sql_names.BOOLEAN, "BOOL": sql_names.BOOLEAN,
+    "FLOAT": sql_names.FLOAT, "DOUBLE": sql_names.FLOAT, "DOUBLE PRECISION": sql_names.FLOAT, "REAL": sql_names.REAL,
+    "DECIMAL_TEXT": sql_names.NUMERIC, "NUMERIC": sql_names.NUMERIC, "DECIMAL": sql_names.NUMERIC, "DATE": sql_names.DATE,
+    "TIME": sql_names.TIME, "DATETIME": sql_names.DATETIME, "TIMESTAMP": sql_names.DATETIME, "INTERVAL": sql_names.INTERVAL,
+    "BLOB": sql_names.BLOB, "JSON_TEXT": types.JSON, "JSON": types.JSON, "UUID_TEXT": sql_names.UUID, "UUID": sql_names.UUID,
+}  # fmt: skip
+_WITH_ARGUMENTS = frozenset((sql_names.VARCHAR, sql_names.CHAR, sql_names.NUMERIC))
+
+
+def type_of(text: str, collation: str | None) -> TypeEngine[Any]:
+    """Return the type that a column is declared with; by SQLite's rules of affinity where the word is unknown."""
+    match = _TYPE.match(text.strip().upper())
+    assert match is not None
+    name = " ".join(match.group("name").split())
+    arguments = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
+    if collation is not None and collation.lower() == "decimal" and name == "TEXT":
+        return sql_names.NUMERIC()
+    if name in ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE"):
+        return (sql_names.DATETIME if name.startswith("TIMESTAMP") else sql_names.TIME)(timezone=True)
+    if name == "ARRAY_TEXT":
+        return types.ARRAY(types.NullType())
+    known = _NAMED.get(name)
+    if known is not None:
+        return known(*arguments) if known in _WITH_ARGUMENTS or (arguments and known is sql_names.FLOAT) else known()
+    for words, made in (
+        ("INT", sql_names.INTEGER),
+        ("CHAR CLOB TEXT", sql_names.TEXT),
+        ("BLOB", sql_names.BLOB),
+        ("REAL FLOA DOUB", sql_names.FLOAT),
+    ):
+        if any(word in name for word in words.split()):
+            return made()
+    return types.NullType()

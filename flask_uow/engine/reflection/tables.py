@@ -1,0 +1,145 @@
+"""From a database's catalog to Table objects: ``Table(..., autoload_with=engine)`` and ``MetaData.reflect(engine)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask_uow.engine.reflection.catalog import Catalog, ReflectedColumn
+from flask_uow.sql.columns import Column
+from flask_uow.sql.constraints import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
+from flask_uow.sql.schema import Table
+from flask_uow.sql.sequences import Identity, Sequence
+from flask_uow.sql.text import TextClause
+
+__all__ = ["reflect_table", "reflectable_names"]
+
+
+def reflectable_names(
+    catalog: Catalog, schema: str | None, only: Iterable[str] | Callable[[str], bool] | None, views: bool
+) -> list[str]:
+    """Return the names of tables (and views) that ``only`` names, or says True of.
+
+    :raises NoSuchTableError: for a name that the database does not have.
+    """
+    known = [*catalog.tables(schema), *(catalog.views(schema) if views else ())]
+    if only is None:
+        return known
+    if callable(only):
+        return [name for name in known if only(name)]
+    wanted = [only] if isinstance(only, str) else list(only)
+    for name in wanted:
+        if name not in known:
+            raise catalog.no_such_table(name, schema)
+    return wanted
+
+
+def reflect_table(
+    catalog: Catalog,
+    bind: Any,
+    table: Table,
+    given: dict[str, Column[Any]],
+    include: frozenset[str] | None,
+    resolve_fks: bool,
+) -> None:
+    """Fill a table that has a name and a schema with what the database has; see :class:`flask_uow.sql.interfaces.ReflectionBind`."""
+    name, schema = table.name, table.schema
+    key = catalog.primary_key(name, schema)
+    for found in catalog.columns(name, schema):
+        if include is not None and found["name"] not in include:
+            continue
+        column = given.get(found["name"])
+        table.append_column(column if column is not None else _column(found, found["name"] in key["column_names"]))
+    _add_keys(catalog, table, key["column_names"], key["name"])
+    _add_foreign_keys(catalog, bind, table, resolve_fks)
+    for check in catalog.checks(name, schema):
+        CheckConstraint(check["sqltext"], check["name"])._attach(table)
+    _add_indexes(catalog, table)
+    table.comment = table.comment or catalog.comment(name, schema)
+    for option, value in catalog.table_options(name, schema).items():
+        setattr(table, option, value)
+
+
+def _column(found: ReflectedColumn, primary_key: bool) -> Column[Any]:
+    items: list[Any] = []
+    default = found["default"]
+    if found["identity"] is not None:
+        items.append(Identity(**found["identity"]))
+        default = None
+    elif found["sequence"] is not None:
+        schema, _, name = found["sequence"].rpartition(".")
+        items.append(Sequence(name, schema=schema or None))
+        default = None
+    column: Column[Any] = Column(
+        found["name"],
+        found["type"],
+        *items,
+        primary_key=primary_key,
+        nullable=found["nullable"],
+        autoincrement=found["autoincrement"] if primary_key else True,
+        comment=found["comment"],
+    )
+    if default is not None:
+        column.server_default = _verbatim(default)
+    return column
+
+
+def _verbatim(sql: str) -> TextClause:
+    """Return SQL text as it stands: a colon is no parameter."""
+    return TextClause(sql, (sql,))
+
+
+def _add_keys(catalog: Catalog, table: Table, key: list[str], key_name: str | None) -> None:
+    if key and all(column in table.c for column in key):
+        PrimaryKeyConstraint(*key, name=key_name)._attach(table)
+    for unique in catalog.uniques(table.name, table.schema):
+        names = unique["column_names"]
+        if all(column in table.c for column in names):
+            constraint = UniqueConstraint(
+                *names, name=unique["name"], deferrable=unique["deferrable"], initially=unique["initially"]
+            )
+            constraint._attach(table)
+
+
+def _add_foreign_keys(catalog: Catalog, bind: Any, table: Table, resolve_fks: bool) -> None:
+    for found in catalog.foreign_keys(table.name, table.schema):
+        columns = found["constrained_columns"]
+        if not all(column in table.c and not table.c[column].foreign_keys for column in columns):
+            # left out, or given with a foreign key of its own
+            continue
+        schema = found["referred_schema"]
+        target = f"{schema}.{found['referred_table']}" if schema else found["referred_table"]
+        if resolve_fks and target not in table.metadata.tables:
+            Table(found["referred_table"], table.metadata, schema=schema, autoload_with=bind)
+        constraint = ForeignKeyConstraint(
+            columns, [f"{target}.{column}" for column in found["referred_columns"]], found["name"], **found["options"]
+        )
+        constraint._attach(table)
+
+
+def _add_indexes(catalog: Catalog, table: Table) -> None:
+    for found in catalog.indexes(table.name, table.schema):
+        expressions: list[Any] = []
+        for name, expression in zip(found["column_names"], found["expressions"], strict=True):
+            if name is None or expression.strip('"') != name:
+                expressions.append(_verbatim(expression))
+            elif name in table.c:
+                expressions.append(table.c[name])
+            else:
+                break
+        else:
+            index = Index(
+                found["name"],
+                unique=found["unique"],
+                where=found["where"],
+                using=found["using"],
+                include=found["include"],
+            )
+            index._given = tuple(expressions)
+            index._attach(table)

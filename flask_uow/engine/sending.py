@@ -1,0 +1,334 @@
+"""What a connection sends, and what stands before and behind it: BEGIN, the listeners, the driver's errors.
+
+Base of :class:`flask_uow.engine.connection.Connection`. ``fetch_all``, ``run``, ``run_many`` and ``cursor_execute`` take plain SQL with
+the driver's parameters and are the orm's hot path: when nothing is pending and nobody listens they add one test each to the
+driver's own work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flask_uow.engine.dbapi_errors import HIDDEN, translate
+from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening
+from flask_uow.engine.listeners import Kind, StatementEvent
+from flask_uow.engine.streaming import stream_pages
+from flask_uow.engine.transaction import Transaction
+from flask_uow.exc import InvalidRequestError, ResourceClosedError
+
+if TYPE_CHECKING:
+    from flask_uow.engine.engine import Engine
+    from flask_uow.engine.pool import PooledConnection
+
+__all__ = ["SendingConnection"]
+
+
+class SendingConnection:
+    """Sends plain SQL over one connection of the driver.
+
+    :ivar engine: the engine it came from.
+    :ivar dialect: the dialect of the database.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cursor",
+        "_gate",
+        "_has_begun",
+        "_listeners",
+        "_record",
+        "_stack",
+        "dialect",
+        "engine",
+    )
+    _record: PooledConnection | None
+    _stack: list[Transaction]
+    _gate: Gate | None
+    engine: Engine
+
+    def __init__(self, engine: Engine, record: PooledConnection | None) -> None:
+        self._record = None
+        self.engine = engine
+        self.dialect = engine.dialect
+        self._listeners = engine.listeners
+        self._gate = None
+        self._has_begun = False
+        self._stack = []
+        if record is None:
+            record = engine.pool.checkout(self)
+        self._record = record
+        self._cursor: Any = record.cursor
+
+    def begin(self) -> Transaction:
+        """Begin a transaction."""
+        raise NotImplementedError
+
+    def in_transaction(self) -> bool:
+        """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
+        return bool(self._stack)
+
+    # -- plain SQL with the driver's parameters
+
+    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
+        """Send a statement that returns rows and return them all, as the driver's tuples.
+
+        :param sql: the SQL text with the driver's placeholders.
+        :param params: the driver's parameters, in order.
+        :param write: True for a statement that needs a write transaction (DML with RETURNING, SELECT ... FOR UPDATE).
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        if self._gate is not None:
+            sql = self._pass_gate(sql, write)
+        listeners = self._listeners
+        if listeners.before_execute or listeners.after_execute:
+            return self._observe(self._fetch, sql, params, False)  # type: ignore[no-any-return]
+        cursor = self._cursor
+        try:
+            cursor.execute(sql, params)
+            return cursor.fetchall()  # type: ignore[no-any-return]
+        except self.dialect.errors as error:
+            self._fail(error, sql, params)
+
+    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
+        """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
+        if self._gate is not None:
+            sql = self._pass_gate(sql, write)
+        listeners = self._listeners
+        if listeners.before_execute or listeners.after_execute:
+            return self._observe(self._execute, sql, params, False)  # type: ignore[no-any-return]
+        cursor = self._cursor
+        try:
+            cursor.execute(sql, params)
+            return cursor.rowcount  # type: ignore[no-any-return]
+        except self.dialect.errors as error:
+            self._fail(error, sql, params)
+
+    def run_many(self, sql: str, list_of_params: Sequence[Sequence[Any]], *, write: bool = True) -> int:
+        """Send a statement once for each set of parameters, all in one transaction.
+
+        :returns: the rows changed in all, -1 where the driver does not know (psycopg2).
+        """
+        if write and not self._stack:
+            with self.begin():
+                return self.run_many(sql, list_of_params)
+        if self._gate is not None:
+            if self.dialect.begins_with_statement:
+                self._open_now()
+            else:
+                self._pass_gate(sql, write)
+        if self._listeners.before_execute or self._listeners.after_execute:
+            return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
+        try:
+            return self._execute_many(sql, list_of_params)
+        except self.dialect.errors as error:
+            self._fail(error, sql, list_of_params)
+
+    def fetch_described(
+        self, sql: str, params: Sequence[Any] = (), *, write: bool = False
+    ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+        """Like :meth:`fetch_all`, with the names of the columns as the database gives them."""
+        rows = self.fetch_all(sql, params, write=write)
+        return tuple(column[0] for column in self._cursor.description), rows
+
+    def stream(
+        self, sql: str, params: Sequence[Any] = (), size: int = 1000, *, write: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Send a statement that returns rows and yield them in pages; the server keeps what is not fetched yet.
+
+        The transaction must stay open until the last page; outside one, one is begun for it. Parameters as in fetch_all.
+
+        :param size: rows in each page.
+        """
+        return stream_pages(self, sql, params, size, write)
+
+    def copy_in(self, sql: str, source: Any) -> int:
+        """Send ``COPY ... FROM STDIN`` with the data that ``source.read(size)`` gives; return the number of rows.
+
+        :raises InvalidRequestError: where the database (or the driver, with a wait callback as gevent's) has no COPY.
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        if not self.dialect.can_copy():
+            raise InvalidRequestError(
+                f"COPY cannot be used on {self.dialect.name} here: it needs PostgreSQL, and psycopg2 without a wait callback."
+            )
+        if self._gate is not None:
+            self._open_now()
+        if self._listeners.before_execute or self._listeners.after_execute:
+            return self._observe(lambda text, _: self._copy(text, source), sql, (), False)  # type: ignore[no-any-return]
+        try:
+            return self._copy(sql, source)
+        except self.dialect.errors as error:
+            self._fail(error, sql, ())
+
+    def _copy(self, sql: str, source: Any) -> int:
+        self._cursor.copy_expert(sql, source)
+        return self._cursor.rowcount  # type: ignore[no-any-return]
+
+    # -- a cursor beside the usual one, for streams
+
+    def new_cursor(self) -> Any:
+        """Return another cursor of the driver."""
+        if self._record is None:
+            assert self._gate is not None
+            self._refuse(self._gate)
+        return self.engine.pool.new_cursor(self._record.raw)
+
+    def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
+        """Send a statement over a cursor from :meth:`new_cursor`."""
+        if self._gate is not None:
+            sql = self._pass_gate(sql, write)
+
+        def send(text: str, values: Any) -> Any:
+            cursor.execute(text, values)
+            return cursor.rowcount
+
+        if self._listeners.before_execute or self._listeners.after_execute:
+            self._observe(send, sql, params, False)
+            return
+        try:
+            send(sql, params)
+        except self.dialect.errors as error:
+            self._fail(error, sql, params)
+
+    def take_from(self, cursor: Any, size: int) -> list[tuple[Any, ...]]:
+        """Return the next rows of a cursor from :meth:`new_cursor`."""
+        try:
+            return cursor.fetchmany(size)  # type: ignore[no-any-return]
+        except self.dialect.errors as error:
+            self._fail(error, "FETCH", ())
+
+    @property
+    def transaction_level(self) -> Transaction | None:
+        """The outermost transaction that is open, or None."""
+        return self._stack[0] if self._stack else None
+
+    @property
+    def is_autocommit(self) -> bool:
+        """True within a ``begin()`` that opens no transaction, for the isolation level is AUTOCOMMIT."""
+        return bool(self._stack) and self._gate is None and not self._has_begun
+
+    @property
+    def is_usable(self) -> bool:
+        """True while statements can be sent: not closed, not lost, the transaction not given up by the database."""
+        if self._record is None or self._record.broken or (self._gate is not None and self._gate.refusal is not None):
+            return False
+        return not self.dialect.awaits_rollback(self._record.raw)
+
+    def cursor_execute(self, sql: str, params: Sequence[Any] = (), *, write: bool) -> Any:
+        """Send a statement and return the driver's cursor, which the next statement of this connection uses again."""
+        self.run(sql, params, write=write)
+        return self._cursor
+
+    # -- inside: before and after a statement
+
+    def _pass_gate(self, sql: str, write: bool) -> str:
+        """Do what must happen before a statement; return the text to send in its place."""
+        gate = self._gate
+        assert gate is not None
+        if gate.refusal is not None:
+            self._refuse(gate)
+        if not write and not gate.for_reads:
+            return sql
+        if gate.read_only and write and not self.dialect.begins_with_statement:
+            raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
+        if not self.dialect.begins_with_statement:
+            self._send_transaction_sql(gate.begin_sql)
+            self._gate = READING if gate.read_only else None
+            self._has_begun = True
+            return sql
+        self._gate = None
+        self._has_begun = True
+        self._notify(gate.begin_sql, 0.0, "transaction")
+        return Opening(f"{gate.begin_sql}; {sql}", sql, gate)
+
+    def _open_now(self) -> None:
+        """Send BEGIN by itself, where the statement cannot carry it."""
+        gate = self._gate
+        assert gate is not None
+        if gate.refusal is not None:
+            self._refuse(gate)
+        self._send_transaction_sql(gate.begin_sql)
+        self._gate = None
+        self._has_begun = True
+
+    def _refuse(self, gate: Gate) -> NoReturn:
+        if gate is FAILED:
+            raise InvalidRequestError(str(gate.refusal))
+        raise ResourceClosedError(str(gate.refusal))
+
+    def _fail(self, error: Exception, sql: str, params: Any) -> NoReturn:
+        """Raise our error for the driver's, after noting what it means for the transaction and the connection."""
+        record = self._record
+        assert record is not None
+        lost = self.dialect.is_lost(error, record.raw)
+        statement = sql.statement if isinstance(sql, Opening) else sql
+        if lost:
+            record.broken = True
+            self._gate = LOST
+            self.engine.pool.discard_idle()
+        elif isinstance(sql, Opening) and not self.dialect.in_transaction(record.raw):
+            # the string did not even parse, so that BEGIN was not executed: it goes with the next statement
+            self._gate = sql.gate
+            self._has_begun = False
+        elif self._has_begun and self.dialect.has_failed(record.raw):
+            self._gate = FAILED
+        params = HIDDEN if self.engine.hide_parameters and params else params
+        raise translate(error, statement, params, connection_invalidated=lost) from error
+
+    def _execute(self, sql: str, params: Any) -> Any:
+        self._cursor.execute(sql, params)
+        return self._cursor.rowcount
+
+    def _fetch(self, sql: str, params: Any) -> Any:
+        self._cursor.execute(sql, params)
+        return self._cursor.fetchall()
+
+    def _execute_many(self, sql: str, list_of_params: Any) -> int:
+        return self.dialect.execute_many(self._cursor, sql, list_of_params)
+
+    def _observe(self, send: Callable[[str, Any], Any], sql: str, params: Any, many: bool) -> Any:
+        """Send a statement between calls of the listeners."""
+        shown = sql.statement if isinstance(sql, Opening) else sql
+        if self._listeners.before_execute:
+            event = StatementEvent(self.engine, shown, params, 0.0, many, -1)
+            for listener in tuple(self._listeners.before_execute):
+                listener(event)
+        start = time.perf_counter()
+        try:
+            result = send(sql, params)
+        except self.dialect.errors as error:
+            self._notify(shown, time.perf_counter() - start, "statement", -1, params, many, error)
+            self._fail(error, sql, params)
+        rowcount = len(result) if isinstance(result, list) else result
+        self._notify(shown, time.perf_counter() - start, "statement", rowcount, params, many)
+        return result
+
+    def _notify(
+        self,
+        sql: str,
+        duration: float,
+        kind: Kind,
+        rowcount: int = -1,
+        params: Any = (),
+        many: bool = False,
+        error: BaseException | None = None,
+    ) -> None:
+        if self._listeners.after_execute:
+            event = StatementEvent(self.engine, sql, params, duration, many, rowcount, kind, error)
+            for listener in tuple(self._listeners.after_execute):
+                listener(event)
+
+    def _send_transaction_sql(self, sql: str) -> None:
+        self._control(lambda cursor: cursor.execute(sql), sql)
+
+    def _control(self, send: Callable[[Any], object], sql: str) -> None:
+        """Have ``send`` control the transaction over the cursor; ``sql`` is what messages and listeners are shown."""
+        shown = sql.statement if isinstance(sql, Opening) else sql
+        start = time.perf_counter()
+        try:
+            send(self._cursor)
+        except self.dialect.errors as error:
+            self._fail(error, sql, ())
+        self._notify(shown, time.perf_counter() - start, "transaction")

@@ -1,0 +1,83 @@
+"""Rows of a statement some at a time, so that a large result never is in memory as a whole.
+
+On PostgreSQL the rows stay with the server: ``DECLARE ... CURSOR``, then ``FETCH``
+(https://www.postgresql.org/docs/current/sql-declare.html). SQLite works rows out as they are asked for anyway. Connections make a
+:class:`RowStream` (``Connection.stream``); Result and Query iterate it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from flask_uow.engine.sending import SendingConnection
+
+__all__ = ["stream_pages"]
+
+Page = list[tuple[Any, ...]]
+
+_numbers = itertools.count(1)
+
+
+def stream_pages(
+    connection: SendingConnection, sql: str, params: Sequence[Any], size: int, write: bool
+) -> Iterator[Page]:
+    """Yield the rows of a statement in pages of ``size``; the transaction it runs in must stay open meanwhile.
+
+    Outside a transaction, one is begun for it, and committed at the end.
+
+    :raises ArgumentError: for a size below 1.
+    :raises InvalidRequestError: when the transaction ends before the rows do.
+    """
+    if size < 1:
+        raise ArgumentError(f"rows are fetched in pages of 1 or more, got {size!r}.")
+    if connection.in_transaction():
+        yield from _pages(connection, sql, params, size, write)
+        return
+    with connection.begin():
+        yield from _pages(connection, sql, params, size, write)
+
+
+def _pages(connection: SendingConnection, sql: str, params: Sequence[Any], size: int, write: bool) -> Iterator[Page]:
+    dialect = connection.dialect
+    # a cursor of its own: whatever else the connection does meanwhile, and whenever this generator is closed, nobody's rows get lost
+    cursor = connection.new_cursor()
+    level = connection.transaction_level
+    try:
+        if not dialect.streams_by_declared_cursor:
+            connection.run_on(cursor, sql, params, write=write)
+            while page := connection.take_from(cursor, size):
+                yield page
+                _check_open(connection, level)
+            return
+        name = f"uow_rows_{next(_numbers)}"
+        # without a transaction the server works out all rows first, and keeps them
+        hold = " WITH HOLD" if connection.is_autocommit else ""
+        connection.run_on(cursor, f"DECLARE {name} NO SCROLL CURSOR{hold} FOR {sql}", params, write=write)
+        fetch = f"FETCH FORWARD {size} FROM {name}"
+        try:
+            while True:
+                _check_open(connection, level)
+                connection.run_on(cursor, fetch, (), write=False)
+                page = connection.take_from(cursor, size)
+                if page:
+                    yield page
+                if len(page) < size:
+                    return
+        finally:
+            if connection.transaction_level == level and connection.is_usable:
+                connection.run_on(cursor, f"CLOSE {name}", (), write=False)
+    finally:
+        cursor.close()
+
+
+def _check_open(connection: SendingConnection, level: Any) -> None:
+    if connection.transaction_level != level:
+        raise InvalidRequestError(
+            "the transaction ended while rows were still being read from it. Read all of them before commit() or rollback(), or fetch "
+            "them at once (without yield_per)."
+        )

@@ -1,0 +1,125 @@
+"""``aliased()``: a mapped class under another name; and joins of mapped classes as FROM elements.
+
+``join`` and ``outerjoin`` take tables as well as mapped classes, so that the package's top level needs no others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.orm.mapping.entity import EntityView, target_of
+from flask_uow.orm.mapping.mapper import class_mapper
+from flask_uow.sql.selectable import FromClause, Join, coerce_from
+
+__all__ = ["AliasedClass", "aliased", "join", "outerjoin"]
+
+
+class _AliasView(EntityView):
+    """The view behind an alias; the alias's name is the name of its objects in a result row."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None) -> None:
+        super().__init__(mapper, selectable, names)
+        self.name = name
+
+    @property
+    def plan_atom(self) -> Any:
+        return (self.mapper, self.names, self.name)
+
+
+class AliasedClass:
+    """A mapped class under another name; has the class's attributes. Made by :func:`aliased`.
+
+    :ivar entity_name: the name of its objects in a result row.
+    """
+
+    def __init__(self, view: _AliasView) -> None:
+        self.__uow_entity__ = view
+        self.entity_name = view.name or view.mapper.class_.__name__
+
+    def __getattr__(self, name: str) -> Any:
+        view: _AliasView = self.__dict__["__uow_entity__"]
+        class_ = view.mapper.class_
+        try:
+            found = view.attribute(name)
+        except AttributeError:
+            hint = did_you_mean(name, view.mapper.attribute_names)
+            raise AttributeError(f"{class_.__name__} has no attribute {name!r}.{hint}") from None
+        # reading it again gives the same object: options and join targets are told apart by it
+        self.__dict__[name] = found
+        return found
+
+    def __repr__(self) -> str:
+        name = self.__uow_entity__.name
+        return (
+            f"<alias {name!r} of {self.__uow_entity__.mapper.class_.__name__}>"
+            if name
+            else (f"<an alias of {self.__uow_entity__.mapper.class_.__name__}>")
+        )
+
+
+def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any:
+    """Return a mapped class under another name, to have it twice in one query; or a table, likewise.
+
+    :param element: a mapped class, a table, or a SELECT.
+    :param selectable: where the class's rows come from: an alias, a subquery or a CTE with the columns of its table; an alias of the
+        table itself when None.
+    :param name: the name in SQL, and of the objects in result rows; one is made up when None.
+    :raises ArgumentError: for a ``selectable`` that lacks a column of the class.
+
+    >>> manager = aliased(Employee)                                                             # doctest: +SKIP
+    >>> session.query(Employee, manager).join(manager, Employee.manager_id == manager.id)       # doctest: +SKIP
+    """
+    if isinstance(element, FromClause) or not hasattr(element, "__uow_entity__"):
+        if selectable is not None:
+            raise ArgumentError(f"aliased() with a selectable takes a mapped class first, got {element!r}.")
+        return coerce_from(element).alias(name)
+    mapper = element.__uow_entity__.mapper
+    class_mapper(mapper)
+    if selectable is None:
+        return AliasedClass(_AliasView(mapper, mapper.selectable.alias(name), mapper.loaded_names, name))
+    source = coerce_from(selectable)
+    if name is not None:
+        source = source.alias(name)
+    missing = [n for n in mapper.loaded_names if str(mapper.columns[n].column.key) not in source.c]
+    if missing:
+        raise ArgumentError(
+            f"aliased({mapper.class_.__name__}, ...): {source.description} has no column for {', '.join(missing)}."
+            f" Its columns: {', '.join(source.c.keys())}."
+        )
+    return AliasedClass(_AliasView(mapper, source, mapper.loaded_names, name))
+
+
+def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+    """Return ``left JOIN right`` of mapped classes, aliases or tables, for ``select_from()``.
+
+    :param onclause: a condition, or the relationship from left to right (or its name); None looks for the one foreign key between them.
+    :raises ArgumentError: for a relationship that does not lead to ``right``.
+    :raises InvalidRequestError: where the foreign keys give no condition, or several.
+    """
+    if isinstance(onclause, str):
+        onclause = _relationship_of(left, onclause)
+    steps = getattr(onclause, "join_steps", None)
+    if steps is None:
+        return Join(coerce_from(left), coerce_from(right), onclause, isouter, full)
+    made = coerce_from(left)
+    for _, target, condition in steps(None, target_of(onclause.relationship, right)):
+        made = Join(made, target, condition, isouter, full)
+    assert isinstance(made, Join)
+    return made
+
+
+def outerjoin(left: Any, right: Any, onclause: Any = None, full: bool = False) -> Join:
+    """Return ``left LEFT OUTER JOIN right``; see :func:`join`."""
+    return join(left, right, onclause, True, full)
+
+
+def _relationship_of(left: Any, name: str) -> Any:
+    entity = getattr(left, "__uow_entity__", None)
+    if entity is None:
+        raise ArgumentError(
+            f"join(): {name!r} names a relationship, and {left!r} is no mapped class. Pass the relationship itself."
+        )
+    return entity.attribute_for_filter(name)

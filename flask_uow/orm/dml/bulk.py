@@ -1,0 +1,208 @@
+"""Many rows at once, past the unit of work: ``session.bulk_insert()`` and ``session.bulk_update()``.
+
+Rows travel through the same batch writers as those of a flush, page by page, with the defaults of the columns; what is left out is all that
+costs per object: states, identity map, relationships, cascades, hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError, did_you_mean
+from flask_uow.orm.exc import StaleDataError
+from flask_uow.orm.session.expiry import expire_object
+from flask_uow.orm.symbols import STATE
+from flask_uow.sql.dml import Insert
+from flask_uow.sql.expressions import ColumnOperators
+
+__all__ = ["Progress", "bulk_insert", "bulk_update"]
+
+Progress = Callable[[int], object]
+
+_PAGE = 10_000
+
+
+def bulk_insert(session: Any, mapper: Any, rows: Iterable[Any], return_keys: bool, progress: Progress | None) -> Any:
+    """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert`."""
+    keys: list[Any] = []
+    count = 0
+    with transaction_of(session):
+        connection = session._connection_for(mapper)
+        for page in pages_of(rows):
+            found = _insert_page(connection, mapper, [values_of(mapper, row) for row in page])
+            if return_keys:
+                keys.extend(found)
+            count += len(page)
+            if progress is not None:
+                progress(count)
+    return keys if return_keys else count
+
+
+def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]]) -> list[Any]:
+    """Insert rows and return their keys, in order."""
+    columns = written_columns(mapper)
+    apply_defaults(columns, rows)
+    generated = mapper.local_table.generated_key
+    made = mapper.name_of_column(generated) if generated is not None else None
+    optional = {name for name, column in columns.items() if column.server_default is not None or name == made}
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, row in enumerate(rows):
+        names = tuple(n for n in columns if n not in optional or (n in row and (n != made or row[n] is not None)))
+        groups.setdefault(names, []).append(number)
+    keys: list[Any] = [None] * len(rows)
+    for names, numbers in groups.items():
+        members = [rows[number] for number in numbers]
+        values = [[row.get(name) for row in members] for name in names]
+        wants_key = generated if made is not None and made not in names else None
+        found = _insert_group(connection, mapper, names, values, len(members), wants_key)
+        for position, number in enumerate(numbers):
+            row = rows[number]
+            if found is not None and made is not None:
+                row[made] = found[position]
+            key = tuple(row.get(name) for name in mapper.primary_key_names)
+            keys[number] = key[0] if len(key) == 1 else key
+    return keys
+
+
+def _insert_group(
+    connection: Any, mapper: Any, names: tuple[str, ...], values: list[list[Any]], count: int, generated: Any
+) -> list[Any] | None:
+    table = mapper.local_table
+    batch = connection.dialect.batch
+    if not names:
+        return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
+    columns = [mapper.columns[name].column for name in names]
+    if not any(issubclass(kind, ColumnOperators) for column in values for kind in set(map(type, column))):
+        return batch.insert(connection, table, columns, values, generated_key=generated)  # type: ignore[no-any-return]
+    # expressions are worked out by the database, in a statement of their own for each row
+    keys = []
+    for row in zip(*values, strict=True):
+        statement = Insert(table).values(dict(zip(columns, row, strict=True)))
+        result = connection.execute(statement.returning(generated) if generated is not None else statement)
+        keys.append(result.scalar() if generated is not None else None)
+    return keys if generated is not None else None
+
+
+def bulk_update(session: Any, mapper: Any, rows: Iterable[Any], progress: Progress | None) -> int:
+    """Update rows by their keys; see :meth:`flask_uow.orm.Session.bulk_update`."""
+    count = 0
+    with transaction_of(session):
+        connection = session._connection_for(mapper)
+        for page in pages_of(rows):
+            _update_page(session, connection, mapper, page)
+            count += len(page)
+            if progress is not None:
+                progress(count)
+    return count
+
+
+def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) -> None:
+    keys = mapper.primary_key_names
+    columns = written_columns(mapper)
+    updated = [(name, column.onupdate) for name, column in columns.items() if column.onupdate is not None]
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in page:
+        values = _changes_of(mapper, row)
+        missing = [name for name in keys if values.get(name) is None]
+        if missing:
+            raise InvalidRequestError(
+                f"bulk_update() got a row of {mapper.class_.__name__} without its key {', '.join(missing)}."
+            )
+        for name, default in updated:
+            if name not in values:
+                values[name] = default.value()
+        names = tuple(name for name in columns if name in values and name not in keys)
+        if names:
+            groups.setdefault(names, []).append(values)
+    identities = session._identities.get(mapper.base_mapper)
+    for names, members in groups.items():
+        found = connection.dialect.batch.update(
+            connection,
+            mapper.local_table,
+            mapper.primary_key,
+            [[row[name] for row in members] for name in keys],
+            [columns[name] for name in names],
+            [[row[name] for row in members] for name in names],
+        )
+        if found != len(members):
+            raise StaleDataError(
+                f"bulk_update() found {found} of {len(members)} rows of {mapper.local_table.fullname!r}: some keys are not there, or occur"
+                " twice. Nothing of this call stays when the transaction is rolled back."
+            )
+        for row in members if identities is not None else ():
+            key = tuple(row[name] for name in keys)
+            obj = identities.get(key[0] if len(key) == 1 else key)
+            if obj is not None:
+                led_by = [p.key for p in mapper.relationships.values() if not set(names).isdisjoint(p.local_names)]
+                expire_object(obj, obj.__dict__[STATE], [*names, *led_by])
+
+
+def _changes_of(mapper: Any, row: Any) -> dict[str, Any]:
+    """Return the key and the values to be set of one row."""
+    values = values_of(mapper, row)
+    state = None if isinstance(row, Mapping) else row.__dict__.get(STATE)
+    if state is None or state.identity is None or state.owner is None:
+        return values
+    changes = state.changes or {}
+    identity = state.identity if isinstance(state.identity, tuple) else (state.identity,)
+    chosen = {name: value for name, value in values.items() if name in changes}
+    return {**chosen, **dict(zip(mapper.primary_key_names, identity, strict=True))}
+
+
+# -- what bulk operations share
+
+
+@contextmanager
+def transaction_of(session: Any) -> Iterator[None]:
+    """Flush what is waiting, and hold a transaction of the Session: its own, or one of this block in autocommit mode."""
+    session._autoflush()
+    with session.begin(subtransactions=True):
+        yield
+
+
+def pages_of(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield the rows in lists of up to 10,000."""
+    waiting = iter(rows)
+    while page := list(islice(waiting, _PAGE)):
+        yield page
+
+
+def written_columns(mapper: Any) -> dict[str, Any]:
+    """Return the columns of the class's own table by attribute."""
+    table = mapper.local_table
+    return {name: prop.column for name, prop in mapper.columns.items() if getattr(prop.column, "table", None) is table}
+
+
+def values_of(mapper: Any, row: Any) -> dict[str, Any]:
+    """Return the values of a row by attribute.
+
+    :param row: a mapping, or an object of the class.
+    :raises InvalidRequestError: for a name that is no column attribute, or something else than a row.
+    """
+    columns = mapper.columns
+    if isinstance(row, Mapping):
+        values = {key if isinstance(key, str) else key.key: value for key, value in row.items()}
+        for name in values:
+            if name not in columns:
+                hint = did_you_mean(name, columns)
+                raise InvalidRequestError(
+                    f"{mapper.class_.__name__} has no column attribute {name!r}.{hint} Relationships are not written by bulk operations."
+                )
+        return values
+    if not isinstance(row, mapper.class_):
+        raise InvalidRequestError(
+            f"bulk operations on {mapper.class_.__name__} take mappings and objects of that class, got {row!r}."
+        )
+    return {name: value for name, value in row.__dict__.items() if name in columns}
+
+
+def apply_defaults(columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Give rows the defaults of columns that they do not name."""
+    for name, column in columns.items():
+        if column.default is not None:
+            for row in rows:
+                if name not in row:
+                    row[name] = column.default.value()

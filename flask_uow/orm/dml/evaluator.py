@@ -1,0 +1,237 @@
+"""Criteria and new values worked out in Python, as SQL would: for ``synchronize_session="evaluate"``.
+
+Each expression becomes a function of an object. NULL is None, and the logic is SQL's, with three values: a comparison with None is None,
+``None OR True`` is True. What cannot be known to be the same in the database (collations, functions, patterns) is refused.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask_uow.orm.symbols import NO_VALUE
+from flask_uow.sql import operators as ops
+from flask_uow.sql.constructors import Case
+from flask_uow.sql.expressions import (
+    Between,
+    BinaryExpression,
+    BindParameter,
+    BooleanList,
+    ExpressionList,
+    Label,
+    LiteralColumn,
+    Null,
+    UnaryExpression,
+)
+from flask_uow.sql.schema import Column
+from flask_uow.sql.types import ARRAY, JSON, Numeric, TypeDecorator
+
+__all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
+
+Function = Callable[[Any], Any]
+
+_COMPARISONS: dict[Any, Callable[[Any, Any], Any]] = {
+    ops.EQ: operator.eq, ops.NE: operator.ne, ops.LT: operator.lt, ops.LE: operator.le, ops.GT: operator.gt, ops.GE: operator.ge,
+    ops.ADD: operator.add, ops.SUB: operator.sub, ops.MUL: operator.mul,
+}  # fmt: skip
+# text sorts by the database's collation, which Python does not know
+_ORDERING = frozenset((ops.LT, ops.LE, ops.GT, ops.GE))
+_CONSTANTS = {"1 = 1": True, "1 = 0": False, "TRUE": True, "FALSE": False}
+
+
+class NotEvaluable(Exception):
+    """The expression means something that only the database can work out."""
+
+
+class NotLoaded(Exception):
+    """An object lacks a value that the expression needs."""
+
+
+class Evaluator:
+    """Makes functions of expressions over the columns of one mapper.
+
+    :param mapper: the mapper.
+    :param params: values for named parameters.
+    """
+
+    def __init__(self, mapper: Any, params: Mapping[str, Any]) -> None:
+        self._mapper = mapper
+        self._params = params
+
+    def condition(self, conditions: tuple[Any, ...]) -> Function:
+        """Return the function that says whether an object fulfils all conditions.
+
+        :raises NotEvaluable: for one that only the database can work out.
+        """
+        tests = [self.function(condition) for condition in conditions]
+        return lambda obj: all(test(obj) is True for test in tests)
+
+    def function(self, node: Any) -> Function:
+        """Return the function from an object to the expression's value.
+
+        :raises NotEvaluable: for an expression that only the database can work out.
+        """
+        for kind, make in (
+            (Column, self._column),
+            (BindParameter, self._parameter),
+            (Null, lambda node: lambda obj: None),
+            (LiteralColumn, self._constant),
+            (Label, lambda node: self.function(node.element)),
+            (BinaryExpression, self._binary),
+            (Between, self._between),
+            (BooleanList, self._list),
+            (UnaryExpression, self._unary),
+            (Case, self._case),
+        ):
+            if isinstance(node, kind):
+                return make(node)
+        raise NotEvaluable(f"{node}")
+
+    def _column(self, node: Any) -> Function:
+        if isinstance(node.type, (TypeDecorator, JSON, ARRAY)) or node.type.name == "char":
+            raise NotEvaluable(f"{node}")
+        name = next((n for n, prop in self._mapper.columns.items() if prop.column is node), None)
+        if name is None:
+            raise NotEvaluable(f"{node}")
+
+        def read(obj: Any) -> Any:
+            value = obj.__dict__.get(name, NO_VALUE)
+            if value is NO_VALUE:
+                raise NotLoaded(name)
+            return value
+
+        return read
+
+    def _parameter(self, node: Any) -> Function:
+        value = self._params.get(str(node.key), node.value)
+        return lambda obj: value
+
+    def _constant(self, node: Any) -> Function:
+        if node.text not in _CONSTANTS:
+            raise NotEvaluable(node.text)
+        value = _CONSTANTS[node.text]
+        return lambda obj: value
+
+    def _binary(self, node: Any) -> Function:
+        op = node.operator
+        if op in (ops.IN, ops.NOT_IN):
+            return self._in(node)
+        left, right = self.function(node.left), self.function(node.right)
+        if op is ops.IS:
+            return lambda obj: left(obj) is right(obj)
+        if op is ops.IS_NOT:
+            return lambda obj: left(obj) is not right(obj)
+        if op is ops.IS_DISTINCT_FROM:
+            return lambda obj: bool(left(obj) != right(obj))
+        if op is ops.IS_NOT_DISTINCT_FROM:
+            return lambda obj: bool(left(obj) == right(obj))
+        compare = _COMPARISONS.get(op)
+        if compare is None:
+            raise NotEvaluable(op.sql)
+        if (
+            op in _ORDERING
+            and isinstance(node.left.type.python_type, type)
+            and issubclass(node.left.type.python_type, str)
+        ):
+            raise NotEvaluable(f"{op.sql} of texts")
+        return lambda obj: _applied(compare, left(obj), right(obj))
+
+    def _in(self, node: Any) -> Function:
+        if not isinstance(node.right, ExpressionList) or isinstance(node.left, ExpressionList):
+            raise NotEvaluable("IN (SELECT ...)")
+        left = self.function(node.left)
+        items = [self.function(item) for item in node.right.items]
+        negated = node.operator is ops.NOT_IN
+
+        def test(obj: Any) -> Any:
+            value = left(obj)
+            if value is None:
+                return None
+            found = [item(obj) for item in items]
+            if value in [item for item in found if item is not None]:
+                return not negated
+            return None if None in found else negated
+
+        return test
+
+    def _between(self, node: Any) -> Function:
+        if isinstance(node.element.type.python_type, type) and issubclass(node.element.type.python_type, str):
+            raise NotEvaluable("BETWEEN of texts")
+        element, low, high = (self.function(part) for part in (node.element, node.low, node.high))
+        negated = node.operator is ops.NOT_BETWEEN
+
+        def test(obj: Any) -> Any:
+            value = element(obj)
+            found = _all([_applied(operator.ge, value, low(obj)), _applied(operator.le, value, high(obj))])
+            return found if found is None or not negated else not found
+
+        return test
+
+    def _list(self, node: Any) -> Function:
+        clauses = [self.function(clause) for clause in node.clauses]
+        decide = _all if node.operator is ops.AND else _any
+        return lambda obj: decide([clause(obj) for clause in clauses])
+
+    def _unary(self, node: Any) -> Function:
+        element = self.function(node.element)
+        if node.operator is ops.NOT:
+            return lambda obj: None if (value := element(obj)) is None else not value
+        if node.operator is ops.NEG:
+            return lambda obj: None if (value := element(obj)) is None else -value
+        raise NotEvaluable(node.operator.sql)
+
+    def _case(self, node: Any) -> Function:
+        whens = [(self.function(condition), self.function(value)) for condition, value in node.whens]
+        otherwise = self.function(node.else_) if node.else_ is not None else lambda obj: None
+
+        def choose(obj: Any) -> Any:
+            for condition, value in whens:
+                if condition(obj) is True:
+                    return value(obj)
+            return otherwise(obj)
+
+        return choose
+
+    def new_value(self, column: Any, node: Any) -> Function:
+        """Return the function that gives a column's new value, exactly as it would be loaded.
+
+        :raises NotEvaluable: where the database (or the column's type) has a say in that.
+        """
+        type_ = column.type
+        if isinstance(type_, (TypeDecorator, JSON, ARRAY, Numeric)) or type_.name in (
+            "char",
+            "real",
+            "float",
+            "time",
+            "datetime",
+        ):
+            raise NotEvaluable(f"{type_!r}")
+        if isinstance(node, BindParameter):
+            value = self._params.get(str(node.key), node.value)
+            if value is not None and type(value) is not type_.python_type:
+                raise NotEvaluable(f"{value!r}")
+        elif not isinstance(node, Null) and type_.python_type is not int:
+            raise NotEvaluable(f"{node}")
+        return self.function(node)
+
+
+def _applied(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return None
+    try:
+        return compare(left, right)
+    except TypeError as error:
+        raise NotEvaluable(str(error)) from error
+
+
+def _all(values: list[Any]) -> bool | None:
+    if any(value is False for value in values):
+        return False
+    return None if None in values else True
+
+
+def _any(values: list[Any]) -> bool | None:
+    if any(value is True for value in values):
+        return True
+    return None if None in values else False

@@ -1,0 +1,183 @@
+"""INSERT, UPDATE and DELETE of mapped classes sent as statements, and the Session's objects brought in step.
+
+``session.execute(update(User)...)`` and ``query.update()`` come here. Which objects a statement concerns is worked out in Python
+(``evaluate``) or asked of the database with RETURNING (``fetch``); changed attributes of theirs get their new value or are expired, and
+objects whose rows are gone leave the Session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from flask_uow.engine import Result
+from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.dml.evaluator import Evaluator, NotEvaluable, NotLoaded
+from flask_uow.orm.loading.plan import make_plan
+from flask_uow.orm.membership import forget_deleted, register_deleted
+from flask_uow.orm.session.expiry import expire_all, expire_object
+from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.sql.compiler import compile_statement
+from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+
+__all__ = ["execute_dml"]
+
+_WAYS = ("auto", "evaluate", "fetch", False)
+
+
+def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
+    """Execute DML of a mapped class, and bring the Session's objects in step.
+
+    :raises ArgumentError: for an unknown ``synchronize_session``.
+    :raises InvalidRequestError: with ``evaluate``, for criteria that Python cannot evaluate.
+    """
+    way = statement.get_execution_options().get("synchronize_session", "auto")
+    if way not in _WAYS or way is True:
+        hint = did_you_mean(str(way), ["auto", "evaluate", "fetch"])
+        raise ArgumentError(f"synchronize_session={way!r}: expected 'auto', 'evaluate', 'fetch' or False.{hint}")
+    mapper = statement.entity.mapper
+    if isinstance(statement, Insert) or way is False:
+        result = _send(session, connection, statement, params)
+        if isinstance(statement, Insert) and statement.may_update and way is not False and not statement.entities:
+            expire_all(session, [mapper])
+        return result
+    if not isinstance(params, Mapping) and params is not None and len(params) != 1:
+        # many statements in one: whom they concern is not worth the work
+        result = _send(session, connection, statement, params)
+        expire_all(session, [mapper])
+        return result
+    values: Mapping[str, Any] = (params if isinstance(params, Mapping) else params[0]) if params else {}
+    if not getattr(statement, "has_values", True) and values:
+        statement = statement.for_parameters(list(values))  # type: ignore[attr-defined]
+    if isinstance(statement, Update) and _moves_keys(mapper, statement):
+        result = _send(session, connection, statement, params)
+        expire_all(session, [mapper])
+        return result
+    matched = None if way == "fetch" else _evaluated(session, statement, mapper, values, strict=way == "evaluate")
+    if matched is None:
+        result, matched = _fetched(session, connection, statement, params, mapper)
+    else:
+        result = _send(session, connection, statement, params)
+    if isinstance(statement, Delete):
+        _let_go(session, matched)
+    elif isinstance(statement, Update) and not statement.entities:
+        _change(statement, mapper, values, matched)
+    return result
+
+
+def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
+    """Execute; what RETURNING gives of mapped classes becomes objects, as the rows now are."""
+    if not any(hasattr(entity, "__uow_entity__") for entity in statement.entities):
+        return connection.execute(statement, params)  # type: ignore[no-any-return]
+    if params is not None and not getattr(statement, "has_values", True):
+        given = params if isinstance(params, Mapping) else params[0]
+        statement = statement.for_parameters(list(given))  # type: ignore[attr-defined]
+    compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)
+    if params is not None and not isinstance(params, Mapping):
+        if len(params) != 1:
+            raise InvalidRequestError(
+                "a statement with RETURNING was given a list of parameter sets. Pass the rows to values([...]) instead."
+            )
+        params = params[0]
+    rows = connection.fetch_all(compiled.sql, compiled.parameters(values, params), write=True)
+    plan = make_plan(statement, connection.dialect)
+    return Result(plan.read(session, connection.dialect, rows, "rows", populate=True), plan.names, len(rows))
+
+
+def _moves_keys(mapper: Any, statement: Update) -> bool:
+    keys = {id(column) for column in mapper.primary_key}
+    return any(id(column) in keys for column, _ in statement._values)
+
+
+def _evaluated(
+    session: Any, statement: Any, mapper: Any, params: Mapping[str, Any], strict: bool
+) -> list[tuple[Any, bool]] | None:
+    """Return the Session's objects that the criteria fit, each with whether that is certain; None where Python cannot tell."""
+    identities = session._identities.get(mapper.base_mapper)
+    try:
+        test = Evaluator(mapper, params).condition(statement._where)
+        found: list[tuple[Any, bool]] = []
+        for obj in identities.objects() if identities is not None else ():
+            if not isinstance(obj, mapper.class_):
+                continue
+            try:
+                if test(obj):
+                    found.append((obj, True))
+            except NotLoaded:
+                found.append((obj, False))
+    except NotEvaluable as error:
+        if strict:
+            raise InvalidRequestError(
+                f"synchronize_session='evaluate': Python cannot work out {error}. Use 'fetch', 'auto' or False."
+            ) from error
+        return None
+    # whether a row whose values are not loaded is gone cannot be told without asking
+    return None if isinstance(statement, Delete) and not all(certain for _, certain in found) else found
+
+
+def _fetched(
+    session: Any, connection: Any, statement: Any, params: Any, mapper: Any
+) -> tuple[Result, list[tuple[Any, bool]]]:
+    """Execute with RETURNING the keys; return the result, and the Session's objects that have one of these keys."""
+    keys = list(mapper.primary_key)
+    if statement.entities:
+        raise InvalidRequestError(
+            "the criteria of this statement cannot be evaluated in Python, and it has a RETURNING of its own, so the Session's objects cannot"
+            " be brought in step. Use execution_options(synchronize_session=False), and expire what has changed."
+        )
+    result = connection.execute(statement.returning(*keys), params)
+    identities = session._identities.get(mapper.base_mapper)
+    found: list[tuple[Any, bool]] = []
+    rows = result.all()
+    for row in rows:
+        obj = identities.get(row[0] if len(keys) == 1 else tuple(row)) if identities is not None else None
+        if obj is not None:
+            found.append((obj, True))
+    return Result(None, (), len(rows)), found
+
+
+def _let_go(session: Any, matched: Iterable[tuple[Any, bool]]) -> None:
+    for obj, _ in matched:
+        state = obj.__dict__[STATE]
+        if session.transaction is not None:
+            register_deleted(session, obj, state)
+        else:
+            state.owner.remove(state)
+            state.owner = None
+            session._modified.pop(state, None)
+            forget_deleted({state: obj})
+
+
+def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: Iterable[tuple[Any, bool]]) -> None:
+    """Give attributes their new values where they are known, and expire all others that the statement has changed."""
+    evaluator = Evaluator(mapper, params)
+    functions: dict[str, Callable[[Any], Any] | None] = {}
+    by_column = {id(prop.column): name for name, prop in mapper.columns.items()}
+    for column, node in statement._values:
+        name = by_column.get(id(column))
+        if name is None:
+            continue
+        try:
+            functions[name] = evaluator.new_value(column, node)
+        except NotEvaluable:
+            functions[name] = None
+    for name, prop in mapper.columns.items():
+        column = prop.column
+        if getattr(column, "onupdate", None) is not None or getattr(column, "server_onupdate", None) is not None:
+            functions.setdefault(name, None)
+    led_by = [
+        prop.key
+        for prop in mapper.relationships.values()
+        if prop.direction is Direction.MANY_TO_ONE and not functions.keys().isdisjoint(prop.local_names)
+    ]
+    for obj, certain in matched:
+        values: dict[str, Any] = {}
+        if certain:
+            for name, function in functions.items():
+                try:
+                    if function is not None and name in obj.__dict__:
+                        values[name] = function(obj)
+                except (NotLoaded, NotEvaluable):
+                    continue
+        expire_object(obj, obj.__dict__[STATE], [*functions, *led_by])
+        obj.__dict__.update(values)

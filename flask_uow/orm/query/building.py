@@ -1,0 +1,428 @@
+"""The building side of Query: each method returns a new Query with a changed SELECT.
+
+What is said of a class's columns is said of what stands for them: of the subquery after ``from_self()`` and ``union()``, of the alias after
+``join(aliased=True)``. Read :mod:`~flask_uow.orm.query.enclosing` first.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
+from flask_uow.orm.loading.options import BatchLoading
+from flask_uow.orm.loading.plan import first_mapper
+from flask_uow.orm.query.enclosing import Adaption, enclosed
+from flask_uow.orm.query.joins import join_targets, joined
+from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import CompoundSelect, Exists, SelectBase, coerce_select
+from flask_uow.sql.selectable import CTE, Subquery
+
+if TYPE_CHECKING:
+    from flask_uow.orm.session.session import Session
+
+__all__ = ["BuildingQuery"]
+
+T = TypeVar("T")
+
+
+class BuildingQuery(Generic[T]):
+    """Base of :class:`~flask_uow.orm.query.query.Query`. Immutable.
+
+    :param entities: mapped classes, their attributes, aliases, columns.
+    :param session: the Session.
+    """
+
+    __slots__ = (
+        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joinpoint", "_params", "_select", "session",
+    )  # fmt: skip
+
+    def __init__(self, entities: Any, session: Session | None = None) -> None:
+        given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
+        if not given:
+            raise ArgumentError("query() takes at least one mapped class or column.")
+        mapper = first_mapper(given)
+        self.session: Any = session
+        self._select = Select(given)
+        self._criteria_given = False
+        # what stands for the columns of the classes: in the query that this one encloses, and after join(aliased=True)
+        self._adaption: Adaption | None = None
+        self._joinpoint: Adaption | None = None
+        self._params: Mapping[str, Any] = {}
+        self._from_statement: FromStatement | None = None
+        self._autoflush = True
+        if mapper is not None and mapper.order_by and hasattr(given[0], "__uow_entity__"):
+            entity = given[0].__uow_entity__
+            order = mapper.order_by if entity is mapper else [entity.adapt(criterion) for criterion in mapper.order_by]
+            self._select = self._select.order_by(*order)
+
+    def _clone(self) -> Self:
+        return copy.copy(self)
+
+    def _with(self, select: Select, criteria_given: bool | None = None) -> Self:
+        if self._from_statement is not None:
+            raise InvalidRequestError(
+                "this query takes its rows from a statement of its own: nothing can be added to it."
+            )
+        clone = self._clone()
+        clone._select = select
+        if criteria_given is not None:
+            clone._criteria_given = criteria_given
+        return clone
+
+    def _known(self) -> list[Adaption]:
+        return [adaption for adaption in (self._joinpoint, self._adaption) if adaption is not None]
+
+    def _adapted(self, expressions: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return criteria said of what stands for the classes' columns."""
+        for adaption in self._known():
+            expressions = tuple(adaption.adapt(expression) for expression in expressions)
+        return expressions
+
+    # -- as a statement
+
+    @property
+    def statement(self) -> SelectBase:
+        """The SELECT that the query stands for."""
+        return self._select if self._from_statement is None else self._from_statement
+
+    @property
+    def selectable(self) -> SelectBase:
+        """The SELECT that the query stands for."""
+        return self.statement
+
+    def __clause_element__(self) -> SelectBase:
+        return self.statement
+
+    def subquery(self, name: str | None = None) -> Subquery:
+        """Return the query as an element of FROM."""
+        return self.statement.subquery(name)
+
+    alias = subquery
+
+    def cte(self, name: str | None = None, recursive: bool = False) -> CTE:
+        """Return the query as a common table expression (WITH).
+
+        :param recursive: for a CTE that ``union_all()`` is to extend by a SELECT that refers to it.
+        """
+        return self.statement.cte(name, recursive)
+
+    def scalar_subquery(self) -> Any:
+        """Return the query as one value."""
+        return self.statement.scalar_subquery()
+
+    as_scalar = scalar_subquery
+
+    def label(self, name: str) -> Any:
+        """Return the query as one value, under a name."""
+        return self.statement.label(name)
+
+    def exists(self) -> Exists:
+        """Return ``EXISTS (query)``."""
+        return Exists(self.statement)
+
+    # -- what is selected
+
+    def _items(self, entities: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return further items of the query, said of what stands for the classes."""
+        known = self._known()
+        if not known:
+            return entities
+        made: list[Any] = []
+        for item in entities:
+            entity = getattr(item, "__uow_entity__", None)
+            if entity is not None:
+                view = next((a.views[entity.mapper] for a in known if entity in a.views), None)
+                made.append(view if view is not None else item)
+                continue
+            (adapted,) = self._adapted((item,))
+            key = getattr(item, "key", None)
+            changed = (
+                isinstance(key, str) and isinstance(adapted, ClauseElement) and not isinstance(item, ClauseElement)
+            )
+            made.append(adapted.label(key) if changed and adapted.name != key else adapted)
+        return tuple(made)
+
+    def add_columns(self, *columns: Any) -> Any:
+        """Return the query with further columns, attributes or mapped classes in each row."""
+        return self._with(self._select.add_columns(*self._items(columns)))
+
+    def add_column(self, column: Any) -> Any:
+        """Return the query with one more column in each row."""
+        return self.add_columns(column)
+
+    def add_entity(self, entity: Any, alias: Any = None) -> Any:
+        """Return the query with one more mapped class (or an alias of one) in each row.
+
+        :raises ArgumentError: for something that is not mapped.
+        """
+        given = alias if alias is not None else entity
+        if not hasattr(given, "__uow_entity__"):
+            raise ArgumentError(f"add_entity() takes a mapped class or an alias of one, got {given!r}.")
+        return self.add_columns(given)
+
+    def with_entities(self, *entities: Any) -> Any:
+        """Return the query for other things than before, with the same criteria."""
+        return self._with(self._select.with_only_columns(*self._items(entities)))
+
+    # -- criteria
+
+    def filter(self, *criteria: Any) -> Self:
+        """Return the query with conditions added by AND: ``filter(User.name == "ed", User.id > 5)``."""
+        return self._with(self._select.where(*self._adapted(criteria)), True)
+
+    where = filter
+
+    def filter_by(self, **values: Any) -> Self:
+        """Return the query with ``attribute == value`` added, for what was joined last, or else for the first entity.
+
+        :raises InvalidRequestError: for a name that the entity does not have.
+        """
+        entity = self._select.filter_entity
+        if entity is None:
+            entity = first_mapper(self._select.entities)
+        if entity is None:
+            raise InvalidRequestError("filter_by() needs a mapped class in the query. Use filter(column == value).")
+        return self.filter(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
+
+    def order_by(self, *criteria: Any) -> Self:
+        """Return the query ordered by more criteria; a single None removes the ordering."""
+        return self._with(self._select.order_by(*self._adapted(criteria)))
+
+    def group_by(self, *criteria: Any) -> Self:
+        """Return the query grouped by more expressions."""
+        return self._with(self._select.group_by(*self._adapted(criteria)))
+
+    def having(self, *criteria: Any) -> Self:
+        """Return the query with conditions on groups added by AND."""
+        return self._with(self._select.having(*self._adapted(criteria)))
+
+    def distinct(self, *columns: Any) -> Self:
+        """Return the query with DISTINCT (``DISTINCT ON (columns)`` where columns are given, on PostgreSQL)."""
+        return self._with(self._select.distinct(*self._adapted(columns)))
+
+    def limit(self, limit: int | None) -> Self:
+        """Return the query limited to that many rows."""
+        return self._with(self._select.limit(limit))
+
+    def offset(self, offset: int | None) -> Self:
+        """Return the query without its first rows."""
+        return self._with(self._select.offset(offset))
+
+    def slice(self, start: int | None, stop: int | None) -> Self:
+        """Return the query for the rows from ``start`` up to ``stop``, like ``query[start:stop]``."""
+        first = start or 0
+        select = self._select.offset(first) if first else self._select
+        return self._with(select.limit(max(stop - first, 0)) if stop is not None else select)
+
+    def params(self, values: Mapping[str, Any] | None = None, **named: Any) -> Self:
+        """Return the query with values for its ``bindparam()``s."""
+        clone = self._clone()
+        clone._params = {**self._params, **(values or {}), **named}
+        return clone
+
+    def with_parent(self, instance: Any, attribute: Any = None) -> Self:
+        """Return the query for the objects that a relationship of ``instance`` leads to.
+
+        :param attribute: the relationship, or its name; the one that leads to the queried class when None.
+        :raises InvalidRequestError: where none leads there, or several.
+        """
+        target = first_mapper(self._select.entities)
+        mapper = type(instance).__mapper__
+        if attribute is None:
+            found = [prop for prop in mapper.relationships.values() if prop.mapper is target]
+            if len(found) != 1:
+                what = "several lead" if found else "none leads"
+                raise InvalidRequestError(
+                    f"with_parent(): {what} from {type(instance).__name__} to the queried class. Pass the relationship."
+                )
+            prop = found[0]
+        else:
+            prop = mapper.relationships[attribute if isinstance(attribute, str) else attribute.key]
+        return self.filter(prop.sql.leads_from(instance))
+
+    # -- FROM
+
+    def join(
+        self,
+        *targets: Any,
+        onclause: Any = None,
+        isouter: bool = False,
+        full: bool = False,
+        aliased: bool = False,
+        from_joinpoint: bool = False,
+    ) -> Self:
+        """Return the query joined to relationships, mapped classes or tables.
+
+        ``join(User.posts)`` or ``join("posts")``; a path, ``join(User.posts, Post.tags)``; ``join(Post, Post.author_id == User.id)``;
+        ``join(alias, User.posts)`` and ``join(User.posts.of_type(alias))``.
+
+        :param onclause: the condition, for a single target.
+        :param isouter: LEFT OUTER JOIN.
+        :param full: FULL OUTER JOIN.
+        :param aliased: join aliases that are made up; what follows is said of them, until :meth:`reset_joinpoint`.
+        :param from_joinpoint: begin a path with ``aliased`` where the last one ended.
+        :raises ArgumentError: for something that cannot be joined.
+        """
+        select, joinpoint = self._select, self._joinpoint if from_joinpoint or not aliased else None
+        for target, condition in join_targets(targets, onclause):
+            known = [adaption for adaption in (joinpoint, self._adaption) if adaption is not None]
+            select, made = joined(select, target, condition, known, aliased, isouter, full)
+            joinpoint = made if made is not None else joinpoint
+        clone = self._with(select)
+        clone._joinpoint = joinpoint
+        return clone
+
+    def outerjoin(self, *targets: Any, **options: Any) -> Self:
+        """Return the query joined by LEFT OUTER JOIN; see :meth:`join`."""
+        return self.join(*targets, isouter=True, **options)
+
+    def reset_joinpoint(self) -> Self:
+        """Return the query whose further criteria are about its own classes again, not about aliases or what was joined last."""
+        select = self._select._clone()
+        select._joined = None
+        clone = self._with(select)
+        clone._joinpoint = None
+        return clone
+
+    def select_from(self, *elements: Any) -> Self:
+        """Return the query with elements put into FROM explicitly."""
+        return self._with(self._select.select_from(*elements))
+
+    def correlate(self, *elements: Any) -> Self:
+        """Return the query that, as a subquery, takes just these classes or tables from the statement around it; None for none."""
+        return self._with(self._select.correlate(*elements))
+
+    def from_self(self, *entities: Any) -> Any:
+        """Return a query of this one as a subquery: ``SELECT ... FROM (this query)``.
+
+        :param entities: what to select from it; all that this query selects when left out.
+        """
+        select, adaption = enclosed(self.statement, self.statement.entities)  # type: ignore[attr-defined]
+        clone = self._clone()
+        clone._from_statement = None
+        clone._select = select
+        clone._joinpoint = None
+        clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
+        return clone.with_entities(*entities) if entities else clone
+
+    def _compound(self, keyword: str, others: tuple[Any, ...]) -> Any:
+        members = [_without_options(coerce_select(member)) for member in (self, *others)]
+        clone = self._clone()
+        select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
+        clone._select = select.options(*self._select._options)
+        clone._joinpoint = None
+        clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
+        clone._criteria_given = True
+        return clone
+
+    def union(self, *others: Any) -> Any:
+        """Return the query of the rows of this one and others, each once."""
+        return self._compound("UNION", others)
+
+    def union_all(self, *others: Any) -> Any:
+        """Return the query of all rows of this one and others."""
+        return self._compound("UNION ALL", others)
+
+    def intersect(self, *others: Any) -> Any:
+        """Return the query of the rows that this one and the others have in common."""
+        return self._compound("INTERSECT", others)
+
+    def intersect_all(self, *others: Any) -> Any:
+        """Like :meth:`intersect`, with rows as often as they occur in both (PostgreSQL)."""
+        return self._compound("INTERSECT ALL", others)
+
+    def except_(self, *others: Any) -> Any:
+        """Return the query of the rows of this one that the others don't have."""
+        return self._compound("EXCEPT", others)
+
+    def except_all(self, *others: Any) -> Any:
+        """Like :meth:`except_`, counting how often a row occurs (PostgreSQL)."""
+        return self._compound("EXCEPT ALL", others)
+
+    def from_statement(self, statement: Any) -> Self:
+        """Return the query whose rows come from a statement of your own: ``text()``, with or without ``columns()``, or a SELECT.
+
+        The columns are found by their names; attributes whose columns are missing are loaded at first access.
+
+        :raises InvalidRequestError: when the query has criteria already.
+        """
+        if self._criteria_given or self._select._limit is not None or self._select._froms:
+            raise InvalidRequestError("from_statement() replaces the whole query, and this one has criteria already.")
+        clone = self._clone()
+        clone._from_statement = self._select.from_statement(statement)
+        return clone
+
+    # -- execution
+
+    def with_session(self, session: Session) -> Self:
+        """Return the query for another Session."""
+        clone = self._clone()
+        clone.session = session
+        return clone
+
+    def with_lockmode(self, mode: str | None) -> Self:
+        """Return the query locking its rows: ``"read"``, ``"update"``, ``"update_nowait"``, or None.
+
+        :raises ArgumentError: for another mode.
+        """
+        check_lock_mode(mode)
+        return self._with(with_lock(self._select, mode))
+
+    def with_for_update(self, **options: Any) -> Self:
+        """Return the query locking its rows; see :meth:`flask_uow.sql.select.Select.with_for_update`."""
+        return self._with(self._select.with_for_update(**options))
+
+    def options(self, *options: Any) -> Self:
+        """Return the query with loader options: ``options(joinedload(User.posts), defer(User.bio))``.
+
+        :raises ArgumentError: at execution, for an option that does not fit the query's classes.
+        """
+        given = [o for option in options for o in (option if isinstance(option, (list, tuple)) else [option])]
+        return self._with(self._select.options(*given))
+
+    def batch_loading(self, enabled: bool) -> Self:
+        """Return the query whose objects are (or are not) loaded for together at the first access to what is absent."""
+        return self._with(self._select.options(BatchLoading(enabled)))
+
+    def execution_options(self, **options: Any) -> Self:
+        """Return the query with options for its execution; see :meth:`flask_uow.sql.select_base.SelectBase.execution_options`."""
+        clone = self._clone()
+        clone._select = self._select.execution_options(**options)
+        if self._from_statement is not None:
+            clone._from_statement = self._from_statement.execution_options(**options)
+        return clone
+
+    def populate_existing(self) -> Self:
+        """Return the query that overwrites what is loaded, changes that were not flushed included, by what it finds."""
+        return self.execution_options(populate_existing=True)
+
+    def yield_per(self, count: int) -> Self:
+        """Return the query that, iterated, fetches and makes ``count`` objects at a time: memory stays bounded.
+
+        :param count: rows at a time.
+        :raises ArgumentError: for a count below 1.
+        """
+        if count < 1:
+            raise ArgumentError(f"yield_per({count!r}): expected 1 row at a time, or more.")
+        return self.execution_options(yield_per=count)
+
+    def autoflush(self, setting: bool) -> Self:
+        """Return the query that does (or does not) flush the Session first."""
+        clone = self._clone()
+        clone._autoflush = setting
+        return clone
+
+    def __str__(self) -> str:
+        return str(self.statement)
+
+
+def _without_options(select: SelectBase) -> SelectBase:
+    if isinstance(select, Select) and select._options:
+        select = select._clone()
+        select._options = ()
+    return select

@@ -1,0 +1,181 @@
+"""A query as a subquery of another: what ``from_self()``, ``union()`` and their kin are made of.
+
+The entities of the inner query become views of the subquery, and whatever is said later about the classes' own columns is said of the
+subquery's instead: an :class:`Adaption` knows which stands for which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.select import Select, expand_entity, froms_of
+from flask_uow.sql.select_base import CompoundSelect, SelectBase
+from flask_uow.sql.selectable import FromClause, Subquery
+
+__all__ = ["Adaption", "enclosed"]
+
+
+class Adaption:
+    """Columns that others stand for from now on. Immutable.
+
+    :ivar views: the view that stands for the class of a mapper.
+    """
+
+    def __init__(
+        self, pairs: Sequence[tuple[Any, Any]], views: dict[Any, EntityView], hidden: Sequence[Any] = ()
+    ) -> None:
+        # the originals are kept alive, since their ids are the keys
+        self._pairs = tuple(pairs)
+        self._columns = {id(original): replacement for original, replacement in pairs}
+        self._hidden = {id(element) for element in hidden}
+        self._hidden_elements = tuple(hidden)
+        self.views = views
+
+    @classmethod
+    def to_view(cls, view: EntityView) -> Adaption:
+        """Return the adaption to one view, an alias say."""
+        columns = view.mapper.selectable.c
+        return cls([(column, view.column(column)) for column in columns], {view.mapper: view})
+
+    def adapt(self, expression: Any) -> Any:
+        """Return an expression (or what stands for one) with the columns replaced.
+
+        :raises InvalidRequestError: for a column of the inner query's tables that is not among its results.
+        """
+        if isinstance(expression, ColumnOperators) and not isinstance(expression, ClauseElement):
+            expression = expression.__clause_element__()
+        return rewritten(expression, self._replace) if isinstance(expression, ClauseElement) else expression
+
+    def _replace(self, node: ClauseElement) -> ClauseElement | None:
+        found = self._columns.get(id(node))
+        if found is None and id(getattr(node, "table", None)) in self._hidden and isinstance(node, ColumnElement):
+            raise InvalidRequestError(
+                f"{node.name!r} is not among the columns of the inner query. Give it to from_self() or query() as well."
+            )
+        return found
+
+    def then(self, later: Adaption) -> Adaption:
+        """Return the adaption that applies ``later`` to the results of this one, and to columns that this one leaves alone."""
+        pairs = [(original, later._columns.get(id(column), column)) for original, column in self._pairs]
+        known = {id(original) for original, _ in pairs}
+        pairs.extend(pair for pair in later._pairs if id(pair[0]) not in known)
+        return Adaption(pairs, {**self.views, **later.views}, (*self._hidden_elements, *later._hidden_elements))
+
+
+def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adaption]:
+    """Return the SELECT from a query as a subquery, and what stands for the query's columns there.
+
+    :param entities: the items of the query.
+    """
+    labels, prefixes = _labels(entities)
+    source = _labelled(select, labels).subquery()
+    items: list[Any] = []
+    pairs: list[tuple[Any, Any]] = []
+    views: dict[Any, EntityView] = {}
+    hidden: list[FromClause] = []
+    position = 0
+    for item, prefix in zip(entities, prefixes, strict=True):
+        entity = getattr(item, "__uow_entity__", None)
+        columns = expand_entity(item)
+        names = labels[position : position + len(columns)]
+        position += len(columns)
+        pairs.extend((column, source.c[name]) for column, name in zip(columns, names, strict=True))
+        if entity is not None:
+            chosen = getattr(entity, "names", entity.mapper.loaded_names)
+            view = _NamedView(entity.mapper, source, chosen, prefix, getattr(item, "entity_name", None))
+            items.append(view)
+            if entity is entity.mapper:
+                views[entity.mapper] = view
+            hidden.append(entity.selectable)
+        else:
+            hidden.extend(element for column in columns for element in froms_of(column))
+            items.extend(_renamed(item, source.c[name], len(columns)) for name in names)
+    made = Select(tuple(items)).select_from(source)
+    made._options = tuple(getattr(select, "_options", ()))
+    made._execution_options = select.get_execution_options()
+    return made, Adaption(pairs, views, hidden)
+
+
+class _NamedView(EntityView):
+    """A view of a subquery; the name of an alias goes on being that of its objects in a result row."""
+
+    __slots__ = ("entity_name",)
+
+    def __init__(
+        self, mapper: Any, selectable: Any, names: tuple[str, ...], prefix: str, entity_name: str | None
+    ) -> None:
+        super().__init__(mapper, selectable, names, prefix)
+        self.entity_name = entity_name
+
+    @property
+    def plan_atom(self) -> Any:
+        return (self.mapper, self.names, self.entity_name)
+
+
+def _renamed(item: Any, column: Any, width: int) -> Any:
+    key = getattr(item, "key", None) if width == 1 else None
+    name = key if isinstance(key, str) else getattr(item, "name", None)
+    return Label(name, column) if isinstance(name, str) and width == 1 and name != column.name else column
+
+
+def _labels(entities: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """Return a name for each column, and for each item what the names of its columns begin with."""
+    labels: list[str] = []
+    prefixes: list[str] = []
+    taken: set[str] = set()
+    for item in entities:
+        entity = getattr(item, "__uow_entity__", None)
+        columns = expand_entity(item)
+        if entity is None:
+            prefixes.append("")
+            names = [str(column.name or "anon") for column in columns]
+            names = [_unique(name, taken) for name in names]
+        else:
+            mapper = entity.mapper
+            base = f"{mapper.local_table.name}_"
+            keys = [str(mapper.columns[n].column.key) for n in getattr(entity, "names", mapper.loaded_names)]
+            number = 1
+            prefix = base
+            while any(f"{prefix}{key}" in taken for key in keys):
+                number += 1
+                prefix = f"{base}{number}_"
+            prefixes.append(prefix)
+            names = [f"{prefix}{key}" for key in keys]
+            taken.update(names)
+        labels.extend(names)
+    return labels, prefixes
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    made, number = name, 1
+    while made in taken:
+        number += 1
+        made = f"{name}_{number}"
+    taken.add(made)
+    return made
+
+
+def _labelled(select: SelectBase, labels: Sequence[str]) -> SelectBase:
+    """Return a SELECT whose columns have these names; of a compound, the first member decides."""
+    if isinstance(select, CompoundSelect):
+        made = select._clone()
+        made.selects = (_labelled(select.selects[0], labels), *select.selects[1:])
+        return made
+    if not isinstance(select, Select):
+        inner: Subquery = select.subquery()
+        return Select(tuple(Label(label, column) for label, column in zip(labels, inner.c, strict=True)))
+    columns = [column.element if isinstance(column, Label) else column for column in select.columns_clause]
+    labelled = [
+        original if original.name == label and original.__visit_name__ != "column" else Label(label, column)
+        for label, column, original in zip(labels, columns, select.columns_clause, strict=True)
+    ]
+    stripped = select.with_only_columns(*labelled)
+    # the entities have gone, and options for them apply to the outer query
+    stripped._options = ()
+    return stripped

@@ -1,0 +1,208 @@
+"""Query: asks a Session for objects and columns, built step by step; each method returns a new Query.
+
+A Query holds a :class:`~flask_uow.sql.select.Select`; ``session.query(User)`` and ``session.scalars(select(User))`` reach the same
+compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.building`; here is what it gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
+from flask_uow.orm.loading.plan import first_mapper
+from flask_uow.orm.query.building import BuildingQuery
+from flask_uow.sql.dml import Delete, Update
+from flask_uow.sql.functions import func
+from flask_uow.sql.select import Select
+
+__all__ = ["Query"]
+
+T = TypeVar("T")
+
+
+class Query(BuildingQuery[T]):
+    """A query in a Session. Made by ``session.query(...)``; immutable, for the Session's thread.
+
+    :param entities: mapped classes, their attributes, aliases, columns.
+    :param session: the Session.
+    """
+
+    __slots__ = ()
+
+    # -- results
+
+    def _fetch(self, select: Any) -> list[Any]:
+        return self._session()._load_query(select, self._params, self._autoflush)  # type: ignore[no-any-return]
+
+    def _session(self) -> Any:
+        if self.session is None:
+            raise InvalidRequestError("this query belongs to no Session. Call with_session(session) first.")
+        return self.session
+
+    def all(self) -> list[T]:
+        """Return all results as a list."""
+        return self._fetch(self.statement)
+
+    def __iter__(self) -> Iterator[T]:
+        size = self.statement.get_execution_options().get("yield_per")
+        if size is None:
+            return iter(self._fetch(self.statement))
+        pages = self._session()._stream_query(self.statement, self._params, self._autoflush, "query", size)
+        return (item for page in pages for item in page)
+
+    def first(self) -> T | None:
+        """Return the first result, or None."""
+        found = self._fetch(self._limited(1))
+        return found[0] if found else None
+
+    def _limited(self, rows: int) -> Any:
+        """Return the SELECT with a limit, where it can have one and has none."""
+        if self._from_statement is not None:
+            return self._from_statement
+        return self._select.limit(rows) if self._select._limit is None else self._select
+
+    def one(self) -> T:
+        """Return the only result.
+
+        :raises NoResultFound: when there is none.
+        :raises MultipleResultsFound: when there are several.
+        """
+        found = self._at_most_one()
+        if not found:
+            raise NoResultFound("one() found no row. Use first() or one_or_none() where there may be none.")
+        return found[0]
+
+    def one_or_none(self) -> T | None:
+        """Return the only result, or None.
+
+        :raises MultipleResultsFound: when there are several.
+        """
+        found = self._at_most_one()
+        return found[0] if found else None
+
+    def _at_most_one(self) -> list[T]:
+        found = self._fetch(self._limited(2))
+        if len(found) > 1:
+            raise MultipleResultsFound(
+                "one row was expected, and there are several. Use first(), or make the criteria narrower."
+            )
+        return found
+
+    def scalar(self) -> Any:
+        """Return the first item of the only result, None when there is none.
+
+        :raises MultipleResultsFound: when there are several.
+        """
+        found: Any = self.one_or_none()
+        return found[0] if isinstance(found, tuple) else found
+
+    def values(self, *columns: Any) -> Iterator[Any]:
+        """Return an iterator of rows of columns (or attributes), in place of what the query is for."""
+        found: Iterator[Any] = iter(self.with_entities(*columns))
+        return found
+
+    def value(self, column: Any) -> Any:
+        """Return the value of a column in the first row; None when there is no row."""
+        found = self.with_entities(column).first()
+        return found[0] if found is not None else None
+
+    def get(self, ident: Any) -> T | None:
+        """Return the object of a primary key, from the identity map if it is there; None when there is none.
+
+        With :meth:`populate_existing` or a lock it is loaded anew.
+
+        :param ident: the key's value, or a tuple for a composite key.
+        :raises InvalidRequestError: when the query has criteria already.
+        """
+        if self._criteria_given or self._select._limit is not None or self._select._froms:
+            raise InvalidRequestError(
+                "get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first()."
+            )
+        session = self._session()
+        fresh = self._select._for_update is not None or self._select.get_execution_options().get("populate_existing")
+        entity = self._select.entities[0]
+        if not (fresh or self._select._options):
+            return session.get(entity, ident)  # type: ignore[no-any-return]
+        mapper = entity.__uow_entity__.mapper
+        found = None if fresh else session._identities_of(mapper).get(ident)
+        if found is not None:
+            return session.get(entity, ident)  # type: ignore[no-any-return]
+        key = ident if isinstance(ident, (tuple, list)) else (ident,)
+        query = self.filter(*(column == value for column, value in zip(mapper.primary_key, key, strict=True)))
+        return query.populate_existing().one_or_none() if fresh else query.one_or_none()
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        session = self._session()
+        statement: Any = self.statement
+        if isinstance(statement, Select) and statement._limit is None and statement._offset is None:
+            statement = statement.order_by(None)
+        if isinstance(statement, Select):
+            statement = _countable(statement)
+        counted = Select((func.count(),)).select_from(statement.subquery())
+        if self._autoflush:
+            session._autoflush()
+        return int(session.scalar(counted, self._params or None, mapper=first_mapper(self._select.entities)))
+
+    def __getitem__(self, item: Any) -> Any:
+        if isinstance(item, slice):
+            if item.step not in (None, 1) or (item.start or 0) < 0 or (item.stop or 0) < 0:
+                return self.all()[item]
+            return self.slice(item.start, item.stop).all()
+        if item < 0:
+            return self.all()[item]
+        return self.slice(item, item + 1).all()[0]
+
+    # -- UPDATE and DELETE by criteria
+
+    def delete(self, synchronize_session: Any = "auto") -> int:
+        """DELETE the matching rows, without loading them.
+
+        :param synchronize_session: how the Session's objects are brought in step, see :meth:`update`; objects whose rows are gone
+            leave the Session.
+        :returns: the number of rows.
+        """
+        return self._bulk(Delete(self._target()), synchronize_session, "after_bulk_delete")
+
+    def update(self, values: Mapping[Any, Any], synchronize_session: Any = "auto") -> int:
+        """UPDATE the matching rows, without loading them.
+
+        :param values: new values or expressions, by attribute or by name.
+        :param synchronize_session: how objects of the Session that match are brought in step: ``"evaluate"`` applies the criteria and
+            the values in Python; ``"fetch"`` asks the database which rows matched; ``"auto"`` evaluates where it can and else fetches;
+            False leaves the objects as they are.
+        :returns: the number of rows.
+        :raises InvalidRequestError: with ``"evaluate"``, for criteria that Python cannot evaluate.
+        """
+        return self._bulk(Update(self._target()).values(values), synchronize_session, "after_bulk_update")
+
+    def _target(self) -> Any:
+        select = self._select
+        if len(select.entities) != 1 or not hasattr(select.entities[0], "__uow_entity__"):
+            raise InvalidRequestError("update() and delete() need a query of exactly one mapped class.")
+        if (
+            self._from_statement is not None
+            or select._limit is not None
+            or select._offset is not None
+            or select._group_by
+            or select._froms
+            or select._distinct
+        ):
+            raise InvalidRequestError("update() and delete() take filter() only, no limit, offset, grouping or joins.")
+        return select.entities[0]
+
+    def _bulk(self, statement: Any, synchronize_session: Any, hook_name: str) -> int:
+        session = self._session()
+        statement = statement.where(*self._select._where).execution_options(synchronize_session=synchronize_session)
+        result = session.execute(statement, self._params or None)
+        for hook in getattr(session._hooks, hook_name):
+            hook(session, self, statement, result)
+        return result.rowcount  # type: ignore[no-any-return]
+
+
+def _countable(select: Select) -> Select:
+    """Return a SELECT whose rows are as many, without what only matters to objects."""
+    made = select._clone()
+    made._options, made._for_update = (), None
+    return made

@@ -1,0 +1,177 @@
+"""Column: one column of a table, and where its values come from when a row does not say."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.sequences import FetchedValue, Identity, Sequence
+from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance
+
+__all__ = ["Column", "ColumnDefault", "FetchedValue"]
+
+T = TypeVar("T")
+
+
+class ColumnDefault:
+    """A default that is worked out when a row is written.
+
+    :ivar argument: a value, a function of no arguments, or an SQL expression.
+    """
+
+    __slots__ = ("argument", "is_callable", "is_sql")
+
+    def __init__(self, argument: Any) -> None:
+        self.argument = argument
+        self.is_sql = isinstance(argument, ClauseElement)
+        self.is_callable = callable(argument) and not self.is_sql
+
+    def value(self) -> Any:
+        """Return the default's value; for SQL, the expression."""
+        return self.argument() if self.is_callable else self.argument
+
+
+class Column(ColumnElement[T], Generic[T]):
+    """A column of a table.
+
+    :param name: its name in the database (the declarative style takes the attribute's name when it is left out).
+    :param type_: its type; with a foreign key and no type it takes the target's.
+    :param args: :class:`ForeignKey`, :class:`Sequence`, :class:`Identity` and :class:`CheckConstraint` objects.
+    :param primary_key: whether it is part of the primary key.
+    :param nullable: whether it may be NULL; by default everything but primary keys may.
+    :param unique: adds a unique constraint.
+    :param index: adds an index.
+    :param default: a value, a function without arguments or an SQL expression for new rows; or a :class:`Sequence`.
+    :param onupdate: likewise for changed rows.
+    :param server_default: a value or SQL expression that the database itself uses for new rows; :class:`FetchedValue` where it has
+        a default that DDL is not to mention.
+    :param autoincrement: False for an integer primary key that the application sets itself.
+    """
+
+    __slots__ = (
+        "_name", "_type", "args", "autoincrement", "checks", "comment", "default", "foreign_keys", "identity", "index", "info", "key",
+        "nullable", "onupdate", "primary_key", "sequence", "server_default", "server_onupdate", "table", "unique", "__weakref__",
+    )  # fmt: skip
+    __visit_name__ = "column"
+
+    def __init__(
+        self,
+        name: Any = None,
+        type_: Any = None,
+        *args: Any,
+        key: str | None = None,
+        primary_key: bool = False,
+        nullable: bool | None = None,
+        unique: bool = False,
+        index: bool = False,
+        default: Any = None,
+        onupdate: Any = None,
+        server_default: Any = None,
+        server_onupdate: Any = None,
+        autoincrement: bool = True,
+        comment: str | None = None,
+        info: dict[Any, Any] | None = None,
+    ) -> None:
+        if name is not None and not isinstance(name, str):
+            args = (type_, *args) if type_ is not None else args
+            name, type_ = None, name
+        if isinstance(type_, (ForeignKey, Sequence, Identity, Constraint)):
+            args = (type_, *args)
+            type_ = None
+        self._name = name
+        self._type: TypeEngine[Any] | None = to_instance(type_) if type_ is not None else None
+        self.key = key or name
+        self.primary_key = primary_key
+        self.nullable = nullable if nullable is not None else not primary_key
+        self.unique = unique
+        self.index = index
+        if isinstance(default, Sequence):
+            args, default = (*args, default), None
+        self.default = ColumnDefault(default) if default is not None else None
+        self.onupdate = ColumnDefault(onupdate) if onupdate is not None else None
+        self.server_default = server_default
+        self.server_onupdate = server_onupdate
+        self.autoincrement = autoincrement
+        self.comment = comment
+        self.info = dict(info or {})
+        self.foreign_keys: list[ForeignKey] = []
+        self.sequence: Sequence | None = None
+        self.identity: Identity | None = None
+        self.checks: list[CheckConstraint] = []
+        self.table: Any = None
+        self.args = args
+        for argument in args:
+            if isinstance(argument, ForeignKey):
+                argument._attach(self)
+            elif isinstance(argument, Sequence):
+                self.sequence = argument
+                if not primary_key and server_default is None:
+                    self.server_default = argument.next_value()
+            elif isinstance(argument, Identity):
+                self.identity = argument
+                self.nullable = False
+                if not primary_key:
+                    self.server_default = argument
+            elif isinstance(argument, CheckConstraint):
+                argument.of_column = True
+                self.checks.append(argument)
+            else:
+                raise ArgumentError(
+                    f"Column {name!r} got {argument!r}; besides a name and a type it takes ForeignKey, Sequence, Identity and"
+                    " CheckConstraint objects."
+                )
+
+    @property
+    def name(self) -> str:
+        return self._name  # type: ignore[no-any-return]
+
+    @property
+    def type(self) -> TypeEngine[Any]:  # type: ignore[override]
+        """The type; the target's, for a foreign key without a type of its own."""
+        if self._type is None:
+            if not self.foreign_keys or self.table is None:
+                return NULLTYPE
+            self._type = self.foreign_keys[0].column.type
+        return self._type
+
+    @property
+    def has_own_type(self) -> bool:
+        """False while the type is still to be taken from a foreign key or an annotation."""
+        return self._type is not None
+
+    def set_type(self, type_: TypeEngine[Any]) -> None:
+        """Give a type to a column that was made without one."""
+        self._type = type_
+
+    def set_name(self, name: str) -> None:
+        """Give a name to a column that was made without one."""
+        self._name = name
+        self.key = self.key or name
+
+    @property
+    def is_server_generated(self) -> bool:
+        """True for an integer primary key whose values the database makes."""
+        return self.table is not None and self.table.generated_key is self
+
+    def references(self, column: Column[Any]) -> bool:
+        """Return True when a foreign key of this column refers to ``column``."""
+        return any(foreign_key.column is column for foreign_key in self.foreign_keys)
+
+    def copy(self) -> Column[T]:
+        """Return an unattached copy."""
+        args = [a.copy_for_column() if isinstance(a, (ForeignKey, CheckConstraint)) else a for a in self.args]
+        copied: Column[T] = Column(self._name, self._type, *args, key=self.key)
+        for slot in ("primary_key", "nullable", "unique", "index", "default", "onupdate", "server_default", "server_onupdate",
+                     "autoincrement", "comment"):  # fmt: skip
+            setattr(copied, slot, getattr(self, slot))
+        copied.info = dict(self.info)
+        return copied
+
+    def _collect(self, shape: Shape) -> None:
+        shape.key.append(self)
+
+    def __repr__(self) -> str:
+        return f"Column({self.table.fullname + '.' if self.table is not None else ''}{self._name}, {self._type!r})"

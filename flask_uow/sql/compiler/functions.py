@@ -1,0 +1,65 @@
+"""How calls of functions, and what stands behind them, become text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.sql.compiler.base import ExpressionCompiler
+from flask_uow.sql.types import Numeric
+
+__all__ = ["FunctionCompiler"]
+
+_DECIMAL_AGGREGATES = ("sum", "max", "min", "avg")
+
+
+class FunctionCompiler(ExpressionCompiler):
+    """Writes functions, windows and filters of aggregates."""
+
+    def visit_function(self, node: Any) -> str:
+        name = node.function_name
+        if self.dialect.exact_decimal_text and name.lower() in _DECIMAL_AGGREGATES:
+            if isinstance(node.type.storage, Numeric):
+                name = f"decimal_{name.lower()}"
+        if node.is_bare:
+            return name  # type: ignore[no-any-return]
+        if name.lower() == "count" and not node.arguments:
+            return f"{name}(*)"
+        return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
+
+    def visit_next_value(self, node: Any) -> str:
+        name = self.visit_table(node.sequence).replace("'", "''")
+        return f"nextval('{name}')"
+
+    def visit_over(self, node: Any) -> str:
+        parts = []
+        if node.partition_by:
+            parts.append("PARTITION BY " + ", ".join(self.window_term(term) for term in node.partition_by))
+        if node.order_by:
+            parts.append("ORDER BY " + ", ".join(self.window_term(term) for term in node.order_by))
+        if node.frame is not None:
+            unit, start, end = node.frame
+            parts.append(f"{unit} BETWEEN {_bound(start, 'PRECEDING')} AND {_bound(end, 'FOLLOWING')}")
+        return f"{self.process(node.element)} OVER ({' '.join(parts)})"
+
+    def window_term(self, node: Any) -> str:
+        """Return a criterion of a window, which cannot name the result's columns."""
+        outer = self.result_types, self.compound_columns
+        self.result_types, self.compound_columns = {}, {}
+        text = self.order_term(node)
+        self.result_types, self.compound_columns = outer
+        return text
+
+    def visit_function_filter(self, node: Any) -> str:
+        return f"{self.process(node.element)} FILTER (WHERE {self.process(node.condition)})"
+
+    def visit_within_group(self, node: Any) -> str:
+        order = ", ".join(self.window_term(term) for term in node.order_by)
+        return f"{self.process(node.element)} WITHIN GROUP (ORDER BY {order})"
+
+
+def _bound(rows: int | None, side: str) -> str:
+    if rows is None:
+        return f"UNBOUNDED {side}"
+    if rows == 0:
+        return "CURRENT ROW"
+    return f"{-rows} PRECEDING" if rows < 0 else f"{rows} FOLLOWING"

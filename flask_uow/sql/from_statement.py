@@ -1,0 +1,47 @@
+"""A SELECT of entities whose rows come from a statement that is given whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.nodes import NO_OPTIONS, Executable
+from flask_uow.sql.select_base import SelectBase
+
+__all__ = ["FromStatement"]
+
+
+class FromStatement(SelectBase):
+    """Entities, and the statement that gives their rows; made by ``select(...).from_statement(...)``.
+
+    :param entities: mapped classes, attributes, columns.
+    :param element: ``text()``, ``text().columns()``, a SELECT, or DML with RETURNING.
+    :raises ArgumentError: for anything else.
+    """
+
+    __slots__ = ("element", "entities")
+    __visit_name__ = "from_statement"
+
+    def __init__(self, entities: tuple[Any, ...], element: Any) -> None:
+        statement = element.__clause_element__() if hasattr(element, "__clause_element__") else element
+        if not isinstance(statement, Executable):
+            raise ArgumentError(f"from_statement() takes text() or a statement, got {element!r}.")
+        self.entities = entities
+        self.element: Any = statement
+        self._execution_options = NO_OPTIONS
+        self._order_by = ()
+        self._limit = self._offset = None
+
+    def _parts(self) -> tuple[Any, ...]:
+        atoms = (getattr(item, "__uow_entity__", None) for item in self.entities)
+        keys = tuple(
+            atom.plan_atom if atom is not None else getattr(item, "key", None)
+            for atom, item in zip(atoms, self.entities, strict=True)
+        )
+        columns = tuple(item for item in self.entities if isinstance(item, ColumnElement))
+        return (self.element, keys, columns)
+
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        columns = getattr(self.element, "result_columns", None)
+        return columns() if columns is not None else []

@@ -1,0 +1,134 @@
+"""Naming conventions: how constraints and indexes without a name of their own are called.
+
+``MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": ..., "ck": ..., "fk": ..., "pk": ...})``. A constraint
+that has a name of the application's choosing can be altered and dropped by migrations on every database. The tokens:
+
+===========================  ==========================================================================================
+``table_name``               the table
+``column_0_name``            the first column; ``column_1_name`` the second, and so on
+``column_0_N_name``          all columns, joined by ``_``
+``column_0_label``           ``table_column``, for the first column
+``referred_table_name``      the table that a foreign key refers to
+``referred_column_0_name``   its first column there
+``constraint_name``          the name given; for check constraints, whose names are prefixed so
+===========================  ==========================================================================================
+
+Further entries of the mapping that are functions ``(constraint, table)`` are tokens of your own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask_uow.exc import ArgumentError, CompileError, did_you_mean
+
+__all__ = ["check_convention", "constraint_name", "index_name"]
+
+_KINDS = ("ix", "uq", "ck", "fk", "pk")
+_TOKEN = re.compile(r"%\((\w+)\)s")
+_NUMBERED = re.compile(r"(referred_)?column_(\d+)_name\Z")
+_PLAIN = frozenset(
+    (
+        "table_name",
+        "column_0_N_name",
+        "column_0_label",
+        "referred_table_name",
+        "referred_column_0_N_name",
+        "constraint_name",
+    )
+)
+# PostgreSQL cuts a longer name off without a word
+_LONGEST = 63
+
+
+def check_convention(convention: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a convention that is well formed.
+
+    :raises ArgumentError: for an unknown kind of constraint, or an unknown token.
+    """
+    own = {name for name, value in convention.items() if callable(value)}
+    for kind, pattern in convention.items():
+        if kind in own:
+            continue
+        if kind not in _KINDS or not isinstance(pattern, str):
+            raise ArgumentError(
+                f"naming_convention has an entry {kind!r}: {pattern!r}; expected a pattern for one of {', '.join(_KINDS)}, or a function."
+            )
+        for token in _TOKEN.findall(pattern):
+            if token not in _PLAIN and token not in own and not _NUMBERED.match(token):
+                hint = did_you_mean(token, [*_PLAIN, "column_0_name", "referred_column_0_name", *own])
+                raise ArgumentError(f"naming_convention[{kind!r}] has an unknown token {token!r}.{hint}")
+    return dict(convention)
+
+
+def constraint_name(constraint: Any) -> str | None:
+    """Return a constraint's name in the database, None for the database's own choice."""
+    given: str | None = constraint.name
+    table = constraint.table
+    pattern = table.metadata.naming_convention.get(constraint.kind) if table is not None else None
+    if pattern is None:
+        return given
+    if "%(constraint_name)s" not in pattern:
+        return given if given is not None else _formatted(pattern, constraint, table)
+    # a check without a name has nothing to be called after
+    return _formatted(pattern, constraint, table) if given is not None else None
+
+
+def index_name(index: Any) -> str:
+    """Return the name of an index that was given none."""
+    table = index.table
+    pattern = table.metadata.naming_convention.get("ix") if table is not None else None
+    if pattern is not None:
+        return _formatted(pattern, index, table)
+    columns = "_".join(_name_of(expression) for expression in index.expressions)
+    return _short(f"ix_{table.name if table is not None else ''}_{columns}")
+
+
+def _formatted(pattern: str, item: Any, table: Any) -> str:
+    return _short(_TOKEN.sub(lambda match: _token(match.group(1), item, table), pattern))
+
+
+def _token(token: str, item: Any, table: Any) -> str:
+    own = table.metadata.naming_convention.get(token)
+    if callable(own):
+        return str(own(item, table))
+    columns = [
+        _name_of(c) for c in (item.expressions if hasattr(item, "expressions") else getattr(item, "columns", ()))
+    ]
+    referred = [element.column for element in getattr(item, "elements", ())]
+    if token == "table_name":
+        return str(table.name)
+    if token == "constraint_name":
+        return str(item.name)
+    if token == "column_0_N_name":
+        return "_".join(columns)
+    if token == "column_0_label" and columns:
+        return f"{table.name}_{columns[0]}"
+    if token == "referred_table_name" and referred:
+        return str(referred[0].table.name)
+    if token == "referred_column_0_N_name":
+        return "_".join(column.name for column in referred)
+    numbered = _NUMBERED.match(token)
+    among = [column.name for column in referred] if numbered is not None and numbered.group(1) else columns
+    if numbered is None or int(numbered.group(2)) >= len(among):
+        raise CompileError(
+            f"the naming convention asks for {token!r}, which {item!r} of table {table.fullname!r} does not have."
+        )
+    return str(among[int(numbered.group(2))])
+
+
+def _name_of(expression: Any) -> str:
+    while getattr(expression, "name", None) is None and hasattr(expression, "element"):
+        # a column with a direction or a collation
+        expression = expression.element
+    return str(getattr(expression, "name", None) or "expr")
+
+
+def _short(name: str) -> str:
+    if len(name.encode()) <= _LONGEST:
+        return name
+    digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:8]
+    return f"{name.encode()[: _LONGEST - 9].decode(errors='ignore')}_{digest}"

@@ -1,0 +1,149 @@
+"""Numbers that the database makes: sequences and identity columns; and defaults that it has anyway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.types import INTEGERTYPE, BigInteger
+
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import MetaData
+
+__all__ = ["FetchedValue", "Identity", "NextValue", "Sequence"]
+
+
+class FetchedValue:
+    """``server_default=FetchedValue()``: the database fills the column in, by a trigger say; DDL does not mention it."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class _Numbering:
+    """What sequences and identity columns share.
+
+    :ivar start: the first number.
+    :ivar increment: the step.
+    :ivar minvalue: the smallest number, None for the database's own.
+    :ivar maxvalue: the largest number, likewise.
+    :ivar cycle: True begins anew after the last number.
+    :ivar cache: how many numbers the server makes at once, None for its own choice.
+    """
+
+    def __init__(
+        self,
+        start: int | None,
+        increment: int | None,
+        minvalue: int | None,
+        maxvalue: int | None,
+        cycle: bool,
+        cache: int | None,
+    ) -> None:
+        for name, value in (
+            ("start", start),
+            ("increment", increment),
+            ("minvalue", minvalue),
+            ("maxvalue", maxvalue),
+            ("cache", cache),
+        ):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise ArgumentError(f"{type(self).__name__}({name}={value!r}): expected an int.")
+        if increment == 0:
+            raise ArgumentError(f"{type(self).__name__}(increment=0) would never go on.")
+        self.start = start
+        self.increment = increment
+        self.minvalue = minvalue
+        self.maxvalue = maxvalue
+        self.cycle = cycle
+        self.cache = cache
+
+    def options(self) -> list[str]:
+        """Return the options as SQL writes them, those that were given."""
+        given = [
+            ("START WITH", self.start), ("INCREMENT BY", self.increment), ("MINVALUE", self.minvalue),
+            ("MAXVALUE", self.maxvalue), ("CACHE", self.cache),
+        ]  # fmt: skip
+        return [f"{words} {value}" for words, value in given if value is not None] + (["CYCLE"] if self.cycle else [])
+
+
+class Sequence(_Numbering):
+    """A sequence of the database (PostgreSQL); as the default of a column it numbers new rows.
+
+    :param name: its name in the database.
+    :param schema: the schema that it is in.
+    :param metadata: creates and drops it with these tables, for one that is no column's default.
+
+    The other parameters are those of ``CREATE SEQUENCE``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        start: int | None = None,
+        increment: int | None = None,
+        schema: str | None = None,
+        *,
+        minvalue: int | None = None,
+        maxvalue: int | None = None,
+        cycle: bool = False,
+        cache: int | None = None,
+        metadata: MetaData | None = None,
+    ) -> None:
+        super().__init__(start, increment, minvalue, maxvalue, cycle, cache)
+        self.name = name
+        self.schema = schema
+        if metadata is not None:
+            metadata.sequences[self.fullname] = self
+
+    @property
+    def fullname(self) -> str:
+        """The name, with the schema's in front where there is one."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def next_value(self) -> NextValue:
+        """Return the expression for the next number: ``select(sequence.next_value())``."""
+        return NextValue(self)
+
+    def __repr__(self) -> str:
+        return f"Sequence({self.fullname!r})"
+
+
+class Identity(FetchedValue, _Numbering):
+    """``GENERATED ... AS IDENTITY``: the database numbers the rows.
+
+    On SQLite it can be the integer primary key only, which is numbered anyway; its options mean nothing there.
+
+    :param always: refuse numbers that the application gives.
+
+    The other parameters are those of ``CREATE SEQUENCE``.
+    """
+
+    def __init__(
+        self,
+        always: bool = False,
+        start: int | None = None,
+        increment: int | None = None,
+        *,
+        minvalue: int | None = None,
+        maxvalue: int | None = None,
+        cycle: bool = False,
+        cache: int | None = None,
+    ) -> None:
+        _Numbering.__init__(self, start, increment, minvalue, maxvalue, cycle, cache)
+        self.always = always
+
+
+class NextValue(ColumnElement[int]):
+    """The next number of a sequence."""
+
+    __slots__ = ("sequence",)
+    __visit_name__ = "next_value"
+
+    def __init__(self, sequence: Sequence) -> None:
+        self.sequence = sequence
+        self.type = BigInteger() if (sequence.maxvalue or 0) > INTEGERTYPE.maximum else INTEGERTYPE
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.sequence.fullname,)

@@ -1,0 +1,78 @@
+"""ARRAY: lists of values of one type, kept in one column."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.types.basic import TypeEngine, type_for_value
+from flask_uow.sql.types.lookup import to_instance
+from flask_uow.sql.value_errors import wrong_kind
+
+__all__ = ["ARRAY"]
+
+
+class ARRAY(TypeEngine[Any]):
+    """A list of values of one type, or lists of lists.
+
+    An array of the database on PostgreSQL; JSON text on SQLite, where the operators of arrays are not to be had.
+
+    :param item_type: the type of the items.
+    :param dimensions: how deep lists are nested; any depth (that of the value) when None. PostgreSQL does not hold a column
+        to it, and wants the lists of one level to have one length.
+    :param as_tuple: load tuples instead of lists.
+    :param mutable: notice changes in place too (``post.tags.append("new")``), at the cost of a copy of each value.
+    :raises ArgumentError: for an array of arrays, which is written as ``dimensions=2``.
+    """
+
+    name = "array"
+    python_type: Any = list
+
+    def __init__(
+        self, item_type: Any, dimensions: int | None = None, as_tuple: bool = False, mutable: bool = False
+    ) -> None:
+        self.item_type = to_instance(item_type)
+        if isinstance(self.item_type.storage, ARRAY):
+            raise ArgumentError("ARRAY(ARRAY(...)): write the type of the innermost items, and dimensions=2.")
+        if dimensions is not None and dimensions < 1:
+            raise ArgumentError(f"ARRAY(dimensions={dimensions!r}): expected 1 or more, or None for any.")
+        self.dimensions = dimensions
+        self.as_tuple = as_tuple
+        self.mutable = mutable
+        if as_tuple:
+            self.python_type = tuple
+        self.cache_key = (type(self), self.item_type.cache_key, dimensions, as_tuple, mutable)
+
+    def check(self, value: Any) -> None:
+        if value is None:
+            return
+        if not isinstance(value, (list, tuple)):
+            wrong_kind(self, value, "a list", "Wrap a single value in a list.")
+        self._check_depth(value, value, 1)
+
+    def _check_depth(self, whole: Any, value: Any, depth: int) -> None:
+        nested = [item for item in value if isinstance(item, (list, tuple))]
+        if len(nested) < len(value) and (nested or depth < (self.dimensions or 0)):
+            wrong_kind(self, whole, "lists of one depth", "Nest all items alike.")
+        if nested and self.dimensions is not None and depth >= self.dimensions:
+            wrong_kind(self, whole, f"lists nested {self.dimensions} deep", "Give the type more dimensions.")
+        for item in nested:
+            self._check_depth(whole, item, depth + 1)
+
+    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
+        return self if isinstance(value, (list, tuple)) else type_for_value(value)
+
+    def is_mutable(self) -> bool:
+        return self.mutable
+
+    def copy_value(self, value: Any) -> Any:
+        return deepcopy(value) if self.mutable else value
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "item_type": self.item_type,
+            "dimensions": self.dimensions,
+            "as_tuple": self.as_tuple or None,
+            "mutable": self.mutable or None,
+        }

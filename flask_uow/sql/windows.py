@@ -1,0 +1,131 @@
+"""What stands behind a call of a function: OVER, FILTER and WITHIN GROUP.
+
+``func.row_number().over(partition_by=Post.author_id, order_by=Post.id)``; :class:`flask_uow.sql.functions.FunctionElement`
+makes these nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_order
+from flask_uow.sql.types import TypeEngine
+
+__all__ = ["FunctionFilter", "Over", "WithinGroup"]
+
+Frame = tuple[str, Any, Any]
+
+
+class Over(ColumnElement[Any]):
+    """``element OVER (PARTITION BY ... ORDER BY ... frame)``.
+
+    :param frame: ``(unit, start, end)`` with the unit ROWS, RANGE or GROUPS; None for the database's own.
+    """
+
+    __slots__ = ("element", "frame", "order_by", "partition_by")
+    __visit_name__ = "over"
+
+    def __init__(
+        self,
+        element: ColumnElement[Any],
+        partition_by: tuple[ColumnElement[Any], ...],
+        order_by: tuple[ColumnElement[Any], ...],
+        frame: Frame | None,
+    ) -> None:
+        self.element = element
+        self.partition_by = partition_by
+        self.order_by = order_by
+        self.frame = frame
+        self.type: TypeEngine[Any] = element.type
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.partition_by, self.order_by, self.frame is not None, *(self.frame or ()))
+
+    @property
+    def name(self) -> str | None:
+        return self.element.name
+
+
+class FunctionFilter(ColumnElement[Any]):
+    """``element FILTER (WHERE condition)``."""
+
+    __slots__ = ("condition", "element")
+    __visit_name__ = "function_filter"
+
+    def __init__(self, element: ColumnElement[Any], condition: ColumnElement[bool]) -> None:
+        self.element = element
+        self.condition = condition
+        self.type = element.type
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.condition)
+
+    @property
+    def name(self) -> str | None:
+        return self.element.name
+
+    def filter(self, *conditions: Any) -> FunctionFilter:
+        """Return the call with further conditions."""
+        return FunctionFilter(self.element, and_(self.condition, *conditions))
+
+    def over(
+        self, partition_by: Any = None, order_by: Any = None, rows: Any = None, range_: Any = None, groups: Any = None
+    ) -> Over:
+        """See :meth:`flask_uow.sql.functions.FunctionElement.over`."""
+        return make_over(self, partition_by, order_by, rows, range_, groups)
+
+
+class WithinGroup(ColumnElement[Any]):
+    """``element WITHIN GROUP (ORDER BY ...)``."""
+
+    __slots__ = ("element", "order_by")
+    __visit_name__ = "within_group"
+
+    def __init__(self, element: ColumnElement[Any], order_by: tuple[ColumnElement[Any], ...]) -> None:
+        self.element = element
+        self.order_by = order_by
+        # percentile_cont() and the like give a value of what they order; a call that was given a type keeps it
+        self.type = element.type if element.type.name != "null" else order_by[0].type
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.order_by)
+
+    @property
+    def name(self) -> str | None:
+        return self.element.name
+
+
+def make_over(
+    element: ColumnElement[Any], partition_by: Any, order_by: Any, rows: Any, range_: Any, groups: Any
+) -> Over:
+    """Return the window over a call; see :meth:`flask_uow.sql.functions.FunctionElement.over`."""
+    given = [
+        (unit, bounds) for unit, bounds in (("ROWS", rows), ("RANGE", range_), ("GROUPS", groups)) if bounds is not None
+    ]
+    if len(given) > 1:
+        raise ArgumentError("over() takes one of rows, range_ and groups.")
+    frame = _frame(*given[0]) if given else None
+    return Over(element, criteria(partition_by), criteria(order_by), frame)
+
+
+def criteria(given: Any) -> tuple[ColumnElement[Any], ...]:
+    """Return one criterion, or a list of them, as expressions."""
+    if given is None:
+        return ()
+    return tuple(coerce_order(item) for item in (given if isinstance(given, (list, tuple)) else [given]))
+
+
+def _frame(unit: str, bounds: Any) -> Frame:
+    if not isinstance(bounds, (list, tuple)) or len(bounds) != 2:
+        raise ArgumentError(
+            f"a window's frame is a pair (start, end), got {bounds!r}. Numbers count from the current row, None has no bound: "
+            "(-2, 0) is the two rows before and the row itself, (None, 0) all rows up to it."
+        )
+    for bound in bounds:
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int)):
+            raise ArgumentError(f"the bound {bound!r} of a window's frame is neither a whole number nor None.")
+    start, end = bounds
+    if start is not None and end is not None and start > end:
+        raise ArgumentError(f"the frame {bounds!r} ends before it starts.")
+    return (unit, start, end)
