@@ -266,5 +266,7 @@ def test_arguments_that_do_not_go_together_are_refused(notes: tuple[UnitOfWork, 
             page_of(db, after="x")
         with pytest.raises(ArgumentError, match="takes columns of Note"):
             db.paginate(select(Note), keyset=["text"])
+        with pytest.raises(ArgumentError, match="after= is no place in this order"):
+            db.paginate(select(Note), keyset=[Note.id], after="x", error_out=False)
         with pytest.raises(ArgumentError, match="a select"):
             db.paginate(select(Note.text), keyset=[Note.text])

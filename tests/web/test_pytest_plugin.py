@@ -130,6 +130,10 @@ def test_every_test_runs_in_transactions_that_are_rolled_back_on_every_bind(
     suite(pytester, database_uri, second_database_uri, TESTS).assert_outcomes(passed=8)
 
 
+def test_databases_in_memory_are_rolled_back_too(pytester: pytest.Pytester) -> None:
+    suite(pytester, "sqlite://", "sqlite://", TESTS).assert_outcomes(passed=8)
+
+
 def test_two_phase_commits_are_rolled_back_too(
     pytester: pytest.Pytester, postgresql_uri: str, second_postgresql_uri: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sqlite3
 import threading
@@ -108,6 +109,71 @@ def test_when_attempts_run_out_the_last_error_is_raised_with_the_count_in_its_me
 def test_a_number_of_attempts_that_is_none_is_refused(db: UnitOfWork, flask_app: Flask, attempts: Any) -> None:
     with pytest.raises(ArgumentError, match="whole number"):
         db.transactional(attempts=attempts)
+
+
+def test_something_else_than_a_function_is_refused(db: UnitOfWork) -> None:
+    with pytest.raises(ArgumentError, match="Write attempts="):
+        db.transactional(5)  # type: ignore[call-overload]
+
+
+def test_the_error_handler_of_a_transactional_view_sees_the_last_error(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    @flask_app.post("/")
+    @db.transactional(attempts=2)
+    def view() -> None:
+        raise conflict()
+
+    @flask_app.errorhandler(OperationalError)
+    def handle(error: OperationalError) -> Any:
+        return str(error), 503
+
+    response = http.post("/")
+    assert response.status_code == 503
+    assert "(tried 2 times)" in response.text
+
+
+def test_an_async_function_gives_up_as_well(db: UnitOfWork, flask_app: Flask) -> None:
+    flaky = Flaky(9)
+
+    @db.transactional(attempts=2)
+    async def work() -> None:
+        flaky()
+
+    with pytest.raises(OperationalError, match=r"\(tried 2 times\)"):
+        asyncio.run(work())
+    assert flaky.calls == 2
+
+
+def test_a_view_that_returns_no_response_is_rolled_back_and_an_error(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    @flask_app.post("/")
+    @db.transactional()
+    def view() -> Any:
+        add_note(db, "a")
+        db.session.flush()
+
+    assert http.post("/").status_code == 500
+    assert saved_texts(db, flask_app) == []
+
+
+def test_commit_when_decides_about_a_transactional_view_too(database_uri: str) -> None:
+    db = make_db(commit_when=lambda response, error: response is not None and response.status_code == 409)
+    app = make_app(db, database_uri)
+    for status in (200, 409):
+
+        @app.post(f"/{status}", endpoint=str(status))
+        @db.transactional()
+        def view(status: int = status) -> Any:
+            add_note(db, str(status))
+            return "", status
+
+    client = app.test_client()
+    client.post("/200")
+    client.post("/409")
+    assert saved_texts(db, app) == ["409"]
+    dispose(db, app)
 
 
 def test_nothing_is_tried_again_after_a_commit_of_the_attempt(db: UnitOfWork, flask_app: Flask) -> None:

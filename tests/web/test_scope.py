@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, copy_current_request_context, g
 from flask.testing import FlaskClient
 
-from flask_uow import InvalidRequestError, UnitOfWork, exc
+from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, exc
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -382,3 +382,35 @@ def test_a_thread_with_a_copied_request_context_commits_when_it_ends_cleanly_and
 def test_the_session_of_a_scope_is_never_configured_globally(db: UnitOfWork) -> None:
     with pytest.raises(InvalidRequestError, match="cannot be configured"):
         db.session.configure(bind=None)
+
+
+def test_an_object_read_after_its_scope_has_ended_names_its_class_the_attribute_and_the_cure(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    kept: list[Any] = []
+    flask_app.add_url_rule("/", "index", lambda: kept.append(add_note(db, "a")) or "", methods=["POST"])
+    assert http.post("/").status_code == 200
+    with pytest.raises(DetachedInstanceError, match=r"Note\.text of <Note .*detached.*(add|merge)"):
+        kept[0].text
+
+
+def test_a_session_that_cannot_be_closed_is_logged_and_the_response_stands(
+    db: UnitOfWork,
+    flask_app: Flask,
+    http: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def view() -> str:
+        add_note(db, "a")
+
+        def close() -> None:
+            raise LookupError("in close")
+
+        monkeypatch.setattr(db.session(), "close", close)
+        return "fine"
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    assert http.post("/").text == "fine"
+    assert "A Session could not be closed" in caplog.text
+    assert saved_texts(db, flask_app) == ["a"]
