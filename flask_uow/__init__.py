@@ -38,16 +38,28 @@ from flask_uow.orm.aliased import join as join  # isort: skip
 from flask_uow.orm.aliased import outerjoin as outerjoin  # isort: skip
 
 if TYPE_CHECKING:
-    from flask_uow.web import UnitOfWork, signals
+    from flask_uow.web import (
+        KeysetPagination,
+        Pagination,
+        RecordedQuery,
+        UnitOfWork,
+        get_recorded_queries,
+        signals,
+    )
 
 __all__ = [
-    "Connection", "Engine", "Result", "Row", "StatementEvent", "StreamedResult", "Transaction", "TwoPhaseTransaction",
-    "URL", "UnitOfWork", "create_engine", "engine", "exc", "make_url", "orm", "signals", "sql",
+    "Connection", "Engine", "KeysetPagination", "Pagination", "RecordedQuery", "Result", "Row", "StatementEvent", "StreamedResult",
+    "Transaction", "TwoPhaseTransaction", "URL", "UnitOfWork", "create_engine", "engine", "exc", "get_recorded_queries", "make_url",
+    "orm", "signals", "sql",
 ]  # fmt: skip
 __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
 
 # name -> the module that defines it, or the module itself when the name is one
 _LAZY = {
+    "KeysetPagination": "flask_uow.web.pagination",
+    "Pagination": "flask_uow.web.pagination",
+    "RecordedQuery": "flask_uow.web.recording",
+    "get_recorded_queries": "flask_uow.web.recording",
     "UnitOfWork": "flask_uow.web.extension",
     "signals": "flask_uow.web.signals",
 }

@@ -45,6 +45,13 @@ def postgresql_server(settings: str = SERVER_SETTINGS) -> Iterator[str]:
     if given:
         yield given
         return
+    with own_server(settings) as server:
+        yield server.get_uri()
+
+
+@contextmanager
+def own_server(settings: str = SERVER_SETTINGS) -> Iterator[Any]:
+    """Give a running server of our own, with ``get_uri()``, ``stop()`` and ``start()``; parameters as for postgresql_server."""
     with tempfile.TemporaryDirectory(prefix="uow-pg-", ignore_cleanup_errors=True) as folder:
         # read when the module is imported: where its lock file and, for a long data path, its socket live
         runtime = Path(folder, "run")
@@ -64,7 +71,7 @@ def postgresql_server(settings: str = SERVER_SETTINGS) -> Iterator[str]:
             else:
                 os.environ["XDG_RUNTIME_DIR"] = previous
         try:
-            yield server.get_uri()
+            yield server
         finally:
             server.cleanup()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from types import TracebackType
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
-from flask_uow.engine.gate import CLOSED, FAILED, LOST, Gate
+from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, Gate, opening_gate
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_result
 from flask_uow.engine.sending import SendingConnection
@@ -30,6 +30,7 @@ from flask_uow.sql.text import text
 
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
+    from flask_uow.engine.pool import PooledConnection
 
 __all__ = ["Connection"]
 
@@ -48,8 +49,8 @@ class Connection(SendingConnection):
 
     __slots__ = ("_options", "_savepoints")
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
+        super().__init__(engine, record)
         self._savepoints = 0
         self._options = engine.get_execution_options()
 
@@ -160,7 +161,12 @@ class Connection(SendingConnection):
     # -- transactions
 
     def begin(
-        self, *, isolation_level: str | None = None, read_only: bool = False, setup: Sequence[str] = ()
+        self,
+        *,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        setup: Sequence[str] = (),
+        for_reads: bool = False,
     ) -> Transaction:
         """Begin a transaction. Sends nothing: BEGIN goes out with the first statement.
 
@@ -168,19 +174,21 @@ class Connection(SendingConnection):
         :param read_only: True where the transaction must not write.
         :param setup: statements to send together with BEGIN where that costs no round trip (``SET LOCAL ...``); left
             out on SQLite. They are SQL: never pass text that a user has given.
+        :param for_reads: True where a first statement that only reads opens the transaction on SQLite too.
         :raises InvalidRequestError: when a transaction is open already.
         """
-        return self._open(Transaction(self), isolation_level, read_only, setup)
+        return self._open(Transaction(self), isolation_level, read_only=read_only, setup=setup, for_reads=for_reads)
 
-    def begin_twophase(self, xid: str | None = None) -> TwoPhaseTransaction:
+    def begin_twophase(self, xid: str | None = None, **options: Any) -> TwoPhaseTransaction:
         """Begin a transaction that can be prepared before it is committed.
 
         :param xid: its global identifier, up to 199 bytes; one is made up when None.
+        :param options: as for :meth:`begin`.
         :raises InvalidRequestError: when a transaction is open already, or the database has no PREPARE TRANSACTION.
         """
-        return self._open(TwoPhaseTransaction(self, xid), None, False, ())
+        return self._open(TwoPhaseTransaction(self, xid), **options)
 
-    def _open(self, transaction: T, isolation_level: str | None, read_only: bool, setup: Sequence[str]) -> T:
+    def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
         if self._stack:
             raise InvalidRequestError(
                 "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
@@ -190,16 +198,13 @@ class Connection(SendingConnection):
         dialect = self.dialect
         level = dialect.check_isolation_level(isolation_level) if isolation_level else self.get_isolation_level()
         if level == AUTOCOMMIT:
-            if read_only or isinstance(transaction, TwoPhaseTransaction):
+            if options.get("read_only") or isinstance(transaction, TwoPhaseTransaction):
                 raise InvalidRequestError(
                     "with isolation_level='AUTOCOMMIT' there is no transaction that could be read only or prepared."
                 )
             self._stack.append(transaction)
             return transaction
-        begin_sql = dialect.begin_sql(level, read_only)
-        if setup and dialect.begins_with_statement:
-            begin_sql = "; ".join((begin_sql, *setup))
-        self._gate = Gate(begin_sql, dialect.begins_for_reads(level), read_only)
+        self._gate = opening_gate(dialect, level, **options)
         self._stack.append(transaction)
         return transaction
 
@@ -227,7 +232,7 @@ class Connection(SendingConnection):
     def run_transaction_sql(self, sql: str) -> None:
         """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
         if self._gate is not None:
-            sql = self._pass_gate(sql, True)
+            sql = self._pass_gate(sql, not self._gate.read_only)
         self._send_transaction_sql(sql)
 
     # -- end of life
@@ -260,6 +265,16 @@ class Connection(SendingConnection):
         self._forget(LOST)
         self.engine.pool.checkin(record)
 
+    def set_holder(self, holder: Callable[[], str] | None) -> None:
+        """Say what the connection is used for: a function that tells, asked when the pool is exhausted."""
+        if self._record is not None:
+            self._record.holder = holder
+
+    def disown(self) -> None:
+        """Refuse to be used from now on: this is the copy, in a forked process, of a connection of its parent's."""
+        self._end_stack()
+        self._gate = INHERITED
+
     def __enter__(self) -> Self:
         return self
 
@@ -271,7 +286,7 @@ class Connection(SendingConnection):
     def __del__(self) -> None:
         # no lock may be taken here, so the pool takes the connection back later
         record = self._record
-        if record is not None:
+        if record is not None and self._gate is not INHERITED:
             self._record = None
             self.engine.pool.abandon(record)
             warnings.warn(
@@ -308,6 +323,7 @@ class Connection(SendingConnection):
                 raise translate(error, "COMMIT", ()) from error
             record.broken = True
             self._gate = LOST
+            self.engine.pool.discard_idle()
             raise CommitOutcomeUnknown(
                 "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
                 f"Look in the database before you repeat it. ({str(error).strip()})"

@@ -9,18 +9,20 @@ from __future__ import annotations
 import importlib
 import inspect
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from flask_uow.engine.cache import BoundedCache
+from flask_uow.engine.comments import CommentingCursor
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.listeners import EngineListeners, log_statement, log_without_parameters
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
-from flask_uow.exc import ArgumentError, DBAPIError, did_you_mean
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 from flask_uow.sql.compiler import Compiled
 
 __all__ = ["Engine", "create_engine"]
@@ -56,6 +58,7 @@ class Engine:
         self.isolation_level = isolation_level
         self.hide_parameters = hide_parameters
         self.listeners = EngineListeners()
+        self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self._execution_options: Mapping[str, Any] = {}
         # an engine with other options keeps the one whose connections it uses
@@ -70,7 +73,25 @@ class Engine:
         :raises TimeoutError: when none became free in time.
         :raises OperationalError: when the database cannot be reached.
         """
-        return Connection(self)
+        return Connection(self) if self._rollback_only is None else self._rollback_only.connect()
+
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Have everything on this engine happen inside one transaction that is rolled back at the end: for tests.
+
+        What the application commits meanwhile becomes a savepoint, so that all of it can be undone; see
+        :mod:`flask_uow.engine.rollback_only` for what cannot be the same. In a forked process the engine works as ever.
+
+        :raises InvalidRequestError: inside another such block on the same engine.
+        """
+        if self._rollback_only is not None:
+            raise InvalidRequestError(f"{self!r} is inside rolled_back() already. End that block first.")
+        self._rollback_only = RollbackOnly(self)
+        try:
+            yield
+        finally:
+            ended, self._rollback_only = self._rollback_only, None
+            ended.end()
 
     def execution_options(self, **options: Any) -> Engine:
         """Return an engine with the same pool and dialect, and options for all that its connections execute.
@@ -145,11 +166,21 @@ def _close_quietly(pool: Pool, dialect: Dialect) -> None:
 class _DialectConnector:
     """The dialect as the pool sees it: what goes wrong on connecting becomes an error of ours, without a password."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, sql_comments: Callable[[], Mapping[str, Any]] | None) -> None:
         self._dialect = dialect
+        self._sql_comments = sql_comments
+        self.drop_closes = dialect.drop_closes
         self.reset = dialect.reset
+        self.is_quiet = dialect.is_quiet
         self.ping = dialect.ping
         self.close = dialect.close
+        self.after_fork = dialect.after_fork
+
+    def cursor(self, raw: Any) -> Any:
+        cursor = raw.cursor()
+        if self._sql_comments is None:
+            return cursor
+        return CommentingCursor(cursor, self._sql_comments, self._dialect.escapes_percent)
 
     def connect(self) -> Any:
         try:
@@ -186,8 +217,9 @@ def create_engine(
     echo: bool = False,
     hide_parameters: bool = False,
     connect_args: Mapping[str, Any] | None = None,
-    pool_pre_ping: bool = False,
+    pool_pre_ping: bool | None = None,
     pool_recycle: float = -1,
+    sql_comments: Callable[[], Mapping[str, Any]] | None = None,
     **unknown: Any,
 ) -> Engine:
     """Return an engine. Nothing is connected yet.
@@ -203,8 +235,10 @@ def create_engine(
     :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO; connection settings are not logged.
     :param hide_parameters: keep the values of parameters out of that log and of errors (the database's own message may quote some).
     :param connect_args: further arguments for the driver's ``connect``.
-    :param pool_pre_ping: ask a connection that was idle for a second whether it still answers before it is used.
+    :param pool_pre_ping: before a connection that was idle for a second is used, ask whether it still answers; None: only
+        when it was idle for 30 seconds; False: never. One whose socket was closed is replaced in any case.
     :param pool_recycle: seconds after which a connection is replaced; -1 for never.
+    :param sql_comments: returns what each statement carries in a comment of sqlcommenter's format.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
     >>> engine = create_engine("sqlite://")
@@ -222,7 +256,7 @@ def create_engine(
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)
     pool = Pool(
-        _DialectConnector(dialect),
+        _DialectConnector(dialect, sql_comments),
         size=pool_size,
         max_overflow=max_overflow,
         timeout=pool_timeout,

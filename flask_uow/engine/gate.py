@@ -7,9 +7,13 @@ without a gate send statements straight away. Used by :mod:`flask_uow.engine.con
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
-__all__ = ["CLOSED", "FAILED", "LOST", "PREPARED", "Gate", "Opening"]
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+
+__all__ = ["CLOSED", "FAILED", "INHERITED", "LOST", "PREPARED", "READING", "Gate", "Opening", "opening_gate"]
 
 
 class Gate:
@@ -32,8 +36,28 @@ class Gate:
         self.refusal = refusal
 
 
+def opening_gate(
+    dialect: Dialect,
+    isolation_level: str | None,
+    read_only: bool = False,
+    setup: Sequence[str] = (),
+    for_reads: bool = False,
+) -> Gate:
+    """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``."""
+    begin_sql = dialect.begin_sql(isolation_level, read_only)
+    if setup and dialect.begins_with_statement:
+        begin_sql = "; ".join((begin_sql, *setup))
+    return Gate(begin_sql, for_reads or dialect.begins_for_reads(isolation_level), read_only)
+
+
+# a transaction that has begun and must not write, where the database itself would let it
+READING = Gate(read_only=True)
 CLOSED = Gate(refusal="this connection is closed. Take a new one with engine.connect().")
 LOST = Gate(refusal="this connection to the database was lost. Close it and take a new one with engine.connect().")
+INHERITED = Gate(
+    refusal="this connection was opened by the process that this one was forked from, and only that one may use it. Close the "
+    "Session or connection, and take a new one here."
+)
 FAILED = Gate(
     refusal="the database has rolled this transaction back when a statement failed; nothing more can be done in it. "
     "Call rollback() and begin again."

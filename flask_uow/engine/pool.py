@@ -1,64 +1,37 @@
 """The pool: lends connections of a driver, resets them when they come back, and bounds their number.
 
 Last in, first out, so that a quiet application uses few connections. Opening, resetting and closing connections is the
-dialect's work, given to the pool as a :class:`Connector`; none of it happens while the pool's lock is held. A finalizer
-(``__del__``, ``weakref.finalize``) may run in the middle of any allocation, also in a thread that holds that lock, so a
-finalizer only ever calls :meth:`Pool.abandon`. Engines own one pool each; all methods may be called from any thread.
+dialect's work, given to the pool as a :class:`~flask_uow.engine.pool_record.Connector`; none of it happens while the pool's
+lock is held. A finalizer (``__del__``, ``weakref.finalize``) may run in the middle of any allocation, also in a thread that
+holds that lock, so a finalizer only ever calls :meth:`Pool.abandon`. Engines own one pool each; all methods may be called
+from any thread.
+
+A forked process (gunicorn ``--preload``, multiprocessing) never uses nor closes a connection of its parent's: the pools are
+told of the fork by :func:`os.register_at_fork`.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
-from abc import abstractmethod
-from typing import Any, Protocol
+import weakref
+from typing import Any
 
+from flask_uow.engine.pool_record import Connector, PooledConnection
 from flask_uow.exc import ArgumentError, TimeoutError
 
 __all__ = ["Connector", "Pool", "PooledConnection"]
 
+_PING_AFTER = 30.0  # seconds of idling after which a connection is asked whether it still answers
+_PING_SOON = 1.0  # the same with pool_pre_ping=True
+_SHOWN_HOLDERS = 20
 
-class Connector(Protocol):
-    """What the pool needs to know about a driver."""
-
-    @abstractmethod
-    def connect(self) -> Any:
-        """Open a connection and make it ready for use."""
-
-    @abstractmethod
-    def reset(self, raw: Any) -> bool:
-        """Roll back what is open; return False when the connection is lost and must not be lent again."""
-
-    @abstractmethod
-    def ping(self, raw: Any) -> bool:
-        """Return True when the connection still answers."""
-
-    @abstractmethod
-    def close(self, raw: Any) -> None:
-        """Close the connection; never raises."""
-
-
-class PooledConnection:
-    """A driver's connection while it belongs to a pool.
-
-    :ivar raw: the driver's connection.
-    :ivar cursor: a cursor of it, used again for each statement whose result is fetched at once.
-    :ivar created: when it was opened, on the clock of :func:`time.monotonic`.
-    :ivar returned: when it last came back, likewise; 0.0 where the pool has no use for it.
-    :ivar generation: how many times the pool had been emptied when it was opened.
-    :ivar broken: True once the connection must not be lent again.
-    """
-
-    __slots__ = ("broken", "created", "cursor", "generation", "raw", "returned")
-
-    def __init__(self, raw: Any, generation: int) -> None:
-        self.raw = raw
-        self.cursor = raw.cursor()
-        self.created = time.monotonic()
-        self.returned = 0.0
-        self.generation = generation
-        self.broken = False
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+# connections of the parent process that would be closed if nobody held them; SQLite's manual demands that they are not
+# (https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_)
+_inherited: list[PooledConnection] = []
 
 
 class Pool:
@@ -68,12 +41,12 @@ class Pool:
     :param size: connections kept open when nobody uses them; 0 or more.
     :param max_overflow: connections beyond ``size`` under load; -1 for no limit.
     :param timeout: seconds to wait for a connection when all are lent.
-    :param pre_ping: ask a connection that was not used for a second whether it still answers.
+    :param pre_ping: before a connection that was not used for a second is lent, ask it whether it still answers (a round
+        trip); None: only after 30 seconds; False: never. A look whether its socket was closed costs next to nothing and
+        happens always.
     :param recycle: seconds after which a connection is replaced; -1 for never.
     :raises ArgumentError: for a number that makes no sense.
     """
-
-    _FRESH = 1.0  # seconds during which a connection is believed to be alive
 
     def __init__(
         self,
@@ -82,7 +55,7 @@ class Pool:
         size: int = 5,
         max_overflow: int = 10,
         timeout: float = 30.0,
-        pre_ping: bool = False,
+        pre_ping: bool | None = None,
         recycle: float = -1,
     ) -> None:
         _check_number("pool_size", size, 0)
@@ -96,9 +69,8 @@ class Pool:
         self._limit = float("inf") if max_overflow < 0 else size + max_overflow
         self._max_overflow = max_overflow
         self._timeout = timeout
-        self._pre_ping = pre_ping
-        self._recycle = recycle
-        self._examines = pre_ping or recycle >= 0
+        self._ping_after = _PING_AFTER if pre_ping is None else _PING_SOON if pre_ping else float("inf")
+        self._recycle = recycle if recycle >= 0 else float("inf")
         self._idle: list[PooledConnection] = []
         self._lent: set[PooledConnection] = set()
         self._total = 0
@@ -106,10 +78,12 @@ class Pool:
         self._generation = 0
         self._changed = threading.Condition(threading.Lock())
         self._abandoned: queue.SimpleQueue[PooledConnection] = queue.SimpleQueue()
+        _pools.add(self)
 
-    def checkout(self) -> PooledConnection:
+    def checkout(self, user: Any = None) -> PooledConnection:
         """Return a connection that nobody else has; give it back with :meth:`checkin`.
 
+        :param user: who will have it, held weakly; told by ``user.disown()`` in a forked process that it is the parent's.
         :raises TimeoutError: when none became free in time.
         :raises DBAPIError: when a new one could not be opened.
         """
@@ -127,22 +101,25 @@ class Pool:
                 generation = self._generation
             if record is None:
                 record = self._open(generation)
-            elif self._examines and not self._is_usable(record):
+            elif not self._is_usable(record):
                 self._discard(record)
                 continue
+            record.lend_to(user)
             # held here too: the collector must find a dropped Connection, and not the driver's connection with it
             self._lent.add(record)
             return record
 
     def checkin(self, record: PooledConnection) -> None:
         """Take a connection back: reset it and keep it, or close it when it is broken or one too many."""
+        if record.inherited:
+            return
         self._lent.discard(record)
+        record.user = record.holder = None
         usable = not record.broken and self._connector.reset(record.raw)
         if not usable or record.generation != self._generation:
             self._discard(record)
         else:
-            if self._examines:
-                record.returned = time.monotonic()
+            record.returned = time.monotonic()
             with self._changed:
                 keep = len(self._idle) < self._size or self._waiting > 0
                 if keep:
@@ -153,6 +130,10 @@ class Pool:
                 self._discard(record)
         if not self._abandoned.empty():
             self._take_back_abandoned()
+
+    def new_cursor(self, raw: Any) -> Any:
+        """Return another cursor of a connection that is lent."""
+        return self._connector.cursor(raw)
 
     def abandon(self, record: PooledConnection) -> None:
         """Leave a connection whose user is gone; the next checkout or checkin takes it back. Takes no lock."""
@@ -174,6 +155,30 @@ class Pool:
             self._connector.close(self._idle.pop().raw)
         while not self._abandoned.empty():
             self._connector.close(self._abandoned.get_nowait().raw)
+
+    def after_fork(self) -> None:
+        """Begin anew, in a forked process; what the parent had open is neither used nor closed here."""
+        self._changed = threading.Condition(threading.Lock())
+        records = [*self._idle, *self._lent]
+        while not self._abandoned.empty():
+            records.append(self._abandoned.get_nowait())
+        self._abandoned = queue.SimpleQueue()
+        self._idle, self._lent = [], set()
+        self._total = self._waiting = 0
+        self._generation += 1
+        for record in records:
+            record.inherited = record.broken = True
+            user = record.user() if record.user is not None else None
+            if user is not None:
+                user.disown()
+        if self._connector.drop_closes:
+            _inherited.extend(records)
+        self._connector.after_fork()
+
+    def holders(self) -> list[str]:
+        """Return a line for each connection that is lent: to whom, for how long, acquired where; the oldest first."""
+        now = time.monotonic()
+        return [record.describe_holder(now) for record in sorted(self._lent, key=lambda held: held.acquired)]
 
     def size(self) -> int:
         """Return how many connections are kept open when nobody uses them."""
@@ -215,25 +220,32 @@ class Pool:
         return None
 
     def _timeout_message(self) -> str:
+        holders = self.holders()
+        lines = "".join(f"\n- {line}" for line in holders[:_SHOWN_HOLDERS])
+        if len(holders) > _SHOWN_HOLDERS:
+            lines += f"\n- and {len(holders) - _SHOWN_HOLDERS} more"
         return (
             f"no connection became free within {self._timeout:g} seconds: all {self._total} of the pool are in use "
             f"(pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back sooner (close "
-            "Sessions and connections), or raise pool_size, max_overflow or pool_timeout."
+            "Sessions and connections), or raise pool_size, max_overflow or pool_timeout. They are held by:" + lines
         )
 
     def _open(self, generation: int) -> PooledConnection:
         try:
-            return PooledConnection(self._connector.connect(), generation)
+            raw = self._connector.connect()
+            return PooledConnection(raw, self._connector.cursor(raw), generation)
         except BaseException:
             self._forget_one()
             raise
 
     def _is_usable(self, record: PooledConnection) -> bool:
         now = time.monotonic()
-        if 0 <= self._recycle < now - record.created:
+        if now - record.created > self._recycle:
             return False
-        fresh = now - record.returned < self._FRESH
-        return fresh or not self._pre_ping or self._connector.ping(record.raw)
+        if now - record.returned >= self._ping_after or not self._connector.is_quiet(record.raw):
+            # what has arrived may also be a notice or a changed setting, so the connection is asked
+            return self._connector.ping(record.raw)
+        return True
 
     def _discard(self, record: PooledConnection) -> None:
         try:
@@ -259,3 +271,12 @@ class Pool:
 def _check_number(name: str, value: Any, minimum: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < minimum:
         raise ArgumentError(f"{name}={value!r}: expected a number, {minimum} or more. Pass one, or leave the default.")
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)

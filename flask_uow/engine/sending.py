@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask_uow.engine.dbapi_errors import HIDDEN, translate
-from flask_uow.engine.gate import FAILED, LOST, Gate, Opening
+from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening
 from flask_uow.engine.listeners import Kind, StatementEvent
 from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import Transaction
@@ -32,13 +32,23 @@ class SendingConnection:
     :ivar dialect: the dialect of the database.
     """
 
-    __slots__ = ("_cursor", "_gate", "_has_begun", "_listeners", "_record", "_stack", "dialect", "engine")
+    __slots__ = (
+        "__weakref__",
+        "_cursor",
+        "_gate",
+        "_has_begun",
+        "_listeners",
+        "_record",
+        "_stack",
+        "dialect",
+        "engine",
+    )
     _record: PooledConnection | None
     _stack: list[Transaction]
     _gate: Gate | None
     engine: Engine
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, record: PooledConnection | None) -> None:
         self._record = None
         self.engine = engine
         self.dialect = engine.dialect
@@ -46,7 +56,8 @@ class SendingConnection:
         self._gate = None
         self._has_begun = False
         self._stack = []
-        record = engine.pool.checkout()
+        if record is None:
+            record = engine.pool.checkout(self)
         self._record = record
         self._cursor: Any = record.cursor
 
@@ -162,7 +173,7 @@ class SendingConnection:
         if self._record is None:
             assert self._gate is not None
             self._refuse(self._gate)
-        return self._record.raw.cursor()
+        return self.engine.pool.new_cursor(self._record.raw)
 
     def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
         """Send a statement over a cursor from :meth:`new_cursor`."""
@@ -224,7 +235,7 @@ class SendingConnection:
             raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
         if not self.dialect.begins_with_statement:
             self._send_transaction_sql(gate.begin_sql)
-            self._gate = None
+            self._gate = READING if gate.read_only else None
             self._has_begun = True
             return sql
         self._gate = None

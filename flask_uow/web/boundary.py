@@ -22,6 +22,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_uow.web.config import Settings
 from flask_uow.web.outcome import CommitOn, Ending, Kind, Moment, Outcome, decide
+from flask_uow.web.replay import Again, Replay
+from flask_uow.web.retry import Progress
 from flask_uow.web.scope import (
     Scope,
     app_context,
@@ -31,8 +33,9 @@ from flask_uow.web.scope import (
     request_context,
     share_with_app_context,
 )
+from flask_uow.web.session import WebSession
 
-__all__ = ["end_scope", "finish", "install"]
+__all__ = ["end_scope", "finish", "install", "is_redirect"]
 
 
 def install(owner: Any, app: Flask, settings: Settings) -> None:
@@ -78,17 +81,24 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
     scope.error = None
     scope.is_unhandled = False
     scope.rollback_asked = False
-    if session is None:
+    if session is None and not scope.kept:
         return
     try:
         finish(scope, outcome)
     finally:
         if not keep_session:
+            sessions = scope.kept if session is None else (session, *scope.kept)
             scope.session = None
-            try:
-                session.close()
-            except Exception:
-                scope.app.logger.exception("A Session could not be closed; its connection is discarded")
+            scope.kept = ()
+            for ended in sessions:
+                _close(scope, ended)
+
+
+def _close(scope: Scope, session: WebSession) -> None:
+    try:
+        session.close()
+    except Exception:
+        scope.app.logger.exception("A Session could not be closed; its connection is discarded")
 
 
 def _has_work(scope: Scope) -> bool:
@@ -126,22 +136,52 @@ class _Boundary:
     # -- the request, in the order in which Flask calls
 
     def full_dispatch_request(self, original: Callable[..., Any], *args: Any) -> Any:
-        scope = context_scope(request_context(), self.owner)
+        context = request_context()
+        scope = context_scope(context, self.owner)
         scope.kind = Kind.REQUEST
         scope.outer_error = sys.exc_info()[1]
         scope.verdict = None
+        if self.settings.retry_attempts == 1:
+            return self._dispatch(scope, original, args)
+        scope.replay = Replay(context, scope, self.settings.retry_attempts)
+        try:
+            while True:
+                try:
+                    return self._dispatch(scope, original, args)
+                except Again as again:
+                    self.app.logger.info("A request is dispatched again after a conflict: %s", again.error)
+                    self._discard_attempt(scope)
+                scope.replay.begin_anew()
+        finally:
+            scope.replay = None
+
+    def _dispatch(self, scope: Scope, original: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         try:
             return original(*args)
+        except Again:
+            raise
         except BaseException as error:
+            if scope.replay is not None:
+                scope.replay.raise_again(error)
             scope.is_unhandled = True
             self._note_error(scope, error)
             raise
+
+    def _discard_attempt(self, scope: Scope) -> None:
+        if scope.session is not None:
+            _roll_back(scope)
+        end_scope(scope, Outcome.ROLLBACK)
+        scope.progress = Progress()
+        scope.verdict = scope.response = None
+        scope.awaits_body = False
 
     def handle_user_exception(self, original: Callable[..., Any], *args: Any) -> Any:
         """Roll back what the view did up to its exception, before any error handler works with the Session."""
         error = args[-1]
         scope = existing_scope(request_context())
-        if scope is not None and not _is_redirect(error):
+        if scope is not None and scope.replay is not None:
+            scope.replay.raise_again(error)
+        if scope is not None and not is_redirect(error):
             self._note_error(scope, error)
         return original(*args)
 
@@ -154,6 +194,8 @@ class _Boundary:
         try:
             self._reach_commit_point(scope, response)
         except Exception as error:  # noqa: BLE001 (as for an error in a view: a handler gets it, or it is raised)
+            if scope.replay is not None:
+                scope.replay.raise_again_closing(error, response)
             return self._answer_failed_commit(scope, error, original, args)
         return response
 
@@ -275,7 +317,7 @@ class _Boundary:
         )
 
 
-def _is_redirect(error: BaseException) -> bool:
+def is_redirect(error: BaseException) -> bool:
     """True for ``abort(redirect(...))`` and Werkzeug's own redirects: an HTTPException that is no error."""
     if not isinstance(error, HTTPException):
         return False

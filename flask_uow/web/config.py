@@ -16,28 +16,27 @@ from flask import Flask
 
 from flask_uow.engine import URL, Engine, create_engine, make_url
 from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
+from flask_uow.web.comments import request_values
 from flask_uow.web.outcome import CommitOn, CommitWhen
+from flask_uow.web.retry import check_attempts
 
 __all__ = ["DEFAULT_DATABASE", "EngineSettings", "Settings", "create_engines", "read_settings"]
 
 DEFAULT_DATABASE = "sqlite:///app.db"
 
-# key -> the value that means "not asked for"
-_LATER = {
-    "UOW_TWOPHASE": (False, "two-phase commit"),
-    "UOW_RETRY_ATTEMPTS": (1, "retrying a failed request"),
-    "UOW_RECORD_QUERIES": (False, "recording queries"),
-    "UOW_SLOW_QUERY_SECONDS": (None, "logging slow queries"),
-    "UOW_STATEMENT_TIMEOUT_SECONDS": (None, "a time-out for statements"),
-}
 _KEYS = [
     "UOW_DATABASE_URI",
     "UOW_BINDS",
     "UOW_ENGINE_OPTIONS",
     "UOW_SESSION_OPTIONS",
+    "UOW_TWOPHASE",
     "UOW_COMMIT_ON",
     "UOW_COMMIT_WHEN",
-    *_LATER,
+    "UOW_RETRY_ATTEMPTS",
+    "UOW_RECORD_QUERIES",
+    "UOW_SLOW_QUERY_SECONDS",
+    "UOW_STATEMENT_TIMEOUT_SECONDS",
+    "UOW_SQL_COMMENTS",
 ]
 
 
@@ -63,12 +62,22 @@ class Settings:
     :ivar session_options: keyword arguments of the Session.
     :ivar commit_on: when a request's work is committed.
     :ivar commit_when: the app's own rule, or None.
+    :ivar retry_attempts: how often a request is dispatched in all, when the database asks for another try.
+    :ivar record_queries: keep the statements of each context for ``get_recorded_queries()``.
+    :ivar slow_query_seconds: statements that take so long are logged; None for never.
+    :ivar statement_timeout_seconds: the database ends statements that take longer; None for its own setting.
+    :ivar sql_comments: statements carry route and request id in a comment.
     """
 
     binds: Mapping[str | None, EngineSettings]
     session_options: Mapping[str, Any]
     commit_on: CommitOn
     commit_when: CommitWhen | None
+    retry_attempts: int = 1
+    record_queries: bool = False
+    slow_query_seconds: float | None = None
+    statement_timeout_seconds: float | None = None
+    sql_comments: bool = False
 
 
 def read_settings(
@@ -84,7 +93,7 @@ def read_settings(
     """
     config = app.config
     _refuse_unknown_keys(config)
-    _refuse_later_keys(config)
+    _refuse_twophase(config)
     common = {**(engine_options or {}), **_mapping(config, "UOW_ENGINE_OPTIONS")}
     uri = config.get("UOW_DATABASE_URI")
     binds: dict[str | None, EngineSettings] = {
@@ -103,6 +112,11 @@ def read_settings(
         session_options={**(session_options or {}), **_mapping(config, "UOW_SESSION_OPTIONS")},
         commit_on=_read_commit_on(config),
         commit_when=_read_commit_when(config, commit_when),
+        retry_attempts=_read_attempts(config),
+        record_queries=_read_flag(config, "UOW_RECORD_QUERIES"),
+        slow_query_seconds=_read_seconds(config, "UOW_SLOW_QUERY_SECONDS", 0.0),
+        statement_timeout_seconds=_read_seconds(config, "UOW_STATEMENT_TIMEOUT_SECONDS", 0.001),
+        sql_comments=_read_flag(config, "UOW_SQL_COMMENTS"),
     )
 
 
@@ -112,9 +126,10 @@ def create_engines(settings: Settings) -> dict[str | None, Engine]:
     :raises ConfigurationError: for an option that engines do not have, or a driver that is not installed.
     """
     engines: dict[str | None, Engine] = {}
+    comments: dict[str, Any] = {"sql_comments": request_values} if settings.sql_comments else {}
     for key, bind in settings.binds.items():
         try:
-            engines[key] = create_engine(bind.url, **bind.options)
+            engines[key] = create_engine(bind.url, **comments, **bind.options)
         except (ArgumentError, TypeError, ValueError) as error:
             raise ConfigurationError(f"app.config[{bind.source!r}] gives no engine: {error}") from error
     return engines
@@ -128,13 +143,39 @@ def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:
             )
 
 
-def _refuse_later_keys(config: Mapping[str, Any]) -> None:
-    for key, (default, what) in _LATER.items():
-        value = config.get(key, default)
-        if value is not None and value != default:
-            raise ConfigurationError(
-                f"app.config[{key!r}] is {value!r}, but {what} is not built yet in this version. Remove the key."
-            )
+def _refuse_twophase(config: Mapping[str, Any]) -> None:
+    if _read_flag(config, "UOW_TWOPHASE"):
+        raise ConfigurationError(
+            "app.config['UOW_TWOPHASE'] is True, but atomic commits over several databases are not built yet: this version has no"
+            " record of the decision and no recovery. Remove the key; the databases of a request then commit one after the other."
+        )
+
+
+def _read_flag(config: Mapping[str, Any], key: str) -> bool:
+    value = config.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise ConfigurationError(f"app.config[{key!r}] is {value!r}; True or False was expected.")
+    return bool(value)
+
+
+def _read_attempts(config: Mapping[str, Any]) -> int:
+    value = config.get("UOW_RETRY_ATTEMPTS")
+    try:
+        return 1 if value is None else check_attempts("app.config['UOW_RETRY_ATTEMPTS']", value)
+    except ArgumentError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _read_seconds(config: Mapping[str, Any], key: str, least: float) -> float | None:
+    value = config.get(key)
+    if value is None:
+        return None
+    # 24 days: what PostgreSQL can count in milliseconds
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 2_000_000:
+        raise ConfigurationError(
+            f"app.config[{key!r}] is {value!r}; seconds were expected, a number from {least:g} to 2000000, or None for none."
+        )
+    return float(value)
 
 
 def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, Any]) -> EngineSettings:

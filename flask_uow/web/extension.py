@@ -8,10 +8,10 @@ engine.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from flask import Flask, abort, current_app
 
@@ -25,13 +25,18 @@ from flask_uow.web import boundary
 from flask_uow.web.cli import uow_commands
 from flask_uow.web.config import Settings, create_engines, read_settings
 from flask_uow.web.models import MetaDatas, add_defaults, make_model_class
-from flask_uow.web.outcome import CommitWhen, Ending, Kind, Moment, decide
-from flask_uow.web.scope import Scope, current_scope, open_block
-from flask_uow.web.session import WebSession
+from flask_uow.web.outcome import CommitWhen
+from flask_uow.web.pagination import paginate
+from flask_uow.web.recording import listen
+from flask_uow.web.scope import current_scope
+from flask_uow.web.session import UnitOptions, WebSession
+from flask_uow.web.units import Transactional, open_unit, unit_options
+from flask_uow.web.views import no_retry
 
 __all__ = ["UnitOfWork"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 ALL_BINDS = "__all__"
 
@@ -42,6 +47,16 @@ class _AppState:
 
     settings: Settings
     engines: Mapping[str | None, Engine]
+    session_arguments: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, settings: Settings) -> _AppState:
+        """Return the state of an app with new engines."""
+        engines = create_engines(settings)
+        seconds = settings.statement_timeout_seconds
+        # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
+        setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
+        return cls(settings, engines, {"bind_key_engines": engines, "setup": setup, **settings.session_options})
 
 
 class UnitOfWork:
@@ -111,8 +126,9 @@ class UnitOfWork:
             commit_when=self._commit_when,
         )
         self._check_bind_keys(settings)
-        state = _AppState(settings, create_engines(settings))
+        state = _AppState.of(settings)
         self._check_session_options(app, state)
+        listen(app, settings, state.engines)
         self._apps[app] = state
         app.extensions["uow"] = self
         boundary.install(self, app, settings)
@@ -170,26 +186,91 @@ class UnitOfWork:
         session.call_after_commit(callback)
         return callback
 
-    @contextmanager
-    def unit_of_work(self) -> Iterator[Session]:
+    def unit_of_work(
+        self, isolation_level: str | None = None, read_only: bool = False, binds: Any = None
+    ) -> AbstractContextManager[Session]:
         """Open a scope of its own: ``with db.unit_of_work() as session:``.
 
         Commits when the block ends cleanly, rolls back when it raises. Inside the block ``db.session`` is the block's
         Session. Works outside any context when the extension has one app.
 
+        :param isolation_level: of its transactions, as for ``create_engine``; None for the engine's own.
+        :param read_only: the database refuses to write.
+        :param binds: a list of bind keys, to which the unit is limited; or a mapping from bind keys, mapped classes or tables to the
+            engines (or connections, or bind keys) that serve them here.
+        :raises ArgumentError: for an isolation level or a bind key that does not exist.
         :raises InvalidRequestError: outside any context, when the extension has no app or several.
         """
-        scope = Scope(self, self._current_app(), Kind.BLOCK)
-        error: BaseException | None = None
-        with open_block(scope):
-            try:
-                yield self.session()
-            except BaseException as raised:
-                error = raised
-                raise
-            finally:
-                ending = Ending(Kind.BLOCK, Moment.TEARDOWN, error=error, rollback_asked=scope.rollback_asked)
-                boundary.end_scope(scope, decide(ending))
+        app = self._current_app()
+        return open_unit(self, app, unit_options(self._apps[app].engines, isolation_level, read_only, binds))
+
+    @overload
+    def transactional(self, function: F, /) -> F: ...
+
+    @overload
+    def transactional(
+        self,
+        function: None = None,
+        /,
+        *,
+        attempts: int = 3,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        binds: Any = None,
+    ) -> Callable[[F], F]: ...
+
+    def transactional(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        attempts: int = 3,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        binds: Any = None,
+    ) -> Any:
+        """Decorate a view or a function: each call is a unit of work of its own, tried again when the database asks for that.
+
+        A serialization failure, a deadlock or a busy SQLite file, in the function or at the commit, discards the objects of the
+        attempt and executes the function again, after a random pause. Nothing is tried again after a commit or an after-commit
+        callback of the attempt. A view's response is made, and its work committed, inside; a status of 400 or above rolls back.
+
+        :param attempts: how often to execute the function at most.
+        :param isolation_level: as for :meth:`unit_of_work`, like ``read_only`` and ``binds``.
+        :returns: the decorator; the decorated function where it is used without parentheses.
+        :raises ArgumentError: for a wrong number of attempts, or a generator function.
+        """
+        unit = Transactional(self, attempts, lambda: self._retried_unit(isolation_level, read_only, binds))
+        if function is None:
+            return unit.decorate
+        if not callable(function):
+            raise ArgumentError(f"transactional() takes keyword arguments, got {function!r}. Write attempts=...")
+        return unit.decorate(function)
+
+    def run(
+        self,
+        function: Callable[[], T],
+        /,
+        *,
+        attempts: int = 3,
+        isolation_level: str | None = None,
+        read_only: bool = False,
+        binds: Any = None,
+    ) -> T:
+        """Execute ``function`` in a unit of work of its own, as :meth:`transactional` does, and return what it returns.
+
+        :param function: takes no arguments.
+        """
+        unit = Transactional(self, attempts, lambda: self._retried_unit(isolation_level, read_only, binds))
+        result: T = unit.run(function)
+        return result
+
+    def _retried_unit(self, isolation_level: str | None, read_only: bool, binds: Any) -> UnitOptions:
+        return unit_options(self.engines, isolation_level, read_only, binds, for_reads=True)
+
+    def no_retry(self, view: F) -> F:
+        """Mark a view that ``UOW_RETRY_ATTEMPTS`` must not dispatch again; it is returned as it is."""
+        return no_retry(view)
 
     def _current_app(self) -> Flask:
         if current_app:
@@ -206,9 +287,12 @@ class UnitOfWork:
         return apps[0]
 
     def _make_session(self, **options: Any) -> WebSession:
-        app = current_scope(self).app
-        state = self._apps[app]
-        return WebSession(app, bind_key_engines=state.engines, **{**state.settings.session_options, **options})
+        scope = current_scope(self)
+        arguments = self._apps[scope.app].session_arguments
+        unit = scope.unit
+        if options or unit is not None:
+            arguments = {**arguments, **(unit.session_options if unit is not None else {}), **options}
+        return WebSession(scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, **arguments)
 
     # -- schema and engines
 
@@ -221,6 +305,17 @@ class UnitOfWork:
     def engines(self) -> Mapping[str | None, Engine]:
         """The current app's engines by bind key; the default bind's key is None."""
         return self._apps[self._current_app()].engines
+
+    def engines_of(self, app: Flask) -> Mapping[str | None, Engine]:
+        """Return the engines of an app, whichever is the current one.
+
+        :raises InvalidRequestError: when the extension does not serve it.
+        """
+        if app not in self._apps:
+            raise InvalidRequestError(
+                f"this UnitOfWork does not serve the app {app.name!r}. Call db.init_app(app) on it."
+            )
+        return self._apps[app].engines
 
     @property
     def engine(self) -> Engine:
@@ -302,6 +397,37 @@ class UnitOfWork:
             return self.session.scalars(statement).one()
         except (NoResultFound, MultipleResultsFound):
             abort(404, description=description)
+
+    def paginate(
+        self,
+        statement: Any,
+        *,
+        page: int | None = None,
+        per_page: int | None = None,
+        max_per_page: int | None = 100,
+        error_out: bool = True,
+        count: bool = True,
+        keyset: Any = None,
+        after: str | None = None,
+    ) -> Any:
+        """Return one page of a SELECT's objects or values, which templates can iterate.
+
+        :param statement: a ``select()`` or a Query, with an order where it matters.
+        :param page: the number of the page, from 1; None: ``?page=`` of the request, else 1.
+        :param per_page: results a page; None: ``?per_page=`` of the request, else 20.
+        :param max_per_page: the most that a client can ask for; None for no limit.
+        :param error_out: abort with 404 for a page that does not exist, or a number that is none; False: page 1 and the defaults.
+        :param count: count all results; False leaves ``total`` None, which saves a slow statement on a big table.
+        :param keyset: attributes of the mapped class (``[User.name, User.id.desc()]``) that give the order: the page begins after
+            a row instead of after a number of rows, and nothing is counted.
+        :param after: with ``keyset``: the ``next`` of the page before; None: ``?after=`` of the request, else the beginning.
+        :returns: a :class:`Pagination`, or with ``keyset`` a :class:`KeysetPagination`.
+        :raises ArgumentError: for arguments that do not go together.
+        """
+        return paginate(
+            self.session, statement, page=page, per_page=per_page, max_per_page=max_per_page, error_out=error_out, count=count,
+            keyset=keyset, after=after,
+        )  # fmt: skip
 
     def _shell_context(self) -> dict[str, Any]:
         models = {class_.__name__: class_ for class_ in self.Model.registry.classes()}

@@ -14,10 +14,11 @@ import itertools
 import sys
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,14 +27,16 @@ from flask import globals as flask_globals
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.web.outcome import Kind, Outcome
+from flask_uow.web.retry import Progress
 
 if TYPE_CHECKING:
-    from flask_uow.web.session import WebSession
+    from flask_uow.web.session import UnitOptions, WebSession
 
 __all__ = [
     "Scope",
     "context_scope",
     "current_context",
+    "current_request",
     "current_scope",
     "existing_scope",
     "app_context",
@@ -73,6 +76,10 @@ class Scope:
     :ivar outer_error: an exception that was being handled already when the scope began, and is not its own.
     :ivar awaits_body: the response is a stream, and its request was not torn down yet.
     :ivar keeps_session: the request was torn down, and the Session stays open for the body.
+    :ivar unit: what its transactions and engines are to be like, None for the app's defaults.
+    :ivar progress: whether something was done that lasts.
+    :ivar replay: what is needed to dispatch the request again, None where it will not be.
+    :ivar kept: Sessions of ``transactional`` views, whose objects stay readable until the scope ends.
     """
 
     __slots__ = (
@@ -84,17 +91,23 @@ class Scope:
         "error",
         "is_unhandled",
         "keeps_session",
+        "kept",
         "kind",
         "outer_error",
         "owner",
+        "progress",
+        "replay",
         "response",
         "rollback_asked",
         "session",
         "token",
+        "unit",
         "verdict",
     )
 
-    def __init__(self, owner: Any, app: flask.Flask, kind: Kind, command: _Command | None = None) -> None:
+    def __init__(
+        self, owner: Any, app: flask.Flask, kind: Kind, command: _Command | None = None, unit: UnitOptions | None = None
+    ) -> None:
         self.token = next(_tokens)
         self.owner = owner
         self.app = app
@@ -109,6 +122,11 @@ class Scope:
         self.awaits_body = False
         self.keeps_session = False
         self._command = command
+        self.unit = unit
+        self.replay: Any = None
+        self.kept: tuple[WebSession, ...] = ()
+        outer = None if kind is not Kind.BLOCK else _innermost()
+        self.progress: Progress = Progress(outer.progress if outer is not None else None)
 
     def open_session(self, session: WebSession) -> None:
         """Give the scope its Session, and remember which line of the application asked for it."""
@@ -130,15 +148,35 @@ class Scope:
                 stacklevel=2,
             )
 
+    def describer(self) -> Callable[[], str]:
+        """Return a function that tells what the scope is for: the request, the command. It holds neither scope nor Session."""
+        command = None if self._command is None else self._command.name
+        return partial(_describe, self.token, command, current_request())
+
     @property
     def exit_code(self) -> int | None:
         """What the command of this scope gave to ``ctx.exit()``."""
         return None if self._command is None else self._command.exit_code
 
 
+def _describe(token: int, command: str | None, request: Any) -> str:
+    if command is not None:
+        return f"the command {command!r}"
+    if request is None:
+        return f"app context {token}"
+    return f"{request.method} of endpoint {request.endpoint!r} (scope {token})"
+
+
 def request_context() -> Any:
     """Return the request context that is active, whatever was pushed inside it; None outside a request."""
     return _app_context.get(None) if _request_context is None else _request_context.get(None)
+
+
+def current_request() -> Any:
+    """Return the request that is active, None outside of one."""
+    context = request_context()
+    # in Flask 3.2 every context may have a request
+    return context.request if context is not None and getattr(context, "has_request", True) else None
 
 
 def app_context() -> Any:
@@ -190,6 +228,15 @@ def share_with_app_context(context: Any, scope: Scope) -> None:
 def existing_scope(context: Any) -> Scope | None:
     """Return the scope of a context object, None when it was never used."""
     return None if context is None else context.__dict__.get(_SCOPE)
+
+
+def _innermost() -> Scope | None:
+    """Return the scope that is in use right now, of a block or of a context; None where there is none yet."""
+    context = current_context()
+    block = _blocks.get()
+    while block is not None and block.context is not context:
+        block = block.outer
+    return block.scope if block is not None else existing_scope(context)
 
 
 def current_scope(owner: Any) -> Scope:
@@ -255,6 +302,10 @@ class _Command:
         self._click_context = click_context
         self.kind = Kind.SHELL if click_context.info_name == "shell" else Kind.COMMAND
         self.outer_error = outer_error
+
+    @property
+    def name(self) -> str | None:
+        return self._click_context.info_name
 
     @property
     def exit_code(self) -> int | None:

@@ -6,19 +6,39 @@ them. A savepoint sends no signals, and callbacks that were registered inside it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask
 
-from flask_uow.engine import Connection
+from flask_uow.engine import Connection, Transaction
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.web import signals
+from flask_uow.web.retry import Progress
 
-__all__ = ["WebSession"]
+__all__ = ["UnitOptions", "WebSession"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOptions:
+    """What the transactions of one unit of work are to be like.
+
+    :ivar isolation_level: as for ``create_engine``; None for the engine's.
+    :ivar read_only: the database refuses to write.
+    :ivar for_reads: a first statement that only reads opens the transaction on SQLite too, so that read-modify-write loses nothing.
+    :ivar session_options: arguments of the Session, its engines among them.
+    """
+
+    isolation_level: str | None = None
+    read_only: bool = False
+    for_reads: bool = False
+    session_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_DEFAULTS = UnitOptions()
 
 
 @dataclass(slots=True)
@@ -71,13 +91,31 @@ class WebSession(Session):
     """A Session that belongs to a scope of an app. For one thread at a time.
 
     :param app: the sender of the signals.
+    :param holder: tells what the Session works for; asked when the pool is exhausted.
+    :param progress: told when something was done that lasts.
+    :param setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
+    :param unit: what its transactions are to be like.
     :param options: as for the orm's Session.
     """
 
-    def __init__(self, app: Flask, *, extension: Any = None, **options: Any) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        *,
+        holder: Callable[[], str] | None = None,
+        progress: Progress | None = None,
+        setup: Sequence[str] = (),
+        unit: UnitOptions | None = None,
+        extension: Any = None,
+        **options: Any,
+    ) -> None:
         given = [] if extension is None else list(extension) if isinstance(extension, (list, tuple)) else [extension]
         super().__init__(extension=[*given, _signals] if given else _only_signals, **options)
         self._app = app
+        self._holder = holder
+        self._progress = progress or Progress()
+        self._setup = setup
+        self._unit = unit
         self._callbacks: list[_Callback] = []
         self._had_work = False
         self._in_callbacks = False
@@ -103,6 +141,27 @@ class WebSession(Session):
         """Have ``function`` called once, after the commit that makes the present work last."""
         self._callbacks.append(_Callback(function, self._savepoint()))
 
+    def move_to(self, holder: Callable[[], str], progress: Progress) -> None:
+        """Go on as the Session of another scope, with transactions as the app has them by default."""
+        self._holder = holder
+        self._progress = progress
+        self._unit = None
+
+    def _begin_on(self, connection: Connection) -> Transaction:
+        connection.set_holder(self._holder)
+        if self._unit is None and not self._setup:
+            return super()._begin_on(connection)
+        unit = self._unit or _DEFAULTS
+        options: dict[str, Any] = {
+            "isolation_level": unit.isolation_level,
+            "read_only": unit.read_only,
+            "for_reads": unit.for_reads,
+            "setup": self._setup,
+        }
+        if self.twophase and connection.dialect.supports_two_phase:
+            return connection.begin_twophase(**options)
+        return connection.begin(**options)
+
     # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
 
     def _before_commit(self, transaction: SessionTransaction) -> None:
@@ -121,6 +180,7 @@ class WebSession(Session):
                     callback.savepoint = outer
             return
         if self._had_work:
+            self._progress.note()
             signals.after_commit.send(self._app, session=self)
         self._run_callbacks()
 
@@ -128,6 +188,9 @@ class WebSession(Session):
         if transaction.nested:
             self._callbacks = [c for c in self._callbacks if c.savepoint is not transaction]
             return
+        if transaction.participants.has_committed:
+            # one database has committed and another one refused
+            self._progress.note()
         self._had_work = self.has_work()
         self._callbacks.clear()
 
@@ -149,6 +212,7 @@ class WebSession(Session):
         if not self._callbacks:
             return
         callbacks, self._callbacks = self._callbacks, []
+        self._progress.note()
         self._in_callbacks = True
         try:
             for callback in callbacks:

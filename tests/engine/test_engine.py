@@ -286,7 +286,7 @@ def test_a_ping_replaces_connections_that_the_server_has_ended(
         other_pid = other.scalar("SELECT pg_backend_pid()")
     with create_engine(postgresql_uri).connect() as killer:
         killer.scalar("SELECT pg_terminate_backend(:pid, 10000)", {"pid": pid})
-    monkeypatch.setattr(engine.pool, "_FRESH", 0.0)
+    monkeypatch.setattr(engine.pool, "_ping_after", 0.0)
     with engine.connect() as first, engine.connect() as second:
         found = {first.scalar("SELECT pg_backend_pid()"), second.scalar("SELECT pg_backend_pid()")}
     assert pid not in found

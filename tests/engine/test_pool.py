@@ -17,6 +17,7 @@ class FakeConnection:
     def __init__(self, number: int) -> None:
         self.number = number
         self.alive = True
+        self.is_quiet = True
         self.is_open = True
         self.resets = 0
 
@@ -25,9 +26,12 @@ class FakeConnection:
 
 
 class FakeConnector:
+    drop_closes = False
+
     def __init__(self) -> None:
         self.made: list[FakeConnection] = []
         self.pings = 0
+        self.forks = 0
         self.refuses = False
 
     def connect(self) -> FakeConnection:
@@ -39,6 +43,15 @@ class FakeConnector:
     def reset(self, raw: FakeConnection) -> bool:
         raw.resets += 1
         return raw.alive
+
+    def cursor(self, raw: FakeConnection) -> object:
+        return raw.cursor()
+
+    def is_quiet(self, raw: FakeConnection) -> bool:
+        return raw.is_quiet
+
+    def after_fork(self) -> None:
+        self.forks += 1
 
     def ping(self, raw: FakeConnection) -> bool:
         self.pings += 1
@@ -157,22 +170,73 @@ def test_an_abandoned_connection_comes_back_with_the_next_use(connector: FakeCon
     assert record.raw.resets == 1
 
 
-def test_a_ping_replaces_a_dead_connection_but_spares_a_fresh_one(
-    connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("pre_ping", "idle", "pings"), [(None, 29, 0), (None, 31, 1), (True, 0.5, 0), (True, 2, 1), (False, 9999, 0)]
+)
+def test_a_ping_replaces_a_dead_connection_after_some_idle_time_but_spares_a_fresh_one(
+    connector: FakeConnector, monkeypatch: pytest.MonkeyPatch, pre_ping: bool | None, idle: float, pings: int
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    pool = Pool(connector, pre_ping=True)
+    pool = Pool(connector, pre_ping=pre_ping)
     record = pool.checkout()
     pool.checkin(record)
     assert pool.checkout() is record
     assert connector.pings == 0
     pool.checkin(record)
-    now[0] += 2
+    now[0] += idle
     record.raw.alive = False
+    assert (pool.checkout() is record) is (pings == 0)
+    assert connector.pings == pings
+    assert record.raw.is_open is (pings == 0)
+
+
+def test_a_connection_whose_socket_was_closed_is_replaced_at_checkout(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    record = pool.checkout()
+    pool.checkin(record)
+    record.raw.is_quiet = record.raw.alive = False
     assert pool.checkout() is not record
-    assert connector.pings == 1
     assert not record.raw.is_open
+    assert pool.checked_out() == 1
+
+
+def test_a_connection_with_a_notice_on_its_socket_is_kept_when_it_answers(connector: FakeConnector) -> None:
+    pool = Pool(connector)
+    record = pool.checkout()
+    pool.checkin(record)
+    record.raw.is_quiet = False
+    assert pool.checkout() is record
+    assert connector.pings == 1
+
+
+def test_a_time_out_names_who_holds_the_connections_for_how_long_and_where(
+    connector: FakeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pool = Pool(connector, size=2, max_overflow=0, timeout=0)
+    first = pool.checkout()
+    first.holder = lambda: "GET of endpoint 'slow'"
+    now[0] += 12.5
+    pool.checkout()
+    with pytest.raises(TimeoutError) as caught:
+        pool.checkout()
+    lines = str(caught.value).splitlines()
+    assert "pool_size=2" in lines[0]
+    assert lines[1].startswith("- GET of endpoint 'slow', for 12.5 s, acquired at ")
+    assert "test_pool.py" in lines[1]
+    assert lines[2].startswith("- no request, for 0.0 s, acquired at ")
+    pool.checkin(first)
+    assert pool.checkout() is first
+
+
+def test_a_time_out_of_a_large_pool_names_the_oldest_holders(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=30, max_overflow=0, timeout=0)
+    for _ in range(30):
+        pool.checkout()
+    with pytest.raises(TimeoutError, match="and 10 more"):
+        pool.checkout()
 
 
 def test_an_old_connection_is_recycled(connector: FakeConnector, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,3 +304,33 @@ def test_an_engine_that_nobody_holds_closes_its_connections(postgresql_uri: str)
                 break
         assert connection.scalar(count) == 0
     watcher.dispose()
+
+
+class User:
+    disowned = False
+
+    def disown(self) -> None:
+        self.disowned = True
+
+
+@pytest.mark.parametrize("drop_closes", [False, True])
+def test_a_forked_process_neither_uses_nor_closes_what_its_parent_opened(
+    connector: FakeConnector, drop_closes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[PooledConnection] = []
+    monkeypatch.setattr("flask_uow.engine.pool._inherited", kept)
+    connector.drop_closes = drop_closes
+    pool = Pool(connector)
+    user = User()
+    lent, idle, dropped = pool.checkout(user), pool.checkout(), pool.checkout()
+    pool.checkin(idle)
+    pool.abandon(dropped)
+    pool.after_fork()  # what the child does
+    assert pool.status() == "pool size 5, overflow 10: 0 open, 0 idle, 0 lent, 0 waiting"
+    assert user.disowned
+    assert pool.checkout() not in (lent, idle, dropped)
+    pool.checkin(lent)
+    assert pool.checked_out() == 1
+    assert all(record.raw.is_open for record in (lent, idle, dropped))
+    assert set(kept) == ({lent, idle, dropped} if drop_closes else set())
+    assert connector.forks == 1

@@ -268,18 +268,42 @@ def test_a_commit_that_the_database_refuses_rolls_back(engine: Engine, connectio
     assert connection.scalar("SELECT count(*) FROM children") == 0
 
 
-def test_a_connection_lost_during_commit_leaves_the_outcome_open(engine: Engine, connection: Connection) -> None:
-    if not engine.dialect.begins_with_statement:
-        return
+def test_a_connection_lost_during_commit_leaves_the_outcome_open(postgresql_uri: str) -> None:
+    engine = create_engine(postgresql_uri)
+    with engine.begin() as connection:
+        connection.execute("CREATE TABLE mortal (n INTEGER)")
+        # the deferred trigger runs inside COMMIT, and ends the session that commits
+        connection.execute(
+            "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'"
+        )
+        connection.execute(
+            "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON mortal DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()"
+        )
+    connection = engine.connect()
     transaction = connection.begin()
-    insert(connection, 1)
-    kill(engine, connection)
+    connection.execute("INSERT INTO mortal (n) VALUES (1)")
     with pytest.raises(CommitOutcomeUnknown, match="may be saved or not") as caught:
         transaction.commit()
     assert caught.value.__cause__ is not None
     assert not transaction.is_active
     with pytest.raises(ResourceClosedError, match="was lost"):
         connection.scalar("SELECT 1")
+    connection.close()
+    assert engine.pool.checked_out() == 0
+    engine.dispose()
+
+
+def test_a_connection_lost_before_commit_is_known_to_have_saved_nothing(engine: Engine, connection: Connection) -> None:
+    if not engine.dialect.begins_with_statement:
+        return
+    transaction = connection.begin()
+    insert(connection, 1)
+    kill(engine, connection)
+    with pytest.raises(OperationalError, match="before COMMIT was sent, so nothing was saved") as caught:
+        transaction.commit()
+    assert caught.value.connection_invalidated
+    assert not transaction.is_active
     connection.close()
     assert engine.pool.checked_out() == 0
     assert stored(engine) == []

@@ -75,7 +75,7 @@ def test_what_clients_were_told_is_what_the_database_holds(postgresql_uri: str, 
     port = free_port()
     arguments = [
         "-k", "gthread", "--threads", "8", "--workers", "1", "--bind", f"127.0.0.1:{port}", "--worker-tmp-dir", str(tmp_path),
-        "--no-control-socket",
+        "--no-control-socket", "--graceful-timeout", "5",
         "example_app:create_app()",
     ]  # fmt: skip
     environment = {"UOW_DATABASE_URI": postgresql_uri}

@@ -62,3 +62,21 @@ def use_session() -> None:
         reveal_type(session)  # reveals: flask_uow.orm.session.session.Session
     with Session(create_engine("sqlite://")) as own:
         own.commit()
+
+
+@db.transactional
+def count_users() -> int:
+    return db.session.query(User).count()
+
+
+@db.transactional(attempts=5, isolation_level="SERIALIZABLE")
+def rename(user: int, name: str) -> User:
+    found = db.get_or_404(User, user)
+    found.name = name
+    return found
+
+
+def use_transactional() -> None:
+    reveal_type(count_users())  # reveals: int
+    reveal_type(rename(1, "ed"))  # reveals: tests.typing.user_code.User
+    reveal_type(db.run(lambda: 1))  # reveals: int

@@ -68,10 +68,14 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
         ({"UOW_COMMIT_ON": ["response"]}, r"UOW_COMMIT_ON"),
         ({"UOW_COMMIT_WHEN": True}, r"UOW_COMMIT_WHEN.*a function"),
         ({"UOW_TWOPHASE": True}, r"UOW_TWOPHASE.*not built yet"),
-        ({"UOW_RETRY_ATTEMPTS": 3}, r"UOW_RETRY_ATTEMPTS.*not built yet"),
-        ({"UOW_RECORD_QUERIES": True}, r"UOW_RECORD_QUERIES.*not built yet"),
-        ({"UOW_SLOW_QUERY_SECONDS": 0.5}, r"UOW_SLOW_QUERY_SECONDS.*not built yet"),
-        ({"UOW_STATEMENT_TIMEOUT_SECONDS": 5}, r"UOW_STATEMENT_TIMEOUT_SECONDS.*not built yet"),
+        ({"UOW_TWOPHASE": "yes"}, r"UOW_TWOPHASE.*True or False was expected"),
+        ({"UOW_RETRY_ATTEMPTS": 0}, r"UOW_RETRY_ATTEMPTS.*whole number of 1"),
+        ({"UOW_RETRY_ATTEMPTS": "3"}, r"UOW_RETRY_ATTEMPTS.*whole number of 1"),
+        ({"UOW_RECORD_QUERIES": 1}, r"UOW_RECORD_QUERIES.*True or False was expected"),
+        ({"UOW_SQL_COMMENTS": "on"}, r"UOW_SQL_COMMENTS.*True or False was expected"),
+        ({"UOW_SLOW_QUERY_SECONDS": -1}, r"UOW_SLOW_QUERY_SECONDS.*seconds were expected"),
+        ({"UOW_STATEMENT_TIMEOUT_SECONDS": 0}, r"UOW_STATEMENT_TIMEOUT_SECONDS.*seconds were expected"),
+        ({"UOW_STATEMENT_TIMEOUT_SECONDS": "5s"}, r"UOW_STATEMENT_TIMEOUT_SECONDS.*seconds were expected"),
     ],
 )
 def test_a_wrong_value_is_refused_at_init_app_with_the_name_of_its_key(

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, Response, abort, after_this_request, redirect
+from flask import Blueprint, Flask, Response, abort, after_this_request, redirect
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 
-from flask_uow import UnitOfWork, exc
+from flask_uow import IntegrityError, UnitOfWork, exc
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -515,3 +516,141 @@ def test_objects_stay_readable_after_the_commit_until_the_request_ends(
     route(flask_app, lambda: notes.append(add_note(db, "a")) or "")
     http.post("/")
     assert read == ["a"]
+
+
+# -- more of the rows
+
+
+def test_the_after_request_functions_of_a_blueprint_write_before_the_commit(database_uri: str) -> None:
+    db = make_db()
+    app = Flask(__name__)
+    app.config["UOW_DATABASE_URI"] = database_uri
+    blueprint = Blueprint("notes", __name__)
+    blueprint.post("/")(lambda: "")
+    blueprint.after_request(lambda response: (add_note(db, "by the blueprint"), response)[1])
+    app.register_blueprint(blueprint)
+    db.init_app(app)
+    with app.app_context():
+        db.create_all()
+    assert app.test_client().post("/").status_code == 200
+    assert saved_texts(db, app) == ["by the blueprint"]
+    dispose(db, app)
+
+
+def test_a_failed_commit_goes_to_the_handler_of_the_blueprint(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    blueprint = Blueprint("notes", __name__)
+
+    @blueprint.post("/")
+    def view() -> str:
+        add_note(db, "same")
+        add_note(db, "same")
+        return ""
+
+    @blueprint.errorhandler(IntegrityError)
+    def handle(error: IntegrityError) -> Any:
+        return "taken", 409
+
+    flask_app.register_blueprint(blueprint)
+    response = http.post("/")
+    assert (response.status_code, response.text) == (409, "taken")
+    assert saved_texts(db, flask_app) == []
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, ["by the session", "view"]), (400, [])])
+def test_what_flasks_session_saves_after_the_commit_point_shares_the_fate_of_the_request(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, status: int, expected: list[str]
+) -> None:
+    class DatabaseSessions(SecureCookieSessionInterface):
+        def save_session(self, app: Any, session: Any, response: Any) -> None:
+            add_note(db, "by the session")
+
+    flask_app.session_interface = DatabaseSessions()
+    route(flask_app, lambda: (add_note(db, "view") and "", status))
+    assert http.post("/").status_code == status
+    assert saved_texts(db, flask_app) == expected
+
+
+def test_objects_used_after_the_rollback_are_reloaded_with_one_statement_a_class(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    with flask_app.app_context():
+        for number in range(20):
+            add_note(db, f"{number:02}")
+    loaded: list[Any] = []
+    sent: list[str] = []
+
+    def view() -> Any:
+        loaded.extend(db.session.query(db.Note))  # type: ignore[attr-defined]
+        db.engine.listeners.after_execute.append(lambda event: sent.append(event.statement))
+        abort(409)
+
+    @flask_app.errorhandler(409)
+    def handle(error: Exception) -> Any:
+        return " ".join(sorted(note.text for note in loaded)), 409
+
+    route(flask_app, view)
+    assert http.post("/").text == " ".join(f"{number:02}" for number in range(20))
+    assert len([statement for statement in sent if "SELECT" in statement]) == 1
+
+
+def test_a_session_that_ran_no_sql_takes_no_connection(db: UnitOfWork, flask_app: Flask, http: FlaskClient) -> None:
+    seen: list[int] = []
+
+    def view() -> Any:
+        add_note(db, "a")
+        seen.append(db.engine.pool.checked_out())
+        return "", 400
+
+    route(flask_app, view)
+    http.post("/")
+    assert seen == [0]
+
+
+def test_a_rollback_that_raises_itself_leaks_nothing(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def view() -> Any:
+        add_note(db, "a")
+        db.session.flush()
+        connection = db.session.connection()
+        connection._record.raw.close()
+        raise LookupError("in the view")
+
+    route(flask_app, view)
+    assert http.post("/").status_code == 500
+    with flask_app.app_context():
+        assert db.engine.pool.checked_out() == 0
+    assert saved_texts(db, flask_app) == []
+
+
+@pytest.mark.parametrize("way", ["context", "command"])
+def test_commit_on_none_never_commits_a_context_or_a_command(database_uri: str, way: str) -> None:
+    db = make_db()
+    app = make_app(db, database_uri, UOW_COMMIT_ON=None)
+    app.cli.command("write")(lambda: add_note(db, "a") and db.session.flush())
+    if way == "context":
+        with app.app_context():
+            add_note(db, "a")
+    else:
+        assert app.test_cli_runner().invoke(args=["write"]).exit_code == 0
+    assert saved_texts(db, app) == []
+    dispose(db, app)
+
+
+def test_a_unit_of_work_nested_in_a_reading_request_works_on_a_database_in_memory() -> None:
+    db = make_db()
+    app = make_app(db, "sqlite://")
+
+    @app.post("/")
+    def view() -> str:
+        assert db.session.query(db.Note).all() == []  # type: ignore[attr-defined]
+        with db.unit_of_work():
+            add_note(db, "inner")
+        add_note(db, "outer")
+        return ""
+
+    assert app.test_client().post("/").status_code == 200
+    assert saved_texts(db, app) == ["inner", "outer"]
+    dispose(db, app)

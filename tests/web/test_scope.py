@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from flask import Flask, copy_current_request_context, g
 from flask.testing import FlaskClient
 
-from flask_uow import UnitOfWork, exc
+from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, exc
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -339,3 +340,77 @@ def test_a_context_that_is_never_popped_is_rolled_back_and_named(db: UnitOfWork,
         for engine in db.engines.values():
             assert engine.pool.checked_out() == 0
     assert saved_texts(db, flask_app) == []
+
+
+def test_the_number_of_a_scope_is_never_used_again_even_where_python_uses_the_address_of_its_context_again(
+    db: UnitOfWork, flask_app: Flask
+) -> None:
+    numbers, addresses = set(), set()
+    for _ in range(500):
+        with flask_app.app_context() as context:
+            numbers.add(db.scope_id())
+            addresses.add(id(context))
+    assert len(numbers) == 500
+    assert len(addresses) < 500, "the test shows nothing when no address is used again"
+
+
+@pytest.mark.parametrize(("fails", "expected"), [(False, ["thread"]), (True, [])])
+def test_a_thread_with_a_copied_request_context_commits_when_it_ends_cleanly_and_rolls_back_when_it_raises(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, fails: bool, expected: list[str]
+) -> None:
+    def view() -> Any:
+        @copy_current_request_context
+        def work() -> None:
+            add_note(db, "thread")
+            if fails:
+                raise LookupError
+
+        def run() -> None:
+            with contextlib.suppress(LookupError):
+                work()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        return ""
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    assert http.post("/").status_code == 200
+    assert saved_texts(db, flask_app) == expected
+
+
+def test_the_session_of_a_scope_is_never_configured_globally(db: UnitOfWork) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot be configured"):
+        db.session.configure(bind=None)
+
+
+def test_an_object_read_after_its_scope_has_ended_names_its_class_the_attribute_and_the_cure(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    kept: list[Any] = []
+    flask_app.add_url_rule("/", "index", lambda: kept.append(add_note(db, "a")) or "", methods=["POST"])
+    assert http.post("/").status_code == 200
+    with pytest.raises(DetachedInstanceError, match=r"Note\.text of <Note .*detached.*(add|merge)"):
+        kept[0].text
+
+
+def test_a_session_that_cannot_be_closed_is_logged_and_the_response_stands(
+    db: UnitOfWork,
+    flask_app: Flask,
+    http: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def view() -> str:
+        add_note(db, "a")
+
+        def close() -> None:
+            raise LookupError("in close")
+
+        monkeypatch.setattr(db.session(), "close", close)
+        return "fine"
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    assert http.post("/").text == "fine"
+    assert "A Session could not be closed" in caplog.text
+    assert saved_texts(db, flask_app) == ["a"]

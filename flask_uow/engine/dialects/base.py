@@ -49,6 +49,7 @@ class Dialect(ABC):
     :ivar supports_comments: True where tables and columns take comments.
     :ivar max_parameters: how many parameters one statement may have.
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
+    :ivar drop_closes: True where a driver's connection is closed when nobody refers to it any more, whichever process it is of.
     :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
@@ -68,6 +69,7 @@ class Dialect(ABC):
     compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
+    drop_closes: ClassVar[bool]
     batch: BatchWriter
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
@@ -93,6 +95,14 @@ class Dialect(ABC):
     @abstractmethod
     def ping(self, raw: Any) -> bool:
         """Return True when ``raw`` still answers."""
+
+    @abstractmethod
+    def is_quiet(self, raw: Any) -> bool:
+        """Return False when something has arrived on the socket of an idle ``raw``; True where there is no socket."""
+
+    @abstractmethod
+    def after_fork(self) -> None:
+        """In a forked process: forget without closing what the dialect itself holds open."""
 
     @abstractmethod
     def close(self, raw: Any) -> None:

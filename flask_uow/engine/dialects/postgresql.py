@@ -25,6 +25,7 @@ from flask_uow.engine.dialects.postgresql_arrays import array_binder
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
+from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.dialects.values import array_loader
 from flask_uow.engine.reflection.catalog import Catalog
@@ -64,6 +65,7 @@ class PostgreSQLDialect(Dialect):
     supports_sequences = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
     begins_with_statement = True
+    drop_closes = False  # psycopg2 closes only what the same process has opened
     streams_by_declared_cursor = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
@@ -97,6 +99,7 @@ class PostgreSQLDialect(Dialect):
     # -- connections
 
     def connect(self) -> Any:
+        cooperate()
         raw = psycopg2.connect(**self._parameters)
         try:
             raw.autocommit = True
@@ -132,6 +135,12 @@ class PostgreSQLDialect(Dialect):
             return False
         return True
 
+    def is_quiet(self, raw: Any) -> bool:
+        return not raw.closed and is_quiet(raw.fileno())
+
+    def after_fork(self) -> None:
+        """Nothing is held."""
+
     def close(self, raw: Any) -> None:
         raw.close()
 
@@ -165,10 +174,29 @@ class PostgreSQLDialect(Dialect):
         return True
 
     def commit(self, cursor: Any) -> None:
+        if not self.is_quiet(cursor.connection):
+            self._check_alive(cursor)
         cursor.execute("COMMIT")
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
+
+    def _check_alive(self, cursor: Any) -> None:
+        """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.
+
+        :raises OperationalError: when it has.
+        """
+        try:
+            cursor.execute("SELECT 1")
+        except psycopg2.Error as error:
+            if self.is_lost(error, cursor.connection):
+                raise OperationalError(
+                    f"the connection was lost before COMMIT was sent, so nothing was saved. ({str(error).strip()})",
+                    "COMMIT",
+                    None,
+                    error,
+                    connection_invalidated=True,
+                ) from error
 
     def prepare(self, cursor: Any, xid: str) -> None:
         try:

@@ -39,6 +39,8 @@ _OLDEST_IN_MEMORY = (3, 36, 0)  # a database in memory that several connections 
 _URI_OPTIONS = ("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs")
 _OWN_OPTIONS = ("timeout", "uri")
 _numbers = itertools.count(1)
+# keepers of the parent process, which a forked one must not close (see flask_uow.engine.pool)
+_inherited: list[sqlite3.Connection] = []
 
 
 class SQLiteDialect(Dialect):
@@ -53,6 +55,7 @@ class SQLiteDialect(Dialect):
     supports_comments = False
     max_parameters = 32_766  # SQLITE_MAX_VARIABLE_NUMBER since 3.32
     begins_with_statement = False
+    drop_closes = True
     reserved_words = SQLITE_RESERVED
     compiler_class = SQLiteCompiler
     errors = (sqlite3.Error, OverflowError, ValueError, TypeError)
@@ -156,6 +159,15 @@ class SQLiteDialect(Dialect):
 
     def ping(self, raw: Any) -> bool:
         return True
+
+    def is_quiet(self, raw: Any) -> bool:
+        return True
+
+    def after_fork(self) -> None:
+        self._keeper_lock = threading.Lock()
+        if self._keeper is not None:
+            _inherited.append(self._keeper)
+            self._keeper = None
 
     def close(self, raw: Any) -> None:
         raw.close()

@@ -1,20 +1,24 @@
 """Which engine serves a mapper, a table or a statement.
 
 Explicit binds come first (the mapper's, then its table's, then those of the statement's tables), then the Session's own ``bind``, then
-the bind key of the table, then the default engine.
+the bind key of the table, then the default engine. That gives the bind; which engine then serves a statement is the answer of one
+function of that bind and of whether the statement writes, :attr:`Binds.route`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError, UnboundExecutionError
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
+from flask_uow.sql.select_base import SelectBase
 
-__all__ = ["Binds", "tables_of"]
+__all__ = ["Binds", "Route", "is_read", "tables_of"]
+
+Route = Callable[[Any, bool], Any]
 
 
 class Binds:
@@ -23,7 +27,12 @@ class Binds:
     :param bind: the engine (or connection) for everything.
     :param binds: engines by mapped class, mapper or table.
     :param bind_key_engines: engines by bind key; the default engine under None.
+
+    :ivar route: ``route(bind, write)`` returns the engine that serves a statement, given its bind and whether it writes (locks,
+        or may do so: SQL text counts as writing); None where the bind itself serves everything.
     """
+
+    route: Route | None = None
 
     def __init__(
         self, bind: Any, binds: Mapping[Any, Any] | None, bind_key_engines: Mapping[str | None, Any] | None
@@ -54,6 +63,10 @@ class Binds:
         if self.by_key is not None:
             return self._by_bind_key(mapper, clause)
         raise self._unbound(mapper, clause)
+
+    def served_by(self, bind: Any, write: bool) -> Any:
+        """Return the engine that serves a statement of a bind."""
+        return bind if self.route is None else self.route(bind, write)
 
     def _explicit(self, mapper: Any, clause: Any) -> Any:
         if mapper is not None:
@@ -116,6 +129,11 @@ def bind_key_of(table: Table) -> str | None:
     """Return the bind key of a table, or of its MetaData; None for the default database."""
     key = table.info.get("bind_key")
     return key if key is not None else table.metadata.info.get("bind_key")
+
+
+def is_read(clause: Any) -> bool:
+    """Return True for a SELECT that locks nothing, and for None: a load of the Session's own."""
+    return clause is None or (isinstance(clause, SelectBase) and getattr(clause, "_for_update", None) is None)
 
 
 def tables_of(clause: Any) -> Iterator[Table]:

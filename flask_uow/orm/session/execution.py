@@ -15,7 +15,7 @@ from flask_uow.orm.loading.plan import first_mapper, load_result, make_plan
 from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
-from flask_uow.orm.session.binds import Binds
+from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
@@ -80,6 +80,7 @@ class ExecutingSession(TransactionalSession):
         :raises UnboundExecutionError: when no engine is known.
         """
         bind = self.get_bind(mapper, clause, **kw)
+        bind = self._binds.served_by(bind, True)
         transaction = self.transaction
         if transaction is None:
             return bind if isinstance(bind, Connection) else bind.connect()
@@ -87,6 +88,8 @@ class ExecutingSession(TransactionalSession):
 
     def _connection_for(self, mapper: Any, clause: Any = None, **kw: Any) -> Any:
         bind = self.get_bind(mapper, clause, **kw)
+        if self._binds.route is not None:
+            bind = self._binds.served_by(bind, self._flushing or not is_read(clause))
         transaction = self._transaction or self.transaction
         return PassThrough(bind) if transaction is None else transaction.connection_for(bind)
 

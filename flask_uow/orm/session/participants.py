@@ -45,13 +45,24 @@ class Participants:
 
     :param outer: those of the transaction around a savepoint; None for a root transaction.
     :param twophase: prepare all before any is committed.
+    :param begin: begins the transaction of a connection.
     :param began: called with each connection, when its transaction has begun.
+
+    :ivar has_committed: True once one of a root transaction's connections was committed, also when another one refused then.
     """
 
-    def __init__(self, outer: Participants | None, twophase: bool, began: Callable[[Connection], None]) -> None:
+    def __init__(
+        self,
+        outer: Participants | None,
+        twophase: bool,
+        begin: Callable[[Connection], Transaction],
+        began: Callable[[Connection], None],
+    ) -> None:
         self._outer = outer
         self._twophase = twophase
+        self._begin = begin
         self._began = began
+        self.has_committed = False
         self._members: dict[Any, _Participant] = {}
         if outer is not None:
             for bind in list(outer._members):
@@ -87,11 +98,6 @@ class Participants:
         except BaseException:
             connection.close()
             raise
-
-    def _begin(self, connection: Connection) -> Transaction:
-        if self._twophase and connection.dialect.supports_two_phase:
-            return connection.begin_twophase()
-        return connection.begin()
 
     def _open_members(self) -> Iterator[_Participant]:
         return (member for member in self._members.values() if member.transaction is not None)
@@ -138,6 +144,7 @@ class Participants:
             assert member.transaction is not None
             try:
                 member.transaction.commit()
+                self.has_committed = self._outer is None
             except BaseException as error:
                 if self._outer is None and number:
                     self._report_partial_commit(members[:number], members[number:], error)
@@ -154,6 +161,7 @@ class Participants:
         for member in deciding:
             assert member.transaction is not None
             member.transaction.commit()
+        self.has_committed = True
         for member in members:
             if isinstance(member.transaction, TwoPhaseTransaction):
                 self._commit_prepared(member, member.transaction)

@@ -62,7 +62,7 @@ class SessionTransaction:
             self.participants = real.participants
         else:
             outer = parent.real.participants if parent is not None else None
-            self.participants = Participants(outer, session.twophase, self._has_begun)
+            self.participants = Participants(outer, session.twophase, session._begin_on, self._has_begun)
 
     def _has_begun(self, connection: Connection) -> None:
         for hook in self.session._hooks.after_begin:

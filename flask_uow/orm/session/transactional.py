@@ -12,6 +12,7 @@ from flask_uow.orm.extensions import Hooks, SessionExtension
 from flask_uow.orm.session.transaction import SessionTransaction
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Connection, Transaction
     from flask_uow.orm.session.session import Session
 
 __all__ = ["TransactionalSession", "open_sessions"]
@@ -159,6 +160,12 @@ class TransactionalSession:
     def _transaction_ended(self, transaction: SessionTransaction) -> None:
         if self._transaction is transaction:
             self._transaction = transaction.parent
+
+    def _begin_on(self, connection: Connection) -> Transaction:
+        """Begin a transaction on a connection that takes part from now on. Subclasses may pass options."""
+        if self.twophase and connection.dialect.supports_two_phase:
+            return connection.begin_twophase()
+        return connection.begin()
 
     # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
 

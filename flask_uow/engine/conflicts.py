@@ -1,0 +1,29 @@
+"""Which errors are a database asking to try the whole transaction again.
+
+PostgreSQL says so with SQLSTATE 40001 (serialization_failure) and 40P01 (deadlock_detected), see
+https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html; databases that speak its protocol do the same.
+SQLite says SQLITE_BUSY, with extended codes for its reasons (https://www.sqlite.org/rescode.html#busy). Asked by
+flask_uow.web.retry; drivers' errors are recognized by their attributes, so that no driver is imported.
+"""
+
+from __future__ import annotations
+
+from flask_uow.exc import DBAPIError, FlaskUowError
+
+__all__ = ["is_conflict"]
+
+_SQLSTATES = frozenset(("40001", "40P01"))
+_SQLITE_BUSY = 5
+
+
+def is_conflict(error: BaseException | None) -> bool:
+    """Return True when the error, or one of ours that it was raised from, asks for the transaction to be tried again."""
+    while isinstance(error, FlaskUowError):
+        if isinstance(error, DBAPIError) and error.orig is not None:
+            if getattr(error.orig, "pgcode", None) in _SQLSTATES:
+                return True
+            code = getattr(error.orig, "sqlite_errorcode", None)
+            if isinstance(code, int) and code & 0xFF == _SQLITE_BUSY:
+                return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,238 @@
+"""Pages of a SELECT: by number, or by the values of the last row (keyset).
+
+``db.paginate`` makes either kind. A page by number counts all rows and skips those before it, which gets slower with each page;
+a page by keyset goes on where the last one ended, through an index, and is as fast on page 10,000 as on the first
+(https://use-the-index-luke.com/no-offset). Templates iterate both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flask import abort
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm import Query
+from flask_uow.sql import func, select
+from flask_uow.web.keyset import Keyset
+from flask_uow.web.scope import current_request
+
+__all__ = ["KeysetPagination", "Pagination", "paginate"]
+
+DEFAULT_PER_PAGE = 20
+MAX_PER_PAGE = 100
+_LARGEST_PAGE = 2**31
+
+
+class Pagination:
+    """One page of results; iterating it gives its items.
+
+    :ivar items: the results of this page.
+    :ivar page: its number, from 1.
+    :ivar per_page: how many results a page has at most.
+    :ivar total: how many results there are in all; None where they were not counted.
+    """
+
+    def __init__(self, session: Any, statement: Any, page: int, per_page: int, total: int | None, items: Sequence[Any]):
+        self._session = session
+        self._statement = statement
+        self.page = page
+        self.per_page = per_page
+        self.total = total
+        # where nothing is counted, one more row was asked for, which tells whether there is a next page
+        self._has_more = len(items) > per_page
+        self.items: list[Any] = list(items[:per_page])
+
+    @property
+    def pages(self) -> int | None:
+        """How many pages there are; None where the results were not counted."""
+        return None if self.total is None else -(-self.total // self.per_page)
+
+    @property
+    def has_prev(self) -> bool:
+        """Whether there is a page before this one."""
+        return self.page > 1
+
+    @property
+    def prev_num(self) -> int | None:
+        """The number of the page before, or None."""
+        return self.page - 1 if self.has_prev else None
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a page after this one."""
+        pages = self.pages
+        return self._has_more if pages is None else self.page < pages
+
+    @property
+    def next_num(self) -> int | None:
+        """The number of the page after, or None."""
+        return self.page + 1 if self.has_next else None
+
+    @property
+    def first(self) -> int:
+        """The number of the first result on this page, from 1; 0 when the page is empty."""
+        return (self.page - 1) * self.per_page + 1 if self.items else 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last result on this page; 0 when the page is empty."""
+        return self.first + len(self.items) - 1 if self.items else 0
+
+    def prev(self, *, error_out: bool = False) -> Pagination:
+        """Return the page before this one; ``error_out`` as for ``db.paginate``."""
+        return self._other(self.page - 1, error_out)
+
+    def next(self, *, error_out: bool = False) -> Pagination:
+        """Return the page after this one; ``error_out`` as for ``db.paginate``."""
+        return self._other(self.page + 1, error_out)
+
+    def _other(self, page: int, error_out: bool) -> Pagination:
+        return _load_page(
+            self._session, self._statement, page, self.per_page, error_out, self.total is not None, self.total
+        )
+
+    def iter_pages(
+        self, *, left_edge: int = 2, left_current: int = 2, right_current: int = 4, right_edge: int = 2
+    ) -> Iterator[int | None]:
+        """Yield the page numbers for a navigation bar, with None for each gap.
+
+        :param left_edge: how many pages to show at the beginning.
+        :param left_current: how many before the present one.
+        :param right_current: how many after it.
+        :param right_edge: how many at the end.
+        """
+        pages = self.pages
+        if pages is None:
+            pages = self.page + (1 if self.has_next else 0)
+        shown = {*range(1, left_edge + 1), *range(self.page - left_current, self.page + right_current + 1)}
+        shown |= set(range(pages - right_edge + 1, pages + 1))
+        previous = 0
+        for number in sorted(shown):
+            if not 1 <= number <= pages:
+                continue
+            if number != previous + 1:
+                yield None
+            yield number
+            previous = number
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    def __repr__(self) -> str:
+        return f"<Pagination page {self.page} of {'?' if self.pages is None else self.pages}>"
+
+
+class KeysetPagination:
+    """One page of results, found by where the last one ended; iterating it gives its items.
+
+    :ivar items: the results of this page.
+    :ivar per_page: how many results a page has at most.
+    :ivar total: None: nothing is counted.
+    :ivar has_next: whether there is a page after this one.
+    :ivar next: the text to pass as ``after=`` for that page, None on the last one. It holds the key values of the last row: no secret,
+        and not signed.
+    """
+
+    total = None
+
+    def __init__(self, keyset: Keyset, per_page: int, items: Sequence[Any]) -> None:
+        self.per_page = per_page
+        self.items: list[Any] = list(items[:per_page])
+        self.has_next = len(items) > per_page
+        self.next = keyset.token(self.items[-1]) if self.has_next else None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    def __repr__(self) -> str:
+        return f"<KeysetPagination of {len(self.items)} items{', more follow' if self.has_next else ''}>"
+
+
+def paginate(
+    session: Any,
+    statement: Any,
+    *,
+    page: int | None,
+    per_page: int | None,
+    max_per_page: int | None,
+    error_out: bool,
+    count: bool,
+    keyset: Any,
+    after: str | None,
+) -> Any:
+    """Return a page; the parameters are those of ``UnitOfWork.paginate``."""
+    if isinstance(statement, Query):
+        statement = statement.statement
+    size = _number("per_page", per_page, DEFAULT_PER_PAGE, error_out)
+    if max_per_page is not None:
+        size = min(size, max_per_page)
+    if keyset is None:
+        if after is not None:
+            raise ArgumentError("after= is for pages by keyset: name the columns of the order with keyset=[...].")
+        return _load_page(session, statement, _number("page", page, 1, error_out), size, error_out, count, None)
+    if page is not None:
+        raise ArgumentError("a page by keyset has no number: leave out page=, and pass after= instead.")
+    keys = Keyset(statement, keyset)
+    if after is None:
+        request = current_request()
+        after = request.args.get("after") if request is not None else None
+    try:
+        found = keys.rows_after(after)
+    except ArgumentError:
+        if error_out and after is not None:
+            abort(404)
+        raise
+    return KeysetPagination(keys, size, session.scalars(found.limit(size + 1)).all())
+
+
+def _load_page(
+    session: Any, statement: Any, page: int, per_page: int, error_out: bool, count: bool, total: int | None
+) -> Pagination:
+    if page < 1 or page > _LARGEST_PAGE:
+        if error_out:
+            abort(404)
+        page = 1
+    fetched = per_page if count else per_page + 1
+    rows = session.scalars(statement.limit(fetched).offset((page - 1) * per_page)).all()
+    if not rows and page != 1 and error_out:
+        abort(404)
+    if count and total is None:
+        counted = statement.order_by(None).subquery()
+        total = session.scalar(select(func.count()).select_from(counted), mapper=_entity_of(statement))
+    return Pagination(session, statement, page, per_page, total if count else None, rows)
+
+
+def _entity_of(statement: Any) -> Any:
+    """Return the mapped class whose engine serves the statement: its count, over a subquery, may not tell."""
+    return next((entity for entity in getattr(statement, "entities", ()) if hasattr(entity, "__mapper__")), None)
+
+
+def _number(name: str, given: Any, default: int, error_out: bool) -> int:
+    """Return a number that the caller has given, or the request's query string; bounds are checked."""
+    request = current_request()
+    text = request.args.get(name) if given is None and request is not None else None
+    if given is None and text is None:
+        return default
+    try:
+        number = int(text) if text is not None else given
+    except ValueError:
+        number = 0
+    if isinstance(number, int) and not isinstance(number, bool) and number >= 1:
+        return number
+    if error_out:
+        abort(404)
+    return default

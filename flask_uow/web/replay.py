@@ -1,0 +1,97 @@
+"""Dispatching a request again, for ``UOW_RETRY_ATTEMPTS``: when that is harmless, and what is put back before.
+
+A request is dispatched again when the database asked for it, and as long as nothing lasts of the attempt: nothing was committed,
+no after-commit callback ran, the body was not consumed as a stream, and the view is not marked with ``db.no_retry``. Called by
+flask_uow.web.boundary, which catches :class:`Again` around Flask's own dispatch.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import g
+
+from flask_uow.web.retry import pause, tell_attempts, wants_retry
+from flask_uow.web.scope import Scope
+from flask_uow.web.views import is_marked_no_retry
+
+__all__ = ["Again", "Replay"]
+
+
+class Again(BaseException):
+    """Leaves a dispatch that is to be repeated. No error of the application's: nothing but the boundary may catch it.
+
+    :ivar error: the conflict.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Replay:
+    """What is needed to dispatch one request again.
+
+    :param context: the request's context.
+    :param limit: how often the request may be dispatched in all.
+    """
+
+    def __init__(self, context: Any, scope: Scope, limit: int) -> None:
+        self._context = context
+        self._scope = scope
+        self._limit = limit
+        self._attempt = 1
+        self._globals = dict(vars(g._get_current_object()))
+
+    def raise_again(self, error: BaseException) -> None:
+        """Leave the dispatch when another one may follow; else return, with the number of attempts in the error's message."""
+        if not isinstance(error, Exception):
+            return
+        if wants_retry(error, self._attempt, self._limit, self._scope.progress):
+            if self._body_is_there() and not is_marked_no_retry():
+                raise Again(error)
+        elif self._attempt == self._limit:
+            tell_attempts(error, self._attempt)
+
+    def raise_again_closing(self, error: BaseException, response: Any) -> None:
+        """The same for an error at the commit point, where a response is there that will not be sent."""
+        try:
+            self.raise_again(error)
+        except Again:
+            response.close()
+            raise
+
+    def begin_anew(self) -> None:
+        """Wait, and put back what the dispatch has changed: ``g``, the session cookie's data, flashes, after_this_request."""
+        time.sleep(pause(self._attempt))
+        self._attempt += 1
+        context = self._context
+        kept = vars(g._get_current_object())
+        kept.clear()
+        kept.update(self._globals)
+        context._after_request_functions.clear()
+        interface = context.app.session_interface
+        session = interface.open_session(context.app, context.request)
+        if session is None:
+            session = interface.make_null_session(context.app)
+        # Flask 3.2 keeps both under names with an underscore
+        for name, value in (("session", session), ("flashes", None)):
+            vars(context)[f"_{name}" if f"_{name}" in vars(context) else name] = value
+        for upload in _uploads(context.request):
+            upload.seek(0)
+
+    def _body_is_there(self) -> bool:
+        """Return False when the view has read the body as a stream, so that another dispatch would find nothing."""
+        request = self._context.request
+        read = vars(request)
+        if "stream" not in read or "_cached_data" in read:
+            return True
+        if "form" in read and request.want_form_data_parsed:
+            return True
+        return not request.content_length and not request.environ.get("wsgi.input_terminated")
+
+
+def _uploads(request: Any) -> list[Any]:
+    files = vars(request).get("files")
+    return [] if files is None else [upload.stream for _, upload in files.items(multi=True) if upload.stream.seekable()]

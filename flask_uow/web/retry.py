@@ -1,0 +1,82 @@
+"""Trying a unit of work again: when, after which pause, and what is raised in the end.
+
+A conflict is the database asking to try again (:mod:`flask_uow.engine.conflicts`). What was committed, or told to the outside
+by an after-commit callback, must not be done twice: :class:`Progress` knows of that. Used by flask_uow.web.units for
+``transactional`` and ``run``, and by flask_uow.web.replay for whole requests.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from flask_uow.engine.conflicts import is_conflict
+from flask_uow.exc import ArgumentError, DBAPIError
+
+__all__ = ["Progress", "check_attempts", "gave_up", "pause", "tell_attempts", "wants_retry"]
+
+_SHORTEST = 0.02  # seconds: the bound of the first pause
+_LONGEST = 1.0
+_GAVE_UP = "_uow_gave_up"
+
+
+class Progress:
+    """Whether a scope has done what cannot be undone any more.
+
+    :param outer: that of the scope around, which has done it too then.
+
+    :ivar is_lasting: True after a commit, or a call of an after-commit callback.
+    """
+
+    __slots__ = ("_outer", "is_lasting")
+
+    def __init__(self, outer: Progress | None = None) -> None:
+        self._outer = outer
+        self.is_lasting = False
+
+    def note(self) -> None:
+        """Remember that something was done that lasts."""
+        self.is_lasting = True
+        if self._outer is not None:
+            self._outer.note()
+
+
+def check_attempts(source: str, attempts: Any) -> int:
+    """Return the number of attempts.
+
+    :param source: what was given it, for the error.
+    :raises ArgumentError: when it is no whole number of 1 or more.
+    """
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+        raise ArgumentError(f"{source} is {attempts!r}: a whole number of 1 (no retry) or more was expected.")
+    return attempts
+
+
+def wants_retry(error: BaseException, attempt: int, limit: int, progress: Progress) -> bool:
+    """Return True when another attempt may be made after ``error`` ended the attempt of that number (from 1)."""
+    return attempt < limit and not progress.is_lasting and not gave_up(error) and is_conflict(error)
+
+
+def pause(attempt: int) -> float:
+    """Return the seconds to wait after an attempt (from 1): a random share of a bound that doubles each time.
+
+    "Full jitter" of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/: those who met do not meet again.
+    """
+    return random.uniform(0.0, min(_LONGEST, _SHORTEST * 2.0 ** (attempt - 1)))
+
+
+def tell_attempts(error: BaseException, attempts: int) -> None:
+    """Say in the message of a conflict's error how often it was tried."""
+    if attempts < 2 or gave_up(error):
+        return
+    setattr(error, _GAVE_UP, True)
+    told = f" (tried {attempts} times)"
+    if isinstance(error, DBAPIError):
+        error.message += told
+    elif error.args:
+        error.args = (f"{error.args[0]}{told}", *error.args[1:])
+
+
+def gave_up(error: BaseException) -> bool:
+    """Return True when somebody has tried often enough before this error was raised."""
+    return bool(getattr(error, _GAVE_UP, False))

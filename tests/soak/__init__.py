@@ -1,0 +1,1 @@
+"""Long runs under load and random failures; bounded in time."""
