@@ -24,6 +24,7 @@ __all__ = [
     "prune",
     "register_deleted",
     "restore_deleted",
+    "was_deleted",
 ]
 
 
@@ -71,14 +72,21 @@ def attach(session: Any, obj: Any) -> None:
         hook(session, obj)
 
 
-def _refuse_deleted(session: Any, obj: Any, state: InstanceState) -> None:
+def was_deleted(session: Any, state: InstanceState) -> bool:
+    """Return True when an object's row was deleted in the current transaction."""
     level = session._transaction
     while level is not None:
         if state in level.deleted:
-            raise InvalidRequestError(
-                f"{describe(obj)} was deleted in this transaction. To insert it again, call make_transient(obj) and then session.add(obj)."
-            )
+            return True
         level = level.parent
+    return False
+
+
+def _refuse_deleted(session: Any, obj: Any, state: InstanceState) -> None:
+    if was_deleted(session, state):
+        raise InvalidRequestError(
+            f"{describe(obj)} was deleted in this transaction. To insert it again, call make_transient(obj) and then session.add(obj)."
+        )
 
 
 def mark_deleted(session: Any, instance: Any) -> None:

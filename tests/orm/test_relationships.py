@@ -275,3 +275,14 @@ def test_a_one_to_one_partner_that_is_not_loaded_is_let_go_from_the_other_side(s
     session.commit()
     assert ed.profile is new
     assert session.query(Profile).filter_by(text="old").one().user_id is None
+
+
+def test_a_pair_with_an_object_that_is_deleted_in_the_same_flush_is_not_written(session: Session) -> None:
+    post, tag = Post(title="p", author=User(name="u")), Tag(label="t")
+    session.add_all([post, tag, Tag(label="other")])
+    session.flush()
+    post.tags.append(tag)
+    session.delete(post)
+    session.commit()
+    assert tag.posts == []
+    assert session.scalar("SELECT count(*) FROM post_tag") == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from flask_uow.orm.exc import FlushError
@@ -15,6 +16,7 @@ from flask_uow.orm.instrumentation.collections import contains_identical
 from flask_uow.orm.instrumentation.history import History, get_history
 from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.cascades import related
+from flask_uow.orm.membership import was_deleted
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
 
 __all__ = ["Link", "SecondaryRows", "WorkList", "by_mapper", "collect"]
@@ -114,7 +116,7 @@ def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:
             if members is None:
                 members = families[base] = []
             members.append(obj)
-    _collect_relationships(session, work)
+    _collect_relationships(session, work, chosen is not None)
     return work
 
 
@@ -158,7 +160,7 @@ def _has_other_parent(session: Any, prop: Any, item: Any) -> bool:
 # -- relationships
 
 
-def _collect_relationships(session: Any, work: WorkList) -> None:
+def _collect_relationships(session: Any, work: WorkList, restricted: bool) -> None:
     secondary: dict[Any, SecondaryRows] = {}
     seen: set[tuple[int, int, int, bool]] = set()
 
@@ -174,7 +176,7 @@ def _collect_relationships(session: Any, work: WorkList) -> None:
             rows = secondary[canonical] = SecondaryRows(canonical)
         (rows.added if added else rows.removed).append((left, right))
 
-    for group in (work.new, work.changed):
+    def collect_group(group: dict[Any, list[Any]]) -> None:
         for base, family in list(group.items()):
             for mapper, objects in by_mapper(base, family).items():
                 for prop in mapper.relationships.values():
@@ -186,6 +188,9 @@ def _collect_relationships(session: Any, work: WorkList) -> None:
                         _collect_late(session, work, prop, objects)
                     elif prop.reverse is None:
                         _collect_links(session, work, prop, objects)
+
+    collect_group(work.new)
+    collect_group(work.changed)
     for base, family in list(work.deleted.items()):
         for mapper, objects in by_mapper(base, family).items():
             for prop in mapper.relationships.values():
@@ -199,6 +204,16 @@ def _collect_relationships(session: Any, work: WorkList) -> None:
                             add_pair(prop, obj, item, False)
                 elif prop.direction is Direction.ONE_TO_MANY and not prop.cascade.delete:
                     _release_children(session, work, prop, objects)
+    if session._modified and not restricted:
+        known = set(map(id, (*chain(*work.new.values()), *chain(*work.changed.values()))))
+        # collections that were loaded on the way have taken in what waited for them, and so have changed
+        while changed := [o for s, o in session._modified.items() if id(o) not in known and s not in session._deleted]:
+            group: dict[Any, list[Any]] = {}
+            for obj in changed:
+                known.add(id(obj))
+                group.setdefault(type(obj).__mapper__.base_mapper, []).append(obj)
+                work.add_changed(obj)
+            collect_group(group)
     work.secondary = list(secondary.values())
 
 
@@ -221,7 +236,8 @@ def _collect_pairs(session: Any, prop: Any, objects: list[Any], add_pair: Any) -
             if item is None:
                 continue
             require_in_session(session, obj, prop, item)
-            if item.__dict__[STATE] not in session._deleted:
+            state = item.__dict__[STATE]
+            if state not in session._deleted and not was_deleted(session, state):
                 add_pair(prop, obj, item, True)
         for item in history.deleted:
             add_pair(prop, obj, item, False)
