@@ -19,6 +19,7 @@ from flask_uow import (
     CreateSchema,
     Date,
     DateTime,
+    DeclarativeBase,
     DropSchema,
     Engine,
     Enum,
@@ -37,6 +38,7 @@ from flask_uow import (
     PickleType,
     PrimaryKeyConstraint,
     Sequence,
+    Session,
     SmallInteger,
     String,
     Table,
@@ -48,6 +50,7 @@ from flask_uow import (
     func,
     insert,
     inspect,
+    relationship,
     select,
     text,
 )
@@ -463,3 +466,20 @@ def test_the_text_of_create_table_is_read_with_all_its_quotes() -> None:
         ("fk", ["id", "n"], None, None),
     ]
     assert found.collations == {"odd, name": "nocase"}
+
+
+def test_classes_are_mapped_to_reflected_tables(engine: Engine, created: MetaData) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Author(Base):
+        __table__ = Table("author", Base.metadata, autoload_with=engine)
+        boss = relationship("Author", remote_side="Author.id")
+
+    session = Session(engine)
+    session.add(Author(name="ann", boss=Author(name="zoe")))
+    session.commit()
+    ann = session.query(Author).filter_by(name="ann").one()
+    assert ann.boss.name == "zoe"
+    assert ann.order == 5
+    session.close()
