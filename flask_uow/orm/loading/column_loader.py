@@ -97,7 +97,7 @@ def session_is_gone(name: str) -> DetachedInstanceError:
 
 
 def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
-    connection = session._connection_for(mapper)
+    connection = session._connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     columns = [mapper.columns[name].column for name in names]
 
@@ -118,7 +118,7 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
 
 def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
     """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
-    connection = session._connection_for(mapper)
+    connection = session._connection_for(mapper, reads=True)
     dialect = connection.dialect
     key = mapper.primary_key
     columns = [*key, *(mapper.columns[name].column for name in names)]
@@ -159,7 +159,7 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
         select = Select((mapper,)).where(key_condition(mapper.primary_key, identity_values(identity)))
         found = load_related(session, select, [], mapper, None, None)[0]
         return found[0] if found else None
-    connection = session._connection_for(mapper)
+    connection = session._connection_for(mapper, reads=True)
     dialect = connection.dialect
     statement = compiled_once(
         mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(mapper.primary_key))
