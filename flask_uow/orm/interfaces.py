@@ -29,8 +29,8 @@ class SessionLike(Protocol):
     def _identities_of(self, mapper: Any) -> Any:
         """Return the identity map of a mapper."""
 
-    def _connection_for(self, mapper: Any) -> Any:
-        """Return the connection of the current transaction for a mapper."""
+    def _connection_for(self, mapper: Any, *, reads: bool = False) -> Any:
+        """Return the connection of the current transaction for a mapper; ``reads`` for a load that locks nothing."""
 
     def get(self, entity: Any, ident: Any) -> Any:
         """Return an object by its primary key, or None."""

@@ -200,6 +200,11 @@ def test_which_engine_serves_a_statement_is_one_function_of_its_bind_and_whether
         assert session.scalar(select(things.c.name).with_for_update()) == "in the primary"
         assert session.scalar("SELECT name FROM things") == "in the primary"
         assert asked == [(primary, False), (primary, False), (primary, True), (primary, True)]
+        session.refresh(thing, lockmode="update")
+        assert thing.name == "in the primary"  # type: ignore[union-attr, attr-defined]
+        session.expire(thing)
+        assert thing.name == "in the replica"  # type: ignore[union-attr, attr-defined]
+        assert asked[4:] == [(primary, True), (primary, False)]
         thing.name = "changed"  # type: ignore[union-attr, attr-defined]
         session.commit()
     with primary.connect() as connection:

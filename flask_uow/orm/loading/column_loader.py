@@ -98,7 +98,7 @@ def session_is_gone(name: str) -> DetachedInstanceError:
 
 
 def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
-    connection = session._connection_for(mapper)
+    connection = session._connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
 
@@ -118,7 +118,7 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
 
 def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
     """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
-    connection = session._connection_for(mapper)
+    connection = session._connection_for(mapper, reads=True)
     dialect = connection.dialect
     source, key, chosen = source_of(mapper, names)
     columns = [*key, *chosen]
@@ -179,7 +179,7 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
         select = Select((mapper,)).where(key_condition(columns, identity_values(identity)))
         found = load_related(session, select, [], mapper, None, None)[0]
         return found[0] if found else None
-    connection = session._connection_for(mapper)
+    connection = session._connection_for(mapper, reads=True)
     dialect = connection.dialect
     key = tuple(mapper.column(column) for column in mapper.primary_key)
     if isinstance(identity, tuple) and None in identity:

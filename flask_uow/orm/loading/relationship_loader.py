@@ -153,7 +153,7 @@ class RelationshipLoader:
     ) -> Iterable[tuple[Key, Any]]:
         """Return the related objects of parents, each with its parent's key."""
         target = self.property.mapper
-        connection = session._connection_for(target)
+        connection = session._connection_for(target, reads=True)
         dialect = connection.dialect
         keys_and_padding = padded(keys)
         if needs_care(target, below):

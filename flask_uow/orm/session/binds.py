@@ -132,8 +132,8 @@ def bind_key_of(table: Table) -> str | None:
 
 
 def is_read(clause: Any) -> bool:
-    """Return True for a SELECT that locks nothing, and for None: a load of the Session's own."""
-    return clause is None or (isinstance(clause, SelectBase) and getattr(clause, "_for_update", None) is None)
+    """Return True for a SELECT that locks nothing."""
+    return isinstance(clause, SelectBase) and getattr(clause, "_for_update", None) is None
 
 
 def tables_of(clause: Any) -> Iterator[Table]:

@@ -86,10 +86,10 @@ class ExecutingSession(TransactionalSession):
             return bind if isinstance(bind, Connection) else bind.connect()
         return transaction.connection_for(bind)
 
-    def _connection_for(self, mapper: Any, clause: Any = None, **kw: Any) -> Any:
+    def _connection_for(self, mapper: Any, clause: Any = None, *, reads: bool = False, **kw: Any) -> Any:
         bind = self.get_bind(mapper, clause, **kw)
         if self._binds.route is not None:
-            bind = self._binds.served_by(bind, self._flushing or not is_read(clause))
+            bind = self._binds.served_by(bind, not (reads or is_read(clause)))
         transaction = self._transaction or self.transaction
         return PassThrough(bind) if transaction is None else transaction.connection_for(bind)
 
