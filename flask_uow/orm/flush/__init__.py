@@ -1,1 +1,2 @@
-"""Changed objects to ordered, batched statements. In reading order: collect (what to do), order, execute (do it), insert, update."""
+"""Changed objects to ordered, batched statements. In reading order: collect (what to do), order, reused_keys, execute (do it), insert, update,
+key_changes."""

@@ -1,1 +1,2 @@
-"""How a change to an object is noticed. In reading order: state, attributes, collections, class_manager, history."""
+"""How a change is noticed. In reading order: state, attributes, collections, custom_collections, events, class_manager, history, mutables, siblings,
+pickling."""

@@ -1,1 +1,2 @@
-"""Which class goes with which table. In reading order: properties, join_condition, relationships, registry, mapper, annotations, declarative."""
+"""Classes and tables brought together. In reading order: properties, column_mapping, mapped_table, inheritance, source, mapper; join_condition,
+relationships, relationship_sql, dynamic; descriptors, versioning; annotations, declarative, classical; registry, entity, cascades."""
