@@ -9,14 +9,17 @@ import pytest
 from flask_uow import (
     ArgumentError,
     Column,
+    CompileError,
     DateTime,
     Engine,
     FlushError,
     ForeignKey,
+    Identity,
     Integer,
     Mapped,
     MetaData,
     Registry,
+    Sequence,
     Session,
     String,
     Table,
@@ -266,6 +269,52 @@ def test_a_value_that_the_server_changes_is_loaded_after_an_update(engine: Engin
         doc.text = "b"
         session.flush()
         assert doc.touched == 5
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_keys_of_sequences_and_identity_columns(engine: Engine, count: int) -> None:
+    base = declarative_base()
+
+    class Ticket(base):
+        __tablename__ = "ticket"
+        id: Mapped[int] = mapped_column(Sequence("ticket_numbers", start=100), primary_key=True)
+        state: Mapped[str] = mapped_column(String(9), server_default="open")
+
+    class Receipt(base):
+        __tablename__ = "receipt"
+        id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+        text: Mapped[str | None]
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        tickets, receipts = [Ticket() for _ in range(count)], [Receipt(text=str(n)) for n in range(count)]
+        session.add_all([*tickets, *receipts])
+        session.commit()
+        first = 100 if engine.dialect.name == "postgresql" else 1
+        assert [ticket.id for ticket in tickets] == list(range(first, first + count))
+        assert [receipt.id for receipt in receipts] == list(range(1, count + 1))
+        assert {ticket.state for ticket in tickets} == {"open"}
+        assert [r.text for r in session.query(Receipt).order_by(Receipt.id)] == [r.text for r in receipts]
+
+
+def test_a_sequence_as_the_default_of_another_column(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Bill(base):
+        __tablename__ = "bill"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        number: Mapped[int] = mapped_column(default=Sequence("bill_numbers", start=7))
+
+    if engine.dialect.name != "postgresql":
+        with pytest.raises((ArgumentError, CompileError), match="[Ss]equence"):
+            base.metadata.create_all(engine)
+        return
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        bills = [Bill(), Bill()]
+        session.add_all(bills)
+        session.flush()
+        assert sorted(bill.__dict__["number"] for bill in bills) == [7, 8]
 
 
 # -- mixins

@@ -323,8 +323,8 @@ class CollectionAttribute(RelationshipAttribute):
     def new_collection(self, obj: Any, items: Any = ()) -> Any:
         """Return an instrumented collection of ``obj``, filled without any event."""
         collection = self.make_collection()
-        for item in items:
-            collection._silently_add(item)
+        if items:
+            collection._fill(items)
         collection._owner = ensure_state(obj)
         collection._attribute = self
         return collection
@@ -373,11 +373,13 @@ class CollectionAttribute(RelationshipAttribute):
         before = old._items()
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
+        listeners, single_parent = self.listeners, self.relationship.single_parent
         for number, item in enumerate(items):
             self.check(item)
-            self.claim(obj, item)
-            if self.listeners is not None and id(item) not in had:
-                items[number] = self.listeners.append(obj, state, item, self)
+            if single_parent:
+                self.claim(obj, item)
+            if listeners is not None and id(item) not in had:
+                items[number] = listeners.append(obj, state, item, self)
         self.record(obj, state, old)
         old._detach()
         obj.__dict__[self.key] = self.new_collection(obj, items)

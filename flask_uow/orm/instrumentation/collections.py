@@ -88,6 +88,11 @@ class Instrumented:
         """Take an object out, by identity, without any event."""
         raise NotImplementedError
 
+    def _fill(self, items: Iterable[Any]) -> None:
+        """Put the first objects in, without any event."""
+        for item in items:
+            self._silently_add(item)
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return (list, (self._items(),))
 
@@ -369,12 +374,18 @@ class InstrumentedList(ListMethods, list[Any]):
     __slots__ = ("_attribute", "_owner", "__weakref__")
     _owner: InstanceState | None
 
+    def _fill(self, items: Iterable[Any]) -> None:
+        list.extend(self, items)
+
 
 class InstrumentedSet(SetMethods, set[Any]):
     """A set of related objects."""
 
     __slots__ = ("_attribute", "_owner")
     _owner: InstanceState | None
+
+    def _fill(self, items: Iterable[Any]) -> None:
+        set.update(self, items)
 
     # by this name a set can be filled like a list
     append = SetMethods.add
