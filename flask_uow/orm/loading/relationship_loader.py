@@ -35,7 +35,6 @@ class RelationshipLoader:
 
     def __init__(self, prop: RelationshipProperty) -> None:
         self.property = prop
-        self.memo: dict[Any, Any] = {}
         self.key_names = prop.local_names
 
     # -- at first access
@@ -161,7 +160,7 @@ class RelationshipLoader:
             objects, parents = load_related(session, select, columns, target, below, batch)
             return zip(parents, objects, strict=True)
         count = len(keys_and_padding)
-        statement = compiled_once(self.memo, count, dialect, lambda: self._template(count))
+        statement = compiled_once(target.memo, (self.property, count), dialect, lambda: self._template(count))
         values = [value for key in keys_and_padding for value in key]
         rows = connection.fetch_all(statement.compiled.sql, statement.parameters(values))
         width = target.layout.width
@@ -198,10 +197,12 @@ class RelationshipLoader:
         return zip(found, objects, strict=True)
 
     def _processors(self, dialect: Any) -> list[Any]:
-        found = self.memo.get(("processors", dialect.name))
+        # kept with the target's mapper, which forgets it when its family grows
+        memo, key = self.property.mapper.memo, (self.property, "processors", dialect.name)
+        found = memo.get(key)
         if found is None:
             columns = self._select(unknown_keys(self.key_names, 1))[1]
-            found = self.memo["processors", dialect.name] = [dialect.result_processor(c.type) for c in columns]
+            found = memo[key] = [dialect.result_processor(c.type) for c in columns]
         return found
 
     def _template(self, count: int) -> Select:
