@@ -221,6 +221,27 @@ def test_returning_a_class_gives_its_objects(filled: Session) -> None:
     assert made not in filled
 
 
+def test_objects_are_in_step_where_returning_gives_columns(filled: Session) -> None:
+    users = loaded(filled)
+    (key,) = filled.scalars(update(User).where(User.name == "u1").values(email="z").returning(User.id))
+    assert (users["u1"].id, users["u1"].email) == (key, "z")
+    unknown = func.lower(User.name) == "u2"
+    assert filled.scalars(update(User).where(unknown).values(email="y").returning(User.email)).all() == ["y"]
+    assert users["u2"].email == "y"
+    row = insert(User).values(name="u2", email="x").on_conflict_do_update([User.name]).returning(User.id)
+    assert filled.scalars(row).all() == [users["u2"].id]
+    assert users["u2"].email == "x"
+    assert filled.scalars(delete(User).where(User.name == "u2").returning(User.name)).all() == ["u2"]
+    assert users["u2"] not in filled
+    given = filled.scalars(
+        update(User).where(User.name == bindparam("who")).returning(User), {"who": "u0", "email": "g"}
+    )
+    assert given.all() == [users["u0"]]
+    assert users["u0"].email == "g"
+    with pytest.raises(InvalidRequestError, match="list of parameter sets"):
+        filled.execute(insert(User).returning(User), [{"name": "a"}, {"name": "b"}])
+
+
 def test_rows_that_are_there_already_are_left_or_updated(filled: Session) -> None:
     users = loaded(filled)
     nothing = insert(User).values(name="u1", email="new").on_conflict_do_nothing([User.name])

@@ -38,7 +38,12 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
     mapper = statement.entity.mapper
     if isinstance(statement, Insert) or way is False:
         result = _send(session, connection, statement, params)
-        if isinstance(statement, Insert) and statement.may_update and way is not False and not statement.entities:
+        if (
+            isinstance(statement, Insert)
+            and statement.may_update
+            and way is not False
+            and not _gives_objects(statement)
+        ):
             expire_all(session, [mapper])
         return result
     if not isinstance(params, Mapping) and params is not None and len(params) != 1:
@@ -54,20 +59,25 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
         expire_all(session, [mapper])
         return result
     matched = None if way == "fetch" else _evaluated(session, statement, mapper, values, strict=way == "evaluate")
+    if matched is None and statement.entities:
+        # the rows that come back are the user's own, so the keys are not among them
+        result = _send(session, connection, statement, params)
+        expire_all(session, [mapper])
+        return result
     if matched is None:
         result, matched = _fetched(session, connection, statement, params, mapper)
     else:
         result = _send(session, connection, statement, params)
     if isinstance(statement, Delete):
         _let_go(session, matched)
-    elif isinstance(statement, Update) and not statement.entities:
+    elif isinstance(statement, Update) and not _gives_objects(statement):
         _change(statement, mapper, values, matched)
     return result
 
 
 def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
     """Execute; what RETURNING gives of mapped classes becomes objects, as the rows now are."""
-    if not any(hasattr(entity, "__uow_entity__") for entity in statement.entities):
+    if not _gives_objects(statement):
         return connection.execute(statement, params)  # type: ignore[no-any-return]
     if params is not None and not getattr(statement, "has_values", True):
         given = params if isinstance(params, Mapping) else params[0]
@@ -82,6 +92,11 @@ def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, params), write=True)
     plan = make_plan(statement, connection.dialect)
     return Result(plan.read(session, connection.dialect, rows, "rows", populate=True), plan.names, len(rows))
+
+
+def _gives_objects(statement: DMLStatement) -> bool:
+    """Return True where RETURNING gives objects, which then are as their rows are."""
+    return any(hasattr(entity, "__uow_entity__") for entity in statement.entities)
 
 
 def _moves_keys(mapper: Any, statement: Update) -> bool:
@@ -120,11 +135,6 @@ def _fetched(
 ) -> tuple[Result, list[tuple[Any, bool]]]:
     """Execute with RETURNING the keys; return the result, and the Session's objects that have one of these keys."""
     keys = list(mapper.primary_key)
-    if statement.entities:
-        raise InvalidRequestError(
-            "the criteria of this statement cannot be evaluated in Python, and it has a RETURNING of its own, so the Session's objects cannot"
-            " be brought in step. Use execution_options(synchronize_session=False), and expire what has changed."
-        )
     result = connection.execute(statement.returning(*keys), params)
     identities = session._identities.get(mapper.base_mapper)
     found: list[tuple[Any, bool]] = []
