@@ -522,3 +522,46 @@ def test_single_table_subclasses_cannot_have_the_same_column(engine: Engine) -> 
         class Two(Parent):
             note: Mapped[str | None]
             __mapper_args__ = {"polymorphic_identity": "two"}
+
+
+def test_a_subclass_that_is_mapped_later_is_taken_in_by_queries_and_relationships(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Zoo(base):
+        __tablename__ = "zoo"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        beasts: Mapped[list[Beast]] = relationship(order_by="Beast.id")
+
+    class Beast(base):
+        __tablename__ = "beast"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        zoo_id: Mapped[int | None] = mapped_column(ForeignKey("zoo.id"))
+        horns: Mapped[int | None]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "beast"}
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        session.add(Zoo(beasts=[Beast(horns=1)]))
+        session.commit()
+        assert [b.horns for b in session.query(Zoo).one().beasts] == [1]
+        assert session.query(Beast).count() == 1
+
+        class Goat(Beast):
+            __mapper_args__ = {"polymorphic_identity": "goat"}
+            beard: Mapped[str | None] = mapped_column("horns_text", String(9), nullable=True)
+
+        session.execute("ALTER TABLE beast ADD COLUMN horns_text VARCHAR(9)")
+        session.add(Goat(zoo_id=1, beard="long"))
+        session.commit()
+        session.expunge_all()
+        assert [getattr(b, "beard", None) for b in session.query(Zoo).one().beasts] == [None, "long"]
+        assert [type(b).__name__ for b in session.query(Beast).order_by(Beast.id)] == ["Beast", "Goat"]
+
+
+def test_bulk_operations_write_one_table(joined: Joined, staff: Session, animals: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="rows of Engineer are in several tables"):
+        staff.bulk_insert(joined.Engineer, [{"name": "x"}])
+    session, Animal, Cat, *_ = animals
+    session.bulk_insert(Cat, [{"name": "kit", "lives": 7}])
+    assert type(session.query(Animal).filter_by(name="kit").one()) is Cat
