@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,32 +28,36 @@ def running(
 
     :param expected_exit: the exit code after SIGTERM; None where the test kills the process itself.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
+    # a file and no pipe: one that nobody reads is full after 64 KB of log, and then the program waits for ever
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
-            output, _ = process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-    if expected_exit is not None:
-        assert process.returncode == expected_exit, output
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.seek(0)
+            output = log.read()[-20_000:]
+            if expected_exit is not None:
+                assert process.returncode == expected_exit, output
 
 
 def wait_until_up(process: subprocess.Popen[str], url: str) -> None:
     """Return when the server answers; fail when it ends or takes a minute."""
     for _ in range(600):
         if process.poll() is not None:
-            raise AssertionError(f"the server ended with {process.returncode}:\n{process.communicate()[0]}")
+            raise AssertionError(f"the server ended with {process.returncode}")
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
