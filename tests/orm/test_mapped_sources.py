@@ -306,7 +306,7 @@ def test_a_sequence_as_the_default_of_another_column(engine: Engine) -> None:
         number: Mapped[int] = mapped_column(default=Sequence("bill_numbers", start=7))
 
     if engine.dialect.name != "postgresql":
-        with pytest.raises((ArgumentError, CompileError), match="[Ss]equence"):
+        with pytest.raises((ArgumentError, CompileError), match=r"[Ss]equence"):
             base.metadata.create_all(engine)
         return
     base.metadata.create_all(engine)
@@ -367,7 +367,7 @@ def test_a_mixin_cannot_share_a_relationship() -> None:
     class Wrong:
         owner: Mapped[Any] = relationship("Owner")
 
-    with pytest.raises(ArgumentError, match="a method @declared_attr that returns it"):
+    with pytest.raises(ArgumentError, match="a method @declared_attr that"):
 
         class Cat(Wrong, base):
             __tablename__ = "cat"

@@ -199,7 +199,7 @@ class RelationshipLoader:
     def _processors(self, dialect: Any) -> list[Any]:
         # kept with the target's mapper, which forgets it when its family grows
         memo, key = self.property.mapper.memo, (self.property, "processors", dialect.name)
-        found = memo.get(key)
+        found: list[Any] | None = memo.get(key)
         if found is None:
             columns = self._select(unknown_keys(self.key_names, 1))[1]
             found = memo[key] = [dialect.result_processor(c.type) for c in columns]
