@@ -10,7 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 from flask_uow.exc import DataError, InternalError
@@ -19,7 +20,9 @@ from flask_uow.sql.types import TypeEngine
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
 
-__all__ = ["BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "TableInfo", "Values", "names_of"]
+__all__ = [
+    "BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "Fetched", "NewRows", "TableInfo", "Values", "names_of",
+]  # fmt: skip
 
 
 class BatchConnection(Protocol):
@@ -74,6 +77,43 @@ Columns = Sequence[ColumnInfo]
 Values = Sequence[Sequence[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """Rows to be inserted, with columns whose values are to be read from what the database has stored.
+
+    :ivar columns: the columns that are given.
+    :ivar values: their values, column by column; empty, as ``columns`` are, where the database makes everything.
+    :ivar count: how many rows there are.
+    :ivar key: the columns of the primary key, by which rows are told.
+    :ivar generated_key: the column whose values the database makes, not among ``columns``; None without one.
+    :ivar fetched: the columns that are read.
+    """
+
+    columns: Columns
+    values: Values
+    count: int
+    key: Columns
+    generated_key: ColumnInfo | None
+    fetched: Columns
+
+    def page(self, start: int, stop: int) -> NewRows:
+        """Return some of the rows."""
+        stop = min(stop, self.count)
+        values = [cells[start:stop] for cells in self.values]
+        return NewRows(self.columns, values, stop - start, self.key, self.generated_key, self.fetched)
+
+
+class Fetched(NamedTuple):
+    """What came back of :class:`NewRows`.
+
+    :ivar keys: the generated keys in the order of the rows; None where none were to be made.
+    :ivar rows: for each row the driver's values of the fetched columns; None for one that could not be told.
+    """
+
+    keys: list[Any] | None
+    rows: list[tuple[Any, ...] | None]
+
+
 class BatchWriter(ABC):
     """Inserts, updates and deletes rows of one table at a time.
 
@@ -109,37 +149,24 @@ class BatchWriter(ABC):
             return None
         return self._insert_with_keys(connection, table, columns, values, generated_key)
 
-    def insert_and_fetch(
-        self,
-        connection: BatchConnection,
-        table: TableInfo,
-        columns: Columns,
-        values: Values,
-        count: int,
-        key: Columns,
-        generated_key: ColumnInfo | None,
-        fetched: Columns,
-    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+    def insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         """Insert rows, and return what the database has made of columns that were not given, from the same statement.
 
-        :param values: as for :meth:`insert`; empty, as ``columns`` are, where the database makes everything of ``count`` rows.
-        :param key: the columns of the primary key, by which the rows are told.
-        :param fetched: the columns whose values are returned.
-        :returns: the generated keys, as :meth:`insert` does; and for each row the driver's values of ``fetched``, None for a row that could
-            not be told by its key.
+        :returns: the generated keys, as :meth:`insert` does; and for each row the driver's values of ``new.fetched``, None for a row
+            that could not be told by its key.
         """
-        if count == 1:
-            returned = [*((generated_key,) if generated_key is not None else ()), *fetched]
-            sql = self.single_insert(table, columns, generated_key)
-            rows = connection.fetch_all(
-                f"{sql} RETURNING {self.column_list(returned)}", self._single(table, columns, values), write=True
-            )
-            if len(rows) != 1:
-                raise self.mismatch(table, 1, len(rows))
-            if generated_key is None:
-                return None, [rows[0]]
-            return [rows[0][0]], [rows[0][1:]]
-        return self._insert_and_fetch(connection, table, columns, values, count, key, generated_key, fetched)
+        if new.count > 1:
+            return self._insert_and_fetch(connection, table, new)
+        returned = [*((new.generated_key,) if new.generated_key is not None else ()), *new.fetched]
+        sql = self.single_insert(table, new.columns, new.generated_key)
+        rows = connection.fetch_all(
+            f"{sql} RETURNING {self.column_list(returned)}", self._single(table, new.columns, new.values), write=True
+        )
+        if len(rows) != 1:
+            raise self.mismatch(table, 1, len(rows))
+        if new.generated_key is None:
+            return Fetched(None, [rows[0]])
+        return Fetched([rows[0][0]], [rows[0][1:]])
 
     def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
         """Return the INSERT of one row, without RETURNING."""
@@ -148,35 +175,20 @@ class BatchWriter(ABC):
         return self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)  # type: ignore[no-any-return]
 
     @abstractmethod
-    def _insert_and_fetch(
-        self,
-        connection: BatchConnection,
-        table: TableInfo,
-        columns: Columns,
-        values: Values,
-        count: int,
-        key: Columns,
-        generated_key: ColumnInfo | None,
-        fetched: Columns,
-    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+    def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         """Insert two or more rows; see :meth:`insert_and_fetch`."""
 
-    def rows_by_key(
-        self, key: Columns, columns: Columns, values: Values, rows: Sequence[tuple[Any, ...]]
-    ) -> list[tuple[Any, ...] | None]:
-        """Return rows in the order of the values that were inserted; their first items are the key.
-
-        :param columns: the inserted columns, with ``values`` column by column.
-        """
-        processors = [self.dialect.result_processor(column.type) for column in key]
+    def rows_by_key(self, new: NewRows, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...] | None]:
+        """Return rows in the order of the values that were inserted; their first items are the key."""
+        processors = [self.dialect.result_processor(column.type) for column in new.key]
         found = {
-            tuple(p(v) if p is not None else v for p, v in zip(processors, row, strict=False)): row[len(key) :]
+            tuple(p(v) if p is not None else v for p, v in zip(processors, row, strict=False)): row[len(new.key) :]
             for row in rows
         }
-        names = names_of(columns)
-        given = [values[names.index(name)] for name in names_of(key) if name in names]
-        if len(given) < len(key):
-            return [None] * len(values[0])
+        names = names_of(new.columns)
+        given = [new.values[names.index(name)] for name in names_of(new.key) if name in names]
+        if len(given) < len(new.key):
+            return [None] * new.count
         return [found.get(identity) for identity in zip(*given, strict=True)]
 
     def update_returning(

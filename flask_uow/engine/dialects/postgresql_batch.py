@@ -15,6 +15,8 @@ from flask_uow.engine.dialects.batch import (
     BatchWriter,
     ColumnInfo,
     Columns,
+    Fetched,
+    NewRows,
     TableInfo,
     Values,
     names_of,
@@ -57,54 +59,49 @@ class PostgreSQLBatchWriter(BatchWriter):
                 keys.extend(made)
         return keys
 
-    def _insert_and_fetch(
-        self,
-        connection: BatchConnection,
-        table: TableInfo,
-        columns: Columns,
-        values: Values,
-        count: int,
-        key: Columns,
-        generated_key: ColumnInfo | None,
-        fetched: Columns,
-    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
-        found: list[tuple[Any, ...] | None] = []
-        if generated_key is None and columns:
-            sql = self.text(table, ("insert fetch", names_of(columns), names_of(fetched)), self._insert_text, columns)
-            returning = f"{sql} RETURNING {self.column_list([*key, *fetched])}"
-            for start in range(0, count, _PAGE):
-                rows = connection.fetch_all(returning, self._page(table, columns, values, start), write=True)
-                expected = min(_PAGE, count - start)
-                if len(rows) != expected:
-                    raise self.mismatch(table, expected, len(rows))
-                page = [cells[start : start + expected] for cells in values]
-                found.extend(self.rows_by_key(key, columns, page, rows))
-            return None, found
-        keys: list[Any] = []
-        if generated_key is not None and columns:
-            text_key = ("keys fetch", generated_key.name, names_of(columns), names_of(fetched))
-            sql = self.text(table, text_key, self._insert_fetch_text, columns, generated_key, fetched)
-            for start in range(0, count, _PAGE):
-                rows = connection.fetch_all(sql, self._page(table, columns, values, start), write=True)
-                if not rows or rows[0][0] is None:
-                    break
-                expected = min(_PAGE, count - start)
-                present = sum(1 for row in rows if row[1] is not None)
-                if present != expected:
-                    raise self.mismatch(table, expected, present)
-                keys.extend(row[0] for row in rows)
-                found.extend(row[2:] for row in rows)
-            if found:
-                return keys, found
+    def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        if new.columns and new.generated_key is None:
+            return self._fetch_by_key(connection, table, new)
+        if new.columns and new.generated_key is not None:
+            found = self._fetch_with_keys(connection, table, new, new.generated_key)
+            if found is not None:
+                return found
         # no sequence to draw keys from, or no column to tell rows by: one at a time
-        for index in range(count):
-            row_values = [cells[index : index + 1] for cells in values]
-            made, rows_found = self.insert_and_fetch(
-                connection, table, columns, row_values, 1, key, generated_key, fetched
-            )
-            keys.extend(made or ())
-            found.extend(rows_found)
-        return (keys if generated_key is not None else None), found
+        parts = [self.insert_and_fetch(connection, table, new.page(n, n + 1)) for n in range(new.count)]
+        keys = [key for part in parts for key in part.keys or ()] if new.generated_key is not None else None
+        return Fetched(keys, [row for part in parts for row in part.rows])
+
+    def _fetch_by_key(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        sql = self.text(table, ("insert", names_of(new.columns)), self._insert_text, new.columns)
+        returning = f"{sql} RETURNING {self.column_list([*new.key, *new.fetched])}"
+        found: list[tuple[Any, ...] | None] = []
+        for start in range(0, new.count, _PAGE):
+            part = new.page(start, start + _PAGE)
+            rows = connection.fetch_all(returning, self._page(table, part.columns, part.values, 0), write=True)
+            if len(rows) != part.count:
+                raise self.mismatch(table, part.count, len(rows))
+            found.extend(self.rows_by_key(part, rows))
+        return Fetched(None, found)
+
+    def _fetch_with_keys(
+        self, connection: BatchConnection, table: TableInfo, new: NewRows, generated_key: ColumnInfo
+    ) -> Fetched | None:
+        """Return None, with nothing inserted, where the key has no sequence."""
+        text_key = ("keys fetch", generated_key.name, names_of(new.columns), names_of(new.fetched))
+        sql = self.text(table, text_key, self._insert_fetch_text, new.columns, generated_key, new.fetched)
+        keys: list[Any] = []
+        found: list[tuple[Any, ...] | None] = []
+        for start in range(0, new.count, _PAGE):
+            rows = connection.fetch_all(sql, self._page(table, new.columns, new.values, start), write=True)
+            if rows[0][0] is None:
+                return None
+            expected = min(_PAGE, new.count - start)
+            present = sum(1 for row in rows if row[1] is not None)
+            if present != expected:
+                raise self.mismatch(table, expected, present)
+            keys.extend(row[0] for row in rows)
+            found.extend(row[2:] for row in rows)
+        return Fetched(keys, found)
 
     def insert_defaults(
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None

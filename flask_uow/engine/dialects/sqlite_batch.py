@@ -17,6 +17,8 @@ from flask_uow.engine.dialects.batch import (
     BatchWriter,
     ColumnInfo,
     Columns,
+    Fetched,
+    NewRows,
     TableInfo,
     Values,
     names_of,
@@ -65,32 +67,22 @@ class SQLiteBatchWriter(BatchWriter):
         self._send_rows(connection, table, [key, *columns], [keys, *bound])
         return keys
 
-    def _insert_and_fetch(
-        self,
-        connection: BatchConnection,
-        table: TableInfo,
-        columns: Columns,
-        values: Values,
-        count: int,
-        key: Columns,
-        generated_key: ColumnInfo | None,
-        fetched: Columns,
-    ) -> tuple[list[Any] | None, list[tuple[Any, ...] | None]]:
+    def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         if not connection.in_transaction():
             with connection.begin():
-                return self._insert_and_fetch(connection, table, columns, values, count, key, generated_key, fetched)
-        bound = [self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)]
+                return self._insert_and_fetch(connection, table, new)
+        bound = [self.bind(table, column, cells) for column, cells in zip(new.columns, new.values, strict=True)]
         keys: list[Any] | None = None
-        if generated_key is not None:
-            keys = self._next_keys(connection, table, generated_key, count)
-            columns, values, bound = [generated_key, *columns], [keys, *values], [keys, *bound]
-        if not columns:
-            found: list[tuple[Any, ...] | None] = []
-            for _ in range(count):
-                found.extend(self.insert_and_fetch(connection, table, (), (), 1, key, None, fetched)[1])
-            return None, found
-        rows = self._send_rows(connection, table, columns, bound, f" RETURNING {self.column_list([*key, *fetched])}")
-        return keys, self.rows_by_key(key, columns, values, rows)
+        if new.generated_key is not None:
+            keys = self._next_keys(connection, table, new.generated_key, new.count)
+            columns, values, bound = [new.generated_key, *new.columns], [keys, *new.values], [keys, *bound]
+            new = NewRows(columns, values, new.count, new.key, None, new.fetched)
+        if not new.columns:
+            parts = [self.insert_and_fetch(connection, table, new.page(n, n + 1)) for n in range(new.count)]
+            return Fetched(None, [row for part in parts for row in part.rows])
+        returning = f" RETURNING {self.column_list([*new.key, *new.fetched])}"
+        rows = self._send_rows(connection, table, new.columns, bound, returning)
+        return Fetched(keys, self.rows_by_key(new, rows))
 
     def insert_defaults(
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.instrumentation.mutables import remember, write_composites
 from flask_uow.orm.instrumentation.siblings import Siblings
@@ -194,9 +195,8 @@ def _insert_and_fetch(
 ) -> Any:
     """INSERT rows, and take over what the database has made of columns with a server-side default."""
     wanted = [part.columns[name] for name in fetched]
-    keys, rows = connection.dialect.batch.insert_and_fetch(
-        connection, part.table, columns, values, len(dicts), part.key, generated, wanted
-    )
+    new = NewRows(columns, values, len(dicts), part.key, generated, wanted)
+    keys, rows = connection.dialect.batch.insert_and_fetch(connection, part.table, new)
     processors = [connection.dialect.result_processor(column.type) for column in wanted]
     for d, row in zip(dicts, rows, strict=True):
         # a row that could not be told is loaded at the first access
