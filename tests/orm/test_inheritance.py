@@ -565,3 +565,67 @@ def test_bulk_operations_write_one_table(joined: Joined, staff: Session, animals
     session, Animal, Cat, *_ = animals
     session.bulk_insert(Cat, [{"name": "kit", "lives": 7}])
     assert type(session.query(Animal).filter_by(name="kit").one()) is Cat
+
+
+def test_an_inherit_condition_of_ones_own(engine: Engine) -> None:
+    metadata, registry = MetaData(), Registry()
+    base_table = Table("base_t", metadata, Column("id", Integer, primary_key=True), Column("kind", String(5)))
+    sub_table = Table(
+        "sub_t", metadata, Column("id", Integer, primary_key=True, autoincrement=False), Column("note", String(9))
+    )
+
+    class Base:
+        id: Any
+
+    class Sub(Base):
+        note: Any
+
+    mapper(Base, base_table, polymorphic_on=base_table.c.kind, polymorphic_identity="base", registry=registry)
+    with pytest.raises(ArgumentError, match=r"inherit_condition=.* equates no column of table 'sub_t'"):
+        mapper(Sub, sub_table, inherits=Base, inherit_condition=base_table.c.id == 5, registry=registry)
+    mapper(
+        Sub, sub_table, inherits=Base, polymorphic_identity="sub", registry=registry,
+        inherit_condition=lambda: base_table.c.id == sub_table.c.id,
+    )  # fmt: skip
+    metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        sub = Sub()
+        sub.note = "x"
+        session.add(sub)
+        session.commit()
+        session.expunge_all()
+        found = session.query(Base).one()
+        assert (type(found), found.note) == (Sub, "x")
+        assert session.scalar("SELECT id FROM sub_t") == found.id
+
+
+def test_a_class_that_is_joined_to_a_select_needs_a_condition() -> None:
+    metadata, registry = MetaData(), Registry()
+    one = Table("one", metadata, Column("id", Integer, primary_key=True))
+
+    class Base:
+        pass
+
+    class Sub(Base):
+        pass
+
+    mapper(Base, one, registry=registry)
+    with pytest.raises(ArgumentError, match="pass inherit_condition="):
+        mapper(Sub, select(one.c.id).subquery(), inherits=Base, registry=registry)
+
+
+def test_a_polymorphic_union_of_selects(engine: Engine) -> None:
+    metadata = MetaData()
+    a = Table("a", metadata, Column("id", Integer, primary_key=True), Column("x", Integer))
+    b = Table("b", metadata, Column("id", Integer, primary_key=True), Column("y", Integer))
+    metadata.create_all(engine)
+    union = polymorphic_union({"a": select(a), "b": b}, "kind")
+    assert union.c.keys() == ["id", "x", "y", "kind"]
+    assert polymorphic_union({"a": a}, None).c.keys() == ["id", "x"]
+    with engine.begin() as connection:
+        connection.execute(a.insert().values(x=1))
+        connection.execute(b.insert().values(y=2))
+        rows = connection.execute(select(union).order_by(union.c.kind)).all()
+    assert [tuple(row) for row in rows] == [(1, 1, None, "a"), (1, None, 2, "b")]
+    with pytest.raises(ArgumentError, match="got none"):
+        polymorphic_union({}, "kind")

@@ -286,3 +286,17 @@ def test_a_pair_with_an_object_that_is_deleted_in_the_same_flush_is_not_written(
     session.commit()
     assert tag.posts == []
     assert session.scalar("SELECT count(*) FROM post_tag") == 0
+
+
+def test_a_pair_is_written_once_when_its_other_side_is_loaded_in_the_middle_of_a_flush(session: Session) -> None:
+    posts = [Post(title=f"p{n}", author=User(name=f"u{n}")) for n in range(2)]
+    tags = [Tag(label=f"t{n}") for n in range(3)]
+    session.add_all([*posts, *tags])
+    session.flush()
+    # nobody has loaded the tags' posts: the change waits there
+    posts[0].tags.append(tags[0])
+    # the flush loads the posts of a deleted tag, and with them those of its siblings
+    session.delete(tags[2])
+    session.commit()
+    assert session.scalar("SELECT count(*) FROM post_tag") == 1
+    assert tags[0].posts == [posts[0]]
