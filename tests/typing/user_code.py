@@ -11,10 +11,17 @@ from flask_uow import (
     Mapped,
     Session,
     UnitOfWork,
+    attribute_mapped_collection,
+    column_property,
+    composite,
     create_engine,
+    declared_attr,
     mapped_column,
+    reconstructor,
     relationship,
     select,
+    synonym,
+    validates,
 )
 
 
@@ -37,6 +44,46 @@ class Post(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     author: Mapped[User] = relationship(back_populates="posts")
+
+
+class HasOwner:
+    @declared_attr
+    def owner_id(cls) -> Mapped[int | None]:
+        return mapped_column(ForeignKey("user.id"))
+
+
+class Point:
+    def __init__(self, x: int, y: int) -> None:
+        self.x, self.y = x, y
+
+    def __composite_values__(self) -> tuple[int, int]:
+        return self.x, self.y
+
+
+class Shape(HasOwner, Base):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    x: Mapped[int] = mapped_column()
+    y: Mapped[int] = mapped_column()
+    place: Mapped[Point] = composite(Point, "x", "y")
+    across: Mapped[int] = synonym("x")
+    area: Mapped[int] = column_property(x * y)
+    marks: Mapped[dict[str, Post]] = relationship(collection_class=attribute_mapped_collection("title"), viewonly=True)
+
+    @validates("x", "y")
+    def check_size(self, name: str, value: int) -> int:
+        return value
+
+    @reconstructor
+    def loaded(self) -> None:
+        self.is_new = False
+
+
+def read_more_attributes(shape: Shape) -> None:
+    reveal_type(shape.owner_id)  # reveals: int | None
+    reveal_type(shape.place)  # reveals: tests.typing.user_code.Point
+    reveal_type(shape.area)  # reveals: int
+    reveal_type(shape.marks)  # reveals: dict[str, tests.typing.user_code.Post]
+    reveal_type(Shape.across)  # reveals: flask_uow.orm.mapping.annotations.InstrumentedAttribute[int]
 
 
 def read_attributes(user: User) -> None:

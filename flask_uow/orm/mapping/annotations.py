@@ -18,6 +18,7 @@ from flask_uow.exc import ArgumentError
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+    from flask_uow.sql.column_operators import ColumnOperators
     from flask_uow.sql.expressions import ColumnElement
 
 __all__ = ["InstrumentedAttribute", "Mapped", "MappedAnnotation", "read_annotation"]
@@ -25,17 +26,22 @@ __all__ = ["InstrumentedAttribute", "Mapped", "MappedAnnotation", "read_annotati
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    # in the body of its class an attribute may be used in expressions
+    _ClassBody = ColumnOperators
 
     class InstrumentedAttribute(RelationshipAttribute, ColumnElement[T], Generic[T]):
         """What a mapped attribute is on its class, to a type checker: an expression, with the methods of relationships."""
 
 else:
 
+    class _ClassBody:
+        """The base of :class:`Mapped`; its operators are for type checkers."""
+
     class InstrumentedAttribute(Generic[T]):
         """What a mapped attribute is on its class; for annotations only."""
 
 
-class Mapped(Generic[T]):
+class Mapped(_ClassBody, Generic[T]):
     """The annotation of a mapped attribute: a ``T`` on objects, an expression on the class.
 
     >>> from flask_uow.orm import DeclarativeBase, Mapped, mapped_column

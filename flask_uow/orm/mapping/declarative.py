@@ -9,10 +9,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
-from flask_uow.orm.mapping.annotations import MappedAnnotation, read_annotation
+from flask_uow.orm.mapping.annotations import Mapped, MappedAnnotation, read_annotation
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
@@ -20,6 +20,17 @@ from flask_uow.orm.mapping.registry import Registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.types import type_for_annotation
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    # to a type checker, what the method returns is declared in its place
+    _Base = Mapped
+else:
+
+    class _Base(Generic[T]):
+        """The base of :class:`declared_attr`."""
+
 
 __all__ = ["DeclarativeBase", "declarative_base", "declared_attr"]
 
@@ -128,7 +139,7 @@ def _local_names() -> dict[str, Any]:
     return names
 
 
-class declared_attr:  # noqa: N801 - a decorator, by the field's name
+class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
     """Mark a method of a mixin or an abstract base that makes an attribute for each class: a relationship, a foreign key, ``__tablename__``.
 
     >>> class HasOwner:
@@ -137,12 +148,20 @@ class declared_attr:  # noqa: N801 - a decorator, by the field's name
     ...         return mapped_column(ForeignKey("user.id"))
     """
 
+    @overload
+    def __init__(self, method: Callable[[Any], Mapped[T]]) -> None: ...
+
+    @overload
+    def __init__(self: declared_attr[Any], method: Callable[[Any], Any]) -> None: ...
+
     def __init__(self, method: Callable[[Any], Any]) -> None:
-        self.method = method
+        self.method: Callable[[Any], Any] = method
         self.__doc__ = method.__doc__
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        return self.method(owner)
+    if not TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: type) -> Any:
+            return self.method(owner)
 
 
 def _mapped_parent(cls: type) -> Any:
@@ -270,7 +289,7 @@ def _declarations(
 _DECLARATIONS = (MappedColumn, Column, RelationshipProperty, ColumnDeclaration, DescriptorProperty)
 
 
-def _returned(value: declared_attr, base: type, name: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
+def _returned(value: declared_attr[Any], base: type, name: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
     annotation = inspect.get_annotations(value.method).get("return")
     if annotation is None:
         return None

@@ -6,7 +6,7 @@ in place is noticed by :mod:`flask_uow.orm.instrumentation.mutables`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, remember
@@ -15,6 +15,9 @@ from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement, and_, not_
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.annotations import Mapped
 
 __all__ = [
     "CompositeProperty",
@@ -255,7 +258,7 @@ class ComparableProperty(DescriptorProperty):
 
 def synonym(
     name: str, map_column: bool = False, descriptor: Any = None, comparator_factory: Any = None, doc: str | None = None
-) -> Any:
+) -> Mapped[Any]:
     """Map another name for an attribute: the same value on objects, the same expression on the class.
 
     :param name: the attribute that it stands for.
@@ -263,10 +266,10 @@ def synonym(
     :param descriptor: a Python property that has charge of objects; one that the class has under this name is taken by itself.
     :param comparator_factory: a subclass of :class:`PropComparator`.
     """
-    return SynonymProperty(name, map_column, descriptor, comparator_factory, doc)
+    return cast(Any, SynonymProperty(name, map_column, descriptor, comparator_factory, doc))  # type: ignore[no-any-return]
 
 
-def composite(class_: Any, *columns: Any, comparator_factory: Any = None, doc: str | None = None) -> Any:
+def composite(class_: Any, *columns: Any, comparator_factory: Any = None, doc: str | None = None) -> Mapped[Any]:
     """Map several columns as one value.
 
     :param class_: takes the column values as arguments and gives them back by ``__composite_values__()``; should define ``__eq__``.
@@ -276,13 +279,13 @@ def composite(class_: Any, *columns: Any, comparator_factory: Any = None, doc: s
     """
     if not columns:
         raise ArgumentError("composite() takes a class and the columns that make up its values, got no column.")
-    return CompositeProperty(class_, columns, comparator_factory, doc)
+    return cast(Any, CompositeProperty(class_, columns, comparator_factory, doc))  # type: ignore[no-any-return]
 
 
-def comparable_property(comparator_factory: Any, descriptor: Any = None, doc: str | None = None) -> Any:
+def comparable_property(comparator_factory: Any, descriptor: Any = None, doc: str | None = None) -> Mapped[Any]:
     """Give a Python property operators for use in queries.
 
     :param comparator_factory: a subclass of :class:`PropComparator` that overrides the operators (or ``__clause_element__``).
     :param descriptor: the property; the one that the class has under this name when None.
     """
-    return ComparableProperty(comparator_factory, descriptor, doc)
+    return cast(Any, ComparableProperty(comparator_factory, descriptor, doc))  # type: ignore[no-any-return]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select_base import SelectBase
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.annotations import Mapped
 
 __all__ = [
     "DEFERRED",
@@ -137,7 +140,7 @@ def column_property(
     comparator_factory: Any = None,
     extension: Any = None,
     doc: str | None = None,
-) -> Any:
+) -> Mapped[Any]:
     """Map an attribute to a column, to several columns that are kept equal, or to an SQL expression that is only read.
 
     :param columns: columns of the mapped tables; or one expression, ``column_property(User.first + " " + User.last)``, a SELECT of one
@@ -146,9 +149,9 @@ def column_property(
     :param group: a name; the deferred columns of one group are loaded together.
     :param comparator_factory: a subclass of :class:`PropComparator`: the attribute's operators on its class.
     :param extension: an :class:`AttributeExtension`, or a list of them.
-    :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
+    :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
-    return ColumnDeclaration(
+    made = ColumnDeclaration(
         columns,
         deferred=deferred,
         group=group,
@@ -156,20 +159,21 @@ def column_property(
         extension=extension,
         doc=doc,
     )
+    return cast(Any, made)  # type: ignore[no-any-return]
 
 
-def deferred(column: Any, *columns: Any, group: str | None = None, doc: str | None = None) -> Any:
+def deferred(column: Any, *columns: Any, group: str | None = None, doc: str | None = None) -> Mapped[Any]:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
 
     :param column: a column of the mapped table, an expression, or ``mapped_column()`` in a declarative class.
     :param columns: further columns that are kept equal to it.
     :param group: a name; the deferred columns of one group are loaded together.
-    :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
+    :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
     if isinstance(column, MappedColumn) and not columns:
         column.column.info[DEFERRED] = group
-        return column
-    return ColumnDeclaration((column, *columns), deferred=True, group=group, doc=doc)
+        return cast(Any, column)  # type: ignore[no-any-return]
+    return cast(Any, ColumnDeclaration((column, *columns), deferred=True, group=group, doc=doc))  # type: ignore[no-any-return]
 
 
 class MappedColumn(ColumnOperators):
@@ -201,7 +205,7 @@ def mapped_column(
     deferred: bool = False,
     deferred_group: str | None = None,
     **options: Any,
-) -> Any:
+) -> Mapped[Any]:
     """Declare a column of a declarative class: ``name: Mapped[str] = mapped_column(unique=True)``.
 
     The column's name is the attribute's, its type and whether it may be NULL follow from the annotation, where they are
@@ -211,9 +215,9 @@ def mapped_column(
     :param type_: the type; see :class:`flask_uow.sql.schema.Column` for this and all further parameters.
     :param deferred: load the column at first access, not with the object.
     :param deferred_group: a name; the deferred columns of one group are loaded together.
-    :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
+    :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
     column: Column[Any] = Column(name, type_, *args, nullable=nullable, **options)
     if deferred or deferred_group is not None:
         column.info[DEFERRED] = deferred_group
-    return MappedColumn(column, nullable is not None)
+    return cast(Any, MappedColumn(column, nullable is not None))  # type: ignore[no-any-return]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.instrumentation.attributes import (
@@ -21,6 +21,9 @@ from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.expressions import ColumnElement, coerce_order
 from flask_uow.sql.schema import Table
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.annotations import Mapped
 
 __all__ = ["Backref", "RelationshipProperty", "backref", "dynamic_loader", "relationship"]
 
@@ -364,7 +367,7 @@ def relationship(
     comparator_factory: Any = None,
     query_class: Any = None,
     doc: str | None = None,
-) -> Any:
+) -> Mapped[Any]:
     """Declare a relationship to another mapped class.
 
     :param argument: the other class, its name, or a function that returns it; in the typed declarative style the annotation says it.
@@ -398,7 +401,7 @@ def relationship(
     :param extension: an :class:`AttributeExtension`, or a list of them.
     :param comparator_factory: a subclass of :class:`PropComparator`: the attribute's operators on its class.
     :param query_class: the class of query that ``lazy="dynamic"`` gives; the Session's when None.
-    :returns: typed as Any, so that it can be assigned to ``Mapped[T]``.
+    :returns: typed so that it can be assigned to any ``Mapped[T]``.
     :raises ArgumentError: for an unknown cascade or collection class, or both backref and back_populates.
     """
     options = {
@@ -409,9 +412,9 @@ def relationship(
         "single_parent": single_parent, "extension": extension, "comparator_factory": comparator_factory, "query_class": query_class,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
-    return RelationshipProperty(argument, options)
+    return cast(Any, RelationshipProperty(argument, options))  # type: ignore[no-any-return]
 
 
-def dynamic_loader(argument: Any = None, secondary: Any = None, **options: Any) -> Any:
+def dynamic_loader(argument: Any = None, secondary: Any = None, **options: Any) -> Mapped[Any]:
     """Declare a relationship whose attribute is a query: :func:`relationship` with ``lazy="dynamic"``."""
     return relationship(argument, secondary, lazy="dynamic", **options)
