@@ -304,6 +304,26 @@ def test_without_reuse_deletions_come_last(shop: Any, statements: StatementLog) 
     assert [sql.split()[0] for sql in sent] == ["INSERT", "DELETE"]
 
 
+def test_a_deleted_object_that_is_expired_is_not_loaded_for_its_key(engine: Engine, statements: StatementLog) -> None:
+    base = declarative_base()
+
+    class Place(base):
+        __tablename__ = "place"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        label: Mapped[str | None]
+
+    base.metadata.create_all(engine)
+    with Session(bind=engine) as session:
+        place = Place(id=1)
+        session.add(place)
+        session.commit()
+        session.delete(place)
+        session.add(Place(id=2))
+        with statements.expect(2) as sent:
+            session.flush()
+        assert [sql.split()[0] for sql in sent] == ["INSERT", "DELETE"]
+
+
 def test_a_unique_value_that_a_living_object_has_is_still_refused(shop: Any) -> None:
     session, Customer, _ = shop
     session.add(Customer(name="ed"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask_uow.orm.flush.collect import WorkList, by_mapper
 from flask_uow.orm.flush.order import Group, referring_families
+from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.schema import Column
@@ -96,9 +97,15 @@ def _reuses_key(base: Any, doomed: Any, others: list[Any]) -> bool:
 
 
 def _stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
-    values, changes = obj.__dict__, obj.__dict__[STATE].changes or {}
+    state = obj.__dict__[STATE]
+    values, changes = obj.__dict__, state.changes or {}
+    identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.identity), strict=True))
     found = []
     for name in names:
+        if name in identity:
+            # known also where the object is expired
+            found.append(identity[name])
+            continue
         value = changes.get(name, values.get(name, NO_VALUE))
         found.append(getattr(obj, name) if value is NO_VALUE else value)
     return tuple(found)
