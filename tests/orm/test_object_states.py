@@ -67,7 +67,8 @@ class ObjectMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         with self.engine.begin() as connection:
             connection.execute("DELETE FROM place")
-        self.session = Session(self.engine, autoflush=False, weak_identity_map=self.weak)
+        # each object by itself: siblings would be refreshed along with it
+        self.session = Session(self.engine, autoflush=False, weak_identity_map=self.weak, batch_loading=False)
         self.entries: list[Entry] = []
         self.rows: dict[tuple[int, int], tuple[str, int]] = {}
         self.levels = [Level("root", {})]
