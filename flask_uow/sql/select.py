@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.expressions import (
     ColumnElement,
     ColumnOperators,
@@ -110,6 +110,9 @@ class Select(SelectBase):
             )
             if source is not None:
                 self._add_source(source)
+            elif isinstance(entity, ColumnElement) and entity.__visit_name__ != "column":
+                for inner in sources_of(entity):
+                    self._add_source(inner)
 
     def _add_source(self, source: Any) -> None:
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others."""
@@ -212,6 +215,9 @@ class Select(SelectBase):
         """Return the statement with elements put into FROM explicitly."""
         clone = self._clone()
         clone._froms = (*self._froms, *(coerce_from(element) for element in elements))
+        for element in elements:
+            if hasattr(element, "__uow_entity__"):
+                clone._add_source(element.__uow_entity__)
         return clone
 
     def join(self, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Select:
@@ -287,6 +293,7 @@ class Select(SelectBase):
             start = left
         else:
             start = self._implied_from(right)
+        _refuse_overlap(start, right)
         made = Join(start, right, onclause, isouter, full)
         if criteria:
             made = Join(start, right, and_(made.onclause, *criteria), isouter, full)
@@ -357,9 +364,14 @@ class Select(SelectBase):
         clone._for_update = ForUpdate(read, nowait, skip_locked, locked, key_share)
         return clone
 
-    def with_only_columns(self, *entities: Any) -> Select:
-        """Return the statement with other columns."""
+    def with_only_columns(self, *entities: Any, maintain_column_froms: bool = False) -> Select:
+        """Return the statement with other columns.
+
+        :param maintain_column_froms: keep what the present columns bring into FROM.
+        """
         clone = self._clone()
+        if maintain_column_froms:
+            clone._froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
         clone._set_entities(entities)
         return clone
 
@@ -415,6 +427,20 @@ class Select(SelectBase):
             return self._froms
         covered = {id(part) for element in self._froms for part in element._from_objects()}
         return (*(f for f in self._entity_froms if id(f) not in covered), *self._froms)
+
+
+def _refuse_overlap(left: FromClause, right: FromClause) -> None:
+    """Refuse to have one table twice under one name.
+
+    :raises InvalidRequestError: naming it.
+    """
+    present = {id(part) for part in left._from_objects() if not isinstance(part, Join)}
+    for part in right._from_objects():
+        if id(part) in present:
+            raise InvalidRequestError(
+                f"{part.description} is in the statement already, and would be joined again under the same name. Join an alias:"
+                " aliased(Class) for a mapped class, table.alias() for a table."
+            )
 
 
 def _criteria_of(target: Any) -> Sequence[Any]:
@@ -485,6 +511,15 @@ def froms_of(node: ClauseElement) -> Iterator[FromClause]:
         return
     for child in node._children():
         yield from froms_of(child)
+
+
+def sources_of(node: ClauseElement) -> Iterator[Any]:
+    """Yield the mapped classes whose attributes the functions in an expression were given; subqueries keep theirs to themselves."""
+    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
+        return
+    yield from getattr(node, "sources", ())
+    for child in node._children():
+        yield from sources_of(child)
 
 
 def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseElement, ...]) -> list[FromClause]:

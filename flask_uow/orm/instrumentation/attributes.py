@@ -94,7 +94,13 @@ class ColumnAttribute(Attribute):
         return self.parent if self.parent.inherits is not None else None
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self.property.column  # type: ignore[no-any-return]
+        columns = self.property.columns
+        if len(columns) > 1 and self.parent.inherits is not None:
+            # the key of a joined subclass: its own table's column tells its rows from those of other classes
+            for column in columns:
+                if column.table is self.parent.local_table:
+                    return column  # type: ignore[no-any-return]
+        return columns[0]  # type: ignore[no-any-return]
 
     @property
     def type(self) -> Any:

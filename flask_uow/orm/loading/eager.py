@@ -170,20 +170,31 @@ def _load_further(
     :param joined_too: no join could be made, so the strategy joined is treated like selectin.
     """
     mapper = part.view.mapper
-    if not mapper.relationships or not (mapper.has_eager or part.tree is not None):
+    if not (mapper.relationships or mapper.subclasses) or not (mapper.has_eager or part.tree is not None):
         return
     unique = list({id(obj): obj for obj in part.objects if obj is not None}.values())
-    for prop in mapper.relationships.values():
+    for prop in (*mapper.relationships.values(), *_of_subclasses(mapper)):
         strategy = strategy_of(prop, part.tree, part.path)
-        if strategy not in ("selectin", "subquery") and not (joined_too and strategy in EAGER):
+        # no join is made for what only some of the objects have
+        is_inherited = mapper.isa(prop.parent)
+        if strategy not in ("selectin", "subquery") and not ((joined_too or not is_inherited) and strategy in EAGER):
             continue
         below = _below(part, prop)
-        objects = [obj for obj in unique if prop.key not in obj.__dict__]
+        owner = prop.parent.class_
+        objects = [obj for obj in unique if prop.key not in obj.__dict__ and (is_inherited or isinstance(obj, owner))]
         if objects:
-            source = joined_from if strategy == "subquery" else None
+            source = joined_from if strategy == "subquery" and is_inherited else None
             prop.attribute.loader.load_many(session, objects, below, batch, source)
         if below is not None and len(objects) < len(unique):
             load_below(session, prop.mapper, _related(prop, unique), below, batch)
+
+
+def _of_subclasses(mapper: Any) -> list[Any]:
+    """Return the relationships that only subclasses have."""
+    if not mapper.subclasses:
+        return []
+    family = [other for other in mapper.descendants[1:] if other.base_mapper is mapper.base_mapper]
+    return [prop for other in family for prop in other.relationships.values() if prop.parent is other]
 
 
 def _below(part: EntityPart, prop: Any) -> LoadTree | None:

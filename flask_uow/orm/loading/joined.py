@@ -74,6 +74,9 @@ class EntityPart:
                 source = alias_of(target.selectable)
             elif source is None:
                 source = target.selectable
+            else:
+                named = source.__uow_entity__.mapper if hasattr(source, "__uow_entity__") else target
+                target = named if named.isa(target) else target
             part = EntityPart(view_of(target, source, below), below, (*self.path, target), prop, strategy == "joined")
             part.view.is_joined = True
             self.parts.append(part)
@@ -162,7 +165,8 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
             # the columns of the entity, and those that joins to it need
             prefixes[number] = f"e{number}_"
             for key, column in item.view.mapper.selectable.c.items():
-                add(prefixes[number] + key, item.view.column(column))
+                if item.view.has(column):
+                    add(prefixes[number] + key, item.view.column(column))
         else:
             add(f"c{number}", item)
     order = []
@@ -171,7 +175,7 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
         if isinstance(base, OrderName):
             base = next((column for column in select.columns_clause if column.name == base.name), base)
         order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
-    source = select.with_only_columns(*columns).subquery()
+    source = select.with_only_columns(*columns, maintain_column_froms=True).subquery()
     outer: list[Any] = []
     for number, item in enumerate(items):
         if isinstance(item, EntityPart):

@@ -150,20 +150,31 @@ class LoaderOption:
                     raise ArgumentError(f"{mapper.class_.__name__} has no deferred column of the group {key!r}.")
                 tree.columns.update(dict.fromkeys(names, True))
                 continue
+            owner = _owner_of(attribute, key, mapper)
             if strategy in ("defer", "undefer"):
-                _require(key, mapper.columns, mapper, "column")
+                _require(key, owner.columns, owner, "column")
                 tree.columns[key] = strategy == "undefer"
                 continue
-            _require(key, mapper.relationships, mapper, "relationship")
-            prop = mapper.relationships[key]
+            _require(key, owner.relationships, owner, "relationship")
+            prop = owner.relationships[key]
             if strategy is not None:
                 if prop.lazy == "dynamic":
                     raise ArgumentError(f"{prop.name} has lazy='dynamic': it is a query and cannot be loaded eagerly.")
                 tree.strategies[key] = strategy
             if strategy == "contains":
-                tree.sources[key] = alias
+                # of_type() has said which class the query has joined
+                tree.sources[key] = alias if alias is not None else getattr(attribute, "target", None)
             tree = tree.child(key)
             mapper = prop.mapper
+
+
+def _owner_of(attribute: Any, key: str, mapper: Any) -> Any:
+    """Return the mapper that has the attribute of a step: the one that the path has come to, or that of a subclass."""
+    parent = getattr(attribute, "parent", None)
+    own = parent.mapper if parent is not None else mapper
+    if key in mapper.attribute_names or own is mapper or not own.isa(mapper):
+        return mapper
+    return own
 
 
 def _require(key: str, known: Iterable[str], mapper: Any, what: str) -> None:

@@ -162,7 +162,23 @@ class EntityView:
         if self.selectable is self.mapper.selectable:
             return self.mapper.column(column)
         key = self.key_of(self.mapper.column(column))
-        return column if key is None else self.selectable.c[self.prefix + key]
+        if key is None:
+            return column
+        found = self.selectable.c.get(self.prefix + key)
+        return found if found is not None else self._equal_column(column, self.prefix + key)
+
+    def has(self, column: Any) -> bool:
+        """Return True when a column of the mapper's tables is among those of ``selectable``."""
+        return self.selectable is self.mapper.selectable or f"{self.prefix}{self.key_of(column)}" in self.selectable.c
+
+    def _equal_column(self, column: Any, key: str) -> Any:
+        """Return what stands for a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
+        if self.mapper.maps_column(column):
+            for other in self.mapper.columns[self.mapper.name_of_column(column)].columns:
+                found = self.selectable.c.get(f"{self.prefix}{self.key_of(other)}")
+                if found is not None:
+                    return found
+        return self.selectable.c[key]
 
     def adapt(self, expression: Any) -> Any:
         """Return an expression with the columns of the mapper's tables as they are called here."""
@@ -200,6 +216,11 @@ class ViewColumn(ColumnOperators):
         """The mapped class."""
         return self.parent.mapper.class_  # type: ignore[no-any-return]
 
+    @property
+    def __uow_source__(self) -> Any:
+        """The view, where selecting the column needs more in FROM or WHERE than its table; else None."""
+        return self.parent if self.parent.mapper.inherits is not None else None
+
     def __clause_element__(self) -> ColumnElement[Any]:
         return self.parent.adapt(self._attribute.__clause_element__())  # type: ignore[no-any-return]
 
@@ -232,6 +253,11 @@ class ViewRelationship(ColumnOperators):
     def class_(self) -> type:
         """The mapped class."""
         return self.parent.mapper.class_  # type: ignore[no-any-return]
+
+    @property
+    def target(self) -> Any:
+        """The entity that :meth:`of_type` has named, or None."""
+        return self._target
 
     @property
     def joined_entity(self) -> Any:

@@ -344,6 +344,10 @@ class Mapper(MappedSource):
             if prop.parent is self:
                 prop.attribute.loader = RelationshipLoader(prop)
             self.has_eager = self.has_eager or prop.lazy in EAGER
+        if self.has_eager:
+            # a query of the base may give objects of this class
+            for ancestor in self.lineage:
+                ancestor.has_eager = True
         if self._stop_watching is not None:
             self._stop_watching()
             self._stop_watching = None

@@ -122,13 +122,11 @@ class RelationshipSQL:
         conditions = [named.attribute_for_filter(name) == value for name, value in values.items()]
         if criterion is not None:
             conditions.append(coerce_condition(criterion))
-        if target is None:
-            target = mapper
-            if prop.parent.selectable is mapper.selectable or any(
-                table in mapper.tables for table in prop.parent.tables
-            ):
+        if target is None or target is target.mapper:
+            target = named
+            if near.selectable is target.selectable or any(table in target.tables for table in prop.parent.tables):
                 # the table refers to itself: the far side, and the criteria on it, get another name
-                target = EntityView(mapper, alias_of(mapper.selectable), mapper.loaded_names)
+                target = EntityView(named, alias_of(named.selectable), named.loaded_names)
                 conditions = [target.adapt(condition) for condition in conditions]
         conditions.extend(target.own_criteria)
         select = Select((literal(1),)).select_from(target.selectable)

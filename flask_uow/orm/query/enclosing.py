@@ -87,6 +87,10 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
         position += len(columns)
         pairs.extend((column, source.c[name]) for column, name in zip(columns, names, strict=True))
         if entity is not None:
+            # of columns that are kept equal, a joined table's key say, the first is selected and stands for all
+            for attribute, name in zip(entity.layout.names, names, strict=False):
+                pairs.extend((equal, source.c[name]) for equal in entity.mapper.columns[attribute].columns[1:])
+        if entity is not None:
             view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
             items.append(view)
             if entity is entity.mapper:
@@ -176,7 +180,7 @@ def _labelled(select: SelectBase, labels: Sequence[str]) -> SelectBase:
         original if original.name == label and original.__visit_name__ != "column" else Label(label, column)
         for label, column, original in zip(labels, columns, select.columns_clause, strict=True)
     ]
-    stripped = select.with_only_columns(*labelled)
+    stripped = select.with_only_columns(*labelled, maintain_column_froms=True)
     # the entities have gone, and options for them apply to the outer query
     stripped._options = ()
     return stripped
