@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, NoSuchTableError, did_you_mean
 from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.froms import froms_of
 from flask_uow.sql.naming import constraint_name, index_name
 from flask_uow.sql.nodes import ClauseElement
-from flask_uow.sql.select import froms_of
 from flask_uow.sql.types import NULLTYPE
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ build objects of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import (
     ColumnElement,
     ColumnOperators,
@@ -21,12 +21,13 @@ from flask_uow.sql.expressions import (
     coerce_value,
 )
 from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Shape
-from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
+from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 
-__all__ = ["ForUpdate", "Select", "collect_froms", "exists", "expand_entity", "froms_of", "select"]
+__all__ = ["ForUpdate", "Select", "exists", "expand_entity", "select"]
 
 
 class ForUpdate:
@@ -118,9 +119,9 @@ class Select(SelectBase):
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others."""
         froms = source.entity_froms
         if froms:
-            self._entity_froms = (*self._entity_froms, *(f for f in froms if not _is_among(f, self._entity_froms)))
+            self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
         criteria = source.criteria
-        if criteria and not _is_among(source, self._entity_criteria):
+        if criteria and not is_among(source, self._entity_criteria):
             # once for each entity, also where columns are chosen anew
             self._entity_criteria = (*self._entity_criteria, source)
             self._where = (*self._where, *criteria)
@@ -244,7 +245,7 @@ class Select(SelectBase):
             for left, right, condition in along(None, entity):
                 clone._add_join(left, right, condition, isouter, full)
         else:
-            clone._add_join(None, coerce_from(target), onclause, isouter, full, _criteria_of(target))
+            clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._joined = target
         return clone
 
@@ -257,7 +258,7 @@ class Select(SelectBase):
     ) -> Select:
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
-        clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, _criteria_of(target))
+        clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._joined = target
         return clone
 
@@ -293,7 +294,7 @@ class Select(SelectBase):
             start = left
         else:
             start = self._implied_from(right)
-        _refuse_overlap(start, right)
+        refuse_overlap(start, right)
         made = Join(start, right, onclause, isouter, full)
         if criteria:
             made = Join(start, right, and_(made.onclause, *criteria), isouter, full)
@@ -429,30 +430,6 @@ class Select(SelectBase):
         return (*(f for f in self._entity_froms if id(f) not in covered), *self._froms)
 
 
-def _refuse_overlap(left: FromClause, right: FromClause) -> None:
-    """Refuse to have one table twice under one name.
-
-    :raises InvalidRequestError: naming it.
-    """
-    present = {id(part) for part in left._from_objects() if not isinstance(part, Join)}
-    for part in right._from_objects():
-        if id(part) in present:
-            raise InvalidRequestError(
-                f"{part.description} is in the statement already, and would be joined again under the same name. Join an alias:"
-                " aliased(Class) for a mapped class, table.alias() for a table."
-            )
-
-
-def _criteria_of(target: Any) -> Sequence[Any]:
-    """Return what tells the rows of a mapped class from others in its table; nothing for what is no mapped class."""
-    entity = getattr(target, "__uow_entity__", None)
-    return entity.own_criteria if entity is not None else ()
-
-
-def _is_among(item: Any, others: tuple[Any, ...]) -> bool:
-    return any(item is other for other in others)
-
-
 def _steps_of(target: Any) -> Any:
     """Return the ``join_steps`` of a relationship, None for everything else."""
     return None if isinstance(target, FromClause) else getattr(target, "join_steps", None)
@@ -499,36 +476,3 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         f"select() takes columns, tables and mapped classes, got {entity!r}."
         " Is the class mapped? For SQL text use text() or literal_column()."
     )
-
-
-def froms_of(node: ClauseElement) -> Iterator[FromClause]:
-    """Yield the FROM elements that an expression's columns belong to; subqueries keep theirs to themselves."""
-    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
-        return
-    table = getattr(node, "table", None)
-    if isinstance(table, FromClause):
-        yield table
-        return
-    for child in node._children():
-        yield from froms_of(child)
-
-
-def sources_of(node: ClauseElement) -> Iterator[Any]:
-    """Yield the mapped classes whose attributes the functions in an expression were given; subqueries keep theirs to themselves."""
-    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
-        return
-    yield from getattr(node, "sources", ())
-    for child in node._children():
-        yield from sources_of(child)
-
-
-def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseElement, ...]) -> list[FromClause]:
-    """Return the FROM list: explicit elements first, then what the expressions bring in and no join contains already."""
-    found: list[FromClause] = list(explicit)
-    covered = {id(part) for element in explicit for part in element._from_objects()}
-    for expression in expressions:
-        for element in froms_of(expression):
-            if id(element) not in covered:
-                covered.add(id(element))
-                found.append(element)
-    return found

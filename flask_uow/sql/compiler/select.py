@@ -6,7 +6,8 @@ from typing import Any
 
 from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
-from flask_uow.sql.select import Select, collect_froms
+from flask_uow.sql.froms import collect_froms
+from flask_uow.sql.select import Select
 
 __all__ = ["SelectCompiler"]
 

@@ -1,0 +1,70 @@
+"""What belongs into FROM: the elements that columns, mapped classes and joins bring in, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
+from flask_uow.sql.selectable import FromClause, Join
+
+__all__ = ["collect_froms", "criteria_of", "froms_of", "is_among", "refuse_overlap", "sources_of"]
+
+
+def froms_of(node: ClauseElement) -> Iterator[FromClause]:
+    """Yield the FROM elements that an expression's columns belong to; subqueries keep theirs to themselves."""
+    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
+        return
+    table = getattr(node, "table", None)
+    if isinstance(table, FromClause):
+        yield table
+        return
+    for child in node._children():
+        yield from froms_of(child)
+
+
+def sources_of(node: ClauseElement) -> Iterator[Any]:
+    """Yield the mapped classes whose attributes the functions in an expression were given; subqueries keep theirs to themselves."""
+    if isinstance(node, (SelectBase, ScalarSelect, Exists)):
+        return
+    yield from getattr(node, "sources", ())
+    for child in node._children():
+        yield from sources_of(child)
+
+
+def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseElement, ...]) -> list[FromClause]:
+    """Return the FROM list: explicit elements first, then what the expressions bring in and no join contains already."""
+    found: list[FromClause] = list(explicit)
+    covered = {id(part) for element in explicit for part in element._from_objects()}
+    for expression in expressions:
+        for element in froms_of(expression):
+            if id(element) not in covered:
+                covered.add(id(element))
+                found.append(element)
+    return found
+
+
+def refuse_overlap(left: FromClause, right: FromClause) -> None:
+    """Refuse to have one table twice under one name.
+
+    :raises InvalidRequestError: naming it.
+    """
+    present = {id(part) for part in left._from_objects() if not isinstance(part, Join)}
+    for part in right._from_objects():
+        if id(part) in present:
+            raise InvalidRequestError(
+                f"{part.description} is in the statement already, and would be joined again under the same name. Join an alias:"
+                " aliased(Class) for a mapped class, table.alias() for a table."
+            )
+
+
+def criteria_of(target: Any) -> Sequence[Any]:
+    """Return what tells the rows of a mapped class from others in its table; nothing for what is no mapped class."""
+    entity = getattr(target, "__uow_entity__", None)
+    return entity.own_criteria if entity is not None else ()
+
+
+def is_among(item: Any, others: tuple[Any, ...]) -> bool:
+    return any(item is other for other in others)
