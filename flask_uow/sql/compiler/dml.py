@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn, Slot
-from flask_uow.sql.select import collect_froms
+from flask_uow.sql.froms import collect_froms
 
 __all__ = ["DMLCompiler"]
 
