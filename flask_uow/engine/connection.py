@@ -24,8 +24,9 @@ from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_re
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
-from flask_uow.exc import CommitOutcomeUnknown, DBAPIError, InvalidRequestError
+from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.text import text
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Connection(SendingConnection):
 
         :param statement: a statement object, or SQL text with ``:name`` parameters.
         :param parameters: a mapping of values by name; a list of mappings executes the statement once for each.
+        :raises ArgumentError: for what is no statement.
         :raises InvalidRequestError: when the statement needs a value that was not given.
         :raises DBAPIError: what the driver reported, translated.
         """
@@ -98,7 +100,14 @@ class Connection(SendingConnection):
             # an INSERT or UPDATE that was given no values sets the columns that the parameters name
             names = parameters if isinstance(parameters, Mapping) else parameters[0]
             statement = statement.for_parameters(list(names))
-        compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
+        try:
+            compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
+        except AttributeError:
+            if isinstance(statement, ClauseElement):
+                raise
+            raise ArgumentError(
+                f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
+            ) from None
         if parameters is not None and not isinstance(parameters, Mapping):
             if len(parameters) != 1:
                 return self._execute_list(compiled, values, parameters)

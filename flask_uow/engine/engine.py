@@ -252,6 +252,13 @@ def create_engine(
         name = next(iter(unknown))
         hint = did_you_mean(name, options)
         raise ArgumentError(f"create_engine() has no option {name!r}; it takes {', '.join(options)}.{hint}")
+    for name, value, expected in (
+        ("echo", echo, "True or False"),
+        ("hide_parameters", hide_parameters, "True or False"),
+        ("pool_pre_ping", pool_pre_ping, "True, False or None"),
+    ):
+        if not isinstance(value, bool) and not (value is None and name == "pool_pre_ping"):
+            raise ArgumentError(f"{name}={value!r}: expected {expected}. Pass one, or leave the default.")
     parsed = make_url(url)
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)

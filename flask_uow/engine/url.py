@@ -133,6 +133,11 @@ def _parse_authority(drivername: str, authority: str) -> dict[str, Any]:
             f"the {drivername} URL has a port that is no number from 1 to 65535: expected {_FORM!r}. "
             "Percent-encode '/', '?', '@' and ':' where they occur in a user name or a password."
         )
+    if host.startswith("[") != host.endswith("]"):
+        raise ArgumentError(
+            f"the {drivername} URL has a host with one bracket only: write an IPv6 address in a pair of them, as in"
+            f" '{drivername}://user:password@[::1]:5432/database'."
+        )
     parts["host"] = unquote(host.removeprefix("[").removesuffix("]")) or None
     parts["port"] = int(port) if port else None
     return parts

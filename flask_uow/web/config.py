@@ -7,6 +7,7 @@ once for each app by ``UnitOfWork.init_app``.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +17,20 @@ from flask import Flask
 
 from flask_uow.engine import URL, Engine, create_engine, make_url
 from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
+from flask_uow.orm import Session
 from flask_uow.web.comments import request_values
 from flask_uow.web.outcome import CommitOn, CommitWhen
 from flask_uow.web.retry import check_attempts
 
-__all__ = ["DEFAULT_DATABASE", "EngineSettings", "Settings", "create_engines", "read_settings"]
+__all__ = [
+    "DEFAULT_DATABASE",
+    "EngineSettings",
+    "Engines",
+    "Settings",
+    "create_engines",
+    "read_settings",
+    "unknown_bind",
+]
 
 DEFAULT_DATABASE = "sqlite:///app.db"
 
@@ -47,11 +57,13 @@ class EngineSettings:
     :ivar source: where in the configuration it stands, for error messages.
     :ivar url: the database.
     :ivar options: keyword arguments of ``create_engine``.
+    :ivar option_sources: where each of them stands, for error messages.
     """
 
     source: str
     url: URL
     options: Mapping[str, Any] = field(repr=False)
+    option_sources: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +106,24 @@ def read_settings(
     config = app.config
     _refuse_unknown_keys(config)
     _refuse_twophase(config)
-    common = {**(engine_options or {}), **_mapping(config, "UOW_ENGINE_OPTIONS")}
+    common = _merged("engine_options", engine_options, config, "UOW_ENGINE_OPTIONS")
+    session = _merged("session_options", session_options, config, "UOW_SESSION_OPTIONS")
+    _check_session_options(session)
     uri = config.get("UOW_DATABASE_URI")
     binds: dict[str | None, EngineSettings] = {
-        None: _read_bind(app, "UOW_DATABASE_URI", DEFAULT_DATABASE if uri is None else uri, common)
+        None: _read_bind(app, _source("UOW_DATABASE_URI"), DEFAULT_DATABASE if uri is None else uri, common)
     }
     for key, value in _mapping(config, "UOW_BINDS").items():
-        source = f"UOW_BINDS[{key!r}]"
+        source = f"{_source('UOW_BINDS')}[{key!r}]"
         if not isinstance(key, str) or key == "default":
             raise ConfigurationError(
-                f"app.config has {source}: a bind key is a string other than 'default', which is how the command line"
+                f"there is {source}: a bind key is a string other than 'default', which is how the command line"
                 " calls the bind of UOW_DATABASE_URI. Rename the bind."
             )
         binds[key] = _read_bind(app, source, value, common)
     return Settings(
         binds=binds,
-        session_options={**(session_options or {}), **_mapping(config, "UOW_SESSION_OPTIONS")},
+        session_options={name: value for name, (value, _) in session.items()},
         commit_on=_read_commit_on(config),
         commit_when=_read_commit_when(config, commit_when),
         retry_attempts=_read_attempts(config),
@@ -120,19 +134,77 @@ def read_settings(
     )
 
 
-def create_engines(settings: Settings) -> dict[str | None, Engine]:
+class Engines(dict[str | None, Engine]):
+    """The engines of an app by bind key; an unknown key is a KeyError that names the known ones."""
+
+    def __missing__(self, key: Any) -> Engine:
+        raise KeyError(unknown_bind(self, key))
+
+
+def unknown_bind(engines: Mapping[str | None, Engine], key: Any) -> str:
+    """Return what an error says of a bind key that ``engines`` lacks."""
+    known = [name for name in engines if name is not None]
+    return (
+        f"the app has no bind {key!r}.{did_you_mean(str(key), known)} Its binds are None (the default)"
+        + "".join(f", {name!r}" for name in known)
+        + "; more are set with UOW_BINDS."
+    )
+
+
+def create_engines(settings: Settings) -> Engines:
     """Return an engine for each bind; none of them connects yet.
 
     :raises ConfigurationError: for an option that engines do not have, or a driver that is not installed.
     """
-    engines: dict[str | None, Engine] = {}
+    engines = Engines()
     comments: dict[str, Any] = {"sql_comments": request_values} if settings.sql_comments else {}
     for key, bind in settings.binds.items():
         try:
             engines[key] = create_engine(bind.url, **comments, **bind.options)
         except (ArgumentError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"app.config[{bind.source!r}] gives no engine: {error}") from error
+            raise ConfigurationError(f"{_at_fault(bind)} gives no engine: {error}") from error
     return engines
+
+
+def _at_fault(bind: EngineSettings) -> str:
+    """Return which setting the engine of ``bind`` could not be made for: that of the first option that fails, else the URL's."""
+    for options in ({}, *({name: value} for name, value in bind.options.items())):
+        try:
+            create_engine(bind.url, **options).dispose()
+        except (ArgumentError, TypeError, ValueError):
+            return next((bind.option_sources[name] for name in options), bind.source)
+    return bind.source
+
+
+def _source(key: str) -> str:
+    return f"app.config[{key!r}]"
+
+
+def _merged(argument: str, given: Any, config: Mapping[str, Any], key: str) -> dict[str, tuple[Any, str]]:
+    """Return options with the place where each stands: the extension's own, overridden one by one by those of ``app.config``."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigurationError(f"UnitOfWork({argument}=...) got a {type(given).__name__}; a dict was expected.")
+    own = {name: (value, f"UnitOfWork({argument}=...)") for name, value in (given or {}).items()}
+    return {**own, **{name: (value, _source(key)) for name, value in _mapping(config, key).items()}}
+
+
+def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
+    parameters = dict(inspect.signature(Session).parameters)
+    for name in ("bind", "binds", "bind_key_engines"):
+        if name in options:
+            raise ConfigurationError(
+                f"{options[name][1]} has {name!r}: engines come from UOW_DATABASE_URI and UOW_BINDS. Remove the option."
+            )
+        del parameters[name]
+    known = [name for name in parameters if not name.startswith("_")]
+    for name, (value, source) in options.items():
+        if name not in parameters:
+            raise ConfigurationError(
+                f"{source} has {name!r}, which is no option of the Session.{did_you_mean(str(name), known)} Its options are:"
+                f" {', '.join(known)}."
+            )
+        if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
+            raise ConfigurationError(f"{source} has {name}={value!r}; True or False was expected.")
 
 
 def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:
@@ -178,20 +250,25 @@ def _read_seconds(config: Mapping[str, Any], key: str, least: float) -> float | 
     return float(value)
 
 
-def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, Any]) -> EngineSettings:
+def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, tuple[Any, str]]) -> EngineSettings:
     options = dict(common)
     if isinstance(value, Mapping):
-        options.update(value)
-        value = options.pop("url", None)
+        options.update({name: (option, source) for name, option in value.items() if name != "url"})
+        value = value.get("url")
         if value is None:
             raise ConfigurationError(
-                f"app.config has no 'url' in {source}: a bind is a URL, or a dict with 'url' and the engine's options."
+                f"there is no 'url' in {source}: a bind is a URL, or a dict with 'url' and the engine's options."
             )
     try:
         url = make_url(value)
     except ArgumentError as error:
-        raise ConfigurationError(f"app.config[{source!r}] is no database URL: {error}") from error
-    return EngineSettings(source, _place_in_instance_folder(app, source, url), options)
+        raise ConfigurationError(f"{source} is no database URL: {error}") from error
+    return EngineSettings(
+        source,
+        _place_in_instance_folder(app, source, url),
+        {name: option for name, (option, _) in options.items()},
+        {name: place for name, (_, place) in options.items()},
+    )
 
 
 def _place_in_instance_folder(app: Flask, source: str, url: URL) -> URL:
@@ -210,7 +287,7 @@ def _place_in_instance_folder(app: Flask, source: str, url: URL) -> URL:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"app.config[{source!r}] is a SQLite file in the folder {str(file.parent)!r}, which could not be created:"
+            f"{source} is a SQLite file in the folder {str(file.parent)!r}, which could not be created:"
             f" {error}. Give an absolute path in a folder that this process may write to."
         ) from error
     return dataclasses.replace(url, database=str(file))

@@ -16,14 +16,14 @@ from typing import Any, TypeVar, overload
 from flask import Flask, abort, current_app
 
 from flask_uow.engine import Engine
-from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
+from flask_uow.exc import ArgumentError, ConfigurationError, DataError, InvalidRequestError, did_you_mean
 from flask_uow.orm import DeclarativeBase, Session, scoped_session
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
 from flask_uow.web.cli import uow_commands
-from flask_uow.web.config import Settings, create_engines, read_settings
+from flask_uow.web.config import Settings, create_engines, read_settings, unknown_bind
 from flask_uow.web.models import MetaDatas, add_defaults, make_model_class
 from flask_uow.web.outcome import CommitWhen
 from flask_uow.web.pagination import paginate
@@ -113,7 +113,12 @@ class UnitOfWork:
         :raises ConfigurationError: for a wrong value under a ``UOW_`` key, a bind key that models use and the
             configuration lacks, a missing driver; the message names the key.
         :raises InvalidRequestError: when the app has a UnitOfWork already.
+        :raises ArgumentError: for what is no Flask app.
         """
+        if not isinstance(app, Flask):
+            raise ArgumentError(
+                f"init_app() takes the Flask app, got {app!r}. Call it with the object that Flask(...) made."
+            )
         if "uow" in app.extensions:
             raise InvalidRequestError(
                 f"the app {app.name!r} has a UnitOfWork already; each app can have one. Call init_app() once, and use"
@@ -146,12 +151,6 @@ class UnitOfWork:
             )
 
     def _check_session_options(self, app: Flask, state: _AppState) -> None:
-        refused = {"bind", "binds", "bind_key_engines"} & set(state.settings.session_options)
-        if refused:
-            raise ConfigurationError(
-                f"app.config['UOW_SESSION_OPTIONS'] has {sorted(refused)}: engines come from UOW_DATABASE_URI and"
-                " UOW_BINDS. Remove the option."
-            )
         try:
             WebSession(app, bind_key_engines=state.engines, **state.settings.session_options).close()
         except (TypeError, ArgumentError) as error:
@@ -180,7 +179,14 @@ class UnitOfWork:
         ``db.unit_of_work()``. An error in it is logged, undoes nothing, and does not stop other callbacks.
 
         :returns: the callback, so that this can decorate it.
+        :raises ArgumentError: for what cannot be called.
+        :raises InvalidRequestError: outside any scope.
         """
+        if not callable(callback):
+            raise ArgumentError(
+                f"after_commit() takes a function without arguments, got {callback!r}. Pass the function itself, not what"
+                " it returns: db.after_commit(lambda: send(mail))."
+            )
         session = self.session.registry()
         assert isinstance(session, WebSession)
         session.call_after_commit(callback)
@@ -365,11 +371,7 @@ class UnitOfWork:
         if bind_key == ALL_BINDS:
             return keys
         if bind_key not in keys:
-            known = [str(key) for key in keys if key is not None]
-            raise ArgumentError(
-                f"the app has no bind {bind_key!r}.{did_you_mean(str(bind_key), known)} Its binds are None (the"
-                " default)" + "".join(f", {key!r}" for key in known) + "; more are set with UOW_BINDS."
-            )
+            raise ArgumentError(unknown_bind(self.engines, bind_key))
         return [bind_key]
 
     # -- helpers for views
@@ -377,9 +379,17 @@ class UnitOfWork:
     def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None) -> T:
         """Return an object by its primary key, or abort with 404.
 
+        :param ident: the key; one that the column cannot hold, such as a number out of its range, is a 404 like any that no row has.
         :param description: the text of the error page.
+        :raises DataError: for a key of the wrong kind, such as a string for an Integer column.
         """
-        found: T | None = self.session.get(entity, ident)
+        found: T | None = None
+        try:
+            found = self.session.get(entity, ident)
+        except DataError as error:
+            # a ValueError: the value was out of range, and found so before anything was sent
+            if not isinstance(error.orig, ValueError):
+                raise
         if found is None:
             abort(404, description=description)
         return found

@@ -15,6 +15,7 @@ from flask import abort
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import Query
 from flask_uow.sql import func, select
+from flask_uow.sql.select_base import SelectBase
 from flask_uow.web.keyset import Keyset
 from flask_uow.web.scope import current_request
 
@@ -177,6 +178,19 @@ def paginate(
     """Return a page; the parameters are those of ``UnitOfWork.paginate``."""
     if isinstance(statement, Query):
         statement = statement.statement
+    if not isinstance(statement, SelectBase):
+        raise ArgumentError(
+            f"paginate() takes a select() or a Query, got {statement!r}. Write db.paginate(select(User))."
+        )
+    for name, given in (("page", page), ("per_page", per_page), ("max_per_page", max_per_page)):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
+            raise ArgumentError(
+                f"paginate() got {name}={given!r}: a whole number was expected, or None. Convert it with int()."
+            )
+    if max_per_page is not None and max_per_page < 1:
+        raise ArgumentError(
+            f"paginate() got max_per_page={max_per_page}: 1 or more was expected, or None for no limit."
+        )
     size = _number("per_page", per_page, DEFAULT_PER_PAGE, error_out)
     if max_per_page is not None:
         size = min(size, max_per_page)

@@ -20,8 +20,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from flask_uow.engine import Connection, Engine
-from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.exc import ArgumentError
 from flask_uow.web.boundary import end_scope, is_redirect
+from flask_uow.web.config import unknown_bind
 from flask_uow.web.outcome import CommitOn, CommitWhen, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.retry import check_attempts, pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope, context_scope, current_request, open_block, request_context
@@ -79,12 +80,7 @@ def _session_binds(engines: Mapping[str | None, Engine], binds: Any) -> dict[str
 def _engine(engines: Mapping[str | None, Engine], key: Any) -> Engine:
     if (key is None or isinstance(key, str)) and key in engines:
         return engines[key]
-    known = [str(known) for known in engines if known is not None]
-    raise ArgumentError(
-        f"the app has no bind {key!r}.{did_you_mean(str(key), known)} Its binds are None (the default)"
-        + "".join(f", {name!r}" for name in known)
-        + "; more are set with UOW_BINDS."
-    )
+    raise ArgumentError(unknown_bind(engines, key))
 
 
 @contextmanager
@@ -118,8 +114,14 @@ class Transactional:
     def decorate(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``function`` so that each of its calls is such an execution; a coroutine function stays one.
 
-        :raises ArgumentError: for a generator function, whose body would run after the commit.
+        :raises ArgumentError: for a generator function, whose body would run after the commit; for a class, and for what cannot be called.
         """
+        if isinstance(function, type) or not callable(function):
+            what = "a class" if isinstance(function, type) else "no function"
+            raise ArgumentError(
+                f"@db.transactional was put on {function!r}, which is {what}. Decorate a function or a method, such as the"
+                " get() or post() of a class-based view."
+            )
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise ArgumentError(
                 f"{function.__qualname__} is a generator function: its body runs when it is iterated, after the unit of work."
@@ -140,7 +142,15 @@ class Transactional:
         return call
 
     def run(self, function: Callable[[], Any], makes_response: bool = False) -> Any:
-        """Execute ``function`` and return what it returned, as a response when it is a view's."""
+        """Execute ``function`` and return what it returned, as a response when it is a view's.
+
+        :raises ArgumentError: for what cannot be called.
+        """
+        if not callable(function):
+            raise ArgumentError(
+                f"db.run() takes a function without arguments, got {function!r}. Pass the function itself, not what it"
+                " returns: db.run(lambda: transfer(1, 2))."
+            )
         for number in range(1, self._attempts + 1):
             attempt = self._new_attempt(makes_response)
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from flask_uow.exc import ArgumentError
 from flask_uow.web.scope import current_request, request_context
 
 __all__ = ["is_marked_no_retry", "is_view", "no_retry"]
@@ -18,7 +19,14 @@ _NO_RETRY = "_uow_no_retry"
 
 
 def no_retry(view: F) -> F:
-    """Mark a view as one that ``UOW_RETRY_ATTEMPTS`` must not dispatch again; it is returned as it is."""
+    """Mark a view as one that ``UOW_RETRY_ATTEMPTS`` must not dispatch again; it is returned as it is.
+
+    :raises ArgumentError: for what is no function.
+    """
+    if not callable(view):
+        raise ArgumentError(
+            f"@db.no_retry was put on {view!r}, which is no function. Put it on a view, under @app.route(...)."
+        )
     setattr(view, _NO_RETRY, True)
     return view
 

@@ -53,15 +53,40 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
         ({"UOW_DATABASE_URI": "nonsense"}, r"UOW_DATABASE_URI"),
         ({"UOW_DATABASE_URI": 7}, r"UOW_DATABASE_URI"),
         ({"UOW_DATABASE_URI": "oracle://localhost/x"}, r"UOW_DATABASE_URI"),
+        ({"UOW_DATABASE_URI": "postgresql://ed:pw@[::1/blog"}, r"UOW_DATABASE_URI.*one bracket only"),
+        ({"UOW_DATABASE_URI": "postgresql://ed:pw@::1]/blog"}, r"UOW_DATABASE_URI.*one bracket only"),
         ({"UOW_BINDS": ["sqlite://"]}, r"'UOW_BINDS'\] is a list; a dict was expected"),
-        ({"UOW_BINDS": {"audit": "nonsense"}}, r"UOW_BINDS\['audit'\]"),
-        ({"UOW_BINDS": {"audit": {"pool_size": 3}}}, r"no 'url' in UOW_BINDS\['audit'\]"),
-        ({"UOW_BINDS": {"audit": {"url": "sqlite://", "pool_sise": 3}}}, r"UOW_BINDS\['audit'\].*pool_size"),
+        ({"UOW_BINDS": {"audit": "nonsense"}}, r"app.config\['UOW_BINDS'\]\['audit'\] is no database URL"),
+        ({"UOW_BINDS": {"audit": {"pool_size": 3}}}, r"no 'url' in app.config\['UOW_BINDS'\]\['audit'\]"),
+        (
+            {"UOW_BINDS": {"audit": {"url": "sqlite://", "pool_sise": 3}}},
+            r"\['UOW_BINDS'\]\['audit'\] gives.*pool_size",
+        ),
+        (
+            {"UOW_BINDS": {"audit": {"url": "sqlite://", "pool_size": "3"}}},
+            r"\['UOW_BINDS'\]\['audit'\] gives no engine",
+        ),
         ({"UOW_BINDS": {"default": "sqlite://"}}, r"a bind key is a string other than 'default'"),
         ({"UOW_BINDS": {1: "sqlite://"}}, r"a bind key is a string"),
-        ({"UOW_ENGINE_OPTIONS": {"pool_sise": 3}}, r"UOW_DATABASE_URI.*pool_size"),
+        ({"UOW_ENGINE_OPTIONS": {"pool_sise": 3}}, r"'UOW_ENGINE_OPTIONS'\] gives no engine.*pool_size"),
+        (
+            {"UOW_ENGINE_OPTIONS": {"echo": False, "pool_size": "3"}},
+            r"'UOW_ENGINE_OPTIONS'\] gives no engine: pool_size='3'",
+        ),
+        ({"UOW_ENGINE_OPTIONS": {"pool_pre_ping": "no"}}, r"pool_pre_ping='no': expected True, False or None"),
+        ({"UOW_ENGINE_OPTIONS": {"echo": "false"}}, r"echo='false': expected True or False"),
+        ({"UOW_ENGINE_OPTIONS": {"hide_parameters": 0}}, r"hide_parameters=0: expected True or False"),
+        (
+            {"UOW_DATABASE_URI": "nosuchdb://x/y", "UOW_ENGINE_OPTIONS": {"echo": True}},
+            r"'UOW_DATABASE_URI'\] gives no engine",
+        ),
         ({"UOW_ENGINE_OPTIONS": 3}, r"'UOW_ENGINE_OPTIONS'\] is a int"),
-        ({"UOW_SESSION_OPTIONS": {"autoflash": True}}, r"UOW_SESSION_OPTIONS.*autoflash"),
+        ({"UOW_SESSION_OPTIONS": {"autoflash": True}}, r"UOW_SESSION_OPTIONS.*'autoflash'.*Did you mean 'autoflush'\?"),
+        (
+            {"UOW_SESSION_OPTIONS": {"autoflush": "no"}},
+            r"UOW_SESSION_OPTIONS.*autoflush='no'; True or False was expected",
+        ),
+        ({"UOW_SESSION_OPTIONS": {1: 1}}, r"UOW_SESSION_OPTIONS.*no option of the Session"),
         ({"UOW_SESSION_OPTIONS": {"bind": None}}, r"UOW_SESSION_OPTIONS.*engines come from"),
         ({"UOW_COMMIT_ON": "sometimes"}, r"'UOW_COMMIT_ON'\] is 'sometimes'.*'teardown'"),
         ({"UOW_COMMIT_ON": "responce"}, r"Did you mean 'response'\?"),
@@ -105,6 +130,28 @@ def test_no_configuration_error_shows_a_password(tmp_path: Path, config: dict[st
         shown.append(repr(cause) + str(cause))
         cause = cause.__cause__
     assert "hunter2" not in "".join(shown)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine_options": {"pool_size": -1}}, r"UnitOfWork\(engine_options=...\) gives no engine: pool_size=-1"),
+        ({"engine_options": 3}, r"UnitOfWork\(engine_options=...\) got a int; a dict was expected"),
+        ({"session_options": {"autoflash": True}}, r"UnitOfWork\(session_options=...\) has 'autoflash'"),
+        ({"session_options": []}, r"UnitOfWork\(session_options=...\) got a list; a dict was expected"),
+    ],
+)
+def test_a_wrong_option_of_the_extension_itself_is_not_blamed_on_the_configuration(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(exc.ConfigurationError, match=message):
+        UnitOfWork(**options).init_app(app_with(tmp_path))
+
+
+@pytest.mark.parametrize("given", [None, "app", Flask])
+def test_init_app_refuses_what_is_no_app(given: Any) -> None:
+    with pytest.raises(exc.ArgumentError, match="takes the Flask app"):
+        UnitOfWork().init_app(given)
 
 
 def test_the_defaults_of_later_features_are_accepted(tmp_path: Path) -> None:

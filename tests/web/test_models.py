@@ -203,6 +203,27 @@ def test_get_or_404(db: UnitOfWork, flask_app: Flask) -> None:
             db.get_or_404(db.Note, 99, description="no such note")  # type: ignore[attr-defined]
 
 
+def test_get_or_404_is_a_404_for_a_key_that_no_row_can_have(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        with pytest.raises(NotFound):
+            db.get_or_404(db.Note, 10**20)  # type: ignore[attr-defined]
+        add_note(db, "the unit of work goes on")
+        db.session.flush()
+
+
+def test_get_or_404_of_a_key_of_the_wrong_kind_is_an_error(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context(), pytest.raises(exc.DataError, match="cannot be stored as Integer"):
+        db.get_or_404(db.Note, "abc")  # type: ignore[attr-defined]
+
+
+def test_helpers_for_views_refuse_what_is_no_statement(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        for helper in (db.first_or_404, db.one_or_404, db.session.execute, db.session.scalars):
+            for wrong in (5, None, db.Note):  # type: ignore[attr-defined]
+                with pytest.raises(exc.ArgumentError, match=r"takes a statement, such as select\(...\), or SQL text"):
+                    helper(wrong)
+
+
 def test_first_or_404_and_one_or_404(db: UnitOfWork, flask_app: Flask) -> None:
     with flask_app.app_context():
         Note = db.Note  # type: ignore[attr-defined]

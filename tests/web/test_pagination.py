@@ -270,3 +270,26 @@ def test_arguments_that_do_not_go_together_are_refused(notes: tuple[UnitOfWork, 
             db.paginate(select(Note), keyset=[Note.id], after="x", error_out=False)
         with pytest.raises(ArgumentError, match="a select"):
             db.paginate(select(Note.text), keyset=[Note.text])
+
+
+@pytest.mark.parametrize("wrong", [5, "SELECT 1", None, UnitOfWork])
+def test_paginate_refuses_what_is_no_select(notes: tuple[UnitOfWork, Flask], wrong: Any) -> None:
+    db, app = notes
+    with app.app_context(), pytest.raises(ArgumentError, match=r"takes a select\(\) or a Query"):
+        db.paginate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"page": "2"}, "page='2': a whole number was expected"),
+        ({"per_page": 2.5}, "per_page=2.5: a whole number was expected"),
+        ({"max_per_page": 0}, "max_per_page=0: 1 or more was expected"),
+    ],
+)
+def test_wrong_numbers_in_the_call_of_paginate_are_errors_and_no_404(
+    notes: tuple[UnitOfWork, Flask], options: dict[str, Any], message: str
+) -> None:
+    db, app = notes
+    with app.app_context(), pytest.raises(ArgumentError, match=message):
+        db.paginate(select(db.Note), **options)  # type: ignore[attr-defined]

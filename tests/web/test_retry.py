@@ -20,6 +20,7 @@ from flask_uow import (
     OperationalError,
     UnboundExecutionError,
     UnitOfWork,
+    exc,
     mapped_column,
     select,
     signals,
@@ -752,3 +753,16 @@ def test_nothing_is_tried_again_when_one_of_two_databases_has_committed(two_bind
         db.run(work)
     assert len(calls) == 1
     assert saved_texts(db, app) == ["committed first"]
+
+
+@pytest.mark.parametrize("wrong", [3, "view", UnitOfWork])
+def test_transactional_refuses_a_class_and_what_is_no_function(db: UnitOfWork, wrong: Any) -> None:
+    with pytest.raises(exc.ArgumentError, match=r"@db.transactional was put on .*Decorate a function or a method"):
+        db.transactional(attempts=2)(wrong)
+
+
+def test_run_and_no_retry_refuse_what_is_no_function(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context(), pytest.raises(exc.ArgumentError, match=r"db.run\(\) takes a function"):
+        db.run(None)  # type: ignore[arg-type]
+    with pytest.raises(exc.ArgumentError, match=r"@db\.no_retry was put on 5"):
+        db.no_retry(5)  # type: ignore[type-var]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_uow import ConfigurationError, Mapped, UnitOfWork, mapped_column
+from flask_uow import ConfigurationError, Mapped, UnitOfWork, exc, mapped_column
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -119,3 +119,27 @@ def test_a_missing_driver_is_a_configuration_error_that_names_the_key_and_the_ex
     with pytest.raises(ConfigurationError, match=r"UOW_DATABASE_URI.*psycopg2-binary") as caught:
         make_two_binds("postgresql://ed:hunter2@localhost/x", "postgresql://ed:hunter2@localhost/x")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_unit_limited_to_other_databases_says_how_to_reach_the_one_that_it_lacks() -> None:
+    db = make_db()
+    app = Flask(__name__)
+    app.config.update(UOW_DATABASE_URI="sqlite://", UOW_BINDS={"audit": "sqlite://"})
+    db.init_app(app)
+    with (
+        app.app_context(),
+        db.unit_of_work(binds=["audit"]) as session,
+        pytest.raises(exc.UnboundExecutionError, match=r"given those of 'audit' only. Add None"),
+    ):
+        session.query(db.Note).all()  # type: ignore[attr-defined]
+
+
+def test_an_unknown_key_of_engines_is_a_keyerror_that_names_those_there_are() -> None:
+    db = make_db()
+    app = Flask(__name__)
+    app.config.update(UOW_DATABASE_URI="sqlite://", UOW_BINDS={"audit": "sqlite://"})
+    db.init_app(app)
+    with app.app_context():
+        with pytest.raises(KeyError, match=r"the app has no bind 'audti'. Did you mean 'audit'\?"):
+            db.engines["audti"]
+        assert db.engines.get("audti") is None

@@ -267,3 +267,9 @@ def test_transactions_ended_by_a_with_block_count_as_well(db: UnitOfWork, flask_
         db.session.commit()
     assert called == ["kept"]
     assert sent[:2] == ["before_commit", "after_commit"]
+
+
+@pytest.mark.parametrize("wrong", [None, 5])
+def test_after_commit_refuses_what_cannot_be_called(db: UnitOfWork, flask_app: Flask, wrong: Any) -> None:
+    with flask_app.app_context(), pytest.raises(exc.ArgumentError, match="takes a function without arguments"):
+        db.after_commit(wrong)

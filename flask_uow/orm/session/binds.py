@@ -103,7 +103,8 @@ class Binds:
                 raise self._unbound(mapper, clause)
             known = ", ".join(sorted(repr(k) for k in self.by_key if k is not None)) or "none"
             raise UnboundExecutionError(
-                f"the bind key {key!r} is not configured; known are: {known}. Add it to UOW_BINDS, or correct the key."
+                f"the bind key {key!r} is not configured; known are: {known}. Add it to UOW_BINDS (and to the"
+                " binds=[...] of a limited unit of work), or correct the key."
             )
         return engine
 
@@ -115,6 +116,11 @@ class Binds:
             if clause is not None
             else "this Session"
         )
+        if self.by_key:
+            return UnboundExecutionError(
+                f"no engine is known for {what}: it belongs to the default database, and this Session was given those of"
+                f" {', '.join(map(repr, self.by_key))} only. Add None, the key of the default one, to binds=[...]."
+            )
         return UnboundExecutionError(
             f"no engine is known for {what}. Make the Session with bind=engine, or call session.bind_mapper() or session.bind_table()."
         )
