@@ -116,12 +116,9 @@ class Connection(SendingConnection):
             rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
             return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
         size = self._page_size(statement)
-        if size is not None and compiled.returns_rows:
-            if getattr(statement, "is_select", False):
-                pages = self.stream(
-                    compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write
-                )
-                return stream_result(compiled, pages, self.dialect)  # type: ignore[no-any-return]
+        if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
+            pages = self.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
+            return stream_result(compiled, pages, self.dialect)  # type: ignore[no-any-return]
         cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
         return self._make_result(compiled, cursor)
 

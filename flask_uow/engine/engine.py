@@ -252,12 +252,12 @@ def create_engine(
         name = next(iter(unknown))
         hint = did_you_mean(name, options)
         raise ArgumentError(f"create_engine() has no option {name!r}; it takes {', '.join(options)}.{hint}")
-    for name, value, expected in (
-        ("echo", echo, "True or False"),
-        ("hide_parameters", hide_parameters, "True or False"),
-        ("pool_pre_ping", pool_pre_ping, "True, False or None"),
+    for name, value, kinds, expected in (
+        ("echo", echo, bool, "True or False"),
+        ("hide_parameters", hide_parameters, bool, "True or False"),
+        ("pool_pre_ping", pool_pre_ping, (bool, type(None)), "True, False or None"),
     ):
-        if not isinstance(value, bool) and not (value is None and name == "pool_pre_ping"):
+        if not isinstance(value, kinds):
             raise ArgumentError(f"{name}={value!r}: expected {expected}. Pass one, or leave the default.")
     parsed = make_url(url)
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})

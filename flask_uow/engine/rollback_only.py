@@ -112,12 +112,15 @@ class RollbackOnly:
     def roll_back(self, name: str) -> None:
         """Undo the work since a savepoint; nothing is left to do where one around it has ended."""
         if self._record is not None and self._forget(name):
-            self.send(f"ROLLBACK TO SAVEPOINT {name}")
-            self.send(f"RELEASE SAVEPOINT {name}")
+            self._undo(name)
 
     def drop(self, name: str) -> None:
         """Have a savepoint rolled back by the next :meth:`connect`; takes no lock and sends nothing: for finalizers."""
         self._dropped.put(name)
+
+    def _undo(self, name: str) -> None:
+        self.send(f"ROLLBACK TO SAVEPOINT {name}")
+        self.send(f"RELEASE SAVEPOINT {name}")
 
     def _forget(self, name: str) -> bool:
         if name not in self._open:
@@ -139,8 +142,7 @@ class RollbackOnly:
                 self.check_constraints()
         except BaseException:
             if self._record is not None and not self._record.broken:
-                self.send(f"ROLLBACK TO SAVEPOINT {name}")
-                self.send(f"RELEASE SAVEPOINT {name}")
+                self._undo(name)
             raise
         self.send(f"RELEASE SAVEPOINT {name}")
 
@@ -156,8 +158,7 @@ class RollbackOnly:
             except self._engine.dialect.errors as error:
                 raise translate(error, "COMMIT", ()) from error
             # the setting is undone: constraints are deferred again
-            self.send("ROLLBACK TO SAVEPOINT uow_check")
-            self.send("RELEASE SAVEPOINT uow_check")
+            self._undo("uow_check")
         elif self._broken_references() - self._violations:
             raise IntegrityError("FOREIGN KEY constraint failed", "COMMIT")
 

@@ -1,8 +1,8 @@
 """Rows of a statement some at a time, so that a large result never is in memory as a whole.
 
 On PostgreSQL the rows stay with the server: ``DECLARE ... CURSOR``, then ``FETCH``
-(https://www.postgresql.org/docs/current/sql-declare.html). SQLite works rows out as they are asked for anyway. Connections make a
-:class:`RowStream` (``Connection.stream``); Result and Query iterate it.
+(https://www.postgresql.org/docs/current/sql-declare.html). SQLite works rows out as they are asked for anyway. ``Connection.stream``
+calls :func:`stream_pages`; StreamedResult and Query iterate it.
 """
 
 from __future__ import annotations

@@ -96,6 +96,13 @@ class WithinGroup(ColumnElement[Any]):
         return self.element.name
 
 
+def function_of(node: Any) -> Any:
+    """Return the call of a function that a window or a filter stands behind."""
+    while hasattr(node, "element"):
+        node = node.element
+    return node
+
+
 def make_over(
     element: ColumnElement[Any], partition_by: Any, order_by: Any, rows: Any, range_: Any, groups: Any
 ) -> Over:

@@ -178,6 +178,11 @@ class BatchWriter(ABC):
     def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         """Insert two or more rows; see :meth:`insert_and_fetch`."""
 
+    def _fetch_one_by_one(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        parts = [self.insert_and_fetch(connection, table, new.page(n, n + 1)) for n in range(new.count)]
+        keys = [key for part in parts for key in part.keys or ()] if new.generated_key is not None else None
+        return Fetched(keys, [row for part in parts for row in part.rows])
+
     def rows_by_key(self, new: NewRows, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...] | None]:
         """Return rows in the order of the values that were inserted; their first items are the key."""
         processors = [self.dialect.result_processor(column.type) for column in new.key]

@@ -48,11 +48,9 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
     :raises DataError: for a value that the type does not take.
     """
     if isinstance(type_, TypeDecorator):
-        while isinstance(type_, TypeDecorator):
-            process = type_.process_bind_param
-            values = [process(value, dialect) for value in values]
-            type_ = to_instance(type_.load_dialect_impl(dialect))
-        return array_literal(type_, values, dialect)
+        process = type_.process_bind_param
+        processed = [process(value, dialect) for value in values]
+        return array_literal(to_instance(type_.load_dialect_impl(dialect)), processed, dialect)
     if isinstance(type_, ARRAY):
         bind = dialect.bind_processor(type_)
         assert bind is not None

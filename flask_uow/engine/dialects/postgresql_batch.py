@@ -67,9 +67,7 @@ class PostgreSQLBatchWriter(BatchWriter):
             if found is not None:
                 return found
         # no sequence to draw keys from, or no column to tell rows by: one at a time
-        parts = [self.insert_and_fetch(connection, table, new.page(n, n + 1)) for n in range(new.count)]
-        keys = [key for part in parts for key in part.keys or ()] if new.generated_key is not None else None
-        return Fetched(keys, [row for part in parts for row in part.rows])
+        return self._fetch_one_by_one(connection, table, new)
 
     def _fetch_by_key(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         sql = self.text(table, ("insert", names_of(new.columns)), self._insert_text, new.columns)
@@ -230,25 +228,23 @@ class PostgreSQLBatchWriter(BatchWriter):
         )
 
     def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
+        keyed = self._keyed_insert_text(table, columns, key, "")
+        return f"{keyed} SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
+
+    def _insert_fetch_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns) -> str:
+        returned = "".join(f", {self.escaped(column)} AS f{index}" for index, column in enumerate(fetched))
+        values = ", ".join(f"i.f{index}" for index in range(len(fetched)))
+        keyed = self._keyed_insert_text(table, columns, key, returned)
+        return f"{keyed} SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
+
+    def _keyed_insert_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, returned: str) -> str:
+        """Return the CTEs ``v``, the rows with keys drawn for them, and ``i``, the INSERT of these; ``returned`` is more for RETURNING."""
         chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
             f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
-            f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
-            "SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
-        )
-
-    def _insert_fetch_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns) -> str:
-        chosen = ", ".join(selected(column.type, f"u.c{index}", self.dialect) for index, column in enumerate(columns))
-        returned = ", ".join(f"{self.escaped(column)} AS f{index}" for index, column in enumerate(fetched))
-        values = ", ".join(f"i.f{index}" for index in range(len(fetched)))
-        return (
-            f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
-            f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
-            f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k, {returned}) "
-            f"SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
+            f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k{returned})"
         )
 
     def returned(self, columns: Columns) -> str:

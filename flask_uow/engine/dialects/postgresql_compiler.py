@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.types import ARRAY, BigInteger, Float
+from flask_uow.sql.windows import function_of
 
 __all__ = ["PostgreSQLCompiler"]
 
@@ -40,9 +41,7 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def _whole(self, node: Any, write: Callable[[Any], str]) -> str:
         """Write what stands behind a function before the function's result is cast."""
-        function = node.element
-        while hasattr(function, "element"):
-            function = function.element
+        function = function_of(node)
         outer, self._open_function = self._open_function, function
         text = write(node)
         self._open_function = outer

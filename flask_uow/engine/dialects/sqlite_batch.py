@@ -78,8 +78,7 @@ class SQLiteBatchWriter(BatchWriter):
             columns, values, bound = [new.generated_key, *new.columns], [keys, *new.values], [keys, *bound]
             new = NewRows(columns, values, new.count, new.key, None, new.fetched)
         if not new.columns:
-            parts = [self.insert_and_fetch(connection, table, new.page(n, n + 1)) for n in range(new.count)]
-            return Fetched(None, [row for part in parts for row in part.rows])
+            return self._fetch_one_by_one(connection, table, new)
         returning = f" RETURNING {self.column_list([*new.key, *new.fetched])}"
         rows = self._send_rows(connection, table, new.columns, bound, returning)
         return Fetched(keys, self.rows_by_key(new, rows))

@@ -13,6 +13,7 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import Integer, Numeric
+from flask_uow.sql.windows import function_of
 
 __all__ = ["SQLiteCompiler"]
 
@@ -191,10 +192,7 @@ class SQLiteCompiler(StatementCompiler):
     _windowed: Any = None
 
     def visit_over(self, node: Any) -> str:
-        function = node.element
-        while hasattr(function, "element"):
-            function = function.element
-        outer, self._windowed = self._windowed, function
+        outer, self._windowed = self._windowed, function_of(node)
         text = super().visit_over(node)
         self._windowed = outer
         return text

@@ -82,7 +82,7 @@ class ReflectedCheck(TypedDict):
 
 
 class Catalog(ABC):
-    """The catalog of one database.
+    """The catalog of one database, made for one question or one table: what it has looked up it does not look up again.
 
     :param fetch_all: sends a query.
     """

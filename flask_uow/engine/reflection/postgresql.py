@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_uow.engine.reflection.catalog import (
     Catalog,
+    FetchAll,
     ReflectedCheck,
     ReflectedColumn,
     ReflectedForeignKey,
@@ -24,7 +25,7 @@ _VISIBLE = (
     " AND n.nspname !~ '^pg_toast'))"
 )
 _RELATIONS = (
-    "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = ANY(%s)"
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = ANY(%s)"
     f" AND {_VISIBLE}"
 )
 # the names of columns, in the order of an array of their numbers
@@ -41,6 +42,11 @@ _TYPE = re.compile(
 
 class PostgreSQLCatalog(Catalog):
     """PostgreSQL's ``pg_catalog``."""
+
+    def __init__(self, fetch_all: FetchAll) -> None:
+        super().__init__(fetch_all)
+        # several questions about one table look it up once
+        self._oids: dict[tuple[str, str | None], int] = {}
 
     def default_schema(self) -> str:
         return str(self.fetch_all("SELECT current_schema()", ())[0][0])
@@ -61,21 +67,21 @@ class PostgreSQLCatalog(Catalog):
     def sequences(self, schema: str | None) -> list[str]:
         # a sequence of an identity column is an internal part of it
         internal = "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i')"
-        rows = self.fetch_all(f"{_RELATIONS} AND {internal} ORDER BY 1", (["S"], schema, schema))
+        rows = self.fetch_all(f"SELECT c.relname {_RELATIONS} AND {internal} ORDER BY 1", (["S"], schema, schema))
         return [name for (name,) in rows]
 
     def _relations(self, kinds: str, schema: str | None) -> list[str]:
-        rows = self.fetch_all(f"{_RELATIONS} ORDER BY 1", (list(kinds), schema, schema))
+        rows = self.fetch_all(f"SELECT c.relname {_RELATIONS} ORDER BY 1", (list(kinds), schema, schema))
         return [name for (name,) in rows]
 
     def _oid(self, table: str, schema: str | None) -> int:
-        rows = self.fetch_all(
-            f"{_RELATIONS.replace('SELECT c.relname', 'SELECT c.oid')} AND c.relname = %s",
-            (list("rpfvm"), schema, schema, table),
-        )
+        known = self._oids.get((table, schema))
+        if known is not None:
+            return known
+        rows = self.fetch_all(f"SELECT c.oid {_RELATIONS} AND c.relname = %s", (list("rpfvm"), schema, schema, table))
         if not rows:
             raise self.no_such_table(table, schema)
-        return int(rows[0][0])
+        return self._oids.setdefault((table, schema), int(rows[0][0]))
 
     def view_definition(self, name: str, schema: str | None) -> str:
         rows = self.fetch_all("SELECT pg_get_viewdef(%s::oid, true)", (self._oid(name, schema),))
@@ -188,9 +194,8 @@ class PostgreSQLCatalog(Catalog):
         return found
 
     def comment(self, table: str, schema: str | None) -> str | None:
-        found: str | None = self.fetch_all("SELECT obj_description(%s::oid, 'pg_class')", (self._oid(table, schema),))[
-            0
-        ][0]
+        rows = self.fetch_all("SELECT obj_description(%s::oid, 'pg_class')", (self._oid(table, schema),))
+        found: str | None = rows[0][0]
         return found
 
     def table_options(self, table: str, schema: str | None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class SQLiteCatalog(Catalog):
     def __init__(self, fetch_all: Any, quote: Callable[[str], str]) -> None:
         super().__init__(fetch_all)
         self._quote = quote
+        # several questions about one table read its definition once
+        self._definitions: dict[tuple[str, str | None], TableDefinition] = {}
 
     def _master(self, schema: str | None) -> str:
         return f"{self._quote(schema)}.sqlite_master" if schema else "sqlite_master"
@@ -72,8 +74,12 @@ class SQLiteCatalog(Catalog):
         return str(rows[0][0])
 
     def _definition(self, table: str, schema: str | None) -> TableDefinition:
+        known = self._definitions.get((table, schema))
+        if known is not None:
+            return known
         sql = self._sql(table, schema)
-        return read_definition(sql) if not sql.lstrip().upper().startswith("CREATE VIEW") else TableDefinition()
+        is_view = sql.lstrip().upper().startswith("CREATE VIEW")
+        return self._definitions.setdefault((table, schema), TableDefinition() if is_view else read_definition(sql))
 
     def view_definition(self, name: str, schema: str | None) -> str:
         return re.sub(r"\A.*?\bAS\b\s*", "", self._sql(name, schema), count=1, flags=re.IGNORECASE | re.DOTALL)
