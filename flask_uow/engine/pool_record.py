@@ -16,11 +16,11 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any, Protocol
 
-__all__ = ["Connector", "PooledConnection"]
+__all__ = ["INSIDE", "Connector", "PooledConnection"]
 
 # frames of the project itself, and of with statements over its generators, are not where a connection was asked for
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_INSIDE = (_PACKAGE, contextlib.__file__)
+INSIDE = (_PACKAGE, contextlib.__file__)
 
 
 class Connector(Protocol):
@@ -98,7 +98,7 @@ class PooledConnection:
         self.user = weakref.ref(user) if user is not None else None
         self.holder = None
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
             frame = frame.f_back
         self._asked_by = frame.f_code
         self._asked_line = frame.f_lineno

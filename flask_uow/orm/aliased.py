@@ -52,12 +52,8 @@ class AliasedClass:
         return found
 
     def __repr__(self) -> str:
-        name = self.__uow_entity__.name
-        return (
-            f"<alias {name!r} of {self.__uow_entity__.mapper.class_.__name__}>"
-            if name
-            else (f"<an alias of {self.__uow_entity__.mapper.class_.__name__}>")
-        )
+        view = self.__uow_entity__
+        return f"<{f'alias {view.name!r}' if view.name else 'an alias'} of {view.mapper.class_.__name__}>"
 
 
 def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any:

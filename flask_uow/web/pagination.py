@@ -22,11 +22,25 @@ from flask_uow.web.scope import current_request
 __all__ = ["KeysetPagination", "Pagination", "paginate"]
 
 DEFAULT_PER_PAGE = 20
-MAX_PER_PAGE = 100
 _LARGEST_PAGE = 2**31
 
 
-class Pagination:
+class _Page:
+    """What pages of both kinds are: their items can be iterated and counted, and an empty page is false."""
+
+    items: list[Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+
+class Pagination(_Page):
     """One page of results; iterating it gives its items.
 
     :ivar items: the results of this page.
@@ -118,20 +132,11 @@ class Pagination:
             yield number
             previous = number
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __bool__(self) -> bool:
-        return bool(self.items)
-
     def __repr__(self) -> str:
         return f"<Pagination page {self.page} of {'?' if self.pages is None else self.pages}>"
 
 
-class KeysetPagination:
+class KeysetPagination(_Page):
     """One page of results, found by where the last one ended; iterating it gives its items.
 
     :ivar items: the results of this page.
@@ -149,15 +154,6 @@ class KeysetPagination:
         self.items: list[Any] = list(items[:per_page])
         self.has_next = len(items) > per_page
         self.next = keyset.token(self.items[-1]) if self.has_next else None
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __bool__(self) -> bool:
-        return bool(self.items)
 
     def __repr__(self) -> str:
         return f"<KeysetPagination of {len(self.items)} items{', more follow' if self.has_next else ''}>"

@@ -6,7 +6,6 @@ nothing is slower. Set up by flask_uow.web.extension.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from flask import Flask
 
 from flask_uow.engine import Engine, StatementEvent
+from flask_uow.engine.pool_record import INSIDE
 from flask_uow.exc import InvalidRequestError
 from flask_uow.web.config import Settings
 from flask_uow.web.scope import current_context, current_request
@@ -23,8 +23,6 @@ from flask_uow.web.scope import current_context, current_request
 __all__ = ["RecordedQuery", "get_recorded_queries", "listen"]
 
 _QUERIES = "_uow_queries"
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_INSIDE = (_PACKAGE, contextlib.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ def _location(root_path: str) -> str:
     outside = None
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_INSIDE):
+        if not name.startswith(INSIDE):
             outside = outside or frame
             if name.startswith(root_path) and f"{os.sep}site-packages{os.sep}" not in name[len(root_path) :]:
                 outside = frame

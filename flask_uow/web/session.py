@@ -147,20 +147,19 @@ class WebSession(Session):
         self._progress = progress
         self._unit = None
 
-    def _begin_on(self, connection: Connection) -> Transaction:
+    def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
         connection.set_holder(self._holder)
         if self._unit is None and not self._setup:
-            return super()._begin_on(connection)
+            return super()._begin_on(connection, **options)
         unit = self._unit or _DEFAULTS
-        options: dict[str, Any] = {
-            "isolation_level": unit.isolation_level,
-            "read_only": unit.read_only,
-            "for_reads": unit.for_reads,
-            "setup": self._setup,
-        }
-        if self.twophase and connection.dialect.supports_two_phase:
-            return connection.begin_twophase(**options)
-        return connection.begin(**options)
+        return super()._begin_on(
+            connection,
+            isolation_level=unit.isolation_level,
+            read_only=unit.read_only,
+            for_reads=unit.for_reads,
+            setup=self._setup,
+            **options,
+        )
 
     # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
 

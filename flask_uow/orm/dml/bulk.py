@@ -13,10 +13,11 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import StaleDataError
+from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.mapping.mapped_table import holds_expressions
 from flask_uow.orm.session.expiry import expire_object
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
-from flask_uow.sql.expressions import ColumnOperators
 
 __all__ = ["Progress", "bulk_insert", "bulk_update"]
 
@@ -44,11 +45,13 @@ def bulk_insert(session: Any, mapper: Any, rows: Iterable[Any], return_keys: boo
 def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]]) -> list[Any]:
     """Insert rows and return their keys, in order."""
     columns = written_columns(mapper)
-    apply_defaults(columns, rows)
+    part = mapper.stored[0]
+    for name, default in part.defaults:
+        for row in rows:
+            if name not in row:
+                row[name] = default.value()
     _apply_mapping(mapper, columns, rows)
-    generated = mapper.stored[0].table.generated_key
-    made = mapper.name_of_column(generated) if generated is not None else None
-    optional = {name for name, column in columns.items() if column.server_default is not None or name == made}
+    made, optional = part.generated, part.optional
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
         names = tuple(n for n in columns if n not in optional or (n in row and (n != made or row[n] is not None)))
@@ -57,7 +60,7 @@ def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]]) -> li
     for names, numbers in groups.items():
         members = [rows[number] for number in numbers]
         values = [[row.get(name) for row in members] for name in names]
-        wants_key = generated if made is not None and made not in names else None
+        wants_key = columns[made] if made is not None and made not in names else None
         found = _insert_group(connection, mapper, names, values, len(members), wants_key)
         for position, number in enumerate(numbers):
             row = rows[number]
@@ -71,12 +74,13 @@ def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]]) -> li
 def _insert_group(
     connection: Any, mapper: Any, names: tuple[str, ...], values: list[list[Any]], count: int, generated: Any
 ) -> list[Any] | None:
-    table = mapper.stored[0].table
+    part = mapper.stored[0]
+    table = part.table
     batch = connection.dialect.batch
     if not names:
         return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
-    columns = [mapper.columns[name].column for name in names]
-    if not any(issubclass(kind, ColumnOperators) for column in values for kind in set(map(type, column))):
+    columns = [part.columns[name] for name in names]
+    if not holds_expressions(values):
         return batch.insert(connection, table, columns, values, generated_key=generated)  # type: ignore[no-any-return]
     # expressions are worked out by the database, in a statement of their own for each row
     keys = []
@@ -114,7 +118,6 @@ def bulk_update(session: Any, mapper: Any, rows: Iterable[Any], progress: Progre
 def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) -> None:
     keys = mapper.primary_key_names
     columns = written_columns(mapper)
-    updated = [(name, column.onupdate) for name, column in columns.items() if column.onupdate is not None]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in page:
         values = _changes_of(mapper, row)
@@ -123,7 +126,7 @@ def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) ->
             raise InvalidRequestError(
                 f"bulk_update() got a row of {mapper.class_.__name__} without its key {', '.join(missing)}."
             )
-        for name, default in updated:
+        for name, default in mapper.stored[0].onupdate:
             if name not in values:
                 values[name] = default.value()
         names = tuple(name for name in columns if name in values and name not in keys)
@@ -146,11 +149,11 @@ def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) ->
             )
         if identities is None:
             continue
+        led_by = [p.key for p in mapper.relationships.values() if not set(names).isdisjoint(p.local_names)]
         for row in members:
             key = tuple(row[name] for name in keys)
             obj = identities.get(key[0] if len(key) == 1 else key)
             if obj is not None:
-                led_by = [p.key for p in mapper.relationships.values() if not set(names).isdisjoint(p.local_names)]
                 expire_object(obj, obj.__dict__[STATE], [*names, *led_by])
 
 
@@ -161,7 +164,7 @@ def _changes_of(mapper: Any, row: Any) -> dict[str, Any]:
     if state is None or state.identity is None or state.owner is None:
         return values
     changes = state.changes or {}
-    identity = state.identity if isinstance(state.identity, tuple) else (state.identity,)
+    identity = identity_values(state.identity)
     chosen = {name: value for name, value in values.items() if name in changes}
     return {**chosen, **dict(zip(mapper.primary_key_names, identity, strict=True))}
 
@@ -219,12 +222,3 @@ def values_of(mapper: Any, row: Any) -> dict[str, Any]:
             f"bulk operations on {mapper.class_.__name__} take mappings and objects of that class, got {row!r}."
         )
     return {name: value for name, value in row.__dict__.items() if name in columns}
-
-
-def apply_defaults(columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Give rows the defaults of columns that they do not name."""
-    for name, column in columns.items():
-        if column.default is not None:
-            for row in rows:
-                if name not in row:
-                    row[name] = column.default.value()

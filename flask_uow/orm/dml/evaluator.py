@@ -129,11 +129,7 @@ class Evaluator:
         compare = _COMPARISONS.get(op)
         if compare is None:
             raise NotEvaluable(op.sql)
-        if (
-            op in _ORDERING
-            and isinstance(node.left.type.python_type, type)
-            and issubclass(node.left.type.python_type, str)
-        ):
+        if op in _ORDERING and _is_text(node.left):
             raise NotEvaluable(f"{op.sql} of texts")
         return lambda obj: _applied(compare, left(obj), right(obj))
 
@@ -156,7 +152,7 @@ class Evaluator:
         return test
 
     def _between(self, node: Any) -> Function:
-        if isinstance(node.element.type.python_type, type) and issubclass(node.element.type.python_type, str):
+        if _is_text(node.element):
             raise NotEvaluable("BETWEEN of texts")
         element, low, high = (self.function(part) for part in (node.element, node.low, node.high))
         negated = node.operator is ops.NOT_BETWEEN
@@ -214,6 +210,11 @@ class Evaluator:
         elif not isinstance(node, Null) and type_.python_type is not int:
             raise NotEvaluable(f"{node}")
         return self.function(node)
+
+
+def _is_text(node: Any) -> bool:
+    python_type = node.type.python_type
+    return isinstance(python_type, type) and issubclass(python_type, str)
 
 
 def _applied(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:

@@ -48,22 +48,16 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
         return result
     if not isinstance(params, Mapping) and params is not None and len(params) != 1:
         # many statements in one: whom they concern is not worth the work
-        result = _send(session, connection, statement, params)
-        expire_all(session, [mapper])
-        return result
+        return _send_and_expire(session, connection, statement, params)
     values: Mapping[str, Any] = (params if isinstance(params, Mapping) else params[0]) if params else {}
     if not getattr(statement, "has_values", True) and values:
         statement = statement.for_parameters(list(values))  # type: ignore[attr-defined]
     if isinstance(statement, Update) and _moves_keys(mapper, statement):
-        result = _send(session, connection, statement, params)
-        expire_all(session, [mapper])
-        return result
+        return _send_and_expire(session, connection, statement, params)
     matched = None if way == "fetch" else _evaluated(session, statement, mapper, values, strict=way == "evaluate")
     if matched is None and statement.entities:
         # the rows that come back are the user's own, so the keys are not among them
-        result = _send(session, connection, statement, params)
-        expire_all(session, [mapper])
-        return result
+        return _send_and_expire(session, connection, statement, params)
     if matched is None:
         result, matched = _fetched(session, connection, statement, params, mapper)
     else:
@@ -92,6 +86,13 @@ def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, params), write=True)
     plan = make_plan(statement, connection.dialect)
     return Result(plan.read(session, connection.dialect, rows, "rows", populate=True), plan.names, len(rows))
+
+
+def _send_and_expire(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
+    """Execute, where it is not known whom the statement concerns: all objects of the class are loaded anew."""
+    result = _send(session, connection, statement, params)
+    expire_all(session, [statement.entity.mapper])
+    return result
 
 
 def _gives_objects(statement: DMLStatement) -> bool:

@@ -19,7 +19,7 @@ from flask_uow.orm.mapping.cascades import related
 from flask_uow.orm.membership import was_deleted
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
 
-__all__ = ["Link", "SecondaryRows", "WorkList", "by_mapper", "collect"]
+__all__ = ["Link", "SecondaryRows", "WorkList", "by_mapper", "collect", "require_stored"]
 
 
 @dataclass(slots=True)
@@ -93,6 +93,19 @@ def by_mapper(base: Any, objects: list[Any]) -> dict[Any, list[Any]]:
     for obj in objects:
         found.setdefault(type(obj).__mapper__, []).append(obj)
     return found
+
+
+def require_stored(mapper: Any, obj: Any, what: str) -> None:
+    """Refuse to write an object of a class that no table stores.
+
+    :param what: what was to be done with it, as the message says it.
+    :raises FlushError: naming the object.
+    """
+    if not mapper.stored:
+        raise FlushError(
+            f"{describe(obj)} cannot be {what}: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table"
+            " of it can be written to with the mapped columns. Map its primary key, or treat the class as read-only."
+        )
 
 
 def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:

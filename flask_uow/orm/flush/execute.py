@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
-from flask_uow.orm.flush.collect import Link, SecondaryRows, WorkList, by_mapper, require_in_session
+from flask_uow.orm.flush.collect import Link, SecondaryRows, WorkList, by_mapper, require_in_session, require_stored
 from flask_uow.orm.flush.insert import insert_objects
 from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
@@ -250,11 +250,7 @@ def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
     """
     connection = session._connection_for(mapper)
     batch = connection.dialect.batch
-    if not mapper.stored:
-        raise FlushError(
-            f"{describe(objects[0])} cannot be deleted: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table of"
-            " it can be written to with the mapped columns."
-        )
+    require_stored(mapper, objects[0], "deleted")
     for part in reversed(mapper.stored):
         versioning = mapper.versioning
         if versioning is not None and versioning.name in part.columns:

@@ -11,10 +11,11 @@ from typing import Any
 
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
+from flask_uow.orm.flush.collect import by_mapper, require_stored
 from flask_uow.orm.instrumentation.mutables import remember, write_composites
 from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, describe
-from flask_uow.orm.mapping.mapped_table import MappedTable
+from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
 from flask_uow.orm.membership import expunge_one
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
@@ -32,13 +33,8 @@ def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
     :param base: the mapper at the head of the family.
     :raises FlushError: when a primary key is missing that the database does not make, or is in use by another object.
     """
-    by_mapper = {base: objects}
-    if base.subclasses:
-        by_mapper = {}
-        for obj in objects:
-            by_mapper.setdefault(type(obj).__mapper__, []).append(obj)
     parts: dict[Any, list[tuple[MappedTable, list[Any]]]] = {}
-    for mapper, members in by_mapper.items():
+    for mapper, members in by_mapper(base, objects).items():
         _prepare(mapper, members)
         for part in mapper.stored:
             parts.setdefault(part.table, []).append((part, members))
@@ -51,11 +47,7 @@ def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
 
 def _prepare(mapper: Any, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
-    if not mapper.stored:
-        raise FlushError(
-            f"{describe(objects[0])} cannot be inserted: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table"
-            " of it can be written to with the mapped columns. Map its primary key, or treat the class as read-only."
-        )
+    require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
     if name is not None and identity is not None and mapper.columns[name].is_stored:
         for obj in objects:
@@ -162,7 +154,7 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
     makes_key = part.generated is not None and part.generated not in names
     generated = part.columns[part.generated] if makes_key and part.generated is not None else None
     batch = connection.dialect.batch
-    if any(_has_expression(column) for column in values):
+    if holds_expressions(values):
         keys = _insert_one_by_one(connection, part, names, objects, generated)
     else:
         for name, column in zip(names, values, strict=True):
@@ -204,10 +196,6 @@ def _insert_and_fetch(
             for name, processor, value in zip(fetched, processors, row, strict=True):
                 d[name] = processor(value) if processor is not None else value
     return keys
-
-
-def _has_expression(values: list[Any]) -> bool:
-    return any(issubclass(kind, ColumnOperators) for kind in set(map(type, values)))
 
 
 def _insert_one_by_one(

@@ -13,7 +13,7 @@ from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.dml import Update
 
-__all__ = ["cascade_key_changes"]
+__all__ = ["cascade_key_changes", "move_identity"]
 
 Moved = list[tuple[Any, tuple[Any, ...]]]
 
@@ -26,7 +26,7 @@ def cascade_key_changes(session: Any, mapper: Any, moved: Moved) -> None:
     for prop, child, pairs in _references(mapper):
         further: Moved = []
         for obj, before in moved:
-            old = _values(mapper, before, obj, [far for _, far in pairs])
+            old = _values(mapper, before, [far for _, far in pairs])
             new = tuple(obj.__dict__.get(far) for _, far in pairs)
             if old is None or old == new:
                 continue
@@ -55,7 +55,7 @@ def _references(mapper: Any) -> Iterator[tuple[Any, Any, tuple[tuple[str, str], 
             yield prop, child, pairs
 
 
-def _values(mapper: Any, before: tuple[Any, ...], obj: Any, names: list[str]) -> tuple[Any, ...] | None:
+def _values(mapper: Any, before: tuple[Any, ...], names: list[str]) -> tuple[Any, ...] | None:
     """Return the old values of attributes of the key; None when another attribute is referred to."""
     if not all(name in mapper.primary_key_names for name in names):
         return None
@@ -67,9 +67,7 @@ def _update_rows(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new
         if not all(own in part.columns for own, _ in pairs):
             continue
         columns = [part.columns[own] for own, _ in pairs]
-        statement = Update(part.table).values(dict(zip(columns, new, strict=True)))
-        statement = statement.where(*(column == value for column, value in zip(columns, old, strict=True)))
-        session._connection_for(child).execute(statement)
+        _replace(session._connection_for(child), part.table, columns, old, new)
         return
 
 
@@ -90,10 +88,7 @@ def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], ne
         if any(own in names for own, _ in pairs):
             before = identity_values(state.identity)
             key = tuple(values.get(name, part) for name, part in zip(names, before, strict=True))
-            identities.remove(state)
-            session.transaction.moved.setdefault(state, state.identity)
-            state.identity = key[0] if len(key) == 1 else key
-            identities.put(state, obj)
+            move_identity(session, identities, obj, key)
             moved.append((obj, before))
     return moved
 
@@ -102,10 +97,22 @@ def _update_secondary(session: Any, mapper: Any, prop: Any, moved: Moved) -> Non
     pairs = prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs
     columns = [prop.secondary.c[name] for _, name in pairs]
     for obj, before in moved:
-        old = _values(mapper, before, obj, [own for own, _ in pairs])
+        old = _values(mapper, before, [own for own, _ in pairs])
         new = tuple(obj.__dict__.get(own) for own, _ in pairs)
         if old is None or old == new:
             continue
-        statement = Update(prop.secondary).values(dict(zip(columns, new, strict=True)))
-        statement = statement.where(*(column == value for column, value in zip(columns, old, strict=True)))
-        session._connection_for(mapper).execute(statement)
+        _replace(session._connection_for(mapper), prop.secondary, columns, old, new)
+
+
+def _replace(connection: Any, table: Any, columns: list[Any], old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
+    statement = Update(table).values(dict(zip(columns, new, strict=True)))
+    connection.execute(statement.where(*(column == value for column, value in zip(columns, old, strict=True))))
+
+
+def move_identity(session: Any, identities: Any, obj: Any, key: tuple[Any, ...]) -> None:
+    """Have an object under another key in the identity map, until a rollback."""
+    state = obj.__dict__[STATE]
+    identities.remove(state)
+    session.transaction.moved.setdefault(state, state.identity)
+    state.identity = key[0] if len(key) == 1 else key
+    identities.put(state, obj)

@@ -13,6 +13,7 @@ from typing import Any
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.collect import WorkList
 from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.mapping.column_mapping import is_inheritance
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.constraints import ForeignKeyConstraint
 
@@ -31,15 +32,10 @@ def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
                 continue
             for part in mapper.stored:
                 for constraint in part.table.constraints:
-                    if isinstance(constraint, ForeignKeyConstraint) and not _is_inheritance(constraint, mapper):
+                    if isinstance(constraint, ForeignKeyConstraint) and not is_inheritance(constraint, mapper.equated):
                         pairs[part.table, constraint.referred_table] = None
         found = base.memo["foreign keys"] = tuple(pairs)
     return found
-
-
-def _is_inheritance(constraint: ForeignKeyConstraint, mapper: Any) -> bool:
-    pairs = zip(constraint.columns, constraint.elements, strict=True)
-    return all(mapper.equated.get(column) is element.column for column, element in pairs)
 
 
 def _tables(base: Any) -> set[Any]:
@@ -164,7 +160,7 @@ def _key_references(mapper: Any) -> tuple[tuple[tuple[str, ...], Any], ...]:
 def _find_key_references(mapper: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     for part in mapper.stored:
         for constraint in part.table.constraints:
-            if not isinstance(constraint, ForeignKeyConstraint) or _is_inheritance(constraint, mapper):
+            if not isinstance(constraint, ForeignKeyConstraint) or is_inheritance(constraint, mapper.equated):
                 continue
             if not all(mapper.maps_column(column) for column in constraint.columns):
                 continue

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
-from flask_uow.orm.flush.key_changes import cascade_key_changes
+from flask_uow.orm.flush.collect import require_stored
+from flask_uow.orm.flush.key_changes import cascade_key_changes, move_identity
 from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values
-from flask_uow.orm.mapping.mapped_table import MappedTable
+from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.dml import Update
 from flask_uow.sql.expressions import ColumnOperators
@@ -69,11 +70,7 @@ def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
 
 def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: list[Any]) -> None:
     """UPDATE objects that have changed in the same columns, in each table that has some of these."""
-    if not mapper.stored:
-        raise FlushError(
-            f"{describe(objects[0])} cannot be updated: {mapper.class_.__name__} is mapped to {mapper.local_table.description}, and no table"
-            " of it can be written to with the mapped columns. Map its primary key, or treat the class as read-only."
-        )
+    require_stored(mapper, objects[0], "updated")
     versioning = mapper.versioning
     written: set[str] = set()
     key_moves = mapper.passive_updates and any(name in names for name in mapper.primary_key_names)
@@ -150,7 +147,7 @@ def _update_batch(
         for obj, version in zip(objects, key_values[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
-    if any(issubclass(kind, ColumnOperators) for column in values for kind in set(map(type, column))):
+    if holds_expressions(values):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
     else:
@@ -243,10 +240,7 @@ def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> list[tupl
             raise FlushError(
                 f"the primary key of {describe(obj)} was set to None. Delete the object instead, or give it another key."
             )
-        identities.remove(state)
-        session.transaction.moved.setdefault(state, state.identity)
-        state.identity = key[0] if len(key) == 1 else key
-        identities.put(state, obj)
+        move_identity(session, identities, obj, key)
         for part in mapper.stored:
             for own, source in part.copied:
                 values[own] = values.get(source)

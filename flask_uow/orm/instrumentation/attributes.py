@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import DetachedInstanceError
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
@@ -172,6 +172,21 @@ class RelationshipAttribute(Attribute):
                     " out there first."
                 )
         parents[self.key] = ensure_state(obj)
+
+    def fire_append(self, obj: Any, item: Any) -> None:
+        """Tell the other side, and the Session, that ``item`` was put into the collection of ``obj``."""
+        if self.reverse is not None:
+            self.reverse.silently_add(item, obj)
+        self.cascade_add(obj, item)
+
+    def fire_remove(self, obj: Any, item: Any) -> None:
+        """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
+        if self.listeners is not None:
+            self.listeners.remove(ensure_state(obj), item, self)
+        if self.reverse is not None:
+            self.reverse.silently_remove(item, obj)
+        if self.relationship.cascade.delete_orphan:
+            expunge_pending(item)
 
     def cascade_add(self, obj: Any, item: Any) -> None:
         """Put each side into the other's Session, where the relationship says so (cascade save-update)."""
@@ -422,21 +437,6 @@ class CollectionAttribute(RelationshipAttribute):
                     )
         return members_of(value)
 
-    def fire_append(self, obj: Any, item: Any) -> None:
-        """Tell the other side, and the Session, that ``item`` was put into the collection of ``obj``."""
-        if self.reverse is not None:
-            self.reverse.silently_add(item, obj)
-        self.cascade_add(obj, item)
-
-    def fire_remove(self, obj: Any, item: Any) -> None:
-        """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
-        if self.listeners is not None:
-            self.listeners.remove(ensure_state(obj), item, self)
-        if self.reverse is not None:
-            self.reverse.silently_remove(item, obj)
-        if self.relationship.cascade.delete_orphan:
-            expunge_pending(item)
-
     def silently_add(self, obj: Any, item: Any) -> None:
         values = obj.__dict__
         collection = values.get(self.key)
@@ -470,11 +470,8 @@ class CollectionAttribute(RelationshipAttribute):
         # the collection is not loaded: the change is applied when it is
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
-        for number, other in enumerate(out_of):
-            if other is item:
-                del out_of[number]
-                return
-        into.append(item)
+        if not remove_identical(out_of, item):
+            into.append(item)
 
     def store_loaded(self, obj: Any, items: list[Any]) -> Any:
         """Store what was loaded from the database, with the changes that waited for it applied."""

@@ -31,6 +31,7 @@ __all__ = [
     "contains_identical",
     "mapped_collection",
     "members_of",
+    "remove_identical",
 ]
 
 
@@ -420,6 +421,15 @@ def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
 def contains_identical(items: Iterable[Any], item: Any) -> bool:
     """Return True when the very object is a member."""
     return any(other is item for other in items)
+
+
+def remove_identical(items: list[Any], item: Any) -> bool:
+    """Take the very object out of a plain list; return False where it is no member."""
+    for number, other in enumerate(items):
+        if other is item:
+            del items[number]
+            return True
+    return False
 
 
 def members_of(collection: Any) -> list[Any]:

@@ -30,11 +30,13 @@ class _EntityPart:
     stop: int
     layout: Layout | None
 
-    def load(self, session: Any, dialect: Any, rows: list[Any], populate: bool) -> list[Any]:
-        """Return the objects of rows that hold nothing else."""
+    def load(
+        self, session: Any, dialect: Any, rows: list[Any], populate: bool, tree: Any = None, batch: bool | None = None
+    ) -> list[Any]:
+        """Return the objects of rows that hold nothing else; ``tree`` and ``batch`` as for :func:`load_objects`."""
         if populate:
             expire_present(session, dialect, self.mapper, rows, self.layout.names if self.layout is not None else None)
-        return load_objects(rows, self.mapper, dialect, session, None, None, self.layout)
+        return load_objects(rows, self.mapper, dialect, session, tree, batch, self.layout)
 
 
 @dataclass(frozen=True, slots=True)

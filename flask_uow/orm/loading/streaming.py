@@ -14,8 +14,6 @@ from flask_uow.orm.loading.eager import batch_option, load_below
 from flask_uow.orm.loading.joined import view_of
 from flask_uow.orm.loading.options import LoadTree, load_tree
 from flask_uow.orm.loading.plan import ResultPlan, make_plan, plan_by_name
-from flask_uow.orm.loading.populating import expire_present
-from flask_uow.orm.loading.rows import load_objects
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
@@ -94,9 +92,7 @@ def _with_relationships(
     for part in plan.entity_parts:
         mapper, tree = waiting.pop(0)
         own = [row[part.start : part.stop] for row in rows]
-        if populate:
-            expire_present(session, dialect, mapper, own, part.layout.names if part.layout is not None else None)
-        objects = load_objects(own, mapper, dialect, session, tree, batch, part.layout)
+        objects = part.load(session, dialect, own, populate, tree, batch)
         held.append(objects)
         below = tree if tree is not None else LoadTree()
         below.path = below.path or (mapper,)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.entity import EntityView, keys_of
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.sql.selectable import coerce_from
 
@@ -50,7 +50,7 @@ def mapper(
         )
     primary = class_mapper(class_)
     source = coerce_from(local_table)
-    keys = {column: key for key, column in primary.selectable.c.items()}
+    keys = keys_of(primary)
     names = tuple(n for n in primary.loaded_names if keys.get(primary.columns[n].column) in source.c)
     missing = [name for name in primary.primary_key_names if name not in names]
     if missing:

@@ -16,7 +16,15 @@ from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.selectable import FromClause, Join
 
-__all__ = ["columns_of_declaration", "declared_columns", "equated_columns", "map_columns", "tables_in", "terms_of"]
+__all__ = [
+    "columns_of_declaration",
+    "declared_columns",
+    "equated_columns",
+    "is_inheritance",
+    "map_columns",
+    "tables_in",
+    "terms_of",
+]
 
 
 def columns_of_declaration(prop: Any) -> tuple[Any, ...]:
@@ -77,6 +85,12 @@ def equated_columns(element: FromClause) -> dict[Any, Any]:
             else:
                 found[right] = left
     return found
+
+
+def is_inheritance(constraint: Any, equated: Mapping[Any, Any]) -> bool:
+    """Return True for the foreign key that connects tables of one class or family: all its columns are kept equal anyway."""
+    pairs = zip(constraint.columns, constraint.elements, strict=True)
+    return all(equated.get(column) is element.column for column, element in pairs)
 
 
 def map_columns(

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.instrumentation.attributes import RelationshipAttribute, expunge_pending
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
+from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
 from flask_uow.orm.instrumentation.state import ensure_state
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
 
@@ -108,10 +108,8 @@ class DynamicAttribute(RelationshipAttribute):
         state = ensure_state(obj)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
-        for number, other in enumerate(out_of):
-            if other is item:
-                del out_of[number]
-                return
+        if remove_identical(out_of, item):
+            return
         if not contains_identical(into, item):
             into.append(item)
         if state.identity is not None:
@@ -127,19 +125,12 @@ class DynamicAttribute(RelationshipAttribute):
         if self.listeners is not None:
             item = self.listeners.append(obj, ensure_state(obj), item, self)
         self._note(obj, item, added=True)
-        if self.reverse is not None:
-            self.reverse.silently_add(item, obj)
-        self.cascade_add(obj, item)
+        self.fire_append(obj, item)
 
     def take_out(self, obj: Any, item: Any) -> None:
         """Take an object out, as the user does."""
         self._note(obj, item, added=False)
-        if self.listeners is not None:
-            self.listeners.remove(ensure_state(obj), item, self)
-        if self.reverse is not None:
-            self.reverse.silently_remove(item, obj)
-        if self.relationship.cascade.delete_orphan:
-            expunge_pending(item)
+        self.fire_remove(obj, item)
 
     def set(self, obj: Any, value: Any) -> None:
         if value is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.column_mapping import terms_of
+from flask_uow.orm.mapping.column_mapping import is_inheritance, terms_of
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constraints import ForeignKeyConstraint
@@ -110,14 +110,9 @@ def _outgoing_and_incoming(
 ) -> tuple[list[ForeignKeyConstraint], list[ForeignKeyConstraint]]:
     def between(holder: Any, referred: Any) -> list[ForeignKeyConstraint]:
         found = _between(holder, referred, foreign_keys) if isinstance(holder, Table) else []
-        return [c for c in found if not _is_inheritance(c, parent) and not _is_inheritance(c, target)]
+        return [c for c in found if not is_inheritance(c, parent.equated) and not is_inheritance(c, target.equated)]
 
     return between(near, far), [] if near is far else between(far, near)
-
-
-def _is_inheritance(constraint: ForeignKeyConstraint, side: Side) -> bool:
-    pairs = zip(constraint.columns, constraint.elements, strict=True)
-    return all(side.equated.get(column) is element.column for column, element in pairs)
 
 
 def _one_of(

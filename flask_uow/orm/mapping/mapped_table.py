@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
 
-__all__ = ["MappedTable", "mapped_tables", "root_of"]
+__all__ = ["MappedTable", "holds_expressions", "mapped_tables", "root_of"]
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +61,11 @@ class MappedTable:
         if not isinstance(identities[0], tuple):
             return [list(identities)]
         return [[identity[position] for identity in identities] for position in self.positions]
+
+
+def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
+    """Return True when SQL expressions are among values, given column by column: the database has to work them out."""
+    return any(issubclass(kind, ColumnOperators) for column in values for kind in set(map(type, column)))
 
 
 def mapped_tables(

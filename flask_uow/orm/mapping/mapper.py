@@ -133,7 +133,7 @@ class Mapper(MappedSource):
         self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
         if parent is not None:
             parent.subclasses.append(self)
-            for ancestor in (*parent.lineage, parent):
+            for ancestor in parent.lineage:
                 ancestor.memo.clear()
                 self.registry.wait_for(ancestor)
         self.registry.add(self)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql import operators as ops
@@ -258,6 +259,5 @@ class _Values:
         state, names = self._obj.__dict__.get(STATE), self._mapper.primary_key_names
         if name in names and name not in self._obj.__dict__ and state is not None and state.identity is not None:
             # an expired object still knows its key
-            identity = state.identity if isinstance(state.identity, tuple) else (state.identity,)
-            return literal(identity[names.index(name)], column.type)
+            return literal(identity_values(state.identity)[names.index(name)], column.type)
         return literal(getattr(self._obj, name), column.type)

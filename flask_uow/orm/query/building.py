@@ -316,20 +316,22 @@ class BuildingQuery(Generic[T]):
         :param entities: what to select from it; all that this query selects when left out.
         """
         select, adaption = enclosed(self.statement, self.statement.entities)  # type: ignore[attr-defined]
-        clone = self._clone()
+        clone = self._enclosing(select, adaption)
         clone._from_statement = None
+        return clone.with_entities(*entities) if entities else clone
+
+    def _enclosing(self, select: Select, adaption: Adaption) -> Self:
+        """Return the query around a SELECT that encloses this one; ``adaption`` says what stands for its columns there."""
+        clone = self._clone()
         clone._select = select
         clone._joinpoint = None
         clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
-        return clone.with_entities(*entities) if entities else clone
+        return clone
 
     def _compound(self, keyword: str, others: tuple[Any, ...]) -> Any:
         members = [_without_options(coerce_select(member)) for member in (self, *others)]
-        clone = self._clone()
         select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
-        clone._select = select.options(*self._select._options)
-        clone._joinpoint = None
-        clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
+        clone = self._enclosing(select.options(*self._select._options), adaption)
         clone._criteria_given = True
         return clone
 

@@ -91,7 +91,6 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
             # of columns that are kept equal, a joined table's key say, the first is selected and stands for all
             for attribute, name in zip(entity.layout.names, names, strict=False):
                 pairs.extend((equal, source.c[name]) for equal in entity.mapper.columns[attribute].columns[1:])
-        if entity is not None:
             view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
             items.append(view)
             if entity is entity.mapper:

@@ -161,11 +161,11 @@ class TransactionalSession:
         if self._transaction is transaction:
             self._transaction = transaction.parent
 
-    def _begin_on(self, connection: Connection) -> Transaction:
-        """Begin a transaction on a connection that takes part from now on. Subclasses may pass options."""
+    def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
+        """Begin a transaction on a connection that takes part from now on; ``options`` are those of ``begin()``, for subclasses."""
         if self.twophase and connection.dialect.supports_two_phase:
-            return connection.begin_twophase()
-        return connection.begin()
+            return connection.begin_twophase(**options)
+        return connection.begin(**options)
 
     # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
 
