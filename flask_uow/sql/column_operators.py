@@ -30,7 +30,13 @@ class ColumnOperators:
 
         :param modifiers: ``escape`` of LIKE; ``reverse=True`` for ``other op self``; ``high`` of BETWEEN.
         """
-        return self.__clause_element__().operate(op, other, **modifiers)
+        # what orders is not selected
+        element = self.__clause_element__() if op in ops.ORDERINGS else self.as_operand()
+        return element.operate(op, other, **modifiers)
+
+    def as_operand(self) -> ColumnElement[Any]:
+        """Return the column expression as it stands within a larger one, which remembers what it is about."""
+        return self.__clause_element__()
 
     def __eq__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
         return self.operate(ops.EQ, other)

@@ -294,10 +294,8 @@ class Label(ColumnElement[T]):
 
 def coerce_value(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
     """Return ``value`` as an expression; a plain value becomes a bind parameter typed as fits beside ``type_``."""
-    if isinstance(value, ColumnElement):
-        return value
     if isinstance(value, ColumnOperators):
-        return value.__clause_element__()
+        return value.as_operand()
     if value is None:
         return Null()
     if isinstance(value, ClauseElement):
@@ -332,6 +330,8 @@ def coerce_order(criterion: Any) -> ColumnElement[Any]:
     """Return an ORDER BY or GROUP BY criterion as an expression; a str names a result column."""
     if isinstance(criterion, str):
         return OrderName(criterion)
+    if isinstance(criterion, ColumnOperators):
+        return criterion.__clause_element__()
     return coerce_value(criterion, NULLTYPE)
 
 
@@ -340,10 +340,8 @@ def coerce_condition(value: Any) -> ColumnElement[bool]:
 
     :raises ArgumentError: for anything but an expression or a bool.
     """
-    if isinstance(value, ColumnElement):
-        return value
     if isinstance(value, ColumnOperators):
-        return value.__clause_element__()
+        return value.as_operand()
     if value is True or value is False:
         return LiteralColumn("1 = 1" if value else "1 = 0", BOOLEANTYPE)
     as_condition = getattr(value, "__clause_element__", None)

@@ -9,6 +9,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Join
+from flask_uow.sql.sourced import Sourced
 
 __all__ = ["collect_froms", "criteria_of", "froms_of", "is_among", "refuse_overlap", "sources_of"]
 
@@ -26,10 +27,12 @@ def froms_of(node: ClauseElement) -> Iterator[FromClause]:
 
 
 def sources_of(node: ClauseElement) -> Iterator[Any]:
-    """Yield the mapped classes whose attributes the functions in an expression were given; subqueries keep theirs to themselves."""
+    """Yield the mapped classes whose attributes an expression was made of; subqueries keep theirs to themselves."""
     if isinstance(node, (SelectBase, ScalarSelect, Exists)):
         return
-    yield from getattr(node, "sources", ())
+    if isinstance(node, Sourced):
+        yield node.source
+        return
     for child in node._children():
         yield from sources_of(child)
 

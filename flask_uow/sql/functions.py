@@ -39,15 +39,13 @@ class FunctionElement(ColumnElement[Any]):
     :param arguments: expressions.
     """
 
-    __slots__ = ("arguments", "function_name", "sources")
+    __slots__ = ("arguments", "function_name")
     __visit_name__ = "function"
 
     def __init__(self, function_name: str, arguments: tuple[ColumnElement[Any], ...], type_: TypeEngine[Any]) -> None:
         self.function_name = function_name
         self.arguments = arguments
         self.type = type_
-        # mapped classes whose attributes were given: what selecting them needs, the function needs as well
-        self.sources: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str | None:
@@ -105,10 +103,7 @@ class _FunctionFactory:
             if self._path.lower() in _ALIKE
             else tuple(coerce_value(argument, NULLTYPE) for argument in arguments)
         )
-        function = FunctionElement(self._path, made, _result_type(self._path.lower(), made, type_))
-        named = (getattr(argument, "__uow_source__", None) for argument in arguments)
-        function.sources = tuple(source for source in named if source is not None)
-        return function
+        return FunctionElement(self._path, made, _result_type(self._path.lower(), made, type_))
 
 
 def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: Any) -> TypeEngine[Any]:

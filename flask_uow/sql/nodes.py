@@ -93,6 +93,10 @@ class ClauseElement:
                     if isinstance(item, ClauseElement):
                         yield item
 
+    def _with_replaced(self) -> ClauseElement:
+        """Return what stands in place of this copy, whose parts have just been replaced by others."""
+        return self
+
     def compile(self, dialect: SQLDialect | None = None) -> Any:
         """Compile this node.
 

@@ -84,6 +84,7 @@ for _plain, _negated in (
 COMPARISONS = frozenset(
     (EQ, NE, LT, LE, GT, GE, IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM, IN, NOT_IN, BETWEEN, NOT_BETWEEN)
 )
+ORDERINGS = frozenset((ASC, DESC, NULLS_FIRST, NULLS_LAST))
 ARITHMETIC = frozenset((ADD, SUB, MUL, DIV, MOD))
 
 

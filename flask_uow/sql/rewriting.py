@@ -36,9 +36,7 @@ def rewritten(node: N, replace: Callable[[ClauseElement], ClauseElement | None])
                 setattr(clone, name, made)
     if clone is None:
         return node
-    if hasattr(clone, "columns_clause"):
-        clone.entities = clone.columns_clause
-    return clone  # type: ignore[no-any-return]
+    return clone._with_replaced()  # type: ignore[no-any-return]
 
 
 def _rewritten_value(value: Any, replace: Callable[[ClauseElement], ClauseElement | None]) -> Any:

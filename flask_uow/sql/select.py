@@ -20,6 +20,7 @@ from flask_uow.sql.expressions import (
     coerce_order,
     coerce_value,
 )
+from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Shape
@@ -27,39 +28,7 @@ from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 
-__all__ = ["ForUpdate", "Select", "exists", "expand_entity", "select"]
-
-
-class ForUpdate:
-    """The locking clause of a SELECT.
-
-    :ivar read: FOR SHARE instead of FOR UPDATE.
-    :ivar nowait: fail at once where a row is locked.
-    :ivar skip_locked: leave out rows that are locked.
-    :ivar of: lock only the rows of these tables.
-    :ivar key_share: let others refer to the rows by foreign keys meanwhile.
-    :raises ArgumentError: for both ``nowait`` and ``skip_locked``.
-    """
-
-    __slots__ = ("key_share", "nowait", "of", "read", "skip_locked")
-
-    def __init__(
-        self,
-        read: bool = False,
-        nowait: bool = False,
-        skip_locked: bool = False,
-        of: tuple[FromClause, ...] = (),
-        key_share: bool = False,
-    ) -> None:
-        if nowait and skip_locked:
-            raise ArgumentError("with_for_update() takes nowait or skip_locked, not both.")
-        self.read, self.nowait, self.skip_locked, self.of = read, nowait, skip_locked, of
-        self.key_share = key_share
-
-    def _collect(self, shape: Shape) -> None:
-        shape.key.append(("for update", self.read, self.nowait, self.skip_locked, self.key_share, len(self.of)))
-        for element in self.of:
-            element._collect(shape)
+__all__ = ["Select", "exists", "expand_entity", "select"]
 
 
 class Select(SelectBase):
@@ -81,7 +50,8 @@ class Select(SelectBase):
     def __init__(self, entities: tuple[Any, ...]) -> None:
         self._where = ()
         self._froms = ()
-        self._entity_criteria: tuple[Any, ...] = ()
+        # (entity, those of its criteria that WHERE has)
+        self._entity_criteria: tuple[tuple[Any, tuple[Any, ...]], ...] = ()
         self._group_by: tuple[ColumnElement[Any], ...] = ()
         self._having: tuple[ColumnElement[Any], ...] = ()
         self._order_by = ()
@@ -96,35 +66,47 @@ class Select(SelectBase):
         self._joined: Any = None
         self._set_entities(entities)
 
-    def _set_entities(self, entities: tuple[Any, ...]) -> None:
+    def _set_columns(self, entities: tuple[Any, ...]) -> None:
         # a plain value becomes one bind parameter, not another one each time it is looked at
         self.entities: tuple[Any, ...] = tuple(
             coerce_value(entity, NULLTYPE) if entity is None or isinstance(entity, (int, float)) else entity
             for entity in entities
         )
-        entities = self.entities
-        self.columns_clause = tuple(column for entity in entities for column in expand_entity(entity))
+        self.columns_clause = tuple(column for entity in self.entities for column in expand_entity(entity))
         self._entity_froms: tuple[FromClause, ...] = ()
-        for entity in entities:
-            source = (
-                entity.__uow_entity__ if hasattr(entity, "__uow_entity__") else getattr(entity, "__uow_source__", None)
-            )
-            if source is not None:
-                self._add_source(source)
-            elif isinstance(entity, ColumnElement) and entity.__visit_name__ != "column":
-                for inner in sources_of(entity):
-                    self._add_source(inner)
+
+    def _set_entities(self, entities: tuple[Any, ...]) -> None:
+        self._set_columns(entities)
+        for entity in self.entities:
+            if hasattr(entity, "__uow_entity__"):
+                self._add_source(entity.__uow_entity__)
+            elif isinstance(entity, ColumnOperators):
+                for source in sources_of(entity.as_operand()):
+                    self._add_source(source)
 
     def _add_source(self, source: Any) -> None:
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others."""
         froms = source.entity_froms
         if froms:
             self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
-        criteria = source.criteria
-        if criteria and not is_among(source, self._entity_criteria):
+        if any(source is known for known, _ in self._entity_criteria):
             # once for each entity, also where columns are chosen anew
-            self._entity_criteria = (*self._entity_criteria, source)
+            return
+        criteria = tuple(source.criteria)
+        if criteria:
+            self._entity_criteria = (*self._entity_criteria, (source, criteria))
             self._where = (*self._where, *criteria)
+
+    def _take_criteria_from_where(self, entity: Any) -> None:
+        """Leave an entity's criteria to the ON clause of an outer join: in WHERE they would drop the rows without a partner."""
+        if entity is None or not entity.own_criteria:
+            return
+        taken = tuple(
+            criterion for known, criteria in self._entity_criteria if known is entity for criterion in criteria
+        )
+        self._where = tuple(condition for condition in self._where if not is_among(condition, taken))
+        others = tuple(pair for pair in self._entity_criteria if pair[0] is not entity)
+        self._entity_criteria = (*others, (entity, ()))
 
     def _parts(self) -> tuple[Any, ...]:
         return (
@@ -189,6 +171,10 @@ class Select(SelectBase):
             for element in elements:
                 element._collect(shape)
 
+    def _with_replaced(self) -> Select:
+        self.entities = self.columns_clause
+        return self
+
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         taken: set[str] = set()
         named = []
@@ -212,6 +198,20 @@ class Select(SelectBase):
 
     filter = where
 
+    def where_exists(self, *conditions: Any) -> Select:
+        """Return the statement with conditions on rows that it does not select, for EXISTS.
+
+        What tells the rows of a mapped class from others in its table is added for each class whose attributes they name.
+        """
+        clone = self.where(*conditions)
+        given = clone._where[len(self._where) :]
+        for source in (source for condition in given for source in sources_of(condition)):
+            criteria = source.own_criteria
+            if criteria and not any(source is known for known, _ in clone._entity_criteria):
+                clone._entity_criteria = (*clone._entity_criteria, (source, criteria))
+                clone._where = (*clone._where, *criteria)
+        return clone
+
     def select_from(self, *elements: Any) -> Select:
         """Return the statement with elements put into FROM explicitly."""
         clone = self._clone()
@@ -234,6 +234,8 @@ class Select(SelectBase):
             for left, right, condition in joins(onclause):
                 clone._add_join(left, right, condition, isouter, full)
             clone._joined = target.joined_entity
+            if isouter and not full:
+                clone._take_criteria_from_where(target.joined_entity)
             return clone
         along = _steps_of(onclause)
         if along is not None:
@@ -247,6 +249,8 @@ class Select(SelectBase):
         else:
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._joined = target
+        if isouter and not full:
+            clone._take_criteria_from_where(getattr(target, "__uow_entity__", None))
         return clone
 
     def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Select:
@@ -260,6 +264,8 @@ class Select(SelectBase):
         clone = self._clone()
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._joined = target
+        if isouter and not full:
+            clone._take_criteria_from_where(getattr(target, "__uow_entity__", None))
         return clone
 
     def correlate(self, *elements: Any) -> Select:
@@ -365,15 +371,17 @@ class Select(SelectBase):
         clone._for_update = ForUpdate(read, nowait, skip_locked, locked, key_share)
         return clone
 
-    def with_only_columns(self, *entities: Any, maintain_column_froms: bool = False) -> Select:
-        """Return the statement with other columns.
-
-        :param maintain_column_froms: keep what the present columns bring into FROM.
-        """
+    def with_only_columns(self, *entities: Any) -> Select:
+        """Return the statement with other columns."""
         clone = self._clone()
-        if maintain_column_froms:
-            clone._froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
         clone._set_entities(entities)
+        return clone
+
+    def with_columns_of_same_rows(self, *entities: Any) -> Select:
+        """Return the statement with other columns, FROM and WHERE staying as the present ones need them."""
+        clone = self._clone()
+        clone._froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
+        clone._set_columns(entities)
         return clone
 
     def add_columns(self, *entities: Any) -> Select:

@@ -203,7 +203,7 @@ class Exists(ColumnElement[bool]):
         if isinstance(self.select_element, CompoundSelect):
             raise ArgumentError("where() needs a plain SELECT inside exists(), and this one is a compound.")
         select: Any = self.select_element
-        return Exists(select.where(*conditions))
+        return Exists(select.where_exists(*conditions))
 
     def select_from(self, *elements: Any) -> Exists:
         """Return EXISTS with elements put into the FROM of its SELECT."""

@@ -21,7 +21,11 @@ from flask_uow import (
     String,
     Table,
     aliased,
+    case,
+    cast,
     declarative_base,
+    exists,
+    func,
     joinedload,
     mapped_column,
     mapper,
@@ -140,6 +144,76 @@ def test_a_query_of_a_subclass_joins_its_tables(joined: Joined, staff: Session, 
     assert staff.query(Engineer).count() == 2
     assert [row[0] for row in staff.query(Engineer.name).order_by(Engineer.name)] == ["ada", "dan"]
     assert [e.language for e in staff.scalars(select(Engineer).order_by(Engineer.language.desc()))] == ["py", "c"]
+
+
+def test_queries_of_queries_of_a_subclass_join_its_tables(joined: Joined, staff: Session) -> None:
+    Engineer = joined.Engineer
+    query = staff.query(Engineer).order_by(Engineer.name)
+    assert [e.language for e in query.from_self()] == ["c", "py"]
+    assert query.from_self().count() == 2
+    union = staff.query(Engineer).filter(Engineer.name == "ada").union_all(staff.query(Engineer))
+    assert sorted(e.name for e in union) == ["ada", "ada", "dan"]
+    assert union.count() == 3
+
+
+def test_a_limited_query_of_a_subclass_with_a_joined_collection_joins_its_tables(
+    joined: Joined, staff: Session
+) -> None:
+    Engineer, Machine, Company = joined.Engineer, joined.Machine, joined.Company
+    staff.query(Engineer).filter_by(name="dan").one().machines = [Machine(), Machine()]
+    staff.commit()
+    query = staff.query(Engineer).options(joinedload(Engineer.machines)).order_by(Engineer.name.desc())
+    assert [(e.name, len(e.machines)) for e in query.limit(1)] == [("dan", 2)]
+    assert [(e.name, len(e.machines)) for e in query.offset(1).limit(5)] == [("ada", 1)]
+    mixed = staff.query(Company, Engineer.name).join(Engineer, Engineer.company_id == Company.id)
+    assert len(mixed.options(joinedload(Company.employees)).limit(1).all()) == 1
+    assert len(staff.query(Engineer.name, Machine).join(Machine).options(joinedload(Machine.engineer)).all()) == 3
+
+
+def test_criteria_on_a_relationship_to_a_subclass_within_the_family(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Employee(base):
+        __tablename__ = "employee"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "employee"}
+
+    class Engineer(Employee):
+        __tablename__ = "engineer"
+        id: Mapped[int] = mapped_column(ForeignKey("employee.id"), primary_key=True)
+        name: Mapped[str]
+        lead_id: Mapped[int | None] = mapped_column(ForeignKey("engineer.id"))
+        lead: Mapped[Engineer | None] = relationship(remote_side=lambda: Engineer.id, backref="team")
+        __mapper_args__ = {"polymorphic_identity": "engineer"}
+
+    class Senior(Engineer):
+        __tablename__ = "senior"
+        id: Mapped[int] = mapped_column(ForeignKey("engineer.id"), primary_key=True)
+        level: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "senior"}
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        bob = Senior(name="bob", level=3, lead=Engineer(name="ann"))
+        session.add(Engineer(name="cat", lead=bob))
+        session.commit()
+        query = session.query(Engineer)
+        assert query.filter(Engineer.lead.of_type(Senior).has(Senior.level == 3)).one().name == "cat"
+        assert query.filter(Engineer.lead.of_type(Senior).has()).one().name == "cat"
+        assert query.filter(Engineer.team.of_type(Senior).any(level=3)).one().name == "ann"
+
+
+def test_functions_and_labels_of_inherited_attributes_are_about_the_subclass(joined: Joined, staff: Session) -> None:
+    Engineer, Employee = joined.Engineer, joined.Employee
+    assert staff.query(func.count(Engineer.id)).scalar() == 2
+    assert staff.query(func.max(Engineer.name).label("last")).scalar() == "dan"
+    assert staff.scalars(select(Engineer.name.label("called")).order_by(Engineer.name)).all() == ["ada", "dan"]
+    assert staff.query(Engineer).with_entities(func.count(Engineer.id)).scalar() == 2
+    last = staff.query(func.max(Engineer.id)).scalar_subquery()
+    assert staff.query(Employee).filter(Employee.id == last).one().name == "dan"
+    alias = aliased(Engineer)
+    assert staff.query(func.count(alias.id)).scalar() == 2
 
 
 @pytest.mark.parametrize("how", ["*", "classes"])
@@ -343,8 +417,53 @@ def test_an_outer_join_to_a_single_table_subclass_keeps_those_without(animals: A
     session.add(Owner())
     session.flush()
     rows = session.query(Owner.id, Cat.name).select_from(Owner).outerjoin(Cat, Cat.owner_id == Owner.id)
-    # the criterion of Cat as an item of the query is in WHERE, that of the join in ON
-    assert [row[1] for row in rows] == ["tom"]
+    assert sorted(row[1] or "" for row in rows) == ["", "tom"]
+    whole = session.query(Owner, Cat).select_from(Owner).outerjoin(Owner.animals.of_type(Cat))
+    assert sorted(cat.name if cat is not None else "" for _, cat in whole) == ["", "tom"]
+    alias = aliased(Cat)
+    rows = session.query(Owner.id, alias.name).select_from(Owner).outerjoin(alias, alias.owner_id == Owner.id)
+    assert sorted(row[1] or "" for row in rows) == ["", "tom"]
+    counts = session.query(func.count(Cat.id).label("cats")).select_from(Owner)
+    counts = counts.outerjoin(Cat, Cat.owner_id == Owner.id).group_by(Owner.id)
+    assert sorted(counts) == [(0,), (1,)]
+    loaded = session.query(Owner, Cat).select_from(Owner).outerjoin(Cat, Cat.owner_id == Owner.id)
+    loaded = loaded.options(joinedload(Owner.dogs))
+    assert len({owner.id for owner, _ in loaded}) == 2
+    assert [cat for _, cat in loaded.order_by(Owner.id.desc()).limit(1)] == [None]
+
+
+def test_parts_of_a_single_table_class_are_about_its_rows_only(animals: Any) -> None:
+    session, _, Cat, Dog, Puppy, _ = animals
+    assert session.query(func.count(Dog.id)).scalar() == 2
+    assert session.query(func.max(Puppy.name).label("last")).scalar() == "pip"
+    assert session.query(Cat.name.label("called")).all() == [("tom",)]
+    alias = aliased(Cat)
+    assert session.query(alias.name).all() == [("tom",)]
+    assert session.query(func.count(alias.id)).scalar() == 1
+    assert session.query(func.count()).select_from(Dog).scalar() == 2
+    assert session.query(Dog).with_entities(func.count(Dog.id)).scalar() == 2
+    assert session.query(Dog.name.label("called")).order_by(Dog.name).from_self().all() == [("pip",), ("rex",)]
+    assert session.query("a " + Cat.name).all() == [("a tom",)]
+    assert session.query((Cat.name + "!").label("called")).all() == [("tom!",)]
+    assert session.query(cast(Dog.name, String)).order_by(Dog.name).all() == [("pip",), ("rex",)]
+    assert session.query(case((Cat.name == "tom", 1), else_=0)).all() == [(1,)]
+    assert session.query(func.sum(case((alias.name == "tom", 1), else_=0))).scalar() == 1
+    assert session.query(Cat.name == "tom").all() == [(True,)]
+    assert session.query(func.lower(func.upper(Dog.name))).order_by(Dog.name.desc()).all() == [("rex",), ("pip",)]
+    union = session.query(Dog.name).union_all(session.query(Cat.name))
+    assert union.order_by(Dog.name).all() == [("pip",), ("rex",), ("tom",)]
+
+
+def test_exists_with_conditions_on_a_single_table_class_is_about_its_rows(animals: Any) -> None:
+    session, Animal, Cat, Dog, _, _ = animals
+    assert session.query(exists().where(Cat.name == "rex")).scalar() is False
+    assert session.query(exists().where(Dog.name == "rex")).scalar() is True
+    assert session.query(exists().where(Animal.name == "rex")).scalar() is True
+    named = aliased(Cat)
+    assert session.query(Animal.name).filter(exists().where(named.name == Animal.name)).all() == [("tom",)]
+    others = session.query(Animal.name).filter(~exists().where(named.name == Animal.name))
+    assert others.count() == session.query(Animal).count() - 1
+    assert ("tom",) not in others.all()
 
 
 # -- concrete

@@ -6,6 +6,8 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import sys
+import types
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -481,3 +483,32 @@ def test_values_are_checked_at_assignment_where_the_type_is_strict() -> None:
             setattr(row, name, value)
     with pytest.raises(DataError):
         Strict(price=0.1)
+
+
+RERUN = """
+from __future__ import annotations
+from flask_uow import ForeignKey, Mapped, declarative_base, mapped_column, relationship
+
+Base = declarative_base()
+
+class Author(Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    books: Mapped[list[Book]] = relationship(back_populates="author")
+
+class Book(Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+    author: Mapped["Author"] = relationship(back_populates="books")
+"""
+
+
+def test_a_module_that_is_run_again_has_relationships_between_its_new_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("run_again")
+    monkeypatch.setitem(sys.modules, "run_again", module)
+    for _ in range(2):
+        exec(RERUN, vars(module))
+        author = module.Author(books=[module.Book()])
+        assert author.books[0].author is author
+        assert module.Author.books.property.mapper.class_ is module.Book

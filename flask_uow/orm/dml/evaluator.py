@@ -25,6 +25,7 @@ from flask_uow.sql.expressions import (
     UnaryExpression,
 )
 from flask_uow.sql.schema import Column
+from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.types import ARRAY, JSON, Numeric, TypeDecorator
 
 __all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
@@ -77,7 +78,7 @@ class Evaluator:
             (BindParameter, self._parameter),
             (Null, lambda node: lambda obj: None),
             (LiteralColumn, self._constant),
-            (Label, lambda node: self.function(node.element)),
+            ((Label, Sourced), lambda node: self.function(node.element)),
             (BinaryExpression, self._binary),
             (Between, self._between),
             (BooleanList, self._list),

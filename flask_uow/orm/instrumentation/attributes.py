@@ -19,6 +19,7 @@ from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
+from flask_uow.sql.sourced import Sourced
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -88,11 +89,6 @@ class ColumnAttribute(Attribute):
         # a new object of a polymorphic class has its identity without being told
         return self.parent.polymorphic_identity if self.key == self.parent.discriminator else None
 
-    @property
-    def __uow_source__(self) -> Any:
-        """The mapper, where selecting the column needs more in FROM or WHERE than its table; else None."""
-        return self.parent if self.parent.inherits is not None else None
-
     def __clause_element__(self) -> ColumnElement[Any]:
         columns = self.property.columns
         if len(columns) > 1 and self.parent.inherits is not None:
@@ -101,6 +97,10 @@ class ColumnAttribute(Attribute):
                 if column.table is self.parent.local_table:
                     return column  # type: ignore[no-any-return]
         return columns[0]  # type: ignore[no-any-return]
+
+    def as_operand(self) -> ColumnElement[Any]:
+        element = self.__clause_element__()
+        return Sourced(element, self.parent) if self.parent.inherits is not None else element
 
     @property
     def type(self) -> Any:

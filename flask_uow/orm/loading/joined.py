@@ -127,10 +127,11 @@ def with_joins(select: Select, items: list[Any]) -> Select:
     if multiplies and (select._limit is not None or select._offset is not None or select._distinct or select._group_by):
         made = _as_subquery(select, items)
     else:
-        made = select.with_only_columns(*(item.view if isinstance(item, EntityPart) else item for item in items))
+        views = (item.view if isinstance(item, EntityPart) else item for item in items)
+        made = select.with_columns_of_same_rows(*views)
     for root in roots:
         made = _joined(made, root)
-    return made.add_columns(*(part.view for part in added)) if added else made
+    return made.with_columns_of_same_rows(*made.entities, *(part.view for part in added)) if added else made
 
 
 def _joined(select: Select, parent: EntityPart) -> Select:
@@ -175,11 +176,13 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
         if isinstance(base, OrderName):
             base = next((column for column in select.columns_clause if column.name == base.name), base)
         order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
-    source = select.with_only_columns(*columns, maintain_column_froms=True).subquery()
+    source = select.with_columns_of_same_rows(*columns).subquery()
     outer: list[Any] = []
     for number, item in enumerate(items):
         if isinstance(item, EntityPart):
             item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], item.view.extra)
+            # the query inside has the criteria
+            item.view.is_joined = True
             outer.append(item.view)
         else:
             outer.append(source.c[f"c{number}"])

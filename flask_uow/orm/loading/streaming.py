@@ -73,7 +73,7 @@ def _without_joins(select: Select) -> tuple[Select, list[tuple[Any, LoadTree | N
         trees.append((entity.mapper, tree))
     if all(tree is None and not mapper.has_eager for mapper, tree in trees):
         return select, []
-    made = select.with_only_columns(*items)
+    made = select.with_columns_of_same_rows(*items)
     return made, trees
 
 

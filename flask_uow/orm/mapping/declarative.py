@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -193,7 +194,7 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
     for name, (value, annotation) in declarations.items():
         owner = f"{cls.__name__}.{name}"
         if isinstance(value, RelationshipProperty):
-            properties[name] = _complete_relationship(owner, value, annotation)
+            properties[name] = _complete_relationship(owner, value, annotation, cls.registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
             column = _complete_column(owner, name, value, annotation)
             if table is not None and table.c.get(column.name) is not None:
@@ -307,11 +308,12 @@ def _copied(owner: str, value: Any, from_mixin: bool) -> Any:
 
 
 def _complete_relationship(
-    owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None
+    owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None, registry: Registry
 ) -> RelationshipProperty:
     if annotation is not None:
         if prop.argument is None:
-            prop.argument = annotation.type
+            target = annotation.type
+            prop.argument = partial(registry.namesake, target) if isinstance(target, type) else target
         if prop.given_uselist is None and annotation.type is not Any:
             holds_many = prop.collection_class is not None or prop.is_dynamic
             prop.given_uselist = annotation.collection is not None or holds_many

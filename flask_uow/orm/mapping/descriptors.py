@@ -15,6 +15,7 @@ from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement, and_, not_
+from flask_uow.sql.sourced import Sourced
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
@@ -56,6 +57,10 @@ class PropComparator(ColumnOperators):
 
     def __clause_element__(self) -> ColumnElement[Any]:
         return self._attribute.__clause_element__()  # type: ignore[no-any-return]
+
+    def as_operand(self) -> ColumnElement[Any]:
+        element, entity = self.__clause_element__(), self.parent
+        return Sourced(element, entity) if entity.mapper.inherits is not None else element
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         if self._attribute is None:

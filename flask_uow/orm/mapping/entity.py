@@ -16,6 +16,7 @@ from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import Alias, FromClause
+from flask_uow.sql.sourced import Sourced
 
 __all__ = ["EntityView", "ExtraColumn", "Layout", "ViewColumn", "ViewRelationship", "alias_of", "keys_of", "target_of"]
 
@@ -216,13 +217,12 @@ class ViewColumn(ColumnOperators):
         """The mapped class."""
         return self.parent.mapper.class_  # type: ignore[no-any-return]
 
-    @property
-    def __uow_source__(self) -> Any:
-        """The view, where selecting the column needs more in FROM or WHERE than its table; else None."""
-        return self.parent if self.parent.mapper.inherits is not None else None
-
     def __clause_element__(self) -> ColumnElement[Any]:
         return self.parent.adapt(self._attribute.__clause_element__())  # type: ignore[no-any-return]
+
+    def as_operand(self) -> ColumnElement[Any]:
+        element = self.__clause_element__()
+        return Sourced(element, self.parent) if self.parent.mapper.inherits is not None else element
 
     @property
     def type(self) -> Any:

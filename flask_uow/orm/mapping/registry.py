@@ -122,6 +122,15 @@ class Registry:
             f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use."
         )
 
+    def namesake(self, cls: type) -> type:
+        """Return the class that was defined here in the place of one of another registry; that one itself where none was.
+
+        Where a module is run again, in a notebook or by a reloader, what its annotations name is found among the module's names,
+        and those are the classes of the run before.
+        """
+        place = (cls.__module__, cls.__qualname__)
+        return next((c for c in self._classes.get(cls.__name__, ()) if (c.__module__, c.__qualname__) == place), cls)
+
     def _metadatas(self) -> list[MetaData]:
         own = dict.fromkeys([self.metadata, *(table.metadata for mapper in self.mappers for table in mapper.tables)])
         return list(own)

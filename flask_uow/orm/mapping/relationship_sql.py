@@ -202,12 +202,12 @@ class RelationshipSQL:
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
             (condition,) = self.conditions(near, there, None)
-            return [(left, right, onclause if onclause is not None else and_(condition, *there.own_criteria))]
+            return [(left, right, and_(onclause if onclause is not None else condition, *there.own_criteria))]
         secondary = prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
         return [
             (left, secondary, own),
-            (left, right, onclause if onclause is not None else and_(far, *there.own_criteria)),
+            (left, right, and_(onclause if onclause is not None else far, *there.own_criteria)),
         ]
 
     def of_type(self, attribute: Any, target: Any) -> ViewRelationship:

@@ -21,6 +21,7 @@ from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.expressions import ColumnElement, coerce_order
 from flask_uow.sql.schema import Table
+from flask_uow.sql.sourced import without_sources
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
@@ -198,7 +199,7 @@ class RelationshipProperty:
                 f"relationship {self.name}: a join condition such as User.id == Post.author_id was expected, or a function that"
                 f" returns one, got {found!r}."
             )
-        return found
+        return without_sources(found)
 
     def _columns(self, argument: Any, every: bool = False) -> list[Any]:
         """Return the columns that an argument names.

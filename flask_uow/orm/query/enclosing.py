@@ -180,7 +180,7 @@ def _labelled(select: SelectBase, labels: Sequence[str]) -> SelectBase:
         original if original.name == label and original.__visit_name__ != "column" else Label(label, column)
         for label, column, original in zip(labels, columns, select.columns_clause, strict=True)
     ]
-    stripped = select.with_only_columns(*labelled, maintain_column_froms=True)
+    stripped = select.with_columns_of_same_rows(*labelled)
     # the entities have gone, and options for them apply to the outer query
     stripped._options = ()
     return stripped

@@ -351,7 +351,7 @@ class ExpressionCompiler:
 
     def order_term(self, node: Any) -> str:
         """Return an ORDER BY term without its direction; a column of the result is named, not repeated."""
-        if node.__visit_name__ == "unary" and node.operator in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
+        if node.__visit_name__ == "unary" and node.operator in ops.ORDERINGS:
             return self.process(node)
         type_: TypeEngine[Any] = node.type
         if node.__visit_name__ == "order_name":
@@ -376,6 +376,9 @@ class ExpressionCompiler:
 
     def visit_collate(self, node: Any) -> str:
         return f"{self.operand(node.element, ops.COLLATE)} COLLATE {self.dialect.quote(node.collation)}"
+
+    def visit_sourced(self, node: Any) -> str:
+        return self.process(node.element)
 
     def visit_label(self, node: Any) -> str:
         return self.process(node.element)

@@ -1,0 +1,57 @@
+"""What attributes of mapped classes leave in an expression that is made of them: which class they were about.
+
+The column of an inherited attribute belongs to a table that holds the rows of other classes as well. An expression of
+such an attribute still is about its class only, so a statement that selects it looks for these nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.rewriting import rewritten
+
+__all__ = ["Sourced", "without_sources"]
+
+T = TypeVar("T")
+N = TypeVar("N", bound=ClauseElement)
+
+
+class Sourced(ColumnElement[T]):
+    """A column within an expression, with the mapped class whose attribute named it; SQL shows the column only.
+
+    :param source: says what a statement that selects the expression needs beside the column's table, see
+        :class:`flask_uow.sql.interfaces.MappedEntity`.
+    """
+
+    __slots__ = ("element", "source")
+    __visit_name__ = "sourced"
+
+    def __init__(self, element: ColumnElement[T], source: Any) -> None:
+        self.element, self.source = element, source
+        self.type = element.type
+
+    @property
+    def name(self) -> str | None:
+        return self.element.name
+
+    @property
+    def precedence(self) -> int:
+        return self.element.precedence
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element,)
+
+    def _collect(self, shape: Shape) -> None:
+        # what the source asks for is elsewhere in the statement
+        self.element._collect(shape)
+
+    def _with_replaced(self) -> ClauseElement:
+        # the column is one of something else now
+        return self.element
+
+
+def without_sources(node: N) -> N:
+    """Return an expression with plain columns, for those who look for columns in it."""
+    return rewritten(node, lambda inner: inner.element if isinstance(inner, Sourced) else None)
