@@ -5,7 +5,7 @@ In reading order: symbols, interfaces, extensions, exclusive, instrumentation, i
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm import exc as exc
-from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin
+from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.inspection import inspect
 from flask_uow.orm.instrumentation import history as attributes
@@ -66,5 +66,5 @@ __all__ = [
     "lazyload", "make_transient", "mapped_collection", "mapped_column", "mapper", "noload", "object_mapper",
     "object_session", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "relation",
     "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "subqueryload",
-    "subqueryload_all", "synonym", "undefer", "undefer_group", "validates",
+    "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_polymorphic",
 ]  # fmt: skip

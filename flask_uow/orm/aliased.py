@@ -1,4 +1,4 @@
-"""``aliased()``: a mapped class under another name; and joins of mapped classes as FROM elements.
+"""``aliased()``: a mapped class under another name; ``with_polymorphic()``: one with its subclasses; joins of mapped classes.
 
 ``join`` and ``outerjoin`` take tables as well as mapped classes, so that the package's top level needs no others.
 """
@@ -9,10 +9,11 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.entity import EntityView, alias_of, target_of
+from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 
-__all__ = ["AliasedClass", "aliased", "join", "outerjoin"]
+__all__ = ["AliasedClass", "aliased", "join", "outerjoin", "with_polymorphic"]
 
 
 class _AliasView(EntityView):
@@ -20,8 +21,12 @@ class _AliasView(EntityView):
 
     __slots__ = ("name",)
 
-    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None) -> None:
-        super().__init__(mapper, selectable, names, extra=mapper.extra)
+    def __init__(
+        self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None, extra: Any = None
+    ) -> None:
+        super().__init__(
+            mapper, selectable, names, extra=mapper.extra if extra is None else extra, is_plain=extra is not None
+        )
         self.name = name
 
     @property
@@ -86,6 +91,34 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
             f" Its columns: {', '.join(source.c.keys())}."
         )
     return AliasedClass(_AliasView(mapper, source, mapper.loaded_names, name))
+
+
+def with_polymorphic(base: Any, classes: Any = "*") -> Any:
+    """Return a mapped class together with subclasses, whose columns a query then loads in the same statement.
+
+    Criteria may use the subclasses' attributes as they are: ``filter(Engineer.language == "c")``.
+
+    :param base: the class.
+    :param classes: the subclasses, or ``"*"`` for all of them. What is left out is loaded as otherwise, a statement for each class.
+    :raises ArgumentError: for a class that is no subclass of ``base``, and where no column tells the class of a row.
+
+    >>> staff = with_polymorphic(Employee, [Engineer])                                          # doctest: +SKIP
+    >>> session.query(staff).filter(Engineer.language == "c")                                   # doctest: +SKIP
+    """
+    mapper = class_mapper(getattr(getattr(base, "__uow_entity__", None), "class_", base))
+    if mapper.discriminator is None:
+        raise ArgumentError(
+            f"with_polymorphic({mapper.class_.__name__}, ...) needs polymorphic_on=, the column that tells the class of a row."
+        )
+    given = mapper.descendants[1:] if classes == "*" else [class_mapper(cls) for cls in classes]
+    for other in given:
+        if not other.isa(mapper):
+            raise ArgumentError(
+                f"with_polymorphic({mapper.class_.__name__}, ...): {other.class_.__name__} is no subclass of it."
+            )
+    mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))
+    extra = tuple(mapper.extra_columns(mappers))
+    return AliasedClass(_AliasView(mapper, polymorphic_source(mapper, given), mapper.loaded_names, None, extra))
 
 
 def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:

@@ -24,6 +24,7 @@ from flask_uow import (
     case,
     cast,
     declarative_base,
+    defer,
     exists,
     func,
     joinedload,
@@ -33,6 +34,7 @@ from flask_uow import (
     relationship,
     select,
     selectinload,
+    with_polymorphic,
 )
 from tests.statements import StatementLog
 
@@ -214,6 +216,85 @@ def test_functions_and_labels_of_inherited_attributes_are_about_the_subclass(joi
     assert staff.query(Employee).filter(Employee.id == last).one().name == "dan"
     alias = aliased(Engineer)
     assert staff.query(func.count(alias.id)).scalar() == 2
+
+
+@pytest.mark.parametrize("style", ["query", "select"])
+def test_a_query_can_load_the_columns_of_chosen_subclasses(
+    joined: Joined, staff: Session, statements: StatementLog, style: str
+) -> None:
+    Employee, Engineer, Manager = joined.Employee, joined.Engineer, joined.Manager
+
+    def ask(classes: Any) -> Any:
+        if style == "query":
+            return staff.query(Employee).with_polymorphic(classes)
+        return select(with_polymorphic(Employee, classes))
+
+    def loaded(statement: Any) -> list[Any]:
+        staff.expunge_all()
+        result = statement if style == "query" else staff.scalars(statement)
+        return [(e.name, getattr(e, "language", None), getattr(e, "budget", None)) for e in result]
+
+    everyone = [("ada", "c", None), ("bob", None, 7), ("cy", None, None), ("dan", "py", None)]
+    with statements.expect(1, "LEFT OUTER JOIN engineer", "LEFT OUTER JOIN manager"):
+        assert loaded(ask("*").order_by(Employee.id)) == everyone
+    with statements.expect(2):
+        assert loaded(ask([Engineer]).order_by(Employee.id)) == everyone
+    with statements.expect(1):
+        assert loaded(ask([Engineer]).filter(Engineer.language == "py")) == [("dan", "py", None)]
+    either = (Engineer.language == "c") | (Manager.budget > 5)
+    with statements.expect(1):
+        assert [row[0] for row in loaded(ask([Engineer, Manager]).filter(either).order_by(Employee.name))] == [
+            "ada",
+            "bob",
+        ]
+    with statements.expect(1):
+        assert loaded(ask("*").order_by(Employee.id).limit(2)) == everyone[:2]
+    assert loaded(ask("*").filter_by(name="bob").join(Employee.company)) == [("bob", None, 7)]
+    with statements.expect(2):
+        assert loaded(ask("*").order_by(Employee.id).options(selectinload(Employee.company))) == everyone
+    with statements.expect(1):
+        assert loaded(ask("*").order_by(Employee.id).options(joinedload(Employee.company))) == everyone
+    with statements.expect(2):
+        assert loaded(ask("*").order_by(Employee.id).options(defer(Employee.name))) == everyone
+    assert loaded(ask("*").order_by(Employee.id).options(joinedload(Engineer.machines)).limit(2)) == everyone[:2]
+
+
+def test_a_deferred_column_of_the_base_is_loaded_for_all_classes_at_once(
+    joined: Joined, staff: Session, statements: StatementLog
+) -> None:
+    found = staff.query(joined.Employee).options(defer(joined.Employee.name)).order_by(joined.Employee.id).all()
+    with statements.expect(1, "employee.name FROM employee WHERE"):
+        assert found[2].name == "cy"
+        assert [e.name for e in found] == ["ada", "bob", "cy", "dan"]
+
+
+def test_with_polymorphic_in_a_query_with_other_entities(joined: Joined, staff: Session) -> None:
+    Company, Employee, Engineer = joined.Company, joined.Employee, joined.Engineer
+    query = (
+        staff.query(Employee, Company.name).with_polymorphic([Engineer]).join(Employee.company).order_by(Employee.id)
+    )
+    assert [(e.name, name) for e, name in query] == [("ada", "acme"), ("bob", "acme"), ("cy", "acme"), ("dan", "acme")]
+    assert staff.query(Employee).with_polymorphic("*").count() == 4
+    assert (
+        staff.query(Employee).with_polymorphic("*").filter(Engineer.language == "c").from_self().one().language == "c"
+    )
+    staffed = with_polymorphic(Employee, "*")
+    assert staff.query(staffed.name).order_by(staffed.name.desc()).first() == ("dan",)
+    assert (
+        staff.query(Company).join(Company.employees.of_type(staffed)).filter(Engineer.language == "c").one().name
+        == "acme"
+    )
+
+
+def test_with_polymorphic_of_a_wrong_class_is_refused(joined: Joined, staff: Session) -> None:
+    with pytest.raises(ArgumentError, match="Company is no subclass"):
+        with_polymorphic(joined.Employee, [joined.Company])
+    with pytest.raises(ArgumentError, match="needs polymorphic_on="):
+        staff.query(joined.Company).with_polymorphic("*")
+    with pytest.raises(InvalidRequestError, match="comes before join"):
+        staff.query(joined.Employee).join(joined.Employee.company).with_polymorphic("*")
+    with pytest.raises(InvalidRequestError, match="first entity is a mapped class"):
+        staff.query(joined.Employee.name).with_polymorphic("*")
 
 
 @pytest.mark.parametrize("how", ["*", "classes"])

@@ -331,3 +331,18 @@ def test_from_lists_what_is_read() -> None:
     assert select(c.id).where(k.id == 1).froms == [person, item]
     joined = select(c.id).join(item)
     assert [str(element) for element in joined.froms] == ["person JOIN item ON item.owner = person.id"]
+
+
+def test_an_order_by_a_name_that_nothing_has_is_refused() -> None:
+    query = select(c.name.label("called"), c.id)
+    assert str(query.order_by("called", desc("id"), "a")).endswith("ORDER BY called, id DESC, a")
+    for name in ("calld", "name desc", ""):
+        with pytest.raises(CompileError, match=f"name {name!r}.*There are: .*called"):
+            str(query.order_by(name))
+    with pytest.raises(CompileError, match="Did you mean 'called'"):
+        str(query.group_by("calld"))
+    both = query.union(query)
+    assert str(both.order_by(desc("called"))).endswith("ORDER BY called DESC")
+    with pytest.raises(CompileError, match="'age'"):
+        str(both.order_by("age"))
+    assert str(select(text("lower(name) AS low")).select_from(person).order_by("low")).endswith("ORDER BY low")

@@ -30,6 +30,13 @@ class PostgreSQLCompiler(StatementCompiler):
         # an array travels as text
         return f"{text}::{self.dialect.cast_name(node.type)}" if isinstance(storage, ARRAY) else text
 
+    def visit_extract(self, node: Any) -> str:
+        element = self.process(node.element)
+        if getattr(node.element.type.storage, "timezone", False):
+            # else it would be in the zone of the session
+            element = f"({element} AT TIME ZONE 'UTC')"
+        return f"CAST(EXTRACT({node.field} FROM {element}) AS {self.dialect.cast_name(node.type)})"
+
     def visit_function(self, node: Any) -> str:
         return self._cast_aggregate(node, super().visit_function(node))
 

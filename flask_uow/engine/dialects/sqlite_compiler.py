@@ -143,6 +143,9 @@ class SQLiteCompiler(StatementCompiler):
         amount = f"{sign}({self.process(by)})" if sign else self.process(by)
         return f"{function}({self.process(moment)}, {amount})"
 
+    def visit_extract(self, node: Any) -> str:
+        return f"moment_part('{node.field}', {self.process(node.element)})"
+
     def visit_cast(self, node: Any) -> str:
         if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
             # CAST would cut the fraction off

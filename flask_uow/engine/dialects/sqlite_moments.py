@@ -1,13 +1,14 @@
 """Arithmetic on dates and times in SQLite, which keeps them as text and intervals as microseconds.
 
 Each connection gets ``moment_add(moment, microseconds)``, ``moment_add_days(date, days)``, ``moment_diff(a, b)`` in
-microseconds and ``moment_days(a, b)``; the compiler of this dialect calls them. A moment is a date, a time or a date and
+microseconds, ``moment_days(a, b)`` and ``moment_part(field, moment)``; the compiler of this dialect calls them. A moment is a date, a time or a date and
 time in the forms of :mod:`flask_uow.engine.dialects.sqlite_types`; a date moved by an interval becomes a date and time.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["register_moments"]
@@ -23,6 +24,7 @@ def register_moments(raw: Any) -> None:
         ("moment_add_days", _add_days),
         ("moment_diff", _difference),
         ("moment_days", _days),
+        ("moment_part", _part),
     ):
         raw.create_function(name, 2, function, deterministic=True)
 
@@ -62,3 +64,24 @@ def _days(left: str | None, right: str | None) -> int | None:
     if left is None or right is None:
         return None
     return (dt.date.fromisoformat(left) - dt.date.fromisoformat(right)).days
+
+
+_PARTS: dict[str, Callable[[dt.datetime], int | float]] = {
+    "year": lambda m: m.year,
+    "quarter": lambda m: (m.month + 2) // 3,
+    "month": lambda m: m.month,
+    "week": lambda m: m.isocalendar().week,
+    "day": lambda m: m.day,
+    "doy": lambda m: m.timetuple().tm_yday,
+    "dow": lambda m: m.isoweekday() % 7,
+    "isodow": lambda m: m.isoweekday(),
+    "isoyear": lambda m: m.isocalendar().year,
+    "hour": lambda m: m.hour,
+    "minute": lambda m: m.minute,
+    "second": lambda m: m.second + m.microsecond / 1_000_000,
+    "epoch": lambda m: (m if m.tzinfo is not None else m.replace(tzinfo=dt.UTC)).timestamp(),
+}
+
+
+def _part(field: str, text: str | None) -> int | float | None:
+    return None if text is None else _PARTS[field](_parse(text))

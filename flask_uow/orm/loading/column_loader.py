@@ -48,12 +48,25 @@ class ColumnLoader:
 
     def _load(self, session: Any, obj: Any, state: Any) -> None:
         names = self._names(obj, state)
-        name, class_ = self.name, type(obj)
-        objects = siblings_that(state, obj, lambda other: type(other) is class_ and name not in other.__dict__)
+        name = self.name
+        mapper, classes = self._together(names)
+        objects = siblings_that(state, obj, lambda other: type(other) in classes and name not in other.__dict__)
         if len(objects) == 1:
             _refresh(session, self.mapper, obj, state, names, None)
         else:
-            _refresh_many(session, self.mapper, obj, objects, names)
+            _refresh_many(session, mapper, obj, objects, names)
+
+    def _together(self, names: tuple[str, ...]) -> tuple[Any, set[type]]:
+        """Return the mapper of the first class of the family that has all these attributes, and the classes that have them from it."""
+        mapper = self.mapper
+        columns = [mapper.columns[name].column for name in names]
+
+        def has(other: Any) -> bool:
+            return all(n in other.columns and other.columns[n].column is c for n, c in zip(names, columns, strict=True))
+
+        family = (m for m in mapper.lineage if m.base_mapper is mapper.base_mapper)
+        first = mapper if mapper.inherits is None else next(m for m in family if has(m))
+        return first, {m.class_ for m in first.descendants if m is mapper or has(m)}
 
     def _names(self, obj: Any, state: Any) -> tuple[str, ...]:
         values = obj.__dict__

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_uow.orm.loading.options import LoadTree
-from flask_uow.orm.mapping.entity import EntityView, alias_of, keys_of
+from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
@@ -104,16 +104,7 @@ def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
     if entity is None or entity is mapper:
         source = entity.selectable if entity is not None else selectable
         return EntityView(mapper, source, names, extra=mapper.extra)
-    # an alias, or a subquery that has no more columns than it was given
-    present, keys = entity.selectable.c, keys_of(mapper)
-
-    def is_present(column: Any) -> bool:
-        key = keys.get(column)
-        return key is None or f"{entity.prefix}{key}" in present
-
-    known = tuple(name for name in names if is_present(mapper.columns[name].column))
-    extra = tuple(extra for extra in mapper.extra if is_present(extra.column))
-    return EntityView(mapper, entity.selectable, known, entity.prefix, extra)
+    return entity.with_names(names)  # type: ignore[no-any-return]
 
 
 def with_joins(select: Select, items: list[Any]) -> Select:
@@ -180,7 +171,9 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     outer: list[Any] = []
     for number, item in enumerate(items):
         if isinstance(item, EntityPart):
-            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], item.view.extra)
+            # of subclasses' tables, the subquery has those that every query of the class reads
+            extra = item.view.mapper.extra if item.view.is_plain else item.view.extra
+            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], extra)
             # the query inside has the criteria
             item.view.is_joined = True
             outer.append(item.view)

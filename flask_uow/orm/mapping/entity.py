@@ -18,7 +18,17 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import Alias, FromClause
 from flask_uow.sql.sourced import Sourced
 
-__all__ = ["EntityView", "ExtraColumn", "Layout", "ViewColumn", "ViewRelationship", "alias_of", "keys_of", "target_of"]
+__all__ = [
+    "EntityView",
+    "ExtraColumn",
+    "Layout",
+    "ViewColumn",
+    "ViewRelationship",
+    "alias_of",
+    "key_of_extra",
+    "keys_of",
+    "target_of",
+]
 
 
 class ExtraColumn(NamedTuple):
@@ -66,10 +76,11 @@ class EntityView:
     :ivar names: the attributes whose columns are loaded, in order.
     :ivar prefix: what the names of the columns begin with in ``selectable``.
     :ivar extra: columns of subclasses that are loaded as well.
+    :ivar is_plain: True where columns are called as everywhere: no alias or subquery stands for the tables.
     :ivar is_joined: True where a join brings it in, whose ON clause has the criteria then.
     """
 
-    __slots__ = ("_columns", "extra", "is_joined", "mapper", "names", "prefix", "selectable")
+    __slots__ = ("_columns", "extra", "is_joined", "is_plain", "mapper", "names", "prefix", "selectable")
 
     def __init__(
         self,
@@ -78,12 +89,14 @@ class EntityView:
         names: tuple[str, ...],
         prefix: str = "",
         extra: tuple[ExtraColumn, ...] = (),
+        is_plain: bool = False,
     ) -> None:
         self.mapper = mapper
         self.selectable = selectable
         self.names = names
         self.prefix = prefix
         self.extra = extra
+        self.is_plain = is_plain or selectable is mapper.selectable
         self.is_joined = False
         self._columns: list[ColumnElement[Any]] | None = None
 
@@ -154,13 +167,30 @@ class EntityView:
         self.mapper.attribute_for_filter(name)
         return self.attribute(name)
 
+    def with_names(self, names: tuple[str, ...]) -> EntityView:
+        """Return the view with other attributes loaded, as far as it has columns for them."""
+        if self.is_plain:
+            return EntityView(self.mapper, self.selectable, names, extra=self.extra, is_plain=True)
+        present, keys = self.selectable.c, keys_of(self.mapper)
+
+        def is_present(column: Any) -> bool:
+            key = keys.get(column)
+            return key is None or f"{self.prefix}{key}" in present
+
+        known = tuple(name for name in names if is_present(self.mapper.columns[name].column))
+        extra = tuple(extra for extra in self.mapper.extra if is_present(extra.column))
+        return EntityView(self.mapper, self.selectable, known, self.prefix, extra)
+
     def key_of(self, column: Any) -> str | None:
         """Return the key that a column of the mapper's tables has in ``selectable``; None for any other column."""
-        return keys_of(self.mapper).get(column)
+        found = keys_of(self.mapper).get(column)
+        if found is None and any(extra.column is column for extra in self.extra):
+            return key_of_extra(column)
+        return found
 
     def column(self, column: Any) -> Any:
         """Return a column of the mapper's tables as it is called here."""
-        if self.selectable is self.mapper.selectable:
+        if self.is_plain:
             return self.mapper.column(column)
         key = self.key_of(self.mapper.column(column))
         if key is None:
@@ -170,7 +200,7 @@ class EntityView:
 
     def has(self, column: Any) -> bool:
         """Return True when a column of the mapper's tables is among those of ``selectable``."""
-        return self.selectable is self.mapper.selectable or f"{self.prefix}{self.key_of(column)}" in self.selectable.c
+        return self.is_plain or f"{self.prefix}{self.key_of(column)}" in self.selectable.c
 
     def _equal_column(self, column: Any, key: str) -> Any:
         """Return what stands for a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
@@ -183,7 +213,7 @@ class EntityView:
 
     def adapt(self, expression: Any) -> Any:
         """Return an expression with the columns of the mapper's tables as they are called here."""
-        if self.selectable is self.mapper.selectable:
+        if self.is_plain:
             return expression
         return rewritten(expression, lambda node: self.column(node) if self._is_ours(node) else None)
 
@@ -197,6 +227,13 @@ def keys_of(mapper: Any) -> dict[Any, str]:
     if found is None:
         found = mapper.memo["keys"] = {column: key for key, column in mapper.selectable.c.items()}
     return found
+
+
+def key_of_extra(column: Any) -> str:
+    """Return the key that a column of a subclass's table has where a query has chosen to select it, and the mapper has not."""
+    table = getattr(column, "table", None)
+    name = column.key if table is not None else column.name
+    return f"{table.name}_{name}" if table is not None else str(name)
 
 
 class ViewColumn(ColumnOperators):

@@ -130,15 +130,14 @@ class MappedSource:
         chosen, source = chosen if isinstance(chosen, tuple) and len(chosen) == 2 else (chosen, None)
         family = self.descendants[1:]
         if chosen is None:
-            # what is in the same table costs nothing
-            mappers = [m for m in family if all(step.is_single for step in m.lineage[len(self.lineage) :])]
+            mappers = self.relatives_in_table
         else:
             mappers = family if chosen == "*" else [c.__uow_entity__.mapper for c in chosen]
         if source is not None:
             self._select_from(coerce_from(source))
         elif chosen is not None:
             self.selectable = polymorphic_source(self, mappers)
-        self.extra = tuple(self._extra_columns(mappers, source is not None))
+        self.extra = tuple(self.extra_columns(mappers, source is not None))
         self._choose_atom()
         self.memo.clear()
 
@@ -161,7 +160,17 @@ class MappedSource:
                 self._names[found] = prop.key
                 self._renamed[column] = found
 
-    def _extra_columns(self, mappers: Iterable[Any], from_source: bool) -> Iterable[ExtraColumn]:
+    @property
+    def relatives_in_table(self) -> list[Any]:
+        """The mappers of subclasses whose columns are in the same table, so that reading them costs nothing."""
+        family = self.descendants[1:]
+        return [m for m in family if all(step.is_single for step in m.lineage[len(self.lineage) :])]
+
+    def extra_columns(self, mappers: Iterable[Any], from_source: bool = False) -> Iterable[ExtraColumn]:
+        """Yield the columns of subclasses that a query of this class selects as well.
+
+        :param from_source: True where the class's rows come from something that stands for the tables of the family.
+        """
         seen = set()
         for other in mappers:
             for name, prop in other.columns.items():

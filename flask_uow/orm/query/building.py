@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.aliased import with_polymorphic
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
 from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
@@ -139,6 +140,11 @@ class BuildingQuery(Generic[T]):
         """Return ``EXISTS (query)``."""
         return Exists(self.statement)
 
+    @property
+    def whereclause(self) -> Any:
+        """All criteria as one expression, or None."""
+        return self._select.whereclause
+
     # -- what is selected
 
     def _items(self, entities: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -181,6 +187,21 @@ class BuildingQuery(Generic[T]):
     def with_entities(self, *entities: Any) -> Any:
         """Return the query for other things than before, with the same criteria."""
         return self._with(self._select.with_only_columns(*self._items(entities)))
+
+    def with_polymorphic(self, classes: Any) -> Self:
+        """Return the query with the columns of subclasses of its first entity loaded in the same statement.
+
+        :param classes: the subclasses, or ``"*"`` for all of them; see :func:`~flask_uow.orm.aliased.with_polymorphic`.
+        :raises ArgumentError: for a class that is no subclass, and where no column tells the class of a row.
+        :raises InvalidRequestError: where the first entity is an alias, or the query has joins already.
+        """
+        first, *others = self._select.entities
+        entity = getattr(first, "__uow_entity__", None)
+        if entity is None or entity is not entity.mapper or self._select._froms:
+            raise InvalidRequestError(
+                "with_polymorphic() is for queries whose first entity is a mapped class, and comes before join() and select_from()."
+            )
+        return self._with(self._select.with_only_columns(with_polymorphic(first, classes), *others))
 
     # -- criteria
 

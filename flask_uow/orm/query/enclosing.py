@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.mapping.entity import EntityView, Layout, keys_of
+from flask_uow.orm.mapping.entity import EntityView, Layout, key_of_extra, keys_of
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.nodes import ClauseElement
@@ -143,8 +143,9 @@ def _labels(entities: Sequence[Any]) -> tuple[list[str], list[str]]:
             mapper = entity.mapper
             base = f"{getattr(mapper.local_table, 'name', None) or 'anon'}_"
             known, layout = keys_of(mapper), entity.layout
-            chosen = [*(mapper.columns[n].column for n in layout.names), *(extra.column for extra in layout.extra)]
-            keys = [known.get(column) or str(column.name or "anon") for column in chosen]
+            own = [mapper.columns[n].column for n in layout.names]
+            keys = [known.get(column) or str(column.name or "anon") for column in own]
+            keys.extend(known.get(extra.column) or key_of_extra(extra.column) for extra in layout.extra)
             number = 1
             prefix = base
             while any(f"{prefix}{key}" in taken for key in keys):

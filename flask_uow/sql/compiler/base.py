@@ -342,7 +342,7 @@ class ExpressionCompiler:
 
     def visit_unary(self, node: Any) -> str:
         op = node.operator
-        if op in (ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST):
+        if op in ops.ORDERINGS:
             return f"{self.order_term(node.element)} {op.sql}"
         if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type.storage, Numeric):
             return f"decimal_sub('0', {self.process(node.element)})"

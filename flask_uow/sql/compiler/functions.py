@@ -26,6 +26,9 @@ class FunctionCompiler(ExpressionCompiler):
             return f"{name}(*)"
         return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
 
+    def visit_extract(self, node: Any) -> str:
+        return f"EXTRACT({node.field} FROM {self.process(node.element)})"
+
     def visit_next_value(self, node: Any) -> str:
         name = self.visit_table(node.sequence).replace("'", "''")
         return f"nextval('{name}')"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_uow.exc import CompileError
+from flask_uow.exc import CompileError, did_you_mean
+from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
+from flask_uow.sql.expressions import OrderName, UnaryExpression
 from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.select import Select
 
@@ -24,6 +26,7 @@ class SelectCompiler(ExpressionCompiler):
         froms = self._without_correlated(froms, select._correlate)
         covered = {id(part) for element in froms for part in element._from_objects()}
         self.froms_stack.append(covered)
+        _refuse_unknown_names(select, froms, (*select._order_by, *select._group_by))
         outer = self.result_types, self.compound_columns
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
         parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names)}"]
@@ -148,6 +151,7 @@ class SelectCompiler(ExpressionCompiler):
     def visit_compound_select(self, compound: Any) -> str:
         texts = [self.compound_member(member) for member in compound.selects]
         names = compound.result_columns()
+        _refuse_unknown_names(compound, [], compound._order_by)
         outer = self.result_types, self.compound_columns
         self.result_types = {name: column.type for name, column in names}
         self.compound_columns = {id(column): name for name, column in names}
@@ -209,3 +213,31 @@ class SelectCompiler(ExpressionCompiler):
             right = f"({right})"
         keyword = "FULL OUTER JOIN" if join.full else "LEFT OUTER JOIN" if join.isouter else "JOIN"
         return f"{self.process(join.left)} {keyword} {right} ON {self.process(join.onclause)}"
+
+
+def _refuse_unknown_names(select: Any, froms: list[Any], criteria: tuple[Any, ...]) -> None:
+    """Refuse an order by a name that nothing has: SQLite takes it for a text, which sorts nothing.
+
+    :raises CompileError: naming the columns that there are.
+    """
+    named = [name for name in map(_ordering_name, criteria) if name is not None]
+    if not named:
+        return
+    selected = select.result_columns()
+    if any(column.__visit_name__ in ("text", "literal_column") for _, column in selected):
+        # SQL text may name its columns as it likes
+        return
+    known = {name for name, _ in selected}
+    known.update(column.name for element in froms for part in element._from_objects() for column in part.c)
+    for name in named:
+        if name not in known:
+            raise CompileError(
+                f"order_by() or group_by() got the name {name!r}, and no column in the result or the tables has it.{did_you_mean(name, known)} A str"
+                f" is one column's name; a direction is given by desc('name'), other SQL by text(...). There are: {', '.join(sorted(known))}."
+            )
+
+
+def _ordering_name(criterion: Any) -> str | None:
+    while isinstance(criterion, UnaryExpression) and criterion.operator in ops.ORDERINGS:
+        criterion = criterion.element
+    return criterion.name if isinstance(criterion, OrderName) else None
