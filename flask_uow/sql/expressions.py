@@ -56,7 +56,8 @@ class ColumnElement(ColumnOperators, ClauseElement, Generic[T_co]):
         if op is ops.ADD and _adds_text(self, other):
             op = ops.CONCAT
         if modifiers.pop("reverse", False):
-            return binary(coerce_value(other, self.type), op, self)
+            left = other.as_operand() if isinstance(other, ColumnOperators) else coerce_value(other, self.type)
+            return binary(left, op, self)
         return binary(self, op, other, **modifiers)
 
     def __hash__(self) -> int:
@@ -363,6 +364,9 @@ def binary(left: ColumnElement[Any], op: Operator, other: Any, escape: str | Non
         right: ColumnElement[Any] = LiteralColumn("TRUE" if other else "FALSE", BOOLEANTYPE)
     elif isinstance(left, ExpressionList) and isinstance(other, (tuple, list)):
         right = _row_value(other, left)
+    elif isinstance(other, ColumnOperators):
+        # not asked for the type, which a foreign key takes from a table that may come later
+        right = other.as_operand()
     else:
         right = coerce_value(other, left.type)
     return BinaryExpression(left, op, right, _result_type(op, left, right), escape)

@@ -22,16 +22,18 @@ def froms_of(node: ClauseElement) -> Iterator[FromClause]:
     if isinstance(table, FromClause):
         yield table
         return
+    if isinstance(node, Sourced) and node.is_expression:
+        yield node.source.selectable
     for child in node._children():
         yield from froms_of(child)
 
 
-def sources_of(node: ClauseElement) -> Iterator[Any]:
-    """Yield the mapped classes whose attributes an expression was made of; subqueries keep theirs to themselves."""
+def sources_of(node: ClauseElement) -> Iterator[Sourced[Any]]:
+    """Yield what attributes of mapped classes an expression was made of; subqueries keep theirs to themselves."""
     if isinstance(node, (SelectBase, ScalarSelect, Exists)):
         return
     if isinstance(node, Sourced):
-        yield node.source
+        yield node
         return
     for child in node._children():
         yield from sources_of(child)

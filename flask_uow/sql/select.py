@@ -81,12 +81,15 @@ class Select(SelectBase):
             if hasattr(entity, "__uow_entity__"):
                 self._add_source(entity.__uow_entity__)
             elif isinstance(entity, ColumnOperators):
-                for source in sources_of(entity.as_operand()):
-                    self._add_source(source)
+                for node in sources_of(entity.as_operand()):
+                    self._add_source(node.source, node.is_expression)
 
-    def _add_source(self, source: Any) -> None:
-        """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others."""
-        froms = source.entity_froms
+    def _add_source(self, source: Any, with_table: bool = False) -> None:
+        """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.
+
+        :param with_table: True where no column of the class's table is selected that would bring it in.
+        """
+        froms = (source.selectable,) if with_table else source.entity_froms
         if froms:
             self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
         if any(source is known for known, _ in self._entity_criteria):
@@ -205,7 +208,7 @@ class Select(SelectBase):
         """
         clone = self.where(*conditions)
         given = clone._where[len(self._where) :]
-        for source in (source for condition in given for source in sources_of(condition)):
+        for source in (node.source for condition in given for node in sources_of(condition)):
             criteria = source.own_criteria
             if criteria and not any(source is known for known, _ in clone._entity_criteria):
                 clone._entity_criteria = (*clone._entity_criteria, (source, criteria))

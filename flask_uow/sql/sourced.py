@@ -1,7 +1,7 @@
 """What attributes of mapped classes leave in an expression that is made of them: which class they were about.
 
-The column of an inherited attribute belongs to a table that holds the rows of other classes as well. An expression of
-such an attribute still is about its class only, so a statement that selects it looks for these nodes.
+The column of an inherited attribute belongs to a table that holds the rows of other classes as well, and an attribute that is a
+subquery belongs to no table. An expression of such an attribute still is about its class, so a statement looks for these nodes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ N = TypeVar("N", bound=ClauseElement)
 
 
 class Sourced(ColumnElement[T]):
-    """A column within an expression, with the mapped class whose attribute named it; SQL shows the column only.
+    """What an attribute stands for within an expression, with the mapped class that has it; SQL shows the former only.
 
     :param source: says what a statement that selects the expression needs beside the column's table, see
         :class:`flask_uow.sql.interfaces.MappedEntity`.
@@ -31,6 +31,11 @@ class Sourced(ColumnElement[T]):
     def __init__(self, element: ColumnElement[T], source: Any) -> None:
         self.element, self.source = element, source
         self.type = element.type
+
+    @property
+    def is_expression(self) -> bool:
+        """True where the attribute is no column, so that its tables need not be those of its class: a subquery, say."""
+        return getattr(self.element, "table", None) is None
 
     @property
     def name(self) -> str | None:

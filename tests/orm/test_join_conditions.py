@@ -219,7 +219,7 @@ def test_conditions_that_lead_astray_are_named(base: Any, engine: Engine) -> Non
         base.registry.add(Left.__mapper__)
 
     attempt(r"does not tell which foreign key.*foreign_keys=", primaryjoin=lambda: Left.id == Right.left_id)
-    attempt("a join condition such as", primaryjoin="Left.id == Right.left_id")
+    attempt("a join condition such as", primaryjoin=5)
     attempt(
         "equates no column of 'right'",
         secondary=middle,

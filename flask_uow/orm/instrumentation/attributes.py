@@ -100,7 +100,8 @@ class ColumnAttribute(Attribute):
 
     def as_operand(self) -> ColumnElement[Any]:
         element = self.__clause_element__()
-        return Sourced(element, self.parent) if self.parent.inherits is not None else element
+        is_enough = self.parent.inherits is None and self.property.is_stored
+        return element if is_enough else Sourced(element, self.parent)
 
     @property
     def type(self) -> Any:

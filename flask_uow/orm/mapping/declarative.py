@@ -36,7 +36,24 @@ else:
 __all__ = ["DeclarativeBase", "declarative_base", "declared_attr"]
 
 
-class DeclarativeBase:
+class DeclarativeMeta(type):
+    """The class of mapped classes: what they are given after their definition is mapped, too.
+
+    ``User.post_count = column_property(...)`` may use what the class body could not: the class itself, and classes that come after it.
+    """
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        """Set an attribute of the class; a declaration (a column, a relationship, a property) becomes an attribute of its objects.
+
+        :raises ArgumentError: for a name that is mapped already.
+        """
+        if isinstance(value, _DECLARATIONS) and "__mapper__" in vars(cls):
+            _add_to_mapping(cls, name, value)
+        else:
+            super().__setattr__(name, value)
+
+
+class DeclarativeBase(metaclass=DeclarativeMeta):
     """The base of a family of mapped classes; derive a base from it first, and models from that.
 
     :cvar metadata: the tables of the family.
@@ -65,7 +82,8 @@ class DeclarativeBase:
         """
         class_ = type(self)
         manager = class_.__mapper__.manager
-        columns, own = manager.columns, self.__dict__
+        columns = manager.columns
+        own: dict[str, Any] = self.__dict__
         plain = manager.has_plain_setattr(class_)
         for name, value in values.items():
             if plain and name in columns:
@@ -227,6 +245,19 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
         own = [column.name for _, column in columns]
         options.setdefault("include_properties", own)
     Mapper(cls, table, properties, registry=cls.registry, **options)
+
+
+def _add_to_mapping(cls: Any, name: str, value: Any) -> None:
+    owner, mapper = f"{cls.__name__}.{name}", cls.__mapper__
+    if isinstance(value, (MappedColumn, Column)):
+        value = _complete_column(owner, name, value, None)
+        if value.table is None and mapper.is_single:
+            _add_to_table(cls, mapper.local_table, [(name, value)])
+        elif value.table is None:
+            mapper.local_table.append_column(value)
+    elif isinstance(value, RelationshipProperty):
+        value = _complete_relationship(owner, value, None, cls.registry)
+    mapper.add_property(name, value)
 
 
 def _own_mapper_args(cls: type) -> dict[str, Any]:

@@ -60,7 +60,8 @@ class PropComparator(ColumnOperators):
 
     def as_operand(self) -> ColumnElement[Any]:
         element, entity = self.__clause_element__(), self.parent
-        return Sourced(element, entity) if entity.mapper.inherits is not None else element
+        is_enough = entity.mapper.inherits is None and getattr(self.property, "is_stored", True)
+        return element if is_enough else Sourced(element, entity)
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         if self._attribute is None:

@@ -259,7 +259,8 @@ class ViewColumn(ColumnOperators):
 
     def as_operand(self) -> ColumnElement[Any]:
         element = self.__clause_element__()
-        return Sourced(element, self.parent) if self.parent.mapper.inherits is not None else element
+        is_enough = self.parent.mapper.inherits is None and self.property.is_stored
+        return element if is_enough else Sourced(element, self.parent)
 
     @property
     def type(self) -> Any:

@@ -20,6 +20,7 @@ from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
+from flask_uow.orm.mapping.by_name import evaluate
 from flask_uow.orm.mapping.column_mapping import columns_of_declaration, flat_columns, map_columns, tables_in
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
@@ -308,15 +309,20 @@ class Mapper(MappedSource):
             prop.is_stored = False
             self._install_column(prop)
 
-    def resolve(self, argument: Any, what: str) -> Any:
-        """Return the class, table or column that is given as itself, as a name, or as a function that returns it."""
+    def resolve(self, argument: Any, what: str, of_own: bool = True) -> Any:
+        """Return the class, table or expression that is given as itself, as text, or as a function that returns it.
+
+        :param of_own: True where a name alone may be that of an attribute of this class.
+        """
         if isinstance(argument, str):
-            name, _, attribute = argument.partition(".")
-            if attribute and name in (c.__name__ for c in self.registry.classes()):
-                return getattr(self.registry.find(name, what), attribute)
-            if argument in self.columns and what != f"relationship {self.class_.__name__}":
-                return self.columns[argument].column
-            return self.registry.find(argument, what)
+
+            def find(name: str) -> Any:
+                if of_own and name in self.columns:
+                    return self.columns[name].column
+                return self.registry.find(name, what)
+
+            is_whole_name = self.registry.has(argument) and not (of_own and argument in self.columns)
+            return self.registry.find(argument, what) if is_whole_name else evaluate(argument, what, find)
         if isinstance(argument, (type, Mapper)) or hasattr(argument, "__clause_element__") or not callable(argument):
             return argument
         return argument()

@@ -10,7 +10,7 @@ import threading
 import weakref
 from typing import Any
 
-from flask_uow.exc import ArgumentError, FlaskUowError, InvalidRequestError, did_you_mean
+from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.sql.schema import MetaData
 
 __all__ = ["Registry", "clear_mappers", "configure_mappers"]
@@ -33,7 +33,7 @@ class Registry:
         self.mappers: list[Any] = []
         self._classes: dict[str, list[type]] = {}
         self._waiting: list[Any] = []
-        self._failed: FlaskUowError | None = None
+        self._failed: Exception | None = None
         _registries.add(self)
 
     def add(self, mapper: Any) -> None:
@@ -65,7 +65,8 @@ class Registry:
                 raise InvalidRequestError(f"the mappers cannot be configured: {self._failed}") from self._failed
             try:
                 self._configure()
-            except FlaskUowError as error:
+            except Exception as error:
+                # what is half configured must not be gone on with
                 self._failed = error
                 raise
 
@@ -95,6 +96,12 @@ class Registry:
         with _lock:
             if mapper not in self._waiting:
                 self._waiting.append(mapper)
+
+    def has(self, name: str) -> bool:
+        """Return True when a class (with or without its module) or a table is called so."""
+        return name.rsplit(".", 1)[-1] in self._classes or any(
+            name in metadata.tables for metadata in self._metadatas()
+        )
 
     def find(self, name: str, what: str) -> Any:
         """Return the class or table of that name.

@@ -80,7 +80,7 @@ class RelationshipProperty:
         collection_maker(self.collection_class, "relationship()")
         self.key = ""
         self.parent: Any = None
-        self._resolve: Callable[[Any, str], Any] = _no_resolver
+        self._resolve: Callable[..., Any] = _no_resolver
         self._mapper: Any = None
         self.attribute: RelationshipAttribute
         self.is_installed = False
@@ -98,7 +98,7 @@ class RelationshipProperty:
         # of two sides of a many-to-many relationship, the one in whose order pairs are counted
         self.canonical: RelationshipProperty = self
 
-    def attach(self, key: str, parent: Any, resolve: Callable[[Any, str], Any]) -> None:
+    def attach(self, key: str, parent: Any, resolve: Callable[..., Any]) -> None:
         """Tie the property to its mapper.
 
         :param resolve: finds a class, a table or a column that is given as a name or a function.
@@ -131,7 +131,7 @@ class RelationshipProperty:
 
         :raises ArgumentError: when the target is not mapped, or no join condition is found.
         """
-        target = self._resolve(self.argument, f"relationship {self.name}")
+        target = self._resolve(self.argument, f"relationship {self.name}", False)
         self._mapper = getattr(target, "__mapper__", None)
         if self._mapper is None:
             raise ArgumentError(
@@ -139,7 +139,7 @@ class RelationshipProperty:
             )
         secondary = self.secondary_argument
         self.secondary = (
-            self._resolve(secondary, f"relationship {self.name}, secondary") if secondary is not None else None
+            self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
         )
         self.condition = find_join_condition(
             self.name, self._side(self.parent), self._side(self._mapper), self.secondary,
@@ -149,7 +149,7 @@ class RelationshipProperty:
         self.direction = self.condition.direction
         self._name_pairs()
         self._decide_uselist()
-        self.order_by = tuple(coerce_order(c) for c in self._columns(self.order_by_argument))
+        self.order_by = tuple(coerce_order(c) for c in self._columns(self.order_by_argument, of=self._mapper))
         if self.cascade.delete_orphan and self.direction is not Direction.ONE_TO_MANY and not self.single_parent:
             raise ArgumentError(
                 f"relationship {self.name}: the cascade 'delete-orphan' belongs to the one side of a one-to-many relationship, "
@@ -193,17 +193,18 @@ class RelationshipProperty:
         """Return a join condition that is given as itself or as a function."""
         if argument is None:
             return None
-        found = argument() if callable(argument) and not isinstance(argument, ColumnElement) else argument
+        found = self._resolve(argument, f"relationship {self.name}")
         if not isinstance(found, ColumnElement):
             raise ArgumentError(
-                f"relationship {self.name}: a join condition such as User.id == Post.author_id was expected, or a function that"
-                f" returns one, got {found!r}."
+                f"relationship {self.name}: a join condition such as User.id == Post.author_id was expected, as an expression, a text or a"
+                f" function that returns it, got {found!r}."
             )
         return without_sources(found)
 
-    def _columns(self, argument: Any, every: bool = False) -> list[Any]:
+    def _columns(self, argument: Any, every: bool = False, of: Any = None) -> list[Any]:
         """Return the columns that an argument names.
 
+        :param of: the mapper whose attributes may be named alone; the parent when None.
         :param every: all columns that an attribute stands for: a joined subclass's key is in its own table and in its base's.
         """
         if argument is None or argument is False:
@@ -211,7 +212,7 @@ class RelationshipProperty:
         given = argument if isinstance(argument, (list, tuple, set)) else [argument]
         resolved = []
         for item in given:
-            found = self._resolve(item, f"relationship {self.name}")
+            found = (of.resolve if of is not None else self._resolve)(item, f"relationship {self.name}")
             members = found if isinstance(found, (list, tuple)) else [found]
             for member in members:
                 if every and isinstance(member, ColumnAttribute):

@@ -1,0 +1,67 @@
+"""Arguments of relationships that are given as text, since the classes they are about do not exist yet.
+
+A text is a Python expression of the programmer's own, as in ``order_by="Post.created.desc()"``: names in it are classes and tables of the
+registry, read when the mappers are configured. It must never hold a user's input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask_uow.exc import ArgumentError, FlaskUowError, did_you_mean
+from flask_uow.sql.constructors import asc, case, cast_, desc, literal, null
+from flask_uow.sql.expressions import and_, not_, or_
+from flask_uow.sql.functions import func
+
+__all__ = ["evaluate"]
+
+_FUNCTIONS: dict[str, Any] = {
+    "and_": and_, "or_": or_, "not_": not_, "asc": asc, "desc": desc, "func": func, "case": case, "cast": cast_, "literal": literal,
+    "null": null,
+}  # fmt: skip
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
+
+
+class _Names(dict[str, Any]):
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        super().__init__(_FUNCTIONS)
+        self._find = find
+
+    def __missing__(self, name: str) -> Any:
+        return self._find(name)
+
+
+def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
+    """Return what a text means.
+
+    :param what: who asks, for the message.
+    :param find: returns the class or table of a name; raises ArgumentError for an unknown one.
+    :raises ArgumentError: for a text that cannot be read, and for names that nothing has.
+    """
+    if _PATH.match(text):
+        first, *rest = text.split(".")
+        return _along(find(first), rest, text, what)
+    try:
+        return eval(text, {"__builtins__": {}}, _Names(find))
+    except FlaskUowError:
+        raise
+    except Exception as error:
+        raise ArgumentError(
+            f"{what}: {text!r} cannot be read: {error}. Write it as in Python, with the names of mapped classes and tables, or pass a function:"
+            f" lambda: {text}"
+        ) from error
+
+
+def _along(found: Any, names: list[str], text: str, what: str) -> Any:
+    for name in names:
+        inner = getattr(found, name, None)
+        if inner is None:
+            mapper = getattr(found, "__mapper__", None)
+            hint = did_you_mean(name, mapper.attribute_names if mapper is not None else dir(found))
+            raise ArgumentError(
+                f"{what}: {text!r} names nothing: {getattr(found, '__name__', found)!s} has no {name!r}.{hint}"
+            )
+        found = inner
+    return found

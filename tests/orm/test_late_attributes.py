@@ -1,0 +1,112 @@
+"""Attributes that a declarative class is given after its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Column,
+    Engine,
+    ForeignKey,
+    Integer,
+    Mapped,
+    Session,
+    String,
+    aliased,
+    column_property,
+    declarative_base,
+    func,
+    mapped_column,
+    relationship,
+    select,
+    synonym,
+)
+
+
+@pytest.fixture
+def base() -> Any:
+    base: Any = declarative_base()
+
+    class Post(base):
+        __tablename__ = "post"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "post"}
+
+    class Reply(Post):
+        __mapper_args__ = {"polymorphic_identity": "reply"}
+
+    class Review(Post):
+        __tablename__ = "review"
+        id: Mapped[int] = mapped_column(ForeignKey("post.id"), primary_key=True)
+        __mapper_args__ = {"polymorphic_identity": "review"}
+
+    Post.title = mapped_column(String, default="untitled")
+    Post.parent_id = Column(ForeignKey("post.id"))
+    Post.parent = relationship(Post, remote_side=Post.id, backref="answers")
+    Post.heading = synonym("title")
+    other = aliased(Post)
+    Post.answer_count = column_property(
+        select(func.count()).select_from(other).where(other.parent_id == Post.id).scalar_subquery()
+    )
+    Reply.tone = mapped_column(String)
+    Review.stars = mapped_column(Integer)
+    base.Post, base.Reply, base.Review = Post, Reply, Review
+    return base
+
+
+@pytest.fixture
+def session(base: Any, engine: Engine) -> Iterator[Session]:
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        first = base.Post(title="first")
+        session.add_all(
+            [first, base.Reply(parent=first, tone="kind"), base.Review(parent=first, stars=3, heading="good")]
+        )
+        session.commit()
+        session.expunge_all()
+        yield session
+
+
+def test_they_are_attributes_like_others(base: Any, session: Session) -> None:
+    first, reply, review = session.query(base.Post).order_by(base.Post.id)
+    assert (first.title, reply.title, review.title, review.heading) == ("first", "untitled", "good", "good")
+    assert (reply.tone, review.stars, reply.parent, review.parent) == ("kind", 3, first, first)
+    assert first.answers == [reply, review]
+    assert [first.answer_count, reply.answer_count, review.answer_count] == [2, 0, 0]
+    assert base.Post.__table__.c.keys() == ["id", "kind", "title", "parent_id", "tone"]
+    assert base.Review.__table__.c.keys() == ["id", "stars"]
+
+
+def test_a_subquery_that_is_an_attribute_is_about_its_class(base: Any, session: Session) -> None:
+    Post, Reply = base.Post, base.Reply
+    assert session.query(Post.answer_count).order_by(Post.id).all() == [(2,), (0,), (0,)]
+    assert session.query(Reply.answer_count).all() == [(0,)]
+    assert session.query(func.sum(Post.answer_count)).scalar() == 2
+    assert session.query((Post.answer_count + 1).label("more")).order_by("more").all() == [(1,), (1,), (3,)]
+    assert session.query(func.count()).filter(Post.answer_count > 0).scalar() == 1
+    assert session.query(Post.title).filter(Post.answer_count > 0).all() == [("first",)]
+    assert session.query(Post).order_by(Post.answer_count.desc()).first().title == "first"
+    alias = aliased(Post)
+    assert session.query(alias.answer_count).order_by(alias.id).all() == [(2,), (0,), (0,)]
+
+
+def test_what_is_no_declaration_stays_an_attribute_of_the_class(base: Any) -> None:
+    base.Post.page_size = 20
+    assert base.Post().page_size == 20
+    assert "page_size" not in base.Post.__mapper__.attribute_names
+
+
+def test_a_name_that_is_mapped_is_refused(base: Any) -> None:
+    with pytest.raises(ArgumentError, match="table 'post' has a column 'title' already"):
+        base.Post.title = mapped_column(String)
+    with pytest.raises(ArgumentError, match="Post has an attribute 'parent' already"):
+        base.Post.parent = relationship(base.Post)
+    with pytest.raises(ArgumentError, match=r"relationship Post\.nothing does not say where it leads"):
+        base.Post.nothing = relationship()
+    with pytest.raises(ArgumentError, match=r"Reply\.title is a column of table 'post' already"):
+        base.Reply.title = mapped_column(String)
