@@ -82,15 +82,15 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
         """
         class_ = type(self)
         manager = class_.__mapper__.manager
-        columns = manager.columns
-        own: dict[str, Any] = self.__dict__
+        columns, own = manager.columns, self.__dict__
         plain = manager.has_plain_setattr(class_)
         for name, value in values.items():
             if plain and name in columns:
                 check = columns[name]
                 if check is not None:
                     value = check(self, value)
-                own[name] = value
+                # pyright takes __dict__ for that of the metaclass
+                own[name] = value  # pyright: ignore[reportIndexIssue]
             elif name in columns or hasattr(class_, name):
                 setattr(self, name, value)
             else:
