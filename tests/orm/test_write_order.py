@@ -295,6 +295,51 @@ def test_what_stays_lets_go_of_a_row_that_is_deleted_first(shop: Any) -> None:
     assert sorted(order.customer.name for order in session.query(Order)) == ["ed", "other"]
 
 
+@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize("two_way", [False, True])
+def test_association_objects_may_be_replaced_by_others_with_their_keys(
+    engine: Engine, expired: bool, two_way: bool
+) -> None:
+    base = declarative_base()
+    back = {"back_populates": "order"} if two_way else {}
+
+    class Order(base):
+        __tablename__ = "order"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        lines: Mapped[list[Line]] = relationship(cascade="all, delete-orphan", order_by="Line.product_id", **back)
+
+    class Product(base):
+        __tablename__ = "product"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Line(base):
+        __tablename__ = "line"
+        order_id: Mapped[int] = mapped_column(ForeignKey("order.id"), primary_key=True)
+        product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
+        quantity: Mapped[int]
+        product: Mapped[Product] = relationship()
+
+    if two_way:
+        Line.order = relationship(Order, back_populates="lines")
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        pen, ink = Product(), Product()
+        order = Order(lines=[Line(product=pen, quantity=1), Line(product=ink, quantity=2)])
+        session.add(order)
+        session.commit()
+        old = list(order.lines)
+        if expired:
+            session.expire_all()
+        order.lines = [Line(product=ink, quantity=20), Line(product=pen, quantity=10)]
+        session.flush()
+        assert all(line not in session for line in old)
+        session.expire_all()
+        assert [(line.product_id, line.quantity) for line in order.lines] == [(1, 10), (2, 20)]
+        order.lines[0] = Line(product=pen, quantity=11)
+        session.commit()
+        assert [line.quantity for line in order.lines] == [11, 20]
+
+
 def test_without_reuse_deletions_come_last(shop: Any, statements: StatementLog) -> None:
     session, Customer, Order = shop
     session.delete(session.query(Order).one())

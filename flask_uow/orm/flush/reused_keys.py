@@ -7,10 +7,10 @@ refer to them; what refers to them and stays is updated before that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flask_uow.orm.flush.collect import WorkList, by_mapper
+from flask_uow.orm.flush.collect import Link, WorkList, by_mapper
 from flask_uow.orm.flush.order import Group, referring_families
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
@@ -24,7 +24,8 @@ def families_to_delete_first(work: WorkList, groups: list[Group]) -> set[Any]:
     """Return the families whose deletions have to come before the insertions."""
     found: set[Any] = set()
     for base, doomed in work.deleted.items():
-        if _reuses_key(base, doomed, [*work.new.get(base, ()), *work.changed.get(base, ())]):
+        others = [*work.new.get(base, ()), *work.changed.get(base, ())]
+        if _reuses_key(base, doomed, others, work.links.get(base, ())):
             found.add(base)
     waiting = list(found)
     for base in waiting:
@@ -46,12 +47,11 @@ def updates_to_make_first(work: WorkList, families: set[Any]) -> dict[Any, list[
         doomed = work.deleted.get(base, ())
         early: list[Any] = []
         late: list[Any] = []
-        waiting = {
-            id(link.child) for link in work.links.get(base, ()) if link.parent is not None and id(link.parent) in new
-        }
+        links = work.links.get(base, ())
+        waiting = {id(link.child) for link in links if link.parent is not None and id(link.parent) in new}
         for obj in work.changed[base]:
             refers_to_new = id(obj) in waiting or any(id(target) in new for target in _references(obj))
-            is_early = not refers_to_new and not _reuses_key(base, doomed, [obj])
+            is_early = not refers_to_new and not _reuses_key(base, doomed, [obj], links)
             (early if is_early else late).append(obj)
         found[base] = early
         work.changed[base] = late
@@ -80,10 +80,18 @@ def _unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
     return found
 
 
-def _reuses_key(base: Any, doomed: Any, others: list[Any]) -> bool:
-    """Return True when one of the objects will have a unique key that a doomed one has."""
+def _reuses_key(base: Any, doomed: Any, others: list[Any], links: Sequence[Link]) -> bool:
+    """Return True when one of the objects will have a unique key that a doomed one has.
+
+    :param links: what foreign keys of the objects follow from collections.
+    """
     if not doomed or not others:
         return False
+    carried: dict[int, dict[str, Any]] = {}
+    for link in links:
+        if link.parent is not None:
+            values = carried.setdefault(id(link.child), {})
+            values.update((own, _present_value(link.parent, far)) for far, own in link.prop.pairs)
     freed: dict[tuple[str, ...], set[Any]] = {}
     for mapper, members in by_mapper(base, list(doomed)).items():
         for names in _unique_keys(mapper):
@@ -91,7 +99,9 @@ def _reuses_key(base: Any, doomed: Any, others: list[Any]) -> bool:
     for mapper, members in by_mapper(base, others).items():
         for names in _unique_keys(mapper):
             keys = freed.get(names)
-            if keys and any((key := _future_key(obj, names)) is not None and key in keys for obj in members):
+            if not keys:
+                continue
+            if any(_future_key(obj, names, carried.get(id(obj), {})) in keys for obj in members):
                 return True
     return False
 
@@ -111,9 +121,12 @@ def _stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _future_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...] | None:
-    """Return the values that an object will have, those of foreign keys from what it refers to; None where one is missing."""
-    found = tuple(_future_value(obj, name) for name in names)
+def _future_key(obj: Any, names: tuple[str, ...], carried: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the values that an object will have, those of foreign keys from what it refers to; None where one is missing.
+
+    :param carried: those that follow from collections that it is in.
+    """
+    found = tuple(carried[name] if name in carried else _future_value(obj, name) for name in names)
     return None if None in found else found
 
 
@@ -122,5 +135,15 @@ def _future_value(obj: Any, name: str) -> Any:
         if prop.direction is Direction.MANY_TO_ONE and obj.__dict__.get(prop.key) is not None:
             for own, far in prop.pairs:
                 if own == name:
-                    return obj.__dict__[prop.key].__dict__.get(far)
-    return obj.__dict__.get(name)
+                    return _present_value(obj.__dict__[prop.key], far)
+    return _present_value(obj, name)
+
+
+def _present_value(obj: Any, name: str) -> Any:
+    """Return a value without loading it; a key is known also of an expired object."""
+    value = obj.__dict__.get(name)
+    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.identity is not None:
+        keys = type(obj).__mapper__.primary_key_names
+        if name in keys and name not in obj.__dict__:
+            return identity_values(state.identity)[keys.index(name)]
+    return value
