@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from typing import Any, Generic, TypeVar
 
 from flask_uow.exc import ArgumentError
@@ -20,18 +22,37 @@ class ColumnDefault:
     """A default that is worked out when a row is written.
 
     :ivar argument: a value, a function of no arguments, or an SQL expression.
+    :raises ArgumentError: for a function that needs arguments.
     """
 
-    __slots__ = ("argument", "is_callable", "is_sql")
+    __slots__ = ("argument", "is_callable", "is_mutable", "is_sql")
 
     def __init__(self, argument: Any) -> None:
         self.argument = argument
         self.is_sql = isinstance(argument, ClauseElement)
         self.is_callable = callable(argument) and not self.is_sql
+        # each object gets a value of its own, which may be changed in place
+        self.is_mutable = isinstance(argument, (dict, list, set, bytearray))
+        if self.is_callable:
+            _refuse_arguments(argument)
 
     def value(self) -> Any:
         """Return the default's value; for SQL, the expression."""
-        return self.argument() if self.is_callable else self.argument
+        if self.is_callable:
+            return self.argument()
+        return copy.deepcopy(self.argument) if self.is_mutable else self.argument
+
+
+def _refuse_arguments(function: Any) -> None:
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise ArgumentError(
+            f"a default is a value, an SQL expression or a function without arguments, got {function!r}: {error}. Wrap it: lambda: ..."
+        ) from error
+    except ValueError:
+        # some functions written in C do not tell
+        return
 
 
 class Column(ColumnElement[T], Generic[T]):

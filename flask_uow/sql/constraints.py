@@ -336,8 +336,8 @@ class Index:
     def _attach(self, table: Table) -> None:
         self.table = table
         self.expressions = [
-            table.c[e] if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
-        ]  # fmt: skip
+            find_column(table, e, "Index") if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
+        ]
         self.included = [find_column(table, column, "Index") for column in self._include]
         table.indexes.append(self)
 

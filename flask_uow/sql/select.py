@@ -476,6 +476,10 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         return (entity,)
     mapped = getattr(entity, "__uow_entity__", None)
     if mapped is not None:
+        if getattr(type(entity), "__uow_entity__", None) is mapped:
+            raise ArgumentError(
+                f"select() and query() take mapped classes, got an object of one: {entity!r}. Pass its class."
+            )
         return tuple(mapped.entity_columns())
     if isinstance(entity, ColumnOperators):
         return (entity.__clause_element__(),)

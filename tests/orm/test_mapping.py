@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    JSON,
     ArgumentError,
     Boolean,
     Column,
@@ -25,6 +26,7 @@ from flask_uow import (
     Enum,
     Float,
     ForeignKey,
+    Index,
     Integer,
     InvalidRequestError,
     LargeBinary,
@@ -36,6 +38,7 @@ from flask_uow import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     UnmappedClassError,
     Uuid,
     backref,
@@ -512,3 +515,134 @@ def test_a_module_that_is_run_again_has_relationships_between_its_new_classes(mo
         author = module.Author(books=[module.Book()])
         assert author.books[0].author is author
         assert module.Author.books.property.mapper.class_ is module.Book
+
+
+# -- what is easily got wrong
+
+
+def test_a_class_without_a_table_is_named_when_it_is_used(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Forgotten(Base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Common(Base):
+        __abstract__ = True
+
+    for cls, message in ((Forgotten, "Give it a __tablename__"), (Common, "is abstract"), (Base, "the base of mapped")):
+        with pytest.raises(UnmappedClassError, match=message):
+            cls()
+
+
+def test_an_attribute_without_a_type_is_refused() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    with pytest.raises(ArgumentError, match=r"Untyped\.x has no SQL type.*Mapped\[int\]"):
+
+        class Untyped(Base):
+            __tablename__ = "untyped"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            x = mapped_column()
+
+    with pytest.raises(ArgumentError, match=r"Plain\.x has no SQL type"):
+
+        class Plain(Base):
+            __tablename__ = "plain"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            x: int = mapped_column()  # type: ignore[assignment]
+
+    class Typed(Base):
+        __tablename__ = "typed"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        x: int = mapped_column(Integer)  # type: ignore[assignment]
+
+    assert Typed.__table__.c.keys() == ["id", "x"]
+
+
+def test_names_that_the_base_needs_are_refused() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    for name in ("metadata", "registry"):
+        with pytest.raises(ArgumentError, match=rf"Odd\.{name}: the name '{name}' is taken.*mapped_column\('{name}'\)"):
+            type("Odd", (Base,), {"__tablename__": f"odd_{name}", "__annotations__": {name: "Mapped[str]"}})
+
+
+def test_table_arguments_have_to_be_a_tuple_of_what_the_table_has() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    key = {"id": mapped_column(Integer, primary_key=True)}
+    with pytest.raises(ArgumentError, match="A tuple of one item needs a comma"):
+        type("A", (Base,), {"__tablename__": "a", "__table_args__": UniqueConstraint("id"), **key})
+    with pytest.raises(ArgumentError, match=r"Index of table 'b' names a column 'idd'.*Did you mean 'id'"):
+        type("B", (Base,), {"__tablename__": "b", "__table_args__": (Index("ix", "idd"),), **key})
+
+
+def test_each_object_has_a_mutable_default_of_its_own(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Settings(Base):
+        __tablename__ = "settings"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        values: Mapped[dict[str, Any]] = mapped_column(JSON, default={"theme": []})
+
+    Base.metadata.create_all(engine)
+    with Session(engine, expire_on_commit=False) as session:
+        first, second = Settings(), Settings()
+        session.add_all([first, second])
+        session.commit()
+        first.values["theme"].append("dark")
+        session.add(third := Settings())
+        session.commit()
+        assert (second.values, third.values) == ({"theme": []}, {"theme": []})
+
+
+def test_a_default_function_with_arguments_is_refused() -> None:
+    with pytest.raises(
+        ArgumentError, match=r"a function without arguments, got .*missing a required argument: 'context'"
+    ):
+        Column("x", Integer, default=lambda context: 1)
+    for function in (dict, uuid.uuid4, datetime.datetime.now, lambda size=3: size):
+        assert Column("x", Integer, default=function).default is not None
+
+
+def test_a_relationship_to_its_own_table_says_which_way_it_goes(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    def attempt(**options: Any) -> Any:
+        class Base(DeclarativeBase):
+            pass
+
+        class Node(Base):
+            __tablename__ = "node"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            parent_id: Mapped[int | None] = mapped_column(ForeignKey("node.id"))
+            other: Mapped[Node | None] = relationship(**options)
+
+        Base.registry.configure()
+        return Node.other.property.direction.value
+
+    for options in ({}, {"backref": "children"}):
+        with pytest.raises(
+            ArgumentError, match=r"Node\.other refers to its own table.*remote_side=\[Node\.id\].*uselist=False"
+        ):
+            attempt(**options)
+    assert attempt(remote_side="Node.id", backref="children") == "many-to-one"
+    assert attempt(uselist=False) == "one-to-many"
+
+
+def test_an_object_in_place_of_its_class_is_refused() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Item(Base):
+        __tablename__ = "item"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    with pytest.raises(ArgumentError, match=r"got an object of one: .*Pass its class"):
+        Session().query(Item())

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.mapping.annotations import Mapped, MappedAnnotation, read_annotation
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
@@ -81,7 +82,10 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
         :raises TypeError: for a name that is no attribute of the class.
         """
         class_ = type(self)
-        manager = class_.__mapper__.manager
+        try:
+            manager = class_.__mapper__.manager
+        except AttributeError:
+            raise _not_mapped(class_) from None
         columns, own = manager.columns, self.__dict__
         plain = manager.has_plain_setattr(class_)
         for name, value in values.items():
@@ -133,6 +137,19 @@ def declarative_base(*, metadata: MetaData | None = None, cls: type | tuple[type
     """
     bases = cls if isinstance(cls, tuple) else (cls,)
     return type(name, (*bases, DeclarativeBase), {"metadata": metadata} if metadata is not None else {})
+
+
+def _not_mapped(cls: type) -> UnmappedClassError:
+    """Return the error for a class of a family that is no mapped class."""
+    if DeclarativeBase in cls.__bases__:
+        return UnmappedClassError(
+            f"{cls.__name__} is the base of mapped classes and has no objects. Derive a class from it."
+        )
+    if vars(cls).get("__abstract__"):
+        return UnmappedClassError(f"{cls.__name__} is abstract and has no objects. Derive a class from it.")
+    return UnmappedClassError(
+        f"{cls.__name__} is not mapped, since it has no table. Give it a __tablename__, or a __table__."
+    )
 
 
 def _own_tablename(cls: type) -> str | None:
@@ -200,6 +217,10 @@ def _shares_table(cls: type, parent: Any) -> bool:
     return any(isinstance(value, (MappedColumn, Column, RelationshipProperty)) for value in vars(cls).values())
 
 
+# what the base itself keeps on the class
+_RESERVED = ("metadata", "registry")
+
+
 def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, Any]) -> None:
     options = dict(_own_mapper_args(cls))
     concrete = bool(options.get("concrete"))
@@ -211,6 +232,11 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
     shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
     for name, (value, annotation) in declarations.items():
         owner = f"{cls.__name__}.{name}"
+        if name in _RESERVED:
+            raise ArgumentError(
+                f"{owner}: the name {name!r} is taken, for the family's {'tables' if name == 'metadata' else 'mappers'}. Call the attribute otherwise; the"
+                f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
+            )
         if isinstance(value, RelationshipProperty):
             properties[name] = _complete_relationship(owner, value, annotation, cls.registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
@@ -309,7 +335,7 @@ def _declarations(
             if read is not None:
                 found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls), read)
         for name, value in list(vars(base).items()):
-            if name in annotations or name.startswith("__"):
+            if (name in annotations and name in found) or name.startswith("__"):
                 continue
             if isinstance(value, declared_attr):
                 found[name] = (value.method(cls), _returned(value, base, name, local_names))
@@ -348,6 +374,7 @@ def _complete_relationship(
         if prop.given_uselist is None and annotation.type is not Any:
             holds_many = prop.collection_class is not None or prop.is_dynamic
             prop.given_uselist = annotation.collection is not None or holds_many
+            prop.is_annotated_scalar = not prop.given_uselist
         if prop.collection_class is None and annotation.collection is not None:
             prop.collection_class = annotation.collection
     if prop.argument is None:
@@ -371,6 +398,10 @@ def _complete_column(owner: str, name: str, value: Any, annotation: MappedAnnota
     if column._name is None:
         column.set_name(name)
     if annotation is None:
+        if not column.has_own_type and not column.foreign_keys:
+            raise ArgumentError(
+                f"{owner} has no SQL type. Annotate it as Mapped[int] or the like, or pass a type, as in mapped_column(Integer)."
+            )
         return column
     if annotation.collection is not None and not column.has_own_type:
         raise ArgumentError(
@@ -400,6 +431,11 @@ def _make_table(cls: type[DeclarativeBase], columns: list[Column[Any]]) -> Table
     options: dict[str, Any] = {}
     if isinstance(arguments, dict):
         options, arguments = arguments, ()
+    elif not isinstance(arguments, (tuple, list)):
+        raise ArgumentError(
+            f"{cls.__name__}.__table_args__ is a tuple of constraints and indexes, with a dict of options as its last item, got {arguments!r}."
+            " A tuple of one item needs a comma: (UniqueConstraint('a', 'b'),)."
+        )
     elif arguments and isinstance(arguments[-1], dict):
         options, arguments = arguments[-1], arguments[:-1]
     name = _own_tablename(cls)

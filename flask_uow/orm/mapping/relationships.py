@@ -56,6 +56,8 @@ class RelationshipProperty:
         self.remote_side_argument = options["remote_side"]
         self.order_by_argument = options["order_by"]
         self.given_uselist: bool | None = options["uselist"]
+        # said by the annotation alone
+        self.is_annotated_scalar = False
         self.collection_class = options["collection_class"]
         self.cascade = Cascades(options["cascade"])
         self.back_populates: str | None = options["back_populates"]
@@ -243,6 +245,24 @@ class RelationshipProperty:
                 f"{self.parent.class_.__name__} refers to one {self._mapper.class_.__name__} only. Annotate it as Mapped[{self._mapper.class_.__name__}]"
                 ", or pass remote_side= where the table refers to itself."
             )
+
+        told = self.remote_side_argument is not None or self.primaryjoin_argument is not None or self.back_populates
+        if (
+            self.is_annotated_scalar
+            and natural
+            and not told
+            and self.direction is Direction.ONE_TO_MANY
+            and self._is_own_table
+        ):
+            class_ = self.parent.class_.__name__
+            raise ArgumentError(
+                f"relationship {self.name} refers to its own table, and nothing says which way. To the {class_} that its foreign key names, pass"
+                f" remote_side=[{class_}.{self.parent.primary_key_names[0]}]; to the one whose foreign key names it, uselist=False."
+            )
+
+    @property
+    def _is_own_table(self) -> bool:
+        return any(table in self._mapper.tables for table in self.parent.tables)
 
     def link(self) -> None:
         """Find the other side.
