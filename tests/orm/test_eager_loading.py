@@ -30,6 +30,7 @@ from flask_uow import (
     joinedload,
     joinedload_all,
     lazyload,
+    load_only,
     mapped_column,
     mapper,
     noload,
@@ -408,3 +409,90 @@ def test_deferred_columns_of_a_classical_mapping(engine: Engine, statements: Sta
     finally:
         metadata.drop_all(engine)
         registry.dispose()
+
+
+# -- options for all relationships, and for some columns
+
+
+def test_raiseload_of_all_relationships_spares_those_that_are_named(filled: Session, statements: StatementLog) -> None:
+    for options in ((raiseload("*"), selectinload(User.posts)), (selectinload(User.posts), raiseload("*"))):
+        filled.expunge_all()
+        with statements.expect(2):
+            ann = filled.query(User).options(*options).order_by(User.id).first()
+            assert [post.title for post in ann.posts] == ["a1", "a2"]
+        with statements.expect(0):
+            with pytest.raises(InvalidRequestError, match=r"User\.profile .*raiseload"):
+                _ = ann.profile
+            # of related objects, too
+            with pytest.raises(InvalidRequestError, match=r"Post\.tags .*raiseload"):
+                _ = ann.posts[0].tags
+
+
+def test_an_option_for_all_relationships_at_one_place_of_a_path(filled: Session) -> None:
+    ann = filled.query(User).options(selectinload(User.posts).raiseload("*")).order_by(User.id).first()
+    assert ann.profile.text == "A"
+    with pytest.raises(InvalidRequestError, match=r"Post\.tags"):
+        _ = ann.posts[0].tags
+    filled.expunge_all()
+    ann = filled.query(User).options(noload("*")).order_by(User.id).first()
+    assert (ann.posts, ann.profile) == ([], None)
+
+
+def test_lazyload_of_all_relationships_overrides_the_mapping(engine: Engine, statements: StatementLog) -> None:
+    base: Any = declarative_base()
+
+    class Parent(base):
+        __tablename__ = "parent"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        children: Mapped[list[Child]] = relationship(lazy="joined")
+
+    class Child(base):
+        __tablename__ = "child"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int] = mapped_column(ForeignKey("parent.id"))
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Parent(children=[Child()]))
+        session.commit()
+        session.expunge_all()
+        parent = session.query(Parent).options(lazyload("*")).one()
+        assert "JOIN" not in statements.sql[-1]
+        assert len(parent.children) == 1
+
+
+def test_eager_loading_of_all_relationships_is_refused(filled: Session) -> None:
+    with pytest.raises(ArgumentError, match="'\\*' stands for all relationships with lazyload, noload, raiseload only"):
+        filled.query(User).options(joinedload("*")).all()
+
+
+def test_load_only_leaves_other_columns_to_their_first_access(filled: Session, statements: StatementLog) -> None:
+    post = filled.query(Post).options(load_only(Post.title)).order_by(Post.id).first()
+    assert {name for name in vars(post) if not name.startswith("_")} == {"id", "title"}
+    with statements.expect(1):
+        assert post.author_id == 1
+    filled.expunge_all()
+    ann = filled.query(User).options(selectinload("posts").load_only("title")).order_by(User.id).first()
+    assert {name for name in vars(ann.posts[0]) if not name.startswith("_")} == {"id", "title"}
+    for keys, message in (((), "got none"), (("titel",), "Did you mean 'title'"), ((Post.tags,), "no column 'tags'")):
+        with pytest.raises(ArgumentError, match=message):
+            filled.query(Post).options(load_only(*keys)).all()
+
+
+def test_get_takes_options_and_locks(filled: Session, statements: StatementLog) -> None:
+    with statements.expect(1):
+        ann = filled.get(User, 1, options=[joinedload(User.posts), noload(User.profile)])
+        assert len(ann.posts) == 2
+    with statements.expect(0):
+        assert filled.get(User, {"id": 1}, options=joinedload(User.posts)) is ann
+    filled.execute("UPDATE \"user\" SET name = 'eve' WHERE id = 1")
+    assert filled.get(User, 1).name == "ann"
+    assert filled.get(User, 1, populate_existing=True) is ann
+    assert ann.name == "eve"
+    with statements.expect(1):
+        assert filled.get(User, 1, with_for_update={"nowait": True}) is ann
+    assert filled.get(User, 99, options=[joinedload(User.posts)]) is None
+    for ident in ({"idd": 1}, {"id": 1, "name": "x"}, (1, 2)):
+        for options in ((), [joinedload(User.posts)]):
+            with pytest.raises(ArgumentError, match=r"the primary key of User is \(id\), got"):
+                filled.get(User, ident, options=options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError
@@ -20,6 +21,7 @@ __all__ = [
     "ColumnLoader",
     "check_lock_mode",
     "identity_values",
+    "key_of",
     "load_by_identity",
     "refresh_columns",
     "session_is_gone",
@@ -86,6 +88,24 @@ class ColumnLoader:
 def identity_values(identity: Any) -> tuple[Any, ...]:
     """Return an identity as a tuple, whatever the number of key columns."""
     return identity if isinstance(identity, tuple) else (identity,)
+
+
+def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
+    """Return the values of a primary key.
+
+    :param ident: the key's value; a tuple or list for a composite key, or a mapping by attribute.
+    :raises ArgumentError: when the values are not those of the key's columns.
+    """
+    names = mapper.primary_key_names
+    if isinstance(ident, Mapping):
+        key = tuple(ident[name] for name in names if name in ident)
+        is_right = len(key) == len(names) == len(ident)
+    else:
+        key = tuple(ident) if isinstance(ident, (tuple, list)) else (ident,)
+        is_right = len(key) == len(names)
+    if not is_right:
+        raise ArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
+    return key
 
 
 def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None = None) -> None:

@@ -198,7 +198,7 @@ def _of_subclasses(mapper: Any) -> list[Any]:
 
 
 def _below(part: EntityPart, prop: Any) -> LoadTree | None:
-    below = part.tree.below.get(prop.key) if part.tree is not None else None
+    below = part.tree.under(prop.key) if part.tree is not None else None
     if below is None and prop.mapper.has_eager:
         below = LoadTree()
     if below is not None:

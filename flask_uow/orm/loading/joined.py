@@ -27,8 +27,9 @@ def strategy_of(prop: Any, tree: LoadTree | None, path: tuple[Any, ...]) -> str:
     :param tree: the options at this place.
     :param path: the mappers from the root to here; one that is eager by its mapping goes round no circle.
     """
-    if tree is not None and prop.key in tree.strategies:
-        return tree.strategies[prop.key]
+    chosen = tree.strategy(prop.key) if tree is not None else None
+    if chosen is not None:
+        return chosen
     strategy: str = prop.lazy
     if strategy in EAGER:
         if prop.join_depth is not None:
@@ -68,7 +69,7 @@ class EntityPart:
             if strategy not in ("joined", "contains"):
                 continue
             target = prop.mapper
-            below = self.tree.below.get(prop.key) if self.tree is not None else None
+            below = self.tree.under(prop.key) if self.tree is not None else None
             source = self.tree.sources.get(prop.key) if self.tree is not None else None
             if strategy == "joined":
                 source = alias_of(target.selectable)

@@ -22,6 +22,7 @@ __all__ = [
     "joinedload",
     "joinedload_all",
     "lazyload",
+    "load_only",
     "load_tree",
     "noload",
     "raiseload",
@@ -59,6 +60,10 @@ class BatchLoading:
         self.enabled = enabled
 
 
+# strategies that may be given to all relationships, as they are called
+_FOR_ALL = {"select": "lazyload", "noload": "noload", "raise": "raiseload"}
+
+
 class LoadTree:
     """The options for the objects of one class at one place of a query.
 
@@ -67,9 +72,11 @@ class LoadTree:
     :ivar sources: for relationships that the query itself has joined, the alias that was joined, or None.
     :ivar columns: True for a column to be loaded at once, False for a deferred one, by its attribute.
     :ivar path: the mappers from the root to here, where that matters; else empty.
+    :ivar others: the strategy of relationships that no option names, or None.
+    :ivar others_below: likewise, for the objects that relationships lead to.
     """
 
-    __slots__ = ("below", "columns", "path", "sources", "strategies")
+    __slots__ = ("below", "columns", "others", "others_below", "path", "sources", "strategies")
 
     def __init__(self) -> None:
         self.strategies: dict[str, str] = {}
@@ -77,13 +84,32 @@ class LoadTree:
         self.sources: dict[str, Any] = {}
         self.columns: dict[str, bool] = {}
         self.path: tuple[Any, ...] = ()
+        self.others: str | None = None
+        self.others_below: str | None = None
 
     def child(self, key: str) -> LoadTree:
         """Return the tree below a relationship, made at first need."""
         found = self.below.get(key)
         if found is None:
             found = self.below[key] = LoadTree()
+            found.others = found.others_below = self.others_below
         return found
+
+    def under(self, key: str) -> LoadTree | None:
+        """Return the tree below a relationship, None where no option is about the objects there."""
+        return self.below.get(key) if self.others_below is None else self.child(key)
+
+    def strategy(self, key: str) -> str | None:
+        """Return the strategy that an option gives to a relationship, or None."""
+        return self.strategies.get(key, self.others)
+
+    def set_others(self, strategy: str, everywhere: bool) -> None:
+        """Give a strategy to all relationships that no option names; ``everywhere``: to those of related objects, too."""
+        self.others = strategy
+        if everywhere:
+            self.others_below = strategy
+            for tree in self.below.values():
+                tree.set_others(strategy, True)
 
 
 class LoaderOption:
@@ -131,6 +157,10 @@ class LoaderOption:
         """Go on along the path: load this deferred column at once."""
         return self._then(keys, "undefer")
 
+    def load_only(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load these columns at once, and all others at first access."""
+        return LoaderOption((*self._steps, *_only(keys)))
+
     def starts_at(self, mapper: Any) -> bool:
         """Return True when the path may begin at a mapper; a path of names may anywhere."""
         attribute = self._steps[0][0]
@@ -142,8 +172,15 @@ class LoaderOption:
 
         :raises ArgumentError: for a step that is no attribute of the class it is taken from.
         """
-        for attribute, strategy, alias in self._steps:
+        for number, (attribute, strategy, alias) in enumerate(self._steps):
             key: str = attribute if isinstance(attribute, str) else attribute.key
+            if key == "*":
+                if strategy not in _FOR_ALL:
+                    raise ArgumentError(
+                        f"loader option: '*' stands for all relationships with {', '.join(_FOR_ALL.values())} only. Name those that are meant."
+                    )
+                tree.set_others(strategy, everywhere=number == 0)
+                continue
             if strategy == "undefer group":
                 names = [name for name, prop in mapper.columns.items() if prop.group == key]
                 if not names:
@@ -151,6 +188,9 @@ class LoaderOption:
                 tree.columns.update(dict.fromkeys(names, True))
                 continue
             owner = _owner_of(attribute, key, mapper)
+            if strategy == "only":
+                tree.columns.update(dict.fromkeys(owner.columns, False))
+                strategy = "undefer"
             if strategy in ("defer", "undefer"):
                 _require(key, owner.columns, owner, "column")
                 tree.columns[key] = strategy == "undefer"
@@ -199,6 +239,13 @@ def _steps(
         (step, strategy if every or number == last else None, alias if number == last else None)
         for number, step in enumerate(path)
     )
+
+
+def _only(keys: tuple[Any, ...]) -> tuple[tuple[Any, str | None, Any], ...]:
+    if not keys:
+        raise ArgumentError("load_only() takes the columns to be loaded, got none.")
+    made = [step for key in keys for step in _steps((key,), "undefer", False)]
+    return ((made[0][0], "only", None), *made[1:])
 
 
 def load_tree(options: Iterable[Any], mapper: Any, strict: bool) -> LoadTree | None:
@@ -260,17 +307,17 @@ def selectinload_all(*keys: Any) -> LoaderOption:
 
 
 def lazyload(*keys: Any) -> LoaderOption:
-    """Load a relationship at its first access."""
+    """Load a relationship at its first access; ``"*"``: all relationships that no option names."""
     return LoaderOption(_steps(keys, "select", False))
 
 
 def noload(*keys: Any) -> LoaderOption:
-    """Don't load a relationship: None or an empty collection stands in for it."""
+    """Don't load a relationship: None or an empty collection stands in for it; ``"*"``: all relationships that no option names."""
     return LoaderOption(_steps(keys, "noload", False))
 
 
 def raiseload(*keys: Any) -> LoaderOption:
-    """Raise InvalidRequestError when a relationship that is not loaded is read."""
+    """Raise InvalidRequestError when a relationship that is not loaded is read; ``"*"``: any that no option names, of related objects too."""
     return LoaderOption(_steps(keys, "raise", False))
 
 
@@ -291,6 +338,14 @@ def defer(*keys: Any) -> LoaderOption:
 def undefer(*keys: Any) -> LoaderOption:
     """Load a deferred column at once."""
     return LoaderOption(_steps(keys, "undefer", False))
+
+
+def load_only(*keys: Any) -> LoaderOption:
+    """Load these columns at once, and with them the primary key; all others at their first access.
+
+    :param keys: attributes of one class, or their names.
+    """
+    return LoaderOption(_only(keys))
 
 
 def undefer_group(name: str) -> LoaderOption:

@@ -55,7 +55,7 @@ class RelationshipLoader:
         tree: LoadTree | None = siblings.options if siblings is not None else None
         strategy, below = prop.lazy, None
         if tree is not None:
-            strategy, below = tree.strategies.get(prop.key, strategy), tree.below.get(prop.key)
+            strategy, below = tree.strategy(prop.key) or strategy, tree.under(prop.key)
         if strategy == "raise":
             raise InvalidRequestError(
                 f"{prop.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload). Load it with the query:"

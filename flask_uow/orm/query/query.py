@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
+from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.orm.query.building import BuildingQuery
 from flask_uow.sql.dml import Delete, Update
@@ -125,11 +126,11 @@ class Query(BuildingQuery[T]):
         if not (fresh or self._select._options):
             return session.get(entity, ident)  # type: ignore[no-any-return]
         mapper = entity.__uow_entity__.mapper
-        found = None if fresh else session._identities_of(mapper).get(ident)
+        key = key_of(mapper, ident)
+        found = None if fresh else session._identities_of(mapper).get(key[0] if len(key) == 1 else key)
         if found is not None:
             return session.get(entity, ident)  # type: ignore[no-any-return]
-        key = ident if isinstance(ident, (tuple, list)) else (ident,)
-        query = self.filter(*(column == value for column, value in zip(mapper.primary_key, key, strict=True)))
+        query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
         return query.populate_existing().one_or_none() if fresh else query.one_or_none()
 
     def count(self) -> int:

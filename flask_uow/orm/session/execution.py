@@ -16,7 +16,7 @@ from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds, is_read
-from flask_uow.orm.session.lookup import get_slowly
+from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.sql.dml import DMLStatement
@@ -243,13 +243,26 @@ class ExecutingSession(TransactionalSession):
         """
         return exclusively(self, copy_from, self, class_mapper(entity), rows, columns, progress)
 
-    def get(self, entity: type[T], ident: Any) -> T | None:
+    def get(
+        self,
+        entity: type[T],
+        ident: Any,
+        *,
+        options: Any = (),
+        populate_existing: bool = False,
+        with_for_update: bool | Mapping[str, Any] = False,
+    ) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
 
         :param entity: a mapped class.
-        :param ident: the key's value, or a tuple for a composite key.
+        :param ident: the key's value; a tuple, or a mapping by attribute, for a composite key.
+        :param options: loader options, for an object that is not there yet.
+        :param populate_existing: load it anew, also where it is there.
+        :param with_for_update: lock the row and load it anew; True, or the arguments of :meth:`Select.with_for_update`.
         :raises UnmappedClassError: when the class is not mapped.
         """
+        if options or populate_existing or with_for_update:
+            return get_by_query(self.query(entity), ident, options, populate_existing, with_for_update)  # type: ignore[no-any-return]
         mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
         identities = self._identities.get(mapper.base_mapper)
         if identities is not None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from flask_uow.exc import ArgumentError
 from flask_uow.orm.exc import ObjectDeletedError
-from flask_uow.orm.loading.column_loader import load_by_identity, refresh_columns
+from flask_uow.orm.loading.column_loader import key_of, load_by_identity, refresh_columns
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["get_slowly"]
+
+
+def get_by_query(query: Any, ident: Any, options: Any, populate_existing: bool, with_for_update: Any) -> Any:
+    """Return the object of a primary key as a query with these options loads it; see ``Session.get()``."""
+    query = query.options(options) if isinstance(options, (list, tuple)) else query.options(*[options])
+    if populate_existing:
+        query = query.populate_existing()
+    if with_for_update:
+        query = query.with_for_update(**({} if with_for_update is True else with_for_update))
+    return query.get(ident)
 
 
 def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
@@ -21,12 +29,7 @@ def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
     :raises ArgumentError: when the number of values is not that of the key's columns.
     """
     mapper.configure()
-    names = mapper.primary_key_names
-    if isinstance(ident, Mapping):
-        ident = tuple(ident[name] for name in names)
-    key = tuple(ident) if isinstance(ident, (tuple, list)) else (ident,)
-    if len(key) != len(names):
-        raise ArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
+    key = key_of(mapper, ident)
     if None in key and (not mapper.allow_partial_pks or set(key) == {None}):
         return None
     identity = key[0] if len(key) == 1 else key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
@@ -238,9 +238,22 @@ class ScopedSession:
         """See :meth:`Session.query`."""
         return self.registry().query(*entities, **kwargs)
 
-    def get(self, entity: type[T], ident: Any) -> T | None:
+    def get(
+        self,
+        entity: type[T],
+        ident: Any,
+        *,
+        options: Any = (),
+        populate_existing: bool = False,
+        with_for_update: bool | Mapping[str, Any] = False,
+    ) -> T | None:
         """See :meth:`Session.get`."""
-        return self.registry().get(entity, ident)
+        session = self.registry()
+        if options or populate_existing or with_for_update:
+            return session.get(
+                entity, ident, options=options, populate_existing=populate_existing, with_for_update=with_for_update
+            )
+        return session.get(entity, ident)
 
     def bulk_insert(
         self, entity: type, rows: Iterable[Any], *, return_keys: bool = False, progress: Progress | None = None
