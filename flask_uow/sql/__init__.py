@@ -46,14 +46,14 @@ from flask_uow.sql.select_base import (
     union_all,
 )
 from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, alias, join, outerjoin
-from flask_uow.sql.sequences import Identity, Sequence
+from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 from flask_uow.sql.types import __all__ as _types
 
 __all__ = [
     "Alias", "BindParameter", "CTE", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators",
-    "CompoundSelect", "CreateSchema", "Delete", "DropSchema", "Exists", "FetchedValue", "ForeignKey",
+    "CompoundSelect", "Computed", "CreateSchema", "Delete", "DropSchema", "Exists", "FetchedValue", "ForeignKey",
     "ForeignKeyConstraint", "FromClause", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint",
     "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "alias",
     "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "except_", "except_all", "extract",

@@ -10,7 +10,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
-from flask_uow.sql.sequences import FetchedValue, Identity, Sequence
+from flask_uow.sql.sequences import Computed, FetchedValue, Identity, Sequence
 from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance
 
 __all__ = ["Column", "ColumnDefault", "FetchedValue"]
@@ -60,7 +60,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     :param name: its name in the database (the declarative style takes the attribute's name when it is left out).
     :param type_: its type; with a foreign key and no type it takes the target's.
-    :param args: :class:`ForeignKey`, :class:`Sequence`, :class:`Identity` and :class:`CheckConstraint` objects.
+    :param args: :class:`ForeignKey`, :class:`Sequence`, :class:`Identity`, :class:`Computed` and :class:`CheckConstraint` objects.
     :param primary_key: whether it is part of the primary key.
     :param nullable: whether it may be NULL; by default everything but primary keys may.
     :param unique: adds a unique constraint.
@@ -99,7 +99,7 @@ class Column(ColumnElement[T], Generic[T]):
         if name is not None and not isinstance(name, str):
             args = (type_, *args) if type_ is not None else args
             name, type_ = None, name
-        if isinstance(type_, (ForeignKey, Sequence, Identity, Constraint)):
+        if isinstance(type_, (ForeignKey, Sequence, FetchedValue, Constraint)):
             args = (type_, *args)
             type_ = None
         self._name = name
@@ -136,12 +136,18 @@ class Column(ColumnElement[T], Generic[T]):
                 self.nullable = False
                 if not primary_key:
                     self.server_default = argument
+            elif isinstance(argument, Computed):
+                if default is not None or server_default is not None or onupdate is not None:
+                    raise ArgumentError(
+                        f"Column {name!r} is Computed, which leaves no room for a default. Give it one or the other."
+                    )
+                self.server_default = self.server_onupdate = argument
             elif isinstance(argument, CheckConstraint):
                 argument.of_column = True
                 self.checks.append(argument)
             else:
                 raise ArgumentError(
-                    f"Column {name!r} got {argument!r}; besides a name and a type it takes ForeignKey, Sequence, Identity and"
+                    f"Column {name!r} got {argument!r}; besides a name and a type it takes ForeignKey, Sequence, Identity, Computed and"
                     " CheckConstraint objects."
                 )
 

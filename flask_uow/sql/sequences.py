@@ -11,7 +11,7 @@ from flask_uow.sql.types import INTEGERTYPE, BigInteger
 if TYPE_CHECKING:
     from flask_uow.sql.schema import MetaData
 
-__all__ = ["FetchedValue", "Identity", "NextValue", "Sequence"]
+__all__ = ["Computed", "FetchedValue", "Identity", "NextValue", "Sequence"]
 
 
 class FetchedValue:
@@ -19,6 +19,20 @@ class FetchedValue:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class Computed(FetchedValue):
+    """A column that the database works out of others: ``Column("total", Integer, Computed("price * quantity"))``.
+
+    It is read back after an INSERT, loaded anew after an UPDATE, and never written.
+
+    :param sqltext: the expression: SQL text of the programmer's own, or an expression over columns of the table.
+    :param persisted: True stores the value with the row; False works it out whenever it is read (PostgreSQL 18 and SQLite can).
+    """
+
+    def __init__(self, sqltext: Any, persisted: bool = True) -> None:
+        self.sqltext = sqltext.__clause_element__() if hasattr(sqltext, "__clause_element__") else sqltext
+        self.persisted = persisted
 
 
 class _Numbering:

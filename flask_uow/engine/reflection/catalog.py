@@ -26,13 +26,15 @@ class ReflectedColumn(TypedDict):
     """A column.
 
     ``default`` is SQL text or None; ``identity`` has the options of an identity column or is None; ``sequence`` is the name of the sequence
-    that numbers it; ``autoincrement`` is True where the database makes the key of a new row.
+    that numbers it; ``computed`` is the expression that the database works it out of, with True where it is stored, or None;
+    ``autoincrement`` is True where the database makes the key of a new row.
     """
 
     name: str
     type: TypeEngine[Any]
     nullable: bool
     default: str | None
+    computed: tuple[str, bool] | None
     autoincrement: bool
     comment: str | None
     identity: dict[str, Any] | None

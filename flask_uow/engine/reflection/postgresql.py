@@ -90,7 +90,7 @@ class PostgreSQLCatalog(Catalog):
     def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
         rows = self.fetch_all(
             "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
-            " col_description(a.attrelid, a.attnum), s.seqstart, s.seqincrement, i.indrelid IS NOT NULL, a.attndims"
+            " col_description(a.attrelid, a.attnum), s.seqstart, s.seqincrement, i.indrelid IS NOT NULL, a.attndims, a.attgenerated"
             " FROM pg_catalog.pg_attribute a"
             " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
             " LEFT JOIN pg_catalog.pg_depend p ON p.refobjid = a.attrelid AND p.refobjsubid = a.attnum AND p.deptype = 'i'"
@@ -100,7 +100,19 @@ class PostgreSQLCatalog(Catalog):
             (self._oid(table, schema),),
         )
         found: list[ReflectedColumn] = []
-        for name, type_text, not_null, default, identity, comment, start, increment, in_key, dimensions in rows:
+        for (
+            name,
+            type_text,
+            not_null,
+            default,
+            identity,
+            comment,
+            start,
+            increment,
+            in_key,
+            dimensions,
+            generated,
+        ) in rows:
             drawn = _NEXTVAL.match(default) if default is not None else None
             options: dict[str, Any] | None = None
             if identity:
@@ -113,7 +125,8 @@ class PostgreSQLCatalog(Catalog):
                     "name": name,
                     "type": type_of(type_text, dimensions),
                     "nullable": not not_null,
-                    "default": default,
+                    "default": default if not generated else None,
+                    "computed": (default, generated == "s") if generated else None,
                     "autoincrement": bool(in_key and (identity or drawn is not None)),
                     "comment": comment,
                     "identity": options,

@@ -98,6 +98,7 @@ class SQLiteCatalog(Catalog):
                     "type": type_of(type_text, definition.collations.get(name)),
                     "nullable": not (not_null or key),
                     "default": default,
+                    "computed": definition.computed.get(name),
                     "autoincrement": is_rowid,
                     "comment": None,
                     "identity": None,

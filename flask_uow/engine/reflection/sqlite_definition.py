@@ -60,6 +60,7 @@ class TableDefinition:
     :ivar foreign_keys: the foreign keys, by the names of their columns.
     :ivar checks: name and condition of each check constraint.
     :ivar collations: the collation of each column that has one.
+    :ivar computed: the expression of each column that the database works out, with True where its value is stored.
     :ivar autoincrement: True where AUTOINCREMENT is written.
     """
 
@@ -68,6 +69,7 @@ class TableDefinition:
     foreign_keys: list[KeyDefinition] = field(default_factory=list)
     checks: list[tuple[str | None, str]] = field(default_factory=list)
     collations: dict[str, str] = field(default_factory=dict)
+    computed: dict[str, tuple[str, bool]] = field(default_factory=dict)
     autoincrement: bool = False
 
 
@@ -156,6 +158,10 @@ class _Reader:
                 self._found.uniques.append(KeyDefinition(name, self._columns_or(column)))
             elif word == "COLLATE" and column is not None:
                 self._found.collations[column] = self._take().name
+            elif word == "AS" and column is not None:
+                expression = self._group_text()
+                is_stored = self._position < len(self._tokens) and self._tokens[self._position].word == "STORED"
+                self._found.computed[column] = (expression, is_stored)
             elif word == "FOREIGN":
                 foreign_key = KeyDefinition(name, self._columns_or(None))
                 self._found.foreign_keys.append(foreign_key)

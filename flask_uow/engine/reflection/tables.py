@@ -15,7 +15,7 @@ from flask_uow.sql.constraints import (
     UniqueConstraint,
 )
 from flask_uow.sql.schema import Table
-from flask_uow.sql.sequences import Identity, Sequence
+from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause
 
 __all__ = ["reflect_table", "reflectable_names"]
@@ -76,6 +76,9 @@ def _column(found: ReflectedColumn, primary_key: bool) -> Column[Any]:
         schema, _, name = found["sequence"].rpartition(".")
         items.append(Sequence(name, schema=schema or None))
         default = None
+    elif found["computed"] is not None:
+        expression, is_stored = found["computed"]
+        items.append(Computed(_verbatim(expression), persisted=is_stored))
     column: Column[Any] = Column(
         found["name"],
         found["type"],

@@ -9,6 +9,7 @@ from flask_uow.sql.columns import FetchedValue
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.constraints import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
 from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.sequences import Computed
 
 __all__ = ["DDLCompiler"]
 
@@ -43,6 +44,8 @@ class DDLCompiler(ExpressionCompiler):
             text += self.identity_text(column)
         elif column.sequence is not None and self.dialect.supports_sequences and column.primary_key:
             text += f" DEFAULT {self.process(column.sequence.next_value())}"
+        elif isinstance(column.server_default, Computed):
+            text += self.computed_text(column.server_default)
         elif isinstance(column.server_default, FetchedValue):
             pass
         elif column.server_default is not None:
@@ -52,6 +55,12 @@ class DDLCompiler(ExpressionCompiler):
         if not column.nullable:
             text += " NOT NULL"
         return text
+
+    def computed_text(self, computed: Computed) -> str:
+        """Return ``GENERATED ALWAYS AS (...)``."""
+        element = computed.sqltext
+        text = self.expression(element) if isinstance(element, ClauseElement) else str(element)
+        return f" GENERATED ALWAYS AS ({text}) {'STORED' if computed.persisted else 'VIRTUAL'}"
 
     def generated_key_text(self, column: Any) -> str:
         """Return what makes the database number the rows."""
