@@ -176,7 +176,7 @@ def test_sequences_and_identities_say_what_a_database_lacks(engine: Engine, data
             Sequence("s", **wrong)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="would never go on"):
         Identity(increment=0)
-    with pytest.raises(ArgumentError, match="Identity and CheckConstraint objects"):
+    with pytest.raises(ArgumentError, match="Computed and CheckConstraint objects"):
         Column("x", Integer, "what")
     table = Table("t", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer, Identity()))
     numbered = Table(

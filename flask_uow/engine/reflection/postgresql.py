@@ -126,7 +126,7 @@ class PostgreSQLCatalog(Catalog):
                     "type": type_of(type_text, dimensions),
                     "nullable": not not_null,
                     "default": default if not generated else None,
-                    "computed": (default, generated == "s") if generated else None,
+                    "computed": (str(default), generated == "s") if generated else None,
                     "autoincrement": bool(in_key and (identity or drawn is not None)),
                     "comment": comment,
                     "identity": options,
