@@ -337,6 +337,15 @@ class Connection(SendingConnection):
         self._has_begun = False
         self._notify("COMMIT", time.perf_counter() - start, "transaction")
 
+    def _prepare_now(self, xid: str) -> None:
+        self._control(lambda cursor: self.dialect.prepare(cursor, xid), f"PREPARE TRANSACTION '{xid}'")
+
+    def _commit_prepared(self, xid: str) -> None:
+        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, True), f"COMMIT PREPARED '{xid}'")
+
+    def _rollback_prepared(self, xid: str) -> None:
+        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, False), f"ROLLBACK PREPARED '{xid}'")
+
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record
         self._end_stack()

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
-from flask_uow.engine.gate import CLOSED, LOST, READING, Gate
+from flask_uow.engine.gate import CLOSED, LOST, Gate
 from flask_uow.engine.transaction import Transaction
-from flask_uow.exc import IntegrityError, InvalidRequestError
+from flask_uow.exc import IntegrityError
 
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
@@ -212,22 +212,13 @@ class _SavepointConnection(Connection):
             return nullcontext()
         return self._outer.guard(commits=write)
 
-    def _pass_gate(self, sql: str, write: bool) -> str:
-        gate = self._gate
-        assert gate is not None
-        if gate.refusal is not None:
-            self._refuse(gate)
-        if not write and not gate.for_reads:
-            return sql
-        if gate.read_only and write:
-            raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
-        self._open_now()
-        return sql
+    @property
+    def _begins_with_statement(self) -> bool:
+        # a savepoint goes out by itself, over the cursor of the outer transaction, and may write whatever it is to be
+        return False
 
     def _open_now(self) -> None:
-        gate = self._gate
         super()._open_now()
-        self._gate = READING if gate is not None and gate.read_only else None
         self._outer.began(self._name)
 
     # -- transactions
@@ -241,15 +232,17 @@ class _SavepointConnection(Connection):
         self._gate = Gate(f"SAVEPOINT {self._name}", for_reads, bool(options.get("read_only")))
         return opened
 
-    def _control(self, send: Callable[[Any], object], sql: str) -> None:
-        if sql.startswith("PREPARE TRANSACTION"):
-            self._translated(self._outer.check_constraints, sql)
-        elif sql.startswith("COMMIT PREPARED"):
-            self._translated(lambda: self._outer.release(self._name), sql)
-        elif sql.startswith("ROLLBACK PREPARED"):
-            self._translated(lambda: self._outer.roll_back(self._name), sql)
-        else:
-            self._translated(lambda: self._outer.send(sql), sql)
+    def _send_transaction_sql(self, sql: str) -> None:
+        self._translated(lambda: self._outer.send(sql), sql)
+
+    def _prepare_now(self, xid: str) -> None:
+        self._translated(self._outer.check_constraints, f"PREPARE TRANSACTION '{xid}'")
+
+    def _commit_prepared(self, xid: str) -> None:
+        self._translated(lambda: self._outer.release(self._name), f"COMMIT PREPARED '{xid}'")
+
+    def _rollback_prepared(self, xid: str) -> None:
+        self._translated(lambda: self._outer.roll_back(self._name), f"ROLLBACK PREPARED '{xid}'")
 
     def _translated(self, send: Callable[[], object], sql: str) -> None:
         try:

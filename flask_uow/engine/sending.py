@@ -114,10 +114,7 @@ class SendingConnection:
             with self.begin():
                 return self.run_many(sql, list_of_params)
         if self._gate is not None:
-            if self.dialect.begins_with_statement:
-                self._open_now()
-            else:
-                self._pass_gate(sql, write)
+            self._pass_gate_alone(sql, write)
         if self._listeners.before_execute or self._listeners.after_execute:
             return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
         try:
@@ -154,7 +151,7 @@ class SendingConnection:
                 f"COPY cannot be used on {self.dialect.name} here: it needs PostgreSQL, and psycopg2 without a wait callback."
             )
         if self._gate is not None:
-            self._open_now()
+            self._pass_gate_alone(sql, True)
         if self._listeners.before_execute or self._listeners.after_execute:
             return self._observe(lambda text, _: self._copy(text, source), sql, (), False)  # type: ignore[no-any-return]
         try:
@@ -231,26 +228,36 @@ class SendingConnection:
             self._refuse(gate)
         if not write and not gate.for_reads:
             return sql
-        if gate.read_only and write and not self.dialect.begins_with_statement:
-            raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
-        if not self.dialect.begins_with_statement:
-            self._send_transaction_sql(gate.begin_sql)
-            self._gate = READING if gate.read_only else None
-            self._has_begun = True
+        if not self._begins_with_statement:
+            if gate.read_only and write:
+                raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
+            self._open_now()
             return sql
         self._gate = None
         self._has_begun = True
         self._notify(gate.begin_sql, 0.0, "transaction")
         return Opening(f"{gate.begin_sql}; {sql}", sql, gate)
 
+    def _pass_gate_alone(self, sql: str, write: bool) -> None:
+        """The same for a statement that cannot carry BEGIN: it goes out by itself, whatever the statement is."""
+        if self._begins_with_statement:
+            self._open_now()
+        else:
+            self._pass_gate(sql, write)
+
+    @property
+    def _begins_with_statement(self) -> bool:
+        """True where BEGIN travels with the first statement, and the database itself knows a read-only transaction."""
+        return self.dialect.begins_with_statement
+
     def _open_now(self) -> None:
-        """Send BEGIN by itself, where the statement cannot carry it."""
+        """Send BEGIN by itself."""
         gate = self._gate
         assert gate is not None
         if gate.refusal is not None:
             self._refuse(gate)
         self._send_transaction_sql(gate.begin_sql)
-        self._gate = None
+        self._gate = READING if gate.read_only and not self._begins_with_statement else None
         self._has_begun = True
 
     def _refuse(self, gate: Gate) -> NoReturn:

@@ -61,10 +61,7 @@ class TwoPhaseTransaction(Transaction):
         self._is_empty = not connection._has_begun
         if not self._is_empty:
             try:
-                dialect = connection.dialect
-                connection._control(
-                    lambda cursor: dialect.prepare(cursor, self.xid), f"PREPARE TRANSACTION '{self.xid}'"
-                )
+                connection._prepare_now(self.xid)
             except BaseException:
                 connection._rollback_root(self)
                 raise
@@ -95,6 +92,7 @@ class TwoPhaseTransaction(Transaction):
         connection._gate = None
         if self._is_empty:
             return
-        dialect = connection.dialect
-        shown = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{self.xid}'"
-        connection._control(lambda cursor: dialect.finish_prepared(cursor, self.xid, commit), shown)
+        if commit:
+            connection._commit_prepared(self.xid)
+        else:
+            connection._rollback_prepared(self.xid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -118,6 +119,33 @@ def test_a_read_only_transaction_refuses_to_write(numbers: Engine) -> None:
         with pytest.raises(InvalidRequestError, match="read only"):
             insert(connection, 1)
         transaction.rollback()
+
+
+@pytest.mark.parametrize("reads_before", [True, False])
+def test_a_read_only_transaction_refuses_a_list_of_rows_too(numbers: Engine, reads_before: bool) -> None:
+    with numbers.rolled_back(), numbers.connect() as connection:
+        transaction = connection.begin(read_only=True)
+        if reads_before:
+            assert connection.scalar("SELECT count(*) FROM numbers") == 1
+        with pytest.raises(InvalidRequestError, match="read only"):
+            connection.execute("INSERT INTO numbers (n) VALUES (:n)", [{"n": 1}, {"n": 2}])
+        transaction.rollback()
+        assert rows(numbers) == [0]
+
+
+@pytest.mark.parametrize("for_reads", [True, False])
+def test_a_read_only_transaction_refuses_copy_too(postgresql_uri: str, for_reads: bool) -> None:
+    engine = create_engine(postgresql_uri)
+    with engine.begin() as connection:
+        connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    with engine.rolled_back(), engine.connect() as connection:
+        transaction = connection.begin(read_only=True, for_reads=for_reads)
+        assert connection.scalar("SELECT count(*) FROM numbers") == 0
+        with pytest.raises(InvalidRequestError, match="read only"):
+            connection.copy_in("COPY numbers (n) FROM STDIN", io.BytesIO(b"1\n"))
+        transaction.rollback()
+        assert rows(engine) == []
+    engine.dispose()
 
 
 @pytest.mark.parametrize("commits", [True, False])
