@@ -96,7 +96,7 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
 
 def _close(scope: Scope, session: WebSession) -> None:
     try:
-        session.close()
+        session.end(scope.what)
     except Exception:
         scope.app.logger.exception("A Session could not be closed; its connection is discarded")
 

@@ -151,7 +151,12 @@ class Scope:
     def describer(self) -> Callable[[], str]:
         """Return a function that tells what the scope is for: the request, the command. It holds neither scope nor Session."""
         command = None if self._command is None else self._command.name
-        return partial(_describe, self.token, command, current_request())
+        return partial(_describe, self.token, self.kind, command, current_request())
+
+    @property
+    def what(self) -> str:
+        """What it is, in the words of an error message."""
+        return _WORDS.get(self.kind, "a context")
 
     @property
     def exit_code(self) -> int | None:
@@ -159,11 +164,19 @@ class Scope:
         return None if self._command is None else self._command.exit_code
 
 
-def _describe(token: int, command: str | None, request: Any) -> str:
+_WORDS = {
+    Kind.REQUEST: "a request",
+    Kind.COMMAND: "a command",
+    Kind.SHELL: "a shell",
+    Kind.BLOCK: "a unit of work",
+}
+
+
+def _describe(token: int, kind: Kind, command: str | None, request: Any) -> str:
     if command is not None:
         return f"the command {command!r}"
     if request is None:
-        return f"app context {token}"
+        return f"unit of work {token}" if kind is Kind.BLOCK else f"app context {token}"
     return f"{request.method} of endpoint {request.endpoint!r} (scope {token})"
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Flask
 
 from flask_uow.engine import Connection, Transaction
+from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.session.transaction import SessionTransaction
@@ -97,6 +98,9 @@ class WebSession(Session):
     :param unit: what its transactions are to be like.
     :param options: as for the orm's Session.
     """
+
+    # set when the scope has ended
+    _scope = ""
 
     def __init__(
         self,
@@ -202,6 +206,17 @@ class WebSession(Session):
         self._callbacks.clear()
         super().close()
 
+    def end(self, scope: str) -> None:
+        """Close for good: whoever goes on using the Session is told that its scope has ended. Objects stay readable as detached ones.
+
+        :param scope: what sort of scope it was, for the error.
+        """
+        try:
+            self.close()
+        finally:
+            self._scope = scope
+            _refuse_from_now_on(self)
+
     def _savepoint(self) -> SessionTransaction | None:
         """Return the innermost savepoint, None outside of any."""
         transaction = self._transaction
@@ -223,3 +238,25 @@ class WebSession(Session):
             self.rollback()
         finally:
             self._in_callbacks = False
+
+
+class _EndedSession(WebSession):
+    """A Session whose scope has ended. What would begin a transaction, or wait for a commit that never comes, is refused."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise InvalidRequestError(
+            f"this Session was that of {self._scope}, which has ended, and the Session with it. A Session is used inside of its"
+            " scope only: move this work into it, or open another one with `with db.unit_of_work() as session:` and bring"
+            " objects over with session.merge(obj)."
+        )
+
+    add = add_all = delete = merge = begin = prepare = commit = _refuse
+
+    @property
+    def transaction(self) -> NoReturn:
+        self._refuse()
+
+
+def _refuse_from_now_on(session: WebSession) -> None:
+    # another class, so that a Session in use does not pay for the question whether it has ended
+    session.__class__ = _EndedSession

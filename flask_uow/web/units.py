@@ -232,7 +232,7 @@ class _Attempt:
                     if ended:
                         _hand_over(session, scope)
                     else:
-                        session.close()
+                        session.end(scope.what)
 
     def _decide(self, error: BaseException | None) -> Outcome:
         response = self.result if isinstance(self.result, Response) else None
@@ -256,7 +256,7 @@ class _Attempt:
 def _hand_over(session: Any, scope: Scope) -> None:
     """Let the objects that a view's response was made of be readable until the request ends."""
     if current_request() is None:
-        session.close()
+        session.end(scope.what)
         return
     request_scope = context_scope(request_context(), scope.owner)
     if request_scope.session is None and not (scope.unit and scope.unit.session_options):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask, copy_current_request_context, g
 from flask.testing import FlaskClient
 
-from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, exc
+from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, defer, exc, select
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -254,6 +255,83 @@ def test_a_request_made_inside_a_block_has_a_session_of_its_own(
     with flask_app.app_context(), db.unit_of_work():
         http.get("/")
         assert seen != [db.scope_id()]
+
+
+def _uses(db: UnitOfWork) -> list[Callable[[Any], object]]:
+    Note = db.Note  # type: ignore[attr-defined]
+    return [
+        lambda session: session.query(Note).all(),
+        lambda session: session.get(Note, 1),
+        lambda session: session.execute(select(Note)),
+        lambda session: session.scalar("SELECT 1"),
+        lambda session: session.connection(),
+        lambda session: session.add(Note(text="late")),
+        lambda session: session.add_all([Note(text="late")]),
+        lambda session: session.merge(Note(text="late")),
+        lambda session: session.bulk_insert(Note, [{"text": "late"}]),
+        lambda session: session.begin(),
+        lambda session: session.begin_nested(),
+        lambda session: session.commit(),
+    ]
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_session_of_a_block_is_refused_after_the_block(database_uri: str, fails: bool, autocommit: bool) -> None:
+    db = make_db(session_options={"autocommit": autocommit})
+    app = make_app(db, database_uri)
+    with app.app_context():
+        with contextlib.suppress(LookupError), db.unit_of_work() as session:
+            note = db.Note(text="a")  # type: ignore[attr-defined]
+            session.add(note)
+            query = session.query(db.Note)  # type: ignore[attr-defined]
+            session.flush()
+            if fails:
+                raise LookupError
+        for use in [*_uses(db), lambda _: query.all(), lambda session: session.delete(note)]:
+            with pytest.raises(exc.InvalidRequestError, match=r"a unit of work, which has ended.*db\.unit_of_work\(\)"):
+                use(session)
+        session.rollback()
+        session.close()
+        assert db.engine.pool.checked_out() == 0
+    dispose(db, app)
+
+
+def test_objects_of_a_block_that_has_ended_are_readable_and_load_nothing(database_uri: str) -> None:
+    db = make_db(session_options={"expire_on_commit": False})
+    app = make_app(db, database_uri)
+    with app.app_context():
+        with db.unit_of_work() as session:
+            session.add(db.Note(text="a"))  # type: ignore[attr-defined]
+        with db.unit_of_work() as session:
+            note = session.query(db.Note).options(defer("text")).one()  # type: ignore[attr-defined]
+        assert note.id == 1
+        with pytest.raises(DetachedInstanceError, match=r"Note\.text.*merge"):
+            note.text
+        with db.unit_of_work() as session:
+            assert session.merge(note).text == "a"
+    dispose(db, app)
+
+
+def test_the_session_of_a_request_is_refused_after_the_request(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    seen: list[Any] = []
+    flask_app.add_url_rule("/", "index", lambda: seen.append(db.session()) or "")
+    http.get("/")
+    with pytest.raises(exc.InvalidRequestError, match="of a request, which has ended"):
+        seen[0].query(db.Note).all()  # type: ignore[attr-defined]
+
+
+def test_the_pool_names_a_unit_of_work_that_holds_a_connection(db: UnitOfWork, database_uri: str) -> None:
+    app = make_app(
+        db, database_uri, create=False, UOW_ENGINE_OPTIONS={"pool_size": 1, "max_overflow": 0, "pool_timeout": 0}
+    )
+    with db.unit_of_work() as session:
+        session.scalar("SELECT 1")
+        with pytest.raises(exc.TimeoutError, match=r"unit of work [0-9]+"), db.engine.connect():
+            pass
+    dispose(db, app)
 
 
 def test_rollback_at_end_inside_a_block_is_about_the_block(db: UnitOfWork, flask_app: Flask) -> None:
