@@ -17,7 +17,7 @@ from flask import Flask
 
 from flask_uow.engine import URL, Engine, create_engine, make_url
 from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
-from flask_uow.orm import Session
+from flask_uow.orm import Query, Session
 from flask_uow.web.comments import request_values
 from flask_uow.web.outcome import CommitOn, CommitWhen
 from flask_uow.web.retry import check_attempts
@@ -48,6 +48,9 @@ _KEYS = [
     "UOW_STATEMENT_TIMEOUT_SECONDS",
     "UOW_SQL_COMMENTS",
 ]
+
+_NO_TWOPHASE = ", but atomic commits over several databases are not built yet: this version has no record of the decision and no recovery."
+_ONE_BY_ONE = "; the databases of a request then commit one after the other."
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,13 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
             )
         if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
             raise ConfigurationError(f"{source} has {name}={value!r}; True or False was expected.")
+        if name == "twophase" and value:
+            raise ConfigurationError(f"{source} has twophase=True{_NO_TWOPHASE} Remove the option{_ONE_BY_ONE}")
+        if name == "query_cls" and not (isinstance(value, type) and issubclass(value, Query)):
+            raise ConfigurationError(
+                f"{source} has query_cls={value!r}; a subclass of Query was expected. Write `class MyQuery(Query): ...` and give"
+                " the class itself."
+            )
 
 
 def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:
@@ -217,10 +227,7 @@ def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:
 
 def _refuse_twophase(config: Mapping[str, Any]) -> None:
     if _read_flag(config, "UOW_TWOPHASE"):
-        raise ConfigurationError(
-            "app.config['UOW_TWOPHASE'] is True, but atomic commits over several databases are not built yet: this version has no"
-            " record of the decision and no recovery. Remove the key; the databases of a request then commit one after the other."
-        )
+        raise ConfigurationError(f"app.config['UOW_TWOPHASE'] is True{_NO_TWOPHASE} Remove the key{_ONE_BY_ONE}")
 
 
 def _read_flag(config: Mapping[str, Any], key: str) -> bool:

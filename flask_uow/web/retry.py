@@ -17,6 +17,8 @@ __all__ = ["Progress", "check_attempts", "gave_up", "pause", "tell_attempts", "w
 
 _SHORTEST = 0.02  # seconds: the bound of the first pause
 _LONGEST = 1.0
+# with pauses of up to a second each this is more than eight minutes: whoever waits has gone by then
+_MOST = 1000
 _GAVE_UP = "_uow_gave_up"
 
 
@@ -45,10 +47,13 @@ def check_attempts(source: str, attempts: Any) -> int:
     """Return the number of attempts.
 
     :param source: what was given it, for the error.
-    :raises ArgumentError: when it is no whole number of 1 or more.
+    :raises ArgumentError: when it is no whole number from 1 to 1000.
     """
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise ArgumentError(f"{source} is {attempts!r}: a whole number of 1 (no retry) or more was expected.")
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= _MOST:
+        raise ArgumentError(
+            f"{source} is {attempts!r}: a whole number of 1 (no retry) or more, and at most {_MOST}, was expected. Where more"
+            " seem to be needed, the work should be made shorter, or lock its rows with with_for_update()."
+        )
     return attempts
 
 

@@ -26,10 +26,14 @@ class Entry(db.Model):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
-def create_app(**config):
+def create_app(twophase=False, **config):
     app = Flask(__name__)
     app.config.update(config)
     db.init_app(app)
+
+    @app.before_request
+    def make_session():
+        db.session(twophase=twophase)
 
     @app.post("/<text>")
     def create(text):
@@ -59,7 +63,7 @@ from myapp import create_app, db
 
 @pytest.fixture(scope="session")
 def app():
-    app = create_app(UOW_DATABASE_URI=%r, UOW_BINDS={"audit": %r}, TESTING=True, UOW_SESSION_OPTIONS=%r)
+    app = create_app(UOW_DATABASE_URI=%r, UOW_BINDS={"audit": %r}, TESTING=True, twophase=%r)
     with app.app_context():
         db.create_all()
     yield app
@@ -118,9 +122,9 @@ def test_a_failing_commit_fails_as_ever(app, client, turn):
 """
 
 
-def suite(pytester: pytest.Pytester, uri: str, second_uri: str, tests: str, options: object = None) -> pytest.RunResult:
+def suite(pytester: pytest.Pytester, uri: str, second_uri: str, tests: str, twophase: bool = False) -> pytest.RunResult:
     pytester.makepyfile(myapp=APP, test_it=tests)
-    pytester.makeconftest(CONFTEST % (uri, second_uri, options or {}))
+    pytester.makeconftest(CONFTEST % (uri, second_uri, twophase))
     return pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-W", "error")
 
 
@@ -137,7 +141,7 @@ def test_databases_in_memory_are_rolled_back_too(pytester: pytest.Pytester) -> N
 def test_two_phase_commits_are_rolled_back_too(
     pytester: pytest.Pytester, postgresql_uri: str, second_postgresql_uri: str
 ) -> None:
-    suite(pytester, postgresql_uri, second_postgresql_uri, TESTS, {"twophase": True}).assert_outcomes(passed=8)
+    suite(pytester, postgresql_uri, second_postgresql_uri, TESTS, twophase=True).assert_outcomes(passed=8)
 
 
 def test_the_plugin_works_without_pytest_flask(
@@ -159,7 +163,7 @@ def test_it(app, turn):
     assert client.get("/").text == "a b"
 """,
     )
-    pytester.makeconftest(CONFTEST % (database_uri, second_database_uri, {}))
+    pytester.makeconftest(CONFTEST % (database_uri, second_database_uri, False))
     result = pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:flask", "-p", "no:cacheprovider", "-W", "error")
     result.assert_outcomes(passed=2)
 
@@ -198,7 +202,7 @@ def test_client_only(client):
             else ("pass", "")
         ),
     )
-    pytester.makeconftest(CONFTEST % (database_uri, second_database_uri, {}))
+    pytester.makeconftest(CONFTEST % (database_uri, second_database_uri, False))
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
     result.assert_outcomes(passed=2, warnings=1)
     result.stdout.fnmatch_lines(["*live server is another process*"])

@@ -85,7 +85,7 @@ def test_a_request_that_fails_is_rolled_back_on_all_binds(two: tuple[UnitOfWork,
 def test_with_two_phase_commit_after_commit_runs_after_the_decision(
     postgresql_uri: str, second_postgresql_uri: str
 ) -> None:
-    db, app = make_two_binds(postgresql_uri, second_postgresql_uri, UOW_SESSION_OPTIONS={"twophase": True})
+    db, app = make_two_binds(postgresql_uri, second_postgresql_uri)
     sent: list[str] = []
     with app.app_context():
         for engine in db.engines.values():
@@ -93,6 +93,7 @@ def test_with_two_phase_commit_after_commit_runs_after_the_decision(
 
     @app.post("/")
     def view() -> str:
+        db.session(twophase=True)
         write_to_both(db, sent, False)
         return ""
 
