@@ -163,14 +163,14 @@ class UnitOfWork:
 
         :raises InvalidRequestError: outside any scope.
         """
-        return current_scope(self).token
+        return current_scope(self, "db.scope_id()").token
 
     def rollback_at_end(self) -> None:
         """Have the current scope rolled back when it ends, however it ends.
 
         :raises InvalidRequestError: outside any scope.
         """
-        current_scope(self).rollback_asked = True
+        current_scope(self, "db.rollback_at_end()").rollback_asked = True
 
     def after_commit(self, callback: Callable[[], T]) -> Callable[[], T]:
         """Call ``callback`` once when the current scope's work is committed on all binds; never if it is rolled back.
@@ -187,6 +187,7 @@ class UnitOfWork:
                 f"after_commit() takes a function without arguments, got {callback!r}. Pass the function itself, not what"
                 " it returns: db.after_commit(lambda: send(mail))."
             )
+        current_scope(self, "db.after_commit()")
         session = self.session.registry()
         assert isinstance(session, WebSession)
         session.call_after_commit(callback)
@@ -357,7 +358,11 @@ class UnitOfWork:
             self.metadatas[key].drop_all(self.engines[key])
 
     def _refuse_open_transaction(self, engine: Engine) -> None:
-        session = current_scope(self).session
+        try:
+            session = current_scope(self).session
+        except InvalidRequestError:
+            # outside of any scope there is no Session that could hold locks
+            return
         transaction = session.transaction if session is not None else None
         connection = transaction.participants.get(engine) if transaction is not None else None
         if connection is not None and connection.has_begun:

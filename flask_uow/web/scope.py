@@ -252,10 +252,11 @@ def _innermost() -> Scope | None:
     return block.scope if block is not None else existing_scope(context)
 
 
-def current_scope(owner: Any) -> Scope:
+def current_scope(owner: Any, use: str = "db.session") -> Scope:
     """Return the scope that ``db.session`` belongs to right now.
 
     :param owner: the UnitOfWork that asks.
+    :param use: what the scope is needed for, for the error.
     :raises InvalidRequestError: outside any context, and in the context of an app that has another UnitOfWork or none.
     """
     context = current_context()
@@ -266,7 +267,7 @@ def current_scope(owner: Any) -> Scope:
         block = block.outer
     if context is None:
         raise InvalidRequestError(
-            "db.session was used outside of any scope: no request or app context is active. Push a context with"
+            f"{use} was used outside of any scope: no request or app context is active. Push a context with"
             " `with app.app_context():`, or open a unit of work with `with db.unit_of_work() as session:`."
         )
     scope: Scope | None = context.__dict__.get(_SCOPE)
@@ -275,7 +276,7 @@ def current_scope(owner: Any) -> Scope:
     if scope is not None and scope.owner is owner:
         return scope
     raise InvalidRequestError(
-        f"db.session was used in a context of the app {context.app.name!r}, which this UnitOfWork does not serve. Call"
+        f"{use} was used in a context of the app {context.app.name!r}, which this UnitOfWork does not serve. Call"
         " db.init_app(app) on that app, or push a context of an app that it was called on."
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -120,6 +121,33 @@ def test_the_session_outside_any_scope_is_an_error_that_says_how_to_mend_it(db: 
     with pytest.raises(exc.InvalidRequestError, match=r"with app\.app_context\(\)") as error:
         db.session.query(db.Note)  # type: ignore[attr-defined]
     assert "with db.unit_of_work()" in str(error.value)
+
+
+def test_what_else_needs_a_scope_is_named_in_the_error(db: UnitOfWork, flask_app: Flask) -> None:
+    for name, use in {
+        "db.scope_id()": db.scope_id,
+        "db.rollback_at_end()": db.rollback_at_end,
+        "db.after_commit()": lambda: db.after_commit(list),
+    }.items():
+        with pytest.raises(exc.InvalidRequestError, match=rf"^{re.escape(name)} was used outside of any scope"):
+            use()
+        with (
+            Flask("stranger").app_context(),
+            pytest.raises(
+                exc.InvalidRequestError, match=rf"^{re.escape(name)} was used in a context of the app 'stranger'"
+            ),
+        ):
+            use()
+
+
+def test_tables_are_made_and_dropped_outside_of_any_context_when_there_is_one_app(database_uri: str) -> None:
+    db = make_db()
+    app = make_app(db, database_uri, create=False)
+    for act, names in (db.create_all, ["note"]), (db.drop_all, []):
+        act()
+        with db.engine.connect() as connection:
+            assert connection.table_names() == names
+    dispose(db, app)
 
 
 def test_the_session_in_a_context_of_an_app_without_the_extension_is_an_error(db: UnitOfWork, flask_app: Flask) -> None:
