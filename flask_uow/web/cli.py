@@ -5,8 +5,10 @@ Added to each app's command line by flask_uow.web.extension. ``--bind default`` 
 
 from __future__ import annotations
 
+import functools
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 from flask import current_app
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_BIND", "uow_commands"]
 
+P = ParamSpec("P")
+
 DEFAULT_BIND = "default"
 
 uow_commands = AppGroup("uow", help="Work with the databases of the app.")
@@ -27,8 +31,22 @@ uow_commands = AppGroup("uow", help="Work with the databases of the app.")
 _bind_option = click.option("--bind", metavar="KEY", help="One bind only; 'default' is the one of UOW_DATABASE_URI.")
 
 
+def _without_traceback(command: Callable[P, None]) -> Callable[P, None]:
+    """Let an error of the project end a command with its message alone: a server that is down is no bug of the app's."""
+
+    @functools.wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except FlaskUowError as error:
+            raise click.ClickException(str(error)) from error
+
+    return told
+
+
 @uow_commands.command("create-all")
 @_bind_option
+@_without_traceback
 def create_all(bind: str | None) -> None:
     """Create the tables that do not exist yet."""
     db = _extension()
@@ -42,6 +60,7 @@ def create_all(bind: str | None) -> None:
 @uow_commands.command("drop-all")
 @_bind_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_without_traceback
 def drop_all(bind: str | None, yes: bool) -> None:
     """Drop the tables of the models, with all their rows."""
     db = _extension()
@@ -58,6 +77,7 @@ def drop_all(bind: str | None, yes: bool) -> None:
 
 @uow_commands.command("ddl")
 @_bind_option
+@_without_traceback
 def ddl(bind: str | None) -> None:
     """Print the SQL that creates the tables."""
     db = _extension()
@@ -69,6 +89,7 @@ def ddl(bind: str | None) -> None:
 
 @uow_commands.command("ping")
 @_bind_option
+@_without_traceback
 def ping(bind: str | None) -> None:
     """Ask each database whether it answers. Exits with 1 when one of them does not."""
     db = _extension()

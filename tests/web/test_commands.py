@@ -218,6 +218,18 @@ def test_ping_tells_of_each_bind_and_exits_with_zero_when_all_answer(
     assert all(re.search(r"\d+\.\d ms$", line) for line in lines)
 
 
+@pytest.mark.parametrize("arguments", [("create-all",), ("drop-all", "--yes")])
+def test_a_database_that_does_not_answer_is_told_without_a_traceback_or_a_password(arguments: tuple[str, ...]) -> None:
+    db = make_db()
+    app = make_app(db, "postgresql://ed:hunter2@127.0.0.1:1/nothing", create=False)
+    result = run(app, "uow", *arguments)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert result.output.startswith("Error: cannot connect to postgresql://ed:***@127.0.0.1:1/nothing: ")
+    assert "hunter2" not in result.output
+    dispose(db, app)
+
+
 def test_ping_exits_with_one_when_a_database_does_not_answer_and_shows_no_password(database_uri: str) -> None:
     db = make_db()
     app = make_app(db, database_uri, create=False, UOW_BINDS={"down": "postgresql://ed:hunter2@127.0.0.1:1/nothing"})
