@@ -32,7 +32,7 @@ _BY_NAME: dict[str, type[exc.DBAPIError]] = {
 
 
 def translate(
-    error: BaseException, statement: str | None, params: Any, *, connection_invalidated: bool = False
+    error: BaseException, statement: str | None, params: Any, *, connection_invalidated: bool = False, cure: str = ""
 ) -> exc.DBAPIError:
     """Return the error of ours that stands for a driver's; the caller raises it ``from error``.
 
@@ -40,6 +40,7 @@ def translate(
     :param statement: the SQL text, None where no statement was involved.
     :param params: the driver's parameters.
     :param connection_invalidated: True when the connection cannot be used any more.
+    :param cure: how to mend it, said below the driver's words.
     """
     if isinstance(error, exc.DBAPIError):
         return error
@@ -50,6 +51,8 @@ def translate(
     else:
         cls = _conversion_error(error)
     message = str(error).strip() or type(error).__name__
+    if cure:
+        message += f"\n{cure}"
     return cls(message, statement, params, error, connection_invalidated=connection_invalidated)
 
 

@@ -46,6 +46,7 @@ class Engine:
     :ivar hide_parameters: True where the values of parameters are kept out of the log and of error messages.
     :ivar listeners: functions called around each statement.
     :ivar compiled_cache: compiled statements by their shape.
+    :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Engine:
         self.isolation_level = isolation_level
         self.hide_parameters = hide_parameters
         self.listeners = EngineListeners()
+        self.how_to_create_tables = "metadata.create_all(engine)"
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self._execution_options: Mapping[str, Any] = {}

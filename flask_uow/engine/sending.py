@@ -282,7 +282,10 @@ class SendingConnection:
         elif self._has_begun and self.dialect.has_failed(record.raw):
             self._gate = FAILED
         params = HIDDEN if self.engine.hide_parameters and params else params
-        raise translate(error, statement, params, connection_invalidated=lost) from error
+        cure = ""
+        if self.dialect.lacks_table(error):
+            cure = f"If it is a table of your models, create it: {self.engine.how_to_create_tables}."
+        raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
 
     def _execute(self, sql: str, params: Any) -> Any:
         self._cursor.execute(sql, params)

@@ -166,6 +166,7 @@ def create_engines(settings: Settings) -> Engines:
             engines[key] = create_engine(bind.url, **comments, **bind.options)
         except (ArgumentError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{_at_fault(bind)} gives no engine: {error}") from error
+        engines[key].how_to_create_tables = "`flask uow create-all`, or db.create_all() in an app context"
     return engines
 
 

@@ -122,14 +122,56 @@ def test_an_unreachable_server_is_an_operational_error_without_a_password() -> N
     assert engine.pool.checked_out() == 0
 
 
-def test_a_connect_option_that_the_driver_does_not_know_names_the_database() -> None:
+def test_an_option_of_a_url_that_libpq_does_not_know_is_refused_before_it_connects() -> None:
+    with pytest.raises(exc.ArgumentError, match=r"unknown option 'nonsense'.*libpq"):
+        create_engine("postgresql://ed:hunter2@localhost/blog?connect_timeout=2&nonsense=hunter2")
+
+
+def test_a_connect_argument_that_the_driver_does_not_know_names_the_database() -> None:
     with pytest.raises(exc.ProgrammingError, match=r"cannot connect to postgresql://.*nonsense"):
-        create_engine("postgresql://localhost/blog?nonsense=1").connect()
+        create_engine("postgresql://localhost/blog", connect_args={"nonsense": "1"}).connect()
+
+
+@pytest.mark.parametrize("options", ["", "?mode=rwc"])
+def test_a_file_in_a_folder_that_is_missing_is_an_operational_error_that_says_so(tmp_path: Any, options: str) -> None:
+    folder = tmp_path / "missing folder"
+    with pytest.raises(
+        exc.OperationalError, match=r"cannot connect to sqlite:///.*its folder .* does not exist"
+    ) as caught:
+        create_engine(f"sqlite:///{folder / 'file.db'}{options}").connect()
+    assert repr(str(folder)) in str(caught.value)
 
 
 def test_a_file_that_cannot_be_opened_is_an_operational_error(tmp_path: Any) -> None:
-    with pytest.raises(exc.OperationalError, match="cannot connect to sqlite:///"):
-        create_engine(f"sqlite:///{tmp_path / 'missing' / 'file.db'}").connect()
+    with pytest.raises(exc.OperationalError, match=r"cannot connect to sqlite:///.*unable to open") as caught:
+        create_engine(f"sqlite:///{tmp_path}").connect()
+    assert "does not exist" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda connection: connection.execute("SELECT * FROM nowhere"),
+        lambda connection: connection.execute("INSERT INTO nowhere (n) VALUES (:n)", [{"n": 1}, {"n": 2}]),
+        lambda connection: next(connection.stream("SELECT * FROM nowhere")),
+    ],
+)
+def test_a_table_that_is_missing_is_an_error_that_says_how_tables_are_made(
+    connection: Connection, send: Callable[[Connection], Any]
+) -> None:
+    with pytest.raises(exc.DBAPIError, match=r"nowhere[^[]*metadata\.create_all\(engine\)[^[]*\n\[SQL: ") as caught:
+        send(connection)
+    assert "create_all" in caught.value.args[0]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT nothing FROM numbers", "SELECT nowhere.n FROM numbers", "SELEKT 1", "SELECT nowhere(n) FROM numbers"],
+)
+def test_other_errors_do_not_speak_of_making_tables(connection: Connection, sql: str) -> None:
+    with pytest.raises(exc.DBAPIError) as caught:
+        connection.execute(sql)
+    assert "create_all" not in str(caught.value)
 
 
 def test_a_list_of_parameters_is_refused_for_a_statement_that_returns_rows(connection: Connection) -> None:

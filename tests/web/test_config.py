@@ -55,6 +55,7 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
         ({"UOW_DATABASE_URI": "oracle://localhost/x"}, r"UOW_DATABASE_URI"),
         ({"UOW_DATABASE_URI": "postgresql://ed:pw@[::1/blog"}, r"UOW_DATABASE_URI.*one bracket only"),
         ({"UOW_DATABASE_URI": "postgresql://ed:pw@::1]/blog"}, r"UOW_DATABASE_URI.*one bracket only"),
+        ({"UOW_DATABASE_URI": "postgresql://ed@x/blog?nonsense=1"}, r"UOW_DATABASE_URI.*unknown option 'nonsense'"),
         ({"UOW_BINDS": ["sqlite://"]}, r"'UOW_BINDS'\] is a list; a dict was expected"),
         ({"UOW_BINDS": {"audit": "nonsense"}}, r"app.config\['UOW_BINDS'\]\['audit'\] is no database URL"),
         ({"UOW_BINDS": {"audit": {"pool_size": 3}}}, r"no 'url' in app.config\['UOW_BINDS'\]\['audit'\]"),

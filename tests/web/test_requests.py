@@ -639,6 +639,15 @@ def test_commit_on_none_never_commits_a_context_or_a_command(database_uri: str, 
     dispose(db, app)
 
 
+def test_a_table_that_is_missing_is_an_error_that_names_the_command_which_makes_it(database_uri: str) -> None:
+    db = make_db()
+    app = make_app(db, database_uri, create=False)
+    cure = r"note[^[]*`flask uow create-all`.*db\.create_all\(\)"
+    with pytest.raises(exc.DBAPIError, match=cure), app.app_context():
+        db.session.query(db.Note).all()  # type: ignore[attr-defined]
+    dispose(db, app)
+
+
 def test_a_unit_of_work_nested_in_a_reading_request_works_on_a_database_in_memory() -> None:
     db = make_db()
     app = make_app(db, "sqlite://")

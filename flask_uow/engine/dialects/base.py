@@ -116,6 +116,10 @@ class Dialect(ABC):
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         """Return True when ``error`` means that ``raw`` cannot be used any more."""
 
+    @abstractmethod
+    def lacks_table(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that the database does not have a table which a statement names."""
+
     # -- transactions
 
     @abstractmethod

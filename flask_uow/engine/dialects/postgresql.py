@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import ObjectNotInPrerequisiteState
+from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedTable
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
     get_wait_callback,
+    make_dsn,
 )
 from psycopg2.extras import execute_batch
 
@@ -51,6 +52,16 @@ _ROLLED_BACK = (
 )
 
 
+def _check_option(name: str) -> None:
+    try:
+        make_dsn(**{name: ""})
+    except psycopg2.ProgrammingError:
+        raise ArgumentError(
+            f"the PostgreSQL URL has an unknown option {name!r}. Its options are those of libpq:"
+            " https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"
+        ) from None
+
+
 class PostgreSQLDialect(Dialect):
     """PostgreSQL, with psycopg2 as driver."""
 
@@ -78,6 +89,8 @@ class PostgreSQLDialect(Dialect):
                 f"the driver {url.driver!r} is not supported for PostgreSQL: expected psycopg2. "
                 "Write the URL as postgresql://... or postgresql+psycopg2://..."
             )
+        for option in url.query:
+            _check_option(option)
         self._parameters = self._connection_parameters()
         self.batch = PostgreSQLBatchWriter(self)
 
@@ -153,6 +166,10 @@ class PostgreSQLDialect(Dialect):
         # 57P01-57P03: the server is shutting down; 08xxx: connection errors (appendix A of the manual)
         code = getattr(error, "pgcode", None) or ""
         return code.startswith("08") or code in ("57P01", "57P02", "57P03")
+
+    def lacks_table(self, error: BaseException) -> bool:
+        # PostgreSQL has the same code for a table that is there and was not listed in FROM
+        return isinstance(error, UndefinedTable) and error.diag.source_function != "errorMissingRTE"
 
     # -- transactions
 

@@ -15,6 +15,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -127,7 +128,15 @@ class SQLiteDialect(Dialect):
             "check_same_thread": False,
             "uri": self._is_uri,
         }
-        raw: sqlite3.Connection = sqlite3.connect(self._target, **arguments)
+        try:
+            raw: sqlite3.Connection = sqlite3.connect(self._target, **arguments)
+        except sqlite3.OperationalError as error:
+            path = self.url.database or ""
+            if self.is_memory or path.startswith("file:") or Path(path).parent.is_dir():
+                raise
+            raise sqlite3.OperationalError(
+                f"{error}: its folder {str(Path(path).parent)!r} does not exist. Create the folder, or correct the path in the URL."
+            ) from error
         return raw
 
     def _switch_to_wal(self, raw: sqlite3.Connection) -> None:
@@ -175,6 +184,9 @@ class SQLiteDialect(Dialect):
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         # a file in the same process does not go away; a connection closed behind our back does
         return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
+
+    def lacks_table(self, error: BaseException) -> bool:
+        return isinstance(error, sqlite3.OperationalError) and str(error).startswith("no such table")
 
     # -- transactions
 
