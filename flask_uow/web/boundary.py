@@ -65,7 +65,7 @@ def finish(scope: Scope, outcome: Outcome) -> None:
         return
     assert scope.session is not None
     try:
-        scope.session.commit()
+        scope.session.commit_all()
     except BaseException:
         _roll_back(scope)
         raise
@@ -109,7 +109,7 @@ def _roll_back(scope: Scope) -> None:
     """Roll back; an error in that is logged, since the work is lost as it should be and the connection is discarded."""
     assert scope.session is not None
     try:
-        scope.session.rollback()
+        scope.session.rollback_all()
     except Exception:
         scope.app.logger.exception("A rollback failed; the connection is discarded and the database rolls back")
 

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from blinker import NamedSignal
 from flask import Flask
 
 from flask_uow.engine import Connection, Transaction
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
+from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.web import signals
@@ -141,6 +143,30 @@ class WebSession(Session):
             transaction = transaction.parent
         return self._has_changes()
 
+    @exclusive
+    def commit_all(self) -> None:
+        """Commit the whole transaction, whatever savepoints and subtransactions were left open in it."""
+        root = self._root()
+        if root is None:
+            self.commit()
+        else:
+            root.commit()
+
+    @exclusive
+    def rollback_all(self) -> None:
+        """Roll back the whole transaction, as :meth:`commit_all` commits it."""
+        root = self._root()
+        if root is None:
+            self.rollback()
+        else:
+            root.rollback()
+
+    def _root(self) -> SessionTransaction | None:
+        level = self._transaction
+        while level is not None and level.parent is not None:
+            level = level.parent
+        return level
+
     def call_after_commit(self, function: Callable[[], object]) -> None:
         """Have ``function`` called once, after the commit that makes the present work last."""
         self._callbacks.append(_Callback(function, self._savepoint()))
@@ -184,7 +210,7 @@ class WebSession(Session):
             return
         if self._had_work:
             self._progress.note()
-            signals.after_commit.send(self._app, session=self)
+            self._send_afterwards(signals.after_commit, "the commit stands")
         self._run_callbacks()
 
     def _before_rollback(self, transaction: SessionTransaction) -> None:
@@ -199,7 +225,14 @@ class WebSession(Session):
 
     def _after_rollback(self, transaction: SessionTransaction) -> None:
         if not transaction.nested and self._had_work and not self._in_callbacks:
-            signals.after_rollback.send(self._app, session=self)
+            self._send_afterwards(signals.after_rollback, "the work is rolled back")
+
+    def _send_afterwards(self, signal: NamedSignal, fact: str) -> None:
+        """Send a signal about what has happened. An error in a receiver is logged: raised, it would say that it has not happened."""
+        try:
+            signal.send(self._app, session=self)
+        except Exception:
+            self._app.logger.exception("A receiver of the signal %s failed; %s", signal.name, fact)
 
     def close(self) -> None:
         """Close, as the orm's Session does; what waited for a commit is dropped."""
@@ -235,7 +268,7 @@ class WebSession(Session):
                 except Exception:
                     self._app.logger.exception("An after-commit callback failed; the commit stands")
             # what a callback read or left behind must not become part of the next transaction
-            self.rollback()
+            self.rollback_all()
         finally:
             self._in_callbacks = False
 

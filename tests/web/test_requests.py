@@ -122,6 +122,44 @@ def test_what_a_handler_of_500_does_is_committed_when_its_response_is_good(
     assert saved_texts(db, flask_app) == ["handler"]
 
 
+@pytest.mark.parametrize("nested", [True, False])
+def test_levels_that_a_failed_view_left_open_are_rolled_back_with_all_around_them(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, nested: bool
+) -> None:
+    def view() -> Any:
+        add_note(db, "outer")
+        db.session.begin(nested=nested, subtransactions=not nested)
+        add_note(db, "inner")
+        db.session.flush()
+        raise LookupError
+
+    @flask_app.errorhandler(LookupError)
+    def handle(error: LookupError) -> Any:
+        add_note(db, "handler")
+        return redirect("/")
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    assert http.post("/").status_code == 302
+    assert saved_texts(db, flask_app) == ["handler"]
+
+
+def test_levels_that_a_view_left_open_are_committed_before_the_response_leaves(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    seen: list[list[str]] = []
+
+    def view() -> Any:
+        add_note(db, "outer")
+        db.session.begin_nested()
+        add_note(db, "inner")
+        return ""
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
+    flask_app.teardown_request(lambda error: seen.append(saved_texts(db, flask_app)))
+    assert http.post("/").status_code == 200
+    assert seen == [["inner", "outer"]]
+
+
 def test_an_error_handler_with_a_status_of_400_rolls_back_its_own_work(
     db: UnitOfWork, flask_app: Flask, http: FlaskClient
 ) -> None:

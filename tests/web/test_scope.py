@@ -235,6 +235,45 @@ def test_arguments_for_the_session_of_a_scope_can_be_given_before_its_first_use(
             db.session(autoflush=True)
 
 
+# -- levels of the transaction that were left open
+
+
+def _open_savepoint(db: UnitOfWork) -> None:
+    db.session.begin_nested()
+
+
+def _open_subtransaction(db: UnitOfWork) -> None:
+    db.session.begin(subtransactions=True)
+
+
+def _in_app_context(db: UnitOfWork, app: Flask, work: Callable[[], object]) -> None:
+    with app.app_context():
+        work()
+
+
+def _in_block(db: UnitOfWork, app: Flask, work: Callable[[], object]) -> None:
+    with db.unit_of_work():
+        work()
+
+
+def _in_run(db: UnitOfWork, app: Flask, work: Callable[[], object]) -> None:
+    db.run(work)
+
+
+@pytest.mark.parametrize("in_scope", [_in_app_context, _in_block, _in_run])
+@pytest.mark.parametrize("open_level", [_open_savepoint, _open_subtransaction])
+def test_levels_that_were_left_open_are_committed_with_the_scope(
+    db: UnitOfWork, flask_app: Flask, in_scope: Callable[..., None], open_level: Callable[[UnitOfWork], None]
+) -> None:
+    def work() -> None:
+        add_note(db, "outer")
+        open_level(db)
+        add_note(db, "inner")
+
+    in_scope(db, flask_app, work)
+    assert saved_texts(db, flask_app) == ["inner", "outer"]
+
+
 # -- unit_of_work()
 
 

@@ -235,6 +235,69 @@ def test_an_error_in_a_callback_is_logged_and_stops_neither_commit_nor_the_other
     assert saved_texts(db, flask_app) == ["a"]
 
 
+def test_a_callback_that_leaves_a_savepoint_open_writes_nothing_either(db: UnitOfWork, flask_app: Flask) -> None:
+    def callback() -> None:
+        add_note(db, "callback")
+        db.session.begin_nested()
+        add_note(db, "callback in a savepoint")
+        db.session.flush()
+
+    with flask_app.app_context():
+        add_note(db, "a")
+        db.after_commit(callback)
+        db.session.commit()
+        add_note(db, "b")
+    assert saved_texts(db, flask_app) == ["a", "b"]
+
+
+def test_an_error_in_a_receiver_of_after_commit_is_logged_and_the_client_is_told_the_truth(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    called: list[str] = []
+
+    def fail(sender: Flask, session: Any, **extra: Any) -> None:
+        raise LookupError("receiver")
+
+    @flask_app.post("/")
+    def view() -> str:
+        add_note(db, "a")
+        db.after_commit(lambda: called.append("callback"))
+        return ""
+
+    with signals.after_commit.connected_to(fail, flask_app):
+        assert http.post("/").status_code == 200
+    assert (saved_texts(db, flask_app), called) == (["a"], ["callback"])
+    assert "A receiver of the signal uow-after-commit failed; the commit stands" in caplog.text
+
+
+def test_an_error_in_a_receiver_of_after_rollback_does_not_hide_the_error_of_the_commit(
+    db: UnitOfWork, flask_app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(sender: Flask, session: Any, **extra: Any) -> None:
+        raise LookupError("receiver")
+
+    with (
+        signals.after_rollback.connected_to(fail, flask_app),
+        pytest.raises(exc.IntegrityError),
+        flask_app.app_context(),
+    ):
+        add_note(db, "twice")
+        add_note(db, "twice")
+    assert "A receiver of the signal uow-after-rollback failed; the work is rolled back" in caplog.text
+
+
+def test_an_error_in_a_receiver_of_before_commit_keeps_the_work_from_being_committed(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    def refuse(sender: Flask, session: Any, **extra: Any) -> None:
+        raise LookupError("receiver")
+
+    flask_app.add_url_rule("/", "view", lambda: add_note(db, "a").text, methods=["POST"])
+    with signals.before_commit.connected_to(refuse, flask_app):
+        assert http.post("/").status_code == 500
+    assert saved_texts(db, flask_app) == []
+
+
 def test_a_callback_reads_objects_and_what_it_leaves_in_the_session_is_rolled_back(
     db: UnitOfWork, flask_app: Flask
 ) -> None:
