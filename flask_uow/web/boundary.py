@@ -196,6 +196,7 @@ class _Boundary:
         except Exception as error:  # noqa: BLE001 (as for an error in a view: a handler gets it, or it is raised)
             if scope.replay is not None:
                 scope.replay.raise_again_closing(error, response)
+            self._close_unsent(response)
             return self._answer_failed_commit(scope, error, original, args)
         return response
 
@@ -232,6 +233,13 @@ class _Boundary:
             scope.awaits_body = True
             # stream_with_context ends the scope after the body; other streams end it here
             response.call_on_close(lambda: end_scope(scope, Outcome.ROLLBACK))
+
+    def _close_unsent(self, response: Any) -> None:
+        """Close a response in whose place another one is sent: no server will do so, and it may hold a file or a generator."""
+        try:
+            response.close()
+        except Exception:
+            self.app.logger.exception("A response whose commit failed could not be closed")
 
     def _answer_failed_commit(
         self, scope: Scope, error: Exception, process: Callable[..., Any], args: tuple[Any, ...]

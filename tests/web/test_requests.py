@@ -356,6 +356,34 @@ def test_a_failed_commit_goes_to_the_handler_of_its_class_and_after_request_sees
     assert saved_texts(db, flask_app) == []
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_response_whose_commit_failed_is_closed(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    closed: list[str] = []
+
+    def close() -> None:
+        closed.append("closed")
+        if fails:
+            raise LookupError
+
+    def view() -> Response:
+        add_note(db, "twice")
+        add_note(db, "twice")
+        response = Response(iter(["text"]))
+        response.call_on_close(close)
+        return response
+
+    @flask_app.errorhandler(IntegrityError)
+    def handle(error: IntegrityError) -> Any:
+        return "taken", 409
+
+    route(flask_app, view)
+    assert http.post("/").status_code == 409
+    assert closed == ["closed"]
+    assert ("could not be closed" in caplog.text) is fails
+
+
 def test_a_failed_commit_propagates_under_testing_as_an_error_of_the_view_would(
     db: UnitOfWork, flask_app: Flask, http: FlaskClient
 ) -> None:
