@@ -25,6 +25,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """
     app = Flask(__name__, instance_relative_config=True)
     app.config["UOW_BINDS"] = {"audit": "sqlite:///audit.db"}
+    # a request that meets a deadlock, or waits too long for the audit log's file, is tried again
+    app.config["UOW_RETRY_ATTEMPTS"] = 3
     if uri := os.environ.get("UOW_DATABASE_URI"):
         app.config["UOW_DATABASE_URI"] = uri
     app.config.update(config or {})

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from example_app.payload import InvalidPayload
-from flask_uow import DataError, IntegrityError
+from flask_uow import DataError, IntegrityError, StaleDataError
 
 __all__ = ["register"]
 
@@ -26,6 +26,10 @@ def register(app: Flask) -> None:
     @app.errorhandler(IntegrityError)
     def conflict(error: IntegrityError) -> ResponseReturnValue:
         return {"errors": {"conflict": ["is in use already, or refers to something that is gone"]}}, 409
+
+    @app.errorhandler(StaleDataError)
+    def overtaken(error: StaleDataError) -> ResponseReturnValue:
+        return {"errors": {"conflict": ["was changed by someone else meanwhile; load it again"]}}, 409
 
     @app.errorhandler(HTTPException)
     def other(error: HTTPException) -> ResponseReturnValue:

@@ -65,6 +65,7 @@ def query_number(name: str, default: int, largest: int) -> int:
     :raises InvalidPayload: when it is no whole number from 0 to ``largest``.
     """
     text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or int(text) > largest:
+    # the length first: Python refuses to read a number of thousands of digits
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > largest:
         raise InvalidPayload(name, f"a whole number from 0 to {largest} is expected")
     return int(text)

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from example_app import db
+from flask_uow import signals
 from tests.statements import StatementLog
 
 
@@ -51,7 +52,7 @@ def test_users_are_paged(client: FlaskClient) -> None:
     page = client.get("/users?limit=2&offset=3").json
     assert [user["name"] for user in page["users"]] == ["d", "e"]
     assert page["count"] == 5
-    for wrong in ("-1", "x", "1000", "²"):
+    for wrong in ("-1", "x", "1000", "²", "9" * 5000):
         assert client.get(f"/users?limit={wrong}").status_code == 422
 
 
@@ -125,6 +126,18 @@ def test_a_request_that_fails_answers_in_json_and_leaves_no_trace(
         client.get("/posts").json,
         client.get("/tags").json,
     ) == before
+
+
+def test_a_change_that_someone_else_was_faster_with_is_a_conflict(app: Flask, client: FlaskClient, post: int) -> None:
+    def be_faster(sender: Flask, **extra: Any) -> None:
+        with db.engine.begin() as connection:
+            connection.execute("DELETE FROM post_tag")
+
+    with signals.before_flush.connected_to(be_faster, app):
+        response = client.patch(f"/posts/{post}", json={"tags": []})
+    assert response.status_code == 409
+    assert "conflict" in response.json["errors"]
+    assert client.get(f"/posts/{post}").status_code == 200
 
 
 def test_a_new_user_costs_two_statements_and_the_audit_one(app: Flask, client: FlaskClient) -> None:
