@@ -56,16 +56,22 @@ def install(owner: Any, app: Flask, settings: Settings) -> None:
 def finish(scope: Scope, outcome: Outcome) -> None:
     """Commit or roll back what the scope's Session holds; nothing when there is nothing.
 
-    :raises Exception: when the commit fails; everything has been rolled back then.
+    :raises Exception: when the commit fails; everything has been rolled back then. An error that comes after the commit is logged.
     """
-    if not _has_work(scope):
+    session = scope.session
+    if session is None or not (session.has_work() or session.has_callbacks()):
         return
     if outcome is Outcome.ROLLBACK:
         _roll_back(scope)
         return
-    assert scope.session is not None
+    commits = session.commits
     try:
-        scope.session.commit_all()
+        session.commit_all()
+    except Exception:
+        _roll_back(scope)
+        if session.commits == commits:
+            raise
+        scope.app.logger.exception("The after_commit hook of a SessionExtension failed; the commit stands")
     except BaseException:
         _roll_back(scope)
         raise

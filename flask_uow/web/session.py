@@ -99,6 +99,8 @@ class WebSession(Session):
     :param setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
     :param unit: what its transactions are to be like.
     :param options: as for the orm's Session.
+
+    :ivar commits: how many transactions it has committed.
     """
 
     # set when the scope has ended
@@ -125,6 +127,7 @@ class WebSession(Session):
         self._callbacks: list[_Callback] = []
         self._had_work = False
         self._in_callbacks = False
+        self.commits = 0
 
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
@@ -161,14 +164,24 @@ class WebSession(Session):
         else:
             root.rollback()
 
+    def _begin_if_none(self) -> SessionTransaction | None:
+        # asking for it makes it; it takes no connection yet
+        return self.transaction
+
     def _root(self) -> SessionTransaction | None:
         level = self._transaction
         while level is not None and level.parent is not None:
             level = level.parent
         return level
 
+    def has_callbacks(self) -> bool:
+        """Return whether a commit would call a callback. In autocommit mode outside ``begin()`` there is none to wait for."""
+        return bool(self._callbacks) and self._transaction is not None
+
     def call_after_commit(self, function: Callable[[], object]) -> None:
         """Have ``function`` called once, after the commit that makes the present work last."""
+        # begun now, so that a rollback before any work drops the callback
+        self._begin_if_none()
         self._callbacks.append(_Callback(function, self._savepoint()))
 
     def move_to(self, holder: Callable[[], str], progress: Progress) -> None:
@@ -208,6 +221,7 @@ class WebSession(Session):
                 if callback.savepoint is transaction:
                     callback.savepoint = outer
             return
+        self.commits += 1
         if self._had_work:
             self._progress.note()
             self._send_afterwards(signals.after_commit, "the commit stands")

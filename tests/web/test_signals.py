@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from flask_uow import UnitOfWork, exc, signals
-from tests.web.apps import add_note, saved_texts
+from flask_uow import SessionExtension, UnitOfWork, exc, signals
+from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
 @pytest.fixture
@@ -168,6 +170,67 @@ def test_a_callback_runs_once_when_the_data_is_there(db: UnitOfWork, flask_app: 
     flask_app.add_url_rule("/", "index", view)
     http.get("/")
     assert seen == [["a"]]
+
+
+def test_a_callback_runs_when_a_scope_without_other_work_ends_well(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient, sent: list[str]
+) -> None:
+    called: list[str] = []
+
+    @flask_app.post("/<int:status>")
+    def view(status: int) -> Any:
+        db.after_commit(lambda: called.append(f"request {status}"))
+        return "", status
+
+    assert [http.post(f"/{status}").status_code for status in (200, 400)] == [200, 400]
+    with flask_app.app_context():
+        db.after_commit(lambda: called.append("context"))
+    with db.unit_of_work():
+        db.after_commit(lambda: called.append("block"))
+    with contextlib.suppress(LookupError), db.unit_of_work():
+        db.after_commit(lambda: called.append("failed block"))
+        raise LookupError
+    assert called == ["request 200", "context", "block"]
+    assert sent == []
+
+
+def test_a_callback_is_dropped_by_a_rollback_before_any_work(db: UnitOfWork, flask_app: Flask) -> None:
+    called: list[str] = []
+    with flask_app.app_context():
+        db.after_commit(lambda: called.append("callback"))
+        db.session.rollback()
+        add_note(db, "a")
+    assert (saved_texts(db, flask_app), called) == (["a"], [])
+
+
+def test_an_error_in_an_after_commit_hook_undoes_nothing_and_is_no_reason_to_try_again(
+    database_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(SessionExtension):
+        def after_commit(self, session: Any) -> None:
+            driver_error = sqlite3.OperationalError("database is locked")
+            driver_error.sqlite_errorcode = sqlite3.SQLITE_BUSY  # type: ignore[attr-defined]
+            raise exc.OperationalError("database is locked", orig=driver_error)
+
+    db = make_db(session_options={"extension": Failing()})
+    app = make_app(db, database_uri, UOW_RETRY_ATTEMPTS=3)
+    called: list[str] = []
+
+    @app.post("/<text>")
+    def view(text: str) -> str:
+        add_note(db, f"{text} {len(called)}")
+        db.after_commit(lambda: called.append("callback"))
+        if text == "own":
+            db.session.commit()
+        return ""
+
+    client = app.test_client()
+    assert [client.post("/rule").status_code, client.post("/own").status_code] == [200, 500]
+    assert called == ["callback", "callback"]
+    assert "The after_commit hook of a SessionExtension failed; the commit stands" in caplog.text
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.scalars("SELECT text FROM note ORDER BY id").all() == ["rule 0", "own 1"]
+    dispose(db, app)
 
 
 def test_a_callback_runs_at_the_views_own_commit(db: UnitOfWork, flask_app: Flask) -> None:

@@ -137,9 +137,12 @@ class SessionTransaction:
         self._close()
         if not self.nested and session.expire_on_commit and session._accounting:
             session.expire_all()
-        for hook in session._hooks.after_commit:
-            hook(session)
-        session._after_commit(self)
+        try:
+            for hook in session._hooks.after_commit:
+                hook(session)
+        finally:
+            # an error in a hook comes too late to change that
+            session._after_commit(self)
 
     def _flush(self) -> None:
         session = self.session
