@@ -164,6 +164,17 @@ def test_a_table_that_is_missing_is_an_error_that_says_how_tables_are_made(
     assert "create_all" in caught.value.args[0]
 
 
+def test_a_write_lock_that_is_kept_too_long_is_an_error_that_says_what_to_do(tmp_path: Any) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'file.db'}?timeout=0.01")
+    with engine.begin() as first, engine.connect() as second:
+        first.execute("CREATE TABLE numbers (n INTEGER)")
+        cure = r"database is locked\n.*time-out of 0\.01 seconds.*\?timeout=.*waits for itself[^[]*\n\[SQL: BEGIN IMMEDIATE"
+        second.begin()
+        with pytest.raises(exc.OperationalError, match=cure):
+            second.execute("CREATE TABLE others (n INTEGER)")
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     "sql",
     ["SELECT nothing FROM numbers", "SELECT nowhere.n FROM numbers", "SELEKT 1", "SELECT nowhere(n) FROM numbers"],

@@ -116,6 +116,13 @@ class Dialect(ABC):
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         """Return True when ``error`` means that ``raw`` cannot be used any more."""
 
+    def cure(self, error: BaseException, how_to_create_tables: str) -> str:
+        """Return what to do about an error whose words do not say it; empty where there is nothing to add.
+
+        :param how_to_create_tables: what to call or to run where a table is missing.
+        """
+        return f"If it is a table of your models, create it: {how_to_create_tables}." if self.lacks_table(error) else ""
+
     @abstractmethod
     def lacks_table(self, error: BaseException) -> bool:
         """Return True when ``error`` means that the database does not have a table which a statement names."""

@@ -185,6 +185,15 @@ class SQLiteDialect(Dialect):
         # a file in the same process does not go away; a connection closed behind our back does
         return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
 
+    def cure(self, error: BaseException, how_to_create_tables: str) -> str:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return (
+                f"Another connection kept the write lock for longer than the time-out of {self._timeout:g} seconds. End"
+                " transactions that write sooner, or give the URL a longer one, as in '?timeout=30'. A unit of work inside of one that"
+                " has written waits for itself: open it before, or do all in one."
+            )
+        return super().cure(error, how_to_create_tables)
+
     def lacks_table(self, error: BaseException) -> bool:
         return isinstance(error, sqlite3.OperationalError) and str(error).startswith("no such table")
 
