@@ -258,9 +258,12 @@ def create_engine(
         ("echo", echo, bool, "True or False"),
         ("hide_parameters", hide_parameters, bool, "True or False"),
         ("pool_pre_ping", pool_pre_ping, (bool, type(None)), "True, False or None"),
+        ("connect_args", connect_args, (Mapping, type(None)), "a mapping of the driver's arguments, or None"),
     ):
         if not isinstance(value, kinds):
             raise ArgumentError(f"{name}={value!r}: expected {expected}. Pass one, or leave the default.")
+    if sql_comments is not None and not callable(sql_comments):
+        raise ArgumentError(f"sql_comments={sql_comments!r}: expected a function that returns a mapping, or None.")
     parsed = make_url(url)
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)

@@ -12,6 +12,7 @@ told of the fork by :func:`os.register_at_fork`.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -60,7 +61,7 @@ class Pool:
     ) -> None:
         _check_number("pool_size", size, 0)
         _check_number("max_overflow", max_overflow, -1)
-        _check_number("pool_timeout", timeout, 0)
+        _check_number("pool_timeout", timeout, 0, threading.TIMEOUT_MAX)
         _check_number("pool_recycle", recycle, -1)
         if size == 0 and max_overflow == 0:
             raise ArgumentError("pool_size=0 with max_overflow=0 allows no connection at all. Raise one of them.")
@@ -268,9 +269,12 @@ class Pool:
             self.checkin(record)
 
 
-def _check_number(name: str, value: Any, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < minimum:
-        raise ArgumentError(f"{name}={value!r}: expected a number, {minimum} or more. Pass one, or leave the default.")
+def _check_number(name: str, value: Any, minimum: int, maximum: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
+        most = "" if maximum == math.inf else f", and at most {maximum:.0f}"
+        raise ArgumentError(
+            f"{name}={value!r}: expected a number, {minimum} or more{most}. Pass one, or leave the default."
+        )
 
 
 def _after_fork() -> None:

@@ -251,7 +251,19 @@ def test_an_old_connection_is_recycled(connector: FakeConnector, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": -1}, {"size": "5"}, {"max_overflow": -2}, {"timeout": None}, {"recycle": -5}, {"size": True}]
+    "options",
+    [
+        {"size": -1},
+        {"size": "5"},
+        {"size": True},
+        {"max_overflow": -2},
+        {"timeout": None},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": 1e12},
+        {"recycle": -5},
+        {"recycle": float("nan")},
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(connector: FakeConnector, options: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match="expected a number"):

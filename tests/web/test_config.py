@@ -76,6 +76,12 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
         ),
         ({"UOW_ENGINE_OPTIONS": {"pool_pre_ping": "no"}}, r"pool_pre_ping='no': expected True, False or None"),
         ({"UOW_ENGINE_OPTIONS": {"echo": "false"}}, r"echo='false': expected True or False"),
+        (
+            {"UOW_ENGINE_OPTIONS": {"pool_timeout": float("inf")}},
+            r"'UOW_ENGINE_OPTIONS'\].*pool_timeout=inf: .*at most",
+        ),
+        ({"UOW_ENGINE_OPTIONS": {"connect_args": 5}}, r"'UOW_ENGINE_OPTIONS'\].*connect_args=5: expected a mapping"),
+        ({"UOW_ENGINE_OPTIONS": {"sql_comments": 5}}, r"'UOW_ENGINE_OPTIONS'\].*sql_comments=5: expected a function"),
         ({"UOW_ENGINE_OPTIONS": {"hide_parameters": 0}}, r"hide_parameters=0: expected True or False"),
         (
             {"UOW_DATABASE_URI": "nosuchdb://x/y", "UOW_ENGINE_OPTIONS": {"echo": True}},
