@@ -22,8 +22,7 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 def _two_threads(session: Any) -> InvalidRequestError:
     return InvalidRequestError(
-        f"this {type(session).__name__} is being used by two threads at once, and it is for one at a time. Give each thread a Session of"
-        " its own (scoped_session does), or let the threads take turns with a lock."
+        f"this Session is being used by two threads at once, and it is for one at a time. {session._cure_for_threads}"
     )
 
 

@@ -103,6 +103,10 @@ class WebSession(Session):
     :ivar commits: how many transactions it has committed.
     """
 
+    _cure_for_threads = (
+        "Give each thread a scope of its own: wrap its function in copy_current_request_context() once for each thread, or use"
+        " `with db.unit_of_work() as session:` in it."
+    )
     # set when the scope has ended
     _scope = ""
 

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask, copy_current_request_context, g
 from flask.testing import FlaskClient
 
-from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, defer, exc, select
+from flask_uow import DetachedInstanceError, InvalidRequestError, UnitOfWork, defer, exc, select, signals
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -115,6 +115,28 @@ def test_a_copied_request_context_in_a_thread_has_a_scope_of_its_own(
     flask_app.add_url_rule("/", "index", view, methods=["POST"])
     assert http.post("/").status_code == 400
     assert saved_texts(db, flask_app) == ["thread"]
+
+
+def test_two_threads_in_the_session_of_one_scope_are_told_how_to_get_one_each(db: UnitOfWork, flask_app: Flask) -> None:
+    errors: list[str] = []
+
+    def use(session: Any) -> None:
+        try:
+            session.flush()
+        except InvalidRequestError as error:
+            errors.append(str(error))
+
+    def meanwhile(sender: Flask, session: Any, **extra: Any) -> None:
+        thread = threading.Thread(target=use, args=[session])
+        thread.start()
+        thread.join()
+
+    with signals.before_flush.connected_to(meanwhile, flask_app), flask_app.app_context():
+        add_note(db, "a")
+    (error,) = errors
+    assert error.startswith("this Session is being used by two threads at once")
+    assert "copy_current_request_context() once for each thread" in error
+    assert saved_texts(db, flask_app) == ["a"]
 
 
 def test_the_session_outside_any_scope_is_an_error_that_says_how_to_mend_it(db: UnitOfWork, flask_app: Flask) -> None:

@@ -41,6 +41,10 @@ class TransactionalSession:
         self._lock = threading.RLock()
         _sessions.add(weakref.ref(self, _sessions.discard))
 
+    # how several threads get on, said by the error for two that use one Session
+    _cure_for_threads = (
+        "Give each thread a Session of its own (scoped_session does), or let the threads take turns with a lock."
+    )
     expire_on_commit: bool
     autocommit: bool
     twophase: bool
