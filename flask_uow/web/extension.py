@@ -180,7 +180,7 @@ class UnitOfWork:
 
         :returns: the callback, so that this can decorate it.
         :raises ArgumentError: for what cannot be called.
-        :raises InvalidRequestError: outside any scope.
+        :raises InvalidRequestError: outside any scope; in autocommit mode outside ``begin()``.
         """
         if not callable(callback):
             raise ArgumentError(

@@ -168,10 +168,6 @@ class WebSession(Session):
         else:
             root.rollback()
 
-    def _begin_if_none(self) -> SessionTransaction | None:
-        # asking for it makes it; it takes no connection yet
-        return self.transaction
-
     def _root(self) -> SessionTransaction | None:
         level = self._transaction
         while level is not None and level.parent is not None:
@@ -179,13 +175,20 @@ class WebSession(Session):
         return level
 
     def has_callbacks(self) -> bool:
-        """Return whether a commit would call a callback. In autocommit mode outside ``begin()`` there is none to wait for."""
-        return bool(self._callbacks) and self._transaction is not None
+        """Return whether a commit would call a callback."""
+        return bool(self._callbacks)
 
     def call_after_commit(self, function: Callable[[], object]) -> None:
-        """Have ``function`` called once, after the commit that makes the present work last."""
-        # begun now, so that a rollback before any work drops the callback
-        self._begin_if_none()
+        """Have ``function`` called once, after the commit that makes the present work last.
+
+        :raises InvalidRequestError: in autocommit mode outside ``begin()``.
+        """
+        # begun now (which takes no connection yet), so that a rollback before any work drops the callback
+        if self.transaction is None:
+            raise InvalidRequestError(
+                "db.after_commit() was used in autocommit mode outside of a transaction: what was flushed is committed, and no commit is"
+                " to come. Call the function itself, or open a transaction with `with db.session.begin():` before."
+            )
         self._callbacks.append(_Callback(function, self._savepoint()))
 
     def move_to(self, holder: Callable[[], str], progress: Progress) -> None:

@@ -194,6 +194,23 @@ def test_a_callback_runs_when_a_scope_without_other_work_ends_well(
     assert sent == []
 
 
+def test_a_callback_in_autocommit_mode_needs_a_transaction(database_uri: str) -> None:
+    db = make_db(session_options={"autocommit": True})
+    app = make_app(db, database_uri)
+    called: list[str] = []
+    with app.app_context():
+        add_note(db, "a")
+        db.session.flush()
+        with pytest.raises(
+            exc.InvalidRequestError, match=r"autocommit mode outside of a transaction.*db\.session\.begin\(\)"
+        ):
+            db.after_commit(lambda: called.append("outside"))
+        with db.session.begin():
+            db.after_commit(lambda: called.append("inside"))
+        assert called == ["inside"]
+    dispose(db, app)
+
+
 def test_a_callback_is_dropped_by_a_rollback_before_any_work(db: UnitOfWork, flask_app: Flask) -> None:
     called: list[str] = []
     with flask_app.app_context():
