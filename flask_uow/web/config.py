@@ -49,6 +49,7 @@ _KEYS = [
     "UOW_SQL_COMMENTS",
 ]
 
+_TAKEN_KEYS = ("", "default", "__all__")
 _NO_TWOPHASE = ", but atomic commits over several databases are not built yet: this version has no record of the decision and no recovery."
 _ONE_BY_ONE = "; the databases of a request then commit one after the other."
 
@@ -118,10 +119,10 @@ def read_settings(
     }
     for key, value in _mapping(config, "UOW_BINDS").items():
         source = f"{_source('UOW_BINDS')}[{key!r}]"
-        if not isinstance(key, str) or key == "default":
+        if not isinstance(key, str) or key in _TAKEN_KEYS:
             raise ConfigurationError(
-                f"there is {source}: a bind key is a string other than 'default', which is how the command line"
-                " calls the bind of UOW_DATABASE_URI. Rename the bind."
+                f"there is {source}: a bind key is a string, neither empty nor 'default', which is how the command line"
+                " calls the bind of UOW_DATABASE_URI, nor '__all__', which stands for all binds. Rename the bind."
             )
         binds[key] = _read_bind(app, source, value, common)
     return Settings(
@@ -163,7 +164,7 @@ def create_engines(settings: Settings) -> Engines:
     comments: dict[str, Any] = {"sql_comments": request_values} if settings.sql_comments else {}
     for key, bind in settings.binds.items():
         try:
-            engines[key] = create_engine(bind.url, **comments, **bind.options)
+            engines[key] = create_engine(bind.url, **{**comments, **bind.options})
         except (ArgumentError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{_at_fault(bind)} gives no engine: {error}") from error
         engines[key].how_to_create_tables = "`flask uow create-all`, or db.create_all() in an app context"

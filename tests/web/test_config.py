@@ -67,7 +67,9 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
             {"UOW_BINDS": {"audit": {"url": "sqlite://", "pool_size": "3"}}},
             r"\['UOW_BINDS'\]\['audit'\] gives no engine",
         ),
-        ({"UOW_BINDS": {"default": "sqlite://"}}, r"a bind key is a string other than 'default'"),
+        ({"UOW_BINDS": {"default": "sqlite://"}}, r"a bind key is a string, neither empty nor 'default'"),
+        ({"UOW_BINDS": {"": "sqlite://"}}, r"a bind key is a string, neither empty"),
+        ({"UOW_BINDS": {"__all__": "sqlite://"}}, r"'__all__', which stands for all binds"),
         ({"UOW_BINDS": {1: "sqlite://"}}, r"a bind key is a string"),
         ({"UOW_ENGINE_OPTIONS": {"pool_sise": 3}}, r"'UOW_ENGINE_OPTIONS'\] gives no engine.*pool_size"),
         (

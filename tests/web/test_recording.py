@@ -188,6 +188,13 @@ def test_statements_carry_route_and_request_id_in_a_comment(postgresql_uri: str)
         assert "/*" not in alone
 
 
+def test_comments_of_ones_own_take_the_place_of_the_usual_ones(postgresql_uri: str) -> None:
+    options = {"sql_comments": lambda: {"mine": "1"}}
+    with app_with(postgresql_uri, UOW_SQL_COMMENTS=True, UOW_ENGINE_OPTIONS=options) as (db, app), app.app_context():
+        sent = db.session.scalar("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    assert sent.endswith(" /*mine='1'*/")
+
+
 def test_writes_with_comments_are_saved(database_uri: str) -> None:
     with app_with(database_uri, UOW_SQL_COMMENTS=True) as (db, app):
 
