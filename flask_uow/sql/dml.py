@@ -27,8 +27,8 @@ class DMLStatement(Executable):
     __slots__ = ("_entity", "_execution_options", "_returning", "entities", "table")
 
     def __init__(self, table: Any) -> None:
-        self.table: Any = coerce_from(table)
         self._entity = getattr(table, "__uow_entity__", None)
+        self.table: Any = coerce_from(self._entity.written if self._entity is not None else table)
         self._returning: tuple[ColumnElement[Any], ...] = ()
         self.entities: tuple[Any, ...] = ()
         self._execution_options: Mapping[str, Any] = NO_OPTIONS

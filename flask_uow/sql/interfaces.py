@@ -114,6 +114,11 @@ class MappedEntity(Protocol):
         ...
 
     @property
+    def written(self) -> Any:
+        """The table that INSERT, UPDATE and DELETE write; of a class in several tables, their join."""
+        ...
+
+    @property
     def entity_froms(self) -> Sequence[Any]:
         """The elements that FROM needs beside the tables that the columns bring in."""
         ...

@@ -92,14 +92,10 @@ def _insert_group(
 
 
 def _apply_mapping(mapper: Any, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Give new rows what the mapping says of them: the discriminator, the first version."""
-    name, identity = mapper.discriminator, mapper.polymorphic_identity
-    if name in columns and identity is not None:
+    for name, make in mapping_defaults(mapper, columns).items():
         for row in rows:
-            row.setdefault(name, identity)
-    if mapper.versioning is not None:
-        for row in rows:
-            row.setdefault(mapper.versioning.name, mapper.versioning.next_version(None))
+            if name not in row:
+                row[name] = make()
 
 
 def bulk_update(session: Any, mapper: Any, rows: Iterable[Any], progress: Progress | None) -> int:
@@ -172,6 +168,16 @@ def _changes_of(mapper: Any, row: Any) -> dict[str, Any]:
 # -- what bulk operations share
 
 
+def mapping_defaults(mapper: Any, columns: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return what the mapping says of new rows, by attribute: the discriminator, the first version."""
+    found: dict[str, Callable[[], Any]] = {}
+    if mapper.discriminator in columns and mapper.polymorphic_identity is not None:
+        found[mapper.discriminator] = lambda: mapper.polymorphic_identity
+    if mapper.versioning is not None:
+        found[mapper.versioning.name] = lambda: mapper.versioning.next_version(None)
+    return found
+
+
 @contextmanager
 def transaction_of(session: Any) -> Iterator[None]:
     """Flush what is waiting, and hold a transaction of the Session: its own, or one of this block in autocommit mode."""
@@ -221,4 +227,26 @@ def values_of(mapper: Any, row: Any) -> dict[str, Any]:
         raise InvalidRequestError(
             f"bulk operations on {mapper.class_.__name__} take mappings and objects of that class, got {row!r}."
         )
-    return {name: value for name, value in row.__dict__.items() if name in columns}
+    values = {name: value for name, value in row.__dict__.items() if name in columns}
+    own = type(row).__mapper__
+    if own is not mapper:
+        _check_class(mapper, row, own, columns)
+        if own.discriminator in columns and own.polymorphic_identity is not None:
+            values.setdefault(own.discriminator, own.polymorphic_identity)
+    return values
+
+
+def _check_class(mapper: Any, row: Any, own: Any, columns: Mapping[str, Any]) -> None:
+    """Refuse an object of a subclass that has values, or a table, which a row of the class would lack.
+
+    :raises InvalidRequestError: naming the class to be asked for.
+    """
+    lost = [
+        name for name, prop in own.columns.items() if prop.is_stored and name in row.__dict__ and name not in columns
+    ]
+    lost = lost or [part.table.name for part in own.stored if part.table is not mapper.stored[0].table]
+    if lost:
+        raise InvalidRequestError(
+            f"a bulk operation on {mapper.class_.__name__} got {row!r}, and would lose what only {own.class_.__name__} has: {', '.join(lost)}."
+            f" Call it for {own.class_.__name__}, or use session.add_all()."
+        )

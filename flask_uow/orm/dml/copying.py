@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
-from flask_uow.orm.dml.bulk import Progress, bulk_insert, transaction_of, values_of, written_columns
+from flask_uow.orm.dml.bulk import Progress, bulk_insert, mapping_defaults, transaction_of, values_of, written_columns
 
 __all__ = ["copy_from"]
 
@@ -67,14 +67,16 @@ def _with_names(mapper: Any, rows: Iterable[Any], columns: Sequence[Any] | None)
 
 
 def _chosen(mapper: Any, first: Mapping[str, Any]) -> tuple[list[str], dict[str, Callable[[], Any]]]:
-    """Return the columns of the COPY: those of the first row, and those with a default in Python."""
+    """Return the columns of the COPY: those of the first row, and those with a default in Python or by the mapping."""
     columns = written_columns(mapper)
     defaults = {
         name: column.default.value
         for name, column in columns.items()
         if column.default is not None and name not in first
     }
-    for name in defaults:
+    given_by_mapping = mapping_defaults(mapper, columns)
+    defaults.update((name, make) for name, make in given_by_mapping.items() if name not in first)
+    for name in defaults.keys() - given_by_mapping.keys():
         if columns[name].default.is_sql:
             raise InvalidRequestError(
                 f"{mapper.class_.__name__}.{name} has an SQL expression as its default, which COPY cannot work out. Give the values, or use"

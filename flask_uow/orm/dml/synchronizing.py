@@ -13,6 +13,13 @@ from typing import Any
 from flask_uow.engine import Result
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.dml.evaluator import Evaluator, NotEvaluable, NotLoaded
+from flask_uow.orm.dml.families import (
+    delete_from_tables,
+    inserting_class,
+    is_in_several_tables,
+    keys_to_return,
+    updating_class,
+)
 from flask_uow.orm.loading.plan import make_plan
 from flask_uow.orm.membership import forget_deleted, register_deleted
 from flask_uow.orm.session.expiry import expire_all, expire_object
@@ -36,6 +43,18 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
         hint = did_you_mean(str(way), ["auto", "evaluate", "fetch"])
         raise ArgumentError(f"synchronize_session={way!r}: expected 'auto', 'evaluate', 'fetch' or False.{hint}")
     mapper = statement.entity.mapper
+    if isinstance(statement, Insert):
+        statement, params = inserting_class(statement, params, mapper)
+    elif isinstance(statement, Delete) and is_in_several_tables(mapper):
+        count, identities = delete_from_tables(session, connection, statement, params, mapper)
+        if way is not False:
+            _let_go(session, _with_identities(session, mapper, identities))
+        return Result(None, (), count)
+    elif not getattr(statement, "has_values", True) and params:
+        first = params if isinstance(params, Mapping) else params[0]
+        statement = statement.for_parameters(list(first))  # type: ignore[attr-defined]
+    given: Any = statement
+    statement = statement if isinstance(statement, Insert) else updating_class(statement, mapper)
     if isinstance(statement, Insert) or way is False:
         result = _send(session, connection, statement, params)
         if (
@@ -50,11 +69,9 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
         # many statements in one: whom they concern is not worth the work
         return _send_and_expire(session, connection, statement, params)
     values: Mapping[str, Any] = (params if isinstance(params, Mapping) else params[0]) if params else {}
-    if not getattr(statement, "has_values", True) and values:
-        statement = statement.for_parameters(list(values))  # type: ignore[attr-defined]
     if isinstance(statement, Update) and _moves_keys(mapper, statement):
         return _send_and_expire(session, connection, statement, params)
-    matched = None if way == "fetch" else _evaluated(session, statement, mapper, values, strict=way == "evaluate")
+    matched = None if way == "fetch" else _evaluated(session, given, mapper, values, strict=way == "evaluate")
     if matched is None and statement.entities:
         # the rows that come back are the user's own, so the keys are not among them
         return _send_and_expire(session, connection, statement, params)
@@ -65,7 +82,7 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
     if isinstance(statement, Delete):
         _let_go(session, matched)
     elif isinstance(statement, Update) and not _gives_objects(statement):
-        _change(statement, mapper, values, matched)
+        _change(given, mapper, values, matched)
     return result
 
 
@@ -135,16 +152,20 @@ def _fetched(
     session: Any, connection: Any, statement: Any, params: Any, mapper: Any
 ) -> tuple[Result, list[tuple[Any, bool]]]:
     """Execute with RETURNING the keys; return the result, and the Session's objects that have one of these keys."""
-    keys = list(mapper.primary_key)
-    result = connection.execute(statement.returning(*keys), params)
+    keys, positions = keys_to_return(statement, mapper)
+    rows = connection.execute(statement.returning(*keys), params).all()
+    order = [positions.index(part) for part in range(len(mapper.primary_key))]
+    found = [row[0] if len(keys) == 1 else tuple(row[position] for position in order) for row in rows]
+    return Result(None, (), len(rows)), _with_identities(session, mapper, found)
+
+
+def _with_identities(session: Any, mapper: Any, found: Iterable[Any]) -> list[tuple[Any, bool]]:
+    """Return the Session's objects with one of these identities."""
     identities = session._identities.get(mapper.base_mapper)
-    found: list[tuple[Any, bool]] = []
-    rows = result.all()
-    for row in rows:
-        obj = identities.get(row[0] if len(keys) == 1 else tuple(row)) if identities is not None else None
-        if obj is not None:
-            found.append((obj, True))
-    return Result(None, (), len(rows)), found
+    if identities is None:
+        return []
+    objects = (identities.get(identity) for identity in found)
+    return [(obj, True) for obj in objects if obj is not None]
 
 
 def _let_go(session: Any, matched: Iterable[tuple[Any, bool]]) -> None:

@@ -122,6 +122,11 @@ class EntityView:
         return (self.mapper, self.names, len(self.extra))
 
     @property
+    def written(self) -> Any:
+        """The element that INSERT, UPDATE and DELETE write."""
+        return self.selectable
+
+    @property
     def plan_atom(self) -> Any:
         """What tells the rows apart that become objects in another way."""
         return (self.mapper, self.layout)

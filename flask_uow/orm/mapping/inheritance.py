@@ -19,7 +19,7 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all
 from flask_uow.sql.selectable import FromClause, Join, Subquery
 
-__all__ = ["check_identity", "inherited_join", "polymorphic_source", "polymorphic_union"]
+__all__ = ["check_identity", "constant", "inherited_join", "polymorphic_source", "polymorphic_union"]
 
 
 def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
@@ -112,17 +112,18 @@ def polymorphic_union(
             column = source.c.get(key)
             columns.append(column if column is not None else Label(key, cast_(null(), type_)))
         if typecolname is not None:
-            columns.append(Label(typecolname, _constant(identity)))
+            columns.append(Label(typecolname, constant(identity)))
         selects.append(Select(tuple(columns)).select_from(source))
     if len(selects) == 1:
         return selects[0].subquery(aliasname)
     return union_all(*selects).subquery(aliasname)
 
 
-def _constant(identity: Any) -> ColumnElement[Any]:
+def constant(identity: Any, type_: Any = None) -> ColumnElement[Any]:
+    """Return a polymorphic identity as a column of a SELECT, of the discriminator's type where that is given."""
     value = literal(identity)
     # a parameter in a SELECT list has no type of its own on PostgreSQL
-    return cast_(value, value.type)
+    return cast_(value, value.type if type_ is None else type_)
 
 
 def discriminator_of(mapper: Any, polymorphic_on: Any) -> Any:

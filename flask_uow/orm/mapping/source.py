@@ -212,6 +212,11 @@ class MappedSource:
         return self
 
     @property
+    def written(self) -> Any:
+        """The table that INSERT, UPDATE and DELETE write; of a class in several tables, their join."""
+        return self.mapped_selectable
+
+    @property
     def plan_atom(self) -> Any:
         """What tells the rows apart that become objects in another way."""
         return self

@@ -16,6 +16,7 @@ class DMLCompiler(ExpressionCompiler):
 
     def visit_insert(self, insert: Any) -> str:
         quote = self.dialect.quote
+        self._check_target("INSERT", insert)
         target = self.visit_table(insert.table)
         if insert._select is not None:
             columns = ", ".join(quote(column.name) for column in insert._select_columns)
@@ -107,6 +108,7 @@ class DMLCompiler(ExpressionCompiler):
         return text
 
     def visit_update(self, update: Any) -> str:
+        self._check_target("UPDATE", update)
         quote = self.dialect.quote
         given = [column for column, _ in update._values]
         others = self._other_froms(update, [value for _, value in update._values])
@@ -126,6 +128,7 @@ class DMLCompiler(ExpressionCompiler):
         return f"UPDATE {self.dml_target(update.table)} SET {', '.join(pairs)}{source}{where}{returning}"
 
     def visit_delete(self, delete: Any) -> str:
+        self._check_target("DELETE", delete)
         others = self._other_froms(delete, [])
         self.froms_stack.append(
             {id(delete.table), *(id(part) for element in others for part in element._from_objects())}
@@ -134,6 +137,13 @@ class DMLCompiler(ExpressionCompiler):
         where = self._where(delete)
         self.froms_stack.pop()
         return f"DELETE FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
+
+    def _check_target(self, verb: str, statement: Any) -> None:
+        if statement.table.__visit_name__ not in ("table", "alias"):
+            raise CompileError(
+                f"{verb} writes one table, and was given {statement.table.description}. A class in several tables is written through a Session:"
+                " session.execute(), query.update() and query.delete()."
+            )
 
     def dml_target(self, table: Any) -> str:
         """Return the table that is changed; an alias of one where the statement was made for that."""

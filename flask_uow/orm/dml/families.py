@@ -1,0 +1,213 @@
+"""INSERT, UPDATE and DELETE of one class of a family, as the tables need them.
+
+A statement names a class; its rows may share their table with other classes, or be in several tables. A statement of SQL writes one table: an UPDATE
+goes to the one whose columns it sets and finds the rows by a subquery, a DELETE becomes one for each table, for keys that were asked for before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.mapping.inheritance import constant
+from flask_uow.sql.constructors import tuple_
+from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.expressions import BindParameter, and_
+from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.schema import Table
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.selectable import FromClause
+from flask_uow.sql.sourced import without_sources
+
+__all__ = ["delete_from_tables", "inserting_class", "is_in_several_tables", "keys_to_return", "updating_class"]
+
+
+def updating_class(statement: Any, mapper: Any) -> Any:
+    """Return an UPDATE (or a DELETE of a class in one table) for rows of its class only, and of the table that it writes.
+
+    :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores.
+    """
+    if statement.entity is not mapper:
+        # an alias says itself what it is about
+        return statement
+    if isinstance(mapper.mapped_selectable, Table) and _is_about(statement, mapper.mapped_selectable):
+        return statement.where(*_missing_criteria(statement, mapper))
+    part = _written_part(statement, mapper)
+    rows = _rows(statement, mapper, part.key)
+    key: Any = part.key[0] if len(part.key) == 1 else tuple_(*part.key)
+    changed = statement._clone()
+    changed.table = part.table
+    changed._where = (key.in_(rows.correlate(None)),)
+    if isinstance(statement, Update):
+        changed._values = tuple((column, _reaching(value, mapper, part)) for column, value in statement._values)
+    return changed
+
+
+def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tuple[int, ...]]:
+    """Return the columns of the table written that hold the identity, and which part of it each of them is."""
+    for part in mapper.stored:
+        if part.table is statement.table:
+            return list(part.key), part.positions
+    return list(mapper.primary_key), tuple(range(len(mapper.primary_key)))
+
+
+def is_in_several_tables(mapper: Any) -> bool:
+    """Return True when rows of the class, or of a subclass, are in several tables."""
+    found: bool | None = mapper.memo.get("several tables")
+    if found is None:
+        found = mapper.memo["several tables"] = len(_tables(mapper)) > 1
+    return found
+
+
+def delete_from_tables(
+    session: Any, connection: Any, statement: Delete, params: Any, mapper: Any
+) -> tuple[int, list[Any]]:
+    """Delete the rows of a class from all tables that they are in, those of subclasses first.
+
+    :returns: the number of rows, and their identities.
+    :raises InvalidRequestError: for a list of parameter sets, or RETURNING.
+    """
+    if statement.entities or (params is not None and not isinstance(params, Mapping) and len(params) != 1):
+        what = "RETURNING" if statement.entities else "a list of parameter sets"
+        raise InvalidRequestError(
+            f"DELETE of {mapper.class_.__name__} was given {what}, and its rows are in several tables, so that it takes several statements."
+            " Select what is to be deleted first."
+        )
+    given = params if params is None or isinstance(params, Mapping) else params[0]
+    found = connection.execute(_rows(statement, mapper, mapper.primary_key), given).all()
+    identities: list[tuple[Any, ...]] = list(dict.fromkeys(map(tuple, found)))
+    count = 0
+    if identities:
+        columns = [list(values) for values in zip(*identities, strict=True)]
+        for part in reversed(_tables(mapper)):
+            values = [columns[position] for position in part.positions]
+            # the table of the base, where every row is, comes last
+            count = connection.dialect.batch.delete(connection, part.table, part.key, values)
+    return count, [identity if len(identity) > 1 else identity[0] for identity in identities]
+
+
+def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert, Any]:
+    """Return an INSERT and its parameters with what tells the rows' class, where that is not given.
+
+    :raises InvalidRequestError: for a class in several tables.
+    """
+    if len(mapper.stored) > 1:
+        raise InvalidRequestError(
+            f"INSERT writes one table, and the rows of {mapper.class_.__name__} are in several. Use session.add_all() for it."
+        )
+    name, identity = mapper.discriminator, mapper.polymorphic_identity
+    if name is None or identity is None or not mapper.columns[name].is_stored:
+        return statement, params
+    column = mapper.columns[name].column
+    if statement._select is not None:
+        return _selecting(statement, column, identity), params
+    if statement.has_values:
+        given = [pair[0] for pair in statement._rows[0]]
+        if not any(other is column for other in given):
+            pair: tuple[Any, Any] = (column, BindParameter(identity, column.type))
+            statement = statement._clone()
+            statement._rows = tuple((*row, pair) for row in statement._rows)
+        return statement, params
+    if not params:
+        return statement.values({name: identity}), params
+    if isinstance(params, Mapping):
+        return statement, _told(params, name, column, identity)
+    return statement, [_told(row, name, column, identity) for row in params]
+
+
+def _told(row: Mapping[str, Any], name: str, column: Any, identity: Any) -> Mapping[str, Any]:
+    return row if name in row or column.name in row else {**row, name: identity}
+
+
+def _selecting(statement: Insert, column: Any, identity: Any) -> Insert:
+    if any(other is column for other in statement._select_columns):
+        return statement
+    inner: Any = statement._select
+    source = inner.subquery()
+    changed = statement._clone()
+    changed._select_columns = (*statement._select_columns, column)
+    changed._select = Select((*source.c, constant(identity, column.type))).select_from(source)
+    return changed
+
+
+def _tables(mapper: Any) -> list[Any]:
+    """Return the tables that rows of the class or of a subclass are in, those of bases first."""
+    found: dict[Any, Any] = {}
+    for other in mapper.descendants:
+        if other.base_mapper is mapper.base_mapper:
+            for part in other.stored:
+                found.setdefault(part.table, part)
+    return list(found.values())
+
+
+def _is_about(statement: Any, table: Table) -> bool:
+    """Return True when nothing in the statement is about another table that the class is queried with."""
+    if statement.entity.selectable is table:
+        return True
+    values = [value for _, value in getattr(statement, "_values", ())]
+    return all(_is_plain(node, table) for node in (*statement._where, *values))
+
+
+def _is_plain(node: Any, table: Table) -> bool:
+    """Return True for an expression over columns of the table only, without subqueries."""
+    if isinstance(node, SelectBase):
+        return False
+    owner = getattr(node, "table", None)
+    if isinstance(owner, FromClause):
+        return owner is table
+    return all(_is_plain(part, table) for part in node._children())
+
+
+def _missing_criteria(statement: Any, mapper: Any) -> list[Any]:
+    # a query has put them there already
+    return [c for c in mapper.own_criteria if not any(condition is c for condition in statement._where)]
+
+
+def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
+    conditions = (*_missing_criteria(statement, mapper), *statement._where)
+    return Select(tuple(columns)).select_from(mapper.selectable).where(*conditions)
+
+
+def _written_part(statement: Any, mapper: Any) -> Any:
+    name = mapper.class_.__name__
+    tables = {part.table: part for part in mapper.stored}
+    written = list(dict.fromkeys(column.table for column, _ in getattr(statement, "_values", ())))
+    for table in written:
+        if table not in tables:
+            raise InvalidRequestError(
+                f"UPDATE of {name} sets columns of {table.description}, which its rows are not stored in. Update that table instead."
+            )
+    if len(written) > 1:
+        names = " and ".join(repr(table.name) for table in written)
+        raise InvalidRequestError(
+            f"UPDATE writes one table, and this one of {name} sets columns of the tables {names}. Make it a statement for each of them."
+        )
+    if not written and len(tables) != 1:
+        raise InvalidRequestError(f"UPDATE of {name} has nothing to set. Pass values.")
+    return tables[written[0]] if written else mapper.stored[0]
+
+
+def _reaching(value: Any, mapper: Any, part: Any) -> Any:
+    """Return a new value with a subquery for each column that is in another table of the class."""
+    others = {other.table: other for other in mapper.stored if other is not part}
+
+    def reach(node: Any) -> Any:
+        if hasattr(node, "select_element"):
+            # a subquery has columns of its own
+            return node
+        table = getattr(node, "table", None)
+        if not isinstance(table, FromClause) or table is part.table:
+            return None
+        other = others.get(table)
+        if other is None:
+            raise InvalidRequestError(
+                f"UPDATE of {mapper.class_.__name__} takes a value from {table.description}, and the rows of the class are in several tables."
+                " Give the value as a scalar subquery."
+            )
+        own = dict(zip(part.positions, part.key, strict=True))
+        pairs = [column == own[position] for position, column in zip(other.positions, other.key, strict=True)]
+        return Select((node,)).where(and_(*pairs)).scalar_subquery()
+
+    return rewritten(without_sources(value), reach)
