@@ -226,3 +226,78 @@ def test_conditions_that_lead_astray_are_named(base: Any, engine: Engine) -> Non
         primaryjoin=Left.__table__.c.id == middle.c.left_id,
         secondaryjoin=Left.__table__.c.id == middle.c.right_id,
     )
+
+
+def test_rows_are_written_in_the_order_of_relationships_without_a_constraint(base: Any, engine: Engine) -> None:
+    class Post(base):
+        __tablename__ = "post"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int | None]
+        author: Mapped[Author | None] = relationship(
+            primaryjoin=lambda: Post.author_id == Author.id, foreign_keys=lambda: Post.author_id
+        )
+
+    class Author(base):
+        __tablename__ = "author"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        boss_id: Mapped[int | None]
+        boss: Mapped[Author | None] = relationship(
+            primaryjoin=lambda: Author.boss_id == Author.id,
+            foreign_keys=lambda: Author.boss_id,
+            remote_side=lambda: Author.id,
+        )
+        # the side of the many knows nothing of it
+        prizes: Mapped[list[Prize]] = relationship(
+            primaryjoin=lambda: Prize.author_id == Author.id, foreign_keys=lambda: Prize.author_id
+        )
+
+    class Prize(base):
+        __tablename__ = "prize"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        author_id: Mapped[int | None]
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        post = Post(author=Author(boss=Author(boss=Author())))
+        prize = Prize()
+        session.add_all([prize, post])
+        post.author.prizes = [prize]
+        session.commit()
+        session.expunge_all()
+        post = session.query(Post).one()
+        assert post.author.boss.boss.boss is None
+        assert session.query(Prize).one() is post.author.prizes[0]
+        session.delete(post.author.prizes[0])
+        session.delete(post)
+        for author in session.query(Author):
+            session.delete(author)
+        session.commit()
+        assert session.query(Author).count() == 0
+
+
+def test_a_family_refers_to_its_subclass_without_a_constraint(base: Any, engine: Engine) -> None:
+    class Employee(base):
+        __tablename__ = "employee"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        manager_id: Mapped[int | None]
+        manager: Mapped[Manager | None] = relationship(
+            primaryjoin=lambda: Employee.manager_id == Manager.__table__.c.id,
+            foreign_keys=lambda: Employee.manager_id,
+            remote_side=lambda: Manager.__table__.c.id,
+        )
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "employee"}
+
+    class Manager(Employee):
+        __tablename__ = "manager"
+        id: Mapped[int] = mapped_column(ForeignKey("employee.id"), primary_key=True)
+        __mapper_args__ = {"polymorphic_identity": "manager"}
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Employee(manager=Manager(manager=Manager()))])
+        session.commit()
+        session.expunge_all()
+        found = session.query(Employee).filter(Employee.kind == "employee").one()
+        assert type(found.manager) is type(found.manager.manager) is Manager
+        assert found.manager.manager.manager is None

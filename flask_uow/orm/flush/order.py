@@ -23,7 +23,10 @@ Group = tuple[Any, ...]
 
 
 def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
-    """Return the foreign keys of a family's tables as ``(table, referred table)``, those that connect its own tables left out."""
+    """Return the foreign keys of a family's tables as ``(table, referred table)``, those that connect its own tables left out.
+
+    Relationships whose foreign key is no constraint of the database are among them: the rows need the keys all the same.
+    """
     found: tuple[tuple[Any, Any], ...] | None = base.memo.get("foreign keys")
     if found is None:
         pairs: dict[tuple[Any, Any], None] = {}
@@ -34,8 +37,24 @@ def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
                 for constraint in part.table.constraints:
                     if isinstance(constraint, ForeignKeyConstraint) and not is_inheritance(constraint, mapper.equated):
                         pairs[part.table, constraint.referred_table] = None
+        pairs.update(dict.fromkeys(_keys_of_relationships(base)))
         found = base.memo["foreign keys"] = tuple(pairs)
     return found
+
+
+def _keys_of_relationships(base: Any) -> Iterator[tuple[Any, Any]]:
+    for mapper in base.registry.mappers:
+        for prop in mapper.relationships.values():
+            if prop.parent is not mapper or prop.viewonly or prop.post_update:
+                continue
+            if prop.direction is Direction.MANY_TO_ONE and mapper.base_mapper is base:
+                child, parent, pairs = mapper, prop.mapper, prop.pairs
+            elif prop.direction is Direction.ONE_TO_MANY and prop.mapper.base_mapper is base:
+                child, parent, pairs = prop.mapper, mapper, [(own, far) for far, own in prop.pairs]
+            else:
+                continue
+            for own, far in pairs:
+                yield child.columns[own].column.table, parent.columns[far].column.table
 
 
 def _tables(base: Any) -> set[Any]:
