@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
-from flask_uow.orm.mapping.entity import EntityView, alias_of, target_of
+from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of, target_of
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
+from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 
 __all__ = ["AliasedClass", "aliased", "join", "outerjoin", "with_polymorphic"]
@@ -21,17 +22,33 @@ class _AliasView(EntityView):
 
     __slots__ = ("name",)
 
-    def __init__(
-        self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None, extra: Any = None
-    ) -> None:
-        super().__init__(
-            mapper, selectable, names, extra=mapper.extra if extra is None else extra, is_plain=extra is not None
-        )
+    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None) -> None:
+        super().__init__(mapper, selectable, names)
         self.name = name
+        # what a subquery leaves out of subclasses' columns is loaded at first access
+        self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
 
     @property
     def plan_atom(self) -> Any:
         return (self.mapper, self.layout, self.name)
+
+    def key_of(self, column: Any) -> str | None:
+        key = super().key_of(column)
+        if key is None or key in self.selectable.c:
+            return key
+        # a query of joined tables calls its columns by their plain names
+        plain = str(column.key)
+        return plain if plain in self.selectable.c else key
+
+
+class _PolymorphicView(_AliasView):
+    """The view behind :func:`with_polymorphic`: the tables have the names that they have everywhere."""
+
+    __slots__ = ()
+
+    def __init__(self, mapper: Any, selectable: Any, extra: tuple[ExtraColumn, ...]) -> None:
+        EntityView.__init__(self, mapper, selectable, mapper.loaded_names, extra=extra, is_plain=True)
+        self.name = None
 
 
 class AliasedClass:
@@ -84,7 +101,7 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
     source = coerce_from(selectable)
     if name is not None:
         source = source.alias(name)
-    missing = [n for n in mapper.loaded_names if str(mapper.columns[n].column.key) not in source.c]
+    missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source)]
     if missing:
         raise ArgumentError(
             f"aliased({mapper.class_.__name__}, ...): {source.description} has no column for {', '.join(missing)}."
@@ -118,7 +135,17 @@ def with_polymorphic(base: Any, classes: Any = "*") -> Any:
             )
     mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))
     extra = tuple(mapper.extra_columns(mappers))
-    return AliasedClass(_AliasView(mapper, polymorphic_source(mapper, given), mapper.loaded_names, None, extra))
+    return AliasedClass(_PolymorphicView(mapper, polymorphic_source(mapper, given), extra))
+
+
+def _is_missing(mapper: Any, name: str, source: FromClause) -> bool:
+    prop = mapper.columns[name]
+    # an expression is there under its name, or is worked out from columns that are
+    if not prop.is_stored and prop.column.name in source.c:
+        return False
+    known = keys_of(mapper)
+    needed = [column for column in columns_of(prop.column) if column in known]
+    return any(str(column.key) not in source.c and known[column] not in source.c for column in needed)
 
 
 def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:

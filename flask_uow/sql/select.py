@@ -296,7 +296,7 @@ class Select(SelectBase):
         full: bool,
         criteria: Sequence[Any] = (),
     ) -> None:
-        position = self._join_position(left)
+        position = self._join_position(left, right, onclause)
         if position is not None:
             start: FromClause = self._froms[position]
         elif left is not None:
@@ -312,14 +312,23 @@ class Select(SelectBase):
         else:
             self._froms = (*self._froms, made)
 
-    def _join_position(self, left: FromClause | None) -> int | None:
+    def _join_position(self, left: FromClause | None, right: FromClause, onclause: Any) -> int | None:
         if left is None:
             return len(self._froms) - 1 if self._froms else None
+        position = self._position_of([left])
+        if position is None and isinstance(left, Join) and onclause is not None:
+            # an inherited relationship starts from what its class is queried with; here are the tables of a subclass
+            there = tuple(right._from_objects())
+            needed = [element for element in froms_of(onclause) if not is_among(element, there)]
+            position = self._position_of(needed) if needed else None
+        return position
+
+    def _position_of(self, wanted: Sequence[FromClause]) -> int | None:
         for position, element in enumerate(self._froms):
-            if any(part is left for part in element._from_objects()):
+            if all(is_among(table, tuple(element._from_objects())) for table in wanted):
                 return position
         for element in self._entity_froms:
-            if any(part is left for part in element._from_objects()):
+            if all(is_among(table, tuple(element._from_objects())) for table in wanted):
                 self._froms = (*self._froms, element)
                 return len(self._froms) - 1
         return None

@@ -378,3 +378,30 @@ def test_mistakes_in_properties_are_named() -> None:
         declare(e=column_property("text"))
     with pytest.raises(ArgumentError, match="extension= takes objects of subclasses of AttributeExtension"):
         declare(a=column_property(table.c.a, extension=object()))
+
+
+def test_an_expression_over_a_deferred_column_goes_through_subqueries(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Sum(base):
+        __tablename__ = "sum"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        x: Mapped[int] = mapped_column(deferred=True)
+        y: Mapped[int]
+        total: Mapped[int] = column_property(lambda: Sum.x + Sum.y)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Sum(x=1, y=2), Sum(x=3, y=4)])
+        session.commit()
+        query = session.query(Sum)
+        assert [s.total for s in query.from_self().order_by(Sum.total.desc())] == [7, 3]
+        assert [s.total for s in query.from_self().filter(Sum.total == 7).limit(1)] == [7]
+        assert sorted(s.total for s in query.union(session.query(Sum))) == [3, 7]
+        inner = aliased(Sum, query.subquery())
+        session.expunge_all()
+        assert [(s.total, s.x) for s in session.query(inner).order_by(inner.y)] == [(3, 1), (7, 3)]
+        plain = aliased(Sum, select(Sum.id, Sum.x, Sum.y).subquery())
+        assert [s.total for s in session.query(plain).order_by(plain.total)] == [3, 7]
+        with pytest.raises(ArgumentError, match="has no column for total"):
+            aliased(Sum, select(Sum.id, Sum.y).subquery())

@@ -214,3 +214,59 @@ def test_contains_eager_with_a_subclass(family: Any, statements: StatementLog) -
         assert [sorted((e.name, e.language) for e in c.employees) for c in companies] == [
             [("ann", "py"), ("bob", "go")], [("cat", "c")],
         ]  # fmt: skip
+
+
+def test_joins_along_a_relationship_that_a_class_has_inherited(family: Any) -> None:
+    session, Company, Engineer, Senior = family.session, family.Company, family.Engineer, family.Senior
+    pairs = session.query(Senior.name, Company.name).join(Senior.company).order_by(Senior.name)
+    assert pairs.all() == [("bob", "acme"), ("cat", "bits")]
+    assert session.execute(select(Engineer.name).join(Engineer.company).where(Company.name == "bits")).all() == [
+        ("cat",)
+    ]
+    skills = session.query(Senior.name, family.Skill.label).join(Senior.skills)
+    assert skills.all() == [("bob", "go")]
+    assert session.query(family.Skill.label).select_from(Senior).join(Senior.skills).all() == [("go",)]
+    assert names(session.query(Senior).from_self().join(Senior.company).filter(Company.name == "acme")) == ["bob"]
+    assert names(session.query(Senior).from_self().join(Senior.skills).filter(family.Skill.label == "go")) == ["bob"]
+    counted = session.query(Senior.name, func.count(family.Skill.id)).outerjoin(Senior.skills).group_by(Senior.name)
+    assert sorted(counted) == [("bob", 1), ("cat", 0)]
+
+
+def test_an_alias_takes_the_objects_of_a_family_from_a_subquery(family: Any) -> None:
+    session = family.session
+    for class_, wanted in ((family.Employee, 5), (family.Engineer, 3), (family.Senior, 2), (family.Trainee, 1)):
+        alias = aliased(class_, session.query(class_).filter(class_.name != "x").subquery())
+        assert len(session.query(alias).all()) == wanted
+        assert len(session.query(alias).filter(alias.name == "bob").all()) == (0 if class_ is family.Trainee else 1)
+    few = aliased(family.Employee, select(*family.Employee.__table__.c).subquery())
+    assert [e.language for e in session.query(few).filter(few.name == "cat")] == ["c"]
+
+
+def test_keys_have_names_of_their_own_on_each_level(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Top(base):
+        __tablename__ = "top"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "top"}
+
+    class Middle(Top):
+        __tablename__ = "middle"
+        top_id: Mapped[int] = mapped_column(ForeignKey("top.id"), primary_key=True)
+        __mapper_args__ = {"polymorphic_identity": "middle"}
+
+    class Bottom(Middle):
+        __tablename__ = "bottom"
+        id: Mapped[int] = mapped_column(ForeignKey("middle.top_id"), primary_key=True)
+        note: Mapped[str]
+        __mapper_args__ = {"polymorphic_identity": "bottom"}
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Top(), Bottom(note="x")])
+        session.commit()
+        session.expunge_all()
+        bottom = session.query(Top).filter(Top.kind == "bottom").one()
+        assert (bottom.id, bottom.top_id, bottom.note) == (2, 2, "x")
+        assert session.query(Bottom).filter(Bottom.id == 2).one() is bottom

@@ -85,7 +85,7 @@ def delete_from_tables(
             values = [columns[position] for position in part.positions]
             # the table of the base, where every row is, comes last
             count = connection.dialect.batch.delete(connection, part.table, part.key, values)
-    return count, [identity if len(identity) > 1 else identity[0] for identity in identities]
+    return count, [key for (key,) in identities] if len(mapper.primary_key) == 1 else list(identities)
 
 
 def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.mapped_table import root_of
 from flask_uow.orm.mapping.properties import DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BooleanList
@@ -152,7 +153,8 @@ def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
 
 def _join_columns(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any], asked: bool) -> None:
     """Add a column to a property that has one already, if the two are kept equal."""
-    is_equal = any(equated.get(column) is other or equated.get(other) is column for other in prop.columns)
+    # a key may be kept equal to its base's by way of a key with another name between them
+    is_equal = any(root_of(column, equated) is root_of(other, equated) for other in prop.columns)
     if not asked and not is_equal:
         first = prop.columns[0]
         raise ArgumentError(

@@ -13,7 +13,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.rewriting import rewritten
-from flask_uow.sql.schema import Table
+from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import Alias, FromClause
 from flask_uow.sql.sourced import Sourced
@@ -150,9 +150,18 @@ class EntityView:
         """The columns that make up one object, then those of subclasses."""
         # the same objects every time: a statement knows the parameters of expressions by identity
         if self._columns is None:
-            own = [self.adapt(self.mapper.columns[name].column) for name in self.names]
+            own = [self._column_of(name) for name in self.names]
             self._columns = [*own, *(self.adapt(extra.column) for extra in self.extra)]
         return self._columns
+
+    def _column_of(self, name: str) -> Any:
+        prop = self.mapper.columns[name]
+        if not prop.is_stored and not self.is_plain:
+            # a query inside has worked the expression out, and may lack the columns that it needs
+            found = self.selectable.c.get(f"{self.prefix}{prop.column.name}")
+            if found is not None and not isinstance(getattr(found, "original", None), Column):
+                return found
+        return self.adapt(prop.column)
 
     def attribute(self, name: str) -> Any:
         """Return an attribute of the class as it is here.
