@@ -405,3 +405,45 @@ def test_an_expression_over_a_deferred_column_goes_through_subqueries(engine: En
         assert [s.total for s in session.query(plain).order_by(plain.total)] == [3, 7]
         with pytest.raises(ArgumentError, match="has no column for total"):
             aliased(Sum, select(Sum.id, Sum.y).subquery())
+
+
+def test_comparators_and_composites_of_an_alias_are_about_the_alias(engine: Engine) -> None:
+    base = declarative_base()
+
+    class AnyCase(PropComparator):
+        def __eq__(self, other: object) -> Any:  # type: ignore[override]
+            return func.lower(self.__clause_element__()) == func.lower(other)
+
+        def __hash__(self) -> int:
+            return id(self)
+
+    class Span:
+        def __init__(self, start: int, end: int) -> None:
+            self.start, self.end = start, end
+
+        def __composite_values__(self) -> tuple[int, int]:
+            return self.start, self.end
+
+    class Event(base):
+        __tablename__ = "event"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name = column_property(mapped_column("name", String), comparator_factory=AnyCase)
+        start: Mapped[int]
+        end: Mapped[int]
+        span = composite(Span, "start", "end")
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all(
+            [Event(name="Ball", span=Span(1, 2)), Event(name="BALL", span=Span(1, 2)), Event(name="x", span=Span(3, 4))]
+        )
+        session.commit()
+        other = aliased(Event)
+        assert [e.name for e in session.query(other).filter(other.name == "ball").order_by(other.name)] == [
+            "BALL",
+            "Ball",
+        ]
+        assert session.query(other).filter(other.span == Span(3, 4)).one().name == "x"
+        assert session.query(other).filter(other.span != Span(1, 2)).one().name == "x"
+        pairs = session.query(Event, other).filter(Event.name == other.name, Event.span == other.span)
+        assert pairs.filter(Event.id < other.id).count() == 1

@@ -53,12 +53,30 @@ def _prepare(mapper: Any, objects: list[Any]) -> None:
         for obj in objects:
             if obj.__dict__.get(name) is None:
                 obj.__dict__[name] = identity
+    elif name is not None and mapper.inherits is not None and mapper.columns[name].is_stored:
+        _require_identity(mapper, name, objects)
     if mapper.versioning is not None:
         for obj in objects:
             obj.__dict__[mapper.versioning.name] = mapper.versioning.next_version(None)
     if mapper.composites:
         for obj in objects:
             write_composites(obj)
+
+
+def _require_identity(mapper: Any, name: str, objects: list[Any]) -> None:
+    """Refuse rows that nothing would tell the class of.
+
+    :raises FlushError: naming what is missing.
+    """
+    column = mapper.columns[name].column
+    if column.default is not None or column.server_default is not None:
+        return
+    for obj in objects:
+        if obj.__dict__.get(name) is None:
+            raise FlushError(
+                f"cannot insert {describe(obj)}: {mapper.class_.__name__} has no polymorphic_identity, and {name!r} tells the class of a row. Give"
+                f" the class one ('polymorphic_identity' in __mapper_args__), or set {name!r}."
+            )
 
 
 def _in_order(objects: list[Any], parts: list[tuple[MappedTable, list[Any]]]) -> list[Any]:

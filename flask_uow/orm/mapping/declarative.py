@@ -111,9 +111,9 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
         if cls.__dict__.get("__abstract__", False):
             return
         cls.before_mapping()
-        parent = _mapped_parent(cls)
-        if "__table__" in vars(cls) or _own_tablename(cls) is not None or _shares_table(cls, parent):
-            _map_class(cls, parent, _local_names())
+        parent, local_names = _mapped_parent(cls), _local_names()
+        if "__table__" in vars(cls) or _own_tablename(cls) is not None or _shares_table(cls, parent, local_names):
+            _map_class(cls, parent, local_names)
 
     @classmethod
     def prepare_base(cls) -> None:
@@ -201,11 +201,21 @@ class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
 
 
 def _mapped_parent(cls: type) -> Any:
-    """Return the nearest mapped class that a class derives from, or None."""
-    return next((base for base in cls.__mro__[1:] if "__mapper__" in vars(base)), None)
+    """Return the nearest mapped class that a class derives from, or None.
+
+    :raises ArgumentError: for two of them, none of which derives from the other.
+    """
+    mapped = [base for base in cls.__mro__[1:] if "__mapper__" in vars(base)]
+    others = [base for base in mapped if not issubclass(mapped[0], base)]
+    if others:
+        raise ArgumentError(
+            f"{cls.__name__} derives from two mapped classes, {mapped[0].__name__} and {others[0].__name__}, and a row is of one. Derive it from one"
+            " of them, and let the other one's attributes come from a mixin."
+        )
+    return mapped[0] if mapped else None
 
 
-def _shares_table(cls: type, parent: Any) -> bool:
+def _shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
     """Return True for a subclass that is mapped into its parent's table.
 
     A plain subclass of a class that is not polymorphic, with nothing of its own to map, goes on as its parent.
@@ -214,7 +224,10 @@ def _shares_table(cls: type, parent: Any) -> bool:
         return False
     if "__mapper_args__" in vars(cls) or parent.__mapper__.discriminator is not None:
         return True
-    return any(isinstance(value, (MappedColumn, Column, RelationshipProperty)) for value in vars(cls).values())
+    if any(isinstance(value, _DECLARATIONS) for value in vars(cls).values()):
+        return True
+    annotations = inspect.get_annotations(cls).items()
+    return any(read_annotation(a, f"{cls.__name__}.{name}", cls.__module__, local_names) for name, a in annotations)
 
 
 # what the base itself keeps on the class
@@ -229,6 +242,11 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
     declarations = _declarations(cls, None if concrete else parent, local_names)
     tablename = _own_tablename(cls)
     table = vars(cls).get("__table__")
+    if parent is not None and tablename == getattr(parent.__mapper__.local_table, "name", None) and not concrete:
+        raise ArgumentError(
+            f"{cls.__name__} has __tablename__ = {tablename!r}, which is the table of {parent.__name__}. Leave __tablename__ out to have its rows in"
+            " there (single-table inheritance), or give it a table of its own name."
+        )
     shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
     for name, (value, annotation) in declarations.items():
         owner = f"{cls.__name__}.{name}"
@@ -256,6 +274,7 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
     if table is None and shared is None:
         table = cls.__table__ = _make_table(cls, [column for _, column in columns])
     elif shared is not None:
+        _check_shared_table(cls, parent, columns, options)
         _add_to_table(cls, shared, columns)
     elif columns:
         names = ", ".join(name for name, _ in columns)
@@ -302,6 +321,14 @@ def _columns_inside(value: Any) -> list[tuple[str, Column[Any]]]:
     return [(str(column.name), column) for column in found if column.name is not None]
 
 
+def _check_shared_table(cls: type, parent: Any, columns: list[Any], options: dict[str, Any]) -> None:
+    if columns and parent.__mapper__.discriminator is None and "polymorphic_on" not in options:
+        raise ArgumentError(
+            f"{cls.__name__} declares columns for the table of {parent.__name__}, and no polymorphic_on= tells the rows of the two apart. Give"
+            f" {parent.__name__} one, or {cls.__name__} a __tablename__ of its own."
+        )
+
+
 def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]]) -> None:
     """Add the columns of a subclass to the table that it shares with its parent."""
     for _, column in columns:
@@ -310,6 +337,11 @@ def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]])
             raise ArgumentError(
                 f"{cls.__name__}.{column.name} is a column of {table.description} already, of its parent or of another subclass. Give it another"
                 " name in the table, as in mapped_column('other_name', ...), or declare it on the parent."
+            )
+        if column.primary_key:
+            raise ArgumentError(
+                f"{cls.__name__}.{column.name} is declared as a primary key, and the rows of {cls.__name__} are in {table.description}, which has one."
+                " Leave primary_key=True out, or give the class a __tablename__ of its own."
             )
         if not column.nullable and column.server_default is None and column.default is None:
             # rows of the other classes have no value for it

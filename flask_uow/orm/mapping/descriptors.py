@@ -6,6 +6,7 @@ in place is noticed by :mod:`flask_uow.orm.instrumentation.mutables`.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
@@ -53,6 +54,14 @@ class PropComparator(ColumnOperators):
         """Return the comparator in place of an attribute."""
         made = cls(attribute.property, attribute.parent)
         made._attribute = attribute
+        return made
+
+    def of_view(self, view: Any) -> Any:
+        """Return the comparator on an alias of the class; None where it does not stand around an attribute."""
+        if self._attribute is None:
+            return None
+        made = copy.copy(self)
+        made.parent, made._attribute = view, view.here(self._attribute)
         return made
 
     def __clause_element__(self) -> ColumnElement[Any]:
@@ -221,6 +230,16 @@ class CompositeProperty(DescriptorProperty):
 class _CompositeComparator(PropComparator):
     """``==`` and ``!=`` of a composite attribute, column by column."""
 
+    def of_view(self, view: Any) -> Any:
+        made = copy.copy(self)
+        made.parent = view
+        return made
+
+    def _parts(self) -> list[Any]:
+        if self.parent is self.mapper:
+            return [getattr(self.mapper.class_, name) for name in self.prop.names]
+        return [self.parent.attribute(name) for name in self.prop.names]
+
     def __clause_element__(self) -> ColumnElement[Any]:
         raise ArgumentError(
             f"{self.mapper.class_.__name__}.{self.key} is a composite of {', '.join(self.prop.names)}, not one column. Compare it with =="
@@ -233,11 +252,10 @@ class _CompositeComparator(PropComparator):
                 f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
             )
         if isinstance(other, _CompositeComparator):
-            values: Any = [getattr(other.mapper.class_, name) for name in other.prop.names]
+            values: Any = other._parts()
         else:
             values = self.prop.values_of(other)
-        pairs = zip(self.prop.names, values, strict=True)
-        condition = and_(*(getattr(self.mapper.class_, name) == value for name, value in pairs))
+        condition = and_(*(part == value for part, value in zip(self._parts(), values, strict=True)))
         return condition if op is ops.EQ else not_(condition)
 
 

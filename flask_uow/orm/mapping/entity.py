@@ -168,9 +168,16 @@ class EntityView:
 
         :raises AttributeError: when the class has none of that name.
         """
-        found = getattr(self.mapper.class_, name)
+        return self.here(getattr(self.mapper.class_, name))
+
+    def here(self, found: Any) -> Any:
+        """Return what an attribute of the class is here."""
         if isinstance(found, RelationshipAttribute):
             return ViewRelationship(found, self)
+        of_view = getattr(type(found), "of_view", None)
+        comparator = of_view(found, self) if of_view is not None else None
+        if comparator is not None:
+            return comparator
         return ViewColumn(found, self) if isinstance(found, ColumnOperators) else found
 
     def attribute_for_filter(self, name: str) -> Any:

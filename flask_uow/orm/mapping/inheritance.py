@@ -19,7 +19,14 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all
 from flask_uow.sql.selectable import FromClause, Join, Subquery
 
-__all__ = ["check_identity", "constant", "inherited_join", "polymorphic_source", "polymorphic_union"]
+__all__ = [
+    "check_identity",
+    "constant",
+    "inherited_join",
+    "polymorphic_source",
+    "polymorphic_union",
+    "with_polymorphic_member",
+]
 
 
 def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
@@ -61,16 +68,33 @@ def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
 
 
 def check_identity(mapper: Any, known: Mapping[Any, Any], identity: Any) -> None:
-    """Refuse a polymorphic identity that another class of the family has.
+    """Refuse a polymorphic identity that another class of the family has, or that is no plain value.
 
     :raises ArgumentError: naming that class.
     """
+    if isinstance(identity, (list, dict, set)):
+        raise ArgumentError(
+            f"{mapper.class_.__name__}: polymorphic_identity= takes one value of the discriminator, got {identity!r}."
+        )
     other = known.get(identity)
     if other is not None and other.class_ is not mapper.class_:
         raise ArgumentError(
             f"{mapper.class_.__name__} and {other.class_.__name__} both have polymorphic_identity={identity!r}. Each class of a family needs"
             " one of its own."
         )
+
+
+def with_polymorphic_member(mapper: Any, member: Any) -> Any:
+    """Return the mapper of a class that ``with_polymorphic=`` lists.
+
+    :raises ArgumentError: for something else than a subclass.
+    """
+    found = getattr(getattr(member, "__uow_entity__", None), "mapper", None)
+    if found is None or not found.isa(mapper):
+        raise ArgumentError(
+            f"{mapper.class_.__name__}: with_polymorphic= takes '*' or a list of mapped subclasses, and {member!r} is none."
+        )
+    return found
 
 
 def polymorphic_source(mapper: Any, mappers: Iterable[Any]) -> FromClause:

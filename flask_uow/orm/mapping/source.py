@@ -12,7 +12,13 @@ from typing import Any
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
 from flask_uow.orm.mapping.entity import ExtraColumn, Layout
-from flask_uow.orm.mapping.inheritance import check_identity, discriminator_of, inherited_join, polymorphic_source
+from flask_uow.orm.mapping.inheritance import (
+    check_identity,
+    discriminator_of,
+    inherited_join,
+    polymorphic_source,
+    with_polymorphic_member,
+)
 from flask_uow.orm.mapping.properties import ColumnProperty, labelled
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.schema import Table
@@ -92,6 +98,11 @@ class MappedSource:
                 f"{self.class_.__name__}: with_polymorphic= needs polymorphic_on=, the column that tells the class of a row."
             )
         if identity is not None:
+            if self.discriminator is None and not self.concrete:
+                raise ArgumentError(
+                    f"{self.class_.__name__} has polymorphic_identity={identity!r}, and no class that it inherits from says with polymorphic_on= which"
+                    " column tells the class of a row. Give the base polymorphic_on=, or leave the identity out."
+                )
             check_identity(self, self.polymorphic_map, identity)
             self.polymorphic_map[identity] = self
 
@@ -132,7 +143,7 @@ class MappedSource:
         if chosen is None:
             mappers = self.relatives_in_table
         else:
-            mappers = family if chosen == "*" else [c.__uow_entity__.mapper for c in chosen]
+            mappers = family if chosen == "*" else [with_polymorphic_member(self, member) for member in chosen]
         if source is not None:
             self._select_from(coerce_from(source))
         elif chosen is not None:

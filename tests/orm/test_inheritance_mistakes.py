@@ -1,0 +1,152 @@
+"""What is said of a family of classes that is mapped by mistake: what happened, what was expected, how to mend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    Engine,
+    FlushError,
+    ForeignKey,
+    Mapped,
+    Session,
+    String,
+    declarative_base,
+    mapped_column,
+)
+
+
+def _base(**arguments: Any) -> Any:
+    base = declarative_base()
+
+    class Animal(base):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str | None] = mapped_column(String(9))
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal", **arguments}
+
+    return Animal
+
+
+def test_rows_of_a_class_without_an_identity_are_not_inserted(engine: Engine) -> None:
+    Animal = _base()
+
+    class Cat(Animal):
+        lives: Mapped[int | None]
+
+    class Dog(Animal):
+        __tablename__ = "dog"
+        id: Mapped[int] = mapped_column(ForeignKey("animal.id"), primary_key=True)
+
+    class Puppy(Dog):
+        __mapper_args__ = {"polymorphic_identity": "puppy"}
+
+    Animal.metadata.create_all(engine)
+    for class_ in (Cat, Dog):
+        with Session(engine) as session:
+            session.add(class_())
+            with pytest.raises(FlushError, match=f"{class_.__name__} has no polymorphic_identity, and 'kind' tells"):
+                session.flush()
+    with Session(engine) as session:
+        # a class between others, that has no rows of its own
+        session.add(Puppy())
+        session.commit()
+        assert type(session.query(Dog).one()) is Puppy
+
+
+def test_an_identity_needs_a_column_that_holds_it() -> None:
+    base = declarative_base()
+    with pytest.raises(
+        ArgumentError, match=r"Animal has polymorphic_identity='x', and no class .* says with polymorphic_on="
+    ):
+
+        class Animal(base):
+            __tablename__ = "animal"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            __mapper_args__ = {"polymorphic_identity": "x"}
+
+    with pytest.raises(ArgumentError, match=r"polymorphic_identity= takes one value of the discriminator, got \['a'\]"):
+        _base(polymorphic_identity=["a"])
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_columns_of_a_subclass_in_its_parents_table_need_a_discriminator(annotated: bool) -> None:
+    base = declarative_base()
+
+    class Animal(base):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Plain(Animal):
+        def speak(self) -> str:
+            return "nothing of its own to map"
+
+    assert Plain(id=1).speak()
+    with pytest.raises(
+        ArgumentError, match=r"Cat declares columns for the table of Animal, and no polymorphic_on= tells"
+    ):
+        if annotated:
+
+            class Cat(Animal):
+                lives: Mapped[int | None]
+
+        else:
+            type("Cat", (Animal,), {"lives": mapped_column(String), "__module__": __name__})
+
+
+def test_with_polymorphic_lists_subclasses() -> None:
+    class Other(declarative_base()):  # type: ignore[misc]
+        __tablename__ = "other"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    for member in ("Cat", Other):
+        Animal = _base(with_polymorphic=[member])
+        with pytest.raises(
+            ArgumentError, match=r"with_polymorphic= takes '\*' or a list of mapped subclasses, and .* is none"
+        ):
+            Session().query(Animal).all()
+
+
+def test_a_subclass_that_names_its_parents_table_is_told_of_single_table_inheritance() -> None:
+    Animal = _base()
+    with pytest.raises(ArgumentError, match=r"Cat has __tablename__ = 'animal', which is the table of Animal\. Leave"):
+
+        class Cat(Animal):
+            __tablename__ = "animal"
+            __mapper_args__ = {"polymorphic_identity": "cat"}
+
+
+def test_a_subclass_in_its_parents_table_has_no_primary_key_of_its_own() -> None:
+    Animal = _base()
+    with pytest.raises(
+        ArgumentError, match=r"Cat\.number is declared as a primary key, and the rows of Cat are in table"
+    ):
+
+        class Cat(Animal):
+            number: Mapped[int] = mapped_column(primary_key=True)
+            __mapper_args__ = {"polymorphic_identity": "cat"}
+
+
+def test_a_class_derives_from_one_mapped_class() -> None:
+    Animal = _base()
+
+    class Swimmer(Animal):
+        __mapper_args__ = {"polymorphic_identity": "swimmer"}
+
+    class Flyer(Animal):
+        __mapper_args__ = {"polymorphic_identity": "flyer"}
+
+    with pytest.raises(
+        ArgumentError, match="Duck derives from two mapped classes, Swimmer and Flyer, and a row is of one"
+    ):
+
+        class Duck(Swimmer, Flyer):
+            __mapper_args__ = {"polymorphic_identity": "duck"}
+
+    class Mallard(Swimmer, Animal):
+        __mapper_args__ = {"polymorphic_identity": "mallard"}
+
+    assert Mallard().kind == "mallard"
