@@ -9,18 +9,26 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    Column,
     CompileError,
     Engine,
     ForeignKey,
     ForeignKeyConstraint,
+    Integer,
     InvalidRequestError,
     Mapped,
+    MetaData,
+    Registry,
     Session,
+    String,
+    Table,
     declarative_base,
     delete,
     func,
     insert,
     mapped_column,
+    mapper,
+    polymorphic_union,
     select,
     update,
 )
@@ -263,3 +271,44 @@ def test_classes_with_keys_of_several_columns(engine: Engine, way: Any) -> None:
         session.commit()
         assert [(i.a, i.b) for i in session.query(Item).order_by(Item.a)] == [(1, 2), (2, 1)]
         assert session.scalar("SELECT count(*) FROM book") == 1
+
+
+@pytest.mark.parametrize("way", ["auto", "fetch", False])
+def test_statements_of_a_concrete_class_that_is_queried_by_a_union(engine: Engine, way: Any) -> None:
+    metadata, registry = MetaData(), Registry()
+    workers, bosses = (
+        Table(name, metadata, Column("id", Integer, primary_key=True), Column("name", String), Column("age", Integer))
+        for name in ("worker", "boss")
+    )
+    union = polymorphic_union({"worker": workers, "boss": bosses}, "kind", "everyone")
+
+    class Worker:
+        name: Any
+        age: Any
+
+        def __init__(self, name: str, age: int) -> None:
+            self.name, self.age = name, age
+
+    class Boss(Worker):
+        pass
+
+    mapper(
+        Worker, workers, with_polymorphic=("*", union), polymorphic_on=union.c.kind, polymorphic_identity="worker",
+        registry=registry,
+    )  # fmt: skip
+    mapper(Boss, bosses, inherits=Worker, concrete=True, polymorphic_identity="boss", registry=registry)
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        # the keys are the same in both tables
+        session.add_all([cls(name, 1) for cls in (Worker, Boss) for name in ("a", "b", "c")])
+        session.query(Boss).update({"name": Boss.name + "!"}, False)
+        session.commit()
+        query = session.query(Worker).filter(Worker.name.in_(["a", "b!"]))
+        assert query.update({"age": Worker.age + 10}, way) == 1
+        session.expire_all()
+        assert sorted((w.name, w.age) for w in session.query(Worker)) == [
+            ("a", 11), ("a!", 1), ("b", 1), ("b!", 1), ("c", 1), ("c!", 1),
+        ]  # fmt: skip
+        assert query.delete(way) == 1
+        session.expunge_all()
+        assert sorted(w.name for w in session.query(Worker)) == ["a!", "b", "b!", "c", "c!"]

@@ -470,7 +470,7 @@ def test_the_key_of_a_joined_subclass_changes_with_its_bases(engine: Engine, pas
         __tablename__ = "truck"
         plate: Mapped[str] = mapped_column(String(9), ForeignKey("vehicle.plate", **options), primary_key=True)
         load: Mapped[int | None]
-        __mapper_args__ = {"polymorphic_identity": "t", "passive_updates": passive}
+        __mapper_args__ = {"polymorphic_identity": "t"}
 
     base.metadata.create_all(engine)
     with Session(bind=engine) as session:

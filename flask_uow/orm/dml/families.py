@@ -41,7 +41,8 @@ def updating_class(statement: Any, mapper: Any) -> Any:
     changed.table = part.table
     changed._where = (key.in_(rows.correlate(None)),)
     if isinstance(statement, Update):
-        changed._values = tuple((column, _reaching(value, mapper, part)) for column, value in statement._values)
+        values = [(_stored(mapper, column), value) for column, value in statement._values]
+        changed._values = tuple((column, _reaching(value, mapper, part)) for column, value in values)
     return changed
 
 
@@ -167,13 +168,18 @@ def _missing_criteria(statement: Any, mapper: Any) -> list[Any]:
 
 def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
     conditions = (*_missing_criteria(statement, mapper), *statement._where)
-    return Select(tuple(columns)).select_from(mapper.selectable).where(*conditions)
+    rows = Select(tuple(mapper.column(column) for column in columns)).select_from(mapper.selectable).where(*conditions)
+    if mapper.local_table in mapper.selectable._from_objects():
+        return rows
+    # a union of concrete classes has the rows of all of them, and they may have the same keys
+    return rows.where(mapper.columns[mapper.discriminator].column == mapper.polymorphic_identity)
 
 
 def _written_part(statement: Any, mapper: Any) -> Any:
     name = mapper.class_.__name__
     tables = {part.table: part for part in mapper.stored}
-    written = list(dict.fromkeys(column.table for column, _ in getattr(statement, "_values", ())))
+    values = getattr(statement, "_values", ())
+    written = list(dict.fromkeys(_stored(mapper, column).table for column, _ in values))
     for table in written:
         if table not in tables:
             raise InvalidRequestError(
@@ -189,6 +195,15 @@ def _written_part(statement: Any, mapper: Any) -> Any:
     return tables[written[0]] if written else mapper.stored[0]
 
 
+def _stored(mapper: Any, column: Any) -> Any:
+    """Return a column as a table of the class has it, for one of a union that the class is queried from."""
+    for name, prop in mapper.columns.items():
+        if any(other is column for other in prop.columns):
+            found = next((part.columns[name] for part in mapper.stored if name in part.columns), column)
+            return column if any(column.table is part.table for part in mapper.stored) else found
+    return column
+
+
 def _reaching(value: Any, mapper: Any, part: Any) -> Any:
     """Return a new value with a subquery for each column that is in another table of the class."""
     others = {other.table: other for other in mapper.stored if other is not part}
@@ -197,9 +212,12 @@ def _reaching(value: Any, mapper: Any, part: Any) -> Any:
         if hasattr(node, "select_element"):
             # a subquery has columns of its own
             return node
-        table = getattr(node, "table", None)
-        if not isinstance(table, FromClause) or table is part.table:
+        if not isinstance(getattr(node, "table", None), FromClause):
             return None
+        node = _stored(mapper, node)
+        table = node.table
+        if table is part.table:
+            return node
         other = others.get(table)
         if other is None:
             raise InvalidRequestError(

@@ -36,7 +36,7 @@ def mapper(
         - ``include_properties``, ``exclude_properties``: names of columns; ``column_prefix``;
         - ``order_by``: the default order of queries;
         - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;
-        - ``passive_updates``: False where the database has no ON UPDATE CASCADE for the key of a joined subclass's table;
+        - ``passive_updates``: False where the database has no ON UPDATE CASCADE for the key of a joined subclass's table; subclasses go by it;
         - ``allow_partial_pks``: False to treat a row as absent when any part of its key is NULL, not all;
         - ``batch``: False to call a MapperExtension's hooks around each row, not around all of a statement;
         - ``extension``: a :class:`MapperExtension` or several.

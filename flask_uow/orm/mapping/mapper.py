@@ -76,7 +76,7 @@ class Mapper(MappedSource):
         order_by: Any = None,
         version_id_col: Any = None,
         version_id_generator: Callable[[Any], Any] | None = None,
-        passive_updates: bool = True,
+        passive_updates: bool | None = None,
         allow_partial_pks: bool = True,
         batch: bool = True,
         extension: Any = None,
@@ -110,7 +110,8 @@ class Mapper(MappedSource):
         self.has_hooks = bool(self.hooks)
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
-        self.passive_updates = passive_updates
+        inherited = shares is None or shares.passive_updates
+        self.passive_updates: bool = inherited if passive_updates is None else passive_updates
         self.when_disposed: list[Callable[[], None]] = []
         self.events = AttributeEvents(class_)
         self._names: dict[Any, str] = {}
