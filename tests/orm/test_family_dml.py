@@ -22,6 +22,7 @@ from flask_uow import (
     Session,
     String,
     Table,
+    aliased,
     declarative_base,
     delete,
     func,
@@ -146,6 +147,28 @@ def test_a_delete_of_a_class_removes_its_rows_from_all_tables(zoo: Any, name: st
     assert set(ages(zoo)) == left
 
 
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_delete_of_an_alias_is_about_the_rows_that_its_criteria_fit(zoo: Any, name: str) -> None:
+    alias = aliased(getattr(zoo, name))
+    session, doomed = zoo.session, MEMBERS[name][-1]
+    assert session.query(alias).filter(alias.name == doomed).delete() == 1
+    session.expunge_all()
+    assert set(ages(zoo)) == set("acdph") - {doomed}
+
+
+@pytest.mark.parametrize("way", ["auto", "fetch"])
+def test_an_update_of_an_alias_brings_objects_in_step(zoo: Any, way: Any) -> None:
+    session, alias = zoo.session, aliased(zoo.Cat)
+    cat = session.query(zoo.Cat).one()
+    assert session.query(alias).filter(alias.name == "c").update({"age": alias.age + 1, "lives": 3}, way) == 1
+    assert (cat.age, cat.lives) == (3, 3)
+    assert session.query(alias).filter(alias.age == 2).update({alias.age: 9}, way) == 0
+    assert ages(zoo)["a"] == 1
+    key = cat.id + 100
+    assert session.query(alias).filter(alias.name == "c").update({"id": key}, way) == 1
+    assert session.get(zoo.Animal, key).name == "c"
+
+
 def test_a_delete_of_several_tables_counts_nothing_where_nothing_fits(zoo: Any, statements: StatementLog) -> None:
     with statements.expect(1, "SELECT"):
         assert zoo.session.query(zoo.Dog).filter(zoo.Dog.name == "none").delete() == 0
@@ -197,6 +220,12 @@ def test_an_update_of_several_tables_says_what_it_lacks(zoo: Any, engine: Engine
         session.execute(delete(Dog).returning(Dog.id))
     with pytest.raises(InvalidRequestError, match=r"the rows of Dog are in several\. Use session.add_all"):
         session.execute(insert(Dog).values(name="x"))
+    with pytest.raises(InvalidRequestError, match="RETURNING gives columns of that table only, not table 'dog'.tricks"):
+        session.execute(update(Dog).values(age=1).returning(Dog))
+    rows = session.execute(update(Dog).values(tricks=1).where(Dog.name == "d").returning(Dog.id, Dog.tricks)).all()
+    assert rows == [(3, 1)]
+    with pytest.raises(InvalidRequestError, match="this alias of Dog stands for several"):
+        session.query(aliased(Dog)).update({"tricks": 1})
     with engine.connect() as connection, pytest.raises(CompileError, match="UPDATE writes one table, and was given"):
         connection.execute(update(Dog).values(tricks=1))
 

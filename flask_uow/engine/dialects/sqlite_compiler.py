@@ -177,6 +177,13 @@ class SQLiteCompiler(StatementCompiler):
         # without WHERE, ON would be taken for that of a join (https://www.sqlite.org/lang_upsert.html, "Parsing Ambiguity")
         return f"SELECT * FROM ({text}) WHERE true"
 
+    def returning(self, statement: Any) -> str:
+        # RETURNING does not know the alias of the table that is changed
+        outer, self.qualify = self.qualify, self.qualify and statement.table.__visit_name__ == "table"
+        text = super().returning(statement)
+        self.qualify = outer
+        return text
+
     def using(self, elements: list[Any]) -> str:
         names = ", ".join(element.description for element in elements)
         raise CompileError(

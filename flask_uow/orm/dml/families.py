@@ -14,11 +14,11 @@ from flask_uow.orm.mapping.inheritance import constant
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 from flask_uow.sql.expressions import BindParameter, and_
-from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.rewriting import columns_of, rewritten
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.selectable import FromClause
+from flask_uow.sql.selectable import FromClause, Subquery
 from flask_uow.sql.sourced import without_sources
 
 __all__ = ["delete_from_tables", "inserting_class", "is_in_several_tables", "keys_to_return", "updating_class"]
@@ -27,14 +27,19 @@ __all__ = ["delete_from_tables", "inserting_class", "is_in_several_tables", "key
 def updating_class(statement: Any, mapper: Any) -> Any:
     """Return an UPDATE (or a DELETE of a class in one table) for rows of its class only, and of the table that it writes.
 
-    :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores.
+    :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores; for RETURNING of other tables' columns.
     """
     if statement.entity is not mapper:
-        # an alias says itself what it is about
+        # an alias of a table says itself what it is about
+        if isinstance(statement.table, Subquery):
+            raise InvalidRequestError(
+                f"UPDATE writes one table, and this alias of {mapper.class_.__name__} stands for several. Use the class itself."
+            )
         return statement
     if isinstance(mapper.mapped_selectable, Table) and _is_about(statement, mapper.mapped_selectable):
-        return statement.where(*_missing_criteria(statement, mapper))
+        return statement.where(*_missing_criteria(statement))
     part = _written_part(statement, mapper)
+    _check_returning(statement, mapper, part.table)
     rows = _rows(statement, mapper, part.key)
     key: Any = part.key[0] if len(part.key) == 1 else tuple_(*part.key)
     changed = statement._clone()
@@ -51,7 +56,8 @@ def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tup
     for part in mapper.stored:
         if part.table is statement.table:
             return list(part.key), part.positions
-    return list(mapper.primary_key), tuple(range(len(mapper.primary_key)))
+    keys = [statement.entity.column(column) for column in mapper.primary_key]
+    return keys, tuple(range(len(keys)))
 
 
 def is_in_several_tables(mapper: Any) -> bool:
@@ -161,18 +167,20 @@ def _is_plain(node: Any, table: Table) -> bool:
     return all(_is_plain(part, table) for part in node._children())
 
 
-def _missing_criteria(statement: Any, mapper: Any) -> list[Any]:
+def _missing_criteria(statement: Any) -> list[Any]:
     # a query has put them there already
-    return [c for c in mapper.own_criteria if not any(condition is c for condition in statement._where)]
+    return [c for c in statement.entity.own_criteria if not any(condition is c for condition in statement._where)]
 
 
 def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
-    conditions = (*_missing_criteria(statement, mapper), *statement._where)
-    rows = Select(tuple(mapper.column(column) for column in columns)).select_from(mapper.selectable).where(*conditions)
+    """Return the SELECT of columns of the rows that the statement, made for the class or an alias of it, is about."""
+    entity = statement.entity
+    conditions = (*_missing_criteria(statement), *statement._where)
+    rows = Select(tuple(entity.column(column) for column in columns)).select_from(entity.selectable).where(*conditions)
     if mapper.local_table in mapper.selectable._from_objects():
         return rows
     # a union of concrete classes has the rows of all of them, and they may have the same keys
-    return rows.where(mapper.columns[mapper.discriminator].column == mapper.polymorphic_identity)
+    return rows.where(entity.column(mapper.columns[mapper.discriminator].column) == mapper.polymorphic_identity)
 
 
 def _written_part(statement: Any, mapper: Any) -> Any:
@@ -193,6 +201,16 @@ def _written_part(statement: Any, mapper: Any) -> Any:
     if not written and len(tables) != 1:
         raise InvalidRequestError(f"UPDATE of {name} has nothing to set. Pass values.")
     return tables[written[0]] if written else mapper.stored[0]
+
+
+def _check_returning(statement: Any, mapper: Any, table: Table) -> None:
+    for returned in statement._returning:
+        for column in columns_of(returned):
+            if column.table is not table:
+                raise InvalidRequestError(
+                    f"this UPDATE of {mapper.class_.__name__} writes {table.description}, and RETURNING gives columns of that table only, not"
+                    f" {column.table.description}.{column.name}. Select the rows afterwards."
+                )
 
 
 def _stored(mapper: Any, column: Any) -> Any:

@@ -118,7 +118,7 @@ def _gives_objects(statement: DMLStatement) -> bool:
 
 
 def _moves_keys(mapper: Any, statement: Update) -> bool:
-    keys = {id(column) for column in mapper.primary_key}
+    keys = {id(statement.entity.column(column)) for column in mapper.primary_key}
     return any(id(column) in keys for column, _ in statement._values)
 
 
@@ -184,7 +184,7 @@ def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: 
     """Give attributes their new values where they are known, and expire all others that the statement has changed."""
     evaluator = Evaluator(mapper, params)
     functions: dict[str, Callable[[Any], Any] | None] = {}
-    by_column = {id(prop.column): name for name, prop in mapper.columns.items()}
+    by_column = {id(statement.entity.column(prop.column)): name for name, prop in mapper.columns.items()}
     for column, node in statement._values:
         name = by_column.get(id(column))
         if name is None:
