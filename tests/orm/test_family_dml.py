@@ -169,6 +169,19 @@ def test_an_update_of_an_alias_brings_objects_in_step(zoo: Any, way: Any) -> Non
     assert session.get(zoo.Animal, key).name == "c"
 
 
+def test_a_delete_from_several_tables_is_one_transaction_in_autocommit_mode(
+    zoo: Any, engine: Engine, statements: StatementLog
+) -> None:
+    zoo.session.close()
+    with Session(engine, autocommit=True) as session:
+        dogs = session.query(zoo.Dog).all()
+        statements.clear()
+        assert session.query(zoo.Dog).filter(zoo.Dog.age > 0).delete() == 3
+        assert [sql for sql in statements.transactions if sql.startswith("COMMIT")] == ["COMMIT"]
+        assert not any(dog in session for dog in dogs)
+        assert session.query(zoo.Animal).count() == 2
+
+
 def test_a_delete_of_several_tables_counts_nothing_where_nothing_fits(zoo: Any, statements: StatementLog) -> None:
     with statements.expect(1, "SELECT"):
         assert zoo.session.query(zoo.Dog).filter(zoo.Dog.name == "none").delete() == 0
@@ -220,7 +233,9 @@ def test_an_update_of_several_tables_says_what_it_lacks(zoo: Any, engine: Engine
         session.execute(delete(Dog).returning(Dog.id))
     with pytest.raises(InvalidRequestError, match=r"the rows of Dog are in several\. Use session.add_all"):
         session.execute(insert(Dog).values(name="x"))
-    with pytest.raises(InvalidRequestError, match="RETURNING gives columns of that table only, not table 'dog'.tricks"):
+    with pytest.raises(
+        InvalidRequestError, match=r"RETURNING gives columns of that table only, not table 'dog'\.tricks"
+    ):
         session.execute(update(Dog).values(age=1).returning(Dog))
     rows = session.execute(update(Dog).values(tricks=1).where(Dog.name == "d").returning(Dog.id, Dog.tricks)).all()
     assert rows == [(3, 1)]

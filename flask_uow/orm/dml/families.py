@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.dml.bulk import transaction_of
 from flask_uow.orm.mapping.inheritance import constant
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
@@ -83,6 +84,14 @@ def delete_from_tables(
             " Select what is to be deleted first."
         )
     given = params if params is None or isinstance(params, Mapping) else params[0]
+    if session.transaction is None:
+        # the statements belong together, in autocommit mode as well
+        with transaction_of(session):
+            return _delete(session._connection_for(mapper, statement), statement, given, mapper)
+    return _delete(connection, statement, given, mapper)
+
+
+def _delete(connection: Any, statement: Delete, given: Any, mapper: Any) -> tuple[int, list[Any]]:
     found = connection.execute(_rows(statement, mapper, mapper.primary_key), given).all()
     identities: list[tuple[Any, ...]] = list(dict.fromkeys(map(tuple, found)))
     count = 0
