@@ -11,6 +11,7 @@ from flask_uow import (
     Engine,
     FlushError,
     ForeignKey,
+    InvalidRequestError,
     Mapped,
     Session,
     String,
@@ -150,3 +151,28 @@ def test_a_class_derives_from_one_mapped_class() -> None:
         __mapper_args__ = {"polymorphic_identity": "mallard"}
 
     assert Mallard().kind == "mallard"
+
+
+def test_an_object_is_not_given_as_one_of_another_class(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Animal(base):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Cat(Animal):
+        __tablename__ = "cat"
+        id: Mapped[int] = mapped_column(ForeignKey("animal.id"), primary_key=True)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        cat = Cat()
+        session.add(cat)
+        session.commit()
+        assert session.query(Animal).one() is cat
+        session.expunge_all()
+        held = session.query(Animal).one()
+        with pytest.raises(InvalidRequestError, match=r"is a row of Cat, and this Session has loaded it as a Animal"):
+            session.query(Cat).all()
+        session.expunge(held)
+        assert type(session.query(Cat).one()) is Cat

@@ -15,7 +15,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.identity import Identities
 from flask_uow.orm.instrumentation.mutables import remember
 from flask_uow.orm.instrumentation.siblings import Siblings
-from flask_uow.orm.instrumentation.state import InstanceState, forget
+from flask_uow.orm.instrumentation.state import InstanceState, describe, forget
 from flask_uow.orm.mapping.entity import Layout
 from flask_uow.orm.symbols import STATE
 
@@ -62,9 +62,24 @@ def load_objects(
         siblings = Siblings(options, session.batch_loading if batch is None else batch)
     if mapper.discriminator is not None:
         return _load_family(rows, mapper, dialect, session, siblings, layout or mapper.layout)
-    return entity_loader(mapper, dialect, layout.names if layout is not None else None)(
-        rows, session._identities_of(mapper), siblings
-    )
+    loader = entity_loader(mapper, dialect, layout.names if layout is not None else None)
+    found: list[Any] = loader(rows, session._identities_of(mapper), siblings)
+    if mapper.base_mapper is not mapper:
+        _check_classes(found, mapper)
+    return found
+
+
+def _check_classes(objects: list[Any], mapper: Any) -> None:
+    """Refuse objects that the Session holds as ones of a base: without a discriminator a query of that does not know better.
+
+    :raises InvalidRequestError: naming the object.
+    """
+    for obj in objects:
+        if obj is not None and not isinstance(obj, mapper.class_):
+            raise InvalidRequestError(
+                f"{describe(obj)} is a row of {mapper.class_.__name__}, and this Session has loaded it as a {type(obj).__name__}, since no"
+                f" polymorphic_on= tells the class of a row. Give {mapper.base_mapper.class_.__name__} one, or expunge the object first."
+            )
 
 
 def _load_family(
