@@ -1,7 +1,7 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
 In reading order: types, nodes, operators, column_operators, expressions, constructors, windows, functions, selectable,
-select_base, rewriting, sourced, froms, for_update, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
+select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
 """
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)

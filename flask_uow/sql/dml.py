@@ -7,9 +7,9 @@ from typing import Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.conflicts import Excluded, OnConflict
+from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
 from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Executable
-from flask_uow.sql.select import expand_entity
 from flask_uow.sql.select_base import SelectBase, coerce_select
 from flask_uow.sql.selectable import ColumnCollection, coerce_from
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import (
     ColumnElement,
     ColumnOperators,
@@ -23,12 +24,12 @@ from flask_uow.sql.expressions import (
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
-from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Shape
+from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 
-__all__ = ["Select", "exists", "expand_entity", "select"]
+__all__ = ["Select", "exists", "select"]
 
 
 class Select(SelectBase):
@@ -474,29 +475,3 @@ def exists(argument: Any = None) -> Exists:
     if argument is None:
         return Exists(Select((LiteralColumn("1", INTEGERTYPE),)))
     return Exists(Select((argument,)))
-
-
-def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
-    """Return the columns that one argument of ``select()`` stands for.
-
-    :raises ArgumentError: for something that is no column, table or entity.
-    """
-    if isinstance(entity, ColumnElement):
-        return (entity,)
-    mapped = getattr(entity, "__uow_entity__", None)
-    if mapped is not None:
-        if getattr(type(entity), "__uow_entity__", None) is mapped:
-            raise ArgumentError(
-                f"select() and query() take mapped classes, got an object of one: {entity!r}. Pass its class."
-            )
-        return tuple(mapped.entity_columns())
-    if isinstance(entity, ColumnOperators):
-        return (entity.__clause_element__(),)
-    if isinstance(entity, FromClause):
-        return tuple(entity.c)
-    if isinstance(entity, (ClauseElement, int, float, bool)) or entity is None:
-        return (coerce_value(entity, NULLTYPE),)
-    raise ArgumentError(
-        f"select() takes columns, tables and mapped classes, got {entity!r}."
-        " Is the class mapped? For SQL text use text() or literal_column()."
-    )

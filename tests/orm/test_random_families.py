@@ -427,6 +427,11 @@ def _end(engine: Engine, session: Session, memory: FamilyMemory, step: str) -> N
     if step == "rollback":
         session.rollback()
         memory.restore()
+        for obj in memory.objects.values():
+            # a rollback brings no object back that was expunged
+            if obj not in session:
+                session.add(obj)
+                session.expire(obj)
         return
     session.flush()
     memory.compare_queries(session)

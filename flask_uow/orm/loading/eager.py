@@ -12,7 +12,8 @@ from flask_uow.orm.loading.options import BatchLoading, LoadTree, load_tree
 from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.sql.compiler import compile_statement
-from flask_uow.sql.select import Select, expand_entity
+from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.select import Select
 
 __all__ = ["batch_option", "fetch_eagerly", "load_below", "load_related", "needs_care"]
 

@@ -17,8 +17,9 @@ from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.mapping.entity import Layout
 from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.from_statement import FromStatement
-from flask_uow.sql.select import Select, expand_entity
+from flask_uow.sql.select import Select
 
 __all__ = ["ResultPlan", "first_mapper", "load_result", "make_plan"]
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.mapping.entity import EntityView, Layout, key_of_extra, keys_of
+from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
-from flask_uow.sql.select import Select, expand_entity
+from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 
