@@ -20,6 +20,7 @@ from flask_uow import (
     MetaData,
     Registry,
     Session,
+    StaleDataError,
     String,
     Table,
     aliased,
@@ -278,6 +279,18 @@ def test_bulk_operations_lose_nothing_of_a_subclasss_objects(zoo: Any, method: s
     zoo.session.rollback()
     zoo.session.bulk_insert(zoo.Animal, [zoo.Cat(name="x")])
     assert type(zoo.session.query(zoo.Animal).filter_by(name="x").one()) is zoo.Cat
+
+
+def test_a_bulk_update_of_a_class_leaves_rows_of_its_relatives_alone(zoo: Any) -> None:
+    session = zoo.session
+    cat, dog = session.query(zoo.Cat).one().id, session.query(zoo.Dog).first().id
+    assert session.bulk_update(zoo.Cat, [{"id": cat, "age": 20}]) == 1
+    session.commit()
+    with pytest.raises(StaleDataError, match=r"bulk_update\(\) of Cat found 1 of 2 rows.*of other classes"):
+        session.bulk_update(zoo.Cat, [{"id": cat, "age": 30}, {"id": dog, "age": 30}])
+    session.rollback()
+    assert session.bulk_update(zoo.Animal, [{"id": dog, "age": 40}]) == 1
+    assert (ages(zoo)["c"], ages(zoo)["d"]) == (20, 40)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -13,11 +13,15 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import StaleDataError
+from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
 from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import holds_expressions
 from flask_uow.orm.session.expiry import expire_object
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
+from flask_uow.sql.functions import func
+from flask_uow.sql.select import Select
 
 __all__ = ["Progress", "bulk_insert", "bulk_update"]
 
@@ -128,6 +132,10 @@ def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) ->
         names = tuple(name for name in columns if name in values and name not in keys)
         if names:
             groups.setdefault(names, []).append(values)
+    if mapper.own_criteria:
+        _require_class(
+            connection, mapper, [tuple(row[name] for name in keys) for own in groups.values() for row in own]
+        )
     identities = session._identities.get(mapper.base_mapper)
     for names, members in groups.items():
         found = connection.dialect.batch.update(
@@ -151,6 +159,23 @@ def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) ->
             obj = identities.get(key[0] if len(key) == 1 else key)
             if obj is not None:
                 expire_object(obj, obj.__dict__[STATE], [*names, *led_by])
+
+
+def _require_class(connection: Any, mapper: Any, keys: list[tuple[Any, ...]]) -> None:
+    """Refuse keys of rows that other classes have in the same table.
+
+    :raises StaleDataError: naming the class.
+    """
+    found = 0
+    for start in range(0, len(keys), BATCH_SIZE):
+        page = keys[start : start + BATCH_SIZE]
+        rows = Select((func.count(),)).select_from(mapper.stored[0].table)
+        found += connection.scalar(rows.where(keys_condition(mapper.primary_key, page), *mapper.own_criteria))
+    if found != len(keys):
+        raise StaleDataError(
+            f"bulk_update() of {mapper.class_.__name__} found {found} of {len(keys)} rows: some keys are not there, occur twice, or are those of other"
+            " classes in the table. Nothing was written."
+        )
 
 
 def _changes_of(mapper: Any, row: Any) -> dict[str, Any]:
