@@ -11,6 +11,7 @@ from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
+from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.loading.plan import first_mapper, load_result, make_plan
 from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
@@ -36,6 +37,8 @@ class ExecutingSession(TransactionalSession):
     """
 
     _identities: dict[Mapper, Identities]
+    # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
+    _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
 
     def __init__(self, binds: Binds, query_cls: type[Query[Any]], **options: Any) -> None:
         super().__init__(**options)
@@ -247,7 +250,6 @@ class ExecutingSession(TransactionalSession):
         self,
         entity: type[T],
         ident: Any,
-        *,
         options: Any = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
@@ -263,18 +265,16 @@ class ExecutingSession(TransactionalSession):
         """
         if options or populate_existing or with_for_update:
             return get_by_query(self.query(entity), ident, options, populate_existing, with_for_update)  # type: ignore[no-any-return]
-        mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
-        identities = self._identities.get(mapper.base_mapper)
-        if identities is not None:
+        place = self._places.get(entity)
+        if place is not None:
+            entries, key, class_ = place
             try:
-                state = identities.entries.get(ident)
+                state = entries.get(ident)
             except TypeError:
                 state = None
-            if state is not None and (obj := state()) is not None and mapper.primary_key_names[0] in obj.__dict__:
-                if mapper.inherits is None or isinstance(obj, mapper.class_):
-                    return obj  # type: ignore[no-any-return]
-                return None
-        return exclusively(self, get_slowly, self, mapper, ident)  # type: ignore[no-any-return]
+            if state is not None and (obj := state()) is not None and key in obj.__dict__:
+                return obj if class_ is None or isinstance(obj, class_) else None
+        return exclusively(self, get_slowly, self, entity, ident)  # type: ignore[no-any-return]
 
     def _autoflush(self) -> None:
         raise NotImplementedError

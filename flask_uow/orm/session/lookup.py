@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_uow.orm.exc import ObjectDeletedError
 from flask_uow.orm.loading.column_loader import key_of, load_by_identity, refresh_columns
-from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["get_slowly"]
@@ -22,18 +22,24 @@ def get_by_query(query: Any, ident: Any, options: Any, populate_existing: bool, 
     return query.get(ident)
 
 
-def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
+def get_slowly(session: Any, entity: Any, ident: Any) -> Any:
     """Return the object of a primary key: refreshed when it is expired, loaded when it is not there; None when there is no row.
 
+    :param entity: the mapped class; where its objects are is noted for later calls.
     :param ident: the key's value; a tuple or list for a composite key, or a mapping by attribute.
     :raises ArgumentError: when the number of values is not that of the key's columns.
     """
+    mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
     mapper.configure()
     key = key_of(mapper, ident)
     if None in key and (not mapper.allow_partial_pks or set(key) == {None}):
         return None
     identity = key[0] if len(key) == 1 else key
-    obj: Any = session._identities_of(mapper).get(identity)
+    identities = session._identities_of(mapper)
+    if entity is mapper.class_:
+        related = mapper.class_ if mapper.inherits is not None else None
+        session._places[entity] = (identities.entries, mapper.primary_key_names[0], related)
+    obj: Any = identities.get(identity)
     if obj is None:
         return load_by_identity(session, mapper, identity)
     own = type(obj).__mapper__
@@ -41,6 +47,8 @@ def get_slowly(session: Any, mapper: Mapper, ident: Any) -> Any:
         # the row of another class of the family
         return None
     values = obj.__dict__
+    if mapper.primary_key_names[0] in values:
+        return obj
     try:
         refresh_columns(own, obj, values[STATE], tuple(name for name in own.loaded_names if name not in values))
     except ObjectDeletedError:

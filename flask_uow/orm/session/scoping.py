@@ -242,7 +242,6 @@ class ScopedSession:
         self,
         entity: type[T],
         ident: Any,
-        *,
         options: Any = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,

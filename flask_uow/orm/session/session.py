@@ -84,6 +84,7 @@ class Session(ExecutingSession):
         self.autoflush = autoflush
         self.batch_loading = batch_loading
         self._identities: dict[Mapper, Identities] = {}
+        self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
         self._new: dict[InstanceState, Any] = {}
         self._modified: dict[InstanceState, Any] = {}
         self._deleted: dict[InstanceState, Any] = {}
