@@ -35,7 +35,7 @@ from flask_uow.orm.loading.options import (
 )
 from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
 from flask_uow.orm.mapping.classical import mapper
-from flask_uow.orm.mapping.declarative import DeclarativeBase, declarative_base, declared_attr
+from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclarativeMeta, declarative_base, declared_attr
 from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
 from flask_uow.orm.mapping.inheritance import polymorphic_union
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
@@ -56,7 +56,7 @@ object_session = Session.object_session
 relation = relationship
 
 __all__ = [
-    "AliasedClass", "AttributeExtension", "DeclarativeBase", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "AliasedClass", "AttributeExtension", "DeclarativeBase", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
     "InstrumentedAttribute", "Mapped", "MappedCollection", "Mapper", "MapperExtension",
     "MultipleResultsFound", "NoResultFound", "PropComparator", "Query", "Registry", "ScopedSession",
     "Session", "SessionExtension", "SessionTransaction", "aliased", "attribute_mapped_collection",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from flask_uow import (
     ArgumentError,
     Column,
+    DeclarativeBase,
+    DeclarativeMeta,
     Engine,
     ForeignKey,
     Integer,
@@ -110,3 +113,36 @@ def test_a_name_that_is_mapped_is_refused(base: Any) -> None:
         base.Post.nothing = relationship()
     with pytest.raises(ArgumentError, match=r"Reply\.title is a column of table 'post' already"):
         base.Reply.title = mapped_column(String)
+
+
+def test_models_may_be_abstract_classes_of_the_standard_library(engine: Engine) -> None:
+    class Meta(DeclarativeMeta, abc.ABCMeta):
+        pass
+
+    class Base(DeclarativeBase, metaclass=Meta):
+        pass
+
+    class Shape(Base):
+        __tablename__ = "shape"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "shape"}
+
+        @abc.abstractmethod
+        def area(self) -> float: ...
+
+    class Square(Shape):
+        side: Mapped[float | None]
+        __mapper_args__ = {"polymorphic_identity": "square"}
+
+        def area(self) -> float:
+            return (self.side or 0) ** 2
+
+    Base.metadata.create_all(engine)
+    with pytest.raises(TypeError, match="abstract"):
+        Shape()
+    with Session(engine) as session:
+        session.add(Square(side=2.0))
+        session.commit()
+        session.expunge_all()
+        assert [shape.area() for shape in session.query(Shape)] == [4.0]

@@ -34,13 +34,15 @@ else:
         """The base of :class:`declared_attr`."""
 
 
-__all__ = ["DeclarativeBase", "declarative_base", "declared_attr"]
+__all__ = ["DeclarativeBase", "DeclarativeMeta", "declarative_base", "declared_attr"]
 
 
 class DeclarativeMeta(type):
     """The class of mapped classes: what they are given after their definition is mapped, too.
 
     ``User.post_count = column_property(...)`` may use what the class body could not: the class itself, and classes that come after it.
+    Models that derive from a class with another metaclass need one that derives from both, given to their base:
+    ``class Meta(DeclarativeMeta, ABCMeta)`` and ``class Base(DeclarativeBase, metaclass=Meta)``.
     """
 
     def __setattr__(cls, name: str, value: Any) -> None:
