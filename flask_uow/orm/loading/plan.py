@@ -5,7 +5,7 @@ A :class:`ResultPlan` is derived once from the compiled statement and kept with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -67,17 +67,31 @@ class ResultPlan:
         """True when each row is one object."""
         return len(self.parts) == 1 and isinstance(self.parts[0], _EntityPart)
 
-    def read(self, session: Any, dialect: Any, rows: list[Any], what: str, populate: bool = False) -> list[Any]:
+    def read(
+        self,
+        session: Any,
+        dialect: Any,
+        rows: list[Any],
+        what: str,
+        populate: bool = False,
+        loaded: Iterator[list[Any]] | None = None,
+    ) -> list[Any]:
         """Return what the driver's rows become.
 
         :param what: as for :func:`load_result`.
         :param populate: True overwrites what is loaded on objects that are there already.
+        :param loaded: the objects of each entity, row by row, where they have been made already.
         """
+
+        def values_of(part: _EntityPart | _ColumnPart) -> list[Any]:
+            if loaded is not None and isinstance(part, _EntityPart):
+                return next(loaded)
+            return self._read(part, session, dialect, rows, populate)
+
         if what == "scalars" or (what == "query" and self.single_entity):
-            return self._read(self.parts[0], session, dialect, rows, populate)
-        columns = [self._read(part, session, dialect, rows, populate) for part in self.parts]
+            return values_of(self.parts[0])
         make = row_class(self.names)
-        return [make(values) for values in zip(*columns, strict=True)]
+        return [make(values) for values in zip(*map(values_of, self.parts), strict=True)]
 
     def _read(
         self, part: _EntityPart | _ColumnPart, session: Any, dialect: Any, rows: list[Any], populate: bool

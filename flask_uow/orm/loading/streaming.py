@@ -98,5 +98,4 @@ def _with_relationships(
         below.path = below.path or (mapper,)
         unique = list({id(obj): obj for obj in objects if obj is not None}.values())
         load_below(session, mapper, unique, below, batch)
-    # the objects are held until they have been put together: the identity map finds each of them again
-    return plan.read(session, dialect, rows, what)
+    return plan.read(session, dialect, rows, what, loaded=iter(held))
