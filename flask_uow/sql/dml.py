@@ -9,7 +9,7 @@ from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.conflicts import Excluded, OnConflict
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
-from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement, Executable
+from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement
 from flask_uow.sql.select_base import SelectBase, coerce_select
 from flask_uow.sql.selectable import ColumnCollection, coerce_from
 
@@ -18,48 +18,31 @@ __all__ = ["Delete", "Insert", "Update", "delete", "insert", "update"]
 D = TypeVar("D", bound="DMLStatement")
 
 
-class DMLStatement(Executable):
+class DMLStatement(ChainedStatement):
     """What the three share: a table, RETURNING.
 
     :ivar entities: what was passed to ``returning()``: columns, mapped classes, attributes.
     """
 
-    __slots__ = ("_entity", "_execution_options", "_returning", "entities", "table")
+    __slots__ = ("_entity", "_returning", "entities", "table")
 
     def __init__(self, table: Any) -> None:
         self._entity = getattr(table, "__uow_entity__", None)
         self.table: Any = coerce_from(self._entity.written if self._entity is not None else table)
         self._returning: tuple[ColumnElement[Any], ...] = ()
         self.entities: tuple[Any, ...] = ()
-        self._execution_options: Mapping[str, Any] = NO_OPTIONS
+        self._execution_options = NO_OPTIONS
 
     @property
     def entity(self) -> Any:
         """The mapped entity that the statement was made for, or None."""
         return self._entity
 
-    def _clone(self) -> Self:
-        clone = type(self).__new__(type(self))
-        for cls in type(self).__mro__:
-            for slot in getattr(cls, "__slots__", ()):
-                if hasattr(self, slot):
-                    setattr(clone, slot, getattr(self, slot))
-        return clone
-
     def returning(self, *entities: Any) -> Self:
         """Return the statement with ``RETURNING``: columns, tables, or mapped classes (a Session gives their objects)."""
         clone = self._clone()
         clone.entities = (*self.entities, *entities)
         clone._returning = tuple(made for entity in clone.entities for made in expand_entity(entity))
-        return clone
-
-    def execution_options(self, **options: Any) -> Self:
-        """Return the statement with options for its execution added.
-
-        ``synchronize_session`` says how a Session brings its objects in step, see :meth:`flask_uow.orm.Query.update`.
-        """
-        clone = self._clone()
-        clone._execution_options = {**self._execution_options, **options}
         return clone
 
     def _returned(self) -> tuple[Any, ...]:

@@ -8,14 +8,14 @@ name of the method that it will call there (``__visit_name__``).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import SQLDialect
 
-__all__ = ["NO_OPTIONS", "ClauseElement", "Executable", "Shape", "stringify_with"]
+__all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "stringify_with"]
 
 
 class Shape:
@@ -132,6 +132,42 @@ class Executable(ClauseElement):
         shape = Shape()
         self._collect(shape)
         return shape
+
+
+class ChainedStatement(Executable):
+    """A statement whose methods return changed copies of it."""
+
+    __slots__ = ("_execution_options",)
+    _execution_options: Mapping[str, Any]
+
+    def _clone(self) -> Self:
+        cls = type(self)
+        copy = _copiers.get(cls)
+        if copy is None:
+            copy = _copiers[cls] = _copier_of(cls)
+        return copy(self, object.__new__(cls))  # type: ignore[no-any-return]
+
+    def execution_options(self, **options: Any) -> Self:
+        """Return the statement with options for its execution added.
+
+        ``yield_per=n`` fetches n rows at a time; ``populate_existing=True`` (for mapped classes) overwrites what is loaded;
+        ``synchronize_session`` says how a Session brings its objects in step, see :meth:`flask_uow.orm.Query.update`.
+        """
+        clone = self._clone()
+        clone._execution_options = {**self._execution_options, **options}
+        return clone
+
+
+_copiers: dict[type, Callable[[Any, Any], Any]] = {}
+
+
+def _copier_of(cls: type) -> Callable[[Any, Any], Any]:
+    """Return a function that gives a new statement what another one has; written out, since each step of a query copies one."""
+    names = [n for kind in cls.__mro__ for n in vars(kind).get("__slots__", ()) if n != "__weakref__"]
+    lines = ["def copy(old, new):", *(f"    new.{name} = old.{name}" for name in names), "    return new"]
+    made: dict[str, Any] = {}
+    exec("\n".join(lines), made)
+    return made["copy"]  # type: ignore[no-any-return]
 
 
 class _Stringifier:

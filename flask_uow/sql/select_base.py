@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label, coerce_order
-from flask_uow.sql.nodes import NO_OPTIONS, Executable
+from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
 from flask_uow.sql.selectable import CTE, Lateral, Subquery
 from flask_uow.sql.types import BOOLEANTYPE, INTEGERTYPE, NULLTYPE
 
@@ -18,32 +18,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SelectBase(Executable):
+class SelectBase(ChainedStatement):
     """What SELECT and its compounds share: order, limit, and use inside another statement."""
 
-    __slots__ = ("_execution_options", "_limit", "_offset", "_order_by")
+    __slots__ = ("_limit", "_offset", "_order_by")
     is_select = True
-    _execution_options: Mapping[str, Any]
     _order_by: tuple[ColumnElement[Any], ...]
     _limit: ColumnElement[Any] | None
     _offset: ColumnElement[Any] | None
-
-    def _clone(self) -> Self:
-        clone = type(self).__new__(type(self))
-        for cls in type(self).__mro__:
-            for slot in getattr(cls, "__slots__", ()):
-                if slot != "__weakref__" and hasattr(self, slot):
-                    setattr(clone, slot, getattr(self, slot))
-        return clone
-
-    def execution_options(self, **options: Any) -> Self:
-        """Return the statement with options for its execution added.
-
-        ``yield_per=n`` fetches n rows at a time; ``populate_existing=True`` (for mapped classes) overwrites what is loaded.
-        """
-        clone = self._clone()
-        clone._execution_options = {**self._execution_options, **options}
-        return clone
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         """Return names and expressions of the result's columns, in order; names are made unique."""
