@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.symbols import PENDING
+from flask_uow.orm.symbols import PENDING, STATE
 
 __all__ = ["expire_all", "expire_object"]
 
@@ -24,21 +24,30 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
     for base, identities in list(session._identities.items()):
         if wanted is not None and base not in wanted:
             continue
+        class_: type | None = None
         for state in list(identities.entries.values()):
             obj = state()
             if obj is None:
                 continue
-            mapper = type(obj).__mapper__
-            names = mapper.attribute_names
+            if type(obj) is not class_:
+                class_ = type(obj)
+                mapper = class_.__mapper__
+                names, has_relationships = mapper.attribute_names, bool(mapper.relationships)
             values = obj.__dict__
             if state.changes is not None:
                 state.changes = None
                 session._modified.pop(state, None)
-            if mapper.relationships:
+            if has_relationships:
                 _detach_collections(mapper, values)
-            kept = [(name, value) for name, value in values.items() if name not in names and name not in _OURS]
-            values.clear()
-            values.update(kept)
+            others = values.keys() - names
+            if len(others) == 1:
+                # our own bookkeeping is all that is left
+                values.clear()
+                values[STATE] = state
+            else:
+                kept = [(name, values[name]) for name in values if name in others and name not in _OURS]
+                values.clear()
+                values.update(kept)
 
 
 def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str] | None) -> None:
