@@ -25,6 +25,7 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
         if wanted is not None and base not in wanted:
             continue
         class_: type | None = None
+        mapper = base
         for state in list(identities.entries.values()):
             obj = state()
             if obj is None:
@@ -32,12 +33,12 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
             if type(obj) is not class_:
                 class_ = type(obj)
                 mapper = class_.__mapper__
-                names, has_relationships = mapper.attribute_names, bool(mapper.relationships)
+            names = mapper.attribute_names
             values = obj.__dict__
             if state.changes is not None:
                 state.changes = None
                 session._modified.pop(state, None)
-            if has_relationships:
+            if mapper.relationships:
                 _detach_collections(mapper, values)
             others = values.keys() - names
             if len(others) == 1:
