@@ -86,6 +86,8 @@ def _refuse_deleted(session: Any, obj: Any, state: InstanceState) -> None:
     if was_deleted(session, state):
         raise InvalidRequestError(
             f"{describe(obj)} was deleted in this transaction. To insert it again, call make_transient(obj) and then session.add(obj)."
+            " If it was only to be moved to another parent with the cascade delete-orphan, a query in between has flushed it while it had none: set"
+            " the new parent in one step, or move it within `with session.no_autoflush:`."
         )
 
 
@@ -101,9 +103,15 @@ def mark_deleted(session: Any, instance: Any) -> None:
         raise InvalidRequestError(
             f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
         )
+    if state.owner is None and was_deleted(session, state):
+        # a flush was faster: it has deleted the object as an orphan, say
+        return
     attach(session, instance)
     for obj in [instance, *cascaded("delete", instance, load=True)]:
         own = ensure_state(obj)
+        if own.owner is None and own.identity is not None and was_deleted(session, own):
+            # the cascade has loaded something, and the flush before that has deleted this one
+            continue
         if own.identity is not None:
             attach(session, obj)
             session._deleted[own] = obj

@@ -12,6 +12,7 @@ from flask_uow import (
     Column,
     Engine,
     ForeignKey,
+    Index,
     Integer,
     IntegrityError,
     Mapped,
@@ -26,6 +27,7 @@ from flask_uow import (
     mapped_column,
     mapper,
     relationship,
+    text,
 )
 from tests.statements import StatementLog
 
@@ -592,3 +594,119 @@ def test_passive_deletes_all_leaves_loaded_children_to_the_database(engine: Engi
 
     with pytest.raises(ArgumentError, match="passive_deletes='all' leaves everything to the database"):
         Wrong()
+
+
+# -- values that an UPDATE frees
+
+
+@pytest.fixture
+def seats(engine: Engine) -> Any:
+    base = declarative_base()
+
+    class Owner(base):
+        __tablename__ = "owner"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        seat: Mapped[Seat | None] = relationship(back_populates="owner", uselist=False)
+        badge: Mapped[Badge | None] = relationship(back_populates="owner", uselist=False, cascade="all, delete-orphan")
+
+    class Seat(base):
+        __tablename__ = "seat"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(unique=True)
+        owner_id: Mapped[int | None] = mapped_column(ForeignKey("owner.id"), unique=True)
+        next_to_id: Mapped[int | None] = mapped_column(ForeignKey("seat.id"))
+        owner: Mapped[Owner | None] = relationship(back_populates="seat")
+        next_to: Mapped[Seat | None] = relationship(remote_side=id)
+
+    class Badge(base):
+        __tablename__ = "badge"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"), unique=True)
+        active: Mapped[bool] = mapped_column(default=True)
+        text: Mapped[str]
+        owner: Mapped[Owner] = relationship(back_populates="badge")
+        __table_args__ = (Index("active_text", "text", unique=True, where=text("active")),)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        yield session, Owner, Seat, Badge
+
+
+def test_the_object_of_a_one_to_one_relationship_is_replaced_in_one_flush(seats: Any) -> None:
+    session, Owner, Seat, _ = seats
+    owner = Owner(seat=Seat(name="old"))
+    session.add(owner)
+    session.commit()
+    owner.seat = Seat(name="new")
+    session.commit()
+    assert [(s.name, s.owner_id) for s in session.query(Seat).order_by(Seat.id)] == [("old", None), ("new", owner.id)]
+
+
+def test_a_new_row_takes_a_unique_value_that_an_update_frees_and_another_refers_to_it(seats: Any) -> None:
+    session, _, Seat, _ = seats
+    first, other = Seat(name="A1"), Seat(name="B1")
+    session.add_all([first, other])
+    session.commit()
+    first.name = "A2"
+    new = Seat(name="A1", next_to=first)
+    other.next_to = new
+    session.add(new)
+    session.commit()
+    assert [s.name for s in session.query(Seat).order_by(Seat.id)] == ["A2", "B1", "A1"]
+    assert other.next_to is new
+    assert new.next_to is first
+
+
+def test_an_update_that_names_the_key_of_a_new_row_waits_for_it(seats: Any) -> None:
+    session, _, Seat, _ = seats
+    seat = Seat(name="A1")
+    session.add(seat)
+    session.commit()
+    seat.next_to_id = 77
+    session.add(Seat(id=77, name="A2"))
+    session.commit()
+    assert seat.next_to.name == "A2"
+
+
+def test_a_new_object_that_is_replaced_in_a_one_to_one_relationship_is_not_written(seats: Any) -> None:
+    session, Owner, _, Badge = seats
+    owner = Owner()
+    session.add(owner)
+    session.flush()
+    owner.badge = replaced = Badge(text="first")
+    owner.badge = Badge(text="second")
+    assert replaced not in session
+    Badge(owner=owner, text="third")
+    session.commit()
+    assert [b.text for b in session.query(Badge)] == ["third"]
+    moved = owner.badge
+    other = Owner(badge=moved)
+    owner.badge = Badge(text="fourth")
+    session.add(other)
+    session.commit()
+    assert (owner.badge.text, other.badge.text) == ("fourth", "third")
+
+
+def test_a_deleted_row_frees_the_values_of_a_partial_unique_index(seats: Any) -> None:
+    session, Owner, _, Badge = seats
+    first, second = Owner(badge=Badge(text="boss")), Owner()
+    session.add_all([first, second])
+    session.commit()
+    assert second.badge is None
+    session.delete(first.badge)
+    second.badge = Badge(text="boss")
+    session.commit()
+    assert [b.owner_id for b in session.query(Badge)] == [second.id]
+
+
+def test_an_orphan_that_a_flush_has_deleted_may_be_deleted_again(seats: Any) -> None:
+    session, Owner, _, Badge = seats
+    owner = Owner(badge=Badge(text="x"))
+    session.add(owner)
+    session.commit()
+    badge = owner.badge
+    owner.badge = None
+    assert session.query(Badge).count() == 0
+    session.delete(badge)
+    session.commit()
+    assert session.query(Badge).count() == 0

@@ -1,19 +1,19 @@
 """Writes a work list to the database: batches of INSERT, UPDATE and DELETE, in order, keys carried along.
 
-Order of one flush: for each group of families, parents first, INSERTs and then UPDATEs; then foreign keys of relationships with
-``post_update``; then rows of secondary tables, those to be deleted first; then DELETEs, children first. Where a new or changed row takes a
-primary key or unique values that a deleted one frees, the deletions come first: see :mod:`~flask_uow.orm.flush.reused_keys`.
+Order of one flush: for each group of families, parents first, UPDATEs and then INSERTs, and UPDATEs that refer to new rows after these; then
+foreign keys of relationships with ``post_update``; then rows of secondary tables, those to be deleted first; then DELETEs, children first. Where
+a new or changed row takes a primary key or unique values that a deleted one frees, the deletions come first: see :mod:`~flask_uow.orm.flush.reused_keys`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
 from flask_uow.orm.flush.collect import Link, SecondaryRows, WorkList, by_mapper, require_in_session, require_stored
 from flask_uow.orm.flush.insert import insert_objects
-from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels
+from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels, split_by_reference
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
 from flask_uow.orm.flush.update import not_among, set_column, stale_rows, update_objects, versioned_key
 from flask_uow.orm.instrumentation.state import describe
@@ -34,10 +34,11 @@ def execute_work(session: Any, work: WorkList) -> None:
     _delete_first(session, groups, work)
     for group in groups:
         for objects_new, objects_changed in _steps(group, work):
-            for base, objects in _by_family(objects_new).items():
-                _insert(session, base, objects, work)
+            # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
             for base, objects in _by_family(objects_changed).items():
                 _update(session, base, objects, work)
+            for base, objects in _by_family(objects_new).items():
+                _insert(session, base, objects, work)
     _write_late_links(session, work.late_links)
     for rows in work.secondary:
         delete_secondary(session, rows)
@@ -121,12 +122,14 @@ def with_hooks(kind: str, write: Callable[[list[Any]], None], session: Any, obje
 
 
 def _steps(group: Group, work: WorkList) -> list[tuple[list[Any], list[Any]]]:
+    """Return the new and the changed objects of a group, step by step; in each the changed ones are written first."""
     new = [obj for base in group for obj in work.new.get(base, ())]
     changed = [obj for base in group for obj in work.changed.get(base, ())]
     if not new or not refers_to_itself(group):
         return [(new, changed)] if new or changed else []
+    early, late = split_by_reference(changed, new, work) if changed else ([], [])
     steps: list[tuple[list[Any], list[Any]]] = [(level, []) for level in sort_levels(group, new, work)]
-    return [*steps, ([], changed)]
+    return [([], early), *steps, ([], late)]
 
 
 def _by_family(objects: list[Any]) -> dict[Any, list[Any]]:
@@ -150,10 +153,7 @@ def carry_keys(session: Any, mapper: Any, objects: list[Any], work: WorkList, on
         members = {id(obj) for obj in objects}
         for link in links:
             if id(link.child) in members:
-                for far, own in link.prop.pairs:
-                    set_column(
-                        link.child, own, _key_value(link.prop, link.parent, far) if link.parent is not None else None
-                    )
+                _set_foreign_key(link, [(own, far) for far, own in link.prop.pairs])
 
 
 def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed: bool) -> None:
@@ -169,7 +169,7 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed
                 continue
         if target is None:
             if only_changed:
-                for own, _ in prop.pairs:
+                for own in prop.names_to_clear:
                     set_column(obj, own, None)
             continue
         state = target.__dict__.get(STATE)
@@ -183,6 +183,16 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed
                 set_column(obj, own, value)
             else:
                 values[own] = value
+
+
+def _set_foreign_key(link: Link, pairs: Iterable[tuple[str, str]]) -> None:
+    """Set the foreign key of a link's child, by pairs of attributes: the child's and the parent's."""
+    if link.parent is None:
+        for own in link.prop.names_to_clear:
+            set_column(link.child, own, None)
+        return
+    for own, far in pairs:
+        set_column(link.child, own, _key_value(link.prop, link.parent, far))
 
 
 def _key_value(prop: Any, obj: Any, name: str) -> Any:
@@ -204,10 +214,8 @@ def _write_late_links(session: Any, links: list[Link]) -> None:
         pairs = link.prop.pairs
         if link.prop.direction is Direction.ONE_TO_MANY:
             pairs = tuple((own, far) for far, own in pairs)
-        for own, far in pairs:
-            value = _key_value(link.prop, link.parent, far) if link.parent is not None else None
-            set_column(link.child, own, value)
-            written.append((link.child, own))
+        _set_foreign_key(link, pairs)
+        written.extend((link.child, own) for own, _ in pairs)
         children.setdefault(mapper, {})[id(link.child)] = link.child
     for mapper, objects in children.items():
         update_objects(session, mapper, list(objects.values()))
@@ -229,7 +237,7 @@ def _clear_late_links(session: Any, work: WorkList) -> None:
                 if not prop.post_update or prop.viewonly or prop.direction is not Direction.MANY_TO_ONE:
                     continue
                 for obj in objects:
-                    if any(getattr(obj, own) is not None for own, _ in prop.pairs):
+                    if any(getattr(obj, own) is not None for own in prop.names_to_clear):
                         links.append(Link(prop, obj, None))
             for prop in mapper.relationships.values():
                 if prop.post_update and prop.reverse is None and prop.direction is Direction.ONE_TO_MANY:

@@ -17,7 +17,7 @@ from flask_uow.orm.mapping.column_mapping import is_inheritance
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.constraints import ForeignKeyConstraint
 
-__all__ = ["Group", "group_mappers", "referring_families", "refers_to_itself", "sort_levels"]
+__all__ = ["Group", "group_mappers", "referring_families", "refers_to_itself", "sort_levels", "split_by_reference"]
 
 Group = tuple[Any, ...]
 
@@ -150,6 +150,35 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
         levels.append([members[key] for key in ready])
         sorter.done(*ready)
     return levels
+
+
+def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tuple[list[Any], list[Any]]:
+    """Return the objects that refer to nothing new, and those that do, whose UPDATEs have to wait for an INSERT."""
+    new_ids = {id(obj) for obj in new}
+    new_keys = {(type(obj).__mapper__.base_mapper, key) for obj in new if (key := _present_key(obj)) is not None}
+    waiting = {
+        id(link.child)
+        for links in work.links.values()
+        for link in links
+        if link.parent is not None and id(link.parent) in new_ids
+    }
+    independent: list[Any] = []
+    dependent: list[Any] = []
+    for obj in objects:
+        refers = id(obj) in waiting or any(id(target) in new_ids for target in _references(obj))
+        if not refers and new_keys:
+            refers = any(
+                (target, _as_key([obj.__dict__.get(name) for name in names])) in new_keys
+                for names, target in _key_references(type(obj).__mapper__)
+            )
+        (dependent if refers else independent).append(obj)
+    return independent, dependent
+
+
+def _references(obj: Any) -> Iterator[Any]:
+    for prop in type(obj).__mapper__.relationships.values():
+        if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
+            yield obj.__dict__.get(prop.key)
 
 
 def _as_key(values: list[Any]) -> Any:

@@ -7,11 +7,11 @@ refer to them; what refers to them and stays is updated before that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_uow.orm.flush.collect import Link, WorkList, by_mapper
-from flask_uow.orm.flush.order import Group, referring_families
+from flask_uow.orm.flush.order import Group, referring_families, split_by_reference
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constraints import UniqueConstraint
@@ -40,29 +40,20 @@ def updates_to_make_first(work: WorkList, families: set[Any]) -> dict[Any, list[
     """Return the changed objects that may refer to rows that are deleted first, and refer to nothing that is still to be inserted."""
     found: dict[Any, list[Any]] = {}
     referring = {other for base in families for other in referring_families(base, work.changed)}
-    new = {id(obj) for members in work.new.values() for obj in members}
+    new = [obj for members in work.new.values() for obj in members]
     for base in work.changed:
         if base not in referring:
             continue
         doomed = work.deleted.get(base, ())
-        early: list[Any] = []
-        late: list[Any] = []
         links = work.links.get(base, ())
-        waiting = {id(link.child) for link in links if link.parent is not None and id(link.parent) in new}
-        for obj in work.changed[base]:
-            refers_to_new = id(obj) in waiting or any(id(target) in new for target in _references(obj))
-            is_early = not refers_to_new and not _reuses_key(base, doomed, [obj], links)
-            (early if is_early else late).append(obj)
+        early, late = split_by_reference(work.changed[base], new, work)
+        late += [obj for obj in early if _reuses_key(base, doomed, [obj], links)]
+        waiting = {id(obj) for obj in late}
+        early = [obj for obj in early if id(obj) not in waiting]
         found[base] = early
         work.changed[base] = late
         work.updated_first.extend(early)
     return found
-
-
-def _references(obj: Any) -> Iterator[Any]:
-    for prop in type(obj).__mapper__.relationships.values():
-        if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly:
-            yield obj.__dict__.get(prop.key)
 
 
 def _unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
@@ -72,7 +63,8 @@ def _unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
         keys = {mapper.primary_key_names: None}
         for part in mapper.stored:
             unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint)]
-            unique += [index.expressions for index in part.table.indexes if index.unique and index.where is None]
+            # a partial index, too: a deletion that comes first without need does no harm
+            unique += [index.expressions for index in part.table.indexes if index.unique]
             for columns in unique:
                 if columns and all(isinstance(c, Column) and mapper.maps_column(c) for c in columns):
                     keys[tuple(mapper.name_of_column(column) for column in columns)] = None

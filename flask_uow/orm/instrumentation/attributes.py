@@ -302,10 +302,15 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
                 reverse.silently_remove(old, obj)
             if value is not None:
                 reverse.silently_add(value, obj)
+        self._drop_orphan(old)
         if value is not None:
             self.cascade_add(obj, value)
         elif reverse is not None and reverse.relationship.cascade.delete_orphan:
             expunge_pending(obj)
+
+    def _drop_orphan(self, replaced: Any) -> None:
+        if self.relationship.cascade.delete_orphan and replaced is not None and replaced is not NO_VALUE:
+            expunge_pending(replaced)
 
     def _load(self, obj: Any, state: InstanceState) -> Any:
         return self.loader.load(obj, state) if state.session is not None else NO_VALUE
@@ -327,6 +332,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         values[self.key] = item
         if previous is not None and previous is not NO_VALUE and previous is not item and self.reverse is not None:
             self.reverse.silently_remove(previous, obj)
+            self._drop_orphan(previous)
 
     def silently_remove(self, obj: Any, item: Any) -> None:
         current = self.current(obj)

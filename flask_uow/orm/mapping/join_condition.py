@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,6 +183,24 @@ def _not_one(name: str, holder: Table, referred: Table, found: list[ForeignKeyCo
 
 def _called(element: Any) -> str:
     return repr(element.fullname) if isinstance(element, Table) else str(element.description)
+
+
+def columns_to_clear(columns: Sequence[Column[Any]]) -> list[Column[Any]]:
+    """Return the columns of a foreign key that become NULL when it refers to nothing any more.
+
+    One NULL is enough. A column that has other things to say stays as it is: the ``tenant_id`` that is part of the row's own key, too, or
+    of its other foreign keys.
+    """
+    nullable = [column for column in columns if column.nullable and not column.primary_key]
+    alone = [column for column in nullable if not _has_other_use(column, set(columns))]
+    return alone or nullable or list(columns)
+
+
+def _has_other_use(column: Column[Any], key: set[Column[Any]]) -> bool:
+    return any(
+        isinstance(constraint, ForeignKeyConstraint) and column in constraint.columns and set(constraint.columns) != key
+        for constraint in getattr(column.table, "constraints", ())
+    )
 
 
 def _pairs(constraint: ForeignKeyConstraint, flipped: bool) -> tuple[tuple[Column[Any], Column[Any]], ...]:

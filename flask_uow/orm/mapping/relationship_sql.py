@@ -11,7 +11,7 @@ from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of,
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_
+from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_, or_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
@@ -51,7 +51,8 @@ class RelationshipSQL:
         near = parent if parent is not None else prop.parent
         columns = [near.column(column) for column, _ in prop.condition.pairs]
         if other is None:
-            condition = and_(*(column == null() for column in columns))
+            # a key of which one part is NULL refers to nothing
+            condition = or_(*(column == null() for column in columns))
         else:
             prop.attribute.check(other)
             condition = and_(*(column == value for column, value in zip(columns, self._key_of(other), strict=True)))

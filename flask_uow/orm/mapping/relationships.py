@@ -15,7 +15,7 @@ from flask_uow.orm.instrumentation.attributes import (
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.loading.options import check_lazy
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
-from flask_uow.orm.mapping.join_condition import JoinCondition, Side, find_join_condition
+from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
@@ -45,6 +45,7 @@ class RelationshipProperty:
     :ivar mapper: the mapper of the class it leads to, once configured.
     :ivar direction: which side holds the foreign key, once configured.
     :ivar pairs: attribute names that are kept equal: ``(parent's, target's)``; with a secondary table, see ``secondary_columns``.
+    :ivar names_to_clear: the attributes of the foreign key that become None when it refers to nothing any more.
     :ivar uselist: True for a collection.
     :ivar reverse: the property of the other side, or None.
     """
@@ -91,6 +92,7 @@ class RelationshipProperty:
         self.uselist = False
         self.condition: JoinCondition
         self.pairs: tuple[tuple[str, str], ...] = ()
+        self.names_to_clear: tuple[str, ...] = ()
         self.secondary_pairs: tuple[tuple[str, str], ...] = ()
         self.remote_pairs: tuple[tuple[str, str], ...] = ()
         self.sql = RelationshipSQL(self)
@@ -233,6 +235,13 @@ class RelationshipProperty:
             )
             return
         self.pairs = tuple((own(parent), far(target)) for parent, target in self.condition.pairs)
+        foreign = 0 if self.direction is Direction.MANY_TO_ONE else 1
+        to_clear = columns_to_clear([pair[foreign] for pair in self.condition.pairs])
+        self.names_to_clear = tuple(
+            names[foreign]
+            for names, pair in zip(self.pairs, self.condition.pairs, strict=True)
+            if any(pair[foreign] is column for column in to_clear)
+        )
         if self.direction is Direction.MANY_TO_ONE and self.condition.on is None:
             self.uses_get = [name for _, name in self.pairs] == list(self._mapper.primary_key_names)
 
