@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from flask_uow import ArgumentError, InvalidRequestError, Session
+from flask_uow import (
+    ArgumentError,
+    Engine,
+    ForeignKey,
+    InvalidRequestError,
+    Mapped,
+    Session,
+    declarative_base,
+    mapped_column,
+    relationship,
+)
 from tests.orm.models import Member, Post, Tag, Team, User
 
 
@@ -199,3 +209,80 @@ def test_deleting_the_attribute_empties_it(session: Session) -> None:
     del user.extra  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         del user.extra  # type: ignore[attr-defined]
+
+
+def test_a_long_list_that_is_changed_from_both_sides_holds_each_object_once(session: Session) -> None:
+    user, other = User(name="ed"), User(name="bo")
+    session.add_all([user, other])
+    session.commit()
+    assert (list(user.posts), list(other.posts)) == ([], [])
+    posts = [Post(title=str(number), author=user) for number in range(60)]
+    plain = list(posts)
+    rng = random.Random(7)
+    for step in range(400):
+        post = rng.choice(posts)
+        kind = rng.randrange(6)
+        if kind == 0:
+            post.author = other
+        elif kind == 1:
+            post.author = user
+        elif post in plain:
+            index = plain.index(post)
+            if kind == 2:
+                user.posts.remove(post)
+            elif kind == 3:
+                assert user.posts.pop(index) is post
+            elif kind == 4:
+                del user.posts[index]
+            else:
+                user.posts[index : index + 1] = []
+            plain.remove(post)
+            continue
+        else:
+            user.posts.insert(3, post)
+            plain.insert(3, post)
+            continue
+        if kind == 0 and post in plain:
+            plain.remove(post)
+        elif kind == 1 and post not in plain:
+            plain.append(post)
+        assert list(user.posts) == plain, step
+    assert len(plain) > 32
+    for post in posts:
+        post.author = post.author or other
+    session.commit()
+    assert {post.title for post in user.posts} == {post.title for post in plain}
+
+
+def test_an_equal_object_takes_its_like_out_of_a_set(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Box(base):
+        __tablename__ = "box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        labels: Mapped[set[Label]] = relationship(back_populates="box")
+
+    class Label(base):
+        __tablename__ = "label"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        box_id: Mapped[int | None] = mapped_column(ForeignKey("box.id"))
+        text: Mapped[str]
+        box: Mapped[Box | None] = relationship(back_populates="labels")
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Label) and self.text == other.text
+
+        def __hash__(self) -> int:
+            return hash(self.text)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        box = Box(labels={Label(text="a"), Label(text="b")})
+        session.add(box)
+        session.commit()
+        members = {label.text: label for label in box.labels}
+        box.labels.discard(Label(text="a"))
+        box.labels -= {Label(text="b")}
+        assert [label.box for label in members.values()] == [None, None]
+        session.commit()
+        assert session.query(Label).filter(Label.box_id == None).count() == 2  # noqa: E711

@@ -160,6 +160,32 @@ def test_a_class_can_be_selected_from_something_else(engine: Engine, tables: _Ta
         mapper(User, select(users.c.name).subquery(), non_primary=True)
 
 
+@pytest.mark.parametrize("form", ["column", "expression", "list", "name", "none"])
+def test_the_order_of_a_mapper_is_given_as_one_column_or_several(engine: Engine, tables: _Tables, form: str) -> None:
+    class User:
+        id: Any
+        name: Any
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    name = tables.users.c.name
+    order: Any = {
+        "column": name,
+        "expression": name.desc(),
+        "list": [name, tables.users.c.id],
+        "name": "name",
+        "none": None,
+    }
+    mapper(User, tables.users, registry=Registry(), order_by=order[form])
+    with Session(bind=engine) as session:
+        session.add_all([User("b"), User("c"), User("a")])
+        session.commit()
+        expected = {"expression": ["c", "b", "a"]}.get(form, ["a", "b", "c"])
+        found = [user.name for user in session.query(User)]
+        assert found == expected if form != "none" else sorted(found) == expected
+
+
 # -- parts of tables
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from flask_uow import ArgumentError, InvalidRequestError, Session
+from flask_uow import (
+    ArgumentError,
+    Engine,
+    ForeignKey,
+    InvalidRequestError,
+    Mapped,
+    Session,
+    declarative_base,
+    mapped_column,
+    relationship,
+)
 from tests.orm.models import Member, Node, Post, Profile, Tag, Team, User
 from tests.statements import StatementLog
 
@@ -300,3 +310,35 @@ def test_a_pair_is_written_once_when_its_other_side_is_loaded_in_the_middle_of_a
     session.commit()
     assert session.scalar("SELECT count(*) FROM post_tag") == 1
     assert tags[0].posts == [posts[0]]
+
+
+def test_an_orphan_of_a_one_way_relationship_is_what_no_other_parent_has_taken(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Shelf(base):
+        __tablename__ = "shelf"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        books: Mapped[list[Book]] = relationship(cascade="all, delete-orphan", order_by="Book.id")
+
+    class Book(base):
+        __tablename__ = "book"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shelf_id: Mapped[int | None] = mapped_column(ForeignKey("shelf.id"))
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        shelves = [Shelf(books=[Book(), Book()]) for _ in range(4)]
+        session.add_all(shelves)
+        session.commit()
+        books = [list(shelf.books) for shelf in shelves]
+        for number, shelf in enumerate(shelves):
+            # one goes to the next shelf, but for the last one's, which is taken by nobody
+            shelf.books = [books[number][1], *(books[number - 1][:1] if number else [])]
+        gone = books[3][0]
+        # a shelf that goes itself does not keep what it has taken
+        session.delete(shelves[2])
+        session.commit()
+        kept = {book.id for shelf in shelves[:2] for book in shelf.books} | {book.id for book in shelves[3].books}
+        assert kept == {book.id for book in session.query(Book)}
+        assert gone not in session
+        assert [len(shelf.books) for shelf in (shelves[0], shelves[1], shelves[3])] == [1, 2, 2]

@@ -65,6 +65,16 @@ class WorkList:
     deleted_first: list[Any] = field(default_factory=list)
     updated_first: list[Any] = field(default_factory=list)
     _changed_ids: set[int] = field(default_factory=set)
+    _linked: set[tuple[int, Any]] = field(default_factory=set)
+
+    def add_link(self, link: Link) -> bool:
+        """Add a foreign key to be set, or to be cleared unless the child has a link of the relationship already; True when added."""
+        mark = (id(link.child), link.prop)
+        if link.parent is None and mark in self._linked:
+            return False
+        self._linked.add(mark)
+        self.links.setdefault(type(link.child).__mapper__.base_mapper, []).append(link)
+        return True
 
     def add_changed(self, obj: Any) -> None:
         """Add an object to those that are to be updated, once."""
@@ -151,23 +161,30 @@ def delete_orphans(session: Any) -> None:
             elif prop.reverse is not None and prop.reverse.cascade.delete_orphan and obj.__dict__.get(name) is None:
                 if not prop.uselist:
                     candidates.append((prop.reverse, obj))
+    holders: dict[Any, dict[int, list[InstanceState]]] = {}
     for prop, item in candidates:
         state = item.__dict__.get(STATE)
         if state is None or state.identity is None or state in session._deleted or state.session is not session:
             continue
-        if not _has_other_parent(session, prop, item):
+        if prop.reverse is not None and not prop.reverse.uselist:
+            has_parent = item.__dict__.get(prop.reverse.key) is not None
+        else:
+            if prop not in holders:
+                holders[prop] = _parents_by_item(session, prop)
+            has_parent = any(parent not in session._deleted for parent in holders[prop].get(id(item), ()))
+        if not has_parent:
             session.delete(item)
 
 
-def _has_other_parent(session: Any, prop: Any, item: Any) -> bool:
-    if prop.reverse is not None and not prop.reverse.uselist:
-        return item.__dict__.get(prop.reverse.key) is not None
+def _parents_by_item(session: Any, prop: Any) -> dict[int, list[InstanceState]]:
+    """Return which new and changed parents have an object now, by the identity of the object."""
+    found: dict[int, list[InstanceState]] = {}
     for states in (session._new, session._modified):
-        for state, parent in states.items():
-            if isinstance(parent, prop.parent.class_) and state not in session._deleted:
-                if any(other is item for other in related(parent, prop, load=False)):
-                    return True
-    return False
+        for state, parent in list(states.items()):
+            if isinstance(parent, prop.parent.class_):
+                for item in related(parent, prop, load=False):
+                    found.setdefault(id(item), []).append(state)
+    return found
 
 
 # -- relationships
@@ -290,11 +307,7 @@ def _link(session: Any, work: WorkList, prop: Any, child: Any, parent: Any) -> N
     if prop.post_update:
         work.late_links.append(Link(prop, child, parent))
         return
-    links = work.links.setdefault(type(child).__mapper__.base_mapper, [])
-    if parent is None and any(link.child is child and link.prop is prop for link in links):
-        return
-    links.append(Link(prop, child, parent))
-    if state.identity is not None:
+    if work.add_link(Link(prop, child, parent)) and state.identity is not None:
         work.add_changed(child)
 
 
@@ -316,9 +329,7 @@ def _release_children(session: Any, work: WorkList, prop: Any, objects: list[Any
 
 def _release(session: Any, work: WorkList, prop: Any, child: Any) -> None:
     # at once, also with post_update: the row that is referred to goes in this flush
-    links = work.links.setdefault(type(child).__mapper__.base_mapper, [])
-    if not any(link.child is child and link.prop is prop for link in links):
-        links.append(Link(prop, child, None))
+    if work.add_link(Link(prop, child, None)):
         work.add_changed(child)
 
 

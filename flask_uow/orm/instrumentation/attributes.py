@@ -455,7 +455,7 @@ class CollectionAttribute(RelationshipAttribute):
                 self._wait(obj, item, added=True)
                 return
             collection = self.empty(obj)
-        if not contains_identical(collection._items(), item):
+        if not collection._holds(item):
             self.record(obj, state, collection)
             collection._silently_add(item)
 
@@ -490,6 +490,6 @@ class CollectionAttribute(RelationshipAttribute):
             for item in removed:
                 collection._silently_remove(item)
             for item in added:
-                if not contains_identical(collection._items(), item):
+                if not collection._holds(item):
                     collection._silently_add(item)
         return collection

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.instrumentation.state import InstanceState, ensure_state
@@ -73,6 +73,17 @@ class Instrumented:
     def _removed(self, parent: Any, item: Any) -> None:
         if parent is not None and not contains_identical(self._items(), item):
             self._attribute.fire_remove(parent, item)
+
+    def _all_removed(self, parent: Any, items: list[Any]) -> None:
+        if parent is not None:
+            present = {id(item) for item in self._items()}
+            for item in items:
+                if id(item) not in present:
+                    self._attribute.fire_remove(parent, item)
+
+    def _holds(self, item: Any) -> bool:
+        """Return True when the very object is a member."""
+        return contains_identical(self._items(), item)
 
     def _detach(self) -> None:
         setattr(self, "_owner", None)  # noqa: B010 - the slot is the subclasses'
@@ -152,8 +163,7 @@ class ListMethods(Instrumented):
         parent = self._before()
         old = self[index] if isinstance(index, slice) else [self[index]]
         super().__setitem__(index, values if isinstance(index, slice) else values[0])  # type: ignore[misc]
-        for item in old:
-            self._removed(parent, item)
+        self._all_removed(parent, old)
         for item in values:
             self._added(parent, item)
 
@@ -161,8 +171,7 @@ class ListMethods(Instrumented):
         parent = self._before()
         old = self[index] if isinstance(index, slice) else [self[index]]
         super().__delitem__(index)  # type: ignore[misc]
-        for item in old:
-            self._removed(parent, item)
+        self._all_removed(parent, old)
 
     def _items(self) -> list[Any]:
         return list(self)
@@ -203,9 +212,21 @@ class SetMethods(Instrumented):
     def remove(self, item: Any) -> None:
         if item not in self:
             raise KeyError(item)
+        member = self._member(item)
         parent = self._before()
         super().remove(item)  # type: ignore[misc]
-        self._removed(parent, item)
+        self._removed(parent, member)
+
+    def _member(self, item: Any) -> Any:
+        # by the classes' own __eq__ an equal object stands for the one that is in the set
+        if cast(Any, type(item)).__eq__ is object.__eq__ or any(other is item for other in self):
+            return item
+        return next((other for other in self if other == item), item)
+
+    def _removed(self, parent: Any, item: Any) -> None:
+        # a set cannot hold an object twice
+        if parent is not None:
+            self._attribute.fire_remove(parent, item)
 
     def pop(self) -> Any:
         for item in self:
@@ -313,8 +334,10 @@ class DictMethods(Instrumented):
         raise KeyError("popitem(): the dictionary is empty")
 
     def clear(self) -> None:
-        for key in list(self):
-            del self[key]
+        items = self._items()
+        parent = self._before()
+        super().clear()  # type: ignore[misc]
+        self._all_removed(parent, items)
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         if key not in self.keys():
@@ -369,14 +392,44 @@ class MappedCollection(dict[Any, Any]):
         del self[key]
 
 
-class InstrumentedList(ListMethods, list[Any]):
-    """A list of related objects."""
+# below that many members looking at each is as fast
+_WORTH_AN_INDEX = 32
 
-    __slots__ = ("_attribute", "_owner", "__weakref__")
+
+class InstrumentedList(ListMethods, list[Any]):
+    """A list of related objects.
+
+    :ivar _ids: the identities of its members, while objects are put in one after the other from the other side; else None.
+    """
+
+    __slots__ = ("__weakref__", "_attribute", "_ids", "_owner")
     _owner: InstanceState | None
+    _ids: set[int] | None
 
     def _fill(self, items: Iterable[Any]) -> None:
+        self._ids = None
         list.extend(self, items)
+
+    def _before(self) -> Any:
+        self._ids = None
+        return super()._before()
+
+    def _holds(self, item: Any) -> bool:
+        if len(self) < _WORTH_AN_INDEX:
+            return contains_identical(self, item)
+        if getattr(self, "_ids", None) is None:
+            self._ids = set(map(id, self))
+        return id(item) in (self._ids or ())
+
+    def _silently_add(self, item: Any) -> None:
+        list.append(self, item)
+        ids = getattr(self, "_ids", None)
+        if ids is not None:
+            ids.add(id(item))
+
+    def _silently_remove(self, item: Any) -> None:
+        self._ids = None
+        super()._silently_remove(item)
 
 
 class InstrumentedSet(SetMethods, set[Any]):

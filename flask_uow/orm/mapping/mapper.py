@@ -130,7 +130,8 @@ class Mapper(MappedSource):
         for name, prop in given.items():
             if not columns_of_declaration(prop):
                 self.add_property(name, prop)
-        ordering = order_by if isinstance(order_by, (list, tuple)) else [order_by] if order_by else []
+        one = [] if order_by is None or order_by is False else [order_by]
+        ordering = order_by if isinstance(order_by, (list, tuple)) else one
         self.order_by = tuple(coerce_order(c) for c in ordering) or (shares.order_by if shares is not None else ())
         self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
         if parent is not None:
