@@ -342,3 +342,42 @@ def test_an_orphan_of_a_one_way_relationship_is_what_no_other_parent_has_taken(e
         assert kept == {book.id for book in session.query(Book)}
         assert gone not in session
         assert [len(shelf.books) for shelf in (shelves[0], shelves[1], shelves[3])] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("how", ["cascade", "both"])
+def test_a_row_that_is_a_pair_and_an_association_object_is_deleted_once(engine: Engine, how: str) -> None:
+    base = declarative_base()
+
+    class Moderation(base):
+        __tablename__ = "moderation"
+        person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+        forum_id: Mapped[int] = mapped_column(ForeignKey("forum.id"), primary_key=True)
+        rank: Mapped[int] = mapped_column(server_default="1")
+
+    class Person(base):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        forums: Mapped[list[Forum]] = relationship(secondary="moderation", back_populates="moderators")
+        moderations: Mapped[list[Moderation]] = relationship(cascade="all, delete-orphan")
+
+    class Forum(base):
+        __tablename__ = "forum"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        moderators: Mapped[list[Person]] = relationship(secondary="moderation", back_populates="forums")
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        forum, other = Forum(), Forum()
+        gone, stays = Person(forums=[forum, other]), Person(forums=[forum])
+        session.add_all([gone, stays])
+        session.commit()
+        if how == "cascade":
+            session.delete(gone)
+        else:
+            moderation = next(m for m in gone.moderations if m.forum_id == forum.id)
+            gone.forums.remove(forum)
+            gone.forums.remove(other)
+            session.delete(moderation)
+        session.commit()
+        assert forum.moderators == [stays]
+        assert session.query(Moderation).count() == 1

@@ -244,7 +244,28 @@ def _collect_relationships(session: Any, work: WorkList, restricted: bool) -> No
                 group.setdefault(type(obj).__mapper__.base_mapper, []).append(obj)
                 work.add_changed(obj)
             collect_group(group)
+    for rows in secondary.values():
+        _leave_to_mapped_rows(work, rows)
     work.secondary = list(secondary.values())
+
+
+def _leave_to_mapped_rows(work: WorkList, rows: SecondaryRows) -> None:
+    # an association object may be mapped to the secondary table as well, and is deleted as an object then
+    prop = rows.prop
+    for base, doomed in work.deleted.items():
+        if not rows.removed or base.local_table is not prop.secondary:
+            continue
+        columns = [prop.secondary.c[name] for _, name in (*prop.secondary_pairs, *prop.remote_pairs)]
+        if not all(base.maps_column(column) for column in columns):
+            continue
+        names = [base.name_of_column(column) for column in columns]
+        deleted = {tuple(getattr(obj, name) for name in names) for obj in doomed}
+        near, far = [own for own, _ in prop.secondary_pairs], [own for own, _ in prop.remote_pairs]
+        rows.removed = [
+            (left, right)
+            for left, right in rows.removed
+            if (*(getattr(left, own) for own in near), *(getattr(right, own) for own in far)) not in deleted
+        ]
 
 
 def _history_to_write(obj: Any, prop: Any) -> History | None:
