@@ -11,6 +11,7 @@ from flask_uow import (
     InvalidRequestError,
     Mapped,
     Session,
+    aliased,
     declarative_base,
     mapped_column,
     relationship,
@@ -245,6 +246,18 @@ def test_objects_of_another_class_are_refused() -> None:
         Post(title="t", author="ed")
     with pytest.raises(ArgumentError, match=r"User\.posts is a collection and takes an iterable"):
         User(name="ed", posts=None)
+
+
+def test_a_row_that_refers_to_nothing_is_unequal_to_every_object(session: Session) -> None:
+    root = Node(name="root", children=[Node(name="a"), Node(name="b")])
+    session.add(root)
+    session.commit()
+    parent = aliased(Node)
+    names = [node.name for node in session.query(Node).filter(Node.parent != root)]
+    assert names == ["root"]
+    assert session.query(Node).filter(~(Node.parent == root)).all() == []
+    assert [node.name for node in session.query(parent).filter(parent.parent != root)] == ["root"]
+    assert "NULL" not in str(session.query(Post).filter(Post.author != User(id=1)))
 
 
 def test_relationships_are_criteria_of_queries(session: Session) -> None:

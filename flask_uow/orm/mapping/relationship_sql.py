@@ -55,7 +55,12 @@ class RelationshipSQL:
             condition = or_(*(column == null() for column in columns))
         else:
             prop.attribute.check(other)
-            condition = and_(*(column == value for column, value in zip(columns, self._key_of(other), strict=True)))
+            pairs = list(zip(columns, self._key_of(other), strict=True))
+            if not is_equal:
+                # a row that refers to nothing does not refer to the object either
+                nulls = (column == null() for column in columns if getattr(column, "nullable", True))
+                return or_(*(column != value for column, value in pairs), *nulls)
+            condition = and_(*(column == value for column, value in pairs))
         return condition if is_equal else not_(condition)
 
     def _key_of(self, other: Any) -> list[Any]:
