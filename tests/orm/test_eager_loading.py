@@ -24,6 +24,7 @@ from flask_uow import (
     declarative_base,
     defer,
     deferred,
+    desc,
     eagerload,
     eagerload_all,
     func,
@@ -114,6 +115,18 @@ def test_limits_count_objects_and_not_joined_rows(filled: Session, statements: S
     assert (first.name, len(first.posts)) == ("ann", 2)
     filled.expunge_all()
     assert [u.name for u in query.distinct()] == ["cid", "bob", "ann"]
+
+
+def test_a_query_of_which_objects_are_joined_is_ordered_by_the_names_of_its_columns(filled: Session) -> None:
+    filled.expunge_all()
+    count = func.count(Post.id).label("posts_there")
+    query = filled.query(User, count).outerjoin(User.posts).group_by(User.id).order_by(desc("posts_there"), "name")
+    rows = query.options(joinedload(User.posts)).all()
+    assert [(user.name, n, len(user.posts)) for user, n in rows] == [("ann", 2, 2), ("bob", 1, 1), ("cid", 0, 0)]
+    lengths = filled.query(User, (User.name + "!").label("loud")).order_by(desc("loud")).options(joinedload(User.posts))
+    assert [loud for _, loud in lengths.limit(2)] == ["cid!", "bob!"]
+    by_label = filled.query(User, func.length(User.name).label("length")).group_by("length", User.id).order_by("id")
+    assert [n for _, n in by_label.options(joinedload(User.posts))] == [3, 3, 3]
 
 
 def test_many_to_one_and_one_to_one_are_joined(filled: Session, statements: StatementLog) -> None:

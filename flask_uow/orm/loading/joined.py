@@ -13,6 +13,7 @@ from typing import Any
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
+from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
 
@@ -163,10 +164,9 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
         else:
             add(f"c{number}", item)
     order = []
+    select = _without_names(select)
     for number, criterion in enumerate(select._order_by):
         base = _without_direction(criterion)
-        if isinstance(base, OrderName):
-            base = next((column for column in select.columns_clause if column.name == base.name), base)
         order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
     source = select.with_columns_of_same_rows(*columns).subquery()
     outer: list[Any] = []
@@ -182,6 +182,24 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
             outer.append(source.c[f"c{number}"])
     made = Select(tuple(outer)).select_from(source)
     return made.order_by(*(_with_direction(criterion, source.c[name]) for criterion, name in order))
+
+
+def _without_names(select: Select) -> Select:
+    """Return the SELECT with expressions in place of the names of its columns, which are called otherwise in the subquery."""
+    named = {column.name: column for column in reversed(select.columns_clause)}
+    # in ORDER BY a label wins over a column that is read, in GROUP BY it is the other way round
+    froms = collect_froms(select.explicit_froms, select.columns_clause)
+    read = {column.name for element in froms for part in element._from_objects() for column in part.c}
+    made = select._clone()
+    made._order_by = tuple(_with_named(criterion, named) for criterion in select._order_by)
+    grouping = {name: column for name, column in named.items() if name not in read}
+    made._group_by = tuple(_with_named(criterion, grouping) for criterion in select._group_by)
+    return made
+
+
+def _with_named(criterion: Any, named: dict[str | None, ColumnElement[Any]]) -> Any:
+    base = _without_direction(criterion)
+    return _with_direction(criterion, named.get(base.name, base)) if isinstance(base, OrderName) else criterion
 
 
 def _without_direction(criterion: Any) -> Any:
