@@ -104,4 +104,6 @@ def ambiguous(outer: Operator, precedence: int, inner: Operator) -> bool:
 
 def custom(sql: str, precedence: int = 7, *, is_comparison: bool = False) -> Operator:
     """Return an operator of the user's own, for :meth:`ColumnOperators.op`."""
-    return Operator(f"custom:{sql}:{is_comparison}", sql, precedence, "boolean" if is_comparison else "left")
+    return Operator(
+        f"custom:{sql}:{precedence}:{is_comparison}", sql, precedence, "boolean" if is_comparison else "left"
+    )

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
+from flask_uow.sql.common_type import common_type
+from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label, coerce_order
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
 from flask_uow.sql.selectable import CTE, Lateral, Subquery
-from flask_uow.sql.types import BOOLEANTYPE, INTEGERTYPE, NULLTYPE
+from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, BigInteger, TypeEngine
 
 __all__ = [
     "CompoundSelect", "Exists", "ScalarSelect", "SelectBase", "coerce_select", "except_", "except_all", "intersect",
     "intersect_all", "union", "union_all",
 ]  # fmt: skip
+
+
+# a limit or an offset beyond the rows there are is no error
+_ROW_COUNT = BigInteger()
 
 
 class SelectBase(ChainedStatement):
@@ -135,12 +142,32 @@ class CompoundSelect(SelectBase):
 
     @property
     def entities(self) -> tuple[Any, ...]:
-        """The entities of the first SELECT."""
-        first = self.selects[0]
-        return tuple(getattr(first, "entities", ()))
+        """The entities of the first SELECT, its columns with the types that they have in the compound."""
+        given = tuple(getattr(self.selects[0], "entities", ()))
+        columns = iter([column for _, column in self.result_columns()])
+        made: list[Any] = []
+        for entity in given:
+            own = expand_entity(entity)
+            found = list(islice(columns, len(own)))
+            is_column = len(own) == 1 and not hasattr(entity, "__uow_entity__")
+            made.append(found[0] if is_column and found[0].type is not own[0].type else entity)
+        return tuple(made)
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
-        return self.selects[0].result_columns()
+        first, *others = (select.result_columns() for select in self.selects)
+        return [
+            (name, _of_type(name, column, common_type([column, *(columns[position][1] for columns in others)])))
+            for position, (name, column) in enumerate(first)
+        ]
+
+
+def _of_type(name: str, column: ColumnElement[Any], type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    if type_ is column.type:
+        return column
+    # a number beside decimals is a decimal, and NULL is whatever stands in the other SELECTs
+    made: Label[Any] = Label(name, column)
+    made.type = type_
+    return made
 
 
 class ScalarSelect(ColumnElement[Any]):
@@ -241,4 +268,4 @@ def _row_count(what: str, count: Any) -> ColumnElement[Any] | None:
         return count
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise ArgumentError(f"{what}() takes a whole number of rows, 0 or more, or None; got {count!r}.")
-    return BindParameter(count, INTEGERTYPE)
+    return BindParameter(count, _ROW_COUNT)

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import ARRAY, BigInteger, Float
+from flask_uow.sql.operators import Operator
+from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Float, Numeric, TypeEngine, Uuid
 from flask_uow.sql.windows import function_of
 
 __all__ = ["PostgreSQLCompiler"]
+
+# written out, the decimal 2 is an integer to the server, and the other two are texts: 7 / 2 would be 3
+_CAST = (Numeric, Uuid, JSON)
+# row values in IN (...)
+_ROWS = 1000
+
+
+def _is_compared_plainly(node: Any) -> bool:
+    # what a value is compared with gives it its type; by a cast, an index on another type's column would not be used
+    return node.__visit_name__ == "bindparam" and isinstance(node.type.storage, _CAST)
 
 
 class PostgreSQLCompiler(StatementCompiler):
@@ -28,7 +40,46 @@ class PostgreSQLCompiler(StatementCompiler):
         if isinstance(storage, Float) and not self.literal_binds:
             return f"{text}::float8"
         # an array travels as text
-        return f"{text}::{self.dialect.cast_name(node.type)}" if isinstance(storage, ARRAY) else text
+        if isinstance(storage, ARRAY):
+            return f"{text}::{self.dialect.cast_name(node.type)}"
+        if isinstance(storage, _CAST) and not self.literal_binds:
+            return f"{text}::{self._value_type(node.type)}"
+        return text
+
+    def _value_type(self, type_: TypeEngine[Any]) -> str:
+        # without a precision, which would round
+        return "numeric" if isinstance(type_.storage, Numeric) else self.dialect.cast_name(type_)
+
+    def binary_in(self, node: Any) -> str:
+        """Write a long list of row values as a table: the server makes a deep tree of the list, and may refuse its depth."""
+        rows: tuple[Any, ...] = node.right.items if node.right.__visit_name__ == "expression_list" else ()
+        if len(rows) <= _ROWS or rows[0].__visit_name__ != "expression_list":
+            return self.plain_binary(node)
+        # the first row says what the types are
+        types = [
+            (left.type if first.type is NULLTYPE else first.type)
+            for left, first in zip(node.left.items, rows[0].items, strict=True)
+        ]
+        if NULLTYPE in types:
+            return self.plain_binary(node)
+        texts = (
+            f"CAST({self.process(first)} AS {self._value_type(type_)})"
+            for first, type_ in zip(rows[0].items, types, strict=True)
+        )
+        others = ", ".join(self.process(row) for row in rows[1:])
+        return f"{self.operand(node.left, node.operator)} {node.operator.sql} (VALUES ({', '.join(texts)}), {others})"
+
+    binary_not_in = binary_in
+
+    def operand(self, node: Any, op: Operator, strict: bool = False) -> str:
+        if op in ops.COMPARISONS and _is_compared_plainly(node):
+            return super().visit_bindparam(node)
+        return super().operand(node, op, strict)
+
+    def visit_expression_list(self, node: Any) -> str:
+        write = super().visit_bindparam
+        items = (write(item) if _is_compared_plainly(item) else self.process(item) for item in node.items)
+        return f"({', '.join(items)})"
 
     def visit_extract(self, node: Any) -> str:
         element = self.process(node.element)

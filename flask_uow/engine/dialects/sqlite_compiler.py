@@ -12,7 +12,7 @@ from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
-from flask_uow.sql.types import Integer, Numeric
+from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 from flask_uow.sql.windows import function_of
 
 __all__ = ["SQLiteCompiler"]
@@ -119,7 +119,35 @@ class SQLiteCompiler(StatementCompiler):
         return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
 
     def plain_binary(self, node: Any) -> str:
-        return self._moment_arithmetic(node) or super().plain_binary(node)
+        return self._moment_arithmetic(node) or self._moment_comparison(node) or super().plain_binary(node)
+
+    def visit_between(self, node: Any) -> str:
+        kind = _common_kind(node.element, node.low, node.high)
+        if kind is None:
+            return super().visit_between(node)
+        element, low, high = (self._as_kind(part, kind) for part in (node.element, node.low, node.high))
+        return f"{element} {node.operator.sql} {low} AND {high}"
+
+    def _moment_comparison(self, node: Any) -> str | None:
+        """Write the comparison of a date with a date and time, or of zoned moments with others; None for everything else."""
+        if node.operator not in ops.COMPARISONS:
+            return None
+        right = node.right
+        items = right.items if right.__visit_name__ == "expression_list" else (right,)
+        kind = _common_kind(node.left, *items)
+        if kind is None:
+            return None
+        left = self._as_kind(node.left, kind)
+        if right.__visit_name__ == "scalar_select" and node.operator in (ops.IN, ops.NOT_IN):
+            return f"{left} {node.operator.sql} {self.process(right)}"
+        texts = ", ".join(self._as_kind(item, kind) for item in items)
+        return f"{left} {node.operator.sql} {texts if items == (right,) else f'({texts})'}"
+
+    def _as_kind(self, node: Any, kind: str) -> str:
+        own = _kind_of(node)
+        if own is None or own == kind:
+            return self.operand(node, ops.IN, strict=True)
+        return f"moment_as('{kind}', {self.process(node)})"
 
     def _moment_arithmetic(self, node: Any) -> str | None:
         """Write arithmetic on dates, times and intervals; None for everything else."""
@@ -150,19 +178,27 @@ class SQLiteCompiler(StatementCompiler):
         if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
             # CAST would cut the fraction off
             return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
+        if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Float):
+            return f"CAST(float_round({self.process(node.element)}) AS INTEGER)"
+        kind, own = _kind_of(node), _kind_of(node.element)
+        if kind is not None and own is not None and kind != own:
+            return f"moment_as('{kind}', {self.process(node.element)})"
         return super().visit_cast(node)
 
     def visit_case(self, node: Any) -> str:
-        if not isinstance(node.type.storage, Numeric):
-            return super().visit_case(node)
         whens = " ".join(
-            f"WHEN {self.process(condition)} THEN {self._decimal(value)}" for condition, value in node.whens
+            f"WHEN {self.process(condition)} THEN {self.as_type(value, node.type)}" for condition, value in node.whens
         )
-        otherwise = f" ELSE {self._decimal(node.else_)}" if node.else_ is not None else ""
+        otherwise = f" ELSE {self.as_type(node.else_, node.type)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
 
-    def _decimal(self, node: Any) -> str:
-        return self.decimal_operand(node, ops.COMMA)
+    def as_type(self, node: Any, type_: TypeEngine[Any]) -> str:
+        if isinstance(type_.storage, Numeric):
+            return self.decimal_operand(node, ops.COMMA)
+        text = self.process(node)
+        # an integer would go on being one, and be divided as one
+        mixed = isinstance(type_.storage, Float) and isinstance(node.type.storage, (Integer, Numeric))
+        return f"CAST({text} AS REAL)" if mixed else text
 
     def conflict_constraint(self, name: str) -> str:
         raise CompileError(
@@ -215,9 +251,10 @@ class SQLiteCompiler(StatementCompiler):
         if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
             # the functions of decimals have no windows; SQLite's own go by the collation
             return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"
-        if name in _ALIKE and isinstance(node.type.storage, Numeric):
-            first, *others = (self._decimal(argument) for argument in node.arguments)
-            return f"{_RENAMED.get(name, name)}({', '.join([f'{first} COLLATE decimal', *others])})"
+        if name in _ALIKE and isinstance(node.type.storage, (Numeric, Float)):
+            first, *others = (self.as_type(argument, node.type) for argument in node.arguments)
+            collation = " COLLATE decimal" if isinstance(node.type.storage, Numeric) else ""
+            return f"{_RENAMED.get(name, name)}({', '.join([f'{first}{collation}', *others])})"
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
         if name in _EXACT_FUNCTIONS and isinstance(node.type.storage, Numeric):
@@ -225,3 +262,20 @@ class SQLiteCompiler(StatementCompiler):
         if name in _RENAMED:
             return f"{_RENAMED[name]}({', '.join(self.process(argument) for argument in node.arguments)})"
         return super().visit_function(node)
+
+
+def _kind_of(node: Any) -> str | None:
+    """Return the form in which a moment is kept, None for what is no moment."""
+    storage = node.type.storage
+    if storage.name == "datetime":
+        return "zoned" if storage.timezone else "datetime"
+    # a time with a zone is none that others are made of
+    return storage.name if storage.name == "date" or (storage.name == "time" and not storage.timezone) else None
+
+
+def _common_kind(*nodes: Any) -> str | None:
+    """Return the form in which moments of several types compare; None where they are of one type, or do not compare."""
+    kinds = {kind for kind in map(_kind_of, nodes) if kind is not None}
+    if len(kinds) < 2 or "time" in kinds:
+        return None
+    return "zoned" if "zoned" in kinds else "datetime"

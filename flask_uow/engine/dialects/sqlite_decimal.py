@@ -3,7 +3,7 @@
 A connection gets the collation ``decimal`` and the functions ``decimal_add``, ``decimal_sub``, ``decimal_mul`` and
 ``decimal_sum``, under the names of SQLite's own "decimal" extension (https://www.sqlite.org/floatingpoint.html, chapter
 3), so that the sqlite3 shell can work with such a file; and ``decimal_div``, ``decimal_neg``, ``decimal_abs``,
-``decimal_round``, ``decimal_min``, ``decimal_max`` and ``decimal_avg`` beside them. No value ever passes through a
+``decimal_round``, ``decimal_min``, ``decimal_max`` and ``decimal_avg`` beside them, and ``float_round`` for CAST. No value ever passes through a
 float.
 """
 
@@ -33,6 +33,7 @@ def register_decimal(raw: Any) -> None:
         ("decimal_abs", 1, _absolute),
         ("decimal_round", 1, _round),
         ("decimal_round", 2, _round),
+        ("float_round", 1, _round_float),
     ):
         raw.create_function(name, arguments, function, deterministic=True)
     raw.create_window_function("decimal_sum", 1, _Sum)
@@ -103,6 +104,11 @@ def _round(value: Any, digits: Any = 0) -> str | None:
         return None
     # halves away from zero, as SQL's round() does
     return _text(_number(value).quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP, context=_EXACT))
+
+
+def _round_float(value: Any) -> int | None:
+    # halves to the even neighbour, as a float becomes an integer in PostgreSQL
+    return None if value is None else round(value)
 
 
 class _Sum:

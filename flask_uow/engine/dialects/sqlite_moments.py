@@ -1,8 +1,8 @@
 """Arithmetic on dates and times in SQLite, which keeps them as text and intervals as microseconds.
 
 Each connection gets ``moment_add(moment, microseconds)``, ``moment_add_days(date, days)``, ``moment_diff(a, b)`` in
-microseconds, ``moment_days(a, b)`` and ``moment_part(field, moment)``; the compiler of this dialect calls them. A moment is a date, a time or a date and
-time in the forms of :mod:`flask_uow.engine.dialects.sqlite_types`; a date moved by an interval becomes a date and time.
+microseconds, ``moment_days(a, b)``, ``moment_part(field, moment)`` and ``moment_as(kind, moment)``; the compiler of this
+dialect calls them. A moment is a date, a time or a date and time in the forms of :mod:`flask_uow.engine.dialects.sqlite_types`; a date moved by an interval becomes a date and time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def register_moments(raw: Any) -> None:
         ("moment_diff", _difference),
         ("moment_days", _days),
         ("moment_part", _part),
+        ("moment_as", _as_kind),
     ):
         raw.create_function(name, 2, function, deterministic=True)
 
@@ -85,3 +86,16 @@ _PARTS: dict[str, Callable[[dt.datetime], int | float]] = {
 
 def _part(field: str, text: str | None) -> int | float | None:
     return None if text is None else _PARTS[field](_parse(text))
+
+
+_KINDS: dict[str, Callable[[dt.datetime], str]] = {
+    "date": lambda m: m.date().isoformat(),
+    "time": lambda m: m.time().isoformat("microseconds"),
+    "datetime": lambda m: m.replace(tzinfo=None).isoformat(" ", "microseconds"),
+    "zoned": lambda m: (m if m.tzinfo is not None else m.replace(tzinfo=dt.UTC)).isoformat(" ", "microseconds"),
+}
+
+
+def _as_kind(kind: str, text: str | None) -> str | None:
+    """Return a moment in the form of another type: a date as midnight, what has no zone as UTC."""
+    return None if text is None else _KINDS[kind](_parse(text))

@@ -151,6 +151,8 @@ class ExpressionCompiler:
         # in FROM, a column that has no name of its own is given one, by which the enclosing statement knows it
         self.names_needed = False
         self.qualify = True
+        # of the columns of a compound, for each SELECT in it
+        self.member_types: list[TypeEngine[Any]] | None = None
 
     # -- entry
 
@@ -392,6 +394,10 @@ class ExpressionCompiler:
         )
         otherwise = f" ELSE {self.process(node.else_)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
+
+    def as_type(self, node: Any, type_: TypeEngine[Any]) -> str:
+        """Return the text of a value beside others, all of which are to be of one type; databases see to that themselves."""
+        return self.process(node)
 
     def visit_scalar_select(self, node: Any) -> str:
         return f"({self.subselect(node.select_element)})"

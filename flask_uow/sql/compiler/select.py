@@ -19,6 +19,7 @@ class SelectCompiler(ExpressionCompiler):
 
     def visit_select(self, select: Select) -> str:
         names = select.result_columns()
+        types, self.member_types = self.member_types, None
         froms = collect_froms(
             select.explicit_froms,
             (*select.columns_clause, *select._where, *select._order_by, *select._group_by, *select._having),
@@ -29,7 +30,7 @@ class SelectCompiler(ExpressionCompiler):
         _refuse_unknown_names(select, froms, (*select._order_by, *select._group_by))
         outer = self.result_types, self.compound_columns
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
-        parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names)}"]
+        parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names, types)}"]
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
         if select._where:
@@ -71,10 +72,10 @@ class SelectCompiler(ExpressionCompiler):
             )
         return own or froms
 
-    def _columns(self, names: list[tuple[str, Any]]) -> str:
+    def _columns(self, names: list[tuple[str, Any]], types: list[Any] | None) -> str:
         written = []
-        for name, column in names:
-            text = self.process(column)
+        for position, (name, column) in enumerate(names):
+            text = self.process(column) if types is None else self.as_type(column, types[position])
             natural = column.name == name and column.__visit_name__ == "column"
             needs_name = not natural and (
                 column.name is not None
@@ -149,12 +150,16 @@ class SelectCompiler(ExpressionCompiler):
         return text
 
     def visit_compound_select(self, compound: Any) -> str:
-        texts = [self.compound_member(member) for member in compound.selects]
         names = compound.result_columns()
+        types, texts = self.member_types or [column.type for _, column in names], []
+        for member in compound.selects:
+            self.member_types = types
+            texts.append(self.compound_member(member))
+        self.member_types = None
         _refuse_unknown_names(compound, [], compound._order_by)
         outer = self.result_types, self.compound_columns
         self.result_types = {name: column.type for name, column in names}
-        self.compound_columns = {id(column): name for name, column in names}
+        self.compound_columns = {id(column): name for name, column in compound.selects[0].result_columns()}
         parts = [f" {compound.keyword} ".join(texts), *self._order_and_limit(compound)]
         self.result_types, self.compound_columns = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)

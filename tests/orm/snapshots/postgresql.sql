@@ -128,7 +128,7 @@ SELECT arrayed.words FROM arrayed WHERE arrayed.words @> %s::varchar[]
 SELECT %s::varchar[]
 
 -- decimal
-SELECT account.balance * %s FROM account WHERE account.balance > %s ORDER BY account.balance
+SELECT account.balance * %s::numeric FROM account WHERE account.balance > %s ORDER BY account.balance
 
 -- ddl: 00 CreateSequence numbers
 CREATE SEQUENCE IF NOT EXISTS numbers START WITH 5
