@@ -2,7 +2,8 @@
 
 Each connection gets ``moment_add(moment, microseconds)``, ``moment_add_days(date, days)``, ``moment_diff(a, b)`` in
 microseconds, ``moment_days(a, b)``, ``moment_part(field, moment)`` and ``moment_as(kind, moment)``; the compiler of this
-dialect calls them. A moment is a date, a time or a date and time in the forms of :mod:`flask_uow.engine.dialects.sqlite_types`; a date moved by an interval becomes a date and time.
+dialect calls them. A moment is a date, a time or a date and time in the forms of
+:mod:`flask_uow.engine.dialects.sqlite_types`; a date moved by an interval becomes a date and time.
 """
 
 from __future__ import annotations
