@@ -13,9 +13,11 @@ from typing import Any
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
+from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
+from flask_uow.sql.selectable import CTE, Join
 
 __all__ = ["EAGER", "EntityPart", "strategy_of", "with_joins"]
 
@@ -122,9 +124,26 @@ def with_joins(select: Select, items: list[Any]) -> Select:
     else:
         views = (item.view if isinstance(item, EntityPart) else item for item in items)
         made = select.with_columns_of_same_rows(*views)
+    if added and made._for_update is not None and not made._for_update.of:
+        made = _locking_own(made)
     for root in roots:
         made = _joined(made, root)
     return made.with_columns_of_same_rows(*made.entities, *(part.view for part in added)) if added else made
+
+
+def _locking_own(select: Select) -> Select:
+    """Return the SELECT locking the rows of its own tables: those that are joined to them for loading may be missing, and cannot be locked."""
+    lock = select._for_update
+    assert lock is not None
+    own = tuple(
+        part
+        for element in collect_froms(select.explicit_froms, select.columns_clause)
+        for part in element._from_objects()
+        if not isinstance(part, (Join, CTE))
+    )
+    made = select._clone()
+    made._for_update = ForUpdate(lock.read, lock.nowait, lock.skip_locked, own, lock.key_share)
+    return made
 
 
 def _joined(select: Select, parent: EntityPart) -> Select:
