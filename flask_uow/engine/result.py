@@ -286,7 +286,8 @@ def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect) -> Result:
     """Return the result of a statement that was just executed, its rows fetched."""
     description = cursor.description
     if description is None:
-        return Result(None, (), cursor.rowcount, getattr(cursor, "lastrowid", None) or None)
+        count = cursor.rowcount if cursor.rowcount >= 0 else dialect.unknown_rowcount(cursor, compiled.sql)
+        return Result(None, (), count, getattr(cursor, "lastrowid", None) or None)
     rows = cursor.fetchall()
     memo = compiled.memo
     maker = memo.get(Result)

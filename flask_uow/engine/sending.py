@@ -101,7 +101,8 @@ class SendingConnection:
         cursor = self._cursor
         try:
             cursor.execute(sql, params)
-            return cursor.rowcount  # type: ignore[no-any-return]
+            count: int = cursor.rowcount
+            return count if count >= 0 else self.dialect.unknown_rowcount(cursor, sql)
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 
@@ -286,8 +287,9 @@ class SendingConnection:
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
 
     def _execute(self, sql: str, params: Any) -> Any:
-        self._cursor.execute(sql, params)
-        return self._cursor.rowcount
+        cursor = self._cursor
+        cursor.execute(sql, params)
+        return cursor.rowcount if cursor.rowcount >= 0 else self.dialect.unknown_rowcount(cursor, sql)
 
     def _fetch(self, sql: str, params: Any) -> Any:
         self._cursor.execute(sql, params)

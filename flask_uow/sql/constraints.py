@@ -5,7 +5,8 @@ Each object is made first and attached to its table later (``_attach``), when th
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
@@ -190,9 +191,13 @@ class ForeignKey:
         if parent is None or parent.table is None:
             raise ArgumentError(f"ForeignKey({self.target!r}) belongs to no table yet.")
         tables = parent.table.metadata.tables
-        table = tables.get(table_name)
-        if table is None and parent.table.schema is not None:
-            table = tables.get(f"{parent.table.schema}.{table_name}")
+        table = self._find(tables, table_name, parent.table.schema)
+        if table is None or column_name not in table.c:
+            # the column's name may have a dot itself
+            for dot in (match.start() for match in re.finditer(r"\.", table_name)):
+                dotted = self._find(tables, self.target[:dot], parent.table.schema)
+                if dotted is not None and self.target[dot + 1 :] in dotted.c:
+                    return dotted.c[self.target[dot + 1 :]]  # type: ignore[no-any-return]
         where = f"the foreign key of {parent.table.fullname}.{parent.name} refers to {self.target!r}"
         if table is None:
             hint = did_you_mean(table_name, tables)
@@ -205,6 +210,11 @@ class ForeignKey:
                 f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}"
             )
         return table.c[column_name]  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _find(tables: Mapping[str, Table], name: str, schema: str | None) -> Table | None:
+        table = tables.get(name)
+        return tables.get(f"{schema}.{name}") if table is None and schema is not None else table
 
     def _split_target(self) -> tuple[str, str]:
         table_name, dot, column_name = self.target.rpartition(".")

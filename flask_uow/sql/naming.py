@@ -25,7 +25,7 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError, CompileError, did_you_mean
 
-__all__ = ["check_convention", "constraint_name", "index_name"]
+__all__ = ["check_convention", "constraint_name", "index_name", "short_name"]
 
 _KINDS = ("ix", "uq", "ck", "fk", "pk")
 _TOKEN = re.compile(r"%\((\w+)\)s")
@@ -84,11 +84,11 @@ def index_name(index: Any) -> str:
     if pattern is not None:
         return _formatted(pattern, index, table)
     columns = "_".join(_name_of(expression) for expression in index.expressions)
-    return _short(f"ix_{table.name if table is not None else ''}_{columns}")
+    return short_name(f"ix_{table.name if table is not None else ''}_{columns}")
 
 
 def _formatted(pattern: str, item: Any, table: Any) -> str:
-    return _short(_TOKEN.sub(lambda match: _token(match.group(1), item, table), pattern))
+    return short_name(_TOKEN.sub(lambda match: _token(match.group(1), item, table), pattern))
 
 
 def _token(token: str, item: Any, table: Any) -> str:
@@ -127,7 +127,8 @@ def _name_of(expression: Any) -> str:
     return str(getattr(expression, "name", None) or "expr")
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return a name of at most 63 bytes: PostgreSQL would cut a longer one, and make two of them one."""
     if len(name.encode()) <= _LONGEST:
         return name
     digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:8]

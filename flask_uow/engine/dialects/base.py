@@ -207,6 +207,10 @@ class Dialect(ABC):
     def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
         """Return the catalog of the database that ``fetch_all`` asks."""
 
+    def unknown_rowcount(self, cursor: Any, sql: str) -> int:
+        """Return how many rows the last statement changed, where the driver's cursor says -1; -1 where nobody knows."""
+        return -1
+
     # -- text
 
     def quote(self, identifier: str) -> str:

@@ -171,7 +171,7 @@ class BatchWriter(ABC):
     def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
         """Return the INSERT of one row, without RETURNING."""
         if not columns:
-            return f"INSERT INTO {self.table_name(table)} DEFAULT VALUES"
+            return f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
         return self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)  # type: ignore[no-any-return]
 
     @abstractmethod
@@ -233,7 +233,7 @@ class BatchWriter(ABC):
         self, connection: BatchConnection, table: TableInfo, count: int, *, generated_key: ColumnInfo | None = None
     ) -> list[Any] | None:
         """Insert ``count`` rows for which the application gives no value at all; returns and raises like insert."""
-        sql = f"INSERT INTO {self.table_name(table)} DEFAULT VALUES"
+        sql = f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
         keys: list[Any] = []
         for _ in range(count):
             self._run_insert_one(connection, table, sql, (), generated_key, keys)
@@ -358,7 +358,7 @@ class BatchWriter(ABC):
         if key is None:
             inserted = connection.run(sql, parameters)
         else:
-            rows = connection.fetch_all(f"{sql} RETURNING {self.dialect.quote(key.name)}", parameters, write=True)
+            rows = connection.fetch_all(f"{sql} RETURNING {self.escaped(key)}", parameters, write=True)
             inserted = len(rows)
             keys.extend(row[0] for row in rows)
         if inserted != 1:
@@ -376,14 +376,14 @@ class BatchWriter(ABC):
 
     def _insert_one_text(self, table: TableInfo, columns: Columns) -> str:
         marks = ", ".join([self.dialect.placeholder] * len(columns))
-        return f"INSERT INTO {self.table_name(table)} ({self.column_list(columns)}) VALUES ({marks})"
+        return f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) VALUES ({marks})"
 
     def _update_one_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
         assignments, condition = self._equal(set_columns, ", "), self._equal(key_columns, " AND ")
-        return f"UPDATE {self.table_name(table)} SET {assignments} WHERE {condition}"
+        return f"UPDATE {self.escaped_table(table)} SET {assignments} WHERE {condition}"
 
     def _delete_one_text(self, table: TableInfo, key_columns: Columns) -> str:
-        return f"DELETE FROM {self.table_name(table)} WHERE {self._equal(key_columns, ' AND ')}"
+        return f"DELETE FROM {self.escaped_table(table)} WHERE {self._equal(key_columns, ' AND ')}"
 
     def _equal(self, columns: Columns, separator: str) -> str:
         mark = self.dialect.placeholder
@@ -397,6 +397,11 @@ class BatchWriter(ABC):
         """Return a quoted name for a text with placeholders."""
         quoted = self.dialect.quote(column.name)
         return quoted.replace("%", "%%") if self.dialect.escapes_percent else quoted
+
+    def escaped_table(self, table: TableInfo) -> str:
+        """Return the quoted name of a table for a text with placeholders."""
+        name = self.table_name(table)
+        return name.replace("%", "%%") if self.dialect.escapes_percent else name
 
 
 def names_of(columns: Columns) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         if count == 1:
             return super().insert_defaults(connection, table, count, generated_key=generated_key)
         if generated_key is None:
-            sql = f"INSERT INTO {self._table(table)} SELECT FROM generate_series(1, %s)"
+            sql = f"INSERT INTO {self.escaped_table(table)} SELECT FROM generate_series(1, %s)"
             inserted = connection.run(sql, (count,))
             if inserted != count:
                 raise self.mismatch(table, count, inserted)
@@ -195,13 +195,10 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_numbered_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
         names = ", ".join(self.escaped(column) for column in (key, *columns))
         marks = ", ".join([f"nextval({self._sequence(table, key)})", *["%s"] * len(columns)])
-        return f"INSERT INTO {self._table(table)} ({names}) VALUES ({marks})"
+        return f"INSERT INTO {self.escaped_table(table)} ({names}) VALUES ({marks})"
 
     def _selected(self, column: ColumnInfo, expression: str) -> str:
         return selected(column.type, expression, self.dialect)
-
-    def _table(self, table: TableInfo) -> str:
-        return self.table_name(table).replace("%", "%%")
 
     def _unnest(self, columns: Columns) -> str:
         return "unnest(" + ", ".join(f"%s::{array_type(column.type, self.dialect)}" for column in columns) + ")"
@@ -210,10 +207,10 @@ class PostgreSQLBatchWriter(BatchWriter):
         """Return an expression for the sequence of a serial or identity column; evaluated once, NULL without one."""
         own = getattr(key, "sequence", None)
         if own is not None:
-            name = self.table_name(own).replace("'", "''").replace("%", "%%")
+            name = self.escaped_table(own).replace("'", "''")
             return f"'{name}'::regclass"
         names = ", ".join(
-            "'" + name.replace("'", "''") + "'" for name in (self._table(table), key.name.replace("%", "%%"))
+            "'" + name.replace("'", "''") + "'" for name in (self.escaped_table(table), key.name.replace("%", "%%"))
         )
         return f"(SELECT pg_get_serial_sequence({names})::regclass)"
 
@@ -223,7 +220,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_text(self, table: TableInfo, columns: Columns) -> str:
         chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
         return (
-            f"INSERT INTO {self._table(table)} ({self.column_list(columns)}) "
+            f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) "
             f"SELECT {chosen} FROM {self._unnest(columns)} AS u({_numbered('c', columns)})"
         )
 
@@ -243,7 +240,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
+            f"i AS (INSERT INTO {self.escaped_table(table)} ({self.escaped(key)}, {self.column_list(columns)}) {_overriding(key)}"
             f"SELECT u.k, {chosen} FROM v AS u WHERE u.k IS NOT NULL RETURNING {self.escaped(key)} AS k{returned})"
         )
 
@@ -253,7 +250,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _default_keys_text(self, table: TableInfo, key: ColumnInfo) -> str:
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k FROM generate_series(1, %s)), "
-            f"i AS (INSERT INTO {self._table(table)} ({self.escaped(key)}) {_overriding(key)}"
+            f"i AS (INSERT INTO {self.escaped_table(table)} ({self.escaped(key)}) {_overriding(key)}"
             f"SELECT k FROM v WHERE k IS NOT NULL RETURNING {self.escaped(key)} AS k) "
             "SELECT array_agg(v.k ORDER BY v.k), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
@@ -265,13 +262,13 @@ class PostgreSQLBatchWriter(BatchWriter):
             for index, column in enumerate(set_columns)
         )
         return (
-            f"UPDATE {self._table(table)} AS t SET {assignments} "
+            f"UPDATE {self.escaped_table(table)} AS t SET {assignments} "
             f"FROM {self._unnest(columns)} AS v({_numbered('c', columns)}) "
             f"WHERE {self._matches(key_columns, len(set_columns))}"
         )
 
     def _delete_text(self, table: TableInfo, key_columns: Columns) -> str:
-        target = f"DELETE FROM {self._table(table)} AS t"
+        target = f"DELETE FROM {self.escaped_table(table)} AS t"
         if len(key_columns) == 1:
             column = key_columns[0]
             return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type, self.dialect)})"

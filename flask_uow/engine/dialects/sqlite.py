@@ -219,6 +219,12 @@ class SQLiteDialect(Dialect):
         cursor.executemany(sql, list_of_params)
         return int(cursor.rowcount)
 
+    def unknown_rowcount(self, cursor: Any, sql: str) -> int:
+        # sqlite3 counts for statements that begin with INSERT, UPDATE, DELETE or REPLACE only
+        if cursor.description is not None or sql.lstrip()[:4].upper() != "WITH":
+            return -1
+        return int(cursor.connection.execute("SELECT changes()").fetchone()[0])
+
     # -- schema
 
     def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:

@@ -35,6 +35,11 @@ _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 class SQLiteCompiler(StatementCompiler):
     """Writes statements for SQLite."""
 
+    def set_apart(self, table: Any) -> tuple[str, str]:
+        # RETURNING would not know an alias
+        name = f"main.{self.dialect.quote(table.name)}"
+        return name, name
+
     def inline_primary_key(self, table: Any) -> bool:
         return table.generated_key is not None
 
@@ -214,10 +219,14 @@ class SQLiteCompiler(StatementCompiler):
         return f"SELECT * FROM ({text}) WHERE true"
 
     def returning(self, statement: Any) -> str:
-        # RETURNING does not know the alias of the table that is changed
-        outer, self.qualify = self.qualify, self.qualify and statement.table.__visit_name__ == "table"
+        # RETURNING knows neither the alias nor the schema of the table that is changed
+        table = statement.table
+        outer, self.qualify = self.qualify, self.qualify and table.__visit_name__ == "table"
+        apart = self.apart
+        name = self.dialect.quote(table.name) if self.qualify else ""
+        self.apart = {**apart, id(table): (name, name)} if name else apart
         text = super().returning(statement)
-        self.qualify = outer
+        self.qualify, self.apart = outer, apart
         return text
 
     def using(self, elements: list[Any]) -> str:

@@ -16,12 +16,17 @@ from uuid import UUID
 
 from flask_uow.exc import CompileError, DataError, InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
+from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
 __all__ = ["Compiled", "ExpressionCompiler", "ResultColumn", "Slot"]
 
+# a name of that many characters is surely not too long
+_SHORT = 15
+# statements of one table each, or about tables that refer to each other
+_DDL = frozenset(("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "create_sequence"))
 # no SQL text holds this character, and the databases refuse it in values as well
 _MARK = "\x00"
 
@@ -153,6 +158,9 @@ class ExpressionCompiler:
         self.qualify = True
         # of the columns of a compound, for each SELECT in it
         self.member_types: list[TypeEngine[Any]] | None = None
+        # the tables met, by identity; and those that are set apart from a table of their name in a schema: (in FROM, elsewhere)
+        self.tables: dict[int, Any] = {}
+        self.apart: dict[int, tuple[str, str]] = {}
 
     # -- entry
 
@@ -163,11 +171,26 @@ class ExpressionCompiler:
         """
         self._indexes = {id(bind): index for index, bind in enumerate(shape.binds)}
         text = self.process(statement)
+        if not self.apart and (namesakes := self._namesakes()) and statement.__visit_name__ not in _DDL:
+            again = type(self)(self.dialect, self.literal_binds)
+            again.apart = {id(table): again.set_apart(table) for table in namesakes}
+            return again.compile(statement, shape)
         if self.ctes:
             text = self.cte_prelude() + text
         sql, slots = self._number(text)
         returns_rows = bool(self.result) or getattr(statement, "is_select", False) or statement.__visit_name__ == "text"
         return Compiled(sql, slots, self.result, self.is_write(statement), returns_rows)
+
+    def _namesakes(self) -> list[Any]:
+        """Return the tables without a schema whose name a table in a schema has, too: ``t.id`` would be about either."""
+        named = {table.name for table in self.tables.values() if table.schema} if len(self.tables) > 1 else ()
+        return [table for table in self.tables.values() if table.name in named and not table.schema] if named else []
+
+    def set_apart(self, table: Any) -> tuple[str, str]:
+        """Return how such a table stands in FROM, and by which name its columns refer to it."""
+        self._taken[table.name] = 1
+        name = self.dialect.quote(short_name(f"{table.name}_1"))
+        return f"{self.dialect.quote(table.name)} AS {name}", name
 
     def is_write(self, statement: Any) -> bool:
         """Return True when the statement needs a write transaction."""
@@ -258,12 +281,18 @@ class ExpressionCompiler:
             return self.dialect.quote(node.name)  # type: ignore[no-any-return]
         if not self.qualify:
             return self.dialect.quote(node.name)  # type: ignore[no-any-return]
-        return f"{self.table_name(table)}.{self.dialect.quote(node.name)}"
+        name = short_name(node.name) if len(node.name) > _SHORT and _is_derived(table) else node.name
+        return f"{self.table_name(table)}.{self.dialect.quote(name)}"
+
+    def result_name(self, name: str) -> str:
+        """Return the quoted name of a column of the result; in FROM, where others refer to it, one that stays whole."""
+        return self.dialect.quote(short_name(name) if self.names_needed and len(name) > _SHORT else name)  # type: ignore[no-any-return]
 
     def table_name(self, table: Any) -> str:
         """Return the name by which columns refer to a FROM element."""
         if table.__visit_name__ == "table":
-            return self.visit_table(table)
+            apart = self.apart.get(id(table))
+            return self.plain_table(table) if apart is None else apart[1]
         if table.__visit_name__ == "cte":
             self.process(table)
         return self.dialect.quote(self.anonymous_name(table))  # type: ignore[no-any-return]
@@ -277,11 +306,17 @@ class ExpressionCompiler:
             else:
                 base = element.base_name
                 self._taken[base] = self._taken.get(base, 0) + 1
-                name = f"{base}_{self._taken[base]}"
+                name = short_name(f"{base}_{self._taken[base]}")
             self._names[id(element)] = name
         return name
 
     def visit_table(self, table: Any) -> str:
+        apart = self.apart.get(id(table))
+        return self.plain_table(table) if apart is None else apart[0]
+
+    def plain_table(self, table: Any) -> str:
+        """Return the name of a table (or a sequence) with its schema."""
+        self.tables[id(table)] = table
         quote = self.dialect.quote
         return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
 
@@ -360,13 +395,13 @@ class ExpressionCompiler:
             type_ = self.result_types.get(node.name, type_)
         named = node.__visit_name__ == "label" and node.name in self.result_types
         name = node.name if named else self.compound_columns.get(id(node))
-        text = self.process(node) if name is None else self.dialect.quote(name)
+        text = self.process(node) if name is None else self.result_name(name)
         if self.dialect.exact_decimal_text and isinstance(type_.storage, Numeric):
             return f"{text} COLLATE decimal"
         return text
 
     def visit_order_name(self, node: Any) -> str:
-        return self.dialect.quote(node.name)  # type: ignore[no-any-return]
+        return self.result_name(node.name) if node.name in self.result_types else self.dialect.quote(node.name)
 
     def visit_boolean_list(self, node: Any) -> str:
         return f" {node.operator.sql} ".join(
@@ -417,3 +452,11 @@ class ExpressionCompiler:
         recursive = any(is_recursive for _, _, is_recursive in self.ctes.values())
         parts = ", ".join(f"{name} AS ({text})" for name, text, _ in self.ctes.values())
         return f"WITH {'RECURSIVE ' if recursive else ''}{parts} "
+
+
+def _is_derived(table: Any) -> bool:
+    """Return True for a subquery or CTE whose columns have the names that we have given them."""
+    while table.__visit_name__ == "alias":
+        table = table.element
+    select = getattr(table, "select_element", None)
+    return select is not None and select.__visit_name__ != "textual_select"

@@ -30,7 +30,7 @@ class FunctionCompiler(ExpressionCompiler):
         return f"EXTRACT({node.field} FROM {self.process(node.element)})"
 
     def visit_next_value(self, node: Any) -> str:
-        name = self.visit_table(node.sequence).replace("'", "''")
+        name = self.plain_table(node.sequence).replace("'", "''")
         return f"nextval('{name}')"
 
     def visit_over(self, node: Any) -> str:

@@ -76,14 +76,16 @@ class SelectCompiler(ExpressionCompiler):
         written = []
         for position, (name, column) in enumerate(names):
             text = self.process(column) if types is None else self.as_type(column, types[position])
-            natural = column.name == name and column.__visit_name__ == "column"
+            written_name = self.result_name(name)
+            kept = written_name == self.dialect.quote(name)
+            natural = kept and column.name == name and column.__visit_name__ == "column"
             needs_name = not natural and (
                 column.name is not None
                 or column.__visit_name__ in ("label", "scalar_select")
                 or (self.names_needed and column.__visit_name__ != "text")
             )
-            bare = column.__visit_name__ in ("literal_column", "text") and column.name == name
-            written.append(f"{text} AS {self.dialect.quote(name)}" if needs_name and not bare else text)
+            bare = kept and column.__visit_name__ in ("literal_column", "text") and column.name == name
+            written.append(f"{text} AS {written_name}" if needs_name and not bare else text)
         return ", ".join(written)
 
     def _conditions(self, conditions: tuple[Any, ...]) -> str:
@@ -139,7 +141,8 @@ class SelectCompiler(ExpressionCompiler):
 
     def _lock_name(self, element: Any) -> str:
         # a table is named without its schema here
-        return self.dialect.quote(element.name) if element.__visit_name__ == "table" else self.table_name(element)
+        named = element.__visit_name__ == "table" and id(element) not in self.apart
+        return self.dialect.quote(element.name) if named else self.table_name(element)
 
     def visit_from_statement(self, statement: Any) -> str:
         return self.process(statement.element)
@@ -183,7 +186,10 @@ class SelectCompiler(ExpressionCompiler):
         while element.__visit_name__ == "alias":
             element = element.element
         named = element.__visit_name__ == "subquery"
-        text = f"({self.derived(element.select_element)})" if named else self.process(element)
+        if named:
+            text = f"({self.derived(element.select_element)})"
+        else:
+            text = self.plain_table(element) if element.__visit_name__ == "table" else self.process(element)
         return f"{text} AS {self.dialect.quote(self.anonymous_name(alias))}"
 
     def visit_subquery(self, subquery: Any) -> str:
