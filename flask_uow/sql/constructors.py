@@ -102,17 +102,23 @@ def cast_(element: Any, type_: Any) -> Cast[Any]:
     return Cast(coerce_value(element, resolved), resolved)
 
 
-def case(*whens: tuple[Any, Any], else_: Any = None) -> Case[Any]:
+def case(*whens: Any, value: Any = None, else_: Any = None) -> Case[Any]:
     """Return ``CASE WHEN condition THEN value ... ELSE else_ END`` from ``(condition, value)`` pairs.
 
+    :param whens: pairs, a list of them, or a dict: ``case({"a": 1, "b": 2}, value=User.name)``.
+    :param value: an expression that each ``condition`` is compared with.
     :raises ArgumentError: without any pair.
     """
-    pairs: Iterable[Any] = whens[0] if len(whens) == 1 and isinstance(whens[0], list) else whens
+    pairs: Iterable[Any] = whens[0] if len(whens) == 1 and isinstance(whens[0], (list, dict)) else whens
+    pairs = pairs.items() if isinstance(pairs, dict) else pairs
+    if value is not None:
+        compared = coerce_value(value, NULLTYPE)
+        pairs = [(compared == condition, result) for condition, result in pairs]
     given = list(pairs)
     if not given:
         raise ArgumentError("case() got no (condition, value) pair; pass at least one.")
-    values = coerce_alike([*(value for _, value in given), else_])
-    made = tuple((coerce_condition(condition), value) for (condition, _), value in zip(given, values[:-1], strict=True))
+    values = coerce_alike([*(result for _, result in given), else_])
+    made = tuple((coerce_condition(given_), made_) for (given_, _), made_ in zip(given, values[:-1], strict=True))
     return Case(made, values[-1] if else_ is not None else None)
 
 

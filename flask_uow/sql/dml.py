@@ -106,10 +106,12 @@ class Insert(DMLStatement):
             given.extend(row if isinstance(row, (list, tuple)) else [row])
         if columns:
             given.append(columns)
+        if rows and not given:
+            raise ArgumentError(
+                "values() got a list without rows. Leave the statement out where there is none; values({}) is a row of defaults."
+            )
         clone = self._clone()
-        clone._rows = (*self._rows, *(self._pairs(row) for row in given))
-        if len({tuple(id(column) for column, _ in row) for row in clone._rows}) > 1:
-            raise ArgumentError("the rows of values() must all have the same columns, in the same order.")
+        clone._rows = _in_one_order((*self._rows, *(self._pairs(row) for row in given)))
         return clone
 
     def from_select(self, columns: Sequence[Any], select: Any) -> Insert:
@@ -207,6 +209,27 @@ class Insert(DMLStatement):
     def _parts(self) -> tuple[Any, ...]:
         rows = tuple(item for row in self._rows for pair in row for item in pair)
         return (self.table, len(self._rows), rows, self._select, self._select_columns, self._conflict, self._returned())
+
+
+def _in_one_order(rows: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return rows of pairs with their columns in the order of the first row's.
+
+    :raises ArgumentError: for a row that has other columns.
+    """
+    if len(rows) < 2:
+        return rows
+    order = [column for column, _ in rows[0]]
+    made = []
+    for row in rows:
+        pairs = {id(column): (column, value) for column, value in row}
+        if pairs.keys() != {id(column) for column in order}:
+            names, others = (sorted(str(column.name) for column in given) for given in (order, [c for c, _ in row]))
+            raise ArgumentError(
+                f"the rows of values() must all have the same columns: the first has {', '.join(names)}, another {', '.join(others)}."
+                " Give None where there is no value."
+            )
+        made.append(tuple(pairs[id(column)] for column in order))
+    return tuple(made)
 
 
 class Update(DMLStatement):

@@ -168,11 +168,9 @@ class BinaryExpression(ColumnElement[T]):
         return BinaryExpression(self.left, negation, self.right, BOOLEANTYPE, self.escape)
 
     def __bool__(self) -> bool:
-        # `column in list` and dict look-ups ask whether the columns themselves are the same
-        if self.operator is ops.EQ:
-            return self.left is self.right
-        if self.operator is ops.NE:
-            return self.left is not self.right
+        # `column in list` and dict look-ups ask whether the columns themselves are the same; `User.id == 1 and ...` is a mistake
+        if self.operator in (ops.EQ, ops.NE) and not isinstance(self.right, BindParameter):
+            return (self.left is self.right) == (self.operator is ops.EQ)
         return super().__bool__()
 
 
@@ -402,9 +400,10 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> Column
         raise ArgumentError(
             f"in_() takes an iterable of values or a SELECT, got {values!r}. Wrap a single value in a list."
         )
-    items = tuple(coerce_value(value, left.type) for value in values)
     if isinstance(left, ExpressionList):
         items = tuple(_row_value(value, left) for value in values)
+    else:
+        items = tuple(coerce_value(value, left.type) for value in values)
     if not items:
         return LiteralColumn("1 = 0" if op is ops.IN else "1 = 1", BOOLEANTYPE)
     return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
@@ -414,7 +413,7 @@ def _row_value(value: Any, left: ExpressionList) -> ColumnElement[Any]:
     """Return a tuple of values to stand beside a row value."""
     if isinstance(value, ExpressionList):
         return value
-    given = tuple(value)
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(given) != len(left.items):
         raise ArgumentError(f"{value!r} stands beside a row of {len(left.items)} columns. Give a value for each.")
     return ExpressionList(

@@ -229,3 +229,14 @@ def test_statements_are_immutable() -> None:
     everything = delete(person)
     everything.where(c.id == 1)
     assert str(everything) == "DELETE FROM person"
+
+
+def test_rows_of_values_may_name_their_columns_in_any_order(connection: Connection) -> None:
+    rows = [{"name": "x", "a": 1}, {"a": 2, "name": "y"}]
+    added = insert(person).values(rows).returning(person.c.name, person.c.a)
+    assert connection.execute(added).all() == [("x", 1), ("y", 2)]
+    with pytest.raises(ArgumentError, match="the first has a, name, another a, b"):
+        insert(person).values([*rows, {"a": 3, "b": 4}])
+    with pytest.raises(ArgumentError, match="a list without rows"):
+        insert(person).values([])
+    assert connection.execute(insert(person), []).rowcount == 0

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from flask_uow import Connection, Session
+from flask_uow import ArgumentError, CompileError, Connection, Session
 from flask_uow.sql import (
     JSON,
     BigInteger,
@@ -162,3 +162,30 @@ def test_row_values_are_looked_up_by_the_thousand(connection: Connection) -> Non
     assert connection.execute(found).all() == []
     halves = tuple_(person.c.id, person.c.name).in_([(Decimal("0.5"), "Ann"), *rows[2:], (2, "bob")])
     assert connection.execute(select(person.c.id).where(halves)).all() == [(2,)]
+
+
+def test_what_python_makes_of_and_is_refused_where_it_would_drop_a_condition() -> None:
+    for mistake in (lambda: person.c.id == 1 and person.c.a == 2, lambda: person.c.id != 1 and person.c.a == 2):
+        with pytest.raises(TypeError, match="Use and_"):
+            mistake()
+    # comparisons of columns tell whether they are the same
+    assert person.c.id in [person.c.a, person.c.id]
+    assert person.c.id not in [person.c.a, person.c.b]
+
+
+def test_mistakes_are_named_where_they_are_made(connection: Connection) -> None:
+    row = tuple_(person.c.id, person.c.name)
+    for value in (1, "ab"):
+        with pytest.raises(ArgumentError, match="stands beside a row of 2 columns"):
+            row.in_([value])
+    found = connection.execute(select(row.items[0], row.items[1]))
+    assert len(connection.execute(select(person.c.id).where(row.in_(found))).all()) == 2
+    assert connection.execute(select(person.c.id).where(row.in_(pair for pair in [(2, "bob")]))).all() == [(2,)]
+    with pytest.raises(CompileError, match="got no columns"):
+        connection.execute(select())
+
+
+def test_case_compares_a_value_with_the_keys_of_a_dict(connection: Connection) -> None:
+    words = case({1: "one", 2: "two"}, value=person.c.id, else_="more")
+    assert connection.execute(select(words).order_by(person.c.id)).scalars().all() == ["one", "two"]
+    assert connection.scalar(select(case((5, "five"), value=person.c.a)).where(person.c.id == 2)) == "five"

@@ -19,6 +19,8 @@ class SelectCompiler(ExpressionCompiler):
 
     def visit_select(self, select: Select) -> str:
         names = select.result_columns()
+        if not names:
+            raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
         froms = collect_froms(
             select.explicit_froms,
