@@ -185,10 +185,12 @@ class StreamedResult(Generic[T]):
     :param pages: lists of rows.
     """
 
-    __slots__ = ("_names", "_pages", "_rest")
+    __slots__ = ("_is_left", "_names", "_pages", "_rest")
 
     def __init__(self, pages: Iterator[list[T]], names: Callable[[], tuple[str, ...]]) -> None:
         self._pages = pages
+        # True once a loop over the rows was left, which closes the cursor
+        self._is_left = False
         self._names = names
         self._rest: list[T] = []
 
@@ -202,11 +204,23 @@ class StreamedResult(Generic[T]):
         return self._names()
 
     def partitions(self) -> Iterator[list[T]]:
-        """Yield the rows in the lists in which they are fetched."""
-        if self._rest:
-            rest, self._rest = self._rest, []
-            yield rest
-        yield from self._pages
+        """Yield the rows in the lists in which they are fetched.
+
+        :raises InvalidRequestError: where a loop over the rows has been left already.
+        """
+        if self._is_left:
+            raise InvalidRequestError(
+                "a loop over these rows was left, and the rest was dropped with it. Use one iterator, fetchone() or fetchmany() to read some"
+                " of the rows and others later."
+            )
+        try:
+            if self._rest:
+                rest, self._rest = self._rest, []
+                yield rest
+            yield from self._pages
+        except GeneratorExit:
+            self._is_left = True
+            raise
 
     def __iter__(self) -> Iterator[T]:
         for page in self.partitions():

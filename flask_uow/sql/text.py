@@ -13,9 +13,11 @@ from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance, type_for_valu
 
 __all__ = ["TextClause", "TextualSelect", "text"]
 
-# a quoted literal, a quoted identifier, a dollar-quoted body, a comment, a cast (::) or an escaped colon pass untouched
+# a quoted literal (PostgreSQL's E'...' has escapes), a quoted identifier, a dollar-quoted body, a comment, a cast (::) or an
+# escaped colon pass untouched
 _TOKENS = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/ | :: | \\: | (?<![\w:]):(?P<name>[A-Za-z_]\w*)""",
+    r"""(?<!\w)[eE]'(?:[^'\\]|\\.|'')*'
+    | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/ | :: | \\: | (?<![\w:]):(?P<name>[A-Za-z_]\w*)""",
     re.VERBOSE | re.DOTALL,
 )
 _READS = re.compile(r"\s*(?:SELECT|VALUES|EXPLAIN|SHOW|TABLE|PRAGMA)\b", re.IGNORECASE)

@@ -10,6 +10,7 @@ from flask_uow.engine import Engine, Result
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
 from flask_uow.orm import exc as orm_exc
+from flask_uow.sql import literal, select, union_all
 
 THREE = "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 2, 'b' UNION ALL SELECT 3, 'c' ORDER BY 1"
 NONE = "SELECT 1 AS n, 'a' AS name WHERE 1 = 0"
@@ -140,3 +141,20 @@ def test_the_rowid_of_an_insert_is_known_on_sqlite(engine: Engine) -> None:
         connection.run("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
         result = connection.execute("INSERT INTO numbers (n) VALUES (7)")
         assert result.lastrowid == (None if engine.dialect.begins_with_statement else 7)
+
+
+def test_rows_that_a_loop_has_left_are_not_taken_for_none(engine: Engine) -> None:
+    numbers = union_all(*(select(literal(n).label("n")) for n in range(5))).execution_options(yield_per=2)
+    with engine.connect() as connection, connection.begin():
+        streamed = connection.execute(numbers)
+        for row in streamed:
+            assert row == (0,)
+            break
+        with pytest.raises(InvalidRequestError, match="loop over these rows was left"):
+            streamed.all()
+        rows = iter(connection.execute(numbers))
+        assert next(rows) == (0,)
+        assert [n for (n,) in rows] == [1, 2, 3, 4]
+        again = connection.execute(numbers)
+        assert [again.fetchone(), *again.fetchmany(2), *again] == [(0,), (1,), (2,), (3,), (4,)]
+        assert again.all() == []

@@ -111,3 +111,8 @@ def test_rows_of_text_have_the_names_of_its_columns(connection: Connection) -> N
 )
 def test_text_that_may_write_opens_a_write_transaction(sql: str, writes: bool) -> None:
     assert text(sql).is_write is writes
+
+
+def test_a_quote_behind_a_backslash_does_not_end_an_escape_string() -> None:
+    pieces = text(r"SELECT E'it\'s :no', '\', :yes, e'\\', :too").pieces
+    assert [piece.key for piece in pieces if not isinstance(piece, str)] == ["yes", "too"]
