@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import (
     ColumnElement,
@@ -235,8 +235,7 @@ class Select(SelectBase):
         clone = self._clone()
         joins = _steps_of(target)
         if joins is not None:
-            for left, right, condition in joins(onclause):
-                clone._add_join(left, right, condition, isouter, full)
+            clone._add_steps(joins(onclause), isouter, full)
             clone._joined = target.joined_entity
             if isouter and not full:
                 clone._take_criteria_from_where(target.joined_entity)
@@ -248,8 +247,7 @@ class Select(SelectBase):
                 raise ArgumentError(
                     f"join({target!r}, a relationship): expected a mapped class or an alias of one first."
                 )
-            for left, right, condition in along(None, entity):
-                clone._add_join(left, right, condition, isouter, full)
+            clone._add_steps(along(None, entity), isouter, full)
         else:
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._joined = target
@@ -287,6 +285,20 @@ class Select(SelectBase):
         clone = self._clone()
         clone._correlate = (tuple(coerce_from(element) for element in elements), False)
         return clone
+
+    def _add_steps(self, steps: Sequence[tuple[Any, Any, Any]], isouter: bool, full: bool) -> None:
+        """Add the joins along a relationship, which starts or ends at something in the statement."""
+        present = {id(p) for f in collect_froms(self.explicit_froms, self.columns_clause) for p in f._from_objects()}
+        ends = [
+            part for left, right, _ in steps for end in (left, right) if end is not None for part in end._from_objects()
+        ]
+        if present and not any(id(part) in present for part in ends):
+            raise InvalidRequestError(
+                f"join() along a relationship between {steps[0][0].description} and {steps[-1][1].description}, and neither is in the statement: every"
+                " row would be combined with every other. Begin at what is selected, or call select_from() first."
+            )
+        for left, right, condition in steps:
+            self._add_join(left, right, condition, isouter, full)
 
     def _add_join(
         self,

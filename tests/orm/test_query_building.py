@@ -387,3 +387,14 @@ def test_grouping_having_and_case(filled: Session) -> None:
     assert rows == [("some", 2)]
     authors = filled.query(Post.author_id).group_by(Post.author_id).having(func.count(Post.id) == 2)
     assert authors.scalar() == filled.query(User.id).filter_by(name="u2").scalar()
+
+
+def test_a_join_that_begins_outside_of_the_query_is_refused(filled: Session) -> None:
+    other = aliased(User)
+    with pytest.raises(InvalidRequestError, match=r"neither is in the statement.*select_from"):
+        filled.query(User).join(other, Post.author)
+    with pytest.raises(InvalidRequestError, match="neither is in the statement"):
+        filled.query(User).join(Post.tags)
+    posts = filled.query(Post).count()
+    assert filled.query(Tag).join(Post.tags).distinct().count() > 0
+    assert filled.query(func.count()).select_from(Post).join(other, Post.author).scalar() == posts
