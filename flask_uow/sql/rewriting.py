@@ -6,10 +6,12 @@ import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from flask_uow.sql import operators as ops
+from flask_uow.sql.expressions import UnaryExpression
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
 
-__all__ = ["columns_of", "rewritten"]
+__all__ = ["columns_of", "rewritten", "without_direction"]
 
 N = TypeVar("N", bound=ClauseElement)
 
@@ -58,3 +60,10 @@ def columns_of(node: ClauseElement) -> list[Any]:
 
     rewritten(node, note)
     return list(found.values())
+
+
+def without_direction(criterion: Any) -> Any:
+    """Return a criterion of ORDER BY without ASC, DESC and what is said of NULLs."""
+    while isinstance(criterion, UnaryExpression) and criterion.operator in ops.ORDERINGS:
+        criterion = criterion.element
+    return criterion

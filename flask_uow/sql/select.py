@@ -93,17 +93,23 @@ class Select(SelectBase):
         froms = (source.selectable,) if with_table else source.entity_froms
         if froms:
             self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
-        if any(source is known for known, _ in self._entity_criteria):
-            # once for each entity, also where columns are chosen anew
-            return
-        criteria = tuple(source.criteria)
-        if criteria:
-            self._entity_criteria = (*self._entity_criteria, (source, criteria))
+        self._add_criteria(source, source.criteria)
+
+    def _add_criteria(self, source: Any, criteria: Sequence[Any]) -> None:
+        # once for each entity, also where columns are chosen anew
+        if criteria and not any(source is known for known, _ in self._entity_criteria):
+            self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))
             self._where = (*self._where, *criteria)
 
-    def _take_criteria_from_where(self, entity: Any) -> None:
-        """Leave an entity's criteria to the ON clause of an outer join: in WHERE they would drop the rows without a partner."""
-        if entity is None or not entity.own_criteria:
+    def _note_joined(self, target: Any, keeps_all: bool) -> None:
+        """Take note of what was joined last.
+
+        :param keeps_all: True for an outer join. It leaves an entity's criteria to its ON clause: in WHERE they would drop the rows without
+            a partner.
+        """
+        self._joined = target
+        entity = getattr(target, "__uow_entity__", None)
+        if not keeps_all or entity is None or not entity.own_criteria:
             return
         taken = tuple(
             criterion for known, criteria in self._entity_criteria if known is entity for criterion in criteria
@@ -210,10 +216,7 @@ class Select(SelectBase):
         clone = self.where(*conditions)
         given = clone._where[len(self._where) :]
         for source in (node.source for condition in given for node in sources_of(condition)):
-            criteria = source.own_criteria
-            if criteria and not any(source is known for known, _ in clone._entity_criteria):
-                clone._entity_criteria = (*clone._entity_criteria, (source, criteria))
-                clone._where = (*clone._where, *criteria)
+            clone._add_criteria(source, source.own_criteria)
         return clone
 
     def select_from(self, *elements: Any) -> Select:
@@ -236,9 +239,7 @@ class Select(SelectBase):
         joins = _steps_of(target)
         if joins is not None:
             clone._add_steps(joins(onclause), isouter, full)
-            clone._joined = target.joined_entity
-            if isouter and not full:
-                clone._take_criteria_from_where(target.joined_entity)
+            clone._note_joined(target.joined_entity, isouter and not full)
             return clone
         along = _steps_of(onclause)
         if along is not None:
@@ -250,9 +251,7 @@ class Select(SelectBase):
             clone._add_steps(along(None, entity), isouter, full)
         else:
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
-        clone._joined = target
-        if isouter and not full:
-            clone._take_criteria_from_where(getattr(target, "__uow_entity__", None))
+        clone._note_joined(target, isouter and not full)
         return clone
 
     def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Select:
@@ -265,9 +264,7 @@ class Select(SelectBase):
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
-        clone._joined = target
-        if isouter and not full:
-            clone._take_criteria_from_where(getattr(target, "__uow_entity__", None))
+        clone._note_joined(target, isouter and not full)
         return clone
 
     def correlate(self, *elements: Any) -> Select:

@@ -151,10 +151,9 @@ def _selecting(statement: Insert, column: Any, identity: Any) -> Insert:
 def _tables(mapper: Any) -> list[Any]:
     """Return the tables that rows of the class or of a subclass are in, those of bases first."""
     found: dict[Any, Any] = {}
-    for other in mapper.descendants:
-        if other.base_mapper is mapper.base_mapper:
-            for part in other.stored:
-                found.setdefault(part.table, part)
+    for other in mapper.family:
+        for part in other.stored:
+            found.setdefault(part.table, part)
     return list(found.values())
 
 

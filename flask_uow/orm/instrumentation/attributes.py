@@ -99,9 +99,7 @@ class ColumnAttribute(Attribute):
         return columns[0]  # type: ignore[no-any-return]
 
     def as_operand(self) -> ColumnElement[Any]:
-        element = self.__clause_element__()
-        is_enough = self.parent.inherits is None and self.property.is_stored
-        return element if is_enough else Sourced(element, self.parent)
+        return operand_of(self.__clause_element__(), self.parent, self.property)
 
     @property
     def type(self) -> Any:
@@ -117,6 +115,12 @@ class ColumnAttribute(Attribute):
     def expression(self) -> ColumnElement[Any]:
         """The column."""
         return self.property.column  # type: ignore[no-any-return]
+
+
+def operand_of(element: ColumnElement[Any], entity: Any, prop: Any) -> ColumnElement[Any]:
+    """Return what stands for an attribute of a class, or of an alias of one, within an expression."""
+    is_enough = entity.mapper.inherits is None and getattr(prop, "is_stored", True)
+    return element if is_enough else Sourced(element, entity)
 
 
 class RelationshipAttribute(Attribute):

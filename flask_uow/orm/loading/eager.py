@@ -194,8 +194,7 @@ def _of_subclasses(mapper: Any) -> list[Any]:
     """Return the relationships that only subclasses have."""
     if not mapper.subclasses:
         return []
-    family = [other for other in mapper.descendants[1:] if other.base_mapper is mapper.base_mapper]
-    return [prop for other in family for prop in other.relationships.values() if prop.parent is other]
+    return [prop for other in mapper.family[1:] for prop in other.relationships.values() if prop.parent is other]
 
 
 def _below(part: EntityPart, prop: Any) -> LoadTree | None:

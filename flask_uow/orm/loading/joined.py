@@ -12,10 +12,10 @@ from typing import Any
 
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.mapping.entity import EntityView, alias_of
-from flask_uow.sql.expressions import ColumnElement, Label, OrderName, UnaryExpression
+from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
-from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.rewriting import rewritten, without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import CTE, Join
 
@@ -185,7 +185,7 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     order = []
     select = _without_names(select)
     for number, criterion in enumerate(select._order_by):
-        base = _without_direction(criterion)
+        base = without_direction(criterion)
         order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
     source = select.with_columns_of_same_rows(*columns).subquery()
     outer: list[Any] = []
@@ -217,19 +217,10 @@ def _without_names(select: Select) -> Select:
 
 
 def _with_named(criterion: Any, named: dict[str | None, ColumnElement[Any]]) -> Any:
-    base = _without_direction(criterion)
+    base = without_direction(criterion)
     return _with_direction(criterion, named.get(base.name, base)) if isinstance(base, OrderName) else criterion
 
 
-def _without_direction(criterion: Any) -> Any:
-    while isinstance(criterion, UnaryExpression) and criterion.operator.name in _DIRECTIONS:
-        criterion = criterion.element
-    return criterion
-
-
 def _with_direction(criterion: Any, column: Any) -> Any:
-    base = _without_direction(criterion)
+    base = without_direction(criterion)
     return rewritten(criterion, lambda node: column if node is base else None)
-
-
-_DIRECTIONS = frozenset({"asc", "desc", "nulls_first", "nulls_last"})

@@ -10,13 +10,13 @@ import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.instrumentation.attributes import operand_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, remember
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement, and_, not_
-from flask_uow.sql.sourced import Sourced
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
@@ -68,9 +68,7 @@ class PropComparator(ColumnOperators):
         return self._attribute.__clause_element__()  # type: ignore[no-any-return]
 
     def as_operand(self) -> ColumnElement[Any]:
-        element, entity = self.__clause_element__(), self.parent
-        is_enough = entity.mapper.inherits is None and getattr(self.property, "is_stored", True)
-        return element if is_enough else Sourced(element, entity)
+        return operand_of(self.__clause_element__(), self.parent, self.property)
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         if self._attribute is None:

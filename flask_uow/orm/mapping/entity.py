@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+from flask_uow.orm.instrumentation.attributes import RelationshipAttribute, operand_of
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import Alias, FromClause
-from flask_uow.sql.sourced import Sourced
 
 __all__ = [
     "EntityView",
@@ -279,9 +278,7 @@ class ViewColumn(ColumnOperators):
         return self.parent.adapt(self._attribute.__clause_element__())  # type: ignore[no-any-return]
 
     def as_operand(self) -> ColumnElement[Any]:
-        element = self.__clause_element__()
-        is_enough = self.parent.mapper.inherits is None and self.property.is_stored
-        return element if is_enough else Sourced(element, self.parent)
+        return operand_of(self.__clause_element__(), self.parent, self.property)
 
     @property
     def type(self) -> Any:

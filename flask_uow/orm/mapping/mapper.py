@@ -263,12 +263,12 @@ class Mapper(MappedSource):
         if columns:
             made = ColumnProperty(name, list(columns))
             made = prop.apply(made) if isinstance(prop, ColumnDeclaration) else made
-            for mapper_ in self._family():
+            for mapper_ in self.family:
                 mapper_._install_column(made if mapper_ is self else made.inherited())
                 mapper_._find_stored()
         elif isinstance(prop, ColumnDeclaration):
             self._check_free(name)
-            for mapper_ in self._family():
+            for mapper_ in self.family:
                 mapper_._expressions[name] = prop
                 self.registry.wait_for(mapper_)
             setattr(self.class_, name, Unconfigured(name, self))
@@ -283,7 +283,7 @@ class Mapper(MappedSource):
             self.registry.wait_for(self)
         elif isinstance(prop, DescriptorProperty):
             self.manager.replace(name, prop.descriptor(name, self))
-            for mapper_ in self._family():
+            for mapper_ in self.family:
                 mapper_.descriptors[name] = prop
                 if isinstance(prop, CompositeProperty) and prop not in mapper_.composites:
                     mapper_.composites = (*mapper_.composites, prop)
@@ -294,8 +294,9 @@ class Mapper(MappedSource):
         for mapper_ in self.descendants:
             mapper_.memo.clear()
 
-    def _family(self) -> list[Mapper]:
-        """This mapper and those of subclasses that share its attributes."""
+    @property
+    def family(self) -> list[Mapper]:
+        """This mapper and those of subclasses that share its attributes and identities, parents first."""
         return [mapper_ for mapper_ in self.descendants if mapper_.base_mapper is self.base_mapper]
 
     def _check_free(self, name: str) -> None:

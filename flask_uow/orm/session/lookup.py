@@ -14,7 +14,7 @@ __all__ = ["get_slowly"]
 
 def get_by_query(query: Any, ident: Any, options: Any, populate_existing: bool, with_for_update: Any) -> Any:
     """Return the object of a primary key as a query with these options loads it; see ``Session.get()``."""
-    query = query.options(options) if isinstance(options, (list, tuple)) else query.options(*[options])
+    query = query.options(options)
     if populate_existing:
         query = query.populate_existing()
     if with_for_update:

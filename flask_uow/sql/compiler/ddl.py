@@ -58,9 +58,7 @@ class DDLCompiler(ExpressionCompiler):
 
     def computed_text(self, computed: Computed) -> str:
         """Return ``GENERATED ALWAYS AS (...)``."""
-        element = computed.sqltext
-        text = self.expression(element) if isinstance(element, ClauseElement) else str(element)
-        return f" GENERATED ALWAYS AS ({text}) {'STORED' if computed.persisted else 'VIRTUAL'}"
+        return f" GENERATED ALWAYS AS ({self.text_or_expression(computed.sqltext)}) {'STORED' if computed.persisted else 'VIRTUAL'}"
 
     def generated_key_text(self, column: Any) -> str:
         """Return what makes the database number the rows."""
@@ -87,6 +85,10 @@ class DDLCompiler(ExpressionCompiler):
         self.literal_binds, self.qualify = outer
         return text
 
+    def text_or_expression(self, given: Any) -> str:
+        """Return what the programmer has given as SQL text or as an expression."""
+        return self.expression(given) if isinstance(given, ClauseElement) else str(given)
+
     def constraint_text(self, constraint: Any) -> str:
         """Return a constraint of CREATE TABLE."""
         name = self._constraint_name(constraint)
@@ -95,9 +97,7 @@ class DDLCompiler(ExpressionCompiler):
         if isinstance(constraint, UniqueConstraint):
             return f"{name}UNIQUE ({self._names_of(constraint.columns)}){self.deferrable_text(constraint)}"
         if isinstance(constraint, CheckConstraint):
-            condition = constraint.condition
-            text = self.expression(condition) if isinstance(condition, ClauseElement) else str(condition)
-            return f"{name}CHECK ({text})"
+            return f"{name}CHECK ({self.text_or_expression(constraint.condition)})"
         raise CompileError(f"{type(constraint).__name__} cannot be written as SQL.")
 
     def _constraint_name(self, constraint: Any) -> str:

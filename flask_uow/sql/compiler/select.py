@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import CompileError, did_you_mean
-from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
-from flask_uow.sql.expressions import OrderName, UnaryExpression
+from flask_uow.sql.expressions import OrderName
 from flask_uow.sql.froms import collect_froms
+from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
 
 __all__ = ["SelectCompiler"]
@@ -233,7 +233,8 @@ def _refuse_unknown_names(select: Any, froms: list[Any], criteria: tuple[Any, ..
 
     :raises CompileError: naming the columns that there are.
     """
-    named = [name for name in map(_ordering_name, criteria) if name is not None]
+    bases = map(without_direction, criteria)
+    named = [base.name for base in bases if isinstance(base, OrderName)]
     if not named:
         return
     selected = select.result_columns()
@@ -248,9 +249,3 @@ def _refuse_unknown_names(select: Any, froms: list[Any], criteria: tuple[Any, ..
                 f"order_by() or group_by() got the name {name!r}, and no column in the result or the tables has it.{did_you_mean(name, known)} A str"
                 f" is one column's name; a direction is given by desc('name'), other SQL by text(...). There are: {', '.join(sorted(known))}."
             )
-
-
-def _ordering_name(criterion: Any) -> str | None:
-    while isinstance(criterion, UnaryExpression) and criterion.operator in ops.ORDERINGS:
-        criterion = criterion.element
-    return criterion.name if isinstance(criterion, OrderName) else None
