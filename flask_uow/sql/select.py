@@ -181,8 +181,18 @@ class Select(SelectBase):
             for element in elements:
                 element._collect(shape)
 
-    def _with_replaced(self) -> Select:
+    def _own_froms(self) -> tuple[Any, ...]:
+        if self._correlate is None:
+            return tuple(collect_froms(self.explicit_froms, self.columns_clause))
+        elements, only = self._correlate
+        return tuple(element for element in self.froms if not is_among(element, elements)) if only else elements
+
+    def _with_replaced(self, original: Any) -> Select:
         self.entities = self.columns_clause
+        if self._correlate is not None and self._correlate[1]:
+            # what stands for something of the statement around this one is of that statement, too
+            before, (elements, only) = original.froms, self._correlate
+            self._correlate = ((*elements, *(element for element in self.froms if element not in before)), only)
         return self
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
@@ -445,6 +455,11 @@ class Select(SelectBase):
     def whereclause(self) -> ColumnElement[bool] | None:
         """All conditions as one, or None."""
         return and_(*self._where) if self._where else None
+
+    @property
+    def is_correlated(self) -> bool:
+        """True where ``correlate()`` or ``correlate_except()`` says what is taken from the statement around this one."""
+        return self._correlate is not None
 
     @property
     def froms(self) -> list[FromClause]:

@@ -192,7 +192,7 @@ class RelationshipSQL:
                 return target.column(node)  # type: ignore[no-any-return]
             return parent.column(node) if parent is not None and is_near else None
 
-        return rewritten(on, replace)
+        return rewritten(on, replace, keep_own=True)
 
     def join_steps(
         self, onclause: Any = None, parent: Any = None, target: Any = None

@@ -59,20 +59,31 @@ class SelectCompiler(ExpressionCompiler):
         return self.order_term(criterion)
 
     def _without_correlated(self, froms: list[Any], correlate: Any) -> list[Any]:
-        # a subquery takes over the elements that the enclosing statements have, unless nothing would be left
-        enclosing = set().union(*self.froms_stack) if self.froms_stack else set()
-        if not enclosing:
+        """Return the elements of FROM that a subquery has of its own.
+
+        :param correlate: what was said by ``correlate()`` or ``correlate_except()``: it reaches every statement around this one. Without
+            it, a subquery that has several elements takes those of the SELECT directly around it.
+        :raises CompileError: when none would be left.
+        """
+        if not self.froms_stack or not froms:
             return froms
-        if correlate is not None:
+        if correlate is None:
+            if len(froms) == 1:
+                return froms
+            taken = self.froms_stack[-1]
+        else:
             elements, only = correlate
             named = {id(element) for element in elements}
-            enclosing = enclosing & named if only else enclosing - named
-        own = [element for element in froms if id(element) not in enclosing]
-        if correlate is not None and not own and froms:
+            taken = set().union(*self.froms_stack)
+            taken = taken & named if only else taken - named
+        own = [element for element in froms if id(element) not in taken]
+        if not own:
+            names = ", ".join(element.description for element in froms)
             raise CompileError(
-                "a subquery takes all its elements of FROM from the statement around it, and has none of its own. Name fewer in correlate()."
+                f"a subquery takes all its elements of FROM ({names}) from the statement around it, and has none of its own. Say which are its"
+                " own with correlate_except(...), which it takes with correlate(...); correlate(None) takes none."
             )
-        return own or froms
+        return own
 
     def _columns(self, names: list[tuple[str, Any]], types: list[Any] | None) -> str:
         written = []
