@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import coerce_groups, expand_entity
 from flask_uow.sql.expressions import (
     ColumnElement,
     ColumnOperators,
     LiteralColumn,
     and_,
     coerce_condition,
-    coerce_order,
     coerce_value,
 )
 from flask_uow.sql.for_update import ForUpdate
@@ -363,9 +362,9 @@ class Select(SelectBase):
         raise ArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
 
     def group_by(self, *criteria: Any) -> Select:
-        """Return the statement grouped by more expressions."""
+        """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""
         clone = self._clone()
-        clone._group_by = (*self._group_by, *(coerce_order(criterion) for criterion in criteria))
+        clone._group_by = (*self._group_by, *coerce_groups(criteria))
         return clone
 
     def having(self, *conditions: Any) -> Select:
@@ -465,6 +464,12 @@ class Select(SelectBase):
     def froms(self) -> list[FromClause]:
         """The elements of FROM: those given, and those that columns and conditions bring in."""
         return collect_froms(self.explicit_froms, (*self.columns_clause, *self._where))
+
+    @property
+    def all_froms(self) -> list[FromClause]:
+        """The elements of FROM as they are written: those that the order and groups bring in, too."""
+        others = (*self.columns_clause, *self._where, *self._order_by, *self._group_by, *self._having)
+        return collect_froms(self.explicit_froms, others)
 
     @property
     def explicit_froms(self) -> tuple[FromClause, ...]:

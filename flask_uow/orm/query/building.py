@@ -16,6 +16,7 @@ from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import join_targets, joined
+from flask_uow.sql.entities import expand_groups
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -38,13 +39,12 @@ class BuildingQuery(Generic[T]):
     """
 
     __slots__ = (
-        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joinpoint", "_params", "_select", "session",
+        "_adaption", "_assertions", "_autoflush", "_criteria_given", "_default_order", "_from_statement", "_joinpoint", "_params", "_select",
+        "session",
     )  # fmt: skip
 
     def __init__(self, entities: Any, session: Session | None = None) -> None:
         given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
-        if not given:
-            raise ArgumentError("query() takes at least one mapped class or column.")
         mapper = first_mapper(given)
         self.session: Any = session
         self._select = Select(given)
@@ -55,10 +55,13 @@ class BuildingQuery(Generic[T]):
         self._params: Mapping[str, Any] = {}
         self._from_statement: FromStatement | None = None
         self._autoflush = True
+        self._assertions = True
         if mapper is not None and mapper.order_by and hasattr(given[0], "__uow_entity__"):
             entity = given[0].__uow_entity__
             order = mapper.order_by if entity is mapper else [entity.adapt(criterion) for criterion in mapper.order_by]
             self._select = self._select.order_by(*order)
+        # an order that nobody has asked for, which update() and the like leave aside
+        self._default_order = self._select._order_by
 
     def _clone(self) -> Self:
         # by hand: copy.copy() takes several times as long, and every step of a query makes one
@@ -71,6 +74,8 @@ class BuildingQuery(Generic[T]):
         clone._params = self._params
         clone._from_statement = self._from_statement
         clone._autoflush = self._autoflush
+        clone._assertions = self._assertions
+        clone._default_order = self._default_order
         for name, value in getattr(self, "__dict__", {}).items():
             # of a subclass of the user's own
             setattr(clone, name, value)
@@ -87,6 +92,25 @@ class BuildingQuery(Generic[T]):
             clone._criteria_given = criteria_given
         return clone
 
+    @property
+    def _has_limit(self) -> bool:
+        return self._select._limit is not None or self._select._offset is not None
+
+    @property
+    def _is_ordered(self) -> bool:
+        return bool(self._select._order_by) and self._select._order_by is not self._default_order
+
+    def _refuse_limit(self, method: str) -> None:
+        """Refuse what would be about other rows than the limited ones: SQL limits what is left after everything else.
+
+        :raises InvalidRequestError: when the query has a limit or an offset.
+        """
+        if self._has_limit and self._assertions:
+            raise InvalidRequestError(
+                f"{method}() comes after limit(), offset() or a slice, and would change which rows these are counted from. Call {method}() first; or"
+                f" call from_self() in between (select from a subquery), and {method}() is about the limited rows."
+            )
+
     def _known(self) -> list[Adaption]:
         return [adaption for adaption in (self._joinpoint, self._adaption) if adaption is not None]
 
@@ -102,7 +126,12 @@ class BuildingQuery(Generic[T]):
 
     @property
     def statement(self) -> SelectBase:
-        """The SELECT that the query stands for."""
+        """The SELECT that the query stands for.
+
+        :raises ArgumentError: when the query was made without any class or column, and was given none since.
+        """
+        if not self._select.entities:
+            raise ArgumentError("query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for.")
         return self._select if self._from_statement is None else self._from_statement
 
     @property
@@ -207,6 +236,7 @@ class BuildingQuery(Generic[T]):
 
     def filter(self, *criteria: Any) -> Self:
         """Return the query with conditions added by AND: ``filter(User.name == "ed", User.id > 5)``."""
+        self._refuse_limit("filter")
         return self._with(self._select.where(*self._adapted(criteria)), True)
 
     where = filter
@@ -225,18 +255,22 @@ class BuildingQuery(Generic[T]):
 
     def order_by(self, *criteria: Any) -> Self:
         """Return the query ordered by more criteria; a single None removes the ordering."""
+        self._refuse_limit("order_by")
         return self._with(self._select.order_by(*self._adapted(criteria)))
 
     def group_by(self, *criteria: Any) -> Self:
-        """Return the query grouped by more expressions."""
-        return self._with(self._select.group_by(*self._adapted(criteria)))
+        """Return the query grouped by more expressions; a mapped class or a table stands for its columns."""
+        self._refuse_limit("group_by")
+        return self._with(self._select.group_by(*self._adapted(expand_groups(criteria))))
 
     def having(self, *criteria: Any) -> Self:
         """Return the query with conditions on groups added by AND."""
+        self._refuse_limit("having")
         return self._with(self._select.having(*self._adapted(criteria)))
 
     def distinct(self, *columns: Any) -> Self:
         """Return the query with DISTINCT (``DISTINCT ON (columns)`` where columns are given, on PostgreSQL)."""
+        self._refuse_limit("distinct")
         return self._with(self._select.distinct(*self._adapted(columns)))
 
     def limit(self, limit: int | None) -> Self:
@@ -248,10 +282,11 @@ class BuildingQuery(Generic[T]):
         return self._with(self._select.offset(offset))
 
     def slice(self, start: int | None, stop: int | None) -> Self:
-        """Return the query for the rows from ``start`` up to ``stop``, like ``query[start:stop]``."""
-        first = start or 0
-        select = self._select.offset(first) if first else self._select
-        return self._with(select.limit(max(stop - first, 0)) if stop is not None else select)
+        """Return the query for the rows from ``start`` up to ``stop``, like ``query[start:stop]``; of a limited query, of its rows.
+
+        :raises InvalidRequestError: where the query's limit or offset is an expression, whose value is not known here.
+        """
+        return self._with(self._select.slice(start, stop))
 
     def params(self, values: Mapping[str, Any] | None = None, **named: Any) -> Self:
         """Return the query with values for its ``bindparam()``s."""
@@ -302,6 +337,7 @@ class BuildingQuery(Generic[T]):
         :param from_joinpoint: begin a path with ``aliased`` where the last one ended.
         :raises ArgumentError: for something that cannot be joined.
         """
+        self._refuse_limit("join")
         select, joinpoint = self._select, self._joinpoint if from_joinpoint or not aliased else None
         for target, condition in join_targets(targets, onclause):
             known = [adaption for adaption in (joinpoint, self._adaption) if adaption is not None]
@@ -325,6 +361,7 @@ class BuildingQuery(Generic[T]):
 
     def select_from(self, *elements: Any) -> Self:
         """Return the query with elements put into FROM explicitly."""
+        self._refuse_limit("select_from")
         return self._with(self._select.select_from(*elements))
 
     def correlate(self, *elements: Any) -> Self:
@@ -385,10 +422,22 @@ class BuildingQuery(Generic[T]):
 
         The columns are found by their names; attributes whose columns are missing are loaded at first access.
 
-        :raises InvalidRequestError: when the query has criteria already.
+        :raises InvalidRequestError: when the query has criteria, joins, groups, an order or a limit already.
         """
-        if self._criteria_given or self._select._limit is not None or self._select._froms:
-            raise InvalidRequestError("from_statement() replaces the whole query, and this one has criteria already.")
+        select = self._select
+        if self._assertions and (
+            self._criteria_given
+            or self._has_limit
+            or self._is_ordered
+            or select._froms
+            or select._group_by
+            or select._having
+            or select._distinct
+        ):
+            raise InvalidRequestError(
+                "from_statement() replaces the whole query, and this one has criteria already, or joins, groups, an order or a limit. Write them into the"
+                " statement."
+            )
         clone = self._clone()
         clone._from_statement = self._select.from_statement(statement)
         return clone
@@ -446,6 +495,16 @@ class BuildingQuery(Generic[T]):
         if count < 1:
             raise ArgumentError(f"yield_per({count!r}): expected 1 row at a time, or more.")
         return self.execution_options(yield_per=count)
+
+    def enable_assertions(self, value: bool) -> Self:
+        """Return the query that does (or does not) refuse what would be ignored, or change what a limit is about.
+
+        With False, ``filter()`` and its like are taken after ``limit()``, and apply before it; ``get()`` and ``from_statement()`` ignore the
+        criteria that are there.
+        """
+        clone = self._clone()
+        clone._assertions = value
+        return clone
 
     def autoflush(self, setting: bool) -> Self:
         """Return the query that does (or does not) flush the Session first."""

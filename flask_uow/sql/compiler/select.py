@@ -7,7 +7,6 @@ from typing import Any
 from flask_uow.exc import CompileError, did_you_mean
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
 from flask_uow.sql.expressions import OrderName
-from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
 
@@ -22,11 +21,7 @@ class SelectCompiler(ExpressionCompiler):
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
-        froms = collect_froms(
-            select.explicit_froms,
-            (*select.columns_clause, *select._where, *select._order_by, *select._group_by, *select._having),
-        )
-        froms = self._without_correlated(froms, select._correlate)
+        froms = self._without_correlated(select.all_froms, select._correlate)
         covered = {id(part) for element in froms for part in element._from_objects()}
         self.froms_stack.append(covered)
         _refuse_unknown_names(select, froms, (*select._order_by, *select._group_by))
