@@ -7,7 +7,6 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
@@ -137,7 +136,9 @@ class Query(BuildingQuery[T]):
                 "get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first()."
             )
         session = self._session()
-        with nullcontext() if self._autoflush else session.no_autoflush:
+        if self._autoflush:
+            return self._get(session, ident)  # type: ignore[no-any-return]
+        with session.no_autoflush:
             return self._get(session, ident)  # type: ignore[no-any-return]
 
     def _get(self, session: Any, ident: Any) -> Any:
