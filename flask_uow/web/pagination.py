@@ -60,7 +60,7 @@ class _Source:
                 f"paginate() takes a select() or a Query, got {statement!r}. Write db.paginate(select(User))."
             )
         self.statement: Any = statement
-        entities = getattr(statement, "entities", ())
+        entities: tuple[Any, ...] = getattr(statement, "entities", ())
         # of one class or one column the items are its objects or values, of several they are rows
         self.has_objects = len(entities) == 1 and hasattr(entities[0], "__uow_entity__")
         self.has_rows = not self.has_objects and len(statement.result_columns()) > 1

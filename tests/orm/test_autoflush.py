@@ -58,8 +58,8 @@ COUNTS: dict[str, Callable[[], Any]] = {
     "a count over a union": lambda: select(func.count()).select_from(
         union_all(named, select(User.name).where(User.name == "nobody")).subquery()
     ),
-    "a lateral subquery": lambda: select(func.count()).select_from(select(literal(1).label("one")).subquery()).where(
-        exists(named)
+    "a lateral subquery": lambda: (
+        select(func.count()).select_from(select(literal(1).label("one")).subquery()).where(exists(named))
     ),
     "a scalar subquery": lambda: select(select(func.count(User.id)).scalar_subquery()),
     "a scalar subquery in an expression": lambda: select(literal(0) + select(func.count(User.id)).scalar_subquery()),
@@ -74,14 +74,18 @@ COUNTS: dict[str, Callable[[], Any]] = {
     "a column of text": lambda: select(literal_column('(SELECT count(*) FROM "user")')),
     "an attribute": lambda: select(User.id - User.id + 1),
     "a compound of expressions": lambda: select(func.count(User.id)).union(select(func.count(User.id))),
-    "a row value": lambda: select(func.count()).where(tuple_(literal("ann"), literal(1)).in_(select(User.name, literal(1)))),
+    "a row value": lambda: select(func.count()).where(
+        tuple_(literal("ann"), literal(1)).in_(select(User.name, literal(1)))
+    ),
     "an UPDATE of a class": lambda: update(User).values(email="new").returning(literal(1)),
     "an UPDATE of a table": lambda: update(users).values(email="new").returning(literal_column("1")),
     "a DELETE of a class": lambda: delete(User).returning(literal(1)),
     "a DELETE of a table": lambda: delete(users).returning(literal_column("1")),
-    "an INSERT from a SELECT": lambda: insert(Place)
-    .from_select(["x", "y", "label"], select(func.count(User.id), literal(1), literal("here")))
-    .returning(Place.x),
+    "an INSERT from a SELECT": lambda: (
+        insert(Place)
+        .from_select(["x", "y", "label"], select(func.count(User.id), literal(1), literal("here")))
+        .returning(Place.x)
+    ),
 }
 
 
@@ -106,14 +110,14 @@ QUERIES: dict[str, Callable[[Session], Any]] = {
     "values": lambda session: next(iter(session.query(User).values(func.count())))[0],
     "from_statement": lambda session: len(session.query(User).from_statement(text('SELECT * FROM "user"')).all()),
     "yield_per": lambda session: len(list(session.query(User).yield_per(10))),
-    "streamed columns": lambda session: len(
-        session.execute(select(users.c.id).execution_options(yield_per=2)).all()
-    ),
+    "streamed columns": lambda session: len(session.execute(select(users.c.id).execution_options(yield_per=2)).all()),
     "exists": lambda session: int(session.query(session.query(User).exists()).scalar()),
     "get by options": lambda session: len([session.query(Place).populate_existing().get((1, 1))]),
     "update": lambda session: session.query(User).update({"email": "x"}),
     "delete": lambda session: session.query(User).filter(User.name == "ann").delete(),
-    "bulk_update": lambda session: session.bulk_update(User, ({"id": key, "email": "x"} for key in session.scalars(select(User.id)))),
+    "bulk_update": lambda session: session.bulk_update(
+        User, ({"id": key, "email": "x"} for key in session.scalars(select(User.id)))
+    ),
 }
 
 
@@ -123,7 +127,9 @@ def test_a_query_sees_what_is_pending(session: Session, kind: str) -> None:
     assert QUERIES[kind](session) == 1
 
 
-@pytest.mark.parametrize("kind", [kind for kind in COUNTS if not kind.startswith(("an UPDATE", "a DELETE", "an INSERT"))])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in COUNTS if not kind.startswith(("an UPDATE", "a DELETE", "an INSERT"))]
+)
 def test_statements_see_changed_and_deleted_objects_and_no_autoflush_suspends_that(session: Session, kind: str) -> None:
     ann = User(name="ann")
     session.add(ann)
@@ -252,15 +258,15 @@ CRITERIA: dict[str, Callable[[Session, Any, Any], list[Any]]] = {
     "not !=": lambda s, depot, parcel: s.query(Parcel).filter(~(Parcel.depot != depot)).all(),
     "an alias": lambda s, depot, parcel: s.query(a := aliased(Parcel)).filter(a.depot == depot).all(),
     "select": lambda s, depot, parcel: s.scalars(select(Parcel).where(Parcel.depot == depot)).all(),
-    "a count": lambda s, depot, parcel: (
-        [parcel] * s.scalar(select(func.count(Parcel.id)).where(Parcel.depot == depot))
+    "a count": lambda s, depot, parcel: [parcel] * s.scalar(select(func.count(Parcel.id)).where(Parcel.depot == depot)),
+    "a subquery": lambda s, depot, parcel: (
+        s.query(Parcel).filter(Parcel.id.in_(select(Parcel.id).where(Parcel.depot == depot))).all()
     ),
-    "a subquery": lambda s, depot, parcel: s.query(Parcel)
-    .filter(Parcel.id.in_(select(Parcel.id).where(Parcel.depot == depot)))
-    .all(),
     "with_parent": lambda s, depot, parcel: s.query(Parcel).with_parent(depot, "parcels").all(),
     "a dynamic relationship": lambda s, depot, parcel: depot.notes.all(),
-    "contains": lambda s, depot, parcel: [p for d in s.query(Depot).filter(Depot.parcels.contains(parcel)) for p in d.parcels],
+    "contains": lambda s, depot, parcel: [
+        p for d in s.query(Depot).filter(Depot.parcels.contains(parcel)) for p in d.parcels
+    ],
     "with_parent of the other side": lambda s, depot, parcel: [
         p for d in s.query(Depot).with_parent(parcel, "depot") for p in d.parcels
     ],
@@ -268,15 +274,21 @@ CRITERIA: dict[str, Callable[[Session, Any, Any], list[Any]]] = {
     "any": lambda s, depot, parcel: [
         p for d in s.query(Depot).filter(Depot.parcels.any(Parcel.depot == depot)) for p in d.parcels
     ],
-    "any by name": lambda s, depot, parcel: [p for d in s.query(Depot).filter(Depot.parcels.any(depot=depot)) for p in d.parcels],
-    "update": lambda s, depot, parcel: [parcel] * s.query(Parcel).filter(Parcel.depot == depot).update({"id": Parcel.id}),
+    "any by name": lambda s, depot, parcel: [
+        p for d in s.query(Depot).filter(Depot.parcels.any(depot=depot)) for p in d.parcels
+    ],
+    "update": lambda s, depot, parcel: (
+        [parcel] * s.query(Parcel).filter(Parcel.depot == depot).update({"id": Parcel.id})
+    ),
     "delete": lambda s, depot, parcel: [parcel] * s.query(Parcel).filter(Parcel.depot == depot).delete(),
 }
 
 
 @pytest.mark.parametrize("form", CRITERIA)
 @pytest.mark.parametrize("state", ["pending", "moved", "key changed", "expired"])
-def test_a_criterion_is_about_the_object_as_it_is_when_the_statement_runs(depots: Session, form: str, state: str) -> None:
+def test_a_criterion_is_about_the_object_as_it_is_when_the_statement_runs(
+    depots: Session, form: str, state: str
+) -> None:
     session = depots
     depot, other_depot, parcel = Depot(code="a"), Depot(code="b"), Parcel()
     session.add_all([depot, other_depot, parcel, Parcel(depot=other_depot)])
@@ -366,7 +378,12 @@ def test_a_dynamic_relationship_of_a_pending_object_is_a_query(depots: Session) 
     session.add(depot)
     session.add_all([Parcel(depot=depot), Parcel(depot=depot)])
     assert depot.notes.filter(Parcel.id > 0).count() == 2
-    for ask in (lambda d: d.notes.count(), lambda d: len(list(d.notes)), lambda d: len(d.notes[0:5]), lambda d: len(d.notes.all())):
+    for ask in (
+        lambda d: d.notes.count(),
+        lambda d: len(list(d.notes)),
+        lambda d: len(d.notes[0:5]),
+        lambda d: len(d.notes.all()),
+    ):
         pending = Depot(code=f"b{len(session.identity_map)}")
         session.add(pending)
         session.add(Parcel(depot=pending))

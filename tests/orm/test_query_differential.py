@@ -128,7 +128,9 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
     table = draw(st.sampled_from(tables))
     name = draw(st.sampled_from(sorted(COLUMNS[table])))
     kind = COLUMNS[table][name]
-    form = draw(st.sampled_from(["operator", "null", "in", "between", "like", "column", "exists", "nested", "subquery"]))
+    form = draw(
+        st.sampled_from(["operator", "null", "in", "between", "like", "column", "exists", "nested", "subquery"])
+    )
     if form == "null":
         negated = draw(st.booleans())
         return Condition(
@@ -172,7 +174,9 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
     if form == "nested" and table == "owner":
         age = draw(st.integers(-6, 31))
         return Condition(
-            lambda e: e["owner"].items.any(select(Owner.id).where(Owner.id == Item.owner_id, Owner.age >= age).exists()),
+            lambda e: e["owner"].items.any(
+                select(Owner.id).where(Owner.id == Item.owner_id, Owner.age >= age).exists()
+            ),
             lambda env: any(
                 i["owner_id"] == env["owner"]["id"] and strict(lambda a: a >= age)(env["owner"]["age"]) is True
                 for i in (ITEMS if env["owner"]["id"] is not None else ())

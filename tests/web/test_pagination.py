@@ -75,7 +75,8 @@ def test_a_template_can_ask_whether_there_is_a_page_and_whether_it_has_items(not
         assert render_template_string(template, page=page_of(db)) == f"{COUNT} notes"
         assert render_template_string(template) == ""
         by_keyset = db.paginate(select(db.Note).where(db.Note.text == "none"), keyset=[db.Note.id])  # type: ignore[attr-defined]
-        assert by_keyset and not by_keyset.items
+        assert by_keyset
+        assert by_keyset.items == []
 
 
 def test_a_page_of_a_join_has_each_object_once_and_counts_rows(notes: tuple[UnitOfWork, Flask]) -> None:

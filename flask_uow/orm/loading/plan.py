@@ -22,7 +22,7 @@ from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 
-__all__ = ["ResultPlan", "each_once", "first_mapper", "load_result", "make_plan"]
+__all__ = ["ResultPlan", "each_once", "first_mapper", "is_gathered", "load_result", "make_plan"]
 
 
 # what the results of a Query are asked for as
@@ -237,6 +237,11 @@ def _has_eager(select: Select) -> bool:
         if entity is not None and entity.mapper.has_eager:
             return True
     return False
+
+
+def is_gathered(select: Any) -> bool:
+    """Return True where several rows make one object with its collections, and others may be of the same object: none can be left out."""
+    return isinstance(select, Select) and bool(select._options or _has_eager(select)) and may_repeat(select)
 
 
 def each_once(objects: list[Any]) -> list[Any]:

@@ -131,7 +131,9 @@ class BuildingQuery(Generic[T]):
         :raises ArgumentError: when the query was made without any class or column, and was given none since.
         """
         if not self._select.entities:
-            raise ArgumentError("query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for.")
+            raise ArgumentError(
+                "query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for."
+            )
         return self._select if self._from_statement is None else self._from_statement
 
     @property

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import key_of
-from flask_uow.orm.loading.plan import first_mapper
+from flask_uow.orm.loading.plan import first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
@@ -63,9 +63,8 @@ class Query(BuildingQuery[T]):
 
     def _limited(self, rows: int) -> Any:
         """Return the SELECT with a limit, where it can have one and has none."""
-        if self._from_statement is not None:
-            return self._from_statement
-        return self._select.limit(rows) if self._select._limit is None else self._select
+        statement: Any = self.statement
+        return statement.limit(rows) if isinstance(statement, Select) and statement._limit is None else statement
 
     def one(self) -> T:
         """Return the only result.
@@ -87,7 +86,9 @@ class Query(BuildingQuery[T]):
         return found[0] if found else None
 
     def _at_most_one(self) -> list[T]:
-        select = self._limited(2)
+        select: Any = self.statement
+        if not is_gathered(select):
+            select = self._limited(2)
         found = self._fetch(select, "each row")
         if len(found) > 1 and all(item is found[0] for item in found):
             # one object in several rows; where only two were asked for, others may follow
@@ -130,7 +131,11 @@ class Query(BuildingQuery[T]):
         if len(select.entities) != 1 or not hasattr(select.entities[0], "__uow_entity__"):
             raise InvalidRequestError("get() asks for one object: it needs a query of exactly one mapped class.")
         if self._assertions and (
-            self._criteria_given or self._has_limit or select._froms or select._group_by or self._from_statement is not None
+            self._criteria_given
+            or self._has_limit
+            or select._froms
+            or select._group_by
+            or self._from_statement is not None
         ):
             raise InvalidRequestError(
                 "get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first()."

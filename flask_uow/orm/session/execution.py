@@ -195,9 +195,7 @@ class ExecutingSession(TransactionalSession):
         """
         return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
 
-    def _load_query(
-        self, select: Any, params: Any = None, autoflush: bool = True, what: str = "query"
-    ) -> list[Any]:
+    def _load_query(self, select: Any, params: Any = None, autoflush: bool = True, what: str = "query") -> list[Any]:
         """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`."""
         if autoflush:
             self._autoflush()

@@ -335,7 +335,11 @@ class ExpressionCompiler:
     def plain_binary(self, node: Any) -> str:
         """Write ``left op right``; an integer is divided by another as a float, since the databases would cut the fraction off."""
         op = node.operator
-        if op is ops.DIV and isinstance(node.left.type.storage, Integer) and isinstance(node.right.type.storage, Integer):
+        if (
+            op is ops.DIV
+            and isinstance(node.left.type.storage, Integer)
+            and isinstance(node.right.type.storage, Integer)
+        ):
             left = f"CAST({self.process(node.left)} AS {self.dialect.cast_name(_FLOAT)})"
         else:
             left = self.operand(node.left, op)
