@@ -187,7 +187,7 @@ class BuildingQuery(Generic[T]):
         for item in entities:
             entity = getattr(item, "__uow_entity__", None)
             if entity is not None:
-                view = next((a.views[entity.mapper] for a in known if entity in a.views), None)
+                view = next((a.views[entity] for a in known if entity in a.views), None)
                 made.append(view if view is not None else item)
                 continue
             adapted: Any = self._adapted((item,))[0]
