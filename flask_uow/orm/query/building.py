@@ -105,7 +105,8 @@ class BuildingQuery(Generic[T]):
 
         :raises InvalidRequestError: when the query has a limit or an offset.
         """
-        if self._has_limit and self._assertions:
+        select = self._select
+        if (select._limit is not None or select._offset is not None) and self._assertions:
             raise InvalidRequestError(
                 f"{method}() comes after limit(), offset() or a slice, and would change which rows these are counted from. Call {method}() first; or"
                 f" call from_self() in between (select from a subquery), and {method}() is about the limited rows."
