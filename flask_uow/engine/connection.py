@@ -90,7 +90,7 @@ class Connection(SendingConnection):
 
         :param statement: a statement object, or SQL text with ``:name`` parameters.
         :param parameters: a mapping of values by name; a list of mappings executes the statement once for each.
-        :raises ArgumentError: for what is no statement.
+        :raises ArgumentError: for what is no statement; for an UPDATE or DELETE of all rows that is given a list.
         :raises InvalidRequestError: when the statement needs a value that was not given.
         :raises DBAPIError: what the driver reported, translated.
         """
@@ -109,6 +109,7 @@ class Connection(SendingConnection):
                 f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
             ) from None
         if parameters is not None and not isinstance(parameters, Mapping):
+            _refuse_all_rows(statement)
             if len(parameters) != 1:
                 return self._execute_list(compiled, values, parameters)
             parameters = parameters[0]
@@ -405,3 +406,16 @@ class Connection(SendingConnection):
             )
         rowcount = self.run_many(compiled.sql, sets) if sets else 0
         return Result(None, (), rowcount)
+
+
+def _refuse_all_rows(statement: Any) -> None:
+    """Refuse an UPDATE or DELETE without WHERE that was given a list: each set of parameters would be for all rows anew.
+
+    :raises ArgumentError: naming the table.
+    """
+    if getattr(statement, "is_about_all_rows", False):
+        verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
+        raise ArgumentError(
+            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them would be about all rows. Say which row a"
+            f" set is about: .where({table}.c.id == bindparam('row'))."
+        )

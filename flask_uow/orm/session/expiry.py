@@ -7,9 +7,9 @@ from typing import Any
 
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.symbols import PENDING, STATE
+from flask_uow.orm.symbols import PENDING, STATE, Direction
 
-__all__ = ["expire_all", "expire_object"]
+__all__ = ["expire_all", "expire_changed", "expire_object"]
 
 # what of our own bookkeeping goes together with the values
 _OURS = frozenset({PENDING, COMPOSITES})
@@ -77,6 +77,28 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
         state.changes = None
         if state.owner is not None:
             state.owner.modified.pop(state, None)
+
+
+def expire_changed(obj: Any, names: Iterable[str]) -> None:
+    """Expire the attributes of an object that a statement has changed in its row, and what follows from them.
+
+    That is what the database changes with every UPDATE, what SQL makes of columns, and references by a foreign key that is among them.
+    """
+    mapper = type(obj).__mapper__
+    following = mapper.memo.get("changed by every UPDATE")
+    if following is None:
+        following = mapper.memo["changed by every UPDATE"] = [
+            name
+            for name, prop in mapper.columns.items()
+            if not prop.is_stored or getattr(prop.column, "server_onupdate", None) is not None
+        ]
+    changed = {name for name in names if name in mapper.columns}
+    led_by = [
+        prop.key
+        for prop in mapper.relationships.values()
+        if prop.direction is Direction.MANY_TO_ONE and not changed.isdisjoint(prop.local_names)
+    ]
+    expire_object(obj, obj.__dict__[STATE], {*changed, *following, *led_by})
 
 
 def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:
