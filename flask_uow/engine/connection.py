@@ -236,6 +236,14 @@ class Connection(SendingConnection):
         """Return True while a savepoint is open."""
         return len(self._stack) > 1
 
+    def get_transaction(self) -> Transaction | None:
+        """Return the transaction that is open, None when there is none."""
+        return self._stack[0] if self._stack else None
+
+    def get_nested_transaction(self) -> Transaction | None:
+        """Return the innermost savepoint that is open, None when there is none."""
+        return self._stack[-1] if len(self._stack) > 1 else None
+
     def run_transaction_sql(self, sql: str) -> None:
         """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
         if self._gate is not None:
@@ -416,6 +424,6 @@ def _refuse_all_rows(statement: Any) -> None:
     if getattr(statement, "is_about_all_rows", False):
         verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
         raise ArgumentError(
-            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them would be about all rows. Say which row a"
-            f" set is about: .where({table}.c.id == bindparam('row'))."
+            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them"
+            f" would be about all rows. Say which row a set is about: .where({table}.c.id == bindparam('row'))."
         )

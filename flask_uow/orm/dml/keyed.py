@@ -55,11 +55,20 @@ def update_by_key(
     """
     if not mapper.stored:
         raise InvalidRequestError(f"the rows of {mapper.class_.__name__} are in no table that can be written to.")
+    columns = stored_columns(mapper)
+    if isinstance(rows, (list, tuple)):
+        # a mistake in what was passed costs no transaction, as long as nothing was sent
+        for row in rows:
+            if isinstance(row, Mapping):
+                values = values_of(mapper, row, columns)
+                _require_key(mapper, values, called, refusal)
+                if mapper.versioning is not None and mapper.versioning.name not in values:
+                    require_counting(mapper, called)
     count = 0
     with transaction_of(session):
         connection = session._connection_for(mapper)
         for page in pages_of(rows):
-            _Page(session, connection, mapper, page, called, refusal).write(synchronize)
+            _Page(session, connection, mapper, columns, page, called, refusal).write(synchronize)
             count += len(page)
             if progress is not None:
                 progress(count)
@@ -70,7 +79,14 @@ class _Page:
     """Some rows that are updated together."""
 
     def __init__(
-        self, session: Any, connection: Any, mapper: Any, rows: list[Any], called: str, refusal: type[FlaskUowError]
+        self,
+        session: Any,
+        connection: Any,
+        mapper: Any,
+        columns: Mapping[str, Any],
+        rows: list[Any],
+        called: str,
+        refusal: type[FlaskUowError],
     ) -> None:
         self.session = session
         self.connection = connection
@@ -78,7 +94,7 @@ class _Page:
         self.keys: tuple[str, ...] = mapper.primary_key_names
         part = versioned_part(mapper)
         self.version: str | None = mapper.versioning.name if part is not None else None
-        self.columns = stored_columns(mapper)
+        self.columns = columns
         self.groups: dict[tuple[str, ...], Group] = {}
         self.new_versions: dict[Any, Any] = {}
         self.called, self.refusal = called, refusal
@@ -99,12 +115,7 @@ class _Page:
         if state is not None and state.identity is not None and state.owner is not None:
             chosen = {n: value for n, value in values.items() if n in (state.changes or ()) or n == self.version}
             values = {**chosen, **dict(zip(self.keys, identity_values(state.identity), strict=True))}
-        missing = [name for name in self.keys if values.get(name) is None]
-        if missing:
-            raise self.refusal(
-                f"{self.called} by primary key got a row of {self.mapper.class_.__name__} without its key {', '.join(missing)}. Give each row its whole primary"
-                " key."
-            )
+        _require_key(self.mapper, values, self.called, self.refusal)
         return values
 
     def write(self, synchronize: bool) -> None:
@@ -135,7 +146,7 @@ class _Page:
                 values.append([next_version(version) for version in key_values[-1]])
                 self.new_versions.update(zip(identities, values[-1], strict=True))
             else:
-                require_counting(self.mapper, "UPDATE")
+                require_counting(self.mapper, self.called)
                 count_versions(self.connection, self.mapper, identities)
         if not columns:
             return
@@ -143,8 +154,8 @@ class _Page:
         if found != len(members):
             versions = " have another version," if self.version in names else ""
             raise StaleDataError(
-                f"{self.called} found {found} of {len(members)} rows of {part.table.fullname!r}: some are not there,{versions} or occur"
-                " twice. Nothing of this call stays when the transaction is rolled back."
+                f"{self.called} found {found} of {len(members)} rows of {part.table.fullname!r}: some keys are not there,{versions} or"
+                " occur twice. Nothing of this call stays when the transaction is rolled back."
             )
 
     def _send(
@@ -178,8 +189,8 @@ class _Page:
             found += self.connection.scalar(rows.where(page, *mapper.own_criteria))
         if found != len(keys):
             raise StaleDataError(
-                f"{self.called} of {mapper.class_.__name__} found {found} of {len(keys)} rows: some keys are not there, occur twice, or are those of"
-                " other classes in the table. Nothing was written."
+                f"{self.called} of {mapper.class_.__name__} found {found} of {len(keys)} rows: some keys are not there, occur twice, or are those"
+                " of other classes in the table. Nothing was written."
             )
 
     def _synchronize(self, names: tuple[str, ...], members: Group) -> None:
@@ -205,6 +216,15 @@ class _Page:
             obj.__dict__[self.version] = self.mapper.versioning.next_version(loaded)
         elif row[self.version] == loaded:
             obj.__dict__[self.version] = self.new_versions[self._identity(row)]
+
+
+def _require_key(mapper: Any, values: Mapping[str, Any], called: str, refusal: type[FlaskUowError]) -> None:
+    missing = [name for name in mapper.primary_key_names if values.get(name) is None]
+    if missing:
+        raise refusal(
+            f"{called} by primary key got a row of {mapper.class_.__name__} without its key {', '.join(missing)}. Give each row its whole"
+            " primary key."
+        )
 
 
 def _with_onupdate(part: MappedTable, names: Sequence[str], members: Group) -> list[str]:

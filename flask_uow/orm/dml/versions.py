@@ -83,7 +83,8 @@ def _version_column(statement: Any, mapper: Mapper) -> Any:
 def count_versions(connection: Any, mapper: Mapper, identities: Sequence[Any]) -> int:
     """Count the versions of the rows with these keys, in a statement of its own; return how many were found."""
     part = versioned_part(mapper)
-    assert part is not None and mapper.versioning is not None
+    assert part is not None
+    assert mapper.versioning is not None
     column = part.columns[mapper.versioning.name]
     keys = list(dict.fromkeys(zip(*part.key_values(identities), strict=True))) if identities else []
     found = 0

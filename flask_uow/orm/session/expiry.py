@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.symbols import PENDING, STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
 
-__all__ = ["expire_all", "expire_changed", "expire_object"]
+__all__ = ["expire_all", "expire_changed", "expire_object", "loaded_values", "restore_values"]
 
 # what of our own bookkeeping goes together with the values
 _OURS = frozenset({PENDING, COMPOSITES})
@@ -99,6 +100,30 @@ def expire_changed(obj: Any, names: Iterable[str]) -> None:
         if prop.direction is Direction.MANY_TO_ONE and not changed.isdisjoint(prop.local_names)
     ]
     expire_object(obj, obj.__dict__[STATE], {*changed, *following, *led_by})
+
+
+def loaded_values(obj: Any, originals: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are loaded on an object, the members of collections, for :func:`restore_values`.
+
+    :param originals: values to be returned in place of those of the same attributes; NO_VALUE for none.
+    """
+    mapper = type(obj).__mapper__
+    values = {name: obj.__dict__[name] for name in mapper.attribute_names if name in obj.__dict__}
+    for name, prop in mapper.relationships.items():
+        if prop.uselist and name in values:
+            values[name] = members_of(values[name])
+    values.update((name, value) for name, value in originals.items() if name in mapper.attribute_names)
+    return {name: value for name, value in values.items() if value is not NO_VALUE}
+
+
+def restore_values(obj: Any, values: Mapping[str, Any]) -> None:
+    """Give an object without a row values that it had, where it has none."""
+    relationships = type(obj).__mapper__.relationships
+    for name, value in values.items():
+        if name not in obj.__dict__:
+            prop = relationships.get(name)
+            collects = prop is not None and prop.uselist
+            obj.__dict__[name] = prop.attribute.new_collection(obj, value) if collects else value
 
 
 def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:

@@ -53,7 +53,12 @@ class Session(ExecutingSession):
     :param binds: engines by mapped class, mapper or table.
     :param extension: a :class:`SessionExtension`, or a list of them.
     :param query_cls: the class of queries.
+    :param join_transaction_mode: what happens to a transaction in which a given connection is already. ``"rollback_only"``: ``rollback()``
+        rolls it back, ``commit()`` and ``close()`` leave it to whoever began it; ``"control_fully"``: the Session ends it in each of these;
+        ``"create_savepoint"``: it stays, and the Session works in a savepoint of its own; ``"conditional_savepoint"``: that only within
+        a savepoint, else ``"rollback_only"``.
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
+    :raises ArgumentError: for an unknown ``join_transaction_mode``.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Session(ExecutingSession):
         extension: Any = None,
         query_cls: type[Query[Any]] = Query,
         *,
+        join_transaction_mode: str = "rollback_only",
         bind_key_engines: Mapping[str | None, Any] | None = None,
         batch_loading: bool = True,
     ) -> None:
@@ -79,6 +85,7 @@ class Session(ExecutingSession):
             accounting=_enable_transaction_accounting,
             autocommit=autocommit,
             twophase=twophase,
+            join_mode=join_transaction_mode,
             extension=extension,
         )
         self.autoflush = autoflush
@@ -304,6 +311,8 @@ class Session(ExecutingSession):
         if self._mutable:
             settle_mutations(self._mutable, (obj for group in work.objects() for obj in group))
         new, modified = self._new, self._modified
+        level = self._transaction.real if self._transaction is not None else None
+        note = level.note_updated if level is not None and level.nested else None
         for members in work.new.values():
             for obj in members:
                 new.pop(obj.__dict__[STATE], None)
@@ -312,6 +321,8 @@ class Session(ExecutingSession):
         for members in (*work.changed.values(), work.updated_first):
             for obj in members:
                 state = obj.__dict__[STATE]
+                if note is not None:
+                    note(state, state.changes)
                 state.changes = None
                 obj.__dict__.pop(PENDING, None)
                 modified.pop(state, None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension
+from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
 
 if TYPE_CHECKING:
@@ -29,11 +30,18 @@ class TransactionalSession:
     """Base of :class:`~flask_uow.orm.session.session.Session`: transactions, and what hangs on them."""
 
     def __init__(
-        self: Any, expire_on_commit: bool, accounting: bool, autocommit: bool, twophase: bool, extension: Any
+        self: Any,
+        expire_on_commit: bool,
+        accounting: bool,
+        autocommit: bool,
+        twophase: bool,
+        join_mode: str,
+        extension: Any,
     ) -> None:
         self.expire_on_commit = expire_on_commit
         self.autocommit = autocommit
         self.twophase = twophase
+        self.join_transaction_mode = check_join_mode(join_mode)
         self._accounting = accounting
         self._hooks = Hooks.of(SessionExtension, extension)
         self._transaction: SessionTransaction | None = None
@@ -48,6 +56,7 @@ class TransactionalSession:
     expire_on_commit: bool
     autocommit: bool
     twophase: bool
+    join_transaction_mode: str
     _accounting: bool
     _hooks: Hooks
     _transaction: SessionTransaction | None
