@@ -12,7 +12,7 @@ from typing import Any
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.collect import by_mapper, require_stored
-from flask_uow.orm.instrumentation.mutables import remember, write_composites
+from flask_uow.orm.instrumentation.mutables import remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
@@ -263,6 +263,7 @@ def _make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
             strong[state] = obj
         inserted.setdefault(state, None)
         if may_mutate and type(obj).__mapper__.mutable_types:
+            take_snapshots(obj)
             remember(state, obj)
     if session.transaction.deleted:
         session.transaction.note_replaced(base, objects)

@@ -8,6 +8,7 @@ from flask_uow.orm.exc import FlushError, StaleDataError
 from flask_uow.orm.flush.collect import require_stored
 from flask_uow.orm.flush.key_changes import cascade_key_changes, move_identity
 from flask_uow.orm.instrumentation.history import is_changed
+from flask_uow.orm.instrumentation.mutables import remember, take_snapshots
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
@@ -52,6 +53,10 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
             members.append(obj)
     for names, members in by_columns.items():
         _update_tables(session, mapper, names, members)
+        if mapper.mutable_types:
+            for obj in members:
+                take_snapshots(obj, names)
+                remember(obj.__dict__[STATE], obj)
         if any(name in names for name in mapper.primary_key_names):
             moved = _move_identities(session, mapper, members)
             cascade_key_changes(session, mapper, moved)

@@ -8,6 +8,7 @@ from typing import Any
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError
 from flask_uow.orm.exclusive import exclusively
+from flask_uow.orm.instrumentation.mutables import remember
 from flask_uow.orm.instrumentation.siblings import siblings_that
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.eager import load_related, needs_care
@@ -147,6 +148,8 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
     for name, column, value in zip(names, columns, rows[0], strict=True):
         processor = dialect.result_processor(column.type)
         values[name] = processor(value) if processor is not None else value
+    if mapper.mutable_types:
+        remember(state, obj)
 
 
 def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
@@ -175,6 +178,8 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
         own = obj.__dict__
         for name, value in zip(names, converted[len(key) :], strict=True):
             own.setdefault(name, value)
+        if mapper.mutable_types:
+            remember(own[STATE], obj)
     if not was_found:
         raise _row_is_gone(first)
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_uow.orm.instrumentation.collections import members_of
-from flask_uow.orm.instrumentation.mutables import COMPOSITES
+from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS
 from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
 
 __all__ = ["expire_all", "expire_changed", "expire_object", "loaded_values", "restore_values"]
 
 # what of our own bookkeeping goes together with the values
-_OURS = frozenset({PENDING, COMPOSITES})
+_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS})
 
 
 def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
@@ -63,8 +63,11 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
     for name in names:
         if name not in mapper.attribute_names:
             raise mapper.unknown_attribute(name)
+    snapshots = values.get(SNAPSHOTS)
     for name in names:
         value = values.pop(name, None)
+        if snapshots is not None:
+            snapshots.pop(name, None)
         if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
             value._detach()
         elif mapper.composites:

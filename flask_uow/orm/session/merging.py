@@ -9,6 +9,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.history import is_changed
+from flask_uow.orm.instrumentation.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -100,6 +101,7 @@ class _Merge:
         return key[0] if len(key) == 1 else key
 
     def _make_persistent(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
+        record_mutations(state, instance)
         if state.changes:
             raise InvalidRequestError(
                 f"merge(load=False) takes objects without changes, and {describe(instance)} has some ({', '.join(state.changes)})."
@@ -116,9 +118,12 @@ class _Merge:
     def _copy_columns(self, mapper: Mapper, instance: Any, merged: Any) -> None:
         given = instance.__dict__
         if not self.load:
-            values = merged.__dict__
-            values.update((name, given[name]) for name in mapper.columns if name in given)
+            names = [name for name in mapper.columns if name in given]
+            merged.__dict__.update((name, copied(mapper.columns[name].column.type, given[name])) for name in names)
+            take_snapshots(merged, names)
+            remember(merged.__dict__[STATE], merged)
             return
+        write_composites(instance)
         own = merged.__dict__[STATE]
         names = [name for name, prop in mapper.columns.items() if name in given and prop.is_stored]
         absent = [name for name in names if name not in merged.__dict__]
@@ -129,7 +134,7 @@ class _Merge:
             if own.identity is None and given[name] is None and name in mapper.primary_key_names:
                 continue
             if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):
-                setattr(merged, name, given[name])
+                setattr(merged, name, copied(mapper.columns[name].column.type, given[name]))
 
     def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
         value = instance.__dict__[prop.key]

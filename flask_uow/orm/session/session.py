@@ -20,7 +20,7 @@ from flask_uow.orm.flush.collect import WorkList, collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
-from flask_uow.orm.instrumentation.mutables import find_mutations, settle_mutations
+from flask_uow.orm.instrumentation.mutables import find_mutations
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
@@ -95,7 +95,7 @@ class Session(ExecutingSession):
         self._new: dict[InstanceState, Any] = {}
         self._modified: dict[InstanceState, Any] = {}
         self._deleted: dict[InstanceState, Any] = {}
-        self._mutable: dict[InstanceState, tuple[Any, dict[str, Any]]] = {}
+        self._mutable: dict[InstanceState, Any] = {}
         self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
 
     # -- objects
@@ -308,8 +308,6 @@ class Session(ExecutingSession):
             self._flushing = False
 
     def _settle(self, work: WorkList) -> None:
-        if self._mutable:
-            settle_mutations(self._mutable, (obj for group in work.objects() for obj in group))
         new, modified = self._new, self._modified
         level = self._transaction.real if self._transaction is not None else None
         note = level.note_updated if level is not None and level.nested else None
