@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.history import is_changed
@@ -130,6 +131,8 @@ class _Merge:
         if absent and own.identity is not None:
             # what is expired is loaded first, so that only net changes are written
             getattr(merged, absent[0])
+        if own.identity is not None:
+            _check_version(mapper, instance, merged)
         for name in names:
             if own.identity is None and given[name] is None and name in mapper.primary_key_names:
                 continue
@@ -158,3 +161,19 @@ class _Merge:
             merged.__dict__[prop.key] = item
         else:
             setattr(merged, prop.key, item)
+
+
+def _check_version(mapper: Mapper, instance: Any, merged: Any) -> None:
+    """Refuse to bring an older (or newer) version of a row onto the object that stands for it.
+
+    :raises StaleDataError: naming both versions.
+    """
+    if mapper.versioning is None:
+        return
+    name = mapper.versioning.name
+    given = instance.__dict__.get(name)
+    if given is not None and name in merged.__dict__ and merged.__dict__[name] != given:
+        raise StaleDataError(
+            f"merge() got {describe(instance)} with the version {given!r}, and the row has {merged.__dict__[name]!r}: someone else has changed it"
+            f" since. Load the object again, or leave {name!r} unset to write over the present version."
+        )

@@ -147,6 +147,7 @@ class Session(ExecutingSession):
         :param load: False copies values as they are, without any SQL: for objects with a row and without changes, from a cache.
         :param kw: ``dont_load=True``, the old way to write ``load=False``.
         :raises InvalidRequestError: with ``load=False``, for an object without a row or with changes.
+        :raises StaleDataError: for an object whose version is not that of its row any more.
         """
         return merge(self, instance, load, **kw)  # type: ignore[no-any-return]
 
