@@ -31,15 +31,20 @@ Progress = Callable[[int], object]
 _PAGE = 10_000
 
 
-def bulk_insert(session: Any, mapper: Any, rows: Iterable[Any], return_keys: bool, progress: Progress | None) -> Any:
-    """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert`."""
+def bulk_insert(
+    session: Any, mapper: Any, rows: Iterable[Any], return_keys: bool, progress: Progress | None, nulls: bool = False
+) -> Any:
+    """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert`.
+
+    :param nulls: None is NULL, also where a column has a default.
+    """
     keys: list[Any] = []
     count = 0
     columns = written_columns(mapper)
     with transaction_of(session):
         connection = session._connection_for(mapper)
         for page in pages_of(rows):
-            found = _insert_page(connection, mapper, [values_of(mapper, row, columns) for row in page])
+            found = _insert_page(connection, mapper, [values_of(mapper, row, columns) for row in page], nulls)
             if return_keys:
                 keys.extend(found)
             count += len(page)
@@ -48,19 +53,26 @@ def bulk_insert(session: Any, mapper: Any, rows: Iterable[Any], return_keys: boo
     return keys if return_keys else count
 
 
-def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]]) -> list[Any]:
+def _is_given(row: Mapping[str, Any], name: str, nulls: bool) -> bool:
+    return row.get(name) is not None or (nulls and name in row)
+
+
+def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]], nulls: bool) -> list[Any]:
     """Insert rows and return their keys, in order."""
     columns = written_columns(mapper)
     part = mapper.stored[0]
     for name, default in part.defaults:
         for row in rows:
-            if name not in row:
+            if not _is_given(row, name, nulls):
                 row[name] = default.value()
-    _apply_mapping(mapper, columns, rows)
+    for name, make in mapping_defaults(mapper, columns).items():
+        for row in rows:
+            if not _is_given(row, name, nulls):
+                row[name] = make()
     made, optional = part.generated, part.optional
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
-        names = tuple(n for n in columns if n not in optional or (n in row and (n != made or row[n] is not None)))
+        names = tuple(n for n in columns if n not in optional or _is_given(row, n, nulls and n != made))
         groups.setdefault(names, []).append(number)
     keys: list[Any] = [None] * len(rows)
     for names, numbers in groups.items():
@@ -83,9 +95,10 @@ def _insert_group(
     part = mapper.stored[0]
     table = part.table
     batch = connection.dialect.batch
-    if not names:
-        return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
     columns = [part.columns[name] for name in names]
+    part.add_unmapped_defaults(columns, values, count)
+    if not columns:
+        return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
     if not holds_expressions(values):
         return batch.insert(connection, table, columns, values, generated_key=generated)  # type: ignore[no-any-return]
     # expressions are worked out by the database, in a statement of their own for each row
@@ -95,13 +108,6 @@ def _insert_group(
         result = connection.execute(statement.returning(generated) if generated is not None else statement)
         keys.append(result.scalar() if generated is not None else None)
     return keys if generated is not None else None
-
-
-def _apply_mapping(mapper: Any, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    for name, make in mapping_defaults(mapper, columns).items():
-        for row in rows:
-            if name not in row:
-                row[name] = make()
 
 
 # -- what bulk operations share

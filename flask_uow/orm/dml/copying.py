@@ -21,7 +21,7 @@ def copy_from(
     named = _with_names(mapper, rows, columns)
     engine = session.get_bind(mapper)
     if not engine.dialect.can_copy():
-        count: int = bulk_insert(session, mapper, named, False, progress)
+        count: int = bulk_insert(session, mapper, named, False, progress, nulls=True)
         return count
     first = next(named, None)
     if first is None:

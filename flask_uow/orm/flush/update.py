@@ -152,11 +152,12 @@ def _update_batch(
         for obj, version in zip(objects, key_values[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
+    columns = [part.columns[name] for name in names]
+    part.add_unmapped_onupdate(columns, values)
     if holds_expressions(values):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
     else:
-        columns = [part.columns[name] for name in names]
         batch = connection.dialect.batch
         if versioning is not None:
             rows = batch.update_returning(connection, part.table, key, key_values, columns, values, part.key)
@@ -168,7 +169,7 @@ def _update_batch(
             if found != len(objects):
                 gone = _without_row(connection, part, objects)
                 raise stale_rows(part, "UPDATE of", objects, gone, found)
-    _forget_server_values(part, names, objects)
+    _forget_server_values(mapper, part, names, objects)
 
 
 def _update_one(
@@ -176,6 +177,7 @@ def _update_one(
 ) -> None:
     # a value that the database works out needs a statement of its own; it is loaded at the next access
     values = obj.__dict__
+    # columns without an attribute take their onupdate from the statement
     statement = Update(part.table).values({part.columns[name]: values[name] for name in names})
     statement = statement.where(*(column == value for column, value in zip(key, identity, strict=True)))
     if connection.execute(statement).rowcount != 1:
@@ -185,8 +187,12 @@ def _update_one(
             del values[name]
 
 
-def _forget_server_values(part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
-    # what the database itself changes with each UPDATE is loaded at the next access
+def _forget_server_values(mapper: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
+    # what the database itself changes with each UPDATE, or makes of the row by an expression, is loaded at the next access
+    for name in mapper.computed_names:
+        for obj in objects:
+            if name not in (obj.__dict__[STATE].changes or ()):
+                obj.__dict__.pop(name, None)
     for name, column in part.columns.items():
         if column.server_onupdate is not None and name not in names:
             for obj in objects:

@@ -31,6 +31,7 @@ class MappedTable:
     :ivar onupdate: attributes with a default for changed rows, and the default.
     :ivar unmapped_defaults: columns that have no attribute and a default for new rows, and the default.
     :ivar unmapped_onupdate: columns that have no attribute and a default for changed rows, and the default.
+    :ivar has_unmapped_expressions: True where one of ``unmapped_defaults`` is for the database to work out.
     :ivar optional: attributes that an INSERT may leave to the database.
     :ivar always: the others.
     """
@@ -45,6 +46,7 @@ class MappedTable:
     onupdate: tuple[tuple[str, Any], ...] = ()
     unmapped_defaults: tuple[tuple[Column[Any], Any], ...] = ()
     unmapped_onupdate: tuple[tuple[Column[Any], Any], ...] = ()
+    has_unmapped_expressions: bool = False
     optional: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
 
@@ -58,6 +60,7 @@ class MappedTable:
         mapped = set(columns.values())
         unmapped = [column for column in self.table.c if column not in mapped]
         self.unmapped_defaults = tuple((c, c.default) for c in unmapped if c.default is not None)
+        self.has_unmapped_expressions = any(default.is_sql for _, default in self.unmapped_defaults)
         self.unmapped_onupdate = tuple((c, c.onupdate) for c in unmapped if c.onupdate is not None)
         self.optional = tuple(
             name for name, c in columns.items() if c.server_default is not None or name == self.generated

@@ -389,6 +389,15 @@ class Mapper(MappedSource):
         return found
 
     @property
+    def computed_names(self) -> tuple[str, ...]:
+        """The attributes whose values SQL expressions make."""
+        found: tuple[str, ...] | None = self.memo.get("computed names")
+        if found is None:
+            made = (name for name, prop in self.columns.items() if not prop.is_stored)
+            found = self.memo["computed names"] = tuple(made)
+        return found
+
+    @property
     def attribute_names(self) -> frozenset[str]:
         """The names of all mapped attributes."""
         names = self.memo.get("attribute_names")

@@ -91,11 +91,8 @@ def expire_changed(obj: Any, names: Iterable[str]) -> None:
     mapper = type(obj).__mapper__
     following = mapper.memo.get("changed by every UPDATE")
     if following is None:
-        following = mapper.memo["changed by every UPDATE"] = [
-            name
-            for name, prop in mapper.columns.items()
-            if not prop.is_stored or getattr(prop.column, "server_onupdate", None) is not None
-        ]
+        made = (n for n, prop in mapper.columns.items() if getattr(prop.column, "server_onupdate", None) is not None)
+        following = mapper.memo["changed by every UPDATE"] = [*mapper.computed_names, *made]
     changed = {name for name in names if name in mapper.columns}
     led_by = [
         prop.key
