@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError
+from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.mutables import remember
 from flask_uow.orm.instrumentation.siblings import siblings_that
@@ -21,6 +21,8 @@ from flask_uow.sql.select import Select
 __all__ = [
     "ColumnLoader",
     "check_lock_mode",
+    "check_version",
+    "has_version",
     "identity_values",
     "key_of",
     "load_by_identity",
@@ -226,6 +228,28 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
     statement = compiled_once(mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(key)))
     rows = connection.fetch_all(statement.compiled.sql, statement.parameters(identity_values(identity)))
     return load_objects(rows, mapper, dialect, session)[0] if rows else None
+
+
+def has_version(obj: Any) -> bool:
+    """Return True for an object of a class with a version column, whose version is loaded."""
+    versioning = type(obj).__mapper__.versioning
+    return versioning is not None and versioning.name in obj.__dict__
+
+
+def check_version(obj: Any, version: Any) -> None:
+    """Refuse an object that has another version than its row, which is locked now: what was made of its values is out of date.
+
+    :param version: that of the row.
+    :raises StaleDataError: naming both versions.
+    """
+    name = type(obj).__mapper__.versioning.name
+    changes = obj.__dict__[STATE].changes or {}
+    loaded = changes.get(name, obj.__dict__[name])
+    if loaded != version:
+        raise StaleDataError(
+            f"{describe(obj)} was to be locked, and its row has the version {version!r} by now, the object {loaded!r}: someone else has changed it"
+            " since it was loaded. Roll back, or expire the object, and load it again."
+        )
 
 
 def check_lock_mode(lock: str | None) -> None:

@@ -22,7 +22,7 @@ from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
 from flask_uow.orm.instrumentation.mutables import find_mutations
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
-from flask_uow.orm.loading.column_loader import check_lock_mode, refresh_columns
+from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune, register_deleted
@@ -224,10 +224,15 @@ class Session(ExecutingSession):
         :param lockmode: ``"read"``, ``"update"`` or ``"update_nowait"``: lock the row.
         :raises ArgumentError: for another lock mode.
         :raises ObjectDeletedError: when the row is gone.
+        :raises StaleDataError: with a lock mode, for a changed object with another version than its row.
         """
         state = self._persistent_state(instance)
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
+        if lockmode is not None and state.changes and has_version(instance):
+            # a change that others have overtaken is not forgotten without a word by a lock, which is there to prevent that
+            with self.no_autoflush:
+                self.query(type(instance)).with_lockmode(lockmode).get(state.identity)
         self._expire(instance, state, names)
         mapper = type(instance).__mapper__
         wanted = tuple(name for name in mapper.columns if names is None or name in names)
@@ -296,8 +301,6 @@ class Session(ExecutingSession):
                 for hook in self._hooks.after_flush:
                     hook(self, context)
                 self._settle(work)
-                for hook in self._hooks.after_flush_postexec:
-                    hook(self, context)
                 transaction.commit()
             except BaseException as error:
                 transaction.failure = error
@@ -307,6 +310,8 @@ class Session(ExecutingSession):
                 raise
         finally:
             self._flushing = False
+        for hook in self._hooks.after_flush_postexec:
+            hook(self, context)
 
     def _settle(self, work: WorkList) -> None:
         new, modified = self._new, self._modified

@@ -78,7 +78,7 @@ class TransactionalSession:
 
     @exclusive
     def begin(self: Any, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
-        """Begin a transaction.
+        """Begin a transaction. In autocommit mode, what is pending is flushed before, in a transaction of its own.
 
         :param subtransactions: inside a transaction, begin a subtransaction, which only delimits.
         :param nested: begin a SAVEPOINT.
@@ -92,6 +92,9 @@ class TransactionalSession:
                 raise InvalidRequestError(
                     "a SAVEPOINT needs a transaction around it, and none is in progress. In autocommit mode, call begin() first."
                 )
+            if self.autocommit and self._accounting and not self._flushing:
+                # what was added before is no part of the transaction, and not undone with it
+                self.flush()
             self._transaction = SessionTransaction(self)
             return self._transaction  # type: ignore[no-any-return]
         if not subtransactions and not nested:
