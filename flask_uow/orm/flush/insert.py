@@ -254,7 +254,7 @@ def _make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
         values = obj.__dict__
         state: InstanceState = values[STATE]
         identity = values.get(single) if single is not None else tuple([values.get(name) for name in names])
-        if identity is None or (single is None and None in identity):
+        if identity is None or (single is None and None in identity and not base.may_identify(identity)):
             raise FlushError(
                 f"{describe(obj)} has no primary key ({', '.join(names)}), and the database does not make one. Set it before the flush."
             )

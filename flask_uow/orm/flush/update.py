@@ -18,7 +18,7 @@ from flask_uow.sql.expressions import ColumnOperators
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
-__all__ = ["not_among", "set_column", "stale_rows", "update_objects", "versioned_key"]
+__all__ = ["has_null", "not_among", "set_column", "stale_rows", "update_objects", "versioned_key"]
 
 
 def set_column(obj: Any, name: str, value: Any) -> None:
@@ -124,6 +124,11 @@ def versioned_key(part: MappedTable, versioning: Any, objects: list[Any]) -> tup
     return columns, values
 
 
+def has_null(key_values: list[list[Any]]) -> bool:
+    """Return True for keys, or versions, that are NULL in part, so that no comparison with values finds their rows."""
+    return len(key_values) > 1 and any(None in column for column in key_values)
+
+
 def _loaded_version(obj: Any, name: str) -> Any:
     changes = obj.__dict__[STATE].changes or {}
     before = changes.get(name, NO_VALUE)
@@ -154,7 +159,7 @@ def _update_batch(
     values = [[obj.__dict__[name] for obj in objects] for name in names]
     columns = [part.columns[name] for name in names]
     part.add_unmapped_onupdate(columns, values)
-    if holds_expressions(values):
+    if holds_expressions(values) or has_null(key_values):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
     else:

@@ -13,7 +13,14 @@ from flask_uow.orm.instrumentation.siblings import siblings_that
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.eager import load_related, needs_care
 from flask_uow.orm.loading.rows import load_objects
-from flask_uow.orm.loading.statements import compiled_once, key_condition, keys_condition, padded, unknown_keys
+from flask_uow.orm.loading.statements import (
+    compiled_once,
+    key_condition,
+    keys_condition,
+    padded,
+    unknown_but_null,
+    unknown_keys,
+)
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
@@ -56,6 +63,10 @@ class ColumnLoader:
         name = self.name
         mapper, classes = self._together(names)
         objects = siblings_that(state, obj, lambda other: type(other) in classes and name not in other.__dict__)
+        if isinstance(state.identity, tuple):
+            # NULL in a key is no value that IN could find
+            objects = [o for o in objects if o is obj or None not in o.__dict__[STATE].identity]
+            objects = [obj] if None in state.identity else objects
         if len(objects) == 1:
             _refresh(session, self.mapper, obj, state, names, None)
         else:
@@ -138,11 +149,14 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
 
-    def build() -> Select:
-        return with_lock(_select_from(source, columns).where(key_condition(key)), lock)
+    identity = identity_values(state.identity)
+    nulls = tuple(value is None for value in identity) if None in identity else None
 
-    statement = compiled_once(mapper.memo, ("refresh", names, lock), dialect, build)
-    parameters = statement.parameters(identity_values(state.identity))
+    def build() -> Select:
+        return with_lock(_select_from(source, columns).where(key_condition(key, unknown_but_null(identity))), lock)
+
+    statement = compiled_once(mapper.memo, ("refresh", names, lock, nulls), dialect, build)
+    parameters = statement.parameters([value for value in identity if value is not None])
     rows = connection.fetch_all(statement.compiled.sql, parameters, write=statement.compiled.is_write)
     if not rows:
         raise _row_is_gone(obj)
