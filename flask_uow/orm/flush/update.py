@@ -68,7 +68,11 @@ def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
     if not changes:
         return ()
     columns = mapper.columns
-    names = [name for name, old in changes.items() if name in columns and is_changed(old, values.get(name, NO_VALUE))]
+    names = [
+        name
+        for name, old in changes.items()
+        if name in columns and is_changed(old, values.get(name, NO_VALUE)) and columns[name].is_stored
+    ]
     # one order of columns, so that objects changed in another order share a statement
     return tuple(names) if len(names) < 2 else tuple(name for name in columns if name in names)
 

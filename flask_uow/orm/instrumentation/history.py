@@ -93,6 +93,9 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
             getattr(obj, name)
     for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):
         prop = mapper.relationships.get(name)
+        if name in mapper.columns and not mapper.columns[name].is_stored:
+            # set by hand, in place of what SQL would make of the row
+            continue
         if prop is not None and prop.direction is not Direction.MANY_TO_ONE and not include_collections:
             continue
         if get_history(obj, name).has_changes():
