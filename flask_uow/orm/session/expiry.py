@@ -122,8 +122,9 @@ def restore_values(obj: Any, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if name not in obj.__dict__:
             prop = relationships.get(name)
-            collects = prop is not None and prop.uselist
-            obj.__dict__[name] = prop.attribute.new_collection(obj, value) if collects else value
+            if prop is not None and prop.uselist:
+                value = prop.attribute.new_collection(obj, value)
+            obj.__dict__[name] = value
 
 
 def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:
