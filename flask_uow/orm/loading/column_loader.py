@@ -194,8 +194,10 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
         own = obj.__dict__
         for name, value in zip(names, converted[len(key) :], strict=True):
             own.setdefault(name, value)
-        if mapper.mutable_types:
-            remember(own[STATE], obj)
+    if mapper.mutable_types:
+        for obj in objects:
+            if names[0] in obj.__dict__:
+                remember(obj.__dict__[STATE], obj)
     if not was_found:
         raise _row_is_gone(first)
 
