@@ -161,7 +161,7 @@ class Query(BuildingQuery[T]):
             return session.get(entity, ident)
         query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
         if locks and found is not None and has_version(found):
-            return query._lock_version(mapper, found)  # type: ignore[no-any-return]
+            return query._lock_version(mapper, found)
         return query.populate_existing().one_or_none() if fresh else query.one_or_none()
 
     def _lock_version(self, mapper: Any, obj: Any) -> Any:
