@@ -9,9 +9,10 @@ import gc
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.keeping import put_values_back
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
 from flask_uow.orm.mapping.cascades import cascaded
-from flask_uow.orm.symbols import PENDING
+from flask_uow.orm.symbols import KEPT, PENDING
 
 __all__ = [
     "attach",
@@ -127,6 +128,8 @@ def expunge_one(session: Any, obj: Any, state: InstanceState) -> None:
     if state.owner is not None:
         state.owner.remove(state)
         state.owner = None
+    if KEPT in obj.__dict__:
+        put_values_back(obj)
 
 
 def expunge_all(session: Any) -> None:
@@ -141,6 +144,9 @@ def expunge_all(session: Any) -> None:
     for identities in session._identities.values():
         for state in list(identities.entries.values()):
             state.owner = None
+            obj = state()
+            if obj is not None and KEPT in obj.__dict__:
+                put_values_back(obj)
         identities.entries.clear()
 
 
@@ -163,9 +169,10 @@ def make_transient_again(session: Any, state: InstanceState) -> None:
 
 def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
     """The rows are gone for good: the objects are transient, and could be inserted again."""
-    for state in deleted:
+    for state, obj in deleted.items():
         if state.owner is None:
             state.identity = state.changes = None
+            put_values_back(obj)
 
 
 def make_transient(instance: Any) -> None:
@@ -177,6 +184,7 @@ def make_transient(instance: Any) -> None:
     """
     state = instance_state(instance)
     session = state.session
+    instance.__dict__.pop(KEPT, None)
     if session is not None:
         expunge_one(session, instance, state)
     state.identity = state.owner = state.changes = None

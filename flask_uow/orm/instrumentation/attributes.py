@@ -15,6 +15,7 @@ from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
+from flask_uow.orm.instrumentation.keeping import drop_kept
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, STATE, Direction
@@ -483,6 +484,7 @@ class CollectionAttribute(RelationshipAttribute):
 
     def _wait(self, obj: Any, item: Any, added: bool) -> None:
         # the collection is not loaded: the change is applied when it is
+        drop_kept(obj, self.key)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
         if not remove_identical(out_of, item):

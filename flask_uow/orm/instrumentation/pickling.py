@@ -13,15 +13,18 @@ from typing import Any
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
-from flask_uow.orm.symbols import PARENTS, PENDING, STATE
+from flask_uow.orm.symbols import KEPT, PARENTS, PENDING, STATE
 
 __all__ = ["copy_object", "get_state", "set_state"]
+
+_OURS = frozenset({STATE, PENDING, COMPOSITES, PARENTS, KEPT})
 
 
 def get_state(self: Any) -> dict[str, Any]:
     """Return what is pickled: the ``__dict__``, with the bookkeeping in a form that can travel."""
     values: dict[str, Any] = self.__dict__.copy()
     values.pop(PENDING, None)
+    values.pop(KEPT, None)
     values.pop(COMPOSITES, None)
     values.pop(PARENTS, None)
     state = values.pop(STATE, None)
@@ -39,7 +42,7 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
 
 def copy_object(self: Any) -> Any:
     """Return a transient object with the same values; collections are copied, their members are not."""
-    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING, COMPOSITES, PARENTS)}
+    values = {name: value for name, value in self.__dict__.items() if name not in _OURS}
     class_: Any = type(self)
     made = class_.__new__(class_)
     mapper = class_.__mapper__

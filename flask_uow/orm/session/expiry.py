@@ -1,24 +1,39 @@
-"""Expiring objects: their mapped values go, so that the next access loads them."""
+"""Expiring objects: their mapped values go, so that the next access loads them.
+
+A Session that says so has them set aside instead (:class:`Keep`): the next access loads all the same, and an object that leaves the
+Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.instrumentation.keeping`).
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from typing import Any
 
+from flask_uow.orm.instrumentation.keeping import set_values_aside
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.symbols import PENDING, STATE
+from flask_uow.orm.symbols import KEPT, PENDING, STATE
 
-__all__ = ["expire_all", "expire_object"]
+__all__ = ["Keep", "expire_all", "expire_object"]
 
 # what of our own bookkeeping goes together with the values
-_OURS = frozenset({PENDING, COMPOSITES})
+_OURS = frozenset({PENDING, COMPOSITES, KEPT})
 
 
-def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
+class Keep(enum.Enum):
+    """What expired objects keep for the time after their Session."""
+
+    NOTHING = enum.auto()
+    OLDER = enum.auto()  # what was set aside before
+    LOADED = enum.auto()  # that, and what is loaded now
+
+
+def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NOTHING) -> None:
     """Expire all persistent objects of a Session.
 
     :param mappers: only those of these mappers; all when None. Changes that were not flushed are forgotten.
+    :param keep: what the objects keep for the time after the Session.
     """
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
     for base, identities in list(session._identities.items()):
@@ -35,6 +50,11 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
                 mapper = class_.__mapper__
             names = mapper.attribute_names
             values = obj.__dict__
+            kept = None
+            if keep is Keep.LOADED:
+                kept = set_values_aside(mapper, values, state.changes)
+            elif keep is Keep.OLDER:
+                kept = values.get(KEPT)
             if state.changes is not None:
                 state.changes = None
                 session._modified.pop(state, None)
@@ -46,9 +66,11 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
                 values.clear()
                 values[STATE] = state
             else:
-                kept = [(name, values[name]) for name in values if name in others and name not in _OURS]
+                own = [(name, values[name]) for name in values if name in others and name not in _OURS]
                 values.clear()
-                values.update(kept)
+                values.update(own)
+            if kept:
+                values[KEPT] = kept
 
 
 def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str] | None) -> None:
@@ -62,8 +84,10 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
     for name in names:
         if name not in mapper.attribute_names:
             raise mapper.unknown_attribute(name)
+    kept = values.get(KEPT, {})
     for name in names:
         value = values.pop(name, None)
+        kept.pop(name, None)
         if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
             value._detach()
         elif mapper.composites:

@@ -99,6 +99,11 @@ class Participants:
             connection.close()
             raise
 
+    @property
+    def has_written(self) -> bool:
+        """True when a rollback would undo something that was written, or has undone it."""
+        return any(member.connection.has_written for member in self._members.values())
+
     def _open_members(self) -> Iterator[_Participant]:
         return (member for member in self._members.values() if member.transaction is not None)
 
