@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.instrumentation.keeping import put_values_back
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
 from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.symbols import KEPT, PENDING
@@ -29,16 +30,20 @@ __all__ = [
 ]
 
 
-def attach(session: Any, obj: Any) -> None:
+def attach(session: Any, obj: Any) -> Any:
     """Transient to pending, detached to persistent; an object marked as deleted is unmarked.
 
+    :returns: the object; where a proxy was given, the one that it stands for.
     :raises UnmappedInstanceError: when its class is not mapped.
     :raises InvalidRequestError: when it is in another Session, its key belongs to another object of this one, or its row was deleted in the
         current transaction.
     """
     mapper = getattr(type(obj), "__mapper__", None)
     if mapper is None:
-        raise unmapped(obj)
+        found = real_object(obj)
+        if found is obj:
+            raise unmapped(obj)
+        return attach(session, found)
     if type(obj) is not mapper.class_:
         mapper.manager.adopt(type(obj))
     state = ensure_state(obj)
@@ -47,7 +52,7 @@ def attach(session: Any, obj: Any) -> None:
         holder = owner.session_ref()
         if holder is session:
             session._deleted.pop(state, None)
-            return
+            return obj
         if holder is not None:
             raise InvalidRequestError(
                 f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
@@ -58,7 +63,7 @@ def attach(session: Any, obj: Any) -> None:
         session._new[state] = obj
         for hook in session._hooks.after_attach:
             hook(session, obj)
-        return
+        return obj
     if session._transaction is not None:
         _refuse_deleted(session, obj, state)
     present = identities.get(state.identity)
@@ -71,6 +76,7 @@ def attach(session: Any, obj: Any) -> None:
         session._modified[state] = obj
     for hook in session._hooks.after_attach:
         hook(session, obj)
+    return obj
 
 
 def was_deleted(session: Any, state: InstanceState) -> bool:
@@ -107,7 +113,7 @@ def mark_deleted(session: Any, instance: Any) -> None:
     if state.owner is None and was_deleted(session, state):
         # a flush was faster: it has deleted the object as an orphan, say
         return
-    attach(session, instance)
+    instance = attach(session, instance)
     for obj in [instance, *cascaded("delete", instance, load=True)]:
         own = ensure_state(obj)
         if own.owner is None and own.identity is not None and was_deleted(session, own):
@@ -183,7 +189,7 @@ def make_transient(instance: Any) -> None:
     :raises UnmappedInstanceError: when its class is not mapped.
     """
     state = instance_state(instance)
-    session = state.session
+    session, instance = state.session, state.obj
     instance.__dict__.pop(KEPT, None)
     if session is not None:
         expunge_one(session, instance, state)

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import StaleDataError
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.loading.statements import keys_condition
@@ -248,6 +249,7 @@ def values_of(mapper: Any, row: Any) -> dict[str, Any]:
                     f"{mapper.class_.__name__} has no column attribute {name!r}.{hint} Relationships are not written by bulk operations."
                 )
         return values
+    row = real_object(row)
     if not isinstance(row, mapper.class_):
         raise InvalidRequestError(
             f"bulk operations on {mapper.class_.__name__} take mappings and objects of that class, got {row!r}."

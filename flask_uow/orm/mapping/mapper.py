@@ -472,5 +472,4 @@ def object_mapper(instance: Any) -> Mapper:
 
     :raises UnmappedInstanceError: when the class is not mapped.
     """
-    instance_state(instance)
-    return class_mapper(type(instance))
+    return class_mapper(type(instance_state(instance).obj))

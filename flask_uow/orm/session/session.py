@@ -21,6 +21,7 @@ from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
 from flask_uow.orm.instrumentation.mutables import find_mutations, settle_mutations
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
@@ -124,7 +125,7 @@ class Session(ExecutingSession):
             self._cascade_add(instance)
 
     def _cascade_add(self, instance: Any) -> None:
-        attach(self, instance)
+        instance = attach(self, instance)
         if type(instance).__mapper__.relationships:
             # what is in the Session was followed when it came in
             for obj in cascaded("save_update", instance, stop_in=self):
@@ -159,7 +160,8 @@ class Session(ExecutingSession):
         """
         state = instance_state(instance)
         if state.session is not self:
-            raise InvalidRequestError(f"{describe(instance)} is not in this Session.")
+            raise InvalidRequestError(f"{describe(state.obj)} is not in this Session.")
+        instance = state.obj
         for obj in [instance, *cascaded("expunge", instance)]:
             own = ensure_state(obj)
             if own.session is self:
@@ -187,7 +189,8 @@ class Session(ExecutingSession):
 
         :raises InvalidRequestError: when the object is not persistent in this Session.
         """
-        self._expire(instance, self._persistent_state(instance), attribute_names)
+        state = self._persistent_state(instance)
+        self._expire(state.obj, state, attribute_names)
 
     def _expire(self, instance: Any, state: InstanceState, names: Iterable[str] | None) -> None:
         reached = list(cascaded("refresh_expire", instance)) if names is None else []
@@ -218,6 +221,7 @@ class Session(ExecutingSession):
         :raises ObjectDeletedError: when the row is gone.
         """
         state = self._persistent_state(instance)
+        instance = state.obj
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
         self._expire(instance, state, names)
@@ -234,7 +238,7 @@ class Session(ExecutingSession):
         state = instance_state(instance)
         if state.identity is None or state.session is not self:
             raise InvalidRequestError(
-                f"{describe(instance)} is not persistent within this Session, so it cannot be refreshed or expired."
+                f"{describe(state.obj)} is not persistent within this Session, so it cannot be refreshed or expired."
             )
         return state
 
@@ -274,7 +278,7 @@ class Session(ExecutingSession):
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         if not self._has_changes():
             return
-        chosen = tuple(objects) if objects is not None else None
+        chosen = tuple(map(real_object, objects)) if objects is not None else None
         context = FlushContext(self, chosen)
         self._flushing = True
         try:
