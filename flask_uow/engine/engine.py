@@ -48,6 +48,7 @@ class Engine:
     :ivar listeners: functions called around each statement.
     :ivar compiled_cache: compiled statements by their shape.
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
+    :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Engine:
         self.hide_parameters = hide_parameters
         self.listeners = EngineListeners()
         self.how_to_create_tables = "metadata.create_all(engine)"
+        self.where_is_table: Callable[[str], str | None] | None = None
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self._execution_options: Mapping[str, Any] = {}
@@ -145,6 +147,12 @@ class Engine:
         """Return the names of the tables that ``MetaData.reflect()`` is to load."""
         with self.connect() as connection:
             return connection.reflectable_names(schema, only, views)
+
+    def cure(self, error: BaseException) -> str:
+        """Return what to do about an error of the driver; empty where its own words say enough."""
+        missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
+        place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
+        return self.dialect.cure(error, self.how_to_create_tables) if place is None else place
 
     def dispose(self) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.

@@ -307,7 +307,7 @@ class SendingConnection:
         elif self._has_begun and self.dialect.has_failed(record.raw):
             self._gate = FAILED
         params = HIDDEN if self.engine.hide_parameters and params else params
-        cure = self.dialect.cure(error, self.engine.how_to_create_tables)
+        cure = self.engine.cure(error)
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
 
     def _execute(self, sql: str, params: Any) -> Any:

@@ -12,7 +12,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.instrumentation.keeping import put_values_back
 from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
-from flask_uow.orm.mapping.cascades import cascaded
+from flask_uow.orm.mapping.cascades import cascaded, related
 from flask_uow.orm.symbols import KEPT, PENDING
 
 __all__ = [
@@ -54,9 +54,7 @@ def attach(session: Any, obj: Any) -> Any:
             session._deleted.pop(state, None)
             return obj
         if holder is not None:
-            raise InvalidRequestError(
-                f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
-            )
+            raise _in_another_session(obj, state, holder)
     identities = session._identities_of(mapper)
     if state.identity is None:
         state.owner = identities
@@ -77,6 +75,22 @@ def attach(session: Any, obj: Any) -> Any:
     for hook in session._hooks.after_attach:
         hook(session, obj)
     return obj
+
+
+def _in_another_session(obj: Any, state: InstanceState, holder: Any) -> InvalidRequestError:
+    """Return the error for an object that another Session holds; it names the one that came there first, where a relationship has taken it along."""
+    if state.identity is None:
+        for prop in type(obj).__mapper__.relationships.values():
+            for other in related(obj, prop, load=False):
+                own = ensure_state(other)
+                if own.session is holder and own.identity is not None:
+                    return InvalidRequestError(
+                        f"{describe(obj)} is in another Session already: there is {describe(other)}, to which {prop.name} relates it. Bring that"
+                        " one here first, with expunge() there and add() here, or relate to its copy from merge()."
+                    )
+    return InvalidRequestError(
+        f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
+    )
 
 
 def was_deleted(session: Any, state: InstanceState) -> bool:
