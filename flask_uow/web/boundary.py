@@ -35,7 +35,7 @@ from flask_uow.web.scope import (
 )
 from flask_uow.web.session import WebSession
 
-__all__ = ["end_scope", "finish", "install", "is_redirect"]
+__all__ = ["end_scope", "finish", "install", "is_redirect", "tell_of_dropped_work"]
 
 
 def install(owner: Any, app: Flask, settings: Settings) -> None:
@@ -313,7 +313,7 @@ class _Boundary:
                 scope.verdict = outcome
             end_scope(scope, outcome, keep_session=scope.keeps_session)
         if dropped_work:
-            _tell_of_dropped_work(scope.kind)
+            tell_of_dropped_work(scope.kind)
 
     def _decide(self, scope: Scope, moment: Moment, error: BaseException | None) -> Outcome:
         return decide(
@@ -339,7 +339,7 @@ def is_redirect(error: BaseException) -> bool:
     return status is not None and status < 400
 
 
-def _tell_of_dropped_work(kind: Kind) -> None:
+def tell_of_dropped_work(kind: Kind) -> None:
     """Say so where a person is looking: in a shell, and in a test whose context was pushed for it."""
     if kind is Kind.SHELL:
         click.echo("Uncommitted work was rolled back. To keep work, call session.commit() before leaving.", err=True)

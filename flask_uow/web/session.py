@@ -157,10 +157,15 @@ class WebSession(Session):
         """Return whether there is work that a rollback would undo: changes, flushed or not, and whatever else was sent that writes."""
         transaction = self._transaction
         while transaction is not None:
-            if transaction.participants.has_written:
+            # what a failed flush has undone is lost already, and was told
+            if transaction.is_active and transaction.participants.has_written:
                 return True
             transaction = transaction.parent
         return self._has_changes()
+
+    def has_connections(self) -> bool:
+        """Return whether the current transaction has taken a connection."""
+        return self._transaction is not None and bool(self._transaction.participants)
 
     @exclusive
     def commit_all(self) -> None:

@@ -165,7 +165,7 @@ ACROSS: dict[str, Any] = {
 def test_a_statement_across_two_databases_is_an_error_that_names_the_other_bind(
     two: tuple[UnitOfWork, Flask], use: str
 ) -> None:
-    db, app = two
+    db, _ = two
     with db.unit_of_work(), pytest.raises(exc.DBAPIError, match="one database") as caught:
         try:
             ACROSS[use](db)
