@@ -335,7 +335,8 @@ class SessionTransaction:
             )
         reason = f" The error was: {type(self.failure).__name__}: {self.failure}" if self.failure is not None else ""
         error = InvalidRequestError(
-            f"this Session's transaction was rolled back by an error during a flush; call session.rollback() to begin again.{reason}"
+            "this Session's transaction was rolled back by an error during a flush; call session.rollback() to begin again. To go on after such an"
+            f" error, do what may fail within `with session.begin_nested():`.{reason}"
         )
         error.__cause__ = self.failure
         return error
