@@ -161,11 +161,11 @@ def expunge_all(session: Any) -> None:
     session._modified.clear()
     if session._strong is not None:
         session._strong.clear()
+    keeps_values = session._keeps_values
     for identities in session._identities.values():
         for state in list(identities.entries.values()):
             state.owner = None
-            obj = state()
-            if obj is not None and KEPT in obj.__dict__:
+            if keeps_values and (obj := state()) is not None and KEPT in obj.__dict__:
                 put_values_back(obj)
         identities.entries.clear()
 

@@ -53,9 +53,10 @@ def install(owner: Any, app: Flask, settings: Settings) -> None:
     appcontext_pushed.connect(_context_pushed)
 
 
-def finish(scope: Scope, outcome: Outcome) -> None:
+def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
     """Commit or roll back what the scope's Session holds; nothing when there is nothing.
 
+    :param is_last: the Session is closed next.
     :raises Exception: when the commit fails; everything has been rolled back then. An error that comes after the commit is logged.
     """
     session = scope.session
@@ -66,7 +67,7 @@ def finish(scope: Scope, outcome: Outcome) -> None:
         return
     commits = session.commits
     try:
-        session.commit_all()
+        session.commit_all(is_last)
     except Exception:
         _roll_back(scope)
         if session.commits == commits:
@@ -90,7 +91,7 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
     if session is None and not scope.kept:
         return
     try:
-        finish(scope, outcome)
+        finish(scope, outcome, not keep_session)
     finally:
         if not keep_session:
             sessions = scope.kept if session is None else (session, *scope.kept)

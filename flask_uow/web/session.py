@@ -143,6 +143,7 @@ class WebSession(Session):
         self._had_work = False
         # while after-commit callbacks and receivers of the signal run: what they would write is refused
         self._only_reads = False
+        self._is_ending = False
         self.commits = 0
 
     def has_work(self) -> bool:
@@ -168,8 +169,12 @@ class WebSession(Session):
         return self._transaction is not None and bool(self._transaction.participants)
 
     @exclusive
-    def commit_all(self) -> None:
-        """Commit the whole transaction, whatever savepoints and subtransactions were left open in it."""
+    def commit_all(self, is_last: bool = False) -> None:
+        """Commit the whole transaction, whatever savepoints and subtransactions were left open in it.
+
+        :param is_last: the Session is closed next.
+        """
+        self._is_ending = is_last
         root = self._root()
         if root is None:
             self.commit()
@@ -231,8 +236,13 @@ class WebSession(Session):
         )
 
     # what was loaded stays readable when the scope has ended; within it values are loaded anew after a commit
+    _keeps_values = True
 
     def _expire_after_commit(self) -> None:
+        is_seen = self._callbacks or self._hooks.after_commit or signals.after_commit.receivers
+        if self._is_ending and not is_seen:
+            # nobody looks any more: what is detached at once needs not be set aside before
+            return
         expire_all(self, None, Keep.LOADED)
 
     def _expire_after_rollback(self, are_true: bool) -> None:

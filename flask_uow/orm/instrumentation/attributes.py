@@ -294,11 +294,11 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         return self.relationship.in_memory(obj, state)
 
     def set(self, obj: Any, value: Any) -> None:
-        if value is not None and type(value) is not self.relationship.target_class:
-            value = real_value(value)
         if value is not None:
-            value = self.check(value)
-            self.claim(obj, value)
+            if type(value) is not self.relationship.target_class and (value := real_value(value)) is not None:
+                value = self.check(value)
+            if value is not None:
+                self.claim(obj, value)
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.listeners is not None and self.listeners.active_history

@@ -6,41 +6,59 @@ expired value is loaded anew. An object that was expired several times keeps the
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.orm.symbols import KEPT, STATE
 
-__all__ = ["drop_kept", "put_values_back", "set_values_aside"]
+__all__ = ["collection_names", "drop_kept", "put_values_back", "set_all_aside", "set_values_aside"]
+
+_set = object.__setattr__
 
 
-def set_values_aside(mapper: Any, values: dict[str, Any], changed: Collection[str] | None) -> dict[str, Any]:
+def set_all_aside(obj: Any, values: dict[str, Any]) -> None:
+    """Have an object keep its whole ``__dict__``, which has mapped values and the state only, and begin with an empty one."""
+    _set(obj, "__dict__", {STATE: values[STATE], KEPT: values})
+
+
+def set_values_aside(
+    mapper: Any, values: dict[str, Any], others: Iterable[str], changed: Iterable[str] | None
+) -> dict[str, Any]:
     """Return what an object is to keep of its ``__dict__``, whose mapped values are about to go.
 
+    :param others: the names in it that are no mapped attributes.
     :param changed: attributes that were changed and not flushed; nothing of these is kept.
     """
-    names = mapper.attribute_names
-    kept = {name: value for name, value in values.items() if name in names}
+    kept = values.copy()
+    for name in others:
+        del kept[name]
     older = values.get(KEPT)
     if older:
         kept.update(_not_replaced(mapper, older, kept))
-    for name in changed or ():
-        kept.pop(name, None)
+    if changed:
+        for name in changed:
+            kept.pop(name, None)
     return kept
 
 
 def put_values_back(obj: Any) -> None:
     """Give an object that leaves its Session what was set aside, where nothing newer was loaded."""
     values = obj.__dict__
-    kept = values.pop(KEPT, None)
-    if not kept:
+    kept = values.get(KEPT)
+    if kept is None:
         return
-    relationships = type(obj).__mapper__.relationships
-    for name, value in _not_replaced(type(obj).__mapper__, kept, values).items():
-        values[name] = value
-        if name in relationships and relationships[name].uselist:
+    mapper = type(obj).__mapper__
+    if len(values) == 2 and STATE in kept:
+        # nothing has been loaded since, as is nearly always so
+        _set(obj, "__dict__", kept)
+        values = kept
+    else:
+        del values[KEPT]
+        values.update(_not_replaced(mapper, kept, values))
+    for name in collection_names(mapper):
+        if kept.get(name) is not None and values.get(name) is kept[name]:
             # it tells of changes again
-            value._owner = values[STATE]
+            kept[name]._owner = values[STATE]
 
 
 def drop_kept(obj: Any, name: str) -> None:
@@ -48,6 +66,15 @@ def drop_kept(obj: Any, name: str) -> None:
     kept = obj.__dict__.get(KEPT)
     if kept:
         kept.pop(name, None)
+
+
+def collection_names(mapper: Any) -> tuple[str, ...]:
+    """Return the names of a class's relationships that are collections."""
+    names: tuple[str, ...] | None = mapper.memo.get("collection names")
+    if names is None:
+        names = tuple(name for name, prop in mapper.relationships.items() if prop.uselist)
+        mapper.memo["collection names"] = names
+    return names
 
 
 def _not_replaced(mapper: Any, older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:

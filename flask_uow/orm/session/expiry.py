@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.orm.instrumentation.keeping import set_values_aside
+from flask_uow.orm.instrumentation.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.instrumentation.mutables import COMPOSITES
 from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.symbols import KEPT, PENDING, STATE
@@ -36,11 +36,14 @@ def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NO
     :param keep: what the objects keep for the time after the Session.
     """
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
+    keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
     for base, identities in list(session._identities.items()):
         if wanted is not None and base not in wanted:
             continue
         class_: type | None = None
         mapper = base
+        names: frozenset[str] = frozenset()
+        collections: tuple[str, ...] = ()
         for state in list(identities.entries.values()):
             obj = state()
             if obj is None:
@@ -48,24 +51,30 @@ def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NO
             if type(obj) is not class_:
                 class_ = type(obj)
                 mapper = class_.__mapper__
-            names = mapper.attribute_names
+                names, collections = mapper.attribute_names, collection_names(mapper)
             values = obj.__dict__
-            kept = None
-            if keep is Keep.LOADED:
-                kept = set_values_aside(mapper, values, state.changes)
-            elif keep is Keep.OLDER:
-                kept = values.get(KEPT)
-            if state.changes is not None:
+            for name in collections:
+                collection = values.get(name)
+                if collection is not None:
+                    # one that someone still holds must not report changes to an attribute that will be loaded anew
+                    collection._detach()
+            others = values.keys() - names
+            changes = state.changes
+            if changes is not None:
                 state.changes = None
                 session._modified.pop(state, None)
-            if mapper.relationships:
-                _detach_collections(mapper, values)
-            others = values.keys() - names
             if len(others) == 1:
                 # our own bookkeeping is all that is left
+                if keeps_loaded and not changes and len(values) > 1:
+                    set_all_aside(obj, values)
+                    continue
+                kept = set_values_aside(mapper, values, others, changes) if keeps_loaded else None
                 values.clear()
                 values[STATE] = state
             else:
+                kept = values.get(KEPT) if keeps_older else None
+                if keeps_loaded:
+                    kept = set_values_aside(mapper, values, others, changes)
                 own = [(name, values[name]) for name in values if name in others and name not in _OURS]
                 values.clear()
                 values.update(own)
@@ -101,12 +110,3 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
         state.changes = None
         if state.owner is not None:
             state.owner.modified.pop(state, None)
-
-
-def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:
-    # a collection that someone still holds must not report changes to an attribute that will be loaded anew
-    for name, prop in mapper.relationships.items():
-        if prop.uselist:
-            collection = values.get(name)
-            if collection is not None:
-                collection._detach()

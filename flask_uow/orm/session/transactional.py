@@ -172,7 +172,8 @@ class TransactionalSession:
             return connection.begin_twophase(**options)
         return connection.begin(**options)
 
-    # what becomes of the objects that are inside, for subclasses
+    # what becomes of the objects that are inside, for subclasses; one that has expired values set aside says so
+    _keeps_values = False
 
     def _expire_after_commit(self: Any) -> None:
         """Have all values loaded anew, since others may change them from now on."""
