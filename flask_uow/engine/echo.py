@@ -58,7 +58,10 @@ def start_echo(echo: Echo, hide_parameters: bool) -> Callable[[StatementEvent], 
 
 def echo_of(listeners: list[Callable[[StatementEvent], object]]) -> Echo:
     """Return what an engine with these listeners echoes."""
-    return next((echo for (echo, _), listener in _LISTENERS.items() if listener in listeners), False)
+    for (echo, _), listener in _LISTENERS.items():
+        if listener in listeners:
+            return echo
+    return False
 
 
 def stop_echo(listeners: list[Callable[[StatementEvent], object]]) -> None:

@@ -71,9 +71,9 @@ class _Query:
         self._is_shared = True
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        extension = self._last
+        extension: Any = self._last
         if self._is_shared and current_app:
-            serving = current_app.extensions.get("uow")
+            serving: Any = current_app.extensions.get("uow")
             if serving in self._others:
                 extension = serving
         return extension.session.query(owner)

@@ -268,9 +268,9 @@ def active_scopes(owner: Any) -> Iterator[Scope]:
 
 def _context_below(context: Any) -> Any:
     """Return the context that was active when this one was pushed last; None where there was none."""
-    pushes = getattr(context, "_cv_tokens", None) or [getattr(context, "_cv_token", None)]
+    pushes: list[Any] = getattr(context, "_cv_tokens", None) or [getattr(context, "_cv_token", None)]
     # a request context of Flask 3.1 notes the app context that it has pushed as well
-    token = pushes[-1][0] if isinstance(pushes[-1], tuple) else pushes[-1]
+    token: Any = pushes[-1][0] if isinstance(pushes[-1], tuple) else pushes[-1]
     below = token.old_value if isinstance(token, Token) else Token.MISSING
     return None if below is Token.MISSING else below
 
