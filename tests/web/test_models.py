@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -194,6 +195,61 @@ def test_query_of_a_model_uses_the_current_session(db: UnitOfWork, flask_app: Fl
     with flask_app.app_context():
         note = add_note(db, "a")
         assert db.Note.query.filter_by(text="a").one() is note  # type: ignore[attr-defined]
+
+
+def test_models_of_a_given_base_have_query_and_so_have_those_of_bases_derived_from_it(database_uri: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    db = UnitOfWork(model_class=Base)
+
+    class Oven(Base):
+        __tablename__ = "oven"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Tray(db.Model):  # type: ignore[misc, name-defined]
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    app = make_app(db, database_uri)
+    with app.app_context():
+        db.session.add_all([Oven(), Tray(), Tray()])
+        assert (Oven.query.count(), Tray.query.count()) == (1, 2)  # type: ignore[attr-defined]
+        assert Oven.query.filter_by(id=1).one() in db.session  # type: ignore[attr-defined]
+    dispose(db, app)
+
+
+def test_a_query_attribute_of_a_given_base_is_left_alone(tmp_path: Path) -> None:
+    class Base(DeclarativeBase):
+        @classmethod
+        def query(cls) -> str:
+            return cls.__name__
+
+    db = UnitOfWork(model_class=Base)
+
+    class Oven(Base):
+        __tablename__ = "oven"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert Oven.query() == "Oven"
+    assert db.metadata is Base.metadata
+
+
+def test_a_base_that_two_extensions_share_has_the_query_of_the_one_at_hand(tmp_path: Path) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Oven(Base):
+        __tablename__ = "oven"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    made = [UnitOfWork(model_class=Base) for _ in range(3)]
+    for number, db in enumerate(made):
+        app = make_app(db, f"sqlite:///{tmp_path / str(number)}.db")
+        with app.app_context():
+            db.session.add_all(Oven() for _ in range(number))
+            assert Oven.query.count() == number  # type: ignore[attr-defined]
+            assert Oven.query.session is db.session()  # type: ignore[attr-defined]
+        dispose(db, app)
 
 
 def test_get_or_404(db: UnitOfWork, flask_app: Flask) -> None:

@@ -6,11 +6,12 @@ costs no round trip of its own. Each connection is set to UTC and to the output 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedTable
+from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedTable
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
@@ -170,6 +171,16 @@ class PostgreSQLDialect(Dialect):
     def lacks_table(self, error: BaseException) -> bool:
         # PostgreSQL has the same code for a table that is there and was not listed in FROM
         return isinstance(error, UndefinedTable) and error.diag.source_function != "errorMissingRTE"
+
+    def lacks_column(self, error: BaseException) -> bool:
+        return isinstance(error, UndefinedColumn)
+
+    def missing_table(self, error: BaseException) -> str | None:
+        if not isinstance(error, UndefinedTable) or not self.lacks_table(error):
+            return None
+        # quoted in one way or another in every language of the server's messages
+        found = re.search(r'["«„“](.+?)["»“”]', error.diag.message_primary or "")
+        return found[1].strip() if found is not None else None
 
     # -- transactions
 

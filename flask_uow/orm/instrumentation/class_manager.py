@@ -13,6 +13,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
 from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_state
+from flask_uow.orm.instrumentation.proxies import ITSELF, itself
 from flask_uow.orm.instrumentation.state import ensure_state
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
@@ -70,6 +71,7 @@ class ClassManager:
         self.is_plain = self.original_setattr is object.__setattr__
         self.setattr_hook = make_setattr(self.columns, self.relationships, self.original_setattr)
         self.delattr_hook = make_delattr(self.columns, self.relationships, self.original_delattr)
+        self.replace(ITSELF, itself)
         self.replace("__setattr__", self.setattr_hook)
         self.replace("__delattr__", self.delattr_hook)
         if not any(_defines(class_, name) for name in ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")):

@@ -489,5 +489,4 @@ def object_mapper(instance: Any) -> Mapper:
 
     :raises UnmappedInstanceError: when the class is not mapped.
     """
-    instance_state(instance)
-    return class_mapper(type(instance))
+    return class_mapper(type(instance_state(instance).obj))

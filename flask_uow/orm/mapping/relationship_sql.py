@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.instrumentation.proxies import real_value
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
 from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
 from flask_uow.orm.symbols import Direction
@@ -45,6 +46,7 @@ class RelationshipSQL:
                 f"{prop.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion)."
             )
         is_equal = op is ops.EQ or op is ops.IS
+        other = real_value(other)
         if prop.mapper is None or prop.direction is not Direction.MANY_TO_ONE or prop.condition.on is not None:
             condition = self.exists(None, {}, False, parent) if other is None else self.contains(other, parent)
             return not_(condition) if (other is None) == is_equal else condition
@@ -54,7 +56,7 @@ class RelationshipSQL:
             # a key of which one part is NULL refers to nothing
             condition = or_(*(column == null() for column in columns))
         else:
-            prop.attribute.check(other)
+            other = prop.attribute.check(other)
             what = f"{prop.name} == obj"
             names = tuple(name for _, name in prop.pairs)
             check_may_have_key(other, names, what)
@@ -73,7 +75,7 @@ class RelationshipSQL:
         """Return the condition that ``other`` is related; ``parent`` as for :meth:`comparison`."""
         prop = self._property
         mapper = prop.mapper
-        prop.attribute.check(other)
+        other = prop.attribute.check(other)
         what = f"{prop.name}.contains()"
         check_may_have_key(other, mapper.primary_key_names, what)
         keys = [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import with_polymorphic
+from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
 from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
@@ -304,6 +305,7 @@ class BuildingQuery(Generic[T]):
         :raises InvalidRequestError: where none leads there, or several.
         """
         target = first_mapper(self._select.entities)
+        instance = instance_state(instance).obj
         mapper = type(instance).__mapper__
         if attribute is None:
             found = [prop for prop in mapper.relationships.values() if prop.mapper is target]

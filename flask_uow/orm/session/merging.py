@@ -29,11 +29,11 @@ def merge(session: Any, instance: Any, load: bool, **kw: Any) -> Any:
         load = not kw.pop("dont_load")
     if kw:
         raise TypeError(f"merge() got an unexpected keyword argument {next(iter(kw))!r}")
-    instance_state(instance)
+    given = instance_state(instance).obj
     if load:
         session._autoflush()
     with session.no_autoflush:
-        return _Merge(session, load).merge(instance)
+        return _Merge(session, load).merge(given)
 
 
 class _Merge:
