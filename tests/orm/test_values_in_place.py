@@ -14,7 +14,6 @@ import pytest
 from flask_uow import (
     ARRAY,
     JSON,
-    DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
@@ -28,7 +27,6 @@ from flask_uow import (
     deferred,
     inspect,
     mapped_column,
-    select,
     text,
 )
 
@@ -349,29 +347,3 @@ def test_a_closed_session_holds_no_objects(filled: Engine) -> None:
     session.close()
     gc.collect()
     assert profile() is None
-
-
-def test_a_change_in_place_after_the_commit_that_ended_the_session_is_noticed_when_the_object_comes_back(
-    engine: Engine,
-) -> None:
-    class Base(DeclarativeBase):
-        pass
-
-    class Basket(Base):
-        __tablename__ = "basket"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        fruit: Mapped[list[str]] = mapped_column(JSON(mutable=True))
-
-    Base.metadata.create_all(engine)
-    with Session(engine) as session:
-        basket = Basket(fruit=["fig"])
-        session.add(basket)
-        session.flush()
-        session.commit()
-        assert basket.fruit == ["fig"]
-        session.commit()
-    basket.fruit.append("plum")
-    with Session(engine) as session:
-        session.add(basket)
-        session.commit()
-        assert session.scalars(select(Basket.fruit)).one() == ["fig", "plum"]

@@ -11,6 +11,7 @@ import pytest
 from flask import Response, copy_current_request_context, g, stream_with_context
 
 from flask_uow import (
+    JSON,
     DetachedInstanceError,
     ForeignKey,
     Mapped,
@@ -459,3 +460,28 @@ def test_a_session_of_its_own_expires_at_its_commit_as_ever(library: SimpleNames
         session.close()
     with pytest.raises(DetachedInstanceError, match=r"Shelf\.name"):
         _ = shelf.name
+
+
+def test_a_change_in_place_after_the_scope_is_noticed_when_the_object_comes_back(database_uri: str) -> None:
+    db = UnitOfWork()
+
+    class Basket(db.Model):  # type: ignore[misc]
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner: Mapped[str]
+        fruit: Mapped[list[str]] = mapped_column(JSON(mutable=True))
+
+    app = make_app(db, database_uri)
+    with app.app_context():
+        db.session.add(Basket(owner="ed", fruit=["fig"]))
+    with app.app_context():
+        basket = db.session.query(Basket).one()
+        db.session.commit()
+        # one value is loaded anew, so that old and new ones come together when the scope ends
+        assert (basket.fruit, basket.owner) == (["fig"], "ed")
+        db.session.expire(basket, ["owner"])
+    basket.fruit.append("plum")
+    with app.app_context():
+        db.session.add(basket)
+    with app.app_context():
+        assert db.session.scalars(select(Basket.fruit)).one() == ["fig", "plum"]
+    dispose(db, app)
