@@ -410,16 +410,18 @@ class UnitOfWork:
     def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None) -> T:
         """Return an object by its primary key, or abort with 404.
 
-        :param ident: the key; one that the column cannot hold, such as a number out of its range, is a 404 like any that no row has.
+        :param ident: the key; a text, as it stands in URLs, is taken for the int or UUID that it says. A key that the column cannot hold, a text
+            that is no number or a number out of range, is a 404 like any that no row has.
         :param description: the text of the error page.
-        :raises DataError: for a key of the wrong kind, such as a string for an Integer column.
+        :raises DataError: for a key of another kind, such as a date for an Integer column.
         """
         found: T | None = None
         try:
             found = self.session.get(entity, ident)
         except DataError as error:
-            # a ValueError: the value was out of range, and found so before anything was sent
-            if not isinstance(error.orig, ValueError):
+            # found before anything was sent: the value was out of range (ValueError), or not of the column's kind (TypeError)
+            is_unknown = isinstance(error.orig, ValueError) or (isinstance(error.orig, TypeError) and _has_text(ident))
+            if not is_unknown:
                 raise
         if found is None:
             abort(404, description=description)
@@ -515,3 +517,9 @@ class _CurrentSession(SessionRegistry):
 def _first_item(found: Any) -> Any:
     """Return what a query gave: an object, or the first item of a row."""
     return found[0] if isinstance(found, tuple) else found
+
+
+def _has_text(ident: Any) -> bool:
+    """Return True where a key, or a part of it, is a text, as parts of URLs are."""
+    parts = ident.values() if isinstance(ident, Mapping) else ident if isinstance(ident, (tuple, list)) else (ident,)
+    return any(isinstance(part, str) for part in parts)

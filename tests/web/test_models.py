@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -270,8 +271,20 @@ def test_get_or_404_is_a_404_for_a_key_that_no_row_can_have(db: UnitOfWork, flas
 
 
 def test_get_or_404_of_a_key_of_the_wrong_kind_is_an_error(db: UnitOfWork, flask_app: Flask) -> None:
-    with flask_app.app_context(), pytest.raises(exc.DataError, match="cannot be stored as Integer"):
-        db.get_or_404(db.Note, "abc")  # type: ignore[attr-defined]
+    with flask_app.app_context(), pytest.raises(exc.DataError, match=r"Note\.id.*cannot be stored as Integer"):
+        db.get_or_404(db.Note, datetime.date(2026, 1, 1))  # type: ignore[attr-defined]
+
+
+def test_get_or_404_takes_the_text_of_a_key_from_a_url(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        note = add_note(db, "first")
+        db.session.flush()
+        assert db.get_or_404(db.Note, str(note.id)) is note  # type: ignore[attr-defined]
+        for text in ("abc", "", f" {note.id}", f"{note.id}.0", "9" * 50):
+            with pytest.raises(NotFound):
+                db.get_or_404(db.Note, text)  # type: ignore[attr-defined]
+        with pytest.raises(NotFound):
+            db.get_or_404(db.Note, {"id": "abc"})  # type: ignore[attr-defined]
 
 
 def test_helpers_for_views_refuse_what_is_no_statement(db: UnitOfWork, flask_app: Flask) -> None:

@@ -23,7 +23,7 @@ from psycopg2.extras import execute_batch
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
-from flask_uow.engine.dialects.postgresql_arrays import array_binder
+from flask_uow.engine.dialects.postgresql_arrays import array_binder, array_items
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
@@ -268,7 +268,10 @@ class PostgreSQLDialect(Dialect):
 
     def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         if isinstance(type_, ARRAY):
-            return array_loader(type_, self.result_processor(type_.item_type))
+            load = array_loader(type_, self.result_processor(type_.item_type))
+            if type_.item_type.name not in ("null", "enum", "string", "text", "unicode"):
+                return load
+            return array_items if load is None else lambda value: load(array_items(value))
         return types.result_processor(type_)
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
