@@ -234,7 +234,14 @@ def tables(db: UnitOfWork, app: Flask) -> list[list[str]]:
 
 def test_help_lists_the_commands(flask_app: Flask) -> None:
     output = run(flask_app, "uow", "--help").output.partition("Commands:")[2]
-    assert re.findall(r"^  ([a-z-]+) ", output, re.MULTILINE) == ["create-all", "ddl", "drop-all", "ping"]
+    assert re.findall(r"^  ([a-z-]+) ", output, re.MULTILINE) == [
+        "create-all",
+        "ddl",
+        "drop-all",
+        "indoubt",
+        "ping",
+        "recover",
+    ]
 
 
 def test_create_all_makes_the_tables_and_tells_which(empty_app: tuple[UnitOfWork, Flask]) -> None:
