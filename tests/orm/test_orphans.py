@@ -368,6 +368,16 @@ def test_a_reference_from_a_new_object_does_not_bring_back_what_was_deleted(engi
         assert session.query(Stamp).count() == 0
 
 
+def test_a_parent_that_may_not_be_loaded_is_not_needed_to_tell_an_orphan(session: Session) -> None:
+    session.add_all([Shelf(books=[Book(title="a")]), Book(title="alone")])
+    session.commit()
+    session.expunge_all()
+    for book in session.query(Book).options(raiseload(Book.shelf)).all():
+        book.shelf = None
+    session.commit()
+    assert [book.title for book in session.query(Book)] == ["alone"]
+
+
 def test_a_validator_sees_who_the_parent_was(engine: Engine) -> None:
     class Base(DeclarativeBase):
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -191,10 +192,16 @@ class Memory:
         self.freed: list[tuple[int, int]] = []
         self.made = 0
 
-    def create(self, session: Session, number: int) -> None:
+    def create(self, session: Session, number: int, unfinished: Callable[[Any], None] | None = None) -> str:
+        """Make an object and add it; return its label.
+
+        :param unfinished: called with the object before it has its key.
+        """
         self.made += 1
         label = f"o{self.made}"
         obj = self.world.classes[number](label=label)
+        if unfinished is not None:
+            unfinished(obj)
         key = self.world.described_key(number)
         if key == "natural":
             obj.id = f"k{self.made}"
@@ -207,6 +214,7 @@ class Memory:
         self.extras[label] = None
         for name, kind, _ in self.world.links_of(number):
             self.refs[label, name] = set() if kind == "set" else None
+        return label
 
     def root(self, number: int) -> int:
         parent = self.world.described[number]["parent"]

@@ -319,7 +319,8 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
                 self.claim(obj, value)
         old = self.current(obj)
         values = obj.__dict__
-        if old is NO_VALUE and self._must_know_old(value):
+        wanted = self.listeners is not None and self.listeners.active_history
+        if old is NO_VALUE and (wanted or self._leaves_another_row):
             old = self._load(obj, values[STATE])
         if self.listeners is not None:
             value = real_value(self.listeners.set(obj, ensure_state(obj), value, old, self))
@@ -342,15 +343,10 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             # what never had a parent has lost none
             expunge_pending(obj)
 
-    def _must_know_old(self, value: Any) -> bool:
-        """Return True when the present value has to be loaded before another one takes its place."""
-        if self.listeners is not None and self.listeners.active_history:
-            return True
-        if self.relationship.direction is not Direction.MANY_TO_ONE or self.relationship.cascade.delete_orphan:
-            # the foreign key is in the other row, which is to lose it; or the other row is an orphan then
-            return True
-        # what loses its parent is deleted, if it has one
-        return value is None and self.reverse is not None and self.reverse.relationship.cascade.delete_orphan
+    @property
+    def _leaves_another_row(self) -> bool:
+        """True where a row that was referred to has to be known: it is to lose its foreign key, or is an orphan now."""
+        return self.relationship.direction is not Direction.MANY_TO_ONE or self.relationship.cascade.delete_orphan
 
     def _clear_key(self, obj: Any) -> None:
         """Clear a foreign key that was set by hand, or by a flush that was undone: the relationship may not know of it."""
@@ -385,10 +381,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         values = obj.__dict__
         if previous is item and self.key in values:
             return
-        if previous is NO_VALUE and (
-            self.relationship.direction is not Direction.MANY_TO_ONE or self.relationship.cascade.delete_orphan
-        ):
-            # another object may refer here in the database, and has to let go; or an orphan is left behind
+        if previous is NO_VALUE and self._leaves_another_row:
             previous = self._load(obj, values[STATE])
         if self.listeners is not None:
             self.listeners.set(obj, ensure_state(obj), item, previous, self)
