@@ -25,6 +25,7 @@ class SessionLike(Protocol):
 
     def _autoflush(self, loading: Any = None) -> bool:
         """Flush when something has changed and autoflush is on; return True then."""
+        raise NotImplementedError
 
     def _identities_of(self, mapper: Any) -> Any:
         """Return the identity map of a mapper."""
