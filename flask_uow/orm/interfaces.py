@@ -23,8 +23,9 @@ class SessionLike(Protocol):
     def _cascade_add(self, instance: Any) -> None:
         """Put an object into the Session because one that is there refers to it."""
 
-    def _autoflush(self) -> None:
-        """Flush when something has changed and autoflush is on."""
+    def _autoflush(self, loading: Any = None) -> bool:
+        """Flush when something has changed and autoflush is on; return True then."""
+        raise NotImplementedError
 
     def _identities_of(self, mapper: Any) -> Any:
         """Return the identity map of a mapper."""

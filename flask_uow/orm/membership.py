@@ -52,7 +52,8 @@ def attach(session: Any, obj: Any) -> Any:
     if owner is not None:
         holder = owner.session_ref()
         if holder is session:
-            session._deleted.pop(state, None)
+            if session._deleted.pop(state, None) is not None:
+                session._taken_back = True
             return obj
         if holder is not None:
             raise _in_another_session(obj, state, holder)
@@ -146,6 +147,7 @@ def mark_deleted(session: Any, instance: Any) -> None:
 def expunge_one(session: Any, obj: Any, state: InstanceState) -> None:
     """Persistent to detached, pending to transient."""
     session._new.pop(state, None)
+    session._unasked.pop(state, None)
     session._deleted.pop(state, None)
     session._modified.pop(state, None)
     session._mutable.pop(state, None)
@@ -164,6 +166,7 @@ def expunge_all(session: Any) -> None:
         states.clear()
     session._modified.clear()
     session._mutable.clear()
+    session._unasked.clear()
     if session._strong is not None:
         session._strong.clear()
     keeps_values = session._keeps_values
@@ -190,6 +193,7 @@ def make_transient_again(session: Any, state: InstanceState) -> None:
     """Undo of an INSERT or of add(): the object is as if it had never been in a Session, with its values."""
     state.identity = state.owner = state.changes = None
     session._modified.pop(state, None)
+    session._unasked.pop(state, None)
 
 
 def forget_deleted(deleted: dict[InstanceState, Any]) -> None:

@@ -15,6 +15,10 @@ STATE = "_uow_state"
 PENDING = "_uow_pending"
 # the key of what was loaded in an earlier transaction, which comes back when the object leaves its Session
 KEPT = "_uow_kept"
+# the key of the names of collections that were read while their object had no row
+READ = "_uow_read"
+# the key that marks objects whose INSERT was undone
+UNDONE = "_uow_undone"
 # the key of the one parent that an object has by relationships with single_parent
 PARENTS = "_uow_parents"
 

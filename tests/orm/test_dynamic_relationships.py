@@ -16,6 +16,7 @@ from flask_uow import (
     Query,
     Session,
     Table,
+    attributes,
     declarative_base,
     dynamic_loader,
     joinedload,
@@ -191,6 +192,94 @@ def test_a_new_object_gives_what_was_put_in(session: Session) -> None:
     assert (singer.songs.count(), singer.songs[0], singer.songs[0:5]) == (1, song, [song])
     with pytest.raises(DetachedInstanceError):
         singer.songs.filter(Song.name == "x")
+
+
+def test_a_pending_object_is_flushed_when_its_collection_is_asked(session: Session) -> None:
+    for ask in (
+        lambda songs: songs.count() == 2,
+        lambda songs: songs.filter(Song.name > "a").count() == 1,
+        lambda songs: songs[1].name == "b",
+        lambda songs: [song.name for song in songs] == ["a", "b"],
+        lambda songs: songs.loud() == ["A", "B"],
+        lambda songs: songs.order_by(None).first() is not None,
+    ):
+        singer = Singer()
+        session.add(singer)
+        singer.songs.append(Song(name="b"))
+        singer.songs.append(Song(name="a"))
+        assert ask(singer.songs)
+        assert singer not in session.new
+
+
+def test_a_pending_object_without_autoflush_gives_what_was_put_in(session: Session) -> None:
+    singer = Singer()
+    session.add(singer)
+    singer.songs.append(Song(name="b"))
+    with session.no_autoflush:
+        assert singer.songs.count() == 1
+        assert singer.songs[0].name == "b"
+        assert [song.name for song in singer.songs] == ["b"]
+
+
+def test_an_object_that_refers_to_an_unwritten_one_is_asked_of_many_to_many(session: Session) -> None:
+    song = Song(name="x")
+    session.add(song)
+    song.genres.append(Genre(name="g"))
+    assert song.genres.filter_by(name="g").one().songs == [song]
+
+
+def test_the_history_tells_what_is_there_and_what_will_be(session: Session, singer: Singer) -> None:
+    before = list(singer.songs)
+    new = Song(name="new")
+    singer.songs.append(new)
+    singer.songs.remove(before[0])
+    history = attributes.get_history(singer, "songs")
+    assert (history.added, history.deleted) == ([new], [before[0]])
+    assert set(history.unchanged) == set(before[1:])
+    assert new in session.new, "nothing is flushed for it"
+    session.flush()
+    assert attributes.get_history(singer, "songs") == ([], list(singer.songs), [])
+    fresh = Singer()
+    fresh.songs.append(new)
+    assert attributes.get_history(fresh, "songs") == ([new], [], [])
+
+
+def test_merge_makes_the_members_those_of_the_given_object(session: Session) -> None:
+    a, b, c = Song(name="a"), Song(name="b"), Song(name="c")
+    singer = Singer()
+    for song in (a, b):
+        singer.songs.append(song)
+    session.add_all([singer, c])
+    session.commit()
+    given = Singer(id=singer.id)
+    for song in (Song(id=b.id, name="b"), Song(id=c.id, name="c"), Song(name="d")):
+        given.songs.append(song)
+    assert session.merge(given) is singer
+    session.commit()
+    assert [song.name for song in singer.songs] == ["b", "c", "d"]
+    assert session.merge(Singer(id=singer.id)) is singer
+    assert singer.songs.count() == 3, "an object that says nothing of them takes none out"
+    song = session.merge(Song(id=a.id, name="a"))
+    song.genres.append(Genre(name="g"))
+    session.commit()
+    other = Song(id=a.id, name="a")
+    other.genres.append(Genre(name="h"))
+    session.merge(other)
+    session.commit()
+    assert [genre.name for genre in song.genres] == ["h"]
+
+
+def test_merge_carries_over_what_a_detached_object_has_changed(
+    engine: Engine, session: Session, singer: Singer
+) -> None:
+    first = singer.songs[0]
+    session.expunge_all()
+    singer.songs.remove(first)
+    singer.songs.append(Song(name="new"))
+    session.merge(singer)
+    session.commit()
+    assert sorted(song.name for song in session.query(Singer).one().songs).count("new") == 1
+    assert session.get(Song, first.id).singer is None
 
 
 def test_a_dynamic_relationship_cannot_be_loaded_eagerly(session: Session) -> None:

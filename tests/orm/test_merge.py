@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from flask_uow import Engine, InvalidRequestError, Session, UnmappedInstanceError, inspect
+from flask_uow import (
+    DeclarativeBase,
+    Engine,
+    ForeignKey,
+    InvalidRequestError,
+    Mapped,
+    Session,
+    UnmappedInstanceError,
+    inspect,
+    mapped_column,
+    relationship,
+)
 from tests.orm.models import Node, Place, Post, Tag, User
 from tests.statements import StatementLog
 
@@ -224,3 +235,78 @@ def test_merged_objects_are_collected_like_any_other(tables: Engine, session: Se
     session.merge(User(id=ident, name="ed"))
     gc.collect()
     assert len(session.identity_map) == 0
+
+
+def test_two_objects_of_one_key_have_one_counterpart(session: Session) -> None:
+    merged = session.merge(User(id=5, name="ed", posts=[Post(id=7, title="first"), Post(id=7, title="last")]))
+    assert [post.title for post in merged.posts] == ["last"]
+    session.commit()
+    assert [post.title for post in merged.posts] == ["last"]
+    saved = session.merge(User(id=5, name="ed", posts=[Post(id=7, title="one"), Post(id=7, title="two")]))
+    assert [post.title for post in saved.posts] == ["two"]
+    session.commit()
+    assert session.query(Post).one().title == "two"
+
+
+def test_two_objects_of_one_key_are_one_along_different_relationships(session: Session) -> None:
+    tag = Tag(id=3, label="x")
+    user = User(
+        id=5,
+        name="ed",
+        posts=[
+            Post(id=7, title="a", tags=[tag, Tag(id=3, label="y")]),
+            Post(id=8, title="b", tags=[Tag(id=3, label="z")]),
+        ],
+    )
+    merged = session.merge(user)
+    session.commit()
+    assert [[tag.label for tag in post.tags] for post in sorted(merged.posts, key=lambda post: post.id)] == [
+        ["z"],
+        ["z"],
+    ]
+    assert session.query(Tag).count() == 1
+
+
+def test_merging_new_objects_of_one_key_gives_the_same_object(session: Session) -> None:
+    first = session.merge(User(id=9, name="1"))
+    second = session.merge(User(id=9, name="2"))
+    assert first is second
+    assert first.name == "2"
+
+
+def test_load_false_keeps_loaded_viewonly_relationships(engine: Engine, statements: StatementLog) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Order(Base):
+        __tablename__ = "orders"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        lines: Mapped[list[Line]] = relationship(back_populates="order", order_by="Line.id")
+        shown: Mapped[list[Line]] = relationship(viewonly=True, order_by="Line.id.desc()")
+
+    class Line(Base):
+        __tablename__ = "line"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+        order: Mapped[Order | None] = relationship(back_populates="lines")
+        seen: Mapped[Order | None] = relationship(viewonly=True)
+
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Order(id=1, lines=[Line(id=1), Line(id=2)]))
+        session.commit()
+        order = session.get(Order, 1)
+        assert order is not None
+        assert [line.seen for line in order.lines] == [order, order]
+        assert len(order.shown) == 2
+        session.expunge_all()
+    with Session(engine) as session:
+        merged = session.merge(order, load=False)
+        with statements.expect(0):
+            assert [line.id for line in merged.shown] == [2, 1]
+            assert [line.id for line in merged.lines] == [1, 2]
+            assert [line.seen for line in merged.lines] == [merged, merged]
+        assert not session.dirty
+        # with load=True, what is only viewed is loaded
+        again = session.merge(Order(id=1, shown=[]))
+        assert [line.id for line in again.shown] == [2, 1]

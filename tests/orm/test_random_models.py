@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -83,6 +84,8 @@ class World:
             body["__mapper_args__"] = {"polymorphic_on": "kind", "polymorphic_identity": identity}
             body["kind"] = mapped_column(String(9))
             body["label"] = mapped_column(String(20))
+            # each object of a family has a place of its own in it
+            body["place"] = mapped_column(Integer, unique=True)
             if description["key"] == "pair":
                 body["a"] = mapped_column(Integer, primary_key=True, autoincrement=False)
                 body["b"] = mapped_column(Integer, primary_key=True)
@@ -93,7 +96,7 @@ class World:
             if description["how"] == "joined":
                 body["__tablename__"] = self.table(number)
                 body["id"] = mapped_column(
-                    self._key_type(number), ForeignKey(f"{self.table(parent)}.id"), primary_key=True
+                    self._key_type(number), ForeignKey(f"{self.table(parent)}.id", onupdate="CASCADE"), primary_key=True
                 )
             body[f"extra{number}"] = mapped_column(Integer, nullable=True)
         for position, (kind, target) in enumerate(description["links"]):
@@ -110,8 +113,8 @@ class World:
                 return
             middle = Table(
                 f"{self.prefix}m{number}_{position}", self.base.metadata,
-                Column("left", self._key_type(number), ForeignKey(f"{self.table(number)}.id"), primary_key=True),
-                Column("right", self._key_type(target), ForeignKey(f"{self.table(target)}.id"), primary_key=True),
+                Column("left", self._key_type(number), ForeignKey(f"{self.table(number)}.id", onupdate="CASCADE"), primary_key=True),
+                Column("right", self._key_type(target), ForeignKey(f"{self.table(target)}.id", onupdate="CASCADE"), primary_key=True),
             )  # fmt: skip
             body[name] = relationship(
                 target_name, secondary=middle, collection_class=set, backref=f"back_{name}",
@@ -120,7 +123,9 @@ class World:
             )  # fmt: skip
             self.links.append((number, name, "set", target))
             return
-        body[column] = mapped_column(self._key_type(target), ForeignKey(f"{self.table(target)}.id"), nullable=True)
+        body[column] = mapped_column(
+            self._key_type(target), ForeignKey(f"{self.table(target)}.id", onupdate="CASCADE"), nullable=True
+        )
 
         def own() -> Any:
             return getattr(self.classes[number], column)
@@ -183,22 +188,61 @@ class Memory:
         self.numbers: dict[str, int] = {}
         self.extras: dict[str, int | None] = {}
         self.refs: dict[tuple[str, str], Any] = {}
+        self.places: dict[str, int] = {}
+        self.freed: list[tuple[int, int]] = []
         self.made = 0
 
-    def create(self, session: Session, number: int) -> None:
+    def create(self, session: Session, number: int, unfinished: Callable[[Any], None] | None = None) -> str:
+        """Make an object and add it; return its label.
+
+        :param unfinished: called with the object before it has its key.
+        """
         self.made += 1
         label = f"o{self.made}"
         obj = self.world.classes[number](label=label)
+        if unfinished is not None:
+            unfinished(obj)
         key = self.world.described_key(number)
         if key == "natural":
             obj.id = f"k{self.made}"
         elif key == "pair":
             obj.a, obj.b = self.made, -self.made
+        if hasattr(type(obj), "place"):
+            self.places[label] = obj.place = self.free_place(self.root(number))
         session.add(obj)
         self.objects[label], self.numbers[label] = obj, number
         self.extras[label] = None
         for name, kind, _ in self.world.links_of(number):
             self.refs[label, name] = set() if kind == "set" else None
+        return label
+
+    def root(self, number: int) -> int:
+        parent = self.world.described[number]["parent"]
+        return number if parent is None else self.root(parent)
+
+    def free_place(self, root: int) -> int:
+        """Return a place in a family: one that a deleted object leaves, in this flush perhaps, or a new one."""
+        taken = [place for label, place in self.places.items() if self.root(self.numbers[label]) == root]
+        left = [place for family, place in self.freed if family == root and place not in taken]
+        self.freed = [(family, place) for family, place in self.freed if family != root]
+        return left[0] if left else max(taken, default=0) + 1
+
+    def move_places(self, label: str, step: int, changes_only: bool) -> None:
+        """Have the objects of a family move up or down by some places, each to where another one has been."""
+        root = self.root(self.numbers[label])
+        for other in sorted(self.objects, key=lambda other: self.places.get(other, 0)):
+            if other in self.places and self.root(self.numbers[other]) == root:
+                if not changes_only:
+                    assert self.objects[other].place == self.places[other]
+                self.places[other] += step
+                self.objects[other].place = self.places[other]
+        self.freed = [(family, place) for family, place in self.freed if family != root]
+
+    def change_key(self, label: str) -> None:
+        """Give an object with a natural key another one; the database carries it on."""
+        if self.world.described_key(self.numbers[label]) == "natural":
+            self.made += 1
+            self.objects[label].id = f"k{self.made}"
 
     def reaches(self, start: str, goal: str) -> bool:
         """Return True when references lead from one object to another; a circle without post_update cannot be flushed."""
@@ -259,6 +303,8 @@ class Memory:
             for name, kind, _ in self.world.links_of(self.numbers[label]):
                 self.relate(label, name, kind, None)
             session.expunge(self.objects[label])
+        if label in self.places:
+            self.freed.append((self.root(self.numbers[label]), self.places.pop(label)))
         for table in (self.objects, self.numbers, self.extras):
             del table[label]  # type: ignore[attr-defined]
         for key in [key for key in self.refs if key[0] == label]:
@@ -279,6 +325,8 @@ class Memory:
     def _compare_object(self, label: str, obj: Any) -> None:
         number = self.numbers[label]
         assert type(obj) is self.world.classes[number]
+        if label in self.places:
+            assert obj.place == self.places[label]
         if self.world.described[number]["parent"] is not None:
             assert getattr(obj, f"extra{number}") == self.extras[label]
         for name, kind, _ in self.world.links_of(number):
@@ -311,7 +359,20 @@ def _edit_at_random(engine: Engine, world: World, data: Any) -> None:
         for _ in range(data.draw(st.integers(3, 25), label="steps")):
             step = data.draw(
                 st.sampled_from(
-                    ("create", "create", "relate", "relate", "extra", "delete", "flush", "commit", "expire")
+                    (
+                        "create",
+                        "create",
+                        "relate",
+                        "relate",
+                        "extra",
+                        "delete",
+                        "places",
+                        "key",
+                        "flush",
+                        "commit",
+                        "expire",
+                        "query",
+                    )
                 )
             )
             labels = sorted(memory.objects)
@@ -330,6 +391,15 @@ def _edit_at_random(engine: Engine, world: World, data: Any) -> None:
                 if world.described[number]["parent"] is not None:
                     memory.extras[label] = data.draw(st.integers(0, 9))
                     setattr(memory.objects[label], f"extra{number}", memory.extras[label])
+            elif step == "places":
+                memory.move_places(label, data.draw(st.integers(-2, 2)), changes_only=data.draw(st.booleans()))
+                if world.links:
+                    # a new row cannot take the place of one that waits for it
+                    session.flush()
+            elif step == "key":
+                memory.change_key(label)
+            elif step == "query":
+                session.query(world.classes[0]).all()
             elif step == "delete":
                 memory.delete(session, label)
             elif step == "flush":

@@ -182,7 +182,7 @@ def test_an_unmodified_object_is_gone_at_once_and_a_modified_one_after_the_flush
 
 
 @pytest.fixture
-def parents(engine: Engine) -> Any:
+def parents(engine: Engine, request: Any) -> Any:
     """A parent with all cascades and its child, mapped the classical way."""
     metadata, registry = MetaData(), Registry()
     parent = Table("parent", metadata, Column("id", Integer, primary_key=True), Column("name", String))
@@ -197,7 +197,7 @@ def parents(engine: Engine) -> Any:
     class Child:
         name: Any
 
-    children = relationship(Child, cascade="all", backref="parent")
+    children = relationship(Child, cascade=getattr(request, "param", "all"), backref="parent")
     mapper(Parent, parent, properties={"children": children}, registry=registry)
     mapper(Child, child, registry=registry)
     metadata.create_all(engine)
@@ -206,7 +206,8 @@ def parents(engine: Engine) -> Any:
     registry.dispose()
 
 
-def test_expire_goes_along_the_cascade_and_drops_pending_objects(parents: Any) -> None:
+@pytest.mark.parametrize("parents", ["all, delete-orphan"], indirect=True)
+def test_expire_goes_along_the_cascade_and_drops_pending_orphans(parents: Any) -> None:
     session, Parent, Child = parents
     top, one, two = Parent(), Child(), Child()
     one.name = "one"

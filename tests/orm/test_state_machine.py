@@ -124,6 +124,108 @@ class SessionMachine(RuleBasedStateMachine):
         self.session.flush()
         self.session.expire_all()
 
+    @precondition(lambda self: self.model.users)
+    @rule(data=st.data(), steps=st.permutations(["author", "title", "tag", "look", "add"]), none_first=st.booleans())
+    def make_a_post_bit_by_bit(self, data: Any, steps: list[str], none_first: bool) -> None:
+        author = self.some(data, self.model.users)
+        user, tag = self.user(author), self.session.get(Tag, self.labels[0])
+        self.number += 1
+        post = Post(author=None) if none_first else Post()
+        if "add" in steps[:4]:
+            # what was added is written as it is: the others come first
+            steps = [*(step for step in steps if step != "add"), "add"]
+        for step in steps:
+            if step == "author":
+                post.author = user
+            elif step == "title":
+                post.title = f"{self.number}:"
+            elif step == "tag":
+                tag.posts.append(post)
+            elif step == "add":
+                self.session.add(post)
+            else:
+                self.session.query(User).count()
+                self.session.refresh(user)
+        self.model.posts[self.number] = (post.title, author)
+        self.model.tags[self.number] = {0}
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data(), how=st.sampled_from(["refresh", "expire", "expire author"]), loaded=st.booleans())
+    def forget_a_post_that_was_put_in(self, data: Any, how: str, loaded: bool) -> None:
+        number, author = self.some(data, self.model.posts), self.some(data, self.model.users)
+        post, user = self.post(number), self.user(author)
+        with self.session.no_autoflush:
+            if loaded:
+                assert user.posts is not None
+            else:
+                self.session.expire(user, ["posts"])
+            if post not in user.posts:
+                user.posts.append(post)
+            if how == "refresh":
+                self.session.refresh(post)
+            elif how == "expire":
+                self.session.expire(post)
+            else:
+                self.session.expire(post, ["author", "author_id"])
+        self.model.posts[number] = (self.model.posts[number][0], author)
+
+    @precondition(lambda self: self.model.posts)
+    @rule(data=st.data(), how=st.sampled_from(["reference", "collection", "none between", "taken out before"]))
+    def move_a_post_in_steps(self, data: Any, how: str) -> None:
+        number, author = self.some(data, self.model.posts), self.some(data, self.model.users)
+        post, user = self.post(number), self.user(author)
+        if how == "none between":
+            post.author = None  # type: ignore[assignment]
+        elif how == "taken out before":
+            post.author.posts.remove(post)
+        if how in ("collection", "taken out before"):
+            if post not in user.posts:
+                user.posts.append(post)
+        else:
+            post.author = user
+        self.model.posts[number] = (self.model.posts[number][0], author)
+
+    @precondition(lambda self: len(self.model.users) > 1)
+    @rule(data=st.data(), delete_first=st.booleans())
+    def delete_a_user_whose_posts_have_moved(self, data: Any, delete_first: bool) -> None:
+        number = self.some(data, self.model.users)
+        heir = data.draw(st.sampled_from(sorted(set(self.model.users) - {number})))
+        user, other = self.user(number), self.user(heir)
+        posts = list(user.posts)
+        assert other.posts is not None
+        moved = [post for post in posts if data.draw(st.booleans())]
+        with self.session.no_autoflush:
+            if delete_first:
+                self.session.delete(user)
+            for post in moved:
+                other.posts.append(post)
+            if not delete_first:
+                self.session.delete(user)
+        self.session.flush()
+        self.session.expire_all()
+        titles = {post.title for post in moved}
+        for post in [p for p, (_, author) in self.model.posts.items() if author == number]:
+            if self.model.posts[post][0] in titles:
+                self.model.posts[post] = (self.model.posts[post][0], heir)
+            else:
+                del self.model.posts[post]
+                del self.model.tags[post]
+        del self.model.users[number]
+
+    @precondition(lambda self: len(self.model.users) > 1)
+    @rule(step=st.sampled_from([1, -1]))
+    def pass_names_on(self, step: int) -> None:
+        # each takes the name that the one before it leaves
+        numbers = sorted(self.model.users)[::step]
+        users = [self.user(number) for number in numbers]
+        names = [self.model.users[number] for number in numbers]
+        self.number += 1
+        with self.session.no_autoflush:
+            for user, name in zip(users, [f"{self.number}first", *names], strict=False):
+                user.name = name
+        self.session.flush()
+        self.model.users.update(zip(numbers, [f"{self.number}first", *names], strict=False))
+
     @precondition(lambda self: self.model.posts)
     @rule(data=st.data(), label=st.integers(0, 2), other_side=st.booleans())
     def toggle_tag(self, data: Any, label: int, other_side: bool) -> None:

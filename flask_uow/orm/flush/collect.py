@@ -12,14 +12,16 @@ from itertools import chain
 from typing import Any
 
 from flask_uow.orm.exc import FlushError
-from flask_uow.orm.instrumentation.collections import contains_identical
+from flask_uow.orm.flush.half_made import half_made
+from flask_uow.orm.flush.orphans import delete_orphans
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of
 from flask_uow.orm.instrumentation.history import History, get_history
 from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.cascades import related
 from flask_uow.orm.membership import was_deleted
-from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, UNDONE, Direction
 
-__all__ = ["Link", "SecondaryRows", "WorkList", "by_mapper", "collect", "require_stored"]
+__all__ = ["Automatic", "Link", "SecondaryRows", "WorkList", "by_mapper", "collect", "require_stored", "waits"]
 
 
 @dataclass(slots=True)
@@ -54,6 +56,9 @@ class WorkList:
     :ivar late_links: those of relationships with ``post_update``, written after everything else.
     :ivar secondary: rows of secondary tables.
     :ivar deleted_first: objects whose rows were deleted before anything else; ``updated_first``: those that were updated for that.
+    :ivar waiting: objects that this flush leaves out although they are new or changed, by id.
+    :ivar kept: relationships that lead to some of these, as ``(object, relationship)``: the next flush looks at them again.
+    :ivar switched: deleted objects whose rows new ones take over, by the ids of these.
     """
 
     new: dict[Any, list[Any]] = field(default_factory=dict)
@@ -64,6 +69,9 @@ class WorkList:
     secondary: list[SecondaryRows] = field(default_factory=list)
     deleted_first: list[Any] = field(default_factory=list)
     updated_first: list[Any] = field(default_factory=list)
+    waiting: dict[int, Any] = field(default_factory=dict)
+    kept: list[tuple[Any, Any]] = field(default_factory=list)
+    switched: dict[int, Any] = field(default_factory=dict)
     _changed_ids: set[int] = field(default_factory=set)
     _linked: set[tuple[int, Any]] = field(default_factory=set)
 
@@ -118,19 +126,57 @@ def require_stored(mapper: Any, obj: Any, what: str) -> None:
         )
 
 
-def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:
+@dataclass(slots=True)
+class Automatic:
+    """A flush that nobody has asked for: something is to be read.
+
+    :ivar loading: the relationship that is being loaded, or None.
+    """
+
+    loading: Any = None
+
+
+def collect(session: Any, only: Iterable[Any] | None = None, automatic: Automatic | None = None) -> WorkList:
     """Return what a flush of the Session has to do.
 
-    :param only: restrict the flush to these objects.
+    :param only: restrict the flush to these objects, and the new ones in their collections.
+    :param automatic: said of a flush that comes by itself: it leaves out what is half made.
     :raises FlushError: when a relationship leads to an object that is not in the Session.
     """
-    delete_orphans(session)
-    chosen = None if only is None else {id(obj) for obj in only}
-    work = WorkList()
+    spared = delete_orphans(session, automatic.loading if automatic is not None else None)
+    if only is not None:
+        chosen = _with_new_children(session, only)
+        waiting = {id(obj): obj for obj in session._new.values() if id(obj) not in chosen}
+        return _gather(session, chosen, {**waiting, **spared})
+    waiting = spared
+    work = _gather(session, None, waiting)
+    if automatic is not None and session._unasked:
+        while found := half_made(session, work):
+            waiting = {**waiting, **found}
+            work = _gather(session, None, waiting)
+    return work
+
+
+def _with_new_children(session: Any, objects: Iterable[Any]) -> set[int]:
+    chosen = {id(obj): obj for obj in objects}
+    queue = list(chosen.values())
+    for obj in queue:
+        for prop in type(obj).__mapper__.relationships.values():
+            if prop.viewonly or prop.direction is not Direction.ONE_TO_MANY:
+                continue
+            for item in related(obj, prop, load=False):
+                if id(item) not in chosen and item.__dict__.get(STATE) in session._new:
+                    chosen[id(item)] = item
+                    queue.append(item)
+    return set(chosen)
+
+
+def _gather(session: Any, chosen: set[int] | None, waiting: dict[int, Any]) -> WorkList:
+    work = WorkList(waiting=waiting)
     for attribute, states in (("deleted", session._deleted), ("new", session._new), ("changed", session._modified)):
         families: dict[Any, list[Any]] = getattr(work, attribute)
         for state, obj in list(states.items()):
-            if chosen is not None and id(obj) not in chosen:
+            if (chosen is not None and id(obj) not in chosen) or (waiting and id(obj) in waiting):
                 continue
             if attribute == "changed" and state in session._deleted:
                 continue
@@ -141,50 +187,6 @@ def collect(session: Any, only: Iterable[Any] | None = None) -> WorkList:
             members.append(obj)
     _collect_relationships(session, work, chosen is not None)
     return work
-
-
-# -- orphans
-
-
-def delete_orphans(session: Any) -> None:
-    """Mark as deleted what was taken out of a relationship with the cascade delete-orphan."""
-    candidates: list[tuple[Any, Any]] = []
-    for state, obj in list(session._modified.items()):
-        if not state.changes or state in session._deleted:
-            continue
-        for name in state.changes:
-            prop = type(obj).__mapper__.relationships.get(name)
-            if prop is None or prop.viewonly:
-                continue
-            if prop.cascade.delete_orphan:
-                candidates.extend((prop, item) for item in get_history(obj, name).deleted)
-            elif prop.reverse is not None and prop.reverse.cascade.delete_orphan and obj.__dict__.get(name) is None:
-                if not prop.uselist:
-                    candidates.append((prop.reverse, obj))
-    holders: dict[Any, dict[int, list[InstanceState]]] = {}
-    for prop, item in candidates:
-        state = item.__dict__.get(STATE)
-        if state is None or state.identity is None or state in session._deleted or state.session is not session:
-            continue
-        if prop.reverse is not None and not prop.reverse.uselist:
-            has_parent = item.__dict__.get(prop.reverse.key) is not None
-        else:
-            if prop not in holders:
-                holders[prop] = _parents_by_item(session, prop)
-            has_parent = any(parent not in session._deleted for parent in holders[prop].get(id(item), ()))
-        if not has_parent:
-            session.delete(item)
-
-
-def _parents_by_item(session: Any, prop: Any) -> dict[int, list[InstanceState]]:
-    """Return which new and changed parents have an object now, by the identity of the object."""
-    found: dict[int, list[InstanceState]] = {}
-    for states in (session._new, session._modified):
-        for state, parent in list(states.items()):
-            if isinstance(parent, prop.parent.class_):
-                for item in related(parent, prop, load=False):
-                    found.setdefault(id(item), []).append(state)
-    return found
 
 
 # -- relationships
@@ -213,11 +215,13 @@ def _collect_relationships(session: Any, work: WorkList, restricted: bool) -> No
                     if prop.viewonly or (prop.direction is Direction.MANY_TO_ONE and not prop.post_update):
                         continue
                     if prop.direction is Direction.MANY_TO_MANY:
-                        _collect_pairs(session, prop, objects, add_pair)
+                        _collect_pairs(session, work, prop, objects, add_pair)
                     elif prop.direction is Direction.MANY_TO_ONE:
                         _collect_late(session, work, prop, objects)
                     elif prop.reverse is None:
                         _collect_links(session, work, prop, objects)
+                    elif undone := [obj for obj in objects if UNDONE in obj.__dict__]:
+                        _remind_children(session, prop, undone)
 
     collect_group(work.new)
     collect_group(work.changed)
@@ -232,11 +236,12 @@ def _collect_relationships(session: Any, work: WorkList, restricted: bool) -> No
                             continue
                         for item in _members_in_database(obj, prop):
                             add_pair(prop, obj, item, False)
-                elif prop.direction is Direction.ONE_TO_MANY and not prop.cascade.delete:
+                elif prop.direction is Direction.ONE_TO_MANY:
                     _release_children(session, work, prop, objects)
     if session._modified and not restricted:
         known = set(map(id, (*chain(*work.new.values()), *chain(*work.changed.values()))))
         # collections that were loaded on the way have taken in what waited for them, and so have changed
+        known |= work.waiting.keys()
         while changed := [o for s, o in session._modified.items() if id(o) not in known and s not in session._deleted]:
             group: dict[Any, list[Any]] = {}
             for obj in changed:
@@ -272,17 +277,21 @@ def _history_to_write(obj: Any, prop: Any) -> History | None:
     """Return what has changed about a relationship since the last flush, None when nothing can have."""
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
-        return get_history(obj, prop.key) if prop.key in obj.__dict__.get(PENDING, {}) else None
+        return get_history(obj, prop.key, passive=True) if prop.key in obj.__dict__.get(PENDING, {}) else None
     if prop.key not in obj.__dict__ or (state.identity is not None and prop.key not in (state.changes or ())):
         return None
-    return get_history(obj, prop.key)
+    return get_history(obj, prop.key, passive=True)
 
 
-def _collect_pairs(session: Any, prop: Any, objects: list[Any], add_pair: Any) -> None:
+def _collect_pairs(session: Any, work: WorkList, prop: Any, objects: list[Any], add_pair: Any) -> None:
     for obj in objects:
         history = _history_to_write(obj, prop)
         if history is None:
             continue
+        if prop.uselist and not prop.is_dynamic:
+            _take_out_repeated(obj.__dict__[prop.key])
+        if work.waiting and _leads_to_waiting(work, prop, obj, history):
+            history = _without_waiting(work, history)
         for item in history.added:
             if item is None:
                 continue
@@ -294,6 +303,31 @@ def _collect_pairs(session: Any, prop: Any, objects: list[Any], add_pair: Any) -
             add_pair(prop, obj, item, False)
 
 
+def _take_out_repeated(collection: Any) -> None:
+    # a pair of objects is one row, whichever side has said it how often
+    items = members_of(collection)
+    if len(items) == len({id(item) for item in items}):
+        return
+    seen: set[int] = set()
+    for item in items:
+        if id(item) in seen:
+            collection._silently_remove(item)
+        seen.add(id(item))
+
+
+def _leads_to_waiting(work: WorkList, prop: Any, obj: Any, history: History) -> bool:
+    """Return True when a relationship was changed about an object that this flush leaves out, and note to look at it again."""
+    if any(id(item) in work.waiting for item in (*history.added, *history.deleted)):
+        work.kept.append((obj, prop))
+        return True
+    return False
+
+
+def _without_waiting(work: WorkList, history: History) -> History:
+    added, deleted = ([o for o in part if id(o) not in work.waiting] for part in (history.added, history.deleted))
+    return History(added, history.unchanged, deleted)
+
+
 def _collect_late(session: Any, work: WorkList, prop: Any, objects: list[Any]) -> None:
     """Note references that are written after everything else."""
     for obj in objects:
@@ -302,6 +336,9 @@ def _collect_late(session: Any, work: WorkList, prop: Any, objects: list[Any]) -
             continue
         parent = obj.__dict__[prop.key]
         if parent is not None:
+            if waits(work, parent):
+                work.kept.append((obj, prop))
+                continue
             require_in_session(session, obj, prop, parent)
         work.late_links.append(Link(prop, obj, parent))
 
@@ -312,6 +349,8 @@ def _collect_links(session: Any, work: WorkList, prop: Any, objects: list[Any]) 
         history = _history_to_write(obj, prop)
         if history is None:
             continue
+        if work.waiting and _leads_to_waiting(work, prop, obj, history):
+            history = _without_waiting(work, history)
         for child in history.deleted:
             if child is not NO_VALUE:
                 _link(session, work, prop, child, None)
@@ -319,6 +358,17 @@ def _collect_links(session: Any, work: WorkList, prop: Any, objects: list[Any]) 
             if child is not None:
                 require_in_session(session, obj, prop, child)
                 _link(session, work, prop, child, obj)
+
+
+def _remind_children(session: Any, prop: Any, objects: list[Any]) -> None:
+    # the objects have kept their collections when their INSERTs were undone, and the members have forgotten them
+    back = prop.reverse.key
+    for obj in objects:
+        for child in related(obj, prop, load=False):
+            state = child.__dict__[STATE]
+            is_free = state.identity is not None and state.session is session and state not in session._deleted
+            if is_free and back not in (state.changes or ()) and child.__dict__.get(back) is not obj:
+                prop.reverse.attribute.silently_add(child, obj)
 
 
 def _link(session: Any, work: WorkList, prop: Any, child: Any, parent: Any) -> None:
@@ -336,12 +386,16 @@ def _release_children(session: Any, work: WorkList, prop: Any, objects: list[Any
     # children that stay behind when their parent is deleted: their foreign keys become NULL
     if prop.passive_deletes == "all":
         return
+    deleted = session._deleted
     for obj in objects:
-        if prop.passive_deletes and prop.key not in obj.__dict__:
+        if prop.cascade.delete and not session._taken_back and prop.key not in (obj.__dict__[STATE].changes or ()):
+            # they are to be deleted, too
+            continue
+        if prop.key not in obj.__dict__ and (prop.passive_deletes or prop.cascade.delete):
             continue
         for child in _members_in_database(obj, prop):
             state = child.__dict__[STATE]
-            if state in session._deleted or state.owner is None:
+            if state in deleted or state.owner is None:
                 continue
             parent = child.__dict__.get(prop.reverse.key, NO_VALUE) if prop.reverse is not None else NO_VALUE
             if parent is NO_VALUE or parent is obj or parent is None:
@@ -367,6 +421,11 @@ def _members_in_database(obj: Any, prop: Any) -> list[Any]:
     if isinstance(original, list):
         return original
     return [original] if original is not None else []
+
+
+def waits(work: WorkList, obj: Any) -> bool:
+    """Return True for a new object that this flush leaves out."""
+    return id(obj) in work.waiting and obj.__dict__[STATE].identity is None
 
 
 def require_in_session(session: Any, obj: Any, prop: Any, item: Any) -> None:

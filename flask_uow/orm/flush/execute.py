@@ -11,12 +11,24 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask_uow.orm.exc import FlushError, StaleDataError
-from flask_uow.orm.flush.collect import Link, SecondaryRows, WorkList, by_mapper, require_in_session, require_stored
+from flask_uow.orm.flush.collect import (
+    Link,
+    SecondaryRows,
+    WorkList,
+    by_mapper,
+    require_in_session,
+    require_stored,
+    waits,
+)
 from flask_uow.orm.flush.insert import insert_objects
 from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels, split_by_reference
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
+from flask_uow.orm.flush.row_switch import find_switches, switch_rows
+from flask_uow.orm.flush.unique_order import in_turns, those_that_take
+from flask_uow.orm.flush.unique_values import carried_values
 from flask_uow.orm.flush.update import has_null, not_among, set_column, stale_rows, update_objects, versioned_key
 from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.cascades import related
 from flask_uow.orm.mapping.mapped_table import MappedTable
 from flask_uow.orm.symbols import STATE, Direction
@@ -33,6 +45,8 @@ def execute_work(session: Any, work: WorkList) -> None:
     :raises CircularDependencyError: when objects wait for each other.
     """
     groups = group_mappers(work.families())
+    if work.deleted and work.new:
+        find_switches(session, work)
     _delete_first(session, groups, work)
     for group in groups:
         for objects_new, objects_changed in _steps(group, work):
@@ -51,6 +65,13 @@ def execute_work(session: Any, work: WorkList) -> None:
 
 
 def _insert(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
+    if work.switched:
+        taking = [obj for obj in objects if id(obj) in work.switched]
+        objects = [obj for obj in objects if id(obj) not in work.switched]
+        if taking:
+            _switch(session, base, taking, work)
+        if not objects:
+            return
     members = by_mapper(base, objects)
     for mapper, own in members.items():
         carry_keys(session, mapper, own, work, only_changed=False)
@@ -60,13 +81,29 @@ def _insert(session: Any, base: Any, objects: list[Any], work: WorkList) -> None
         insert_objects(session, base, objects)
 
 
+def _switch(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
+    """Write new objects into the rows of deleted ones; for extensions this is a deletion and an insertion."""
+    members = by_mapper(base, objects)
+    for mapper, own in members.items():
+        carry_keys(session, mapper, own, work, only_changed=False)
+    if any(mapper.has_hooks for mapper in members):
+        with_hooks("delete", lambda some: None, session, [work.switched[id(obj)] for obj in objects])
+        with_hooks("insert", lambda some: switch_rows(session, base, some, work), session, objects)
+    else:
+        switch_rows(session, base, objects, work)
+
+
 def _update(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
-    for mapper, own in by_mapper(base, objects).items():
+    members = by_mapper(base, objects)
+    for mapper, own in members.items():
         carry_keys(session, mapper, own, work, only_changed=True)
-        if mapper.has_hooks:
-            with_hooks("update", lambda some, m=mapper: update_objects(session, m, some), session, own)  # type: ignore[misc]
-        else:
-            update_objects(session, mapper, own)
+    # objects of one class are put in order together with their columns
+    for turn in in_turns(session, base, objects) if len(members) > 1 else [objects]:
+        for mapper, own in by_mapper(base, turn).items():
+            if mapper.has_hooks:
+                with_hooks("update", lambda some, m=mapper: update_objects(session, m, some), session, own)  # type: ignore[misc]
+            else:
+                update_objects(session, mapper, own)
 
 
 def _delete_groups(session: Any, groups: list[Group], work: WorkList, families: set[Any]) -> None:
@@ -86,7 +123,7 @@ def _delete_groups(session: Any, groups: list[Group], work: WorkList, families: 
 
 def _delete_first(session: Any, groups: list[Group], work: WorkList) -> None:
     """Delete the objects whose keys are reused in this flush, and those that refer to them."""
-    families = families_to_delete_first(work, groups) if work.deleted and (work.new or work.changed) else set()
+    families = families_to_delete_first(session, work, groups) if work.deleted and (work.new or work.changed) else set()
     if not families:
         return
     for rows in work.secondary:
@@ -130,8 +167,22 @@ def _steps(group: Group, work: WorkList) -> list[tuple[list[Any], list[Any]]]:
     if not new or not refers_to_itself(group):
         return [(new, changed)] if new or changed else []
     early, late = split_by_reference(changed, new, work) if changed else ([], [])
+    if early and late:
+        early, late = _after_those_that_leave(early, late, work)
     steps: list[tuple[list[Any], list[Any]]] = [(level, []) for level in sort_levels(group, new, work)]
     return [([], early), *steps, ([], late)]
+
+
+def _after_those_that_leave(early: list[Any], late: list[Any], work: WorkList) -> tuple[list[Any], list[Any]]:
+    """Have those of the early objects wait that take a unique value which a late one leaves."""
+    waiting: set[int] = set()
+    members = _by_family(early)
+    for base, leaving in _by_family(late).items():
+        carried = carried_values(work.links.get(base, ()))
+        waiting.update(map(id, those_that_take(base, members.get(base, []), leaving, carried)))
+    if not waiting:
+        return early, late
+    return [obj for obj in early if id(obj) not in waiting], [*late, *(obj for obj in early if id(obj) in waiting)]
 
 
 def _by_family(objects: list[Any]) -> dict[Any, list[Any]]:
@@ -149,7 +200,7 @@ def carry_keys(session: Any, mapper: Any, objects: list[Any], work: WorkList, on
     """Set the foreign keys of objects from the objects that their relationships lead to."""
     for prop in mapper.relationships.values():
         if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly and not prop.post_update:
-            _carry_many_to_one(session, prop, objects, only_changed)
+            _carry_many_to_one(session, prop, objects, work, only_changed)
     links = work.links.get(mapper.base_mapper)
     if links:
         members = {id(obj) for obj in objects}
@@ -158,8 +209,8 @@ def carry_keys(session: Any, mapper: Any, objects: list[Any], work: WorkList, on
                 _set_foreign_key(link, [(own, far) for far, own in link.prop.pairs])
 
 
-def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed: bool) -> None:
-    key = prop.key
+def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], work: WorkList, only_changed: bool) -> None:
+    key, waiting = prop.key, work.waiting
     for obj in objects:
         values = obj.__dict__
         if key not in values:
@@ -171,8 +222,10 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed
                 continue
         if target is None:
             if only_changed:
-                for own in prop.names_to_clear:
-                    set_column(obj, own, None)
+                _clear_foreign_key(prop, obj)
+            continue
+        if waiting and waits(work, target):
+            work.kept.append((obj, prop))
             continue
         state = target.__dict__.get(STATE)
         if state is None or state.owner is None:
@@ -187,11 +240,25 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], only_changed
                 values[own] = value
 
 
+def _clear_foreign_key(prop: Any, child: Any) -> None:
+    """Clear the foreign key of an object that refers to nothing any more.
+
+    :raises FlushError: when that is part of its primary key.
+    """
+    for own in prop.names_to_clear:
+        state = child.__dict__[STATE]
+        if state.identity is not None and own in type(child).__mapper__.primary_key_names:
+            raise FlushError(
+                f"cannot flush {prop.name}: {describe(child)} is to refer to nothing any more, and {own!r} is part of its primary key, which cannot"
+                " be empty. Delete the object, or give it another one to refer to (the cascade 'all, delete-orphan' deletes it by itself)."
+            )
+        set_column(child, own, None)
+
+
 def _set_foreign_key(link: Link, pairs: Iterable[tuple[str, str]]) -> None:
     """Set the foreign key of a link's child, by pairs of attributes: the child's and the parent's."""
     if link.parent is None:
-        for own in link.prop.names_to_clear:
-            set_column(link.child, own, None)
+        _clear_foreign_key(link.prop, link.child)
         return
     for own, far in pairs:
         set_column(link.child, own, _key_value(link.prop, link.parent, far))
@@ -300,18 +367,29 @@ def _name_some(objects: list[Any]) -> str:
     return shown if len(objects) <= 5 else f"{shown} and {len(objects) - 5} more"
 
 
-def _secondary_values(rows: SecondaryRows, pairs: list[tuple[Any, Any]]) -> tuple[list[Any], list[list[Any]]]:
+def _secondary_values(
+    rows: SecondaryRows, pairs: list[tuple[Any, Any]], value_of: Callable[[Any, Any, str], Any]
+) -> tuple[list[Any], list[list[Any]]]:
     prop = rows.prop
     columns = [prop.secondary.c[name] for _, name in (*prop.secondary_pairs, *prop.remote_pairs)]
-    values = [[_key_value(prop, left, own) for left, _ in pairs] for own, _ in prop.secondary_pairs]
-    values += [[_key_value(prop, right, far) for _, right in pairs] for far, _ in prop.remote_pairs]
+    values = [[value_of(prop, left, own) for left, _ in pairs] for own, _ in prop.secondary_pairs]
+    values += [[value_of(prop, right, far) for _, right in pairs] for far, _ in prop.remote_pairs]
     return columns, values
+
+
+def _stored_value(prop: Any, obj: Any, name: str) -> Any:
+    """Return the part of a key that rows of a secondary table have: a new one counts when it was written."""
+    state = obj.__dict__[STATE]
+    names = type(obj).__mapper__.primary_key_names
+    if state.changes and name in state.changes and name in names and state.identity is not None:
+        return identity_values(state.identity)[names.index(name)]
+    return _key_value(prop, obj, name)
 
 
 def insert_secondary(session: Any, rows: SecondaryRows) -> None:
     """INSERT rows of a secondary table."""
     if rows.added:
-        columns, values = _secondary_values(rows, rows.added)
+        columns, values = _secondary_values(rows, rows.added, _key_value)
         connection = session._connection_for(rows.prop.parent)
         connection.dialect.batch.insert(connection, rows.prop.secondary, columns, values, generated_key=None)
 
@@ -323,7 +401,7 @@ def delete_secondary(session: Any, rows: SecondaryRows) -> None:
     """
     if not rows.removed:
         return
-    columns, values = _secondary_values(rows, rows.removed)
+    columns, values = _secondary_values(rows, rows.removed, _stored_value)
     connection = session._connection_for(rows.prop.parent)
     found = connection.dialect.batch.delete(connection, rows.prop.secondary, columns, values)
     if found != len(rows.removed):

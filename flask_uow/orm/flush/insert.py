@@ -22,7 +22,7 @@ from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
 from flask_uow.sql.expressions import ColumnOperators
 
-__all__ = ["insert_objects"]
+__all__ = ["insert_objects", "make_persistent", "prepare"]
 
 # the objects of one statement: all of one set of columns of one table
 Group = tuple[MappedTable, tuple[str, ...], list[Any]]
@@ -36,17 +36,41 @@ def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
     """
     parts: dict[Any, list[tuple[MappedTable, list[Any]]]] = {}
     for mapper, members in by_mapper(base, objects).items():
-        _prepare(mapper, members)
+        prepare(mapper, members)
         for part in mapper.stored:
             parts.setdefault(part.table, []).append((part, members))
     connection = session._connection_for(base)
     for members in parts.values():
         own = members[0][1] if len(members) == 1 else _in_order(objects, members)
         _insert_into_table(session, connection, members, own)
-    _make_persistent(session, base, objects)
+    make_persistent(session, base, objects)
 
 
-def _prepare(mapper: Any, objects: list[Any]) -> None:
+def _refuse_known_keys(session: Any, base: Any, objects: list[Any]) -> None:
+    """Refuse new objects whose key an object of the Session has, which is known to have its row.
+
+    :raises FlushError: naming both.
+    """
+    entries = session._identities_of(base).entries
+    names = base.primary_key_names
+    if not entries:
+        return
+    for obj in objects:
+        values = obj.__dict__
+        key = tuple([values.get(name) for name in names])
+        try:
+            other = entries.get(key[0] if len(key) == 1 else key)
+        except TypeError:
+            # an SQL expression cannot be looked up
+            continue
+        holder = other() if other is not None else None
+        if other is None or holder is None or holder is obj or holder.__dict__[STATE] in session._deleted:
+            continue
+        if any(name in holder.__dict__ for name in base.columns):
+            raise _key_in_use(obj, holder)
+
+
+def prepare(mapper: Any, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
     require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
@@ -170,6 +194,9 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
     values = [[d.get(name) for d in dicts] for name in names]
     part.take_texts(names, values, objects)
     makes_key = part.generated is not None and part.generated not in names
+    base = type(objects[0]).__mapper__.base_mapper
+    if not makes_key and part.table is base.stored[0].table:
+        _refuse_known_keys(session, base, objects)
     generated = part.columns[part.generated] if makes_key and part.generated is not None else None
     batch = connection.dialect.batch
     if holds_expressions(values) or part.has_unmapped_expressions:
@@ -242,7 +269,8 @@ def _insert_one_by_one(
     return keys
 
 
-def _make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
+def make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
+    """Enter objects whose rows have been written into the identity map."""
     identities = session._identities_of(base)
     entries = identities.entries
     strong = identities.strong
@@ -288,8 +316,12 @@ def _let_go(session: Any, base: Any, obj: Any, other: InstanceState) -> None:
         return
     values = holder.__dict__
     if other.changes or other in session._deleted or any(name in values for name in base.columns):
-        raise FlushError(
-            f"cannot insert a new {type(obj).__name__} with the primary key {other.identity!r}: {describe(holder)} has that key in this Session."
-            " Change the object that is there, or delete it and flush first."
-        )
+        raise _key_in_use(obj, holder)
     expunge_one(session, holder, other)
+
+
+def _key_in_use(obj: Any, holder: Any) -> FlushError:
+    return FlushError(
+        f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].identity!r}: {describe(holder)} has that key in"
+        " this Session. Change the object that is there, or delete it and flush first."
+    )

@@ -87,7 +87,9 @@ def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], ne
         names = type(obj).__mapper__.primary_key_names
         if any(own in names for own, _ in pairs):
             before = identity_values(state.identity)
-            key = tuple(values.get(name, part) for name, part in zip(names, before, strict=True))
+            # what else has changed about the key is written by an UPDATE of the object's own, which has to find the row first
+            carried = dict(zip((own for own, _ in pairs), new, strict=True))
+            key = tuple(carried.get(name, part) for name, part in zip(names, before, strict=True))
             move_identity(session, identities, obj, key)
             moved.append((obj, before))
     return moved

@@ -162,6 +162,7 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
         for link in links
         if link.parent is not None and id(link.parent) in new_ids
     }
+    cleared = _cleared_names(objects, work) if new_keys else {}
     independent: list[Any] = []
     dependent: list[Any] = []
     for obj in objects:
@@ -170,9 +171,25 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
             refers = any(
                 (target, _as_key([obj.__dict__.get(name) for name in names])) in new_keys
                 for names, target in _key_references(type(obj).__mapper__)
+                if cleared.get(id(obj), set()).isdisjoint(names)
             )
         (dependent if refers else independent).append(obj)
     return independent, dependent
+
+
+def _cleared_names(objects: list[Any], work: WorkList) -> dict[int, set[str]]:
+    """Return the foreign keys that objects still have and are about to lose, by the ids of the objects."""
+    found: dict[int, set[str]] = {}
+    for links in work.links.values():
+        for link in links:
+            if link.parent is None:
+                found.setdefault(id(link.child), set()).update(link.prop.names_to_clear)
+    for obj in objects:
+        for prop in type(obj).__mapper__.relationships.values():
+            if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
+                if prop.key in (obj.__dict__[STATE].changes or ()) and obj.__dict__.get(prop.key) is None:
+                    found.setdefault(id(obj), set()).update(prop.names_to_clear)
+    return found
 
 
 def _references(obj: Any) -> Iterator[Any]:

@@ -7,6 +7,8 @@ from typing import Any
 from flask_uow.orm.exc import FlushError, StaleDataError
 from flask_uow.orm.flush.collect import require_stored
 from flask_uow.orm.flush.key_changes import cascade_key_changes, move_identity
+from flask_uow.orm.flush.unique_order import in_turns
+from flask_uow.orm.flush.unique_values import unique_names
 from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.mutables import remember, take_snapshots
 from flask_uow.orm.instrumentation.state import describe
@@ -18,7 +20,7 @@ from flask_uow.sql.expressions import ColumnOperators
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
-__all__ = ["has_null", "not_among", "set_column", "stale_rows", "update_objects", "versioned_key"]
+__all__ = ["has_null", "not_among", "set_column", "stale_rows", "update_batch", "update_objects", "versioned_key"]
 
 
 def set_column(obj: Any, name: str, value: Any) -> None:
@@ -38,8 +40,9 @@ def set_column(obj: Any, name: str, value: Any) -> None:
 
 
 def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
-    """UPDATE the rows of objects that have a net change.
+    """UPDATE the rows of objects that have a net change, those that leave unique values before those that take them.
 
+    :raises CircularDependencyError: when rows exchange unique values.
     :raises StaleDataError: when fewer rows were found than objects.
     :raises FlushError: when a primary key was set to NULL, or no table of the class can be written to.
     """
@@ -51,6 +54,14 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
             if members is None:
                 members = by_columns[names] = []
             members.append(obj)
+    if len(objects) > 1:
+        unique = unique_names(mapper)
+        if not all(unique.isdisjoint(names) for names in by_columns):
+            turns = in_turns(session, mapper.base_mapper, objects)
+            if len(turns) > 1:
+                for turn in turns:
+                    update_objects(session, mapper, turn)
+                return
     for names, members in by_columns.items():
         _update_tables(session, mapper, names, members)
         if mapper.mutable_types:
@@ -92,7 +103,7 @@ def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: l
         if own or counts_versions:
             # the database has carried a new key to the tables of subclasses by then
             new_keys = key_moves and part is not mapper.stored[0]
-            _update_batch(session, mapper, part, own, objects, versioning if counts_versions else None, new_keys)
+            update_batch(session, mapper, part, own, objects, versioning if counts_versions else None, new_keys)
     if len(written) < len(names):
         unwritten = sorted(name for name in names if not any(name in part.columns for part in mapper.stored))
         if unwritten:
@@ -139,7 +150,7 @@ def _loaded_version(obj: Any, name: str) -> Any:
     return getattr(obj, name) if before is NO_VALUE else before
 
 
-def _update_batch(
+def update_batch(
     session: Any,
     mapper: Any,
     part: MappedTable,

@@ -19,7 +19,7 @@ from flask_uow.orm.instrumentation.keeping import drop_kept
 from flask_uow.orm.instrumentation.proxies import real_object, real_value
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
-from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, READ, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
 
@@ -203,7 +203,10 @@ class RelationshipAttribute(Attribute):
             expunge_pending(item)
 
     def cascade_add(self, obj: Any, item: Any) -> None:
-        """Put each side into the other's Session, where the relationship says so (cascade save-update)."""
+        """Put each side into the other's Session, where the relationship says so (cascade save-update).
+
+        What comes in this way was not added by the user yet, see :meth:`Session._bring_along`.
+        """
         own = obj.__dict__.get(STATE)
         other = item.__dict__.get(STATE)
         own_owner = own.owner if own is not None else None
@@ -211,12 +214,27 @@ class RelationshipAttribute(Attribute):
         if own_owner is not None and other_owner is None and self.relationship.cascade.save_update:
             session = own_owner.session_ref()
             if session is not None:
-                session._cascade_add(item)
+                session._bring_along(item)
         elif other_owner is not None and own_owner is None and self.reverse is not None:
             if self.reverse.relationship.cascade.save_update:
                 session = other_owner.session_ref()
                 if session is not None:
-                    session._cascade_add(obj)
+                    session._bring_along(obj)
+        elif own_owner is not None and other_owner is not None:
+            session = own_owner.session_ref()
+            if session is not None and session._deleted:
+                self._take_back_deleted(session, obj, item)
+
+    def _take_back_deleted(self, session: Any, obj: Any, item: Any) -> None:
+        """Unmark an object that is to be deleted, when one that owns it (by the cascade delete) and stays has got it."""
+        reverse = self.reverse.relationship if self.reverse is not None else None
+        for prop, parent, child in ((self.relationship, obj, item), (reverse, item, obj)):
+            if prop is None or prop.direction is Direction.MANY_TO_ONE:
+                continue
+            if not (prop.cascade.save_update and prop.cascade.delete) or parent.__dict__[STATE] in session._deleted:
+                continue
+            if child.__dict__[STATE] in session._deleted and child.__dict__[STATE].session is session:
+                session._cascade_add(child)
 
     def set(self, obj: Any, value: Any) -> None:
         """Set the attribute as the user does."""
@@ -302,11 +320,12 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.listeners is not None and self.listeners.active_history
-        if old is NO_VALUE and (wanted or self.relationship.direction is not Direction.MANY_TO_ONE):
-            # the foreign key is in the other row, so it must be known which row is to lose it
+        if old is NO_VALUE and (wanted or self._leaves_another_row):
             old = self._load(obj, values[STATE])
         if self.listeners is not None:
             value = real_value(self.listeners.set(obj, ensure_state(obj), value, old, self))
+        if value is None and self.relationship.direction is Direction.MANY_TO_ONE:
+            self._clear_key(obj)
         if old is value and self.key in values:
             return
         self.record(obj, ensure_state(obj), old)
@@ -320,27 +339,50 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         self._drop_orphan(old)
         if value is not None:
             self.cascade_add(obj, value)
-        elif reverse is not None and reverse.relationship.cascade.delete_orphan:
+        elif old is not None and reverse is not None and reverse.relationship.cascade.delete_orphan:
+            # what never had a parent has lost none
             expunge_pending(obj)
+
+    @property
+    def _leaves_another_row(self) -> bool:
+        """True where a row that was referred to has to be known: it is to lose its foreign key, or is an orphan now."""
+        return self.relationship.direction is not Direction.MANY_TO_ONE or self.relationship.cascade.delete_orphan
+
+    def _clear_key(self, obj: Any) -> None:
+        """Clear a foreign key that was set by hand, or by a flush that was undone: the relationship may not know of it."""
+        values = obj.__dict__
+        for own in self.relationship.names_to_clear if not self.relationship.viewonly else ():
+            if values.get(own) is None:
+                continue
+            state = ensure_state(obj)
+            if state.identity is None:
+                values[own] = None
+            elif self.key in values and values[self.key] is None:
+                if state.changes is None:
+                    state.changes = {}
+                    if state.owner is not None:
+                        state.owner.modified[state] = obj
+                state.changes.setdefault(own, values[own])
+                values[own] = None
 
     def _drop_orphan(self, replaced: Any) -> None:
         if self.relationship.cascade.delete_orphan and replaced is not None and replaced is not NO_VALUE:
             expunge_pending(replaced)
 
-    def _load(self, obj: Any, state: InstanceState) -> Any:
-        return self.loader.load(obj, state) if state.session is not None else NO_VALUE
+    def _load(self, obj: Any, state: Any) -> Any:
+        session = state.session
+        if session is None:
+            return NO_VALUE
+        with session.no_autoflush:
+            return self.loader.load(obj, state)
 
     def silently_add(self, obj: Any, item: Any) -> None:
         previous = self.current(obj)
         values = obj.__dict__
         if previous is item and self.key in values:
             return
-        if previous is NO_VALUE and self.relationship.direction is not Direction.MANY_TO_ONE:
-            # another object may refer here in the database, and has to let go
-            session = values[STATE].session
-            if session is not None:
-                with session.no_autoflush:
-                    previous = self._load(obj, values[STATE])
+        if previous is NO_VALUE and self._leaves_another_row:
+            previous = self._load(obj, values[STATE])
         if self.listeners is not None:
             self.listeners.set(obj, ensure_state(obj), item, previous, self)
         self.record(obj, ensure_state(obj), previous)
@@ -352,7 +394,9 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
     def silently_remove(self, obj: Any, item: Any) -> None:
         current = self.current(obj)
         if current is item or current is NO_VALUE:
-            self.record(obj, ensure_state(obj), current)
+            if self.relationship.direction is Direction.MANY_TO_ONE:
+                self._clear_key(obj)
+            self.record(obj, ensure_state(obj), item if current is NO_VALUE else current)
             obj.__dict__[self.key] = None
 
 
@@ -398,8 +442,24 @@ class CollectionAttribute(RelationshipAttribute):
         return parent
 
     def empty(self, obj: Any) -> Any:
-        collection = obj.__dict__[self.key] = self.new_collection(obj)
+        values = obj.__dict__
+        collection = values[self.key] = self.new_collection(obj)
+        read = values.get(READ)
+        if read is None:
+            values[READ] = {self.key}
+        else:
+            read.add(self.key)
         return collection
+
+    def take_back(self, collection: Any, parent: Any) -> None:
+        """Make a collection that was read before its object had a row, and that someone still holds, the object's again."""
+        present = getattr(parent, self.key)
+        if present is not collection:
+            present._detach()
+            for item in collection._items():
+                collection._silently_remove(item)
+            collection._fill(present._items())
+            parent.__dict__[self.key] = collection
 
     def admit(self, collection: Any, item: Any) -> Any:
         """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
@@ -415,10 +475,17 @@ class CollectionAttribute(RelationshipAttribute):
         return real_object(self.listeners.append(parent, ensure_state(parent), item, self))
 
     def set(self, obj: Any, value: Any) -> None:
-        old = getattr(obj, self.key)
+        state = ensure_state(obj)
+        if state.identity is None:
+            old = obj.__dict__.get(self.key)
+            if old is None:
+                old = self.new_collection(obj)
+            elif READ in obj.__dict__:
+                obj.__dict__[READ].discard(self.key)
+        else:
+            old = getattr(obj, self.key)
         if old is value:
             return
-        state = ensure_state(obj)
         before = old._items()
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
@@ -474,7 +541,7 @@ class CollectionAttribute(RelationshipAttribute):
             if state.identity is not None:
                 self._wait(obj, item, added=True)
                 return
-            collection = self.empty(obj)
+            collection = values[self.key] = self.new_collection(obj)
         if not collection._holds(item):
             self.record(obj, state, collection)
             collection._silently_add(item)

@@ -58,7 +58,10 @@ class Instrumented:
         """Note the present members as the original value; return the parent, or None."""
         parent = self._parent()
         if parent is not None:
-            self._attribute.record(parent, ensure_state(parent), self)
+            attribute = self._attribute
+            if attribute.key not in parent.__dict__:
+                attribute.take_back(self, parent)
+            attribute.record(parent, ensure_state(parent), self)
         return parent
 
     def _admit(self, item: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of
 from flask_uow.orm.instrumentation.mutables import record_mutations
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
@@ -39,10 +39,11 @@ def is_changed(old: Any, new: Any) -> bool:
     return bool(old != new)
 
 
-def get_history(obj: Any, key: str) -> History:
-    """Return the history of an attribute. Loads nothing.
+def get_history(obj: Any, key: str, passive: bool = False) -> History:
+    """Return the history of an attribute. Loads nothing but the members of a dynamic relationship.
 
     :param key: the attribute's name.
+    :param passive: don't load these either: only what is to be written is said of a dynamic relationship then.
     :raises UnmappedInstanceError: when the object's class is not mapped.
     """
     state = instance_state(obj)
@@ -51,7 +52,12 @@ def get_history(obj: Any, key: str) -> History:
     if prop is not None and prop.uselist:
         if prop.is_dynamic:
             added, removed = values.get(PENDING, {}).get(key, ((), ()))
-            return History(list(added), [], list(removed))
+            members: Sequence[Any] = ()
+            if not passive and state.persistent and state.session is not None:
+                with state.session.no_autoflush:
+                    members = prop.attribute.members(obj, load=True)
+            unchanged = [item for item in members if not contains_identical(added, item)]
+            return History(list(added), unchanged, list(removed))
         return _collection_history(state, values.get(key), key)
     present = values.get(key, NO_VALUE)
     changes = state.changes or {}
@@ -98,7 +104,7 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
             continue
         if prop is not None and prop.direction is not Direction.MANY_TO_ONE and not include_collections:
             continue
-        if get_history(obj, name).has_changes():
+        if get_history(obj, name, passive=True).has_changes():
             return True
     return False
 

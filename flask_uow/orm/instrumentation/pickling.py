@@ -13,11 +13,12 @@ from typing import Any
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
 from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
-from flask_uow.orm.symbols import KEPT, PARENTS, PENDING, STATE
+from flask_uow.orm.symbols import KEPT, PARENTS, PENDING, READ, STATE, UNDONE
 
 __all__ = ["copy_object", "get_state", "set_state"]
 
-_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT})
+# bookkeeping that belongs to one object in one process
+_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT, READ, UNDONE})
 
 
 def get_state(self: Any) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
 from flask_uow.orm.instrumentation.siblings import BATCH_SIZE, siblings_that
 from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.loading.column_loader import session_is_gone
+from flask_uow.orm.loading.column_loader import identity_values, session_is_gone
 from flask_uow.orm.loading.eager import load_below, load_related, needs_care
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.statements import compiled_once, keys_condition, padded, unknown_keys
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.select import Select
 
@@ -66,7 +67,7 @@ class RelationshipLoader:
         found = self._in_identity_map(session, obj) if prop.uses_get else None
         if found is not None:
             return self._store(obj, (found,))
-        session._autoflush()
+        session._autoflush(prop)
         if prop.mapper.has_eager:
             # the way back is known already, and need not be loaded eagerly
             below = below if below is not None else LoadTree()
@@ -107,8 +108,11 @@ class RelationshipLoader:
         """
         prop = self.property
         waiting: dict[Key, list[Any]] = {}
+        other_side = prop.direction is not Direction.MANY_TO_ONE
         for obj in objects:
             key = tuple([getattr(obj, name) for name in self.key_names])
+            if other_side and obj.__dict__[STATE].changes:
+                key = self._stored_key(obj, key)
             if None in key:
                 self._store(obj, ())
             else:
@@ -135,6 +139,14 @@ class RelationshipLoader:
             for obj in members:
                 if prop.key not in obj.__dict__:
                     self._store(obj, found.get(key, ()))
+
+    def _stored_key(self, obj: Any, key: Key) -> Key:
+        """Return the key under which the rows of the other side refer to an object whose key was changed and is not written yet."""
+        state = obj.__dict__[STATE]
+        stored = {name: value for name, value in state.changes.items() if value is not NO_VALUE}
+        mapper = type(obj).__mapper__
+        stored.update(zip(mapper.primary_key_names, identity_values(state.identity), strict=True))
+        return tuple([stored.get(name, value) for name, value in zip(self.key_names, key, strict=True)])
 
     def _store(self, obj: Any, related: Sequence[Any]) -> Any:
         prop = self.property

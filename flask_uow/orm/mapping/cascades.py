@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask_uow.orm.instrumentation.collections import members_of
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.symbols import STATE, Direction
 
 __all__ = ["cascaded", "related"]
 
@@ -38,17 +38,25 @@ def _is_detached(item: Any) -> bool:
     return state is not None and state.identity is not None and state.owner is None
 
 
-def _is_in(item: Any, session: Any) -> bool:
+def _stops(current: Any, prop: Any, item: Any, session: Any, past_unasked: bool) -> bool:
+    """Return True when a walk into a Session ends at an object: it is in already, with all that it leads to."""
     state = item.__dict__.get(STATE)
-    return state is not None and state.owner is not None and state.session is session
+    if state is None or state.owner is None or state.session is not session:
+        return False
+    if state in session._deleted:
+        # a new object that has got it keeps it; one that only refers to it does not
+        return prop.direction is Direction.MANY_TO_ONE or current.__dict__[STATE].identity is not None
+    return not (past_unasked and state in session._unasked)
 
 
-def cascaded(kind: str, obj: Any, load: bool = False, stop_in: Any = None) -> Iterator[Any]:
+def cascaded(kind: str, obj: Any, load: bool = False, stop_in: Any = None, past_unasked: bool = False) -> Iterator[Any]:
     """Yield the objects that an operation reaches from ``obj``, each once, ``obj`` itself left out.
 
     :param kind: the cascade, with an underscore: ``"save_update"``, ``"delete"``, ``"merge"``, ``"expunge"``, ``"refresh_expire"``.
     :param load: load relationships that are not loaded (needed for delete).
-    :param stop_in: a Session; objects that are in it already are left out, and what they lead to is not looked at.
+    :param stop_in: a Session; objects that are in it already are left out, and what they lead to is not looked at. Those that it is to
+        delete are not left out where a new object has got them.
+    :param past_unasked: don't stop at objects that came into the Session along with others.
     """
     seen = {id(obj)}
     queue = [obj]
@@ -64,7 +72,7 @@ def cascaded(kind: str, obj: Any, load: bool = False, stop_in: Any = None) -> It
             for item in items:
                 if id(item) not in seen:
                     seen.add(id(item))
-                    if stop_in is not None and _is_in(item, stop_in):
+                    if stop_in is not None and _stops(current, prop, item, stop_in, past_unasked):
                         continue
                     queue.append(item)
                     yield item

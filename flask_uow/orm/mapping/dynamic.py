@@ -115,11 +115,10 @@ class DynamicAttribute(RelationshipAttribute):
 
     def members(self, obj: Any, load: bool) -> list[Any]:
         """Return the related objects; without ``load`` only those that wait to be written."""
-        added, removed = self._waiting(obj)
-        state = obj.__dict__.get(STATE)
-        if not load or state is None or state.identity is None:
-            return list(added)
+        if not load or not self.has_row(obj):
+            return list(self._waiting(obj)[0])
         found = self.query_of(obj).all()
+        added, removed = self._waiting(obj)
         # without autoflush the database does not know them yet
         found = [item for item in found if not contains_identical(removed, item)]
         return [*found, *(item for item in added if not contains_identical(found, item))]

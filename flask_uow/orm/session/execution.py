@@ -284,5 +284,5 @@ class ExecutingSession(TransactionalSession):
                 return obj if class_ is None or isinstance(obj, class_) else None
         return exclusively(self, get_slowly, self, entity, ident)  # type: ignore[no-any-return]
 
-    def _autoflush(self) -> bool:
+    def _autoflush(self, loading: Any = None) -> bool:
         raise NotImplementedError

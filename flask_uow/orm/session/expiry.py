@@ -7,19 +7,21 @@ Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.instru
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of
+from flask_uow.orm.instrumentation.history import get_history
 from flask_uow.orm.instrumentation.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.symbols import KEPT, NO_VALUE, PENDING, STATE, Direction
+from flask_uow.orm.mapping.cascades import related
+from flask_uow.orm.symbols import KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
 
-__all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "restore_values"]
+__all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "new_orphans", "restore_values"]
 
 # what of our own bookkeeping goes together with the values
-_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT})
+_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE})
 
 
 class Keep(enum.Enum):
@@ -96,6 +98,7 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
             raise mapper.unknown_attribute(name)
     kept = values.get(KEPT, {})
     snapshots = values.get(SNAPSHOTS, {})
+    given = _given_by_parents(mapper, obj, state, names)
     for name in names:
         value = values.pop(name, None)
         kept.pop(name, None)
@@ -109,6 +112,9 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
         waiting = values.get(PENDING)
         if waiting is not None:
             waiting.pop(name, None)
+    if given:
+        values.update(given)
+        state.changes = {**(state.changes or {}), **dict.fromkeys(given, NO_VALUE)}
     if not state.changes:
         state.changes = None
         if state.owner is not None:
@@ -157,3 +163,34 @@ def restore_values(obj: Any, values: Mapping[str, Any]) -> None:
             if prop is not None and prop.uselist:
                 value = prop.attribute.new_collection(obj, value)
             obj.__dict__[name] = value
+
+
+def new_orphans(obj: Any) -> list[Any]:
+    """Return the objects that expiring one would leave without a parent: those of a relationship with refresh-expire and delete-orphan."""
+    found: list[Any] = []
+    for prop in type(obj).__mapper__.relationships.values():
+        if prop.cascade.refresh_expire and prop.cascade.delete_orphan and not prop.viewonly:
+            found.extend(related(obj, prop, load=False))
+    return found
+
+
+def _given_by_parents(mapper: Any, obj: Any, state: InstanceState, names: list[str]) -> dict[str, Any]:
+    """Return many-to-one relationships among ``names`` whose present value is a change of the other object's.
+
+    A collection that the object was put into still holds it, and is to be written.
+    """
+    found: dict[str, Any] = {}
+    changes = state.changes or {}
+    for name in names if changes else ():
+        prop = mapper.relationships.get(name)
+        if prop is None or prop.reverse is None or prop.direction is not Direction.MANY_TO_ONE:
+            continue
+        parent = obj.__dict__.get(name)
+        if name in changes and parent is not None and contains_identical(_added_to(parent, prop.reverse), obj):
+            found[name] = parent
+    return found
+
+
+def _added_to(parent: Any, prop: Any) -> Sequence[Any]:
+    waiting = parent.__dict__.get(PENDING, {}).get(prop.key)
+    return waiting[0] if waiting is not None else get_history(parent, prop.key, passive=True).added

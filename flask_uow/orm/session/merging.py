@@ -8,14 +8,15 @@ from typing import Any
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
-from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.instrumentation.collections import contains_identical, members_of
 from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.loading.column_loader import key_of
+from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.symbols import PENDING, STATE
 
 __all__ = ["merge"]
 
@@ -41,6 +42,7 @@ class _Merge:
     """One call of merge().
 
     :ivar done: the counterparts found so far, by the identity of the given objects, which are kept with them.
+    :ivar made: the new counterparts by base mapper and key: the database does not know them yet.
     :ivar came_by: the relationships by which objects were reached. Their reverse sides are not copied: they follow by themselves, and
         that of an object which was only made to name a row holds nothing but where it was reached from.
     """
@@ -50,6 +52,7 @@ class _Merge:
         self.load = load
         self.done: dict[int, tuple[Any, Any]] = {}
         self.came_by: set[tuple[int, RelationshipProperty]] = set()
+        self.made: dict[tuple[Mapper, Any], Any] = {}
 
     def merge(self, instance: Any) -> Any:
         known = self.done.get(id(instance))
@@ -68,7 +71,13 @@ class _Merge:
         if merged is not instance:
             self._copy_columns(mapper, instance, merged)
         for prop in mapper.relationships.values():
-            if not prop.cascade.merge or prop.viewonly or prop.key not in instance.__dict__:
+            if not prop.cascade.merge or (prop.viewonly and self.load):
+                continue
+            if prop.is_dynamic:
+                if self.load and merged is not instance:
+                    self._copy_dynamic(prop, instance, merged)
+                continue
+            if prop.key not in instance.__dict__:
                 continue
             if not self.load or (id(instance), prop.reverse) not in self.came_by:
                 self._copy_relationship(prop, instance, merged)
@@ -85,11 +94,15 @@ class _Merge:
         if not self.load:
             return self._make_persistent(instance, state, mapper)
         if identity is not None:
-            key = identity if isinstance(identity, tuple) else (identity,)
-            found = session.get(mapper.class_, key)
+            found = self.made.get((mapper.base_mapper, identity))
+            if found is None:
+                key = identity if isinstance(identity, tuple) else (identity,)
+                found = session.get(mapper.class_, key)
         if found is None:
             found = mapper.new_instance()
             session._cascade_add(found)
+            if identity is not None:
+                self.made[mapper.base_mapper, identity] = found
         return found
 
     def _key_of(self, instance: Any, mapper: Mapper) -> Any:
@@ -141,6 +154,25 @@ class _Merge:
             if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):
                 setattr(merged, name, copied(mapper.columns[name].column.type, given[name]))
 
+    def _copy_dynamic(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
+        """Put in what was put into the given object's dynamic relationship, and take out what that does not have."""
+        attribute = prop.attribute
+        assert isinstance(attribute, DynamicAttribute)
+        added, removed = instance.__dict__.get(PENDING, {}).get(prop.key, ((), ()))
+        self.came_by.update((id(item), prop) for item in added)
+        if instance_state(instance).identity is None:
+            if added:
+                attribute.set(merged, [self.merge(item) for item in added])
+            return
+        # of an object with a row only the changes are known
+        present = attribute.members(merged, load=True)
+        for item in [self.merge(item) for item in added]:
+            if not contains_identical(present, item):
+                attribute.put_in(merged, item)
+        for item in [self.merge(item) for item in removed]:
+            if contains_identical(present, item):
+                attribute.take_out(merged, item)
+
     def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
         value = instance.__dict__[prop.key]
         members = members_of(value) if prop.uselist else [value]
@@ -148,7 +180,8 @@ class _Merge:
         if prop.uselist:
             # loaded first, so that the members are found in the identity map, and the history is kept
             present = members_of(getattr(merged, prop.key)) if self.load else []
-            members = [self.merge(item) for item in members]
+            # several of one key have one counterpart
+            members = list({id(item): item for item in [self.merge(item) for item in members]}.values())
             if not self.load:
                 attribute = prop.attribute
                 assert isinstance(attribute, CollectionAttribute)

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.exc import UnmappedInstanceError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import FlushContext
-from flask_uow.orm.flush.collect import WorkList, collect
+from flask_uow.orm.flush.collect import Automatic, collect
 from flask_uow.orm.flush.execute import execute_work
+from flask_uow.orm.flush.settle import settle
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
 from flask_uow.orm.instrumentation.mutables import find_mutations
@@ -26,14 +26,14 @@ from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune, register_deleted
+from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.execution import ExecutingSession
-from flask_uow.orm.session.expiry import expire_all, expire_object
+from flask_uow.orm.session.expiry import expire_all, expire_object, new_orphans
 from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.merging import merge
-from flask_uow.orm.symbols import PENDING, STATE
+from flask_uow.orm.symbols import STATE
 
 __all__ = ["Session"]
 
@@ -94,8 +94,12 @@ class Session(ExecutingSession):
         self._identities: dict[Mapper, Identities] = {}
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
         self._new: dict[InstanceState, Any] = {}
+        # those of the new objects that nobody has added: they came along with others
+        self._unasked: dict[InstanceState, None] = {}
         self._modified: dict[InstanceState, Any] = {}
         self._deleted: dict[InstanceState, Any] = {}
+        # whether an object that was marked as deleted is not any more, since the last flush
+        self._taken_back = False
         self._mutable: dict[InstanceState, Any] = {}
         self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
 
@@ -133,10 +137,29 @@ class Session(ExecutingSession):
 
     def _cascade_add(self, instance: Any) -> None:
         instance = attach(self, instance)
+        unasked = self._unasked
+        if unasked:
+            unasked.pop(instance.__dict__[STATE], None)
         if type(instance).__mapper__.relationships:
             # what is in the Session was followed when it came in
+            for obj in cascaded("save_update", instance, stop_in=self, past_unasked=bool(unasked)):
+                attach(self, obj)
+                if unasked:
+                    unasked.pop(obj.__dict__[STATE], None)
+
+    def _bring_along(self, instance: Any) -> None:
+        """Put an object into the Session because one that is in it was related to it; see :func:`half_made`."""
+        unasked = self._unasked
+        attach(self, instance)
+        state = instance.__dict__[STATE]
+        if state.identity is None:
+            unasked[state] = None
+        if type(instance).__mapper__.relationships:
             for obj in cascaded("save_update", instance, stop_in=self):
                 attach(self, obj)
+                state = obj.__dict__[STATE]
+                if state.identity is None:
+                    unasked[state] = None
 
     @exclusive
     def merge(self, instance: T, load: bool = True, **kw: Any) -> T:
@@ -192,8 +215,9 @@ class Session(ExecutingSession):
     def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
         """Forget the values of an object (or of some attributes), so that they are loaded at the next access.
 
-        Changes that were not flushed are forgotten too. Without names, it goes on along relationships with the cascade refresh-expire; new
-        objects that it reaches leave the Session.
+        Changes that were not flushed are forgotten too; what another object says of this one, by a collection that this one was put into, is
+        not. Without names, it goes on along relationships with the cascade refresh-expire; new objects that it reaches leave the Session where
+        the relationship has the cascade delete-orphan.
 
         :raises InvalidRequestError: when the object is not persistent in this Session.
         """
@@ -201,15 +225,17 @@ class Session(ExecutingSession):
         self._expire(state.obj, state, attribute_names)
 
     def _expire(self, instance: Any, state: InstanceState, names: Iterable[str] | None) -> None:
-        reached = list(cascaded("refresh_expire", instance)) if names is None else []
+        reached = [instance, *cascaded("refresh_expire", instance)] if names is None else [instance]
+        # new objects that only their parents hold, which forget them
+        orphans = [orphan for obj in reached for orphan in new_orphans(obj)] if names is None else []
         expire_object(instance, state, names)
-        for obj in reached:
+        for obj in reached[1:]:
             own = ensure_state(obj)
-            if own.session is not self:
-                continue
-            if own.identity is not None:
+            if own.session is self and own.identity is not None:
                 expire_object(obj, own, None)
-            else:
+        for obj in orphans:
+            own = ensure_state(obj)
+            if own.session is self and own.identity is None:
                 expunge_one(self, obj, own)
 
     @exclusive
@@ -262,11 +288,14 @@ class Session(ExecutingSession):
             find_mutations(self._mutable)
         return bool(self._new or self._modified or self._deleted)
 
-    def _autoflush(self) -> bool:
-        """Flush where the Session has autoflush and something to write; return True when it did."""
+    def _autoflush(self, loading: Any = None) -> bool:
+        """Flush where the Session has autoflush and something to write; return True when it did.
+
+        :param loading: the relationship that is to be loaded, if that is the reason.
+        """
         if self.autoflush and not self._flushing and (self._new or self._modified or self._deleted or self._mutable):
             if self._has_changes():
-                self.flush()
+                self._flush(None, Automatic(loading))
                 return True
         return False
 
@@ -285,13 +314,19 @@ class Session(ExecutingSession):
         """Write all changes to the database, ordered by dependency, in the current transaction.
 
         :param objects: write only these objects.
+        :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
         if self._flushing:
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
-        if not self._has_changes():
-            return
         chosen = tuple(map(real_object, objects)) if objects is not None else None
+        for obj in chosen or ():
+            instance_state(obj)
+        if self._has_changes():
+            self._flush(chosen, None)
+
+    @exclusive
+    def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
         context = FlushContext(self, chosen)
         self._flushing = True
         try:
@@ -299,12 +334,12 @@ class Session(ExecutingSession):
                 hook(self, context, chosen)
             transaction = self.begin(subtransactions=True)
             try:
-                work = collect(self, chosen)
+                work = collect(self, chosen, automatic)
                 context.new, context.dirty, context.deleted = work.objects()
                 execute_work(self, work)
                 for hook in self._hooks.after_flush:
                     hook(self, context)
-                self._settle(work)
+                settle(self, work)
                 transaction.commit()
             except BaseException as error:
                 transaction.failure = error
@@ -316,27 +351,6 @@ class Session(ExecutingSession):
             self._flushing = False
         for hook in self._hooks.after_flush_postexec:
             hook(self, context)
-
-    def _settle(self, work: WorkList) -> None:
-        new, modified = self._new, self._modified
-        level = self._transaction.real if self._transaction is not None else None
-        note = level.note_updated if level is not None and level.nested else None
-        for members in work.new.values():
-            for obj in members:
-                new.pop(obj.__dict__[STATE], None)
-                # what waited for a dynamic collection is written
-                obj.__dict__.pop(PENDING, None)
-        for members in (*work.changed.values(), work.updated_first):
-            for obj in members:
-                state = obj.__dict__[STATE]
-                if note is not None:
-                    note(state, state.changes)
-                state.changes = None
-                obj.__dict__.pop(PENDING, None)
-                modified.pop(state, None)
-        for members in (*work.deleted.values(), work.deleted_first):
-            for obj in members:
-                register_deleted(self, obj, obj.__dict__[STATE])
 
     # -- what is inside
 
@@ -366,10 +380,7 @@ class Session(ExecutingSession):
         return has_net_changes(instance, include_collections, passive)
 
     def __contains__(self, instance: Any) -> bool:
-        try:
-            return instance_state(instance).session is self
-        except UnmappedInstanceError:
-            return False
+        return instance_state(instance).session is self
 
     def __iter__(self) -> Iterator[Any]:
         return iter([*self._new.values(), *self.identity_map.values()])

@@ -19,7 +19,7 @@ from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.membership import forget_deleted, make_transient_again, restore_deleted
 from flask_uow.orm.session.expiry import loaded_values, restore_values
 from flask_uow.orm.session.participants import Participants
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.symbols import STATE, UNDONE
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
@@ -351,6 +351,7 @@ class SessionTransaction:
                     own.owner.remove(own)
                 self.deleted.pop(own, None)
                 make_transient_again(session, own)
+                gone.__dict__[UNDONE] = True
                 if own is state:
                     restore_values(gone, self.kept.get(state, {}))
                 if generated is not None:

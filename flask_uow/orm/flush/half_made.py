@@ -1,0 +1,102 @@
+"""New objects that an autoflush leaves alone, since their makers have not finished them.
+
+``m = Membership(group=group)`` puts ``m`` into the Session of ``group`` (cascade save-update), and a query in the next line flushes. An object
+that nobody has added, and that lacks a value which its row must have, is in the middle of being made: its INSERT could only fail. It waits
+for ``flush()``, ``commit()``, or an autoflush that finds it complete; so does what refers to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.sql.constraints import UniqueConstraint
+
+__all__ = ["half_made"]
+
+
+def half_made(session: Any, work: Any) -> dict[int, Any]:
+    """Return those of the new objects that should not be written now, by id.
+
+    :param work: what the flush would do; what was found before waits already.
+    """
+    linked: dict[int, set[str]] | None = None
+    found: dict[int, Any] = {}
+    for members in work.new.values():
+        for obj in members:
+            if work.waiting and any(_waits(work, target) for _, target in _references(obj)):
+                found[id(obj)] = obj
+                continue
+            if obj.__dict__[STATE] not in session._unasked:
+                continue
+            missing = _missing(obj)
+            if missing:
+                if linked is None:
+                    linked = _linked_names(work)
+                missing -= linked.get(id(obj), set())
+            if missing:
+                found[id(obj)] = obj
+    return found
+
+
+def _waits(work: Any, target: Any) -> bool:
+    return id(target) in work.waiting and target.__dict__[STATE].identity is None
+
+
+def _references(obj: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a new object refers to, with the relationships: many-to-one, written together with its row."""
+    values = obj.__dict__
+    for prop in type(obj).__mapper__.relationships.values():
+        if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
+            target = values.get(prop.key)
+            if target is not None:
+                yield prop, target
+
+
+def _missing(obj: Any) -> set[str]:
+    values = obj.__dict__
+    required, own = _required(type(obj).__mapper__)
+    missing = {name for name in required if values.get(name) is None}
+    missing.update(name for name in own if name not in values)
+    if missing:
+        for prop, _ in _references(obj):
+            missing.difference_update(own for own, _ in prop.pairs)
+    return missing
+
+
+def _linked_names(work: Any) -> dict[int, set[str]]:
+    """Return the foreign keys that will be set from collections, by the ids of the children."""
+    found: dict[int, set[str]] = {}
+    for links in work.links.values():
+        for link in links:
+            if link.parent is not None:
+                found.setdefault(id(link.child), set()).update(own for _, own in link.prop.pairs)
+    return found
+
+
+def _required(mapper: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the attributes of a mapper that must have a value, and those that should have one of their own.
+
+    The latter are unique, and have a default that all rows share.
+    """
+    found: tuple[tuple[str, ...], tuple[str, ...]] | None = mapper.memo.get("required")
+    if found is None:
+        required: dict[str, None] = {}
+        own: dict[str, None] = {}
+        for part in mapper.stored:
+            made = {name for name, _ in part.copied} | {mapper.discriminator, part.generated}
+            if mapper.versioning is not None:
+                made.add(mapper.versioning.name)
+            unique = {c for u in part.table.constraints if isinstance(u, UniqueConstraint) for c in u.columns}
+            unique.update(c for index in part.table.indexes if index.unique for c in index.expressions)
+            for name, column in part.columns.items():
+                if name in made or column.server_default is not None:
+                    continue
+                if column.default is None:
+                    if column.primary_key or not column.nullable:
+                        required[name] = None
+                elif column in unique and not (column.default.is_callable or column.default.is_sql):
+                    own[name] = None
+        found = mapper.memo["required"] = (tuple(required), tuple(own))
+    return found

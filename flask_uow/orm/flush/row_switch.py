@@ -1,0 +1,116 @@
+"""A row that one object gives up and another one takes over: a deleted object, and a new one of the same class and key.
+
+Where nothing refers to the row, a DELETE and an INSERT do. Where objects have moved from the one to the other, the row must stay all the time,
+since they refer to it; so it is updated with all the values of the new object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_uow.orm.flush.collect import WorkList, by_mapper
+from flask_uow.orm.flush.insert import make_persistent, prepare
+from flask_uow.orm.flush.unique_values import carried_values, future_key
+from flask_uow.orm.flush.update import update_batch
+from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.mapping.mapped_table import MappedTable
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.constructors import literal
+from flask_uow.sql.sequences import Computed, FetchedValue, Identity
+
+__all__ = ["find_switches", "switch_rows"]
+
+
+def find_switches(session: Any, work: WorkList) -> None:
+    """Note which new objects take over the rows of deleted ones; these are deleted objects for the Session, and their rows stay."""
+    for base, doomed in list(work.deleted.items()):
+        new = work.new.get(base)
+        if not new:
+            continue
+        by_key = {identity_values(obj.__dict__[STATE].identity): obj for obj in doomed}
+        carried = carried_values(work.links.get(base, ()))
+        referred: set[int] | None = None
+        for obj in new:
+            old = by_key.get(future_key(obj, base.primary_key_names, carried.get(id(obj), {})) or ())
+            if old is None or type(old).__mapper__ is not type(obj).__mapper__:
+                continue
+            if referred is None:
+                referred = set(_referred(session, work))
+            if id(obj) in referred:
+                _note(session, work, base, obj, old)
+
+
+def _note(session: Any, work: WorkList, base: Any, obj: Any, old: Any) -> None:
+    work.switched[id(obj)] = old
+    work.deleted[base] = [other for other in work.deleted[base] if other is not old]
+    work.deleted_first.append(old)
+    state = old.__dict__[STATE]
+    session.transaction.deleted[state] = old
+    state.owner.remove(state)
+
+
+def _referred(session: Any, work: WorkList) -> Iterator[int]:
+    """Yield what objects with rows, which stay, will refer to."""
+    for members in work.changed.values():
+        for obj in members:
+            for prop in type(obj).__mapper__.relationships.values():
+                if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly:
+                    yield id(obj.__dict__.get(prop.key))
+    for link in (*(link for links in work.links.values() for link in links), *work.late_links):
+        state = link.child.__dict__[STATE]
+        if state.identity is not None and state not in session._deleted:
+            yield id(link.parent)
+
+
+def switch_rows(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
+    """Write new objects into the rows of deleted ones, and make them persistent.
+
+    :param objects: new objects that are noted in the work list.
+    :raises StaleDataError: when a row is gone.
+    """
+    for mapper, members in by_mapper(base, objects).items():
+        prepare(mapper, members)
+        for obj in members:
+            _take_over(mapper, obj, work.switched[id(obj)])
+            for part in mapper.stored:
+                names = _set_all(part, obj)
+                versioning = mapper.versioning
+                counts = versioning is not None and versioning.name in part.columns
+                if names or counts:
+                    update_batch(session, mapper, part, names, [obj], versioning if counts else None)
+    make_persistent(session, base, objects)
+
+
+def _take_over(mapper: Any, obj: Any, old: Any) -> None:
+    state, before = obj.__dict__[STATE], old.__dict__[STATE]
+    state.identity = before.identity
+    if mapper.versioning is not None:
+        name = mapper.versioning.name
+        version = (before.changes or {}).get(name, NO_VALUE)
+        # the UPDATE looks for the version that was loaded
+        state.changes = {name: old.__dict__.get(name) if version is NO_VALUE else version}
+
+
+def _set_all(part: MappedTable, obj: Any) -> tuple[str, ...]:
+    """Give a value to each attribute that a row of its own would have one of; return those that are not the key."""
+    values = obj.__dict__
+    for own, source in part.copied:
+        values[own] = values.get(source)
+    for name, default in part.defaults:
+        if name not in values:
+            values[name] = default.value()
+    names = []
+    for name, column in part.columns.items():
+        given = column.server_default
+        if column in part.key or isinstance(given, Computed):
+            continue
+        if name not in values and given is not None:
+            if isinstance(given, (FetchedValue, Identity)):
+                # what the database makes of it, nobody knows
+                continue
+            values[name] = given if isinstance(given, ColumnOperators) else literal(given, column.type)
+        values.setdefault(name, None)
+        names.append(name)
+    return tuple(names)

@@ -1,0 +1,157 @@
+"""Unique values that rows hand on to each other in one flush: positions that move up by one, keys that are passed along.
+
+A database checks most unique constraints row by row, also within one statement. So a row that leaves a value is updated before the row that
+takes it, by a statement of its own; rows that exchange values cannot be updated at all, and the error says which they are.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any
+
+from flask_uow.exc import CircularDependencyError
+from flask_uow.orm.flush.collect import by_mapper
+from flask_uow.orm.flush.unique_values import (
+    find_originals,
+    future_key,
+    stored_key,
+    strict_keys,
+    unique_keys,
+    unique_names,
+)
+from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+
+__all__ = ["in_turns", "those_that_take"]
+
+
+def in_turns(session: Any, base: Any, objects: list[Any]) -> list[list[Any]]:
+    """Return changed objects of one family in turns: those of each leave unique values that those of a later one take.
+
+    :param objects: with the foreign keys that they will have.
+    :raises CircularDependencyError: when rows wait for each other.
+    """
+    movers = _movers(base, objects)
+    if len(movers) < 2:
+        return [objects]
+    find_originals(session, base, movers)
+    waits, taken = _waits(base, movers, None, unique_keys)
+    if not waits:
+        return [objects]
+    try:
+        turns = _sorted(movers, waits)
+    except graphlib.CycleError:
+        # some keys are perhaps not checked for these rows, or not yet
+        waits, taken = _waits(base, movers, None, strict_keys)
+        try:
+            turns = _sorted(movers, waits)
+        except graphlib.CycleError as error:
+            # each of the cycle comes before the next: it leaves what that takes
+            members = {id(obj): obj for obj in movers}
+            raise _exchange([members[number] for number in reversed(error.args[1])], taken) from None
+    involved = {id(obj) for turn in turns for obj in turn}
+    # those that nobody waits for, and that wait for nobody, go with the first
+    others = [obj for obj in objects if id(obj) not in involved]
+    return [[*others, *turns[0]], *turns[1:]] if turns else [objects]
+
+
+def _sorted(movers: list[Any], waits: dict[int, set[int]]) -> list[list[Any]]:
+    sorter = graphlib.TopologicalSorter(waits)
+    sorter.prepare()
+    turns = []
+    while sorter.is_active():
+        ready = set(sorter.get_ready())
+        turns.append([obj for obj in movers if id(obj) in ready])
+        sorter.done(*ready)
+    return turns
+
+
+def those_that_take(base: Any, objects: list[Any], leaving: Iterable[Any], carried: dict[int, Any]) -> list[Any]:
+    """Return those of the changed objects that take a unique value which others leave, or one of these leaves.
+
+    :param carried: the foreign keys that follow from collections.
+    """
+    # they may move by a reference, too
+    waits, _ = _waits(base, [*objects, *leaving], carried, unique_keys)
+    late = {id(obj) for obj in leaving}
+    found: list[Any] = []
+    while True:
+        more = [obj for obj in objects if id(obj) not in late and not late.isdisjoint(waits.get(id(obj), ()))]
+        if not more:
+            return found
+        found.extend(more)
+        late.update(map(id, more))
+
+
+def _movers(base: Any, objects: Iterable[Any]) -> list[Any]:
+    names = unique_names(base)
+    return [obj for obj in objects if not names.isdisjoint(obj.__dict__[STATE].changes or ())]
+
+
+def _waits(
+    base: Any, movers: list[Any], carried: dict[int, Any] | None, keys_of: Callable[[Any], tuple[tuple[str, ...], ...]]
+) -> tuple[dict[int, set[int]], dict[tuple[int, int], Any]]:
+    """Return which of the objects (by id) wait for which others, and for messages what each takes from which.
+
+    :param carried: the foreign keys that follow from collections; None where all foreign keys are set already.
+    """
+    leaves: dict[tuple[int, ...], dict[Any, Any]] = {}
+    takes: list[tuple[Any, tuple[str, ...], dict[Any, Any], Any]] = []
+    for mapper, members in by_mapper(base, movers).items():
+        for names in keys_of(mapper):
+            # of several classes in one table
+            left = leaves.setdefault(tuple(id(mapper.columns[name].column) for name in names), {})
+            for obj in members:
+                moved = _move(mapper, obj, names, carried)
+                if moved is not None:
+                    left[moved[0]] = obj
+                    if moved[1] is not None:
+                        takes.append((obj, names, left, moved[1]))
+    waits: dict[int, set[int]] = {}
+    taken: dict[tuple[int, int], Any] = {}
+    for obj, names, left, value in takes:
+        other = left.get(value)
+        if other is not None and other is not obj:
+            waits.setdefault(id(obj), set()).add(id(other))
+            taken[id(obj), id(other)] = (names, value)
+    return waits, taken
+
+
+def _move(
+    mapper: Any, obj: Any, names: tuple[str, ...], carried: dict[int, Any] | None
+) -> tuple[tuple[Any, ...], tuple[Any, ...] | None] | None:
+    """Return the values of a unique key that an object leaves and takes, None where they stay the same."""
+    changes = obj.__dict__[STATE].changes or {}
+    if len(names) == 1 and carried is None:
+        name = names[0]
+        if name not in changes:
+            return None
+        before, present = changes[name], obj.__dict__.get(name)
+        if before is not NO_VALUE:
+            return None if before == present else ((before,), (present,) if present is not None else None)
+    changed = {*changes, *(carried.get(id(obj), ()) if carried is not None else ())}
+    if carried is not None:
+        for name in changes:
+            prop = mapper.relationships.get(name)
+            if prop is not None and prop.direction is Direction.MANY_TO_ONE:
+                changed.update(own for own, _ in prop.pairs)
+    if changed.isdisjoint(names):
+        return None
+    old, new = stored_key(obj, names), future_key(obj, names, (carried or {}).get(id(obj), {}))
+    return None if old == new else (old, new)
+
+
+def _exchange(cycle: list[Any], taken: dict[tuple[int, int], Any]) -> CircularDependencyError:
+    steps = []
+    for obj, other in pairwise(cycle):
+        names, value = taken[id(obj), id(other)]
+        shown = ", ".join(f"{name}={part!r}" for name, part in zip(names, value, strict=True))
+        steps.append(f"{describe(obj)} takes {shown} from {describe(other)}")
+    table = type(cycle[0]).__mapper__.local_table.description
+    return CircularDependencyError(
+        f"rows of {table} exchange unique values, so that none can be updated first: {'; '.join(steps)}. Give one of them another value and"
+        " flush() in between; on PostgreSQL the constraint may be declared with deferrable=True, initially='DEFERRED' instead.",
+        cycle,
+    )

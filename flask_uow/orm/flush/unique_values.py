@@ -1,0 +1,146 @@
+"""The values by which rows are unique: what an object's row has, and what it will have after a flush."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flask_uow.orm.flush.collect import Link, by_mapper
+from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
+from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.loading.statements import keys_condition
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.sql.constraints import UniqueConstraint
+from flask_uow.sql.schema import Column
+from flask_uow.sql.select import Select
+
+__all__ = ["carried_values", "find_originals", "future_key", "stored_key", "strict_keys", "unique_keys", "unique_names"]
+
+
+def carried_values(links: Iterable[Link]) -> dict[int, dict[str, Any]]:
+    """Return the foreign keys that follow from collections, by the ids of the children."""
+    carried: dict[int, dict[str, Any]] = {}
+    for link in links:
+        if link.parent is not None:
+            values = carried.setdefault(id(link.child), {})
+            values.update((own, _present_value(link.parent, far)) for far, own in link.prop.pairs)
+    return carried
+
+
+def unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
+    """Return the attributes of each primary key and unique constraint of a mapper's tables."""
+    found: tuple[tuple[str, ...], ...] | None = mapper.memo.get("unique keys")
+    if found is None:
+        keys = {mapper.primary_key_names: None}
+        for part in mapper.stored:
+            unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint)]
+            # a partial index, too: a deletion that comes first without need does no harm
+            unique += [index.expressions for index in part.table.indexes if index.unique]
+            keys.update(dict.fromkeys(_names_of(mapper, unique)))
+        found = mapper.memo["unique keys"] = tuple(keys)
+    return found
+
+
+def unique_names(mapper: Any) -> set[str]:
+    """Return the attributes that are in a unique key of a class of the mapper's family."""
+    base = mapper.base_mapper
+    found: set[str] | None = base.memo.get("unique names")
+    if found is None:
+        family = [one for one in base.descendants if one.base_mapper is base]
+        found = base.memo["unique names"] = {name for one in family for key in unique_keys(one) for name in key}
+    return found
+
+
+def strict_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
+    """Return those of the unique keys that a database checks row by row, for every row.
+
+    Not those that it checks later (deferrable constraints), nor partial indexes.
+    """
+    found: tuple[tuple[str, ...], ...] | None = mapper.memo.get("strict keys")
+    if found is None:
+        keys = {mapper.primary_key_names: None}
+        for part in mapper.stored:
+            unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint) and not c.deferrable]
+            unique += [index.expressions for index in part.table.indexes if index.unique and index.where is None]
+            keys.update(dict.fromkeys(_names_of(mapper, unique)))
+        found = mapper.memo["strict keys"] = tuple(keys)
+    return found
+
+
+def _names_of(mapper: Any, unique: Iterable[Any]) -> Iterator[tuple[str, ...]]:
+    for columns in unique:
+        if columns and all(isinstance(c, Column) and mapper.maps_column(c) for c in columns):
+            yield tuple(mapper.name_of_column(column) for column in columns)
+
+
+def find_originals(session: Any, base: Any, objects: list[Any]) -> None:
+    """Load the original values of unique attributes that were set while they were not loaded.
+
+    :param objects: of one family, with rows.
+    """
+    for mapper, members in by_mapper(base, objects).items():
+        names = {name for key in unique_keys(mapper) for name in key} - {*mapper.primary_key_names}
+        unknown: dict[str, list[Any]] = {}
+        for obj in members:
+            for name, original in (obj.__dict__[STATE].changes or {}).items():
+                if original is NO_VALUE and name in names:
+                    unknown.setdefault(name, []).append(obj)
+        for name, some in unknown.items():
+            _find_original(session, mapper, name, some)
+
+
+def _find_original(session: Any, mapper: Any, name: str, objects: list[Any]) -> None:
+    connection = session._connection_for(mapper)
+    keys = [mapper.columns[own].column for own in mapper.primary_key_names]
+    select = Select((mapper.columns[name].column, *keys)).select_from(mapper.selectable)
+    for start in range(0, len(objects), BATCH_SIZE):
+        page = {identity_values(obj.__dict__[STATE].identity): obj for obj in objects[start : start + BATCH_SIZE]}
+        rows = connection.execute(select.where(keys_condition(keys, list(page)))).all()
+        for original, *key in rows:
+            obj = page.get(tuple(key))
+            if obj is not None:
+                obj.__dict__[STATE].changes[name] = original
+
+
+def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    state = obj.__dict__[STATE]
+    values, changes = obj.__dict__, state.changes or {}
+    identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.identity), strict=True))
+    found = []
+    for name in names:
+        if name in identity:
+            # known also where the object is expired
+            found.append(identity[name])
+            continue
+        value = changes.get(name, values.get(name, NO_VALUE))
+        # what was set without being loaded stays unknown here
+        found.append(getattr(obj, name) if value is NO_VALUE and name not in values else value)
+    return tuple(found)
+
+
+def future_key(obj: Any, names: tuple[str, ...], carried: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the values that an object will have, those of foreign keys from what it refers to; None where one is missing.
+
+    :param carried: those that follow from collections that it is in.
+    """
+    found = tuple(carried[name] if name in carried else _future_value(obj, name) for name in names)
+    return None if None in found else found
+
+
+def _future_value(obj: Any, name: str) -> Any:
+    for prop in type(obj).__mapper__.relationships.values():
+        if prop.direction is Direction.MANY_TO_ONE and obj.__dict__.get(prop.key) is not None:
+            for own, far in prop.pairs:
+                if own == name:
+                    return _present_value(obj.__dict__[prop.key], far)
+    return _present_value(obj, name)
+
+
+def _present_value(obj: Any, name: str) -> Any:
+    """Return a value without loading it; a key is known also of an expired object."""
+    value = obj.__dict__.get(name)
+    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.identity is not None:
+        keys = type(obj).__mapper__.primary_key_names
+        if name in keys and name not in obj.__dict__:
+            return identity_values(state.identity)[keys.index(name)]
+    return value
