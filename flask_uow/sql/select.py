@@ -232,8 +232,9 @@ class Select(SelectBase):
         """Return the statement with ``JOIN target`` added.
 
         :param target: a table, an alias, a mapped class, or a relationship (``User.posts``).
-        :param onclause: the condition, or the relationship that leads to ``target``; None takes the relationship's, or that of the
-            one foreign key between the two sides.
+        :param onclause: the condition, or the relationship that leads to ``target`` (to a table of its class, too); None takes the
+            relationship's, or that of the one foreign key between the two sides.
+        :raises ArgumentError: for a relationship that does not lead to ``target``.
         """
         clone = self._clone()
         joins = _steps_of(target)
@@ -243,11 +244,10 @@ class Select(SelectBase):
             return clone
         along = _steps_of(onclause)
         if along is not None:
+            # of a table (an alias of one, a join, a SELECT) the relationship gives the condition only
             entity = getattr(target, "__uow_entity__", None)
             if entity is None:
-                raise ArgumentError(
-                    f"join({target!r}, a relationship): expected a mapped class or an alias of one first."
-                )
+                entity = target = coerce_from(target)
             clone._add_steps(along(None, entity), isouter, full)
         else:
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))

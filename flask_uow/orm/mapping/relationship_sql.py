@@ -14,8 +14,10 @@ from flask_uow.sql.constructors import literal, null
 from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_, or_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import Exists
+from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -200,11 +202,16 @@ class RelationshipSQL:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
         :param parent: the entity on this side; the relationship's own when None.
-        :param target: the entity on the far side.
+        :param target: the entity on the far side, or an element of FROM that has the columns of its table.
+        :raises ArgumentError: for another class than the relationship's, and for an element that lacks a column.
         """
         prop = self._property
         near = parent if parent is not None else prop.parent
         there = target if target is not None else prop.mapper
+        if isinstance(there, FromClause):
+            there = _Element(prop, there)
+        elif target is not None and target is not prop.mapper:
+            target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
             (condition,) = self.conditions(near, there, None)
@@ -251,6 +258,42 @@ class RelationshipSQL:
         """
         prop = self._property
         return self.conditions(_Values(obj, prop.parent), prop.mapper, prop.secondary)
+
+
+class _Element:
+    """An element of FROM in the place of the entity on the far side of a join: a table of the class, an alias of one, a SELECT."""
+
+    own_criteria = ()
+
+    def __init__(self, prop: RelationshipProperty, selectable: FromClause) -> None:
+        self._property = prop
+        self.selectable = selectable
+
+    def column(self, column: Any) -> ColumnElement[Any]:
+        mapper = self._property.mapper
+        wanted = [column]
+        if mapper.maps_column(column):
+            # a joined table's key is that of its base, too
+            wanted.extend(mapper.columns[mapper.name_of_column(column)].columns)
+        for one in wanted:
+            for found in self.selectable.c:
+                if found is one or _original(found) is one:
+                    return found  # type: ignore[no-any-return]
+        for one in wanted:
+            named: Any = self.selectable.c.get(str(one.key))
+            if named is not None and not isinstance(_original(named), Column):
+                return named  # type: ignore[no-any-return]
+        raise ArgumentError(
+            f"{self._property.name} leads to {mapper.class_.__name__}, and {self.selectable.description} has no column {column.key!r}."
+            f" Its columns: {', '.join(self.selectable.c.keys())}. Join a table of the class, an alias of one, or the class itself."
+        )
+
+
+def _original(column: Any) -> Any:
+    """Return the column of a table that a column of an alias stands for."""
+    while (original := getattr(column, "original", None)) is not None:
+        column = original
+    return column
 
 
 class _Values:

@@ -15,7 +15,7 @@ from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
 from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper
 from flask_uow.orm.query.enclosing import Adaption, enclosed
-from flask_uow.orm.query.joins import join_targets, joined
+from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -38,7 +38,7 @@ class BuildingQuery(Generic[T]):
     """
 
     __slots__ = (
-        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joinpoint", "_params", "_select", "session",
+        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_params", "_select", "session",
     )  # fmt: skip
 
     def __init__(self, entities: Any, session: Session | None = None) -> None:
@@ -49,9 +49,9 @@ class BuildingQuery(Generic[T]):
         self.session: Any = session
         self._select = Select(given)
         self._criteria_given = False
-        # what stands for the columns of the classes: in the query that this one encloses, and after join(aliased=True)
+        # what stands for the columns of the classes in the query that this one encloses; what join() has come to
         self._adaption: Adaption | None = None
-        self._joinpoint: Adaption | None = None
+        self._joined: Joined = NOTHING_JOINED
         self._params: Mapping[str, Any] = {}
         self._from_statement: FromStatement | None = None
         self._autoflush = True
@@ -67,7 +67,7 @@ class BuildingQuery(Generic[T]):
         clone._select = self._select
         clone._criteria_given = self._criteria_given
         clone._adaption = self._adaption
-        clone._joinpoint = self._joinpoint
+        clone._joined = self._joined
         clone._params = self._params
         clone._from_statement = self._from_statement
         clone._autoflush = self._autoflush
@@ -88,11 +88,12 @@ class BuildingQuery(Generic[T]):
         return clone
 
     def _known(self) -> list[Adaption]:
-        return [adaption for adaption in (self._joinpoint, self._adaption) if adaption is not None]
+        adaptions = self._joined.adaptions
+        return [*adaptions, self._adaption] if self._adaption is not None else list(adaptions)
 
     def _adapted(self, expressions: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return criteria said of what stands for the classes' columns."""
-        if self._joinpoint is None and self._adaption is None:
+        if self._adaption is None and not self._joined.adaptions:
             return expressions
         for adaption in self._known():
             expressions = tuple(adaption.adapt(expression) for expression in expressions)
@@ -293,22 +294,33 @@ class BuildingQuery(Generic[T]):
         """Return the query joined to relationships, mapped classes or tables.
 
         ``join(User.posts)`` or ``join("posts")``; a path, ``join(User.posts, Post.tags)``; ``join(Post, Post.author_id == User.id)``;
-        ``join(alias, User.posts)`` and ``join(User.posts.of_type(alias))``.
+        ``join(alias, User.posts)`` and ``join(User.posts.of_type(alias))``. Pairs of target and condition (or relationship, then in either
+        order) are tuples: ``join((alias, User.posts), (Tag, Tag.id == 5))``. Where the target of a relationship is a table, an alias of one
+        or a join of tables, the relationship gives the condition only.
+
+        A path begins at what the query selects (or ``select_from()`` names), and only where that has no such relationship at what was
+        joined last. A step that was joined before is not joined again: ``join("posts").join("posts", "tags")``.
 
         :param onclause: the condition, for a single target.
         :param isouter: LEFT OUTER JOIN.
         :param full: FULL OUTER JOIN.
-        :param aliased: join aliases that are made up; what follows is said of them, until :meth:`reset_joinpoint`.
-        :param from_joinpoint: begin a path with ``aliased`` where the last one ended.
+        :param aliased: join aliases that are made up; what follows is said of them, until :meth:`reset_joinpoint` or another ``join()``.
+        :param from_joinpoint: begin where the last path ended.
         :raises ArgumentError: for something that cannot be joined.
+        :raises InvalidRequestError: for a name that no class in question has.
         """
-        select, joinpoint = self._select, self._joinpoint if from_joinpoint or not aliased else None
-        for target, condition in join_targets(targets, onclause):
-            known = [adaption for adaption in (joinpoint, self._adaption) if adaption is not None]
-            select, made = joined(select, target, condition, known, aliased, isouter, full)
-            joinpoint = made if made is not None else joinpoint
+        select, now = joined(
+            self._select,
+            self._joined,
+            self._adaption,
+            join_targets(targets, onclause),
+            aliased=aliased,
+            from_joinpoint=from_joinpoint,
+            isouter=isouter,
+            full=full,
+        )
         clone = self._with(select)
-        clone._joinpoint = joinpoint
+        clone._joined = now
         return clone
 
     def outerjoin(self, *targets: Any, **options: Any) -> Self:
@@ -320,12 +332,14 @@ class BuildingQuery(Generic[T]):
         select = self._select._clone()
         select._joined = None
         clone = self._with(select)
-        clone._joinpoint = None
+        clone._joined = self._joined._replace(adaptions=())
         return clone
 
     def select_from(self, *elements: Any) -> Self:
         """Return the query with elements put into FROM explicitly."""
-        return self._with(self._select.select_from(*elements))
+        clone = self._with(self._select.select_from(*elements))
+        clone._joined = self._joined.starting_from(elements)
+        return clone
 
     def correlate(self, *elements: Any) -> Self:
         """Return the query that, as a subquery, takes just these classes or tables from the statement around it; None for none."""
@@ -345,7 +359,7 @@ class BuildingQuery(Generic[T]):
         """Return the query around a SELECT that encloses this one; ``adaption`` says what stands for its columns there."""
         clone = self._clone()
         clone._select = select
-        clone._joinpoint = None
+        clone._joined = NOTHING_JOINED
         clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
         return clone
 
