@@ -21,7 +21,7 @@ from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
 
-__all__ = ["ResultPlan", "first_mapper", "load_result", "make_plan"]
+__all__ = ["ResultPlan", "first_mapper", "in_default_order", "load_result", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,17 @@ def first_mapper(entities: tuple[Any, ...]) -> Any:
             mapper.configure()
             return mapper
     return None
+
+
+def in_default_order(select: Select) -> Select:
+    """Return a SELECT that has no order in that of its first mapped class that has one, ``mapper(order_by=...)``."""
+    for item in select.entities:
+        entity = getattr(item, "__uow_entity__", None)
+        order = entity.mapper.order_by if entity is not None else ()
+        if order:
+            is_plain = entity is entity.mapper
+            return select.order_by(*(criterion if is_plain else entity.adapt(criterion) for criterion in order))
+    return select
 
 
 def load_result(

@@ -132,7 +132,10 @@ class Mapper(MappedSource):
                 self.add_property(name, prop)
         one = [] if order_by is None or order_by is False else [order_by]
         ordering = order_by if isinstance(order_by, (list, tuple)) else one
-        self.order_by = tuple(coerce_order(c) for c in ordering) or (shares.order_by if shares is not None else ())
+        self.order_by = tuple(coerce_order(c) for c in ordering)
+        if order_by is None and shares is not None:
+            # False stands for none, also where the base has one
+            self.order_by = shares.order_by
         self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
         if parent is not None:
             parent.subclasses.append(self)

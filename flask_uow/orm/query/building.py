@@ -13,7 +13,7 @@ from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import with_polymorphic
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
 from flask_uow.orm.loading.options import BatchLoading
-from flask_uow.orm.loading.plan import first_mapper
+from flask_uow.orm.loading.plan import first_mapper, in_default_order
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
 from flask_uow.sql.from_statement import FromStatement
@@ -38,27 +38,26 @@ class BuildingQuery(Generic[T]):
     """
 
     __slots__ = (
-        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_params", "_select", "session",
+        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_order_given", "_params", "_select", "session",
     )  # fmt: skip
 
     def __init__(self, entities: Any, session: Session | None = None) -> None:
         given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
         if not given:
             raise ArgumentError("query() takes at least one mapped class or column.")
-        mapper = first_mapper(given)
+        # configures the mappers
+        first_mapper(given)
         self.session: Any = session
         self._select = Select(given)
         self._criteria_given = False
+        # True where order_by() has decided on the order, None included; the class's own is for queries that say nothing
+        self._order_given = False
         # what stands for the columns of the classes in the query that this one encloses; what join() has come to
         self._adaption: Adaption | None = None
         self._joined: Joined = NOTHING_JOINED
         self._params: Mapping[str, Any] = {}
         self._from_statement: FromStatement | None = None
         self._autoflush = True
-        if mapper is not None and mapper.order_by and hasattr(given[0], "__uow_entity__"):
-            entity = given[0].__uow_entity__
-            order = mapper.order_by if entity is mapper else [entity.adapt(criterion) for criterion in mapper.order_by]
-            self._select = self._select.order_by(*order)
 
     def _clone(self) -> Self:
         # by hand: copy.copy() takes several times as long, and every step of a query makes one
@@ -66,6 +65,7 @@ class BuildingQuery(Generic[T]):
         clone.session = self.session
         clone._select = self._select
         clone._criteria_given = self._criteria_given
+        clone._order_given = self._order_given
         clone._adaption = self._adaption
         clone._joined = self._joined
         clone._params = self._params
@@ -104,7 +104,9 @@ class BuildingQuery(Generic[T]):
     @property
     def statement(self) -> SelectBase:
         """The SELECT that the query stands for."""
-        return self._select if self._from_statement is None else self._from_statement
+        if self._from_statement is not None:
+            return self._from_statement
+        return self._select if self._order_given else in_default_order(self._select)
 
     @property
     def selectable(self) -> SelectBase:
@@ -225,8 +227,14 @@ class BuildingQuery(Generic[T]):
         return self.filter(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
 
     def order_by(self, *criteria: Any) -> Self:
-        """Return the query ordered by more criteria; a single None removes the ordering."""
-        return self._with(self._select.order_by(*self._adapted(criteria)))
+        """Return the query ordered by more criteria, in place of the order that ``mapper(order_by=...)`` gives the class.
+
+        A single None (or False) removes the ordering.
+        """
+        given = (None,) if len(criteria) == 1 and criteria[0] is False else criteria
+        clone = self._with(self._select.order_by(*self._adapted(given)))
+        clone._order_given = clone._order_given or bool(criteria)
+        return clone
 
     def group_by(self, *criteria: Any) -> Self:
         """Return the query grouped by more expressions."""
@@ -359,12 +367,13 @@ class BuildingQuery(Generic[T]):
         """Return the query around a SELECT that encloses this one; ``adaption`` says what stands for its columns there."""
         clone = self._clone()
         clone._select = select
+        clone._order_given = False
         clone._joined = NOTHING_JOINED
         clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
         return clone
 
     def _compound(self, keyword: str, others: tuple[Any, ...]) -> Any:
-        members = [_without_options(coerce_select(member)) for member in (self, *others)]
+        members = [_without_options(coerce_select(_member(member))) for member in (self, *others)]
         select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
         clone = self._enclosing(select.options(*self._select._options), adaption)
         clone._criteria_given = True
@@ -469,6 +478,14 @@ class BuildingQuery(Generic[T]):
 
     def __str__(self) -> str:
         return str(self.statement)
+
+
+def _member(given: Any) -> Any:
+    """Return what a compound is made of: of a query, its SELECT, in the class's own order only where that decides on the rows."""
+    if isinstance(given, BuildingQuery) and given._from_statement is None:
+        select = given._select
+        return given.statement if select._limit is not None or select._offset is not None else select
+    return given
 
 
 def _without_options(select: SelectBase) -> SelectBase:

@@ -61,7 +61,8 @@ class Query(BuildingQuery[T]):
         """Return the SELECT with a limit, where it can have one and has none."""
         if self._from_statement is not None:
             return self._from_statement
-        return self._select.limit(rows) if self._select._limit is None else self._select
+        select: Any = self.statement
+        return select.limit(rows) if select._limit is None else select
 
     def one(self) -> T:
         """Return the only result.
