@@ -120,7 +120,7 @@ def first_mapper(entities: tuple[Any, ...]) -> Any:
 def in_default_order(select: Select) -> Select:
     """Return a SELECT that has no order in that of its first mapped class that has one, ``mapper(order_by=...)``."""
     for item in select.entities:
-        entity = getattr(item, "__uow_entity__", None)
+        entity: Any = getattr(item, "__uow_entity__", None)
         order = entity.mapper.order_by if entity is not None else ()
         if order:
             is_plain = entity is entity.mapper

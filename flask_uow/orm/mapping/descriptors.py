@@ -16,7 +16,7 @@ from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import ColumnElement, and_, not_
+from flask_uow.sql.expressions import ColumnElement, Null, and_, not_
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
@@ -191,7 +191,7 @@ class CompositeProperty(DescriptorProperty):
 
     def values_of(self, value: Any) -> tuple[Any, ...]:
         """Return the column values of a composite value, all None for None."""
-        if value is None:
+        if value is None or isinstance(value, Null):
             return (None,) * len(self.names)
         return tuple(value.__composite_values__())
 

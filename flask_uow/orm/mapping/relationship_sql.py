@@ -11,7 +11,7 @@ from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of,
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_, or_
+from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
@@ -36,17 +36,25 @@ class RelationshipSQL:
     def comparison(self, op: Any, other: Any, parent: Any = None) -> ColumnElement[Any]:
         """Return ``Class.attribute == other`` (or ``!=``) as a condition.
 
+        :param other: an object; None or ``null()`` for no object, of a collection for no member.
         :param parent: the entity on this side; the relationship's own when None.
-        :raises ArgumentError: for a collection, or another operator.
+        :raises InvalidRequestError: for a collection and an object.
+        :raises ArgumentError: for another operator.
         """
         prop = self._property
+        if isinstance(other, Null):
+            other = None
         if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
             raise ArgumentError(f"{prop.name} is a relationship; it can be compared with == and != only.")
-        if prop.uselist:
-            raise ArgumentError(
-                f"{prop.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion)."
-            )
         is_equal = op is ops.EQ or op is ops.IS
+        if prop.uselist:
+            if other is not None:
+                raise InvalidRequestError(
+                    f"{prop.name} is a collection and cannot be compared with {other!r}: == None and != None ask whether it is empty. Use"
+                    " contains(obj) or any(criterion)."
+                )
+            condition = self.exists(None, {}, True, parent)
+            return not_(condition) if is_equal else condition
         if prop.mapper is None or prop.direction is not Direction.MANY_TO_ONE or prop.condition.on is not None:
             condition = self.exists(None, {}, False, parent) if other is None else self.contains(other, parent)
             return not_(condition) if (other is None) == is_equal else condition
@@ -91,9 +99,10 @@ class RelationshipSQL:
             parent,
         )
 
-    def leads_from(self, instance: Any) -> ColumnElement[bool]:
+    def leads_from(self, instance: Any, target: Any = None) -> ColumnElement[bool]:
         """Return the condition on rows of the far side that they are related to an object.
 
+        :param target: the entity on the far side, an alias say; the relationship's own when None.
         :raises InvalidRequestError: when the object has no primary key yet.
         """
         prop = self._property
@@ -102,7 +111,7 @@ class RelationshipSQL:
             raise InvalidRequestError(
                 f"with_parent() got an object of {mapper.class_.__name__} without a primary key. Add it to the Session and flush() first."
             )
-        conditions = self.conditions_for(instance)
+        conditions = self.conditions_for(instance, target)
         if prop.secondary is None:
             return and_(*conditions)
         select = Select((literal(1),)).select_from(prop.secondary).correlate_except(prop.secondary)
@@ -251,13 +260,16 @@ class RelationshipSQL:
             select = select.where(*condition.extra)
         return select, [target.column(far) for _, far in condition.pairs]
 
-    def conditions_for(self, obj: Any) -> tuple[ColumnElement[bool], ...]:
+    def conditions_for(self, obj: Any, target: Any = None) -> tuple[ColumnElement[bool], ...]:
         """Return what related rows of one object fulfil; its own values are parameters.
 
         With a secondary table, that has to be in FROM.
+
+        :param target: the entity on the far side; the relationship's own when None.
         """
         prop = self._property
-        return self.conditions(_Values(obj, prop.parent), prop.mapper, prop.secondary)
+        there = target if target is not None else prop.mapper
+        return self.conditions(_Values(obj, prop.parent), there, prop.secondary)
 
 
 class _Element:

@@ -16,6 +16,7 @@ from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper, in_default_order
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
+from flask_uow.orm.query.parents import leads_to
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -268,25 +269,17 @@ class BuildingQuery(Generic[T]):
         clone._params = {**self._params, **(values or {}), **named}
         return clone
 
-    def with_parent(self, instance: Any, attribute: Any = None) -> Self:
+    def with_parent(self, instance: Any, property: Any = None) -> Self:
         """Return the query for the objects that a relationship of ``instance`` leads to.
 
-        :param attribute: the relationship, or its name; the one that leads to the queried class when None.
-        :raises InvalidRequestError: where none leads there, or several.
+        :param property: the relationship, a synonym of one, or the name of either; the one that leads to the queried class when None.
+        :raises UnmappedInstanceError: for an object of a class that is not mapped.
+        :raises ArgumentError: for something that is no relationship of the object's class.
+        :raises InvalidRequestError: where none leads there, or several, and where the object has no primary key yet.
         """
-        target = first_mapper(self._select.entities)
-        mapper = type(instance).__mapper__
-        if attribute is None:
-            found = [prop for prop in mapper.relationships.values() if prop.mapper is target]
-            if len(found) != 1:
-                what = "several lead" if found else "none leads"
-                raise InvalidRequestError(
-                    f"with_parent(): {what} from {type(instance).__name__} to the queried class. Pass the relationship."
-                )
-            prop = found[0]
-        else:
-            prop = mapper.relationships[attribute if isinstance(attribute, str) else attribute.key]
-        return self.filter(prop.sql.leads_from(instance))
+        items = (getattr(i, "__uow_entity__", None) or getattr(i, "parent", None) for i in self._select.entities)
+        entity = next((entity for entity in items if getattr(entity, "mapper", None) is not None), None)
+        return self.filter(leads_to(instance, property, entity))
 
     # -- FROM
 
