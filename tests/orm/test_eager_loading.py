@@ -256,6 +256,39 @@ def test_options_that_lead_nowhere_are_named(filled: Session) -> None:
         relationship(lazy="later")
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_path_of_names_begins_at_the_first_class_of_the_query(
+    filled: Session, statements: StatementLog, streamed: bool
+) -> None:
+    both = filled.query(User, Post).filter(Post.author_id == User.id).order_by(User.id, Post.id)
+    for option in ("posts", "posts.tags"):
+        filled.expunge_all()
+        query = both.options(selectinload_all(option), defer("email"))
+        query = query.yield_per(10) if streamed else query
+        rows = list(query)
+        assert [(user.name, post.title) for user, post in rows] == [("ann", "a1"), ("ann", "a2"), ("bob", "b1")]
+        assert all("posts" in user.__dict__ and "email" not in user.__dict__ for user, _ in rows)
+    reverse = filled.query(Post, User).filter(Post.author_id == User.id).options(joinedload("tags"), defer("title"))
+    filled.expunge_all()
+    assert all("tags" in post.__dict__ and "posts" not in user.__dict__ for post, user in reverse)
+    counted = filled.query(func.count(Post.id), User).join(Post, User.posts).group_by(User.id).options(defer("name"))
+    assert sorted(number for number, _ in counted) == [1, 2]
+    with pytest.raises(ArgumentError, match="User has no relationship 'tags'"):
+        both.options(joinedload("tags")).all()
+    with pytest.raises(ArgumentError, match="begins at .*Tag.posts.*for User, Post"):
+        both.options(joinedload(Tag.posts)).all()
+    with pytest.raises(ArgumentError, match="no deferred column of the group 'texts'"):
+        both.options(undefer_group("texts")).all()
+
+
+def test_a_group_of_columns_is_that_of_every_class_that_has_it(library: Any, engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(library.Shelf(name="s", books=[library.Book(title="b", text="t")], signs=[library.Sign()]))
+        session.commit()
+        rows = session.query(library.Sign, library.Book).options(undefer_group("long")).all()
+        assert {("text" in book.__dict__, "blurb" in book.__dict__) for _, book in rows} == {(True, False)}
+
+
 def test_a_compound_select_of_entities_takes_no_joins(filled: Session) -> None:
     both = select(User).where(User.name == "ann").union(select(User).where(User.name == "bob"))
     assert {user.name for user in filled.scalars(both)} == {"ann", "bob"}

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -161,11 +161,19 @@ class LoaderOption:
         """Go on along the path: load these columns at once, and all others at first access."""
         return LoaderOption((*self._steps, *_only(keys)))
 
-    def starts_at(self, mapper: Any) -> bool:
-        """Return True when the path may begin at a mapper; a path of names may anywhere."""
-        attribute = self._steps[0][0]
-        parent = getattr(attribute, "parent", None)
-        return parent is None or parent.base_mapper is mapper.base_mapper
+    def fitting(self, mappers: Sequence[Any]) -> list[Any]:
+        """Return those of a statement's mappers that the path may begin at.
+
+        A path of names begins at the first; ``"*"`` and groups of columns are about each that has any.
+        """
+        first, strategy, _ = self._steps[0]
+        parent = getattr(first, "parent", None)
+        if parent is not None:
+            own = parent.mapper
+            return [mapper for mapper in mappers if own.isa(mapper) or mapper.isa(own)]
+        if strategy == "undefer group":
+            return [mapper for mapper in mappers if _group_of(mapper, first)] or list(mappers[:1])
+        return list(mappers) if first == "*" else list(mappers[:1])
 
     def enter(self, tree: LoadTree, mapper: Any) -> None:
         """Enter the option into the tree of a mapper.
@@ -182,7 +190,7 @@ class LoaderOption:
                 tree.set_others(strategy, everywhere=number == 0)
                 continue
             if strategy == "undefer group":
-                names = [name for name, prop in mapper.columns.items() if prop.group == key]
+                names = _group_of(mapper, key)
                 if not names:
                     raise ArgumentError(f"{mapper.class_.__name__} has no deferred column of the group {key!r}.")
                 tree.columns.update(dict.fromkeys(names, True))
@@ -206,6 +214,10 @@ class LoaderOption:
                 tree.sources[key] = alias if alias is not None else getattr(attribute, "target", None)
             tree = tree.child(key)
             mapper = prop.mapper
+
+
+def _group_of(mapper: Any, group: str) -> list[str]:
+    return [name for name, prop in mapper.columns.items() if prop.group == group]
 
 
 def _owner_of(attribute: Any, key: str, mapper: Any) -> Any:
@@ -248,11 +260,11 @@ def _only(keys: tuple[Any, ...]) -> tuple[tuple[Any, str | None, Any], ...]:
     return ((made[0][0], "only", None), *made[1:])
 
 
-def load_tree(options: Iterable[Any], mapper: Any, strict: bool) -> LoadTree | None:
+def load_tree(options: Iterable[Any], mapper: Any, mappers: Sequence[Any]) -> LoadTree | None:
     """Return the options of a statement that apply to one of its entities, as a tree; None when none does.
 
-    :param strict: refuse options that begin at another class.
-    :raises ArgumentError: for an option that fits nowhere.
+    :param mappers: those of all its entities, in order.
+    :raises ArgumentError: for an option that fits none of them.
     """
     tree: LoadTree | None = None
     for option in options:
@@ -260,13 +272,15 @@ def load_tree(options: Iterable[Any], mapper: Any, strict: bool) -> LoadTree | N
             continue
         if not isinstance(option, LoaderOption):
             raise ArgumentError(f"options() takes loader options such as joinedload(User.posts), got {option!r}.")
-        if option.starts_at(mapper):
+        fitting = option.fitting(mappers)
+        if any(mapper is other for other in fitting):
             tree = tree if tree is not None else LoadTree()
             option.enter(tree, mapper)
-        elif strict:
+        elif not fitting:
             first = option._steps[0][0]
+            names = ", ".join(dict.fromkeys(other.class_.__name__ for other in mappers))
             raise ArgumentError(
-                f"loader option: the path begins at {first!r}, and the query is for {mapper.class_.__name__}."
+                f"loader option: the path begins at {first!r}, and the query is for {names}."
                 " Begin it at an attribute of the queried class."
             )
     return tree
