@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import InvalidRequestError, UnfitArgumentError
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import (
     ColumnElement,
@@ -350,7 +350,7 @@ class Select(SelectBase):
             for element in froms_of(column):
                 if element is not right:
                     return element
-        raise ArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
+        raise UnfitArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
 
     def group_by(self, *criteria: Any) -> Select:
         """Return the statement grouped by more expressions."""
@@ -415,7 +415,9 @@ class Select(SelectBase):
 
         :raises ArgumentError: for something that is no statement.
         """
-        return FromStatement(self.entities, statement)
+        made = FromStatement(self.entities, statement)
+        made._execution_options = self._execution_options
+        return made
 
     def options(self, *options: Any) -> Select:
         """Return the statement with loader options of the orm."""

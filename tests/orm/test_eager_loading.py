@@ -275,7 +275,7 @@ def test_a_path_of_names_begins_at_the_first_class_of_the_query(
     assert sorted(number for number, _ in counted) == [1, 2]
     with pytest.raises(ArgumentError, match="User has no relationship 'tags'"):
         both.options(joinedload("tags")).all()
-    with pytest.raises(ArgumentError, match="begins at .*Tag.posts.*for User, Post"):
+    with pytest.raises(ArgumentError, match=r"begins at .*Tag\.posts.*for User, Post"):
         both.options(joinedload(Tag.posts)).all()
     with pytest.raises(ArgumentError, match="no deferred column of the group 'texts'"):
         both.options(undefer_group("texts")).all()

@@ -8,17 +8,28 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    Column,
+    Engine,
+    Integer,
     InvalidRequestError,
+    MetaData,
     MultipleResultsFound,
     NoResultFound,
     Query,
+    Registry,
     Session,
+    Table,
+    composite,
     exists,
     func,
+    literal,
+    mapper,
+    relationship,
     select,
     text,
 )
-from tests.orm.models import Node, Post, Tag, User
+from flask_uow.orm.exc import UnmappedClassError
+from tests.orm.models import Node, Place, Post, Tag, User
 from tests.statements import StatementLog
 
 
@@ -143,6 +154,75 @@ def test_a_class_of_queries_may_be_the_users_own(make_session: Any) -> None:
     session: Session = make_session(query_cls=Counting)
     session.add(Node())
     assert session.query(Node).filter(Node.name.is_(None)).twice() == 2
+
+
+def test_a_composite_value_stands_for_a_key(engine: Engine) -> None:
+    metadata = MetaData()
+    docs = Table("doc", metadata, Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True))
+
+    class Version:
+        def __init__(self, minor: int, major: int) -> None:
+            self.minor, self.major = minor, major
+
+        def __composite_values__(self) -> tuple[int, int]:
+            return self.minor, self.major
+
+    class Pair(list[int]):
+        def __composite_values__(self) -> list[int]:
+            return list(self)
+
+    class Doc:
+        version: Any
+
+    # the composite has the columns in another order than the key
+    mapper(Doc, docs, registry=Registry(), properties={"version": composite(Version, docs.c.b, docs.c.a)})
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        doc = Doc()
+        doc.version = Version(1, 2)
+        session.add(doc)
+        session.commit()
+        for ident in (Version(1, 2), (2, 1), [2, 1], Pair([2, 1]), {"a": 2, "b": 1}):
+            assert session.query(Doc).get(ident) is doc
+            assert session.get(Doc, ident) is doc
+            assert session.query(Doc).populate_existing().get(ident) is doc
+        session.expunge_all()
+        found = session.query(Doc).get(Version(1, 2))
+        assert found is not None
+        assert found.version.major == 2
+        assert session.query(Doc).get(Version(2, 1)) is None
+        with pytest.raises(InvalidRequestError, match="primary key of Doc"):
+            session.query(Doc).get(Pair([1, 2, 3]))
+
+
+def test_a_mistake_is_of_the_class_that_programs_catch(filled: Session) -> None:
+    class Unmapped:
+        pass
+
+    for call, error, message in (
+        (lambda: filled.query(Place).get(7), InvalidRequestError, r"primary key of Place is \(x, y\)"),
+        (lambda: filled.get(Place, (1, 2, 3)), InvalidRequestError, r"primary key of Place is \(x, y\)"),
+        (lambda: filled.query(User).add_column(object()), InvalidRequestError, "takes columns, tables and mapped"),
+        (lambda: filled.query(object()), InvalidRequestError, "takes columns, tables and mapped"),
+        (lambda: filled.query(User()), InvalidRequestError, "got an object of one"),
+        (lambda: filled.query(literal(1)).join(Post), InvalidRequestError, "nothing to join"),
+        (lambda: Post.author.in_([User()]), NotImplementedError, "compared with == and != only"),
+        (lambda: User.posts.like("x"), NotImplementedError, "compared with == and != only"),
+        (lambda: Post.author < User(), NotImplementedError, "compared with == and != only"),
+        (lambda: filled.query(User).filter(User.posts == Post()), InvalidRequestError, "is a collection"),
+    ):
+        with pytest.raises(error, match=message) as caught:
+            call()
+        assert isinstance(caught.value, ArgumentError)
+    registry = Registry()
+    table = Table("lonely", MetaData(), Column("id", Integer, primary_key=True))
+
+    class Lonely:
+        pass
+
+    mapper(Lonely, table, registry=registry, properties={"others": relationship(Unmapped)})
+    with pytest.raises(UnmappedClassError, match=r"Lonely\.others leads to .*Unmapped"):
+        registry.configure()
 
 
 def test_mistakes_in_queries_say_what_is_meant(filled: Session) -> None:

@@ -206,6 +206,51 @@ def test_criteria_over_relationships_do_not_mix_with_the_joins_of_the_query(fill
     assert [(user.name, tag.label) for user, tag in other] == [("u1", "t0")]
 
 
+def test_a_subquery_of_one_column_is_a_value(filled: Session) -> None:
+    one = filled.query(User.id).filter(User.name == "u2").subquery()
+    for condition in (User.id == one, User.id.in_(one), User.id.in_([one]), User.id >= one):
+        assert names(filled.query(User).filter(condition)) == ["u2"]
+    assert names(filled.scalars(select(User).where(User.id == select(User.id).where(User.name == "u2").alias()))) == [
+        "u2"
+    ]
+    assert names(filled.query(User).filter(User.id != filled.query(User.id).filter_by(name="u2").cte())) == ["u0", "u1"]
+    authors = filled.query(Post.author_id).join(Post.author).filter(User.name == "u1").subquery()
+    assert names(filled.query(User).filter(User.id == authors)) == ["u1"], "it takes nothing over from around it"
+    assert filled.query(func.coalesce(one, 0) == 0).scalar() is False
+    assert (
+        filled.query(User)
+        .filter(User.name == "u1")
+        .update({"email": filled.query(User.name).filter_by(id=one).subquery()})
+        == 1
+    )
+    assert filled.query(User.email).filter_by(name="u1").scalar() == "u2"
+    two = filled.query(User.id, User.name).subquery()
+    assert filled.query(User).filter(tuple_(User.id, User.name).in_(two)).count() == 3
+    with pytest.raises(ArgumentError, match="subquery of one column will do"):
+        filled.query(User).filter(User.id == two)
+    with pytest.raises(ArgumentError, match="cannot be used as a column or a value"):
+        filled.query(User).filter(User.id == User.__table__)
+    tree = select(Node.id).where(Node.name == "root").cte("tree", recursive=True)
+    with pytest.raises(ArgumentError, match="recursive and cannot be used as a value"):
+        filled.query(Node).filter(Node.id == tree)
+
+
+def test_an_entity_is_added_under_an_alias_of_its_table(filled: Session) -> None:
+    posts = Post.__table__.alias("p")
+    query = filled.query(User).add_entity(Post, alias=posts).filter(posts.c.author_id == User.id)
+    assert sorted((user.name, post.title) for user, post in query) == [("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1")]
+    first = filled.query(Post).order_by(Post.title).limit(1).subquery()
+    rows = filled.query(User.name).add_entity(Post, alias=first).filter(first.c.author_id == User.id)
+    assert [(name, post.title) for name, post in rows] == [("u1", "p1.0")]
+    post = aliased(Post)
+    rows = filled.query(User.name).add_entity(Post, alias=post).join(post, User.posts).filter(post.title == "p2.1")
+    assert [(name, post.title) for name, post in rows] == [("u2", "p2.1")]
+    with pytest.raises(ArgumentError, match="has no column for"):
+        filled.query(User).add_entity(Post, alias=Tag.__table__.alias())
+    with pytest.raises(ArgumentError, match="takes a mapped class or an alias"):
+        filled.query(User).add_entity(Post.__table__)
+
+
 def test_a_subquery_is_correlated_as_it_is_told(filled: Session) -> None:
     count = select(func.count(Post.id)).where(Post.author_id == User.id).correlate(User).scalar_subquery()
     assert filled.query(User.name, count).order_by(User.name).all() == [("u0", 0), ("u1", 1), ("u2", 2)]

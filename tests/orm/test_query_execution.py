@@ -176,6 +176,32 @@ def test_a_query_yields_objects_page_by_page(many: Session, statements: Statemen
         assert sum("CLOSE" in sql for sql in sent) == 1
 
 
+def test_what_is_said_of_the_execution_before_a_statement_of_ones_own_holds(
+    many: Session,
+) -> None:
+    table = Tag.__table__
+    whole = select(table).order_by(table.c.id)
+    for query in (
+        many.query(Tag).yield_per(10).from_statement(whole),
+        many.query(Tag).from_statement(whole).yield_per(10),
+        many.query(Tag).execution_options(yield_per=10).from_statement(whole),
+        many.scalars(select(Tag).execution_options(yield_per=10).from_statement(whole)),
+    ):
+        many.expunge_all()
+        iterator = iter(query)
+        assert len(many.identity_map) == 0
+        held = [next(iterator) for _ in range(15)]
+        assert 15 <= len(many.identity_map) <= 20, "two pages"
+        assert [tag.label for tag in held + list(iterator)] == [f"t{n}" for n in range(100)]
+    first = many.query(Tag).order_by(Tag.id).first()
+    first.label = "changed"
+    with many.no_autoflush:
+        again = many.query(Tag).populate_existing().from_statement(whole).all()
+    assert (again[0] is first, first.label) == (True, "t0")
+    with pytest.raises(InvalidRequestError, match="has to know the columns of a text"):
+        list(many.query(Tag).yield_per(10).from_statement(text("SELECT * FROM tag")))
+
+
 def test_only_a_page_of_objects_is_alive_at_a_time(many: Session) -> None:
     most = 0
     for _ in many.query(Tag).yield_per(10):

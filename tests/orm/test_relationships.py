@@ -273,7 +273,7 @@ def test_relationships_are_criteria_of_queries(session: Session) -> None:
     assert session.query(Post).filter(Post.tags.contains(red)).one().title == "a"
     assert session.query(Post).filter(Post.tags.any(Tag.label == "red")).one().title == "a"
     assert session.query(User).filter(User.profile == None).count() == 2  # noqa: E711
-    with pytest.raises(InvalidRequestError, match="is a collection"):
+    with pytest.raises(ArgumentError, match="is a collection"):
         session.query(User).filter(User.posts == ed.posts[0])
     with pytest.raises(InvalidRequestError, match=r"use any\(\), not has\(\)"):
         User.posts.has()

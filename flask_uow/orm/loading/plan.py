@@ -120,9 +120,9 @@ def first_mapper(entities: tuple[Any, ...]) -> Any:
 def in_default_order(select: Select) -> Select:
     """Return a SELECT that has no order in that of its first mapped class that has one, ``mapper(order_by=...)``."""
     for item in select.entities:
-        entity: Any = getattr(item, "__uow_entity__", None)
-        order = entity.mapper.order_by if entity is not None else ()
-        if order:
+        entity = getattr(item, "__uow_entity__", None)
+        if entity is not None and entity.mapper.order_by:
+            order = entity.mapper.order_by
             is_plain = entity is entity.mapper
             return select.order_by(*(criterion if is_plain else entity.adapt(criterion) for criterion in order))
     return select

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, cast
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.attributes import operand_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, remember
 from flask_uow.orm.mapping.properties import MappedColumn
@@ -246,7 +246,7 @@ class _CompositeComparator(PropComparator):
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         if op is not ops.EQ and op is not ops.NE:
-            raise ArgumentError(
+            raise UnsupportedOperatorError(
                 f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
             )
         if isinstance(other, _CompositeComparator):

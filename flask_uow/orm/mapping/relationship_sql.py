@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
 from flask_uow.orm.symbols import STATE, Direction
@@ -38,18 +38,21 @@ class RelationshipSQL:
 
         :param other: an object; None or ``null()`` for no object, of a collection for no member.
         :param parent: the entity on this side; the relationship's own when None.
-        :raises InvalidRequestError: for a collection and an object.
-        :raises ArgumentError: for another operator.
+        :raises UnfitArgumentError: for a collection and an object.
+        :raises UnsupportedOperatorError: for another operator.
         """
         prop = self._property
         if isinstance(other, Null):
             other = None
         if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
-            raise ArgumentError(f"{prop.name} is a relationship; it can be compared with == and != only.")
+            raise UnsupportedOperatorError(
+                f"{prop.name} is a relationship; it can be compared with == and != only, got {op.name}. Combine comparisons by or_(), or write"
+                " has(criterion) and any(criterion)."
+            )
         is_equal = op is ops.EQ or op is ops.IS
         if prop.uselist:
             if other is not None:
-                raise InvalidRequestError(
+                raise UnfitArgumentError(
                     f"{prop.name} is a collection and cannot be compared with {other!r}: == None and != None ask whether it is empty. Use"
                     " contains(obj) or any(criterion)."
                 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.instrumentation.attributes import (
     CollectionAttribute,
     ColumnAttribute,
@@ -133,12 +134,14 @@ class RelationshipProperty:
     def configure(self) -> None:
         """Resolve names, find the join condition, and install the attribute.
 
-        :raises ArgumentError: when the target is not mapped, or no join condition is found.
+        :raises UnmappedClassError: when the target is a class that is not mapped.
+        :raises ArgumentError: when the target is no class, or no join condition is found.
         """
         target = self._resolve(self.argument, f"relationship {self.name}", False)
         self._mapper = getattr(target, "__mapper__", None)
         if self._mapper is None:
-            raise ArgumentError(
+            unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
+            raise unfit(
                 f"relationship {self.name} leads to {target!r}, which is not a mapped class. Map that class first, or correct the name."
             )
         secondary = self.secondary_argument

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.aliased import with_polymorphic
+from flask_uow.orm.aliased import aliased, with_polymorphic
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
 from flask_uow.orm.loading.options import BatchLoading
 from flask_uow.orm.loading.plan import first_mapper, in_default_order
@@ -181,9 +181,12 @@ class BuildingQuery(Generic[T]):
     def add_entity(self, entity: Any, alias: Any = None) -> Any:
         """Return the query with one more mapped class (or an alias of one) in each row.
 
-        :raises ArgumentError: for something that is not mapped.
+        :param alias: what the class's rows come from: an alias of it, or of its table, a subquery.
+        :raises ArgumentError: for something that is not mapped, or an ``alias`` that lacks columns of the class.
         """
         given = alias if alias is not None else entity
+        if hasattr(entity, "__uow_entity__") and not hasattr(given, "__uow_entity__"):
+            given = aliased(entity, given)
         if not hasattr(given, "__uow_entity__"):
             raise ArgumentError(f"add_entity() takes a mapped class or an alias of one, got {given!r}.")
         return self.add_columns(given)

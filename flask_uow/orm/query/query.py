@@ -7,7 +7,7 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
 from flask_uow.orm.loading.column_loader import key_of
@@ -30,6 +30,10 @@ class Query(BuildingQuery[T]):
     """
 
     __slots__ = ()
+
+    def __call__(self) -> Self:
+        """Return the query itself: of a class that ``ScopedSession.mapper()`` has mapped, ``Leaf.query()`` is ``Leaf.query``."""
+        return self
 
     # -- results
 
