@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -154,6 +155,27 @@ def test_a_class_of_queries_may_be_the_users_own(make_session: Any) -> None:
     session: Session = make_session(query_cls=Counting)
     session.add(Node())
     assert session.query(Node).filter(Node.name.is_(None)).twice() == 2
+
+
+@pytest.mark.parametrize("load", [True, False])
+def test_results_from_elsewhere_are_merged_into_the_session(
+    filled: Session, make_session: Any, statements: StatementLog, load: bool
+) -> None:
+    cached = filled.query(User).order_by(User.id).all()
+    rows = filled.query(User.name, User, Post).outerjoin(User.posts).order_by(User.id, Post.id).all()
+    pickled = pickle.loads(pickle.dumps(rows))
+    other = make_session()
+    with statements.expect(3 if load else 0):
+        merged = other.query(User).merge_result(iter(cached), load=load)
+    assert [user.name for user in merged] == ["u0", "u1", "u2"]
+    assert all(mine in other and mine is not theirs for mine, theirs in zip(merged, cached, strict=True))
+    found = other.query(User.name, User, Post).merge_result(pickled, load)
+    assert [(name, post and post.title) for name, _, post in found] == [
+        ("u0", None), ("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1"),
+    ]  # fmt: skip
+    assert [user for _, user, _ in found] == [merged[0], merged[1], merged[2], merged[2]]
+    assert found[1].User is merged[1]
+    assert found[1].Post in other
 
 
 def test_a_composite_value_stands_for_a_key(engine: Engine) -> None:

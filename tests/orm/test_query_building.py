@@ -235,6 +235,21 @@ def test_a_subquery_of_one_column_is_a_value(filled: Session) -> None:
         filled.query(Node).filter(Node.id == tree)
 
 
+def test_the_columns_of_a_subquery_may_be_called_by_their_tables(filled: Session) -> None:
+    post = aliased(Post, name="p")
+    other = aliased(Post)
+    query = filled.query(User, Post.title, post.title, other.title, func.count().label("n")).with_labels()
+    assert query.subquery().c.keys() == [
+        "user_id", "user_name", "user_email", "post_title", "p_title", "post_title_1", "n",
+    ]  # fmt: skip
+    inner = filled.query(User).filter(User.name == "u2").with_labels().subquery()
+    assert filled.query(inner.c.user_name).all() == [("u2",)]
+    cte = filled.query(User, Post).join(User.posts).with_labels().cte()
+    rows = filled.query(cte.c.user_name, cte.c.post_title).order_by(cte.c.post_title).all()
+    assert rows == [("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1")]
+    assert filled.query(User).with_labels().filter_by(name="u1").one().name == "u1"
+
+
 def test_an_entity_is_added_under_an_alias_of_its_table(filled: Session) -> None:
     posts = Post.__table__.alias("p")
     query = filled.query(User).add_entity(Post, alias=posts).filter(posts.c.author_id == User.id)

@@ -10,13 +10,20 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    Column,
     Date,
     DBAPIError,
+    Engine,
+    ForeignKey,
+    Integer,
     InvalidRequestError,
+    MetaData,
     MultipleResultsFound,
     NoResultFound,
+    Registry,
     Session,
     StreamedResult,
+    Table,
     aliased,
     contains_eager,
     defer,
@@ -24,6 +31,8 @@ from flask_uow import (
     insert,
     inspect,
     joinedload,
+    mapper,
+    relationship,
     select,
     selectinload,
     text,
@@ -151,6 +160,58 @@ def test_get_with_populate_existing_or_a_lock_asks_the_database(filled: Session,
     filled.commit()
     assert filled.query(Place).populate_existing().get((1, 2)).label == "nowhere"
     assert filled.query(Place).populate_existing().get((1, 3)) is None
+
+
+def test_a_class_may_be_refreshed_by_every_query(engine: Engine) -> None:
+    metadata = MetaData()
+    rates = Table("rate", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
+    quotes = Table(
+        "quote",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("rate_id", Integer, ForeignKey("rate.id")),
+        Column("value", Integer),
+    )
+
+    class Rate:
+        value: Any
+
+    class Quote:
+        rates: Any
+        rate: Any
+        value: Any
+
+    registry = Registry()
+    mapper(Rate, rates, registry=registry, always_refresh=True)
+    mapper(Quote, quotes, registry=registry, properties={"rate": relationship(Rate, backref="quotes")})
+    metadata.create_all(engine)
+    with Session(engine, autoflush=False) as session:
+        quote, rate = Quote(), Rate()
+        quote.value = rate.value = 1
+        quote.rate = rate
+        session.add(quote)
+        session.commit()
+
+        def change() -> None:
+            _ = rate.value, quote.value
+            session.execute(update(rates).values(value=rates.c.value + 1))
+            rate.value = quote.value = 0
+
+        change()
+        assert session.query(Rate).one() is rate
+        assert rate.value == 2
+        change()
+        assert session.query(Quote, Rate).one() == (quote, rate)
+        assert (quote.value, rate.value) == (0, 3), "the other class keeps what was changed"
+        change()
+        assert session.get(Rate, 1) is session.query(Rate).get(1) is rate
+        assert rate.value == 4
+        change()
+        assert session.query(Quote).options(joinedload("rate")).populate_existing().one().rate is rate
+        assert rate.value == 5
+        change()
+        assert session.scalars(select(Rate).execution_options(yield_per=1)).all() == [rate]
+        assert rate.value == 6
 
 
 # -- yield_per

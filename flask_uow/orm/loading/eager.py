@@ -22,7 +22,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 def needs_care(mapper: Any, tree: LoadTree | None) -> bool:
     """Return True when a SELECT of a class cannot be sent as it is."""
-    return tree is not None or mapper.has_eager
+    return tree is not None or mapper.has_eager or mapper.always_refresh
 
 
 def batch_option(select: Select) -> bool | None:
@@ -109,8 +109,8 @@ def _run(
             position += item.view.layout.width
         else:
             position += 1
-    if populate:
-        for part in [part for root in roots for part in (root, *root.walk())]:
+    for part in [part for root in roots for part in (root, *root.walk())]:
+        if populate or part.view.mapper.always_refresh:
             own = [row[part.start : part.start + part.view.layout.width] for row in rows]
             expire_present(session, dialect, part.view.mapper, own, part.view.names)
     results: list[list[Any]] = []

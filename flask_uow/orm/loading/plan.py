@@ -35,7 +35,7 @@ class _EntityPart:
         self, session: Any, dialect: Any, rows: list[Any], populate: bool, tree: Any = None, batch: bool | None = None
     ) -> list[Any]:
         """Return the objects of rows that hold nothing else; ``tree`` and ``batch`` as for :func:`load_objects`."""
-        if populate:
+        if populate or self.mapper.always_refresh:
             expire_present(session, dialect, self.mapper, rows, self.layout.names if self.layout is not None else None)
         return load_objects(rows, self.mapper, dialect, session, tree, batch, self.layout)
 

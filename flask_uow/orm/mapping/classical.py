@@ -38,6 +38,8 @@ def mapper(
         - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;
         - ``passive_updates``: False where the database has no ON UPDATE CASCADE for the key of a joined subclass's table; subclasses go by it;
         - ``allow_partial_pks``: False to treat a row as absent when any part of its key is NULL, not all;
+        - ``always_refresh``: True to have every query overwrite what is loaded, changes that were not flushed included, as
+          ``populate_existing()`` does for one; subclasses go by it;
         - ``batch``: False to call a MapperExtension's hooks around each row, not around all of a statement;
         - ``extension``: a :class:`MapperExtension` or several.
     :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.

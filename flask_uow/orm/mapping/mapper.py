@@ -78,6 +78,7 @@ class Mapper(MappedSource):
         version_id_generator: Callable[[Any], Any] | None = None,
         passive_updates: bool | None = None,
         allow_partial_pks: bool = True,
+        always_refresh: bool = False,
         batch: bool = True,
         extension: Any = None,
         registry: Registry | None = None,
@@ -110,6 +111,7 @@ class Mapper(MappedSource):
         self.has_hooks = bool(self.hooks)
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
+        self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
         inherited = shares is None or shares.passive_updates
         self.passive_updates: bool = inherited if passive_updates is None else passive_updates
         self.when_disposed: list[Callable[[], None]] = []

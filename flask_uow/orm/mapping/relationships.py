@@ -75,6 +75,7 @@ class RelationshipProperty:
         self.lazy = check_lazy(options["lazy"])
         self.is_dynamic = self.lazy == "dynamic"
         self.join_depth: int | None = options["join_depth"]
+        self.innerjoin: bool = options["innerjoin"]
         self.batch_loading: bool = options["batch_loading"]
         self.primaryjoin_argument = options["primaryjoin"]
         self.secondaryjoin_argument = options["secondaryjoin"]
@@ -396,6 +397,7 @@ def relationship(
     secondaryjoin: Any = None,
     lazy: Any = "select",
     join_depth: int | None = None,
+    innerjoin: bool = False,
     batch_loading: bool = True,
     extension: Any = None,
     comparator_factory: Any = None,
@@ -424,6 +426,8 @@ def relationship(
         ``"selectin"`` and ``"subquery"`` with them by one more statement, ``"raise"`` never, with an error at access, ``"noload"`` (or None)
         never, empty instead; ``"dynamic"``: the attribute is a query that objects can be put into.
     :param join_depth: how many levels deep a relationship of a class to itself is loaded eagerly; not at all when None.
+    :param innerjoin: True where every object has such a related one: eager loading by a join then joins plainly instead of by LEFT OUTER
+        JOIN. An object without is not found by such a query. Behind an outer join it stays an outer one.
     :param batch_loading: False to load it for each object alone at first access, not for all those of one result.
     :param passive_deletes: leave unloaded children of a deleted parent to the database's ON DELETE; ``"all"``: loaded ones as well.
     :param passive_updates: leave the foreign keys that refer to a changed primary key to the database's ON UPDATE CASCADE; False updates
@@ -441,7 +445,7 @@ def relationship(
     options = {
         "secondary": secondary, "uselist": uselist, "order_by": order_by, "cascade": cascade, "collection_class": collection_class,
         "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
-        "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth,
+        "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth, "innerjoin": innerjoin,
         "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
         "single_parent": single_parent, "extension": extension, "comparator_factory": comparator_factory, "query_class": query_class,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import aliased, with_polymorphic
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
-from flask_uow.orm.loading.options import BatchLoading
+from flask_uow.orm.loading.options import BatchLoading, EagerLoading
 from flask_uow.orm.loading.plan import first_mapper, in_default_order
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
+from flask_uow.orm.query.labels import with_table_names
 from flask_uow.orm.query.parents import leads_to
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
@@ -39,7 +40,8 @@ class BuildingQuery(Generic[T]):
     """
 
     __slots__ = (
-        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_order_given", "_params", "_select", "session",
+        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_labels_tables", "_order_given", "_params",
+        "_select", "session",
     )  # fmt: skip
 
     def __init__(self, entities: Any, session: Session | None = None) -> None:
@@ -59,6 +61,7 @@ class BuildingQuery(Generic[T]):
         self._params: Mapping[str, Any] = {}
         self._from_statement: FromStatement | None = None
         self._autoflush = True
+        self._labels_tables = False
 
     def _clone(self) -> Self:
         # by hand: copy.copy() takes several times as long, and every step of a query makes one
@@ -72,6 +75,7 @@ class BuildingQuery(Generic[T]):
         clone._params = self._params
         clone._from_statement = self._from_statement
         clone._autoflush = self._autoflush
+        clone._labels_tables = self._labels_tables
         for name, value in getattr(self, "__dict__", {}).items():
             # of a subclass of the user's own
             setattr(clone, name, value)
@@ -119,16 +123,25 @@ class BuildingQuery(Generic[T]):
 
     def subquery(self, name: str | None = None) -> Subquery:
         """Return the query as an element of FROM."""
-        return self.statement.subquery(name)
+        return self._for_from().subquery(name)
 
     alias = subquery
+
+    def with_labels(self) -> Self:
+        """Return the query whose :meth:`subquery` and :meth:`cte` have the names of the tables in those of the columns: ``user_name``."""
+        clone = self._clone()
+        clone._labels_tables = True
+        return clone
+
+    def _for_from(self) -> SelectBase:
+        return with_table_names(self.statement) if self._labels_tables else self.statement
 
     def cte(self, name: str | None = None, recursive: bool = False) -> CTE:
         """Return the query as a common table expression (WITH).
 
         :param recursive: for a CTE that ``union_all()`` is to extend by a SELECT that refers to it.
         """
-        return self.statement.cte(name, recursive)
+        return self._for_from().cte(name, recursive)
 
     def scalar_subquery(self) -> Any:
         """Return the query as one value."""
@@ -439,6 +452,14 @@ class BuildingQuery(Generic[T]):
         """
         given = [o for option in options for o in (option if isinstance(option, (list, tuple)) else [option])]
         return self._with(self._select.options(*given))
+
+    def enable_eagerloads(self, value: bool) -> Self:
+        """Return the query that loads (or does not load) relationships together with its objects; with False each is loaded at first access.
+
+        :param value: False to go without, whatever options and mappings say. What ``contains_eager()`` takes from the query's own joins is
+            loaded all the same.
+        """
+        return self._with(self._select.options(EagerLoading(value)))
 
     def batch_loading(self, enabled: bool) -> Self:
         """Return the query whose objects are (or are not) loaded for together at the first access to what is absent."""

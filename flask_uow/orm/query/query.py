@@ -6,7 +6,7 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
@@ -137,6 +137,26 @@ class Query(BuildingQuery[T]):
             return session.get(entity, ident)  # type: ignore[no-any-return]
         query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
         return query.populate_existing().one_or_none() if fresh else query.one_or_none()
+
+    def merge_result(self, iterator: Iterable[Any], load: bool = True) -> list[Any]:
+        """Return results of such a query that come from elsewhere (a cache, another Session), with its objects merged into the Session.
+
+        :param iterator: objects, or rows of the query's items, as :meth:`all` has given them.
+        :param load: as for :meth:`Session.merge`: False takes the objects' state as it is, without asking the database.
+        """
+        session = self._session()
+        items = self.statement.entities  # type: ignore[attr-defined]
+        places = [place for place, item in enumerate(items) if hasattr(item, "__uow_entity__")]
+        if len(items) == 1 and places:
+            return [obj if obj is None else session.merge(obj, load=load) for obj in iterator]
+        found: list[Any] = []
+        for row in iterator:
+            values = list(row)
+            for place in places:
+                if values[place] is not None:
+                    values[place] = session.merge(values[place], load=load)
+            found.append(type(row)(values))
+        return found
 
     def count(self) -> int:
         """Return the number of rows."""
