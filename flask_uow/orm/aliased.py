@@ -215,12 +215,12 @@ def joined_entities(element: Any) -> tuple[Any, ...]:
 
 
 def _starting_in(left: Any, relationship: Any) -> Any:
-    """Return a relationship of a class that begins at the alias of it in ``left``, where the class itself is not there."""
+    """Return a relationship that begins at the alias or subclass of its class in ``left``, where the class itself is not there."""
     entities = joined_entities(left)
     if any(entity is relationship.parent for entity in entities):
         return relationship
-    views = [e for e in entities if e is not e.mapper and e.mapper.isa(relationship.parent.mapper)]
-    return relationship.starting_at(views[0]) if len(views) == 1 else relationship
+    heirs = [entity for entity in entities if entity.mapper.isa(relationship.parent.mapper)]
+    return relationship.starting_at(heirs[0]) if len(heirs) == 1 else relationship
 
 
 def _relationship_of(left: Any, name: str) -> Any:

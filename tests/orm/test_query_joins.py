@@ -14,6 +14,7 @@ from flask_uow import (
     Integer,
     InvalidRequestError,
     MetaData,
+    Registry,
     Session,
     String,
     Table,
@@ -21,6 +22,7 @@ from flask_uow import (
     join,
     mapper,
     outerjoin,
+    polymorphic_union,
     relationship,
     select,
     synonym,
@@ -351,6 +353,37 @@ def test_a_join_of_classes_is_joined_further_along_their_relationships(filled: S
         (join(User, Post, "posts").join(tags, "tags"), Post.title),
     ):
         assert names(filled.query(User).select_from(source).filter(Tag.label == "t1", title == "p2.1")) == ["u2"]
+
+
+def test_a_join_of_classes_knows_inherited_relationships_of_a_family_that_a_union_gives(engine: Engine) -> None:
+    registry, own = Registry(), MetaData()
+    tables = {
+        name: table.to_metadata(own)
+        for name, table in metadata.tables.items()
+        if name in ("depot", "vehicle", "truck", "fine")
+    }
+    vehicle, truck = tables["vehicle"], tables["truck"]
+    rows = polymorphic_union({"truck": vehicle.join(truck), "vehicle": vehicle.outerjoin(truck)}, None, "rows")
+    classes = [type(name, (Thing,), {}) for name in ("Yard", "Car", "Ticket")]
+    yard_class, car_class, ticket_class = classes
+    lorry_class = type("Lorry", (car_class,), {})
+    mapper(yard_class, tables["depot"], registry=registry, properties={"cars": relationship(car_class)})
+    mapper(
+        car_class, vehicle, registry=registry, polymorphic_on=vehicle.c.kind, polymorphic_identity="vehicle",
+        with_polymorphic=("*", rows), properties={"fines": relationship(ticket_class)},
+    )  # fmt: skip
+    mapper(lorry_class, truck, inherits=car_class, polymorphic_identity="truck")
+    mapper(ticket_class, tables["fine"], registry=registry)
+    own.create_all(engine)
+    with Session(engine) as session:
+        ulm = yard_class(
+            town="ulm", cars=[lorry_class(plate="U1", fines=[ticket_class(why="speed")]), car_class(plate="U2")]
+        )
+        session.add_all([ulm, yard_class(town="aue", cars=[lorry_class(plate="A1")])])
+        session.commit()
+        source = join(yard_class, lorry_class, "cars").join(ticket_class, "fines")
+        assert towns(session.query(yard_class).select_from(source)) == ["ulm"]
+        assert [lorry.plate for lorry in session.query(lorry_class).with_parent(ulm)] == ["U1"]
 
 
 def test_names_in_a_join_of_classes_are_those_of_what_was_joined_last_or_before(depots: Any) -> None:

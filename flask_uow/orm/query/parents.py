@@ -43,7 +43,7 @@ def leads_to(instance: Any, prop: Any, entity: Any) -> ColumnElement[bool]:
         raise InvalidRequestError(
             f"with_parent(): {what} from {type(instance).__name__} to the queried class. Pass the relationship."
         )
-    return found[0].sql.leads_from(instance, _alias_for(found[0], entity))
+    return found[0].sql.leads_from(instance, _entity_for(found[0], entity))
 
 
 def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
@@ -57,11 +57,11 @@ def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
             f" {', '.join(sorted(mapper.relationships)) or 'none'}."
         )
     named = getattr(attribute, "target", None)
-    return relationship.leads_from(instance, named if named is not None else _alias_for(prop, entity))  # type: ignore[no-any-return]
+    return relationship.leads_from(instance, named if named is not None else _entity_for(prop, entity))  # type: ignore[no-any-return]
 
 
-def _alias_for(prop: Any, entity: Any) -> Any:
-    """Return the queried entity where it is an alias of what the relationship leads to."""
-    if entity is None or entity is entity.mapper or entity.mapper.base_mapper is not prop.mapper.base_mapper:
+def _entity_for(prop: Any, entity: Any) -> Any:
+    """Return the queried entity where it is an alias or a subclass of what the relationship leads to; it may be selected from elsewhere."""
+    if entity is None or entity is prop.mapper or entity.mapper.base_mapper is not prop.mapper.base_mapper:
         return None
-    return entity
+    return entity if entity is not entity.mapper or entity.isa(prop.mapper) else None
