@@ -89,7 +89,6 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 # what is not taken: a keyword of it is a TypeError, and there is no such method
 NOT_TAKEN: tuple[tuple[str, str], ...] = (
     ("mapper", "inherit_foreign_keys"),
-    ("mapper", "allow_null_pks"),
     ("mapper", "eager_defaults"),
     ("relationship", "enable_typechecks"),
     ("relationship", "strategy_class"),

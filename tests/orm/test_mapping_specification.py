@@ -15,6 +15,7 @@ import pytest
 
 import flask_uow
 from flask_uow import (
+    ArgumentError,
     Column,
     Engine,
     ForeignKey,
@@ -29,6 +30,7 @@ from flask_uow import (
     Table,
     backref,
     func,
+    join,
     joinedload,
     literal,
     mapper,
@@ -46,7 +48,7 @@ _NOT_TAKEN = re.compile(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$")
 
 def tables_of_the_page() -> tuple[list[str], list[str]]:
     part = PAGE.read_text(encoding="utf-8").partition("## Mappers, relationships and queries")[2]
-    taken, _, left = part.partition("These are not taken")
+    taken, _, left = part.partition("## Older spellings")[0].partition("These are not taken")
     return tuple([line for line in text.splitlines() if line.startswith("| `")] for text in (taken, left))  # type: ignore[return-value]
 
 
@@ -90,7 +92,7 @@ def test_each_parameter_of_that_time_is_taken_by_its_name(name: str) -> None:
         return
     names = accepted(found)
     if name == "mapper":
-        names |= accepted(Mapper)
+        names |= accepted(Mapper) | {"allow_null_pks"}
     if name.endswith("outerjoin"):
         names |= accepted(Query.join)
     wanted = {parameter for parameter in PARAMETERS[name] if not parameter.startswith("*")}
@@ -148,6 +150,31 @@ def test_a_mapper_shows_what_it_maps() -> None:
     assert made.class_ is shelf_class
     assert list(made.primary_key) == [shelves.c.id]
     assert User.__mapper__.class_ is User
+
+
+def test_older_spellings_mean_what_they_are_called_now(filled: Session, statements: StatementLog) -> None:
+    assert flask_uow.relation is relationship
+    assert flask_uow.eagerload is joinedload
+    _, shelves, _, shelf_class, _ = plain()
+    with pytest.raises(ArgumentError, match="one parameter under two names"):
+        mapper(shelf_class, shelves, allow_null_pks=False, allow_partial_pks=True)
+    assert mapper(shelf_class, shelves, registry=Registry(), allow_null_pks=False).allow_partial_pks is False
+    users = filled.query(User)
+    for older, newer in (
+        (users.join(["posts", "tags"]), users.join("posts", "tags")),
+        (users.join([User.posts, Post.tags]), users.join(User.posts, Post.tags)),
+        (users.outerjoin([User.posts]), users.outerjoin(User.posts)),
+        (users.order_by([User.email, User.name]), users.order_by(User.email, User.name)),
+        (users.select_from([join(User, Post)]), users.select_from(join(User, Post))),
+        (
+            filled.query(Post.author_id, func.count()).group_by([Post.author_id]),
+            filled.query(Post.author_id, func.count()).group_by(Post.author_id),
+        ),
+    ):
+        assert str(older) == str(newer)
+        assert older.all() == newer.all()
+    for lazy, name in ((True, "select"), (False, "joined"), (None, "noload")):
+        assert relationship(Post, lazy=lazy).lazy == name  # type: ignore[attr-defined]
 
 
 # -- relationship()

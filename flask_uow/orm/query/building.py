@@ -248,6 +248,7 @@ class BuildingQuery(Generic[T]):
 
         A single None (or False) removes the ordering.
         """
+        criteria = spread(criteria)
         given = (None,) if len(criteria) == 1 and criteria[0] is False else criteria
         clone = self._with(self._select.order_by(*self._adapted(given)))
         clone._order_given = clone._order_given or bool(criteria)
@@ -255,7 +256,7 @@ class BuildingQuery(Generic[T]):
 
     def group_by(self, *criteria: Any) -> Self:
         """Return the query grouped by more expressions."""
-        return self._with(self._select.group_by(*self._adapted(criteria)))
+        return self._with(self._select.group_by(*self._adapted(spread(criteria))))
 
     def having(self, *criteria: Any) -> Self:
         """Return the query with conditions on groups added by AND."""
@@ -330,7 +331,7 @@ class BuildingQuery(Generic[T]):
             self._select,
             self._joined,
             self._adaption,
-            join_targets(targets, onclause),
+            join_targets(spread(targets), onclause),
             aliased=aliased,
             from_joinpoint=from_joinpoint,
             isouter=isouter,
@@ -354,6 +355,7 @@ class BuildingQuery(Generic[T]):
 
     def select_from(self, *elements: Any) -> Self:
         """Return the query with elements put into FROM explicitly."""
+        elements = spread(elements)
         clone = self._with(self._select.select_from(*elements))
         clone._joined = self._joined.starting_from(elements)
         return clone
@@ -495,6 +497,11 @@ class BuildingQuery(Generic[T]):
 
     def __str__(self) -> str:
         return str(self.statement)
+
+
+def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what was given one by one, or (as it was written once) as one list."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], list) else given
 
 
 def _member(given: Any) -> Any:
