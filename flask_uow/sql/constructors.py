@@ -17,6 +17,7 @@ from flask_uow.sql.expressions import (
     coerce_condition,
     coerce_order,
     coerce_value,
+    refuse_mapped,
 )
 from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance, type_for_value
 
@@ -66,7 +67,9 @@ def null() -> ColumnElement[None]:
 
 def literal(value: Any, type_: Any = None) -> BindParameter[Any]:
     """Return ``value`` as a bind parameter, typed by ``type_`` or by the value itself."""
-    return BindParameter(value, to_instance(type_) if type_ is not None else type_for_value(value))
+    resolved = to_instance(type_) if type_ is not None else type_for_value(value)
+    refuse_mapped(value, resolved)
+    return BindParameter(value, resolved)
 
 
 def literal_column(text: str, type_: Any = None) -> LiteralColumn:
@@ -88,6 +91,8 @@ def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParame
         resolved = to_instance(type_)
     else:
         resolved = NULLTYPE if required else type_for_value(value)
+    if not required:
+        refuse_mapped(value, resolved)
     return BindParameter(None if required else value, resolved, key, required)
 
 

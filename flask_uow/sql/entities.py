@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.exc import UnfitArgumentError
-from flask_uow.sql.expressions import ColumnElement, ColumnOperators, coerce_value
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, coerce_order, coerce_value
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
 from flask_uow.sql.types import NULLTYPE
 
-__all__ = ["expand_entity"]
+__all__ = ["coerce_groups", "expand_entity", "expand_groups"]
 
 
 def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
@@ -37,3 +38,24 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         f"select() takes columns, tables and mapped classes, got {entity!r}."
         " Is the class mapped? For SQL text use text() or literal_column()."
     )
+
+
+def expand_groups(criteria: Iterable[Any]) -> tuple[Any, ...]:
+    """Return GROUP BY criteria, the columns of mapped classes, their aliases and tables in place of these.
+
+    Expressions among the attributes of a class are left out: they are worked out from its columns.
+    """
+    found: list[Any] = []
+    for criterion in criteria:
+        entity = getattr(criterion, "__uow_entity__", None)
+        is_object = getattr(type(criterion), "__uow_entity__", None) is entity is not None
+        if isinstance(criterion, FromClause) or (entity is not None and not is_object):
+            found.extend(column for column in expand_entity(criterion) if column.__visit_name__ == "column")
+        else:
+            found.append(criterion)
+    return tuple(found)
+
+
+def coerce_groups(criteria: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
+    """Return what GROUP BY is given, as expressions; see :func:`expand_groups`."""
+    return tuple(coerce_order(criterion) for criterion in expand_groups(criteria))

@@ -15,11 +15,11 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
+from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeDecorator, TypeEngine
 
 __all__ = [
     "BindParameter", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
-    "coerce_order", "coerce_value", "not_", "or_",
+    "coerce_order", "coerce_value", "not_", "or_", "refuse_mapped",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -306,7 +306,30 @@ def coerce_value(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
             f"{type(value).__name__} cannot be used as a column or a value here. Pass a column, a value or a SELECT"
             " (a subquery of one column will do)."
         )
+    if hasattr(value, "__uow_entity__"):
+        refuse_mapped(value, type_)
     return BindParameter(value, type_.coerce_compared(value))
+
+
+def refuse_mapped(given: Any, type_: TypeEngine[Any]) -> None:
+    """Refuse a mapped class, an alias or an object of one where a value is expected; a type of the user's own may take it.
+
+    :raises ArgumentError: naming the class.
+    """
+    entity = getattr(given, "__uow_entity__", None)
+    if entity is None or isinstance(type_, TypeDecorator):
+        return
+    name = entity.mapper.class_.__name__
+    key = entity.mapper.primary_key_names[0]
+    if getattr(type(given), "__uow_entity__", None) is entity:
+        raise ArgumentError(
+            f"an object of {name} stands where a column or a value was expected. Pass one of its attributes, such as its {key}, or compare"
+            " a relationship with the object."
+        )
+    called = f"the class {name}" if isinstance(given, type) else f"an alias of {name}"
+    raise ArgumentError(
+        f"{called} stands where a column or a value was expected. Pass one of its attributes, such as {name}.{key}."
+    )
 
 
 class OrderName(ColumnElement[Any]):

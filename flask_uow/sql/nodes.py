@@ -93,8 +93,12 @@ class ClauseElement:
                     if isinstance(item, ClauseElement):
                         yield item
 
-    def _with_replaced(self) -> ClauseElement:
-        """Return what stands in place of this copy, whose parts have just been replaced by others."""
+    def _own_froms(self) -> tuple[Any, ...]:
+        """Return the elements of FROM that are this node's own, whatever the statement around it has; a SELECT has some."""
+        return ()
+
+    def _with_replaced(self, original: Any) -> ClauseElement:
+        """Return what stands in place of this copy of ``original``, whose parts have just been replaced by others."""
         return self
 
     def compile(self, dialect: SQLDialect | None = None) -> Any:

@@ -3,49 +3,64 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from flask_uow.sql import operators as ops
-from flask_uow.sql.expressions import UnaryExpression
+from flask_uow.sql.expressions import BindParameter, UnaryExpression
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
 
 __all__ = ["columns_of", "rewritten", "without_direction"]
 
 N = TypeVar("N", bound=ClauseElement)
+Replace = Callable[[ClauseElement], ClauseElement | None]
 
 
-def rewritten(node: N, replace: Callable[[ClauseElement], ClauseElement | None]) -> N:
+def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
     """Return a node with others in place of some below it; the node itself when none was replaced.
 
     :param replace: returns what stands in place of a node, or None for the node itself. Elements of FROM are only asked for
         themselves, not for what is inside them.
+    :param keep_own: True leaves alone, inside a SELECT, the columns of what it has in its own FROM: they are about other rows than
+        those around it.
     """
     found = replace(node)
     if found is not None:
         return found  # type: ignore[return-value]
-    if isinstance(node, FromClause) or isinstance(getattr(node, "table", None), FromClause):
+    if isinstance(node, (FromClause, BindParameter)) or isinstance(getattr(node, "table", None), FromClause):
         return node
+    if keep_own and (own := node._own_froms()):
+        replace = _sparing(own, replace)
     clone: Any = None
     for kind in type(node).__mro__:
         for name in vars(kind).get("__slots__", ()):
             value = getattr(node, name, None)
-            made = _rewritten_value(value, replace)
+            made = _rewritten_value(value, replace, keep_own)
             if made is not value:
                 if clone is None:
                     clone = copy.copy(node)
                 setattr(clone, name, made)
     if clone is None:
         return node
-    return clone._with_replaced()  # type: ignore[no-any-return]
+    return clone._with_replaced(node)  # type: ignore[no-any-return]
 
 
-def _rewritten_value(value: Any, replace: Callable[[ClauseElement], ClauseElement | None]) -> Any:
+def _sparing(own: Iterable[FromClause], replace: Replace) -> Replace:
+    kept = {id(part) for element in own for part in element._from_objects()}
+
+    def spare(node: ClauseElement) -> ClauseElement | None:
+        table = getattr(node, "table", None)
+        return None if table is not None and id(table) in kept else replace(node)
+
+    return spare
+
+
+def _rewritten_value(value: Any, replace: Replace, keep_own: bool) -> Any:
     if isinstance(value, ClauseElement):
-        return rewritten(value, replace)
+        return rewritten(value, replace, keep_own)
     if isinstance(value, tuple):
-        made = tuple(_rewritten_value(item, replace) for item in value)
+        made = tuple(_rewritten_value(item, replace, keep_own) for item in value)
         return value if all(a is b for a, b in zip(made, value, strict=True)) else made
     return value
 

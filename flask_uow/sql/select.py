@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, UnfitArgumentError
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import coerce_groups, expand_entity
 from flask_uow.sql.expressions import (
     ColumnElement,
     ColumnOperators,
     LiteralColumn,
     and_,
     coerce_condition,
-    coerce_order,
     coerce_value,
 )
 from flask_uow.sql.for_update import ForUpdate
@@ -181,8 +180,18 @@ class Select(SelectBase):
             for element in elements:
                 element._collect(shape)
 
-    def _with_replaced(self) -> Select:
+    def _own_froms(self) -> tuple[Any, ...]:
+        if self._correlate is None:
+            return tuple(collect_froms(self.explicit_froms, self.columns_clause))
+        elements, only = self._correlate
+        return tuple(element for element in self.froms if not is_among(element, elements)) if only else elements
+
+    def _with_replaced(self, original: Any) -> Select:
         self.entities = self.columns_clause
+        if self._correlate is not None and self._correlate[1]:
+            # what stands for something of the statement around this one is of that statement, too
+            before, (elements, only) = original.froms, self._correlate
+            self._correlate = ((*elements, *(element for element in self.froms if element not in before)), only)
         return self
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
@@ -353,9 +362,9 @@ class Select(SelectBase):
         raise UnfitArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
 
     def group_by(self, *criteria: Any) -> Select:
-        """Return the statement grouped by more expressions."""
+        """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""
         clone = self._clone()
-        clone._group_by = (*self._group_by, *(coerce_order(criterion) for criterion in criteria))
+        clone._group_by = (*self._group_by, *coerce_groups(criteria))
         return clone
 
     def having(self, *conditions: Any) -> Select:
@@ -449,9 +458,20 @@ class Select(SelectBase):
         return and_(*self._where) if self._where else None
 
     @property
+    def is_correlated(self) -> bool:
+        """True where ``correlate()`` or ``correlate_except()`` says what is taken from the statement around this one."""
+        return self._correlate is not None
+
+    @property
     def froms(self) -> list[FromClause]:
         """The elements of FROM: those given, and those that columns and conditions bring in."""
         return collect_froms(self.explicit_froms, (*self.columns_clause, *self._where))
+
+    @property
+    def all_froms(self) -> list[FromClause]:
+        """The elements of FROM as they are written: those that the order and groups bring in, too."""
+        others = (*self.columns_clause, *self._where, *self._order_by, *self._group_by, *self._having)
+        return collect_froms(self.explicit_froms, others)
 
     @property
     def explicit_froms(self) -> tuple[FromClause, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Self
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.common_type import common_type
 from flask_uow.sql.entities import expand_entity
@@ -58,6 +58,24 @@ class SelectBase(ChainedStatement):
         clone = self._clone()
         clone._offset = _row_count("offset", offset)
         return clone
+
+    def slice(self, start: int | None, stop: int | None) -> Self:
+        """Return the statement for the rows from ``start`` up to ``stop`` of those that it gives, within a limit and an offset it has.
+
+        :raises InvalidRequestError: where the statement's limit or offset is an expression, whose value is not known here.
+        """
+        first = start or 0
+        if self._limit is None and self._offset is None:
+            made = self.offset(first) if first else self
+            return made.limit(max(stop - first, 0)) if stop is not None else made
+        skipped, most = _known_count(self._offset), _known_count(self._limit)
+        if (skipped is None and self._offset is not None) or (most is None and self._limit is not None):
+            raise InvalidRequestError(
+                "a slice of a statement whose limit or offset is an expression: which rows these are is only known to the database. Select"
+                " from the statement as a subquery (from_self() of a query), and slice that."
+            )
+        ends = [end - first for end in (most, stop) if end is not None]
+        return self.offset((skipped or 0) + first).limit(max(min(ends), 0) if ends else None)
 
     def union(self, *others: Any) -> CompoundSelect:
         """Return ``self UNION others``."""
@@ -261,6 +279,11 @@ def except_(*selects: Any) -> CompoundSelect:
 def except_all(*selects: Any) -> CompoundSelect:
     """Return the SELECTs joined by EXCEPT ALL (PostgreSQL)."""
     return CompoundSelect("EXCEPT ALL", selects)
+
+
+def _known_count(count: ColumnElement[Any] | None) -> int | None:
+    is_plain = isinstance(count, BindParameter) and count.key is None
+    return count.value if is_plain else None  # type: ignore[union-attr]
 
 
 def _row_count(what: str, count: Any) -> ColumnElement[Any] | None:

@@ -52,7 +52,7 @@ class Sourced(ColumnElement[T]):
         # what the source asks for is elsewhere in the statement
         self.element._collect(shape)
 
-    def _with_replaced(self) -> ClauseElement:
+    def _with_replaced(self, original: Any) -> ClauseElement:
         # the column is one of something else now
         return self.element
 

@@ -21,6 +21,8 @@ def _result_families() -> dict[tuple[str, str, str], str]:
         results["numeric", op, "numeric"] = "numeric"
         for number in ("integer", "numeric"):
             results[number, op, "float"] = results["float", op, number] = "float"
+    # as in Python: 40 / 7 keeps its fraction
+    results["integer", "div", "integer"] = "float"
     for moment, result in (("date", "datetime"), ("time", "time")):
         results[moment, "add", "interval"] = results[moment, "sub", "interval"] = result
         results["interval", "add", moment] = result

@@ -99,6 +99,10 @@ class Keyset:
             raise ArgumentError("keyset= needs a select() of a mapped class, such as select(User).")
         if getattr(statement, "_order_by", ()):
             raise ArgumentError("the statement has an order already, and keyset= gives it one. Leave out order_by().")
+        if statement._limit is not None or statement._offset is not None:
+            raise ArgumentError(
+                "the statement has a limit or an offset already, and keyset= counts from the row that a page begins after. Leave them out."
+            )
         given = list(criteria) if isinstance(criteria, Iterable) and not isinstance(criteria, str) else [criteria]
         self._statement = statement
         self._keys = [_Key(mapper, criterion) for criterion in given]

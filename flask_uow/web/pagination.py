@@ -7,13 +7,14 @@ a page by keyset goes on where the last one ended, through an index, and is as f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import abort
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import Query
+from flask_uow.orm.loading.plan import each_once
 from flask_uow.sql import func, select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.web.keyset import Keyset
@@ -26,7 +27,8 @@ _LARGEST_PAGE = 2**31
 
 
 class _Page:
-    """What pages of both kinds are: their items can be iterated and counted, and an empty page is false."""
+    """What pages of both kinds are: their items can be iterated and counted. A page is true, also an empty one: ``{% if page %}`` asks
+    whether there is one, ``{% if page.items %}`` whether it has something to show."""
 
     items: list[Any]
 
@@ -37,7 +39,48 @@ class _Page:
         return len(self.items)
 
     def __bool__(self) -> bool:
-        return bool(self.items)
+        return True
+
+
+class _Source:
+    """The statement that pages are taken from.
+
+    :param statement: a ``select()`` or a Query.
+    :raises ArgumentError: for something else.
+    """
+
+    def __init__(self, session: Any, statement: Any) -> None:
+        self.session = session
+        self.params: Mapping[str, Any] | None = None
+        if isinstance(statement, Query):
+            self.params = statement._params or None
+            statement = statement.statement
+        if not isinstance(statement, SelectBase):
+            raise ArgumentError(
+                f"paginate() takes a select() or a Query, got {statement!r}. Write db.paginate(select(User))."
+            )
+        self.statement: Any = statement
+        entities: tuple[Any, ...] = getattr(statement, "entities", ())
+        # of one class or one column the items are its objects or values, of several they are rows
+        self.has_objects = len(entities) == 1 and hasattr(entities[0], "__uow_entity__")
+        self.has_rows = not self.has_objects and len(statement.result_columns()) > 1
+
+    def fetch(self, statement: Any) -> list[Any]:
+        """Return an object, a value or a row for each row."""
+        if self.has_rows:
+            return self.session.execute(statement, self.params).all()  # type: ignore[no-any-return]
+        return self.session.scalars(statement, self.params).all()  # type: ignore[no-any-return]
+
+    def items(self, rows: list[Any]) -> list[Any]:
+        """Return the items of a page: an object once, where a join repeats it."""
+        return each_once(rows) if self.has_objects else rows
+
+    def total(self) -> int:
+        """Return the number of rows."""
+        counted = self.statement.order_by(None).subquery()
+        return self.session.scalar(  # type: ignore[no-any-return]
+            select(func.count()).select_from(counted), self.params, mapper=_entity_of(self.statement)
+        )
 
 
 class Pagination(_Page):
@@ -49,15 +92,14 @@ class Pagination(_Page):
     :ivar total: how many results there are in all; None where they were not counted.
     """
 
-    def __init__(self, session: Any, statement: Any, page: int, per_page: int, total: int | None, items: Sequence[Any]):
-        self._session = session
-        self._statement = statement
+    def __init__(self, source: _Source, page: int, per_page: int, total: int | None, rows: list[Any]) -> None:
+        self._source = source
         self.page = page
         self.per_page = per_page
         self.total = total
         # where nothing is counted, one more row was asked for, which tells whether there is a next page
-        self._has_more = len(items) > per_page
-        self.items: list[Any] = list(items[:per_page])
+        self._has_more = len(rows) > per_page
+        self.items: list[Any] = source.items(rows[:per_page])
 
     @property
     def pages(self) -> int | None:
@@ -104,9 +146,7 @@ class Pagination(_Page):
         return self._other(self.page + 1, error_out)
 
     def _other(self, page: int, error_out: bool) -> Pagination:
-        return _load_page(
-            self._session, self._statement, page, self.per_page, error_out, self.total is not None, self.total
-        )
+        return _load_page(self._source, page, self.per_page, error_out, self.total is not None, self.total)
 
     def iter_pages(
         self, *, left_edge: int = 2, left_current: int = 2, right_current: int = 4, right_edge: int = 2
@@ -149,11 +189,12 @@ class KeysetPagination(_Page):
 
     total = None
 
-    def __init__(self, keyset: Keyset, per_page: int, items: Sequence[Any]) -> None:
+    def __init__(self, source: _Source, keyset: Keyset, per_page: int, rows: list[Any]) -> None:
         self.per_page = per_page
-        self.items: list[Any] = list(items[:per_page])
-        self.has_next = len(items) > per_page
-        self.next = keyset.token(self.items[-1]) if self.has_next else None
+        self.items: list[Any] = source.items(rows[:per_page])
+        self.has_next = len(rows) > per_page
+        last = self.items[-1] if self.has_next else None
+        self.next = keyset.token(last[0] if source.has_rows else last) if last is not None else None
 
     def __repr__(self) -> str:
         return f"<KeysetPagination of {len(self.items)} items{', more follow' if self.has_next else ''}>"
@@ -172,12 +213,7 @@ def paginate(
     after: str | None,
 ) -> Any:
     """Return a page; the parameters are those of ``UnitOfWork.paginate``."""
-    if isinstance(statement, Query):
-        statement = statement.statement
-    if not isinstance(statement, SelectBase):
-        raise ArgumentError(
-            f"paginate() takes a select() or a Query, got {statement!r}. Write db.paginate(select(User))."
-        )
+    source = _Source(session, statement)
     for name, given in (("page", page), ("per_page", per_page), ("max_per_page", max_per_page)):
         if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
             raise ArgumentError(
@@ -193,10 +229,10 @@ def paginate(
     if keyset is None:
         if after is not None:
             raise ArgumentError("after= is for pages by keyset: name the columns of the order with keyset=[...].")
-        return _load_page(session, statement, _number("page", page, 1, error_out), size, error_out, count, None)
+        return _load_page(source, _number("page", page, 1, error_out), size, error_out, count, None)
     if page is not None:
         raise ArgumentError("a page by keyset has no number: leave out page=, and pass after= instead.")
-    keys = Keyset(statement, keyset)
+    keys = Keyset(source.statement, keyset)
     if after is None:
         request = current_request()
         after = request.args.get("after") if request is not None else None
@@ -206,24 +242,24 @@ def paginate(
         if error_out and after is not None:
             abort(404)
         raise
-    return KeysetPagination(keys, size, session.scalars(found.limit(size + 1)).all())
+    return KeysetPagination(source, keys, size, source.fetch(found.limit(size + 1)))
 
 
 def _load_page(
-    session: Any, statement: Any, page: int, per_page: int, error_out: bool, count: bool, total: int | None
+    source: _Source, page: int, per_page: int, error_out: bool, count: bool, total: int | None
 ) -> Pagination:
     if page < 1 or page > _LARGEST_PAGE:
         if error_out:
             abort(404)
         page = 1
-    fetched = per_page if count else per_page + 1
-    rows = session.scalars(statement.limit(fetched).offset((page - 1) * per_page)).all()
+    start = (page - 1) * per_page
+    # within the limit that the statement may have of its own
+    rows = source.fetch(source.statement.slice(start, start + per_page + (0 if count else 1)))
     if not rows and page != 1 and error_out:
         abort(404)
     if count and total is None:
-        counted = statement.order_by(None).subquery()
-        total = session.scalar(select(func.count()).select_from(counted), mapper=_entity_of(statement))
-    return Pagination(session, statement, page, per_page, total if count else None, rows)
+        total = source.total()
+    return Pagination(source, page, per_page, total if count else None, rows)
 
 
 def _entity_of(statement: Any) -> Any:

@@ -92,7 +92,6 @@ NOT_TAKEN: tuple[tuple[str, str], ...] = (
     ("mapper", "eager_defaults"),
     ("relationship", "enable_typechecks"),
     ("relationship", "strategy_class"),
-    ("Query.enable_assertions", ""),
     ("Query.instances", ""),
     ("Query.with_polymorphic", "selectable"),
     ("Query.with_polymorphic", "discriminator"),

@@ -188,8 +188,9 @@ def test_a_new_object_gives_what_was_put_in(session: Session) -> None:
     song = Song(name="x")
     singer.songs.append(song)
     assert list(singer.songs) == [song]
+    assert (singer.songs.count(), singer.songs[0], singer.songs[0:5]) == (1, song, [song])
     with pytest.raises(DetachedInstanceError):
-        singer.songs.count()
+        singer.songs.filter(Song.name == "x")
 
 
 def test_a_dynamic_relationship_cannot_be_loaded_eagerly(session: Session) -> None:

@@ -21,6 +21,8 @@ from flask_uow import (
     Engine,
     ForeignKey,
     Mapped,
+    MultipleResultsFound,
+    NoResultFound,
     Session,
     aliased,
     and_,
@@ -126,7 +128,9 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
     table = draw(st.sampled_from(tables))
     name = draw(st.sampled_from(sorted(COLUMNS[table])))
     kind = COLUMNS[table][name]
-    form = draw(st.sampled_from(["operator", "null", "in", "between", "like", "column", "exists", "subquery"]))
+    form = draw(
+        st.sampled_from(["operator", "null", "in", "between", "like", "column", "exists", "nested", "subquery"])
+    )
     if form == "null":
         negated = draw(st.booleans())
         return Condition(
@@ -166,6 +170,18 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
                 for i in (ITEMS if env["owner"]["id"] is not None else ())
             ),
             f"owner.items.any(price >= {price})",
+        )
+    if form == "nested" and table == "owner":
+        age = draw(st.integers(-6, 31))
+        return Condition(
+            lambda e: e["owner"].items.any(
+                select(Owner.id).where(Owner.id == Item.owner_id, Owner.age >= age).exists()
+            ),
+            lambda env: any(
+                i["owner_id"] == env["owner"]["id"] and strict(lambda a: a >= age)(env["owner"]["age"]) is True
+                for i in (ITEMS if env["owner"]["id"] is not None else ())
+            ),
+            f"owner.items.any(its owner's age >= {age})",
         )
     if form == "subquery" and kind is int:
         return Condition(
@@ -319,6 +335,29 @@ def filled(engine: Engine) -> Iterator[Session]:
     Base.metadata.drop_all(engine)
 
 
+def check_objects(plan: Plan, query: Any) -> None:
+    """A query of one class gives each object once in every way of asking; counts, limits and offsets are about rows."""
+    rows = [env["owner"]["id"] for env in filtered_rows(plan)]
+    wanted = list(dict.fromkeys(rows))
+    assert [owner.id for owner in query] == [owner.id for owner in query.all()] == wanted
+    assert [owner.id for owner in query.yield_per(2)] == wanted
+    assert sorted(owner.id for owner in query.from_self()) == wanted
+    assert query.count() == len(rows)
+    part = list(dict.fromkeys(cut(plan, rows)))
+    assert [owner.id for owner in query.limit(plan.limit).offset(plan.offset)] == part
+    start = plan.offset or 0
+    stop = start + plan.limit if plan.limit is not None else None
+    assert [owner.id for owner in query[start:stop]] == part
+    assert [owner.id for owner in query.limit(3)[start:stop]] == list(dict.fromkeys(cut(plan, rows[:3])))
+    first = query.first()
+    assert (first.id if first is not None else None) == (rows[0] if rows else None)
+    if len(wanted) == 1:
+        assert query.one().id == query.one_or_none().id == wanted[0]
+    else:
+        with pytest.raises(MultipleResultsFound if wanted else NoResultFound):
+            query.one()
+
+
 def test_generated_queries_give_what_python_works_out(filled: Session) -> None:
     @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
     @given(plans())
@@ -339,8 +378,7 @@ def test_generated_queries_give_what_python_works_out(filled: Session) -> None:
         if plan.nested:
             assert sorted(map(tuple, rows.from_self()), key=repr) == sorted(wanted, key=repr)
             assert rows.from_self(func.count()).scalar() == len(wanted)
-        objects = built(plan, filled, entities["owner"], entities=entities).order_by(entities["owner"].id)
-        assert [owner.id for owner in objects] == [env["owner"]["id"] for env in filtered_rows(plan)]
+        check_objects(plan, built(plan, filled, entities["owner"], entities=entities).order_by(entities["owner"].id))
 
     check()
 

@@ -215,8 +215,11 @@ def test_queries_take_classes_mappers_attributes_and_columns(session: Session) -
     assert session.query(User).one() is session.query(mapper).one()
     assert session.query(User.name, mapper.local_table.c.email).one() == ("ed", "e")
     assert session.query(User, User.name).one().name == "ed"
+    assert session.query().value(flask_uow.literal_column("1")) == 1
+    assert session.query().add_columns(User.name).all() == [("ed",)]
     with pytest.raises(flask_uow.ArgumentError, match="at least one"):
-        session.query()
+        session.query().all()
+    assert list(session.query(User).values()) == []
 
 
 def test_keywords_of_query_go_to_the_query_class(make_session: Any) -> None:

@@ -86,7 +86,7 @@ def test_rows_that_someone_else_changed_are_named_also_in_a_batch(session: Sessi
     session.commit()
     for page in pages:
         page.text += "!"
-    session.execute("UPDATE page SET version = version + 1 WHERE id IN (2, 4)")
+    session.connection().execute("UPDATE page SET version = version + 1 WHERE id IN (2, 4)")
     with pytest.raises(
         StaleDataError, match=r"UPDATE of 'page' found 3 of 5 rows; gone: <Page 2, persistent>, <Page 4, persistent>\."
     ):
@@ -100,7 +100,7 @@ def test_one_row_that_someone_else_changed(session: Session) -> None:
     session.add(page)
     session.commit()
     page.text += "b"
-    session.execute("UPDATE page SET version = 9")
+    session.connection().execute("UPDATE page SET version = 9")
     with pytest.raises(ConcurrentModificationError, match="found 0 of 1 rows; gone: <Page 1"):
         session.flush()
 
@@ -113,7 +113,7 @@ def test_a_delete_checks_the_version(session: Session, count: int) -> None:
     for page in pages:
         assert page.version == 1
         session.delete(page)
-    session.execute("UPDATE page SET version = 9 WHERE id = 1")
+    session.connection().execute("UPDATE page SET version = 9 WHERE id = 1")
     with pytest.raises(StaleDataError, match=rf"DELETE from 'page' found {count - 1} of {count} rows; gone: <Page 1"):
         session.flush()
     session.rollback()

@@ -30,6 +30,7 @@ from flask_uow.sql import (
     tuple_,
     union,
     union_all,
+    update,
 )
 from tests.sql.conftest import item, person
 
@@ -76,6 +77,27 @@ def test_whole_decimals_are_divided_as_decimals(connection: Connection) -> None:
     compared = select(person.c.id).where(or_(person.c.id == Decimal(1), person.c.id.in_([Decimal(2)])))
     assert "numeric" not in str(compared.compile(connection.dialect))
     assert len(connection.execute(compared).all()) == 2
+
+
+def test_integers_are_divided_as_in_python(connection: Connection) -> None:
+    a = person.c.a
+    row = connection.execute(
+        select(a / 2, 15 / a, a / literal(2), (a + 1) / (a - 3), a / 2 / 2, func.count() / 4, -a / 2)
+        .where(person.c.id == 1)
+        .group_by(a)
+    ).one()
+    assert tuple(row) == (3.5, 15 / 7, 3.5, 2.0, 1.75, 0.25, -3.5)
+    assert connection.scalar(select(person.c.id).where(a / 2 > 3.4, a / 2 < 3.6)) == 1
+    assert connection.scalar(select(a / 2 + 1).where(person.c.id == 1)) == 4.5
+
+
+def test_a_fraction_is_rounded_in_a_column_of_integers(connection: Connection) -> None:
+    for new, stored in ((person.c.a / 2, 4), (person.c.a * 1.5, 10), (person.c.a - Decimal("0.4"), 7)):
+        with connection.begin_nested():
+            connection.execute(update(person).where(person.c.id == 1).values(a=new))
+            value = connection.scalar(select(person.c.a).where(person.c.id == 1))
+            assert (value, type(value)) == (stored, int)
+            connection.execute(update(person).where(person.c.id == 1).values(a=7))
 
 
 def test_integers_beside_floats_become_floats(connection: Connection) -> None:

@@ -13,7 +13,19 @@ import pytest
 from flask import Flask, render_template_string
 from werkzeug.exceptions import NotFound
 
-from flask_uow import ArgumentError, KeysetPagination, Mapped, Pagination, UnitOfWork, mapped_column, select
+from flask_uow import (
+    ArgumentError,
+    KeysetPagination,
+    Mapped,
+    Pagination,
+    UnitOfWork,
+    aliased,
+    bindparam,
+    defer,
+    func,
+    mapped_column,
+    select,
+)
 from tests.web.apps import dispose, make_app, make_db
 
 COUNT = 25
@@ -54,6 +66,71 @@ def test_a_page_has_its_items_and_its_place_among_the_others(notes: tuple[UnitOf
         assert texts(page.prev()) == [f"{number:02}" for number in range(1, 11)]
 
 
+def test_a_template_can_ask_whether_there_is_a_page_and_whether_it_has_items(notes: tuple[UnitOfWork, Flask]) -> None:
+    db, app = notes
+    template = "{% if page %}{{ page.total }} notes{% if not page.items %}, none here{% endif %}{% endif %}"
+    with app.test_request_context("/"):
+        empty = page_of(db, page=9, error_out=False)
+        assert render_template_string(template, page=empty) == f"{COUNT} notes, none here"
+        assert render_template_string(template, page=page_of(db)) == f"{COUNT} notes"
+        assert render_template_string(template) == ""
+        by_keyset = db.paginate(select(db.Note).where(db.Note.text == "none"), keyset=[db.Note.id])  # type: ignore[attr-defined]
+        assert by_keyset
+        assert by_keyset.items == []
+
+
+def test_a_page_of_a_join_has_each_object_once_and_counts_rows(notes: tuple[UnitOfWork, Flask]) -> None:
+    db, app = notes
+    Note = db.Note  # type: ignore[attr-defined]
+    other = aliased(Note)
+    with app.app_context():
+        first_two = select(Note).where(Note.text.in_(["01", "02"])).join(other, Note.id <= other.id).order_by(Note.id)
+        page = db.paginate(first_two, per_page=100)
+        assert (texts(page), page.total) == (["01", "02"], 2 * COUNT - 1)
+        uncounted = db.paginate(first_two, per_page=10, count=False)
+        assert (texts(uncounted), uncounted.has_next) == (["01"], True)
+        assert texts(db.paginate(first_two.options(defer(Note.text)), per_page=100)) == ["01", "02"]
+        query = db.session.query(Note).join(other, Note.id <= other.id).filter(Note.text == bindparam("wanted"))
+        found = db.paginate(query.params(wanted="03"))
+        assert (texts(found), found.total) == (["03"], COUNT - 2)
+        keyset = db.paginate(select(Note).join(other, Note.id <= other.id), keyset=[Note.id], per_page=COUNT + 1)
+        assert texts(keyset) == ["01", "02"]
+
+
+def test_a_page_of_several_columns_has_rows_and_of_one_column_its_values(notes: tuple[UnitOfWork, Flask]) -> None:
+    db, app = notes
+    Note = db.Note  # type: ignore[attr-defined]
+    tens = func.substr(Note.text, 1, 1)
+    with app.app_context():
+        page = db.paginate(select(tens.label("tens"), func.count()).group_by(tens).order_by(tens), per_page=2)
+        assert ([tuple(row) for row in page], page.total) == ([("0", 9), ("1", 10)], 3)
+        assert [tuple(row) for row in page.next()] == [("2", 6)]
+        assert page.items[0].tens == "0"
+        with_object = db.paginate(select(Note, Note.text).order_by(Note.id), per_page=1)
+        assert [(note.text, text) for note, text in with_object] == [("01", "01")]
+        of_table = db.paginate(select(Note.__table__).order_by(Note.id), per_page=1)
+        assert [row.text for row in of_table] == ["01"]
+        assert db.paginate(select(tens).order_by(Note.id), per_page=3).items == ["0", "0", "0"]
+        both = select(Note.id, Note.text).union_all(select(Note.id, Note.text)).order_by("id")
+        assert [row.text for row in db.paginate(both, per_page=3)] == ["01", "01", "02"]
+        by_keyset = db.paginate(select(Note, Note.text), keyset=[Note.id], per_page=2)
+        assert [text for _, text in by_keyset] == ["01", "02"]
+        after = db.paginate(select(Note, Note.text), keyset=[Note.id], per_page=2, after=by_keyset.next)
+        assert [text for _, text in after] == ["03", "04"]
+
+
+def test_pages_of_a_limited_statement_stay_within_its_limit(notes: tuple[UnitOfWork, Flask]) -> None:
+    db, app = notes
+    Note = db.Note  # type: ignore[attr-defined]
+    with app.app_context():
+        limited = select(Note).order_by(Note.id).limit(5).offset(2)
+        page = db.paginate(limited, per_page=3)
+        assert (texts(page), page.total, page.pages) == (["03", "04", "05"], 5, 2)
+        assert texts(page.next()) == ["06", "07"]
+        with pytest.raises(ArgumentError, match="has a limit or an offset already"):
+            db.paginate(select(Note).limit(5), keyset=[Note.id])
+
+
 def test_page_and_size_come_from_the_query_string(notes: tuple[UnitOfWork, Flask]) -> None:
     db, app = notes
 
@@ -90,7 +167,7 @@ def test_a_page_beyond_the_last_is_empty_without_error_out(notes: tuple[UnitOfWo
     db, app = notes
     with app.app_context():
         page = page_of(db, page=9, error_out=False)
-        assert (texts(page), bool(page), page.has_next, page.first, page.last) == ([], False, False, 0, 0)
+        assert (texts(page), bool(page), page.has_next, page.first, page.last) == ([], True, False, 0, 0)
         with pytest.raises(NotFound):
             page_of(db, page=9)
 

@@ -11,6 +11,8 @@ from typing import Any
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
+from flask_uow.sql.constructors import Cast
+from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 from flask_uow.sql.windows import function_of
@@ -196,6 +198,13 @@ class SQLiteCompiler(StatementCompiler):
         )
         otherwise = f" ELSE {self.as_type(node.else_, node.type)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
+
+    def new_value(self, column: Any, value: Any) -> str:
+        fraction = isinstance(value.type.storage, (Float, Numeric)) and not isinstance(value, BindParameter)
+        if fraction and isinstance(column.type.storage, Integer):
+            # SQLite would keep the fraction in the column of integers
+            return self.process(Cast(value, column.type))
+        return super().new_value(column, value)
 
     def as_type(self, node: Any, type_: TypeEngine[Any]) -> str:
         if isinstance(type_.storage, Numeric):

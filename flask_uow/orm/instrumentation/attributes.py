@@ -369,7 +369,11 @@ class CollectionAttribute(RelationshipAttribute):
         if gone.identity is None:
             return None
         session = gone.session
-        parent = session.get(self.class_, gone.identity) if session is not None else None
+        parent = None
+        if session is not None:
+            # a change is on its way that the flush should have, too
+            with session.no_autoflush:
+                parent = session.get(self.class_, gone.identity)
         if parent is None:
             raise InvalidRequestError(
                 f"a collection {self.class_.__name__}.{self.key} is being changed, and the object that it belongs to is gone"

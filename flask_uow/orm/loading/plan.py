@@ -19,9 +19,14 @@ from flask_uow.orm.mapping.entity import Layout
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 
-__all__ = ["ResultPlan", "first_mapper", "in_default_order", "load_result", "make_plan"]
+__all__ = ["ResultPlan", "each_once", "first_mapper", "in_default_order", "is_gathered", "load_result", "make_plan"]
+
+
+# what the results of a Query are asked for as
+QUERY = ("query", "each row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,12 @@ class ResultPlan:
 
     :ivar parts: an entity or a column for each item of ``select()``.
     :ivar names: their names in a result row.
+    :ivar may_repeat: False where no two rows can be of one object: a single entity is selected from its table alone.
     """
 
     parts: tuple[_EntityPart | _ColumnPart, ...]
     names: tuple[str, ...]
+    may_repeat: bool = True
 
     @property
     def entity_parts(self) -> list[_EntityPart]:
@@ -88,8 +95,9 @@ class ResultPlan:
                 return next(loaded)
             return self._read(part, session, dialect, rows, populate)
 
-        if what == "scalars" or (what == "query" and self.single_entity):
-            return values_of(self.parts[0])
+        if what == "scalars" or (what in QUERY and self.single_entity):
+            values = values_of(self.parts[0])
+            return each_once(values) if what == "query" and self.may_repeat else values
         make = row_class(self.names)
         return [make(values) for values in zip(*map(values_of, self.parts), strict=True)]
 
@@ -133,7 +141,8 @@ def load_result(
 ) -> tuple[tuple[str, ...], list[Any]]:
     """Execute a SELECT and return the names of its items, and what its rows become.
 
-    :param what: ``"rows"``, ``"scalars"`` (the first item of each row), or ``"query"``: scalars for a single entity, else rows.
+    :param what: ``"rows"``, ``"scalars"`` (the first item of each row), or ``"query"``: for a single entity its objects,
+        each once, else rows; or ``"each row"``: for a single entity the object of each row, else rows.
     """
     dialect = connection.dialect
     populate = bool(select.get_execution_options().get("populate_existing"))
@@ -143,9 +152,9 @@ def load_result(
         columns, multiplied = fetch_eagerly(session, connection, select, parameters, populate)
         plan = make_plan(select, dialect)
         if multiplied:
-            columns = _each_once(plan, columns)
-        if what == "scalars" or (what == "query" and plan.single_entity):
-            return plan.names, columns[0]
+            columns = _rows_once(plan, columns)
+        if what == "scalars" or (what in QUERY and plan.single_entity):
+            return plan.names, each_once(columns[0]) if what == "query" else columns[0]
         make = row_class(plan.names)
         return plan.names, [make(values) for values in zip(*columns, strict=True)]
     compiled, values = compile_statement(select, dialect, connection.engine.compiled_cache)
@@ -241,7 +250,19 @@ def _has_eager(select: Select) -> bool:
     return False
 
 
-def _each_once(plan: ResultPlan, columns: list[list[Any]]) -> list[list[Any]]:
+def is_gathered(select: Any) -> bool:
+    """Return True where several rows make one object with its collections, and others may be of the same object: none can be left out."""
+    return isinstance(select, Select) and bool(select._options or _has_eager(select)) and may_repeat(select)
+
+
+def each_once(objects: list[Any]) -> list[Any]:
+    """Return objects in their order, each once, whatever they are equal to."""
+    if len(set(map(id, objects))) == len(objects):
+        return objects
+    return list({id(obj): obj for obj in objects}.values())
+
+
+def _rows_once(plan: ResultPlan, columns: list[list[Any]]) -> list[list[Any]]:
     """Take out the rows that a joined collection has repeated."""
     keys = [
         [id(value) for value in column] if isinstance(part, _EntityPart) else column
@@ -275,4 +296,17 @@ def make_plan(select: Any, dialect: Any) -> ResultPlan:
                 key = getattr(entity, "key", None) if len(columns) == 1 else None
                 names.append(str(key if isinstance(key, str) else column.name or f"column_{position + offset}"))
         position += len(columns)
-    return ResultPlan(tuple(parts), tuple(names))
+    return ResultPlan(tuple(parts), tuple(names), may_repeat(select))
+
+
+def may_repeat(select: Any) -> bool:
+    """Return False where no two rows can be of one object: a SELECT of a class from its table alone, by the whole of the table's key."""
+    entity = getattr(select.entities[0], "__uow_entity__", None) if len(select.entities) == 1 else None
+    if entity is None or not isinstance(select, Select):
+        return True
+    froms = select.all_froms
+    table = froms[0]
+    if len(froms) > 1 or table is not entity.selectable or not isinstance(table, Table):
+        return True
+    key = table.primary_key.columns
+    return not key or any(column not in entity.mapper.primary_key for column in key)

@@ -14,6 +14,7 @@ from flask_uow.orm.loading.eager import batch_option, load_below
 from flask_uow.orm.loading.joined import view_of
 from flask_uow.orm.loading.options import LoadTree, load_tree
 from flask_uow.orm.loading.plan import ResultPlan, make_plan, plan_by_name
+from flask_uow.orm.symbols import STATE
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
@@ -46,12 +47,25 @@ def stream_result(
         plan = make_plan(select, dialect)
     batch = batch_option(select) if isinstance(select, Select) else None
     given = compiled.parameters(values, parameters)
+    given_before: set[Any] | None = set() if what == "query" and plan.single_entity and plan.may_repeat else None
     for page in connection.stream(compiled.sql, given, size, write=compiled.is_write):
         rows = page if positions is None else [tuple([row[n] for n in positions]) for row in page]
         if trees:
-            yield _with_relationships(session, dialect, plan, rows, trees, batch, what, populate)
+            read = _with_relationships(session, dialect, plan, rows, trees, batch, what, populate)
         else:
-            yield plan.read(session, dialect, rows, what, populate)
+            read = plan.read(session, dialect, rows, what, populate)
+        yield read if given_before is None else _without_known(read, given_before)
+
+
+def _without_known(objects: list[Any], known: set[Any]) -> list[Any]:
+    """Return the objects that no page had before; only their keys are kept, since the objects themselves may go."""
+    found = []
+    for obj in objects:
+        key = (obj.__dict__[STATE].identity, type(obj).__mapper__.base_mapper) if obj is not None else None
+        if key not in known:
+            known.add(key)
+            found.append(obj)
+    return found
 
 
 def _without_joins(select: Select) -> tuple[Select, list[tuple[Any, LoadTree | None]]]:

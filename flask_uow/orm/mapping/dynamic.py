@@ -23,7 +23,8 @@ __all__ = ["DynamicAttribute", "DynamicCollection"]
 class DynamicCollection:
     """The related objects of one object, as a query: every method of :class:`Query` works, each time on the database's present state.
 
-    Iteration flushes first, where the Session has autoflush; on an object without a row it gives what was put in.
+    It flushes first, where the Session has autoflush, as every query does. Of an object that has no row and gets none by that, iteration,
+    ``count()``, indexes and slices are about what was put in.
     """
 
     def __init__(self, attribute: DynamicAttribute, obj: Any) -> None:
@@ -54,10 +55,19 @@ class DynamicCollection:
         return self._attribute.query_of(self._obj)  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
+        self._attribute.has_row(self._obj)
         return iter(self._attribute.members(self._obj, load=True))
 
     def __getitem__(self, item: Any) -> Any:
-        return self.query[item]
+        if self._attribute.has_row(self._obj):
+            return self.query[item]
+        return self._attribute.members(self._obj, load=False)[item]
+
+    def count(self) -> int:
+        """Return the number of related objects."""
+        if self._attribute.has_row(self._obj):
+            return self.query.count()
+        return len(self._attribute.members(self._obj, load=False))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -75,9 +85,12 @@ class DynamicAttribute(RelationshipAttribute):
         return super().__get__(None, owner) if obj is None else DynamicCollection(self, obj)
 
     def query_of(self, obj: Any) -> Any:
-        """Return the query of an object's related objects."""
+        """Return the query of an object's related objects; of a pending one it finds the key when it is executed, after the autoflush.
+
+        :raises DetachedInstanceError: when the object is in no Session.
+        """
         state = obj.__dict__.get(STATE)
-        if state is None or state.session is None or state.identity is None:
+        if state is None or state.session is None:
             raise self.detached(obj)
         session = state.session
         prop = self.relationship
@@ -88,6 +101,16 @@ class DynamicAttribute(RelationshipAttribute):
             query = query.select_from(prop.mapper.selectable, prop.secondary)
         query = query.filter(*prop.sql.conditions_for(obj))
         return query.order_by(*prop.order_by) if prop.order_by else query
+
+    def has_row(self, obj: Any) -> bool:
+        """Return whether an object has a row, after the flush that a statement of its Session begins with."""
+        state = obj.__dict__.get(STATE)
+        if state is None or state.session is None:
+            # one that is detached has a row, and no Session to ask
+            return state is not None and state.identity is not None
+        if state.identity is None:
+            state.session._autoflush()
+        return state.identity is not None
 
     def members(self, obj: Any, load: bool) -> list[Any]:
         """Return the related objects; without ``load`` only those that wait to be written."""

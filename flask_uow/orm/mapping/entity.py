@@ -235,7 +235,7 @@ class EntityView:
         """Return an expression with the columns of the mapper's tables as they are called here."""
         if self.is_plain:
             return expression
-        return rewritten(expression, lambda node: self.column(node) if self._is_ours(node) else None)
+        return rewritten(expression, lambda node: self.column(node) if self._is_ours(node) else None, keep_own=True)
 
     def _is_ours(self, node: Any) -> bool:
         return getattr(node, "table", None) is not None and self.key_of(self.mapper.column(node)) is not None

@@ -25,7 +25,7 @@ from flask_uow.orm.mapping.column_mapping import columns_of_declaration, flat_co
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
-from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, labelled
+from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
@@ -312,7 +312,8 @@ class Mapper(MappedSource):
         for name, declared in self._expressions.items():
             if name in self.columns:
                 continue
-            prop = ColumnProperty(name, [labelled(name, declared.columns[0], f"{self.class_.__name__}.{name}")])
+            expression = labelled(name, declared.columns[0], f"{self.class_.__name__}.{name}")
+            prop = ColumnProperty(name, [about_rows_of(self.tables, expression)])
             declared.apply(prop)
             prop.is_stored = False
             self._install_column(prop)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement, Label
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
+from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ __all__ = [
     "ColumnDeclaration",
     "ColumnProperty",
     "MappedColumn",
+    "about_rows_of",
     "column_property",
     "deferred",
     "labelled",
@@ -131,6 +136,22 @@ def labelled(key: str, expression: Any, owner: str) -> ColumnElement[Any]:
             f"{owner}: column_property() takes columns, an SQL expression, or a function that returns one, got {expression!r}."
         )
     return expression if isinstance(expression, (Column, Label)) else Label(key, expression)
+
+
+def about_rows_of(elements: Sequence[Any], expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an expression whose subqueries take the class's tables, and nothing else, from the statement around them.
+
+    That statement may have the other tables of a subquery as well: it selects the class by a joined relationship, say.
+    """
+
+    def replace(node: ClauseElement) -> ClauseElement | None:
+        if not isinstance(node, Select) or node.is_correlated:
+            return None
+        froms = node.froms
+        own = [element for element in elements if element in froms]
+        return node.correlate(*own) if own and len(own) < len(froms) else node
+
+    return rewritten(expression, replace)
 
 
 def column_property(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
-from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
-from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
+from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
 from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
@@ -68,7 +68,13 @@ class RelationshipSQL:
             condition = or_(*(column == null() for column in columns))
         else:
             prop.attribute.check(other)
-            pairs = list(zip(columns, self._key_of(other), strict=True))
+            what = f"{prop.name} == obj"
+            names = tuple(name for _, name in prop.pairs)
+            check_may_have_key(other, names, what)
+            pairs = [
+                (column, ObjectValue(other, prop.mapper, name, prop.mapper.columns[name].column.type, what))
+                for column, name in zip(columns, names, strict=True)
+            ]
             if not is_equal:
                 # a row that refers to nothing does not refer to the object either
                 nulls = (column == null() for column in columns if getattr(column, "nullable", True))
@@ -76,25 +82,17 @@ class RelationshipSQL:
             condition = and_(*(column == value for column, value in pairs))
         return condition if is_equal else not_(condition)
 
-    def _key_of(self, other: Any) -> list[Any]:
-        prop = self._property
-        key = [getattr(other, name) for _, name in prop.pairs]
-        if None in key:
-            raise InvalidRequestError(
-                f"{prop.name} is compared with an object that has no primary key yet. Add it to the Session and flush() first."
-            )
-        return key
-
     def contains(self, other: Any, parent: Any = None) -> ColumnElement[bool]:
         """Return the condition that ``other`` is related; ``parent`` as for :meth:`comparison`."""
         prop = self._property
         mapper = prop.mapper
         prop.attribute.check(other)
-        keys = [getattr(other, name) for name in mapper.primary_key_names]
-        if None in keys:
-            raise InvalidRequestError(
-                f"{prop.name}.contains() got an object without a primary key. Add it to the Session and flush() first."
-            )
+        what = f"{prop.name}.contains()"
+        check_may_have_key(other, mapper.primary_key_names, what)
+        keys = [
+            ObjectValue(other, mapper, name, column.type, what)
+            for name, column in zip(mapper.primary_key_names, mapper.primary_key, strict=True)
+        ]
         return self.exists(
             and_(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, keys, strict=True))),
             {},
@@ -106,14 +104,10 @@ class RelationshipSQL:
         """Return the condition on rows of the far side that they are related to an object.
 
         :param target: the entity on the far side, an alias say; the relationship's own when None.
-        :raises InvalidRequestError: when the object has no primary key yet.
+        :raises InvalidRequestError: when the object has no primary key, and is in no Session that could give it one.
         """
         prop = self._property
-        mapper = prop.parent
-        if None in [getattr(instance, name) for name in mapper.primary_key_names]:
-            raise InvalidRequestError(
-                f"with_parent() got an object of {mapper.class_.__name__} without a primary key. Add it to the Session and flush() first."
-            )
+        check_may_have_key(instance, prop.parent.primary_key_names, "with_parent()")
         conditions = self.conditions_for(instance, target)
         if prop.secondary is None:
             return and_(*conditions)
@@ -206,7 +200,7 @@ class RelationshipSQL:
                 return target.column(node)  # type: ignore[no-any-return]
             return parent.column(node) if parent is not None and is_near else None
 
-        return rewritten(on, replace)
+        return rewritten(on, replace, keep_own=True)
 
     def join_steps(
         self, onclause: Any = None, parent: Any = None, target: Any = None
@@ -264,7 +258,7 @@ class RelationshipSQL:
         return select, [target.column(far) for _, far in condition.pairs]
 
     def conditions_for(self, obj: Any, target: Any = None) -> tuple[ColumnElement[bool], ...]:
-        """Return what related rows of one object fulfil; its own values are parameters.
+        """Return what related rows of one object fulfil; its own values are parameters, read when the statement runs.
 
         With a secondary table, that has to be in FROM.
 
@@ -320,8 +314,5 @@ class _Values:
 
     def column(self, column: Any) -> ColumnElement[Any]:
         name = self._mapper.name_of_column(column)
-        state, names = self._obj.__dict__.get(STATE), self._mapper.primary_key_names
-        if name in names and name not in self._obj.__dict__ and state is not None and state.identity is not None:
-            # an expired object still knows its key
-            return literal(identity_values(state.identity)[names.index(name)], column.type)
-        return literal(getattr(self._obj, name), column.type)
+        what = "with_parent()" if name in self._mapper.primary_key_names else None
+        return ObjectValue(self._obj, self._mapper, name, column.type, what)

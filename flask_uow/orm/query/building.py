@@ -18,6 +18,7 @@ from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
 from flask_uow.orm.query.labels import with_table_names
 from flask_uow.orm.query.parents import leads_to
+from flask_uow.sql.entities import expand_groups
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -40,14 +41,12 @@ class BuildingQuery(Generic[T]):
     """
 
     __slots__ = (
-        "_adaption", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_labels_tables", "_order_given", "_params",
-        "_select", "session",
+        "_adaption", "_assertions", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_labels_tables", "_order_given",
+        "_params", "_select", "session",
     )  # fmt: skip
 
     def __init__(self, entities: Any, session: Session | None = None) -> None:
         given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
-        if not given:
-            raise ArgumentError("query() takes at least one mapped class or column.")
         # configures the mappers
         first_mapper(given)
         self.session: Any = session
@@ -62,6 +61,7 @@ class BuildingQuery(Generic[T]):
         self._from_statement: FromStatement | None = None
         self._autoflush = True
         self._labels_tables = False
+        self._assertions = True
 
     def _clone(self) -> Self:
         # by hand: copy.copy() takes several times as long, and every step of a query makes one
@@ -76,6 +76,7 @@ class BuildingQuery(Generic[T]):
         clone._from_statement = self._from_statement
         clone._autoflush = self._autoflush
         clone._labels_tables = self._labels_tables
+        clone._assertions = self._assertions
         for name, value in getattr(self, "__dict__", {}).items():
             # of a subclass of the user's own
             setattr(clone, name, value)
@@ -91,6 +92,25 @@ class BuildingQuery(Generic[T]):
         if criteria_given is not None:
             clone._criteria_given = criteria_given
         return clone
+
+    @property
+    def _has_limit(self) -> bool:
+        return self._select._limit is not None or self._select._offset is not None
+
+    @property
+    def _is_ordered(self) -> bool:
+        return bool(self._select._order_by)
+
+    def _refuse_limit(self, method: str) -> None:
+        """Refuse what would be about other rows than the limited ones: SQL limits what is left after everything else.
+
+        :raises InvalidRequestError: when the query has a limit or an offset.
+        """
+        if self._has_limit and self._assertions:
+            raise InvalidRequestError(
+                f"{method}() comes after limit(), offset() or a slice, and would change which rows these are counted from. Call {method}() first; or"
+                f" call from_self() in between (select from a subquery), and {method}() is about the limited rows."
+            )
 
     def _known(self) -> list[Adaption]:
         adaptions = self._joined.adaptions
@@ -108,7 +128,14 @@ class BuildingQuery(Generic[T]):
 
     @property
     def statement(self) -> SelectBase:
-        """The SELECT that the query stands for."""
+        """The SELECT that the query stands for.
+
+        :raises ArgumentError: when the query was made without any class or column, and was given none since.
+        """
+        if not self._select.entities:
+            raise ArgumentError(
+                "query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for."
+            )
         if self._from_statement is not None:
             return self._from_statement
         return self._select if self._order_given else in_default_order(self._select)
@@ -227,6 +254,7 @@ class BuildingQuery(Generic[T]):
 
     def filter(self, *criteria: Any) -> Self:
         """Return the query with conditions added by AND: ``filter(User.name == "ed", User.id > 5)``."""
+        self._refuse_limit("filter")
         return self._with(self._select.where(*self._adapted(criteria)), True)
 
     where = filter
@@ -248,6 +276,7 @@ class BuildingQuery(Generic[T]):
 
         A single None (or False) removes the ordering.
         """
+        self._refuse_limit("order_by")
         criteria = spread(criteria)
         given = (None,) if len(criteria) == 1 and criteria[0] is False else criteria
         clone = self._with(self._select.order_by(*self._adapted(given)))
@@ -255,15 +284,18 @@ class BuildingQuery(Generic[T]):
         return clone
 
     def group_by(self, *criteria: Any) -> Self:
-        """Return the query grouped by more expressions."""
-        return self._with(self._select.group_by(*self._adapted(spread(criteria))))
+        """Return the query grouped by more expressions; a mapped class or a table stands for its columns."""
+        self._refuse_limit("group_by")
+        return self._with(self._select.group_by(*self._adapted(expand_groups(spread(criteria)))))
 
     def having(self, *criteria: Any) -> Self:
         """Return the query with conditions on groups added by AND."""
+        self._refuse_limit("having")
         return self._with(self._select.having(*self._adapted(criteria)))
 
     def distinct(self, *columns: Any) -> Self:
         """Return the query with DISTINCT (``DISTINCT ON (columns)`` where columns are given, on PostgreSQL)."""
+        self._refuse_limit("distinct")
         return self._with(self._select.distinct(*self._adapted(columns)))
 
     def limit(self, limit: int | None) -> Self:
@@ -275,10 +307,11 @@ class BuildingQuery(Generic[T]):
         return self._with(self._select.offset(offset))
 
     def slice(self, start: int | None, stop: int | None) -> Self:
-        """Return the query for the rows from ``start`` up to ``stop``, like ``query[start:stop]``."""
-        first = start or 0
-        select = self._select.offset(first) if first else self._select
-        return self._with(select.limit(max(stop - first, 0)) if stop is not None else select)
+        """Return the query for the rows from ``start`` up to ``stop``, like ``query[start:stop]``; of a limited query, of its rows.
+
+        :raises InvalidRequestError: where the query's limit or offset is an expression, whose value is not known here.
+        """
+        return self._with(self._select.slice(start, stop))
 
     def params(self, values: Mapping[str, Any] | None = None, **named: Any) -> Self:
         """Return the query with values for its ``bindparam()``s."""
@@ -327,6 +360,7 @@ class BuildingQuery(Generic[T]):
         :raises ArgumentError: for something that cannot be joined.
         :raises InvalidRequestError: for a name that no class in question has.
         """
+        self._refuse_limit("join")
         select, now = joined(
             self._select,
             self._joined,
@@ -355,6 +389,7 @@ class BuildingQuery(Generic[T]):
 
     def select_from(self, *elements: Any) -> Self:
         """Return the query with elements put into FROM explicitly."""
+        self._refuse_limit("select_from")
         elements = spread(elements)
         clone = self._with(self._select.select_from(*elements))
         clone._joined = self._joined.starting_from(elements)
@@ -419,10 +454,22 @@ class BuildingQuery(Generic[T]):
 
         The columns are found by their names; attributes whose columns are missing are loaded at first access.
 
-        :raises InvalidRequestError: when the query has criteria already.
+        :raises InvalidRequestError: when the query has criteria, joins, groups, an order or a limit already.
         """
-        if self._criteria_given or self._select._limit is not None or self._select._froms:
-            raise InvalidRequestError("from_statement() replaces the whole query, and this one has criteria already.")
+        select = self._select
+        if self._assertions and (
+            self._criteria_given
+            or self._has_limit
+            or self._is_ordered
+            or select._froms
+            or select._group_by
+            or select._having
+            or select._distinct
+        ):
+            raise InvalidRequestError(
+                "from_statement() replaces the whole query, and this one has criteria already, or joins, groups, an order or a limit. Write them into the"
+                " statement."
+            )
         clone = self._clone()
         clone._from_statement = self._select.from_statement(statement)
         return clone
@@ -488,6 +535,16 @@ class BuildingQuery(Generic[T]):
         if count < 1:
             raise ArgumentError(f"yield_per({count!r}): expected 1 row at a time, or more.")
         return self.execution_options(yield_per=count)
+
+    def enable_assertions(self, value: bool) -> Self:
+        """Return the query that does (or does not) refuse what would be ignored, or change what a limit is about.
+
+        With False, ``filter()`` and its like are taken after ``limit()``, and apply before it; ``get()`` and ``from_statement()`` ignore the
+        criteria that are there.
+        """
+        clone = self._clone()
+        clone._assertions = value
+        return clone
 
     def autoflush(self, setting: bool) -> Self:
         """Return the query that does (or does not) flush the Session first."""

@@ -52,7 +52,9 @@ class Adaption:
         """
         if isinstance(expression, ColumnOperators) and not isinstance(expression, ClauseElement):
             expression = expression.__clause_element__()
-        return rewritten(expression, self._replace) if isinstance(expression, ClauseElement) else expression
+        return (
+            rewritten(expression, self._replace, keep_own=True) if isinstance(expression, ClauseElement) else expression
+        )
 
     def _replace(self, node: ClauseElement) -> ClauseElement | None:
         found = self._columns.get(id(node))

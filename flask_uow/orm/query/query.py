@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
+from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import key_of
-from flask_uow.orm.loading.plan import first_mapper
+from flask_uow.orm.loading.plan import first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
@@ -25,6 +26,9 @@ T = TypeVar("T")
 class Query(BuildingQuery[T]):
     """A query in a Session. Made by ``session.query(...)``; immutable, for the Session's thread.
 
+    A query of one mapped class gives each object once, however many rows a join makes of it; a limit, an offset and :meth:`count` are about
+    rows. A query of several classes or columns gives all rows.
+
     :param entities: mapped classes, their attributes, aliases, columns.
     :param session: the Session.
     """
@@ -37,8 +41,8 @@ class Query(BuildingQuery[T]):
 
     # -- results
 
-    def _fetch(self, select: Any) -> list[Any]:
-        return self._session()._load_query(select, self._params, self._autoflush)  # type: ignore[no-any-return]
+    def _fetch(self, select: Any, what: str = "query") -> list[Any]:
+        return self._session()._load_query(select, self._params, self._autoflush, what)  # type: ignore[no-any-return]
 
     def _session(self) -> Any:
         if self.session is None:
@@ -63,10 +67,8 @@ class Query(BuildingQuery[T]):
 
     def _limited(self, rows: int) -> Any:
         """Return the SELECT with a limit, where it can have one and has none."""
-        if self._from_statement is not None:
-            return self._from_statement
-        select: Any = self.statement
-        return select.limit(rows) if select._limit is None else select
+        statement: Any = self.statement
+        return statement.limit(rows) if isinstance(statement, Select) and statement._limit is None else statement
 
     def one(self) -> T:
         """Return the only result.
@@ -88,7 +90,13 @@ class Query(BuildingQuery[T]):
         return found[0] if found else None
 
     def _at_most_one(self) -> list[T]:
-        found = self._fetch(self._limited(2))
+        select: Any = self.statement
+        if not is_gathered(select):
+            select = self._limited(2)
+        found = self._fetch(select, "each row")
+        if len(found) > 1 and all(item is found[0] for item in found):
+            # one object in several rows; where only two were asked for, others may follow
+            found = found[:1] if select is self.statement else self.all()
         if len(found) > 1:
             raise MultipleResultsFound(
                 "one row was expected, and there are several. Use first(), or make the criteria narrower."
@@ -104,7 +112,9 @@ class Query(BuildingQuery[T]):
         return found[0] if isinstance(found, tuple) else found
 
     def values(self, *columns: Any) -> Iterator[Any]:
-        """Return an iterator of rows of columns (or attributes), in place of what the query is for."""
+        """Return an iterator of rows of columns (or attributes), in place of what the query is for; without any, of nothing."""
+        if not columns:
+            return iter(())
         found: Iterator[Any] = iter(self.with_entities(*columns))
         return found
 
@@ -119,22 +129,37 @@ class Query(BuildingQuery[T]):
         With :meth:`populate_existing` or a lock it is loaded anew.
 
         :param ident: the key's value, or a tuple for a composite key.
-        :raises InvalidRequestError: when the query has criteria already.
+        :raises InvalidRequestError: when the query is not of exactly one mapped class, or has criteria, joins, groups or a limit.
         """
-        if self._criteria_given or self._select._limit is not None or self._select._froms:
+        select = self._select
+        if len(select.entities) != 1 or not hasattr(select.entities[0], "__uow_entity__"):
+            raise InvalidRequestError("get() asks for one object: it needs a query of exactly one mapped class.")
+        if self._assertions and (
+            self._criteria_given
+            or self._has_limit
+            or select._froms
+            or select._group_by
+            or self._from_statement is not None
+        ):
             raise InvalidRequestError(
                 "get() asks for a primary key and ignores criteria, and this query has some. Use filter(...).first()."
             )
         session = self._session()
+        if self._autoflush:
+            return self._get(session, ident)  # type: ignore[no-any-return]
+        with session.no_autoflush:
+            return self._get(session, ident)  # type: ignore[no-any-return]
+
+    def _get(self, session: Any, ident: Any) -> Any:
         fresh = self._select._for_update is not None or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
         if not (fresh or self._select._options):
-            return session.get(entity, ident)  # type: ignore[no-any-return]
+            return session.get(entity, ident)
         mapper = entity.__uow_entity__.mapper
         key = key_of(mapper, ident)
         found = None if fresh else session._identities_of(mapper).get(key[0] if len(key) == 1 else key)
         if found is not None:
-            return session.get(entity, ident)  # type: ignore[no-any-return]
+            return session.get(entity, ident)
         query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
         return query.populate_existing().one_or_none() if fresh else query.one_or_none()
 
@@ -167,9 +192,9 @@ class Query(BuildingQuery[T]):
         if isinstance(statement, Select):
             statement = _countable(statement)
         counted = Select((func.count(),)).select_from(statement.subquery())
-        if self._autoflush:
-            session._autoflush()
-        return int(session.scalar(counted, self._params or None, mapper=first_mapper(self._select.entities)))
+        mapper = first_mapper(self._select.entities)
+        found = exclusively(session, session._execute, counted, self._params or None, mapper, {}, self._autoflush)
+        return int(found.scalar())
 
     def __getitem__(self, item: Any) -> Any:
         if isinstance(item, slice):
@@ -209,13 +234,16 @@ class Query(BuildingQuery[T]):
             raise InvalidRequestError("update() and delete() need a query of exactly one mapped class.")
         if (
             self._from_statement is not None
-            or select._limit is not None
-            or select._offset is not None
+            or self._has_limit
+            or self._is_ordered
             or select._group_by
+            or select._having
             or select._froms
             or select._distinct
         ):
-            raise InvalidRequestError("update() and delete() take filter() only, no limit, offset, grouping or joins.")
+            raise InvalidRequestError(
+                "update() and delete() take filter() only, no limit, offset, order, grouping or joins: filter by the keys of a subquery instead."
+            )
         return select.entities[0]
 
     def _bulk(self, statement: Any, synchronize_session: Any, hook_name: str) -> int:

@@ -100,7 +100,7 @@ class ExecutingSession(TransactionalSession):
     # -- statements
 
     def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
-        """Execute a statement in the current transaction.
+        """Execute a statement in the current transaction; what is pending is flushed first, where the Session has autoflush.
 
         :param clause: a statement, or SQL text with ``:name`` parameters.
         :param params: a mapping of values, or a list of mappings.
@@ -108,9 +108,9 @@ class ExecutingSession(TransactionalSession):
         :param kw: passed on to :meth:`get_bind`; ``instance=`` names a mapped object in place of its mapper.
         :returns: the rows; a SELECT of mapped classes gives their objects.
         """
-        return exclusively(self, self._execute, clause, params, mapper, kw)
+        return exclusively(self, self._execute, clause, params, mapper, kw, True)
 
-    def _execute(self, clause: Any, params: Any, mapper: Any, kw: Any) -> Result:
+    def _execute(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
         if isinstance(clause, str):
             clause = text(clause)
         if isinstance(clause, Query):
@@ -121,10 +121,14 @@ class ExecutingSession(TransactionalSession):
                 size = clause.get_execution_options().get("yield_per")
                 if size is not None:
                     return self._streamed(clause, params, mapper or found, kw, "rows", size)  # type: ignore[return-value]
-                names, rows = self._load(clause, params, mapper or found, kw, "rows")
+                if autoflush:
+                    self._autoflush()
+                names, rows = self._load_now(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
-        elif isinstance(clause, DMLStatement) and clause.entity is not None:
+        if autoflush:
+            # of any other statement nobody knows whether it reads what is pending: a subquery may be about a class, or SQL text
             self._autoflush()
+        if isinstance(clause, DMLStatement) and clause.entity is not None:
             connection = self._connection_for(mapper or clause.entity.mapper, clause, **kw)
             return execute_dml(self, connection, clause, params)
         return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
@@ -196,12 +200,12 @@ class ExecutingSession(TransactionalSession):
         """
         return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
 
-    def _load_query(self, select: Any, params: Any = None, autoflush: bool = True) -> list[Any]:
-        """Return the results of a Query: objects, or rows."""
+    def _load_query(self, select: Any, params: Any = None, autoflush: bool = True, what: str = "query") -> list[Any]:
+        """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`."""
         if autoflush:
             self._autoflush()
         mapper = first_mapper(select.entities)
-        return exclusively(self, self._load_now, select, params or None, mapper, {}, "query")[1]
+        return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
 
     # -- many rows
 
@@ -281,5 +285,5 @@ class ExecutingSession(TransactionalSession):
                 return obj if class_ is None or isinstance(obj, class_) else None
         return exclusively(self, get_slowly, self, entity, ident)  # type: ignore[no-any-return]
 
-    def _autoflush(self) -> None:
+    def _autoflush(self) -> bool:
         raise NotImplementedError

@@ -42,6 +42,9 @@ def get_slowly(session: Any, entity: Any, ident: Any) -> Any:
         related = mapper.class_ if mapper.inherits is not None else None
         session._places[entity] = (identities.entries, mapper.primary_key_names[0], related)
     obj: Any = identities.get(identity)
+    if obj is None and session._autoflush():
+        # an object that was pending may have this key
+        obj = identities.get(identity)
     if obj is None:
         return load_by_identity(session, mapper, identity)
     own = type(obj).__mapper__

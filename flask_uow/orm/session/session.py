@@ -245,10 +245,13 @@ class Session(ExecutingSession):
             find_mutations(self._mutable)
         return bool(self._new or self._modified or self._deleted)
 
-    def _autoflush(self) -> None:
+    def _autoflush(self) -> bool:
+        """Flush where the Session has autoflush and something to write; return True when it did."""
         if self.autoflush and not self._flushing and (self._new or self._modified or self._deleted or self._mutable):
             if self._has_changes():
                 self.flush()
+                return True
+        return False
 
     @property
     @contextmanager

@@ -29,6 +29,7 @@ _SHORT = 15
 _DDL = frozenset(("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "create_sequence"))
 # no SQL text holds this character, and the databases refuse it in values as well
 _MARK = "\x00"
+_FLOAT = Float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +333,16 @@ class ExpressionCompiler:
         return self.plain_binary(node)
 
     def plain_binary(self, node: Any) -> str:
-        """Write ``left op right``."""
+        """Write ``left op right``; an integer is divided by another as a float, since the databases would cut the fraction off."""
         op = node.operator
-        left = self.operand(node.left, op)
+        if (
+            op is ops.DIV
+            and isinstance(node.left.type.storage, Integer)
+            and isinstance(node.right.type.storage, Integer)
+        ):
+            left = f"CAST({self.process(node.left)} AS {self.dialect.cast_name(_FLOAT)})"
+        else:
+            left = self.operand(node.left, op)
         # a * (b / c) is another value than a * b / c
         chained = op.associative and getattr(node.right, "operator", None) is op
         right = self.operand(node.right, op, strict=not chained)

@@ -116,7 +116,7 @@ class DMLCompiler(ExpressionCompiler):
         self.froms_stack.append(
             {id(update.table), *(id(part) for element in others for part in element._from_objects())}
         )
-        pairs = [f"{quote(column.name)} = {self.process(value)}" for column, value in update._values]
+        pairs = [f"{quote(column.name)} = {self.new_value(column, value)}" for column, value in update._values]
         for column, default in self._defaults(update.table, given, "onupdate"):
             pairs.append(f"{quote(column.name)} = {self._default_value(column, default)}")
         if not pairs:
@@ -137,6 +137,10 @@ class DMLCompiler(ExpressionCompiler):
         where = self._where(delete)
         self.froms_stack.pop()
         return f"DELETE FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
+
+    def new_value(self, column: Any, value: Any) -> str:
+        """Return what a column is set to."""
+        return self.process(value)
 
     def _check_target(self, verb: str, statement: Any) -> None:
         if statement.table.__visit_name__ not in ("table", "alias"):

@@ -7,7 +7,6 @@ from typing import Any
 from flask_uow.exc import CompileError, did_you_mean
 from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
 from flask_uow.sql.expressions import OrderName
-from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
 
@@ -22,11 +21,7 @@ class SelectCompiler(ExpressionCompiler):
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
-        froms = collect_froms(
-            select.explicit_froms,
-            (*select.columns_clause, *select._where, *select._order_by, *select._group_by, *select._having),
-        )
-        froms = self._without_correlated(froms, select._correlate)
+        froms = self._without_correlated(select.all_froms, select._correlate)
         covered = {id(part) for element in froms for part in element._from_objects()}
         self.froms_stack.append(covered)
         _refuse_unknown_names(select, froms, (*select._order_by, *select._group_by))
@@ -59,20 +54,31 @@ class SelectCompiler(ExpressionCompiler):
         return self.order_term(criterion)
 
     def _without_correlated(self, froms: list[Any], correlate: Any) -> list[Any]:
-        # a subquery takes over the elements that the enclosing statements have, unless nothing would be left
-        enclosing = set().union(*self.froms_stack) if self.froms_stack else set()
-        if not enclosing:
+        """Return the elements of FROM that a subquery has of its own.
+
+        :param correlate: what was said by ``correlate()`` or ``correlate_except()``: it reaches every statement around this one. Without
+            it, a subquery that has several elements takes those of the SELECT directly around it.
+        :raises CompileError: when none would be left.
+        """
+        if not self.froms_stack or not froms:
             return froms
-        if correlate is not None:
+        if correlate is None:
+            if len(froms) == 1:
+                return froms
+            taken = self.froms_stack[-1]
+        else:
             elements, only = correlate
             named = {id(element) for element in elements}
-            enclosing = enclosing & named if only else enclosing - named
-        own = [element for element in froms if id(element) not in enclosing]
-        if correlate is not None and not own and froms:
+            taken = set().union(*self.froms_stack)
+            taken = taken & named if only else taken - named
+        own = [element for element in froms if id(element) not in taken]
+        if not own:
+            names = ", ".join(element.description for element in froms)
             raise CompileError(
-                "a subquery takes all its elements of FROM from the statement around it, and has none of its own. Name fewer in correlate()."
+                f"a subquery takes all its elements of FROM ({names}) from the statement around it, and has none of its own. Say which are its"
+                " own with correlate_except(...), which it takes with correlate(...); correlate(None) takes none."
             )
-        return own or froms
+        return own
 
     def _columns(self, names: list[tuple[str, Any]], types: list[Any] | None) -> str:
         written = []

@@ -71,12 +71,16 @@ class PrintedStatement:
 
     def __init__(self, compiled: Compiled, shape: Shape) -> None:
         self.compiled = compiled
-        values = [bind.value for bind in shape.binds]
-        self.params = {
+        self._binds = shape.binds
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The values of the parameters; only read here, since an object in a criterion may have no key yet."""
+        return {
             slot.key or f"param_{slot.index + 1}": slot.default.value()
             if slot.default is not None
-            else values[slot.index]
-            for slot in compiled.slots
+            else self._binds[slot.index].value
+            for slot in self.compiled.slots
         }
 
     @property

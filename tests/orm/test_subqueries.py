@@ -1,0 +1,203 @@
+"""Subqueries are about the row of the SELECT directly around them, and have their own tables for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    CompileError,
+    Mapped,
+    Session,
+    aliased,
+    column_property,
+    declarative_base,
+    delete,
+    exists,
+    func,
+    mapped_column,
+    select,
+    update,
+)
+from tests.orm.models import Node, Post, Tag, User
+
+
+@pytest.fixture
+def filled(session: Session) -> Session:
+    """ann has the posts a1 (tagged t) and a2, bob has b1 (tagged t), cy has none."""
+    tag = Tag(label="t")
+    session.add_all(
+        [
+            User(name="ann", posts=[Post(title="a1", tags=[tag]), Post(title="a2")]),
+            User(name="bob", posts=[Post(title="b1", tags=[tag])]),
+            User(name="cy"),
+            Node(name="root", children=[Node(name="leaf"), Node(name="branch", children=[Node(name="tip")])]),
+        ]
+    )
+    session.commit()
+    return session
+
+
+def count_of_posts() -> Any:
+    return select(func.count(Post.id)).where(Post.author_id == User.id).scalar_subquery()
+
+
+NAMES: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "in WHERE": (lambda: select(User.name).where(count_of_posts() > 1), ["ann"]),
+    "in the columns": (lambda: select(User.name.concat(":").concat(count_of_posts())), ["ann:2", "bob:1", "cy:0"]),
+    "in HAVING": (lambda: select(User.name).group_by(User.id, User.name).having(count_of_posts() == 0), ["cy"]),
+    "in ON": (lambda: select(User.name).join(Tag, count_of_posts() > 1), ["ann"]),
+    "in CASE of the order": (lambda: select(User.name).order_by(count_of_posts()), ["ann", "bob", "cy"]),
+    "exists": (lambda: select(User.name).where(exists().where(Post.author_id == User.id)), ["ann", "bob"]),
+    "exists in exists": (
+        lambda: select(User.name).where(
+            exists().where(Post.author_id == User.id).where(exists(select(Tag.id).where(Tag.posts.any(id=Post.id))))
+        ),
+        ["ann", "bob"],
+    ),
+    "a SELECT of its own within any": (
+        lambda: select(User.name).where(
+            User.posts.any(select(User.id).where(Post.author_id == User.id, User.name == "ann").exists())
+        ),
+        ["ann"],
+    ),
+    "a SELECT of its own within has": (
+        lambda: select(User.name).where(
+            User.posts.any(Post.author.has(select(Post.id).where(Post.author_id == User.id, Post.title == "b1").exists()))
+        ),
+        ["bob"],
+    ),
+    "a SELECT of one's own alone, of all rows": (
+        lambda: select(User.name).where(User.id == select(func.max(User.id)).scalar_subquery()), ["cy"]
+    ),
+    "the table of the outer statement, named by correlate": (
+        lambda: select(User.name).where(
+            exists(
+                select(Post.id).where(
+                    Post.author_id == User.id,
+                    exists(select(Tag.id).where(Tag.id > 0, User.name == "ann").correlate(User)),
+                )
+            )
+        ),
+        ["ann"],
+    ),
+    "all but its own": (
+        lambda: select(User.name).join(User.posts).where(
+            select(func.count(Post.id)).where(Post.author_id == User.id).correlate_except(Post).scalar_subquery() == 1
+        ),
+        ["bob"],
+    ),
+    "a join of its own": (
+        lambda: select(User.name).where(
+            User.name == select(func.min(User.name)).join(User.posts).scalar_subquery()
+        ),
+        ["ann"],
+    ),
+    "a compound": (
+        lambda: select(User.name).where(
+            User.id.in_(select(Post.author_id).where(Post.author_id == User.id, Post.title == "a1").union_all(
+                select(Post.author_id).where(Post.author_id == User.id, Post.title == "b1")))
+        ),
+        ["ann", "bob"],
+    ),
+    "a subquery in FROM sees nothing of the statement": (
+        lambda: select(User.name).where(
+            User.id.in_(select(select(Post.author_id).where(Post.author_id == User.id).subquery().c.author_id))
+        ),
+        ["ann", "bob"],
+    ),
+    "a class with itself": (
+        lambda: select(Node.name).where(Node.children.any(Node.children.any(Node.name == "tip"))), ["root"]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", NAMES)
+def test_a_subquery_is_about_the_row_around_it(filled: Session, place: str) -> None:
+    make, names = NAMES[place]
+    assert sorted(filled.scalars(make())) == names
+
+
+def test_updates_and_deletes_give_their_row_to_subqueries(filled: Session) -> None:
+    table = User.__table__  # type: ignore[attr-defined]
+    title = select(Post.title).where(Post.author_id == User.id).scalar_subquery()
+    filled.execute(update(table).where(count_of_posts() == 1).values(email=title))
+    assert filled.query(User.name, User.email).filter(User.email.is_not(None)).all() == [("bob", "b1")]
+    filled.execute(delete(table).where(~exists().where(Post.author_id == User.id)))
+    assert [user.name for user in filled.query(User).order_by(User.name)] == ["ann", "bob"]
+
+
+ALL_TAKEN: dict[str, Callable[[], Any]] = {
+    "in the columns": lambda: select(User.name, count_of_posts()).join(User.posts),
+    "in WHERE": lambda: select(User.name).join(User.posts).where(count_of_posts() > 1),
+    "exists": lambda: select(User.name).where(User.id == Post.author_id, exists().where(Post.author_id == User.id)),
+    "in a compound": lambda: (
+        select(User.name)
+        .join(User.posts)
+        .where(User.id.in_(select(Post.author_id).where(Post.author_id == User.id).union(select(Tag.id))))
+    ),
+    "named by correlate": lambda: select(User.name).where(
+        exists(select(User.id).where(User.name == "x").correlate(User))
+    ),
+}
+
+
+@pytest.mark.parametrize("place", ALL_TAKEN)
+def test_a_subquery_without_a_table_of_its_own_is_an_error_with_the_cure(filled: Session, place: str) -> None:
+    with pytest.raises(CompileError, match=r"has none of its own.*correlate_except"):
+        filled.execute(ALL_TAKEN[place]()).all()
+
+
+# -- criteria of queries that go on with a subquery or an alias
+
+
+def test_what_stands_for_a_class_does_not_reach_the_tables_of_subqueries(filled: Session) -> None:
+    joined = filled.query(User).join(User.posts, aliased=True).filter(Post.title == "a1")
+    assert [user.name for user in joined.filter(User.posts.any(Post.title == "a2"))] == ["ann"]
+    inner = filled.query(Post.id).filter(Post.author_id == User.id, Post.title == "a2")
+    assert [user.name for user in joined.filter(inner.exists())] == ["ann"]
+    both = filled.query(User, Post).join(User.posts).from_self().filter(Post.title == "a1")
+    assert [(u.name, p.title) for u, p in both.filter(User.posts.any(Post.title == "a2"))] == [("ann", "a1")]
+    assert [(u.name, p.title) for u, p in both.filter(Post.author.has(name="ann"))] == [("ann", "a1")]
+    counted = both.with_entities(User.name, count_of_posts())
+    assert counted.all() == [("ann", 2)]
+    named = filled.query(User).filter(User.name < "c").from_self()
+    last = filled.query(func.max(User.name)).as_scalar()
+    assert named.with_entities(User.name, last).order_by(User.name).all() == [("ann", "cy"), ("bob", "cy")]
+    union = filled.query(User).filter(User.name == "ann").union(filled.query(User).filter(User.name == "cy"))
+    assert [user.name for user in union.filter(~User.posts.any())] == ["cy"]
+    assert [user.name for user in union.filter(select(Post.id).where(Post.author_id == User.id).exists())] == ["ann"]
+
+
+def test_a_subquery_that_names_what_it_takes_goes_on_taking_what_stands_for_it(filled: Session) -> None:
+    own = select(func.count(Post.id)).where(Post.author_id == User.id).correlate(User).scalar_subquery()
+    assert filled.query(User).from_self().filter(own == 2).one().name == "ann"
+    but = select(func.count(Post.id)).where(Post.author_id == User.id).correlate_except(Post).scalar_subquery()
+    assert filled.query(User).from_self().filter(but == 1).one().name == "bob"
+    other = aliased(User)
+    of_alias = select(func.count(Post.id)).where(Post.author_id == other.id).scalar_subquery()
+    assert filled.query(other.name).filter(of_alias == 0).all() == [("cy",)]
+
+
+def test_an_expression_of_a_class_is_about_its_object_wherever_the_class_stands(filled: Session) -> None:
+    local = declarative_base()
+
+    class Writer(local):
+        __tablename__ = "user"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        post_count: Mapped[int] = column_property(
+            lambda: select(func.count(Post.id)).where(Post.author_id == Writer.id).scalar_subquery()
+        )
+        has_posts: Mapped[bool] = column_property(lambda: exists().where(Post.author_id == Writer.id))
+
+    over_posts = filled.query(Writer.name, Writer.post_count).join(Post, Post.author_id == Writer.id).order_by(Post.id)
+    assert over_posts.all() == [("ann", 2), ("ann", 2), ("bob", 1)]
+    assert filled.query(Writer).join(Post, Post.author_id == Writer.id).filter(Writer.post_count == 1).one().has_posts
+    writer = aliased(Writer)
+    assert filled.query(writer).filter(writer.post_count == 0, ~writer.has_posts).one().name == "cy"
+    assert filled.query(Writer).from_self().filter(Writer.post_count == 2).one().name == "ann"
+    within = exists(select(Writer.id).where(Writer.id == Post.author_id, Writer.post_count > 1))
+    assert [post.title for post in filled.query(Post).filter(within).order_by(Post.id)] == ["a1", "a2"]
