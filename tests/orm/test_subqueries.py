@@ -11,12 +11,15 @@ from flask_uow import (
     CompileError,
     Mapped,
     Session,
+    String,
     aliased,
+    cast,
     column_property,
     declarative_base,
     delete,
     exists,
     func,
+    insert,
     mapped_column,
     select,
     update,
@@ -125,6 +128,20 @@ def test_updates_and_deletes_give_their_row_to_subqueries(filled: Session) -> No
     title = select(Post.title).where(Post.author_id == User.id).scalar_subquery()
     filled.execute(update(table).where(count_of_posts() == 1).values(email=title))
     assert filled.query(User.name, User.email).filter(User.email.is_not(None)).all() == [("bob", "b1")]
+    counts = update(table).where(table.c.name == "ann").values(email="a").returning(table.c.name, count_of_posts())
+    assert filled.execute(counts).all() == [("ann", 2)]
+    new = (
+        insert(table)
+        .values(name="new")
+        .returning(table.c.name, count_of_posts(), exists().where(Post.author_id == User.id))
+    )
+    assert [tuple(row) for row in filled.execute(new)] == [("new", 0, False)]
+    again = (
+        insert(table)
+        .values(name="ann")
+        .on_conflict_do_update([table.c.name], {"email": cast(count_of_posts(), String)})
+    )
+    assert filled.execute(again.returning(table.c.email)).all() == [("2",)]
     filled.execute(delete(table).where(~exists().where(Post.author_id == User.id)))
     assert [user.name for user in filled.query(User).order_by(User.name)] == ["ann", "bob"]
 

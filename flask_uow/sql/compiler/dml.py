@@ -51,7 +51,13 @@ class DMLCompiler(ExpressionCompiler):
         return self.subselect(insert._select)
 
     def _conflict(self, insert: Any) -> str:
-        return f" {self.process(insert._conflict)}" if insert._conflict is not None else ""
+        if insert._conflict is None:
+            return ""
+        # subqueries take the row that is there already from here
+        self.froms_stack.append({id(insert.table)})
+        text = self.process(insert._conflict)
+        self.froms_stack.pop()
+        return f" {text}"
 
     def visit_on_conflict(self, conflict: Any) -> str:
         text = "ON CONFLICT"
@@ -175,8 +181,11 @@ class DMLCompiler(ExpressionCompiler):
             self.result = ()
             return ""
         written = []
-        for column in statement._returning:
-            text = self.process(column)
+        # subqueries take the row that was written from here
+        self.froms_stack.append({id(statement.table)})
+        texts = [self.process(column) for column in statement._returning]
+        self.froms_stack.pop()
+        for column, text in zip(statement._returning, texts, strict=True):
             labelled = column.name is not None and column.__visit_name__ not in ("column", "literal_column", "text")
             written.append(f"{text} AS {self.dialect.quote(column.name)}" if labelled else text)
         self.result = tuple(
