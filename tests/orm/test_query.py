@@ -228,6 +228,7 @@ def test_a_mistake_is_of_the_class_that_programs_catch(filled: Session) -> None:
         (lambda: filled.query(object()), InvalidRequestError, "takes columns, tables and mapped"),
         (lambda: filled.query(User()), InvalidRequestError, "got an object of one"),
         (lambda: filled.query(literal(1)).join(Post), InvalidRequestError, "nothing to join"),
+        (lambda: filled.query(func.count()).join("posts"), InvalidRequestError, "no mapped class that the name"),
         (lambda: Post.author.in_([User()]), NotImplementedError, "compared with == and != only"),
         (lambda: User.posts.like("x"), NotImplementedError, "compared with == and != only"),
         (lambda: Post.author < User(), NotImplementedError, "compared with == and != only"),

@@ -20,9 +20,13 @@ from flask_uow import (
     Table,
     aliased,
     func,
+    joinedload,
+    lazyload,
     mapper,
     relationship,
     select,
+    selectinload,
+    subqueryload,
 )
 
 metadata = MetaData()
@@ -103,6 +107,16 @@ def test_a_query_without_an_order_has_that_of_the_class(session: Session) -> Non
     assert titles(session.query(Hit)) == "ca", "a subclass is in the order of its base"
     session.expire_all()
     assert titles(session.query(Album).one().songs) == "dcba"
+
+
+@pytest.mark.parametrize("load", [lazyload, joinedload, selectinload, subqueryload])
+def test_a_collection_without_an_order_has_that_of_its_class_however_it_is_loaded(session: Session, load: Any) -> None:
+    session.expunge_all()
+    album = session.query(Album).options(load(Album.songs)).one()
+    assert titles(album.songs) == "dcba"
+    session.expunge_all()
+    limited = session.query(Album).options(load("songs")).order_by(Album.title.desc()).limit(1).one()
+    assert titles(limited.songs) == "dcba"
 
 
 def test_an_order_of_the_query_takes_its_place(session: Session) -> None:

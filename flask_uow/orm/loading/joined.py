@@ -166,7 +166,8 @@ def _joined(select: Select, parent: EntityPart, is_outer: bool) -> Select:
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
             for left, right, condition in prop.sql.join_steps(None, parent.view, part.view):
                 made._add_join(left, right, condition, below_outer, False)
-        order = prop.order_by if prop.uselist and part.is_ours else ()
+        # the order that loading at first access gives
+        order = (prop.order_by or prop.mapper.order_by) if prop.uselist and part.is_ours else ()
         if order:
             made = made.order_by(*(part.view.adapt(criterion) for criterion in order))
         made = _joined(made, part, below_outer)

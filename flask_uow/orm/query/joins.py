@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, UnfitArgumentError
 from flask_uow.orm.aliased import joined_entities
 from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.orm.query.enclosing import Adaption
@@ -116,7 +116,7 @@ def joined(
     :param adaption: what stands for the query's own classes, where it encloses another query.
     :param from_joinpoint: begin where the last call has ended, also where the query has the class itself.
     :raises ArgumentError: for something that cannot be aliased.
-    :raises InvalidRequestError: for a name that none of the classes in question has.
+    :raises InvalidRequestError: for a name that none of the classes in question has (UnfitArgumentError without any class).
     """
     call = _Call(select, before, adaption, from_joinpoint, isouter, full)
     if len(targets) == 2 and targets[0].onclause is None and targets[1].onclause is None:
@@ -177,7 +177,9 @@ class _Call:
         if self._starts_at_root or not candidates:
             candidates = [*self._roots(), *candidates]
         if not candidates:
-            raise ArgumentError(f"join({name!r}): the query has no mapped class that the name could belong to.")
+            raise UnfitArgumentError(
+                f"join({name!r}): the query has no mapped class that the name could belong to. Call select_from(Class) first."
+            )
         for entity in candidates:
             if name in entity.mapper.attribute_names or name in entity.mapper.descriptors:
                 found = entity.attribute_for_filter(name)
