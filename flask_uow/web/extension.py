@@ -17,7 +17,7 @@ from flask import Flask, abort, current_app
 
 from flask_uow.engine import Engine
 from flask_uow.exc import ArgumentError, ConfigurationError, DataError, InvalidRequestError, did_you_mean
-from flask_uow.orm import DeclarativeBase, Session, scoped_session
+from flask_uow.orm import DeclarativeBase, Query, Session, scoped_session
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
@@ -400,15 +400,20 @@ class UnitOfWork:
         return found
 
     def first_or_404(self, statement: Any, *, description: str | None = None) -> Any:
-        """Return the first object or value of a SELECT, or abort with 404."""
-        found = self.session.scalars(statement).first()
+        """Return the first object or value of a SELECT or a Query, or abort with 404."""
+        if isinstance(statement, Query):
+            found = _first_item(statement.first())
+        else:
+            found = self.session.scalars(statement).first()
         if found is None:
             abort(404, description=description)
         return found
 
     def one_or_404(self, statement: Any, *, description: str | None = None) -> Any:
-        """Return the only object or value of a SELECT; abort with 404 when there is none, or more than one."""
+        """Return the only object or value of a SELECT or a Query; abort with 404 when there is none, or more than one."""
         try:
+            if isinstance(statement, Query):
+                return _first_item(statement.one())
             return self.session.scalars(statement).one()
         except (NoResultFound, MultipleResultsFound):
             abort(404, description=description)
@@ -479,3 +484,8 @@ class _CurrentSession(SessionRegistry):
     def clear(self) -> None:
         """Forget the current scope's Session."""
         current_scope(self._owner).session = None
+
+
+def _first_item(found: Any) -> Any:
+    """Return what a query gave: an object, or the first item of a row."""
+    return found[0] if isinstance(found, tuple) else found

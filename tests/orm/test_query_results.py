@@ -332,3 +332,10 @@ def test_group_by_takes_a_class_an_alias_and_a_table_for_their_columns(filled: S
     assert of_query.having(func.count() == 3).one().name == "ann"
     with pytest.raises(ArgumentError, match="an object of User"):
         filled.query(User).group_by(filled.query(User).first())
+
+
+def test_a_query_that_is_executed_as_a_statement_keeps_its_parameters(filled: Session) -> None:
+    query = filled.query(User).filter(User.name == bindparam("name")).params(name="bob")
+    assert names(filled.scalars(query)) == ["bob"]
+    assert filled.execute(query).scalar().name == "bob"
+    assert filled.scalar(query, {"name": "cy"}).name == "cy"

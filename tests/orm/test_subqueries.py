@@ -218,3 +218,19 @@ def test_an_expression_of_a_class_is_about_its_object_wherever_the_class_stands(
     assert filled.query(Writer).from_self().filter(Writer.post_count == 2).one().name == "ann"
     within = exists(select(Writer.id).where(Writer.id == Post.author_id, Writer.post_count > 1))
     assert [post.title for post in filled.query(Post).filter(within).order_by(Post.id)] == ["a1", "a2"]
+
+
+def test_joins_after_from_self_start_at_what_stands_for_a_class_or_an_alias(filled: Session) -> None:
+    older = aliased(User)
+    pairs = filled.query(User, older).filter(User.id > older.id)
+    titles = pairs.from_self(older.name, Post.title).join(older.posts).order_by(older.name, Post.title)
+    assert titles.all() == [("ann", "a1")] * 2 + [("ann", "a2")] * 2 + [("bob", "b1")]
+    assert pairs.from_self().join(older.posts).count() == 5
+    assert pairs.from_self().join(User.posts).count() == 1
+    twice = filled.query(User).filter(User.name < "c").from_self().filter(User.name > "a").from_self()
+    assert twice.join(User.posts).filter(Post.title == "b1").one().name == "bob"
+    assert twice.with_entities(User, Post.title).join(User.posts).count() == 3
+    alias_twice = filled.query(older).from_self().from_self()
+    assert [user.name for user in alias_twice.join(older.posts).order_by(older.name)] == ["ann", "bob"]
+    assert alias_twice.filter(older.posts.any(Post.title == "b1")).one().name == "bob"
+    assert alias_twice.add_entity(older).filter(older.name == "cy").count() == 1

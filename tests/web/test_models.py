@@ -17,6 +17,8 @@ from flask_uow import (
     Mapped,
     MetaData,
     UnitOfWork,
+    aliased,
+    bindparam,
     exc,
     mapped_column,
     relationship,
@@ -231,6 +233,14 @@ def test_first_or_404_and_one_or_404(db: UnitOfWork, flask_app: Flask) -> None:
         every, one, none = select(Note).order_by(Note.text), select(Note).where(Note.text == "b"), select(Note).limit(0)
         assert db.first_or_404(every) is notes[0]
         assert db.one_or_404(one) is notes[1]
+        # a query gives an object once, however often a join repeats it
+        other = aliased(Note)
+        joined = db.session.query(Note).join(other, other.id > 0).filter(Note.text == bindparam("text"))
+        assert db.one_or_404(joined.params(text="b")) is db.first_or_404(joined.params(text="b")) is notes[1]
+        assert db.one_or_404(db.session.query(Note.text).filter(Note.text == "b")) == "b"
+        for wrong in (joined.params(text="c"), db.session.query(Note)):
+            with pytest.raises(NotFound):
+                db.one_or_404(wrong)
         for call, statement in [(db.first_or_404, none), (db.one_or_404, none), (db.one_or_404, every)]:
             with pytest.raises(NotFound):
                 call(statement)

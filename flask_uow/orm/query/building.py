@@ -106,7 +106,8 @@ class BuildingQuery(Generic[T]):
 
         :raises InvalidRequestError: when the query has a limit or an offset.
         """
-        if self._has_limit and self._assertions:
+        select = self._select
+        if (select._limit is not None or select._offset is not None) and self._assertions:
             raise InvalidRequestError(
                 f"{method}() comes after limit(), offset() or a slice, and would change which rows these are counted from. Call {method}() first; or"
                 f" call from_self() in between (select from a subquery), and {method}() is about the limited rows."
@@ -200,7 +201,7 @@ class BuildingQuery(Generic[T]):
         for item in entities:
             entity = getattr(item, "__uow_entity__", None)
             if entity is not None:
-                view = next((a.views[entity.mapper] for a in known if entity in a.views), None)
+                view = next((a.views[entity] for a in known if entity in a.views), None)
                 made.append(view if view is not None else item)
                 continue
             adapted: Any = self._adapted((item,))[0]

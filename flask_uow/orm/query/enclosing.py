@@ -26,7 +26,7 @@ __all__ = ["Adaption", "enclosed"]
 class Adaption:
     """Columns that others stand for from now on. Immutable.
 
-    :ivar views: the view that stands for the class of a mapper.
+    :ivar views: the view that stands for an entity: the mapper of a class, or an alias.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class Adaption:
         pairs = [(original, later._columns.get(id(column), column)) for original, column in self._pairs]
         known = {id(original) for original, _ in pairs}
         pairs.extend(pair for pair in later._pairs if id(pair[0]) not in known)
-        return Adaption(pairs, {**self.views, **later.views}, (*self._hidden_elements, *later._hidden_elements))
+        views = {entity: later.views.get(view, view) for entity, view in self.views.items()}
+        return Adaption(pairs, {**later.views, **views}, (*self._hidden_elements, *later._hidden_elements))
 
 
 def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adaption]:
@@ -96,8 +97,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
                 pairs.extend((equal, source.c[name]) for equal in entity.mapper.columns[attribute].columns[1:])
             view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
             items.append(view)
-            if entity is entity.mapper:
-                views[entity.mapper] = view
+            views.setdefault(entity, view)
             hidden.append(entity.selectable)
         else:
             hidden.extend(element for column in columns for element in froms_of(column))

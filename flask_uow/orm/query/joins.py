@@ -246,7 +246,9 @@ def _from_view(relationship: Any, known: Sequence[Adaption]) -> Any:
         view = adaption.views.get(relationship.parent)
         if view is None and relationship.parent is relationship.parent.mapper:
             # a relationship that a class has inherited starts from the class that declares it
-            heirs = [other for other in adaption.views if other.isa(relationship.parent.mapper)]
+            heirs = [
+                other for other in adaption.views if other is other.mapper and other.isa(relationship.parent.mapper)
+            ]
             view = adaption.views[heirs[0]] if len(heirs) == 1 else None
         if view is not None:
             return relationship.starting_at(view)

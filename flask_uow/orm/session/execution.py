@@ -114,6 +114,7 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, str):
             clause = text(clause)
         if isinstance(clause, Query):
+            params = params if params is not None else clause._params or None
             clause = clause.statement
         if isinstance(clause, SelectBase):
             found = first_mapper(getattr(clause, "entities", ()))
