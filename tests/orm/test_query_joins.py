@@ -250,6 +250,14 @@ def test_a_join_that_is_asked_for_in_two_kinds_is_refused(filled: Session) -> No
         filled.query(User).join("posts").outerjoin("posts")
 
 
+def test_joins_around_a_subquery_of_aliases_begin_at_what_stands_for_them(filled: Session) -> None:
+    older = aliased(User)
+    pairs = filled.query(User, older).filter(User.id > older.id).from_self()
+    assert pairs.join(older.posts, aliased=True).filter(Post.title == "p1.0").join(User.posts).count() == 2
+    assert pairs.join(User.posts, aliased=True).filter(Post.title == "p2.0").join(older.posts).count() == 1
+    assert pairs.join("posts", aliased=True).filter(Post.title == "p2.0").join("posts", "tags").count() == 4
+
+
 def test_what_a_subquery_has_joined_is_joined_anew_around_it(filled: Session) -> None:
     inner = filled.query(User).join("posts").filter(Post.title == "p2.0").from_self()
     assert names(inner.join("posts").filter(Post.title == "p2.1")) == ["u2"]

@@ -158,10 +158,11 @@ class _Call:
 
     def _has(self, adaption: Adaption) -> bool:
         """Return True where the query has the classes itself that an alias stands for."""
-        plain = [entity for entity in (*self._roots(), *self._entities) if entity is entity.mapper]
+        known = [*self._roots(), *self._entities]
         for enclosing in self._enclosing:
-            plain.extend(enclosing.views)
-        return any(entity.isa(mapper) for entity in plain for mapper in adaption.views)
+            known.extend(enclosing.views)
+        own = [entity for entity in known if entity is entity.mapper]
+        return any(entity.isa(mapper) for entity in own for mapper in adaption.views)
 
     def outcome(self) -> Joined:
         """Return what the joins have come to."""
