@@ -90,7 +90,7 @@ class Connection(SendingConnection):
 
         :param statement: a statement object, or SQL text with ``:name`` parameters.
         :param parameters: a mapping of values by name; a list of mappings executes the statement once for each.
-        :raises ArgumentError: for what is no statement.
+        :raises ArgumentError: for what is no statement; for an UPDATE or DELETE of all rows that is given a list.
         :raises InvalidRequestError: when the statement needs a value that was not given.
         :raises DBAPIError: what the driver reported, translated.
         """
@@ -109,6 +109,7 @@ class Connection(SendingConnection):
                 f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
             ) from None
         if parameters is not None and not isinstance(parameters, Mapping):
+            _refuse_all_rows(statement)
             if len(parameters) != 1:
                 return self._execute_list(compiled, values, parameters)
             parameters = parameters[0]
@@ -234,6 +235,14 @@ class Connection(SendingConnection):
     def in_nested_transaction(self) -> bool:
         """Return True while a savepoint is open."""
         return len(self._stack) > 1
+
+    def get_transaction(self) -> Transaction | None:
+        """Return the transaction that is open, None when there is none."""
+        return self._stack[0] if self._stack else None
+
+    def get_nested_transaction(self) -> Transaction | None:
+        """Return the innermost savepoint that is open, None when there is none."""
+        return self._stack[-1] if len(self._stack) > 1 else None
 
     def run_transaction_sql(self, sql: str) -> None:
         """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
@@ -405,3 +414,16 @@ class Connection(SendingConnection):
             )
         rowcount = self.run_many(compiled.sql, sets) if sets else 0
         return Result(None, (), rowcount)
+
+
+def _refuse_all_rows(statement: Any) -> None:
+    """Refuse an UPDATE or DELETE without WHERE that was given a list: each set of parameters would be for all rows anew.
+
+    :raises ArgumentError: naming the table.
+    """
+    if getattr(statement, "is_about_all_rows", False):
+        verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
+        raise ArgumentError(
+            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them"
+            f" would be about all rows. Say which row a set is about: .where({table}.c.id == bindparam('row'))."
+        )

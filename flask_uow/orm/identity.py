@@ -35,7 +35,7 @@ class Identities:
         session: Any,
         modified: dict[InstanceState, Any],
         strong: dict[InstanceState, Any] | None,
-        mutable: dict[InstanceState, tuple[Any, dict[str, Any]]],
+        mutable: dict[InstanceState, Any],
     ) -> None:
         self.mapper = mapper
         self.session_ref: Callable[[], Any] = weakref.ref(session)

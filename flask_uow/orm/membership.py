@@ -9,6 +9,7 @@ import gc
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.mutables import remember
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
 from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.symbols import PENDING
@@ -66,6 +67,8 @@ def attach(session: Any, obj: Any) -> None:
             f"cannot add {describe(obj)}: another object with this key is in the Session. Change that one instead, or expunge() it first."
         )
     identities.put(state, obj)
+    if mapper.mutable_types or mapper.composites:
+        remember(state, obj)
     if state.changes:
         session._modified[state] = obj
     for hook in session._hooks.after_attach:
@@ -124,6 +127,7 @@ def expunge_one(session: Any, obj: Any, state: InstanceState) -> None:
     session._new.pop(state, None)
     session._deleted.pop(state, None)
     session._modified.pop(state, None)
+    session._mutable.pop(state, None)
     if state.owner is not None:
         state.owner.remove(state)
         state.owner = None
@@ -136,6 +140,7 @@ def expunge_all(session: Any) -> None:
             state.owner = None
         states.clear()
     session._modified.clear()
+    session._mutable.clear()
     if session._strong is not None:
         session._strong.clear()
     for identities in session._identities.values():

@@ -57,6 +57,12 @@ class OnConflict(ClauseElement):
         if pairs is not None and not pairs:
             raise ArgumentError("on_conflict_do_update() got nothing to set; use on_conflict_do_nothing().")
 
+    def with_pair(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> OnConflict:
+        """Return the same with another column set."""
+        return OnConflict(
+            self.elements, self.constraint, self.index_where, (*(self.pairs or ()), (column, value)), self.where
+        )
+
     def _parts(self) -> tuple[Any, ...]:
         pairs = tuple(item for pair in self.pairs or () for item in pair)
         return (self.elements, self.constraint, self.index_where, self.pairs is not None, pairs, self.where)

@@ -38,6 +38,11 @@ class DMLStatement(ChainedStatement):
         """The mapped entity that the statement was made for, or None."""
         return self._entity
 
+    @property
+    def is_about_all_rows(self) -> bool:
+        """True for an UPDATE or DELETE without WHERE."""
+        return False
+
     def returning(self, *entities: Any) -> Self:
         """Return the statement with ``RETURNING``: columns, tables, or mapped classes (a Session gives their objects)."""
         clone = self._clone()
@@ -248,10 +253,19 @@ class Update(DMLStatement):
         """False while the statement takes its values at execution."""
         return bool(self._values)
 
+    @property
+    def is_about_all_rows(self) -> bool:
+        """True without WHERE."""
+        return not self._where
+
     def values(self, values: Mapping[Any, Any] | None = None, **columns: Any) -> Update:
-        """Return the statement with columns set; values may be expressions."""
+        """Return the statement with columns set; values may be expressions. A column that was set before takes the later value.
+
+        :raises ArgumentError: for a column that the table does not have.
+        """
         clone = self._clone()
-        clone._values = (*self._values, *self._pairs({**(values or {}), **columns}))
+        pairs = (*self._values, *self._pairs({**(values or {}), **columns}))
+        clone._values = tuple({id(column): (column, value) for column, value in pairs}.values())
         return clone
 
     def where(self, *conditions: Any) -> Update:
@@ -290,6 +304,11 @@ class Delete(DMLStatement):
     def __init__(self, table: Any) -> None:
         super().__init__(table)
         self._where: tuple[ColumnElement[Any], ...] = ()
+
+    @property
+    def is_about_all_rows(self) -> bool:
+        """True without WHERE."""
+        return not self._where
 
     def where(self, *conditions: Any) -> Delete:
         """Return the statement with conditions added by AND."""

@@ -447,3 +447,37 @@ def test_comparators_and_composites_of_an_alias_are_about_the_alias(engine: Engi
         assert session.query(other).filter(other.span != Span(1, 2)).one().name == "x"
         pairs = session.query(Event, other).filter(Event.name == other.name, Event.span == other.span)
         assert pairs.filter(Event.id < other.id).count() == 1
+
+
+def test_an_expression_is_worked_out_anew_after_an_update(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Sum(base):  # type: ignore[misc,valid-type]
+        __tablename__ = "sum"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        x: Mapped[int]
+        y: Mapped[int]
+        total: Mapped[int] = column_property(lambda: Sum.x + Sum.y)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        sums = [Sum(x=n, y=n) for n in range(3)]
+        session.add_all(sums)
+        session.flush()
+        assert [s.total for s in sums] == [0, 2, 4]
+        sums[0].x = 10
+        sums[1].x = 10
+        session.flush()
+        assert [s.total for s in sums] == [10, 11, 4]
+        session.query(Sum).filter(Sum.id == sums[2].id).update({"y": 10})
+        session.bulk_update(Sum, [{"id": sums[1].id, "y": 10}])
+        assert [s.total for s in sums] == [10, 20, 12]
+        # what was set by hand stays for this flush
+        sums[0].total = 99
+        assert not session.is_modified(sums[0])
+        sums[0].y = 5
+        session.flush()
+        assert sums[0].total == 99
+        sums[0].y = 6
+        session.flush()
+        assert sums[0].total == 16

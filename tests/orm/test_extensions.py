@@ -24,6 +24,7 @@ from flask_uow import (
     String,
     Table,
     attributes,
+    create_session,
     mapper,
     update,
 )
@@ -401,3 +402,29 @@ def test_a_mapper_extension_must_be_one() -> None:
 
     with pytest.raises(ArgumentError, match="MapperExtension"):
         mapper(Plain, table, extension=SessionExtension(), registry=Registry())
+
+
+def test_after_flush_postexec_comes_when_the_flush_and_its_transaction_are_over(tables: Engine) -> None:
+    calls: list[tuple[str, bool]] = []
+
+    class Log(SessionExtension):
+        def after_flush(self, session: Session, flush_context: Any) -> None:
+            calls.append(("after_flush", session.is_active))
+
+        def after_commit(self, session: Session) -> None:
+            calls.append(("after_commit", session.is_active))
+
+        def after_flush_postexec(self, session: Session, flush_context: Any) -> None:
+            calls.append(("postexec", session.is_active))
+            assert not session.new
+            session.flush()
+
+    with create_session(bind=tables, extension=Log()) as session:
+        session.add(User(name="ed"))
+        session.flush()
+        assert calls == [("after_flush", True), ("after_commit", False), ("postexec", False)]
+    calls.clear()
+    with Session(tables, extension=Log()) as session:
+        session.add(User(name="fred"))
+        session.flush()
+        assert calls == [("after_flush", True), ("postexec", True)]

@@ -36,6 +36,8 @@ class Entry:
     :ivar state: transient, pending, persistent, deleted (its DELETE was flushed) or detached.
     :ivar birth: the number of the INSERT that made its row, None without one.
     :ivar loaded: True for an object that came from the row, and not the row from it.
+    :ivar original: the value before the change, where it is changed.
+    :ivar kept: the value that the rollback of a SAVEPOINT has expired, and a rollback of the INSERT gives back.
     """
 
     obj: Place
@@ -46,15 +48,18 @@ class Entry:
     changed: bool = False
     marked: bool = False
     loaded: bool = False
+    original: str | None = None
+    kept: str | None = None
 
 
 @dataclass
 class Level:
-    """One level of the transaction: the rows when it began, and the births within it."""
+    """One level of the transaction: the rows when it began, the births within it, and the values of objects before they were changed in it."""
 
     kind: str
     rows: dict[tuple[int, int], tuple[str, int]]
     births: set[int] = field(default_factory=set)
+    originals: dict[int, str | None] = field(default_factory=dict)
 
 
 class ObjectMachine(RuleBasedStateMachine):
@@ -94,6 +99,7 @@ class ObjectMachine(RuleBasedStateMachine):
         for entry in self.in_state("pending"):
             self.births += 1
             entry.birth = self.births
+            entry.kept = None
             entry.label = entry.label or "nowhere"
             entry.state = "persistent"
             entry.changed = False
@@ -107,16 +113,21 @@ class ObjectMachine(RuleBasedStateMachine):
                 assert entry.birth is not None
                 assert entry.label is not None
                 self.rows[entry.key] = (entry.label, entry.birth)
+                self.real_level().originals.setdefault(entry.birth, entry.original)
                 entry.changed = False
 
     def model_rollback(self) -> None:
         level = self.real_level()
+        if level.kind == "nested":
+            self.model_keep(level)
         for entry in self.entries:
             born_here = entry.birth in level.births
             if entry.loaded and entry.state == "detached":
                 continue  # the Session knows nothing of it any more
             if entry.state == "pending" or (born_here and entry.state != "transient"):
-                self.model_transient(entry, forget_expired=True)
+                if entry.label == EXPIRED:
+                    entry.label = entry.kept
+                self.model_transient(entry)
             elif entry.state == "deleted":
                 if level.rows.get(entry.key, (None, None))[1] == entry.birth:
                     entry.state, entry.label = "persistent", EXPIRED
@@ -124,8 +135,18 @@ class ObjectMachine(RuleBasedStateMachine):
                 entry.label, entry.changed, entry.marked = EXPIRED, False, False
         self.rows = dict(level.rows)
         level.births.clear()
+        level.originals.clear()
 
-    def model_transient(self, entry: Entry, forget_expired: bool = True) -> None:
+    def model_keep(self, level: Level) -> None:
+        born_outside = {birth for outer in self.levels if outer is not level for birth in outer.births}
+        for entry in self.in_state("persistent", "deleted", "detached"):
+            if entry.birth in born_outside and not entry.loaded:
+                before = entry.original if entry.changed else entry.label
+                value = level.originals.get(entry.birth, before)
+                if value != EXPIRED:
+                    entry.kept = value
+
+    def model_transient(self, entry: Entry) -> None:
         entry.state, entry.birth, entry.changed, entry.marked, entry.loaded = "transient", None, False, False, False
         if entry.label == EXPIRED:
             entry.label = None
@@ -172,6 +193,8 @@ class ObjectMachine(RuleBasedStateMachine):
         entry = data.draw(st.sampled_from(self.entries))
         if entry.state == "deleted":
             return
+        if not entry.changed:
+            entry.original = entry.label
         entry.obj.label = label
         entry.label = label
         entry.changed = entry.state in ("persistent", "detached")
@@ -259,6 +282,7 @@ class ObjectMachine(RuleBasedStateMachine):
             entry.label = self.rows[key][0]
         assert merged is entry.obj
         if entry.state == "persistent" and entry.label != label:
+            entry.original = entry.original if entry.changed else entry.label
             entry.label, entry.changed = label, True
 
     # -- steps of the transaction
@@ -286,6 +310,8 @@ class ObjectMachine(RuleBasedStateMachine):
         if level.kind == "nested":
             self.levels.pop()
             self.real_level().births |= level.births
+            for birth, original in level.originals.items():
+                self.real_level().originals.setdefault(birth, original)
         elif level.kind == "sub":
             self.levels.pop()
         else:

@@ -452,3 +452,20 @@ def test_one_sided_relationships_and_trees_are_tracked_too(session: Session) -> 
     assert session.is_modified(team)
     session.commit()
     assert session.query(Member).one().team_id is None
+
+
+def test_begin_in_autocommit_mode_writes_first_what_was_added_before(make_session: Any) -> None:
+    session = make_session(autocommit=True)
+    before, inside = User(name="before"), User(name="inside")
+    session.add(before)
+    session.begin()
+    session.add(inside)
+    session.rollback()
+    assert before in session
+    assert inside not in session
+    assert session.query(User).count() == 1
+    other = make_session(autocommit=True, _enable_transaction_accounting=False)
+    other.add(inside)
+    other.begin()
+    assert inside in other.new
+    other.rollback()

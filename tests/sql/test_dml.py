@@ -240,3 +240,21 @@ def test_rows_of_values_may_name_their_columns_in_any_order(connection: Connecti
     with pytest.raises(ArgumentError, match="a list without rows"):
         insert(person).values([])
     assert connection.execute(insert(person), []).rowcount == 0
+
+
+def test_values_given_again_replace_those_of_the_same_column() -> None:
+    statement = update(person).values({c.a: 1, c.name: "x"}).values(a=2).values({c.b: 3})
+    assert str(statement) == "UPDATE person SET a = :param_1, name = :param_2, b = :param_3"
+    assert statement.compile().params == {"param_1": 2, "param_2": "x", "param_3": 3}
+    assert str(update(person).values({c.a: 1, "a": 2})) == "UPDATE person SET a = :param_1"
+    with pytest.raises(ArgumentError, match="no column 'nmae'"):
+        update(person).values(a=1).values(nmae="x")
+
+
+@pytest.mark.parametrize("rows", [[{"a": 1}], [{"a": 1}, {"a": 2}]])
+def test_a_list_of_parameters_needs_criteria(connection: Connection, rows: Any) -> None:
+    before = connection.scalars(select(c.a)).all()
+    for statement in (update(person), update(person).values(a=bindparam("a")), delete(person)):
+        with pytest.raises(ArgumentError, match="has no WHERE"):
+            connection.execute(statement, rows)
+    assert connection.scalars(select(c.a)).all() == before

@@ -1,4 +1,4 @@
-"""Many rows at once, past the unit of work: ``session.bulk_insert()`` and ``session.bulk_update()``.
+"""Many rows at once, past the unit of work: ``session.bulk_insert()``, and what it shares with updates by key and COPY.
 
 Rows travel through the same batch writers as those of a flush, page by page, with the defaults of the columns; what is left out is all that
 costs per object: states, identity map, relationships, cascades, hooks.
@@ -12,32 +12,39 @@ from itertools import islice
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
-from flask_uow.orm.exc import StaleDataError
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
-from flask_uow.orm.loading.column_loader import identity_values
-from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import holds_expressions
-from flask_uow.orm.session.expiry import expire_object
-from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
-from flask_uow.sql.functions import func
-from flask_uow.sql.select import Select
 
-__all__ = ["Progress", "bulk_insert", "bulk_update"]
+__all__ = [
+    "Progress",
+    "bulk_insert",
+    "mapping_defaults",
+    "pages_of",
+    "stored_columns",
+    "transaction_of",
+    "values_of",
+    "written_columns",
+]
 
 Progress = Callable[[int], object]
 
 _PAGE = 10_000
 
 
-def bulk_insert(session: Any, mapper: Any, rows: Iterable[Any], return_keys: bool, progress: Progress | None) -> Any:
-    """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert`."""
+def bulk_insert(
+    session: Any, mapper: Any, rows: Iterable[Any], return_keys: bool, progress: Progress | None, nulls: bool = False
+) -> Any:
+    """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert`.
+
+    :param nulls: None is NULL, also where a column has a default.
+    """
     keys: list[Any] = []
     count = 0
+    columns = written_columns(mapper)
     with transaction_of(session):
         connection = session._connection_for(mapper)
         for page in pages_of(rows):
-            found = _insert_page(connection, mapper, [values_of(mapper, row) for row in page])
+            found = _insert_page(connection, mapper, [values_of(mapper, row, columns) for row in page], nulls)
             if return_keys:
                 keys.extend(found)
             count += len(page)
@@ -46,19 +53,26 @@ def bulk_insert(session: Any, mapper: Any, rows: Iterable[Any], return_keys: boo
     return keys if return_keys else count
 
 
-def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]]) -> list[Any]:
+def _is_given(row: Mapping[str, Any], name: str, nulls: bool) -> bool:
+    return row.get(name) is not None or (nulls and name in row)
+
+
+def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]], nulls: bool) -> list[Any]:
     """Insert rows and return their keys, in order."""
     columns = written_columns(mapper)
     part = mapper.stored[0]
     for name, default in part.defaults:
         for row in rows:
-            if name not in row:
+            if not _is_given(row, name, nulls):
                 row[name] = default.value()
-    _apply_mapping(mapper, columns, rows)
+    for name, make in mapping_defaults(mapper, columns).items():
+        for row in rows:
+            if not _is_given(row, name, nulls):
+                row[name] = make()
     made, optional = part.generated, part.optional
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
-        names = tuple(n for n in columns if n not in optional or (n in row and (n != made or row[n] is not None)))
+        names = tuple(n for n in columns if n not in optional or _is_given(row, n, nulls and n != made))
         groups.setdefault(names, []).append(number)
     keys: list[Any] = [None] * len(rows)
     for names, numbers in groups.items():
@@ -81,9 +95,10 @@ def _insert_group(
     part = mapper.stored[0]
     table = part.table
     batch = connection.dialect.batch
-    if not names:
-        return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
     columns = [part.columns[name] for name in names]
+    part.add_unmapped_defaults(columns, values, count)
+    if not columns:
+        return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
     if not holds_expressions(values):
         return batch.insert(connection, table, columns, values, generated_key=generated)  # type: ignore[no-any-return]
     # expressions are worked out by the database, in a statement of their own for each row
@@ -93,101 +108,6 @@ def _insert_group(
         result = connection.execute(statement.returning(generated) if generated is not None else statement)
         keys.append(result.scalar() if generated is not None else None)
     return keys if generated is not None else None
-
-
-def _apply_mapping(mapper: Any, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    for name, make in mapping_defaults(mapper, columns).items():
-        for row in rows:
-            if name not in row:
-                row[name] = make()
-
-
-def bulk_update(session: Any, mapper: Any, rows: Iterable[Any], progress: Progress | None) -> int:
-    """Update rows by their keys; see :meth:`flask_uow.orm.Session.bulk_update`."""
-    count = 0
-    with transaction_of(session):
-        connection = session._connection_for(mapper)
-        for page in pages_of(rows):
-            _update_page(session, connection, mapper, page)
-            count += len(page)
-            if progress is not None:
-                progress(count)
-    return count
-
-
-def _update_page(session: Any, connection: Any, mapper: Any, page: list[Any]) -> None:
-    keys = mapper.primary_key_names
-    columns = written_columns(mapper)
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in page:
-        values = _changes_of(mapper, row)
-        missing = [name for name in keys if values.get(name) is None]
-        if missing:
-            raise InvalidRequestError(
-                f"bulk_update() got a row of {mapper.class_.__name__} without its key {', '.join(missing)}."
-            )
-        for name, default in mapper.stored[0].onupdate:
-            if name not in values:
-                values[name] = default.value()
-        names = tuple(name for name in columns if name in values and name not in keys)
-        if names:
-            groups.setdefault(names, []).append(values)
-    if mapper.own_criteria:
-        _require_class(
-            connection, mapper, [tuple(row[name] for name in keys) for own in groups.values() for row in own]
-        )
-    identities = session._identities.get(mapper.base_mapper)
-    for names, members in groups.items():
-        found = connection.dialect.batch.update(
-            connection,
-            mapper.stored[0].table,
-            mapper.primary_key,
-            [[row[name] for row in members] for name in keys],
-            [columns[name] for name in names],
-            [[row[name] for row in members] for name in names],
-        )
-        if found != len(members):
-            raise StaleDataError(
-                f"bulk_update() found {found} of {len(members)} rows of {mapper.stored[0].table.fullname!r}: some keys are not there, or occur"
-                " twice. Nothing of this call stays when the transaction is rolled back."
-            )
-        if identities is None:
-            continue
-        led_by = [p.key for p in mapper.relationships.values() if not set(names).isdisjoint(p.local_names)]
-        for row in members:
-            key = tuple(row[name] for name in keys)
-            obj = identities.get(key[0] if len(key) == 1 else key)
-            if obj is not None:
-                expire_object(obj, obj.__dict__[STATE], [*names, *led_by])
-
-
-def _require_class(connection: Any, mapper: Any, keys: list[tuple[Any, ...]]) -> None:
-    """Refuse keys of rows that other classes have in the same table.
-
-    :raises StaleDataError: naming the class.
-    """
-    found = 0
-    for start in range(0, len(keys), BATCH_SIZE):
-        page = keys[start : start + BATCH_SIZE]
-        rows = Select((func.count(),)).select_from(mapper.stored[0].table)
-        found += connection.scalar(rows.where(keys_condition(mapper.primary_key, page), *mapper.own_criteria))
-    if found != len(keys):
-        raise StaleDataError(
-            f"bulk_update() of {mapper.class_.__name__} found {found} of {len(keys)} rows: some keys are not there, occur twice, or are those of other"
-            " classes in the table. Nothing was written."
-        )
-
-
-def _changes_of(mapper: Any, row: Any) -> dict[str, Any]:
-    """Return the key and the values to be set of one row."""
-    values = values_of(mapper, row)
-    state = None if isinstance(row, Mapping) else row.__dict__.get(STATE)
-    if state is None or state.identity is None or state.owner is None:
-        return values
-    changes = state.changes or {}
-    identity = identity_values(state.identity)
-    chosen = {name: value for name, value in values.items() if name in changes}
-    return {**chosen, **dict(zip(mapper.primary_key_names, identity, strict=True))}
 
 
 # -- what bulk operations share
@@ -232,13 +152,18 @@ def written_columns(mapper: Any) -> dict[str, Any]:
     return columns
 
 
-def values_of(mapper: Any, row: Any) -> dict[str, Any]:
+def stored_columns(mapper: Any) -> dict[str, Any]:
+    """Return the columns of all tables of the class by attribute."""
+    return {name: column for part in reversed(mapper.stored) for name, column in part.columns.items()}
+
+
+def values_of(mapper: Any, row: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a row by attribute.
 
     :param row: a mapping, or an object of the class.
+    :param columns: those that are written, by attribute.
     :raises InvalidRequestError: for a name that is no column attribute, or something else than a row.
     """
-    columns = written_columns(mapper)
     if isinstance(row, Mapping):
         values = {key if isinstance(key, str) else key.key: value for key, value in row.items()}
         for name in values:
@@ -269,7 +194,8 @@ def _check_class(mapper: Any, row: Any, own: Any, columns: Mapping[str, Any]) ->
     lost = [
         name for name, prop in own.columns.items() if prop.is_stored and name in row.__dict__ and name not in columns
     ]
-    lost = lost or [part.table.name for part in own.stored if part.table is not mapper.stored[0].table]
+    written = {part.table for part in mapper.stored}
+    lost = lost or [part.table.name for part in own.stored if part.table not in written]
     if lost:
         raise InvalidRequestError(
             f"a bulk operation on {mapper.class_.__name__} got {row!r}, and would lose what only {own.class_.__name__} has: {', '.join(lost)}."

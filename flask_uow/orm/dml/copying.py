@@ -21,7 +21,7 @@ def copy_from(
     named = _with_names(mapper, rows, columns)
     engine = session.get_bind(mapper)
     if not engine.dialect.can_copy():
-        count: int = bulk_insert(session, mapper, named, False, progress)
+        count: int = bulk_insert(session, mapper, named, False, progress, nulls=True)
         return count
     first = next(named, None)
     if first is None:
@@ -48,12 +48,13 @@ def copy_from(
 def _with_names(mapper: Any, rows: Iterable[Any], columns: Sequence[Any] | None) -> Iterator[dict[str, Any]]:
     """Yield each row's values by attribute."""
     if columns is None:
+        written = written_columns(mapper)
         for row in rows:
             if not isinstance(row, (Mapping, mapper.class_)):
                 raise InvalidRequestError(
                     f"copy_from() got {row!r}. Say with columns=[...] what the values of a sequence are."
                 )
-            yield values_of(mapper, row)
+            yield values_of(mapper, row, written)
         return
     names = [column if isinstance(column, str) else column.key for column in columns]
     for name in names:

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_uow.orm.symbols import NO_VALUE
+from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import Case
 from flask_uow.sql.expressions import (
@@ -46,7 +46,7 @@ class NotEvaluable(Exception):
 
 
 class NotLoaded(Exception):
-    """An object lacks a value that the expression needs."""
+    """An object lacks a value that the expression needs, or has another one than its row."""
 
 
 class Evaluator:
@@ -98,7 +98,8 @@ class Evaluator:
 
         def read(obj: Any) -> Any:
             value = obj.__dict__.get(name, NO_VALUE)
-            if value is NO_VALUE:
+            if value is NO_VALUE or name in (obj.__dict__[STATE].changes or ()):
+                # what the database has is not known: the change was not flushed
                 raise NotLoaded(name)
             return value
 

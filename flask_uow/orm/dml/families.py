@@ -6,11 +6,11 @@ goes to the one whose columns it sets and finds the rows by a subquery, a DELETE
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.dml.bulk import transaction_of
+from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
 from flask_uow.orm.mapping.inheritance import constant
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
@@ -22,7 +22,14 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 from flask_uow.sql.sourced import without_sources
 
-__all__ = ["delete_from_tables", "inserting_class", "is_in_several_tables", "keys_to_return", "updating_class"]
+__all__ = [
+    "delete_from_tables",
+    "inserting_class",
+    "is_in_several_tables",
+    "is_written_apart",
+    "keys_to_return",
+    "updating_class",
+]
 
 
 def updating_class(statement: Any, mapper: Any) -> Any:
@@ -50,6 +57,16 @@ def updating_class(statement: Any, mapper: Any) -> Any:
         values = [(_stored(mapper, column), value) for column, value in statement._values]
         changed._values = tuple((column, _reaching(value, mapper, part)) for column, value in values)
     return changed
+
+
+def is_written_apart(statement: Any, mapper: Any, column: Any) -> bool:
+    """Return True when a column of the class is in another table than what an UPDATE of it sets.
+
+    :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores.
+    """
+    if statement.entity is not mapper or isinstance(mapper.mapped_selectable, Table):
+        return False
+    return _stored(mapper, column).table is not _written_part(statement, mapper).table
 
 
 def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tuple[int, ...]]:
@@ -105,7 +122,7 @@ def _delete(connection: Any, statement: Delete, given: Any, mapper: Any) -> tupl
 
 
 def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert, Any]:
-    """Return an INSERT and its parameters with what tells the rows' class, where that is not given.
+    """Return an INSERT and its parameters with what the mapping says of new rows (their class, the first version), where that is not given.
 
     :raises InvalidRequestError: for a class in several tables.
     """
@@ -113,38 +130,42 @@ def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert
         raise InvalidRequestError(
             f"INSERT writes one table, and the rows of {mapper.class_.__name__} are in several. Use session.add_all() for it."
         )
-    name, identity = mapper.discriminator, mapper.polymorphic_identity
-    if name is None or identity is None or not mapper.columns[name].is_stored:
-        return statement, params
-    column = mapper.columns[name].column
+    for name, make in mapping_defaults(mapper, {n: p.column for n, p in mapper.columns.items() if p.is_stored}).items():
+        statement, params = _with_default(statement, params, name, mapper.columns[name].column, make)
+    return statement, params
+
+
+def _with_default(
+    statement: Insert, params: Any, name: str, column: Any, make: Callable[[], Any]
+) -> tuple[Insert, Any]:
     if statement._select is not None:
-        return _selecting(statement, column, identity), params
+        return _selecting(statement, column, make()), params
     if statement.has_values:
         given = [pair[0] for pair in statement._rows[0]]
         if not any(other is column for other in given):
-            pair: tuple[Any, Any] = (column, BindParameter(identity, column.type))
+            rows = statement._rows
             statement = statement._clone()
-            statement._rows = tuple((*row, pair) for row in statement._rows)
+            statement._rows = tuple((*row, (column, BindParameter(make(), column.type))) for row in rows)
         return statement, params
     if not params:
-        return statement.values({name: identity}), params
+        return statement.values({name: make()}), params
     if isinstance(params, Mapping):
-        return statement, _told(params, name, column, identity)
-    return statement, [_told(row, name, column, identity) for row in params]
+        return statement, _told(params, name, column, make)
+    return statement, [_told(row, name, column, make) for row in params]
 
 
-def _told(row: Mapping[str, Any], name: str, column: Any, identity: Any) -> Mapping[str, Any]:
-    return row if name in row or column.name in row else {**row, name: identity}
+def _told(row: Mapping[str, Any], name: str, column: Any, make: Callable[[], Any]) -> Mapping[str, Any]:
+    return row if name in row or column.name in row else {**row, name: make()}
 
 
-def _selecting(statement: Insert, column: Any, identity: Any) -> Insert:
+def _selecting(statement: Insert, column: Any, value: Any) -> Insert:
     if any(other is column for other in statement._select_columns):
         return statement
     inner: Any = statement._select
     source = inner.subquery()
     changed = statement._clone()
     changed._select_columns = (*statement._select_columns, column)
-    changed._select = Select((*source.c, constant(identity, column.type))).select_from(source)
+    changed._select = Select((*source.c, constant(value, column.type))).select_from(source)
     return changed
 
 

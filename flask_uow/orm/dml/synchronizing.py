@@ -12,18 +12,22 @@ from typing import Any
 
 from flask_uow.engine import Result
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.dml.bulk import transaction_of
 from flask_uow.orm.dml.evaluator import Evaluator, NotEvaluable, NotLoaded
 from flask_uow.orm.dml.families import (
     delete_from_tables,
     inserting_class,
     is_in_several_tables,
+    is_written_apart,
     keys_to_return,
     updating_class,
 )
+from flask_uow.orm.dml.keyed import update_by_key
+from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.plan import make_plan
 from flask_uow.orm.membership import forget_deleted, register_deleted
-from flask_uow.orm.session.expiry import expire_all, expire_object
-from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.orm.session.expiry import expire_all, expire_changed
+from flask_uow.orm.symbols import STATE
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 
@@ -35,8 +39,9 @@ _WAYS = ("auto", "evaluate", "fetch", False)
 def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
     """Execute DML of a mapped class, and bring the Session's objects in step.
 
-    :raises ArgumentError: for an unknown ``synchronize_session``.
+    :raises ArgumentError: for an unknown ``synchronize_session``, or a list of rows to be updated of which one lacks its key.
     :raises InvalidRequestError: with ``evaluate``, for criteria that Python cannot evaluate.
+    :raises StaleDataError: for a list of rows to be updated of which one is not there, or has another version.
     """
     way = statement.get_execution_options().get("synchronize_session", "auto")
     if way not in _WAYS or way is True:
@@ -44,27 +49,34 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
         raise ArgumentError(f"synchronize_session={way!r}: expected 'auto', 'evaluate', 'fetch' or False.{hint}")
     mapper = statement.entity.mapper
     if isinstance(statement, Insert):
-        statement, params = inserting_class(statement, params, mapper)
-    elif isinstance(statement, Delete) and is_in_several_tables(mapper):
+        return _insert(session, connection, statement, params, way)
+    if isinstance(statement, Update) and not statement.has_values and params is not None and not statement._where:
+        if not isinstance(params, Mapping):
+            return _update_by_key(session, statement, params, way)
+        _refuse_key(mapper, params)
+    if isinstance(statement, Delete) and is_in_several_tables(mapper):
         count, identities = delete_from_tables(session, connection, statement, params, mapper)
         if way is not False:
             _let_go(session, _with_identities(session, mapper, identities))
         return Result(None, (), count)
-    elif not getattr(statement, "has_values", True) and params:
-        first = params if isinstance(params, Mapping) else params[0]
-        statement = statement.for_parameters(list(first))  # type: ignore[attr-defined]
-    given: Any = statement
-    statement = statement if isinstance(statement, Insert) else updating_class(statement, mapper)
-    if isinstance(statement, Insert) or way is False:
-        result = _send(session, connection, statement, params)
-        if (
-            isinstance(statement, Insert)
-            and statement.may_update
-            and way is not False
-            and not _gives_objects(statement)
-        ):
-            expire_all(session, [mapper])
-        return result
+    if isinstance(statement, Update):
+        if not statement.has_values and params:
+            first = params if isinstance(params, Mapping) else params[0]
+            statement = statement.for_parameters(list(first))
+        column = version_to_count(statement, mapper)
+        if column is not None:
+            if is_written_apart(statement, mapper, column):
+                return _execute_counting(session, statement, params, way)
+            statement = statement.values({column: column + 1})
+    return _execute(session, connection, statement, params, way)
+
+
+def _execute(session: Any, connection: Any, given: Any, params: Any, way: Any) -> Result:
+    """Execute an UPDATE, or a DELETE of rows in one table."""
+    mapper = given.entity.mapper
+    statement = updating_class(given, mapper)
+    if way is False:
+        return _send(session, connection, statement, params)
     if not isinstance(params, Mapping) and params is not None and len(params) != 1:
         # many statements in one: whom they concern is not worth the work
         return _send_and_expire(session, connection, statement, params)
@@ -76,7 +88,8 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
         # the rows that come back are the user's own, so the keys are not among them
         return _send_and_expire(session, connection, statement, params)
     if matched is None:
-        result, matched = _fetched(session, connection, statement, params, mapper)
+        result, identities = _fetched(connection, statement, params, mapper)
+        matched = _with_identities(session, mapper, identities)
     else:
         result = _send(session, connection, statement, params)
     if isinstance(statement, Delete):
@@ -84,6 +97,71 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
     elif isinstance(statement, Update) and not _gives_objects(statement):
         _change(given, mapper, values, matched)
     return result
+
+
+def _insert(session: Any, connection: Any, statement: Insert, params: Any, way: Any) -> Result:
+    mapper = statement.entity.mapper
+    statement, params = inserting_class(statement, params, mapper)
+    statement = counted_upsert(statement, mapper)
+    result = _send(session, connection, statement, params)
+    if statement.may_update and way is not False and not _gives_objects(statement):
+        expire_all(session, [mapper])
+    return result
+
+
+def _update_by_key(session: Any, statement: Update, rows: Any, way: Any) -> Result:
+    """Execute an UPDATE that was given a list, and neither values nor criteria: each row by its primary key."""
+    mapper = statement.entity.mapper
+    if statement.entity is not mapper or statement.entities:
+        what = "RETURNING" if statement.entities else "an alias"
+        raise InvalidRequestError(
+            f"UPDATE of {mapper.class_.__name__} with a list of rows goes by primary key, and was given {what}. Leave that out, or write the criteria:"
+            " .where(...) with bindparam()."
+        )
+    return Result(None, (), update_by_key(session, mapper, rows, synchronize=way is not False))
+
+
+def _refuse_key(mapper: Any, params: Mapping[str, Any]) -> None:
+    """Refuse the values of one row where an UPDATE of all rows would set them.
+
+    :raises ArgumentError: where the primary key is among them.
+    """
+    if all(name in params for name in mapper.primary_key_names):
+        name = mapper.class_.__name__
+        raise ArgumentError(
+            f"update({name}) was given one set of parameters with the primary key in it and has no WHERE, so that all rows would get this key. For"
+            f" the row of that key pass a list: execute(update({name}), [{{...}}])."
+        )
+
+
+def _execute_counting(session: Any, statement: Update, params: Any, way: Any) -> Result:
+    """Execute an UPDATE that writes one table of a class whose versions are in another, and count them there."""
+    mapper = statement.entity.mapper
+    if statement.entities:
+        raise InvalidRequestError(
+            f"this UPDATE of {mapper.class_.__name__} has RETURNING, and the version of its rows is in another table than what it writes, so that it"
+            " takes two statements. Select the rows afterwards."
+        )
+    sets = [params] if params is None or isinstance(params, Mapping) else params
+    count = 0
+    with transaction_of(session):
+        connection = session._connection_for(mapper, statement)
+        for values in sets:
+            result, identities = _fetched(connection, updating_class(statement, mapper), values, mapper)
+            count_versions(connection, mapper, identities)
+            count += result.rowcount
+            if way is not False:
+                matched = _with_identities(session, mapper, identities)
+                _change(statement, mapper, values or {}, matched)
+                for obj, _ in matched:
+                    _count_loaded(obj, mapper.versioning)
+    return Result(None, (), count)
+
+
+def _count_loaded(obj: Any, versioning: Any) -> None:
+    loaded = obj.__dict__.get(versioning.name)
+    if loaded is not None:
+        obj.__dict__[versioning.name] = versioning.next_version(loaded)
 
 
 def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
@@ -144,19 +222,18 @@ def _evaluated(
                 f"synchronize_session='evaluate': Python cannot work out {error}. Use 'fetch', 'auto' or False."
             ) from error
         return None
-    # whether a row whose values are not loaded is gone cannot be told without asking
-    return None if isinstance(statement, Delete) and not all(certain for _, certain in found) else found
+    # whether a row whose values are not loaded is gone, or has another version now, cannot be told without asking
+    must_know = isinstance(statement, Delete) or mapper.versioning is not None
+    return None if must_know and not all(certain for _, certain in found) else found
 
 
-def _fetched(
-    session: Any, connection: Any, statement: Any, params: Any, mapper: Any
-) -> tuple[Result, list[tuple[Any, bool]]]:
-    """Execute with RETURNING the keys; return the result, and the Session's objects that have one of these keys."""
+def _fetched(connection: Any, statement: Any, params: Any, mapper: Any) -> tuple[Result, list[Any]]:
+    """Execute with RETURNING the keys; return the result, and the keys."""
     keys, positions = keys_to_return(statement, mapper)
     rows = connection.execute(statement.returning(*keys), params).all()
     order = [positions.index(part) for part in range(len(mapper.primary_key))]
     found = [row[0] if len(keys) == 1 else tuple(row[position] for position in order) for row in rows]
-    return Result(None, (), len(rows)), _with_identities(session, mapper, found)
+    return Result(None, (), len(rows)), found
 
 
 def _with_identities(session: Any, mapper: Any, found: Iterable[Any]) -> list[tuple[Any, bool]]:
@@ -194,14 +271,8 @@ def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: 
         except NotEvaluable:
             functions[name] = None
     for name, prop in mapper.columns.items():
-        column = prop.column
-        if getattr(column, "onupdate", None) is not None or getattr(column, "server_onupdate", None) is not None:
+        if getattr(prop.column, "onupdate", None) is not None:
             functions.setdefault(name, None)
-    led_by = [
-        prop.key
-        for prop in mapper.relationships.values()
-        if prop.direction is Direction.MANY_TO_ONE and not functions.keys().isdisjoint(prop.local_names)
-    ]
     for obj, certain in matched:
         values: dict[str, Any] = {}
         if certain:
@@ -211,5 +282,5 @@ def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: 
                         values[name] = function(obj)
                 except (NotLoaded, NotEvaluable):
                     continue
-        expire_object(obj, obj.__dict__[STATE], [*functions, *led_by])
+        expire_changed(obj, functions)
         obj.__dict__.update(values)

@@ -15,10 +15,12 @@ from flask_uow.orm.flush.collect import Link, SecondaryRows, WorkList, by_mapper
 from flask_uow.orm.flush.insert import insert_objects
 from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels, split_by_reference
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
-from flask_uow.orm.flush.update import not_among, set_column, stale_rows, update_objects, versioned_key
+from flask_uow.orm.flush.update import has_null, not_among, set_column, stale_rows, update_objects, versioned_key
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.mapping.cascades import related
+from flask_uow.orm.mapping.mapped_table import MappedTable
 from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.sql.dml import Delete
 
 __all__ = ["execute_work"]
 
@@ -263,18 +265,34 @@ def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
         versioning = mapper.versioning
         if versioning is not None and versioning.name in part.columns:
             key, values = versioned_key(part, versioning, objects)
+            if has_null(values):
+                _delete_one_by_one(connection, part, key, values, objects)
+                continue
             rows = batch.delete_returning(connection, part.table, key, values, part.key)
             if len(rows) != len(objects):
                 gone = not_among(connection, part, objects, rows)
                 raise stale_rows(part, "DELETE from", objects, gone, len(rows))
             continue
         key, values = versioned_key(part, None, objects)
+        if has_null(values):
+            _delete_one_by_one(connection, part, key, values, objects)
+            continue
         found = batch.delete(connection, part.table, key, values)
         if found != len(objects):
             raise StaleDataError(
                 f"DELETE from {part.table.fullname!r} found {found} of {len(objects)} rows: {_name_some(objects)}. "
                 "Someone else has deleted the others; roll back and load the objects again."
             )
+
+
+def _delete_one_by_one(
+    connection: Any, part: MappedTable, key: list[Any], values: list[list[Any]], objects: list[Any]
+) -> None:
+    # with NULL in a key, or for a version: that takes another condition
+    for obj, identity in zip(objects, zip(*values, strict=True), strict=True):
+        row = Delete(part.table).where(*(column == value for column, value in zip(key, identity, strict=True)))
+        if connection.execute(row).rowcount != 1:
+            raise stale_rows(part, "DELETE from", [obj], [obj], 0)
 
 
 def _name_some(objects: list[Any]) -> str:

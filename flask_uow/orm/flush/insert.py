@@ -1,6 +1,7 @@
 """INSERTs of a flush: one batch for each table and set of columns (benchmarks: insert_flat, insert_graph).
 
-Every column without a server-side default is named, absent values being NULL, so that a table normally has one set of columns. Values
+Every column without a server-side default is named, absent values being NULL, so that a table normally has one set of columns. None is as absent as what
+was never set, where a column has a default; null() is NULL. Values
 travel column by column, as the batch writers of the dialects want them. The objects of a family of classes go into its tables together, the
 base's first.
 """
@@ -12,7 +13,7 @@ from typing import Any
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.collect import by_mapper, require_stored
-from flask_uow.orm.instrumentation.mutables import remember, write_composites
+from flask_uow.orm.instrumentation.mutables import remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
@@ -105,7 +106,7 @@ def _apply_defaults(part: MappedTable, objects: list[Any]) -> None:
     for name, default in part.defaults:
         for obj in objects:
             values = obj.__dict__
-            if name not in values:
+            if values.get(name) is None:
                 values[name] = default.value()
 
 
@@ -144,9 +145,7 @@ def _by_names(part: MappedTable, objects: list[Any]) -> dict[tuple[str, ...], li
         return groups
     for obj in objects:
         values = obj.__dict__
-        present = tuple(
-            n for n in part.columns if n not in optional or (n in values and (n != generated or values[n] is not None))
-        )
+        present = tuple(n for n in part.columns if n not in optional or values.get(n) is not None)
         groups.setdefault(present, []).append(obj)
     return groups
 
@@ -172,7 +171,7 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
     makes_key = part.generated is not None and part.generated not in names
     generated = part.columns[part.generated] if makes_key and part.generated is not None else None
     batch = connection.dialect.batch
-    if holds_expressions(values):
+    if holds_expressions(values) or part.has_unmapped_expressions:
         keys = _insert_one_by_one(connection, part, names, objects, generated)
     else:
         for name, column in zip(names, values, strict=True):
@@ -181,9 +180,10 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
                     d.setdefault(name, None)
         fetched = [name for name in part.optional if name not in names and name != part.generated]
         columns = [part.columns[name] for name in names]
+        part.add_unmapped_defaults(columns, values, len(dicts))
         if fetched:
             keys = _insert_and_fetch(connection, part, columns, values, generated, fetched, dicts)
-        elif not names:
+        elif not columns:
             keys = batch.insert_defaults(connection, part.table, len(objects), generated_key=generated)
         else:
             keys = batch.insert(connection, part.table, columns, values, generated_key=generated)
@@ -210,7 +210,10 @@ def _insert_and_fetch(
     processors = [connection.dialect.result_processor(column.type) for column in wanted]
     for d, row in zip(dicts, rows, strict=True):
         # a row that could not be told is loaded at the first access
-        if row is not None:
+        if row is None:
+            for name in fetched:
+                d.pop(name, None)
+        else:
             for name, processor, value in zip(fetched, processors, row, strict=True):
                 d[name] = processor(value) if processor is not None else value
     return keys
@@ -223,13 +226,17 @@ def _insert_one_by_one(
     keys = []
     for obj in objects:
         values = {part.columns[name]: obj.__dict__.get(name) for name in names}
+        # columns without an attribute take their defaults from the statement
         statement = Insert(part.table).values(values)
         if generated is not None:
             statement = statement.returning(generated)
         result = connection.execute(statement)
         keys.append(result.scalar() if generated is not None else None)
-        for name in names:
-            if isinstance(obj.__dict__.get(name), ColumnOperators):
+        for name in part.columns:
+            if name not in names and name != part.generated:
+                # made by the database
+                obj.__dict__.pop(name, None)
+            elif isinstance(obj.__dict__.get(name), ColumnOperators):
                 del obj.__dict__[name]
     return keys
 
@@ -247,7 +254,7 @@ def _make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
         values = obj.__dict__
         state: InstanceState = values[STATE]
         identity = values.get(single) if single is not None else tuple([values.get(name) for name in names])
-        if identity is None or (single is None and None in identity):
+        if identity is None or (single is None and None in identity and not base.may_identify(identity)):
             raise FlushError(
                 f"{describe(obj)} has no primary key ({', '.join(names)}), and the database does not make one. Set it before the flush."
             )
@@ -263,6 +270,7 @@ def _make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
             strong[state] = obj
         inserted.setdefault(state, None)
         if may_mutate and type(obj).__mapper__.mutable_types:
+            take_snapshots(obj)
             remember(state, obj)
     if session.transaction.deleted:
         session.transaction.note_replaced(base, objects)

@@ -8,6 +8,7 @@ from flask_uow.orm.exc import FlushError, StaleDataError
 from flask_uow.orm.flush.collect import require_stored
 from flask_uow.orm.flush.key_changes import cascade_key_changes, move_identity
 from flask_uow.orm.instrumentation.history import is_changed
+from flask_uow.orm.instrumentation.mutables import remember, take_snapshots
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
@@ -17,7 +18,7 @@ from flask_uow.sql.expressions import ColumnOperators
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
-__all__ = ["not_among", "set_column", "stale_rows", "update_objects", "versioned_key"]
+__all__ = ["has_null", "not_among", "set_column", "stale_rows", "update_objects", "versioned_key"]
 
 
 def set_column(obj: Any, name: str, value: Any) -> None:
@@ -52,6 +53,10 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
             members.append(obj)
     for names, members in by_columns.items():
         _update_tables(session, mapper, names, members)
+        if mapper.mutable_types:
+            for obj in members:
+                take_snapshots(obj, names)
+                remember(obj.__dict__[STATE], obj)
         if any(name in names for name in mapper.primary_key_names):
             moved = _move_identities(session, mapper, members)
             cascade_key_changes(session, mapper, moved)
@@ -63,7 +68,11 @@ def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
     if not changes:
         return ()
     columns = mapper.columns
-    names = [name for name, old in changes.items() if name in columns and is_changed(old, values.get(name, NO_VALUE))]
+    names = [
+        name
+        for name, old in changes.items()
+        if name in columns and is_changed(old, values.get(name, NO_VALUE)) and columns[name].is_stored
+    ]
     # one order of columns, so that objects changed in another order share a statement
     return tuple(names) if len(names) < 2 else tuple(name for name in columns if name in names)
 
@@ -119,6 +128,11 @@ def versioned_key(part: MappedTable, versioning: Any, objects: list[Any]) -> tup
     return columns, values
 
 
+def has_null(key_values: list[list[Any]]) -> bool:
+    """Return True for keys, or versions, that are NULL in part, so that no comparison with values finds their rows."""
+    return len(key_values) > 1 and any(None in column for column in key_values)
+
+
 def _loaded_version(obj: Any, name: str) -> Any:
     changes = obj.__dict__[STATE].changes or {}
     before = changes.get(name, NO_VALUE)
@@ -147,11 +161,12 @@ def _update_batch(
         for obj, version in zip(objects, key_values[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
-    if holds_expressions(values):
+    columns = [part.columns[name] for name in names]
+    part.add_unmapped_onupdate(columns, values)
+    if holds_expressions(values) or has_null(key_values):
         for number, obj in enumerate(objects):
             _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
     else:
-        columns = [part.columns[name] for name in names]
         batch = connection.dialect.batch
         if versioning is not None:
             rows = batch.update_returning(connection, part.table, key, key_values, columns, values, part.key)
@@ -163,7 +178,7 @@ def _update_batch(
             if found != len(objects):
                 gone = _without_row(connection, part, objects)
                 raise stale_rows(part, "UPDATE of", objects, gone, found)
-    _forget_server_values(part, names, objects)
+    _forget_server_values(mapper, part, names, objects)
 
 
 def _update_one(
@@ -171,6 +186,7 @@ def _update_one(
 ) -> None:
     # a value that the database works out needs a statement of its own; it is loaded at the next access
     values = obj.__dict__
+    # columns without an attribute take their onupdate from the statement
     statement = Update(part.table).values({part.columns[name]: values[name] for name in names})
     statement = statement.where(*(column == value for column, value in zip(key, identity, strict=True)))
     if connection.execute(statement).rowcount != 1:
@@ -180,8 +196,12 @@ def _update_one(
             del values[name]
 
 
-def _forget_server_values(part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
-    # what the database itself changes with each UPDATE is loaded at the next access
+def _forget_server_values(mapper: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
+    # what the database itself changes with each UPDATE, or makes of the row by an expression, is loaded at the next access
+    for name in mapper.computed_names:
+        for obj in objects:
+            if name not in (obj.__dict__[STATE].changes or ()):
+                obj.__dict__.pop(name, None)
     for name, column in part.columns.items():
         if column.server_onupdate is not None and name not in names:
             for obj in objects:

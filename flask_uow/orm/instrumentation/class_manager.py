@@ -110,8 +110,7 @@ class ClassManager:
         """Install the descriptor of one attribute."""
         self.replace(name, attribute)
         if isinstance(attribute, ColumnAttribute):
-            if attribute.property.is_stored:
-                self.columns[name] = None
+            self.columns[name] = None
         elif isinstance(attribute, RelationshipAttribute):
             self.relationships[name] = attribute
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.instrumentation.mutables import record_mutations
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
 
@@ -78,6 +79,8 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
     """
     state = instance_state(obj)
     mapper = state.mapper
+    if state.identity is not None and (mapper.mutable_types or mapper.composites):
+        record_mutations(state, obj)
     waiting = [
         name
         for name, changes in obj.__dict__.get(PENDING, {}).items()
@@ -90,6 +93,9 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
             getattr(obj, name)
     for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):
         prop = mapper.relationships.get(name)
+        if name in mapper.columns and not mapper.columns[name].is_stored:
+            # set by hand, in place of what SQL would make of the row
+            continue
         if prop is not None and prop.direction is not Direction.MANY_TO_ONE and not include_collections:
             continue
         if get_history(obj, name).has_changes():

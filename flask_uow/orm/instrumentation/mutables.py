@@ -1,81 +1,114 @@
 """Values that change in place: pickled ones, and composites. Nobody is told when they change, so they are compared before a flush.
 
-An object with such values is held by its Session from the time they were loaded (or handed out) until they are expired: a change that only
-the value itself knows of must not be lost with the object.
+What they are compared with is a copy from the time they were loaded or written. It is kept with the object, under :data:`SNAPSHOTS`, and so stays
+with one that leaves its Session: a change that is made in between is noticed when the object comes back. While an object with such values is in a
+Session, that holds it: a change that only the value itself knows of must not be lost with the object.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
-__all__ = ["COMPOSITES", "find_mutations", "remember", "settle_mutations", "write_composites"]
+__all__ = [
+    "COMPOSITES",
+    "SNAPSHOTS",
+    "copied",
+    "find_mutations",
+    "record_mutations",
+    "remember",
+    "take_snapshots",
+    "write_composites",
+]
 
-# the key under which an object keeps the composite values that were handed out, with the column values they were made of
+# the keys under which an object keeps the composite values that were handed out, with the column values they were made of, and copies of values that
+# may change in place
 COMPOSITES = "_uow_composites"
+SNAPSHOTS = "_uow_snapshots"
 
 
 def remember(state: Any, obj: Any) -> None:
-    """Look at an object before each flush from now on."""
-    owner = state.owner
-    if state in owner.mutable:
-        return
-    types = type(obj).__mapper__.mutable_types
+    """Look at an object of a Session before each flush from now on, and copy values that were loaded just now."""
     values = obj.__dict__
-    owner.mutable[state] = (obj, {name: type_.copy_value(values[name]) for name, type_ in types if name in values})
+    types = type(obj).__mapper__.mutable_types
+    if types:
+        snapshots = values.get(SNAPSHOTS)
+        if snapshots is None:
+            snapshots = values[SNAPSHOTS] = {}
+        for name, type_ in types:
+            if name in values and name not in snapshots:
+                snapshots[name] = type_.copy_value(values[name])
+    elif COMPOSITES not in values:
+        return
+    state.owner.mutable[state] = obj
+
+
+def take_snapshots(obj: Any, names: Iterable[str] | None = None) -> None:
+    """Take the present values of an object as those that its row has.
+
+    :param names: those of these attributes; all when None.
+    """
+    values = obj.__dict__
+    for name, type_ in type(obj).__mapper__.mutable_types:
+        if name in values and (names is None or name in names):
+            values.setdefault(SNAPSHOTS, {})[name] = type_.copy_value(values[name])
+
+
+def copied(type_: Any, value: Any) -> Any:
+    """Return a value for another object: a copy, where it could be changed in place."""
+    if type_.is_mutable():
+        return type_.copy_value(value)
+    return deepcopy(value) if isinstance(value, (dict, list, set, bytearray)) else value
 
 
 def write_composites(obj: Any) -> None:
     """Set the columns of composite values that were changed in place."""
-    given = obj.__dict__.get(COMPOSITES)
+    values = obj.__dict__
+    given = values.get(COMPOSITES)
     if not given:
         return
+    state = values.get(STATE)
+    absent = None if state is None or state.identity is None else NO_VALUE
     for prop in type(obj).__mapper__.composites:
         made = given.get(prop.key)
         if made is None:
             continue
         before, value = made
         parts = prop.values_of(value)
-        if parts != before and tuple(getattr(obj, name) for name in prop.names) == before:
+        if parts != before and tuple(values.get(name, absent) for name in prop.names) == before:
             prop.set(obj, value)
 
 
-def find_mutations(mutable: dict[Any, tuple[Any, dict[str, Any]]]) -> None:
-    """Record changes in place as changes of their objects; forget objects that have no such values any more."""
-    for state, (obj, snapshots) in list(mutable.items()):
-        values = obj.__dict__
+def record_mutations(state: Any, obj: Any) -> bool:
+    """Record changes in place of an object with a row as changes of it; return whether it has such values at all."""
+    values = obj.__dict__
+    write_composites(obj)
+    held = COMPOSITES in values
+    snapshots = values.get(SNAPSHOTS, {})
+    for name, type_ in type(obj).__mapper__.mutable_types:
+        if name not in values:
+            continue
+        held = True
+        if name not in snapshots or name in (state.changes or ()):
+            continue
+        if not type_.compare_values(snapshots[name], values[name]):
+            if state.changes is None:
+                state.changes = {}
+            state.changes[name] = snapshots[name]
+    if state.changes is not None and state.owner is not None:
+        state.owner.modified[state] = obj
+    return held
+
+
+def find_mutations(mutable: dict[Any, Any]) -> None:
+    """Record changes in place of a Session's objects; forget objects that have no such values any more."""
+    for state, obj in list(mutable.items()):
         if state.owner is None or state.owner.mutable is not mutable:
             del mutable[state]
-            continue
-        write_composites(obj)
-        mapper = type(obj).__mapper__
-        held = COMPOSITES in values
-        for name, type_ in mapper.mutable_types:
-            if name not in values:
-                snapshots.pop(name, None)
-                continue
-            held = True
-            if name not in snapshots:
-                snapshots[name] = type_.copy_value(values[name])
-                continue
-            if name not in (state.changes or ()) and not type_.compare_values(snapshots[name], values[name]):
-                if state.changes is None:
-                    state.changes = {}
-                    state.owner.modified[state] = obj
-                state.changes[name] = snapshots[name]
-        if not held:
+        elif state.identity is None:
+            write_composites(obj)
+        elif not record_mutations(state, obj):
             del mutable[state]
-
-
-def settle_mutations(mutable: dict[Any, tuple[Any, dict[str, Any]]], objects: Any) -> None:
-    """Take the present values of flushed objects as the ones to compare with."""
-    for obj in objects:
-        state = obj.__dict__.get(STATE)
-        entry = mutable.get(state)
-        if entry is None:
-            continue
-        for name, type_ in type(obj).__mapper__.mutable_types:
-            value = obj.__dict__.get(name, NO_VALUE)
-            if value is not NO_VALUE:
-                entry[1][name] = type_.copy_value(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.instrumentation.collections import members_of
-from flask_uow.orm.instrumentation.mutables import COMPOSITES
+from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
 from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
 from flask_uow.orm.symbols import PARENTS, PENDING, STATE
 
@@ -20,11 +20,12 @@ __all__ = ["copy_object", "get_state", "set_state"]
 
 def get_state(self: Any) -> dict[str, Any]:
     """Return what is pickled: the ``__dict__``, with the bookkeeping in a form that can travel."""
+    state = self.__dict__.get(STATE)
+    if state is not None and state.identity is not None:
+        record_mutations(state, self)
     values: dict[str, Any] = self.__dict__.copy()
-    values.pop(PENDING, None)
-    values.pop(COMPOSITES, None)
-    values.pop(PARENTS, None)
-    state = values.pop(STATE, None)
+    for ours in (PENDING, COMPOSITES, SNAPSHOTS, PARENTS, STATE):
+        values.pop(ours, None)
     if state is not None and state.identity is not None:
         values[STATE] = PickledState(state.identity, state.changes)
     return values
@@ -33,13 +34,16 @@ def get_state(self: Any) -> dict[str, Any]:
 def set_state(self: Any, values: dict[str, Any]) -> None:
     """Take over what :func:`get_state` has returned."""
     self.__dict__.update(values)
-    ensure_state(self)
+    state = ensure_state(self)
     adopt_collections(self)
+    if state.identity is not None:
+        take_snapshots(self)
 
 
 def copy_object(self: Any) -> Any:
     """Return a transient object with the same values; collections are copied, their members are not."""
-    values = {name: value for name, value in self.__dict__.items() if name not in (STATE, PENDING, COMPOSITES, PARENTS)}
+    ours = (STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS)
+    values = {name: value for name, value in self.__dict__.items() if name not in ours}
     class_: Any = type(self)
     made = class_.__new__(class_)
     mapper = class_.__mapper__

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError, UnfitArgumentError
-from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError
+from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
+from flask_uow.orm.instrumentation.mutables import remember
 from flask_uow.orm.instrumentation.siblings import siblings_that
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.eager import load_related, needs_care
 from flask_uow.orm.loading.rows import load_objects
-from flask_uow.orm.loading.statements import compiled_once, key_condition, keys_condition, padded, unknown_keys
+from flask_uow.orm.loading.statements import (
+    compiled_once,
+    key_condition,
+    keys_condition,
+    padded,
+    unknown_but_null,
+    unknown_keys,
+)
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
@@ -20,6 +28,8 @@ from flask_uow.sql.select import Select
 __all__ = [
     "ColumnLoader",
     "check_lock_mode",
+    "check_version",
+    "has_version",
     "identity_values",
     "key_of",
     "load_by_identity",
@@ -53,6 +63,10 @@ class ColumnLoader:
         name = self.name
         mapper, classes = self._together(names)
         objects = siblings_that(state, obj, lambda other: type(other) in classes and name not in other.__dict__)
+        if isinstance(state.identity, tuple):
+            # NULL in a key is no value that IN could find
+            objects = [o for o in objects if o is obj or None not in o.__dict__[STATE].identity]
+            objects = [obj] if None in state.identity else objects
         if len(objects) == 1:
             _refresh(session, self.mapper, obj, state, names, None)
         else:
@@ -142,11 +156,14 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
 
-    def build() -> Select:
-        return with_lock(_select_from(source, columns).where(key_condition(key)), lock)
+    identity = identity_values(state.identity)
+    nulls = tuple(value is None for value in identity) if None in identity else None
 
-    statement = compiled_once(mapper.memo, ("refresh", names, lock), dialect, build)
-    parameters = statement.parameters(identity_values(state.identity))
+    def build() -> Select:
+        return with_lock(_select_from(source, columns).where(key_condition(key, unknown_but_null(identity))), lock)
+
+    statement = compiled_once(mapper.memo, ("refresh", names, lock, nulls), dialect, build)
+    parameters = statement.parameters([value for value in identity if value is not None])
     rows = connection.fetch_all(statement.compiled.sql, parameters, write=statement.compiled.is_write)
     if not rows:
         raise _row_is_gone(obj)
@@ -154,6 +171,8 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
     for name, column, value in zip(names, columns, rows[0], strict=True):
         processor = dialect.result_processor(column.type)
         values[name] = processor(value) if processor is not None else value
+    if mapper.mutable_types:
+        remember(state, obj)
 
 
 def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
@@ -182,6 +201,10 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
         own = obj.__dict__
         for name, value in zip(names, converted[len(key) :], strict=True):
             own.setdefault(name, value)
+    if mapper.mutable_types:
+        for obj in objects:
+            if names[0] in obj.__dict__:
+                remember(obj.__dict__[STATE], obj)
     if not was_found:
         raise _row_is_gone(first)
 
@@ -228,6 +251,28 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
     statement = compiled_once(mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(key)))
     rows = connection.fetch_all(statement.compiled.sql, statement.parameters(identity_values(identity)))
     return load_objects(rows, mapper, dialect, session)[0] if rows else None
+
+
+def has_version(obj: Any) -> bool:
+    """Return True for an object of a class with a version column, whose version is loaded."""
+    versioning = type(obj).__mapper__.versioning
+    return versioning is not None and versioning.name in obj.__dict__
+
+
+def check_version(obj: Any, version: Any) -> None:
+    """Refuse an object that has another version than its row, which is locked now: what was made of its values is out of date.
+
+    :param version: that of the row.
+    :raises StaleDataError: naming both versions.
+    """
+    name = type(obj).__mapper__.versioning.name
+    changes = obj.__dict__[STATE].changes or {}
+    loaded = changes.get(name, obj.__dict__[name])
+    if loaded != version:
+        raise StaleDataError(
+            f"{describe(obj)} was to be locked, and its row has the version {version!r} by now, the object {loaded!r}: someone else has changed it"
+            " since it was loaded. Roll back, or expire the object, and load it again."
+        )
 
 
 def check_lock_mode(lock: str | None) -> None:

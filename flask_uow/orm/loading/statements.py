@@ -9,7 +9,15 @@ from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.expressions import BindParameter, ColumnElement, and_, or_
 from flask_uow.sql.select import Select
 
-__all__ = ["KeyedStatement", "compiled_once", "key_condition", "keys_condition", "padded", "unknown_keys"]
+__all__ = [
+    "KeyedStatement",
+    "compiled_once",
+    "key_condition",
+    "keys_condition",
+    "padded",
+    "unknown_but_null",
+    "unknown_keys",
+]
 
 # stands for the value of a key that is given at execution
 _KEY: Final = object()
@@ -55,12 +63,22 @@ def unknown_keys(columns: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
 
 
 def key_condition(columns: Sequence[Any], key: Iterable[Any] | None = None) -> ColumnElement[bool]:
-    """Return ``column = ?`` for each column, joined by AND.
+    """Return ``column = ?`` for each column, joined by AND; ``column IS NULL`` where that is the value.
 
     :param key: the values; None where they are given at execution.
     """
     values = tuple(key) if key is not None else unknown_keys(columns, 1)[0]
-    return and_(*(column == BindParameter(value, column.type) for column, value in zip(columns, values, strict=True)))
+    return and_(
+        *(
+            column.is_(None) if value is None else column == BindParameter(value, column.type)
+            for column, value in zip(columns, values, strict=True)
+        )
+    )
+
+
+def unknown_but_null(key: Sequence[Any]) -> list[Any]:
+    """Return what stands for a key that is given at execution, but for NULL in it."""
+    return [None if value is None else _KEY for value in key]
 
 
 def keys_condition(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> ColumnElement[bool]:

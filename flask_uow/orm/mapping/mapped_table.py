@@ -29,6 +29,9 @@ class MappedTable:
     :ivar generated: the attribute of the key that the database makes in this table, or None.
     :ivar defaults: attributes with a default for new rows, and the default.
     :ivar onupdate: attributes with a default for changed rows, and the default.
+    :ivar unmapped_defaults: columns that have no attribute and a default for new rows, and the default.
+    :ivar unmapped_onupdate: columns that have no attribute and a default for changed rows, and the default.
+    :ivar has_unmapped_expressions: True where one of ``unmapped_defaults`` is for the database to work out.
     :ivar optional: attributes that an INSERT may leave to the database.
     :ivar always: the others.
     """
@@ -41,6 +44,9 @@ class MappedTable:
     generated: str | None = None
     defaults: tuple[tuple[str, Any], ...] = ()
     onupdate: tuple[tuple[str, Any], ...] = ()
+    unmapped_defaults: tuple[tuple[Column[Any], Any], ...] = ()
+    unmapped_onupdate: tuple[tuple[Column[Any], Any], ...] = ()
+    has_unmapped_expressions: bool = False
     optional: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
 
@@ -51,10 +57,27 @@ class MappedTable:
         self.generated = next((name for name, column in columns.items() if column is made and name not in copied), None)
         self.defaults = tuple((name, c.default) for name, c in columns.items() if c.default is not None)
         self.onupdate = tuple((name, c.onupdate) for name, c in columns.items() if c.onupdate is not None)
+        mapped = set(columns.values())
+        unmapped = [column for column in self.table.c if column not in mapped]
+        self.unmapped_defaults = tuple((c, c.default) for c in unmapped if c.default is not None)
+        self.has_unmapped_expressions = any(default.is_sql for _, default in self.unmapped_defaults)
+        self.unmapped_onupdate = tuple((c, c.onupdate) for c in unmapped if c.onupdate is not None)
         self.optional = tuple(
             name for name, c in columns.items() if c.server_default is not None or name == self.generated
         )
         self.always = tuple(name for name in columns if name not in self.optional)
+
+    def add_unmapped_defaults(self, columns: list[Any], values: list[list[Any]], count: int) -> None:
+        """Add to the columns and values of an INSERT of ``count`` rows what no attribute stands for."""
+        for column, default in self.unmapped_defaults:
+            columns.append(column)
+            values.append([default.value() for _ in range(count)])
+
+    def add_unmapped_onupdate(self, columns: list[Any], values: list[list[Any]]) -> None:
+        """Add to the columns and values of an UPDATE what no attribute stands for."""
+        for column, default in self.unmapped_onupdate:
+            columns.append(column)
+            values.append([default.value() for _ in values[0]])
 
     def key_values(self, identities: Sequence[Any]) -> list[list[Any]]:
         """Return the values of the key columns, column by column, for objects of these identities."""

@@ -393,6 +393,23 @@ class Mapper(MappedSource):
             found = self.memo["mutable types"] = tuple((name, type_) for name, type_ in stored if type_.is_mutable())
         return found
 
+    def may_identify(self, identity: tuple[Any, ...]) -> bool:
+        """Return True where NULL may stand in these places of a composite primary key."""
+        if not self.allow_partial_pks or set(identity) == {None}:
+            return False
+        return all(
+            v is not None or getattr(c, "nullable", False) for c, v in zip(self.primary_key, identity, strict=True)
+        )
+
+    @property
+    def computed_names(self) -> tuple[str, ...]:
+        """The attributes whose values SQL expressions make."""
+        found: tuple[str, ...] | None = self.memo.get("computed names")
+        if found is None:
+            made = (name for name, prop in self.columns.items() if not prop.is_stored)
+            found = self.memo["computed names"] = tuple(made)
+        return found
+
     @property
     def attribute_names(self) -> frozenset[str]:
         """The names of all mapped attributes."""

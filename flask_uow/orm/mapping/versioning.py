@@ -19,11 +19,13 @@ class Versioning:
 
     :ivar name: its attribute.
     :ivar next_version: makes a version from the one before, which is None for a new row.
+    :ivar counts: True where versions are numbers that go up by one, so that SQL can make them too.
     """
 
-    def __init__(self, name: str, next_version: Callable[[Any], Any]) -> None:
+    def __init__(self, name: str, next_version: Callable[[Any], Any] | None) -> None:
         self.name = name
-        self.next_version = next_version
+        self.counts = next_version is None
+        self.next_version: Callable[[Any], Any] = next_version if next_version is not None else _count
 
     @classmethod
     def of(cls, mapper: Any, column: Any, generator: Callable[[Any], Any] | None) -> Versioning | None:
@@ -46,7 +48,7 @@ class Versioning:
             raise ArgumentError(
                 f"{mapper.class_.__name__}: version_id_col={column!r} is no mapped column of it. Pass a column of {mapper.local_table.description}."
             )
-        return cls(mapper.name_of_column(found), generator if generator is not None else _count)
+        return cls(mapper.name_of_column(found), generator)
 
 
 def _count(version: Any) -> int:

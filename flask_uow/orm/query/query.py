@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.loading.column_loader import key_of
+from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.plan import first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
 from flask_uow.sql.dml import Delete, Update
@@ -126,10 +126,12 @@ class Query(BuildingQuery[T]):
     def get(self, ident: Any) -> T | None:
         """Return the object of a primary key, from the identity map if it is there; None when there is none.
 
-        With :meth:`populate_existing` or a lock it is loaded anew.
+        With :meth:`populate_existing` or a lock it is loaded anew. An object with a version that is there and is to be locked stays as it is,
+        changes included, if it has the version of its row.
 
         :param ident: the key's value, or a tuple for a composite key.
         :raises InvalidRequestError: when the query is not of exactly one mapped class, or has criteria, joins, groups or a limit.
+        :raises StaleDataError: with a lock, for an object that is there with another version than its row.
         """
         select = self._select
         if len(select.entities) != 1 or not hasattr(select.entities[0], "__uow_entity__"):
@@ -151,16 +153,19 @@ class Query(BuildingQuery[T]):
             return self._get(session, ident)  # type: ignore[no-any-return]
 
     def _get(self, session: Any, ident: Any) -> Any:
-        fresh = self._select._for_update is not None or self._select.get_execution_options().get("populate_existing")
+        locks = self._select._for_update is not None
+        fresh = locks or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
         if not (fresh or self._select._options):
             return session.get(entity, ident)
         mapper = entity.__uow_entity__.mapper
         key = key_of(mapper, ident)
-        found = None if fresh else session._identities_of(mapper).get(key[0] if len(key) == 1 else key)
-        if found is not None:
+        found = session._identities_of(mapper).get(key[0] if len(key) == 1 else key)
+        if found is not None and not fresh:
             return session.get(entity, ident)
         query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
+        if locks and found is not None and has_version(found):
+            return query._lock_version(mapper, found)
         return query.populate_existing().one_or_none() if fresh else query.one_or_none()
 
     def merge_result(self, iterator: Iterable[Any], load: bool = True) -> list[Any]:
@@ -182,6 +187,18 @@ class Query(BuildingQuery[T]):
                     values[place] = session.merge(values[place], load=load)
             found.append(type(row)(values))
         return found
+
+    def _lock_version(self, mapper: Any, obj: Any) -> Any:
+        """Lock the row of an object that is there, and return the object if it has the version of the row.
+
+        :raises StaleDataError: when it has another one.
+        """
+        own = type(obj).__mapper__
+        found: Any = self.add_columns(mapper.column(own.columns[own.versioning.name].column)).one_or_none()
+        if found is None:
+            return None
+        check_version(obj, found[1])
+        return found[0]
 
     def count(self) -> int:
         """Return the number of rows."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
-from flask_uow.orm.dml.bulk import Progress, bulk_insert, bulk_update
+from flask_uow.orm.dml.bulk import Progress, bulk_insert
 from flask_uow.orm.dml.copying import copy_from
+from flask_uow.orm.dml.keyed import bulk_update
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
@@ -225,13 +226,15 @@ class ExecutingSession(TransactionalSession):
         return exclusively(self, bulk_insert, self, class_mapper(entity), rows, return_keys, progress)
 
     def bulk_update(self, entity: type, rows: Iterable[Any], *, progress: Progress | None = None) -> int:
-        """UPDATE many rows of a mapped class by primary key; objects of the Session that are concerned are expired.
+        """UPDATE many rows of a mapped class by primary key; attributes of the Session's objects that are concerned are expired.
+
+        A version column is counted; a row that is given with a version is written only where it still has that one.
 
         :param rows: mappings with the key and the attributes to be set, or objects: of a changed one its changes are written, of one
             outside the Session all its values.
         :param progress: called with the number of rows so far after each page.
         :returns: the number of rows.
-        :raises StaleDataError: when a row is not there.
+        :raises StaleDataError: when a row is not there, or has another version.
         :raises InvalidRequestError: for a mapping without the key, or a name that is no column attribute of the class.
         """
         return exclusively(self, bulk_update, self, class_mapper(entity), rows, progress)

@@ -6,9 +6,11 @@ import warnings
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.history import is_changed
+from flask_uow.orm.instrumentation.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -100,6 +102,7 @@ class _Merge:
         return key[0] if len(key) == 1 else key
 
     def _make_persistent(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
+        record_mutations(state, instance)
         if state.changes:
             raise InvalidRequestError(
                 f"merge(load=False) takes objects without changes, and {describe(instance)} has some ({', '.join(state.changes)})."
@@ -116,20 +119,25 @@ class _Merge:
     def _copy_columns(self, mapper: Mapper, instance: Any, merged: Any) -> None:
         given = instance.__dict__
         if not self.load:
-            values = merged.__dict__
-            values.update((name, given[name]) for name in mapper.columns if name in given)
+            names = [name for name in mapper.columns if name in given]
+            merged.__dict__.update((name, copied(mapper.columns[name].column.type, given[name])) for name in names)
+            take_snapshots(merged, names)
+            remember(merged.__dict__[STATE], merged)
             return
+        write_composites(instance)
         own = merged.__dict__[STATE]
         names = [name for name, prop in mapper.columns.items() if name in given and prop.is_stored]
         absent = [name for name in names if name not in merged.__dict__]
         if absent and own.identity is not None:
             # what is expired is loaded first, so that only net changes are written
             getattr(merged, absent[0])
+        if own.identity is not None:
+            _check_version(mapper, instance, merged)
         for name in names:
             if own.identity is None and given[name] is None and name in mapper.primary_key_names:
                 continue
             if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):
-                setattr(merged, name, given[name])
+                setattr(merged, name, copied(mapper.columns[name].column.type, given[name]))
 
     def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
         value = instance.__dict__[prop.key]
@@ -153,3 +161,19 @@ class _Merge:
             merged.__dict__[prop.key] = item
         else:
             setattr(merged, prop.key, item)
+
+
+def _check_version(mapper: Mapper, instance: Any, merged: Any) -> None:
+    """Refuse to bring an older (or newer) version of a row onto the object that stands for it.
+
+    :raises StaleDataError: naming both versions.
+    """
+    if mapper.versioning is None:
+        return
+    name = mapper.versioning.name
+    given = instance.__dict__.get(name)
+    if given is not None and name in merged.__dict__ and merged.__dict__[name] != given:
+        raise StaleDataError(
+            f"merge() got {describe(instance)} with the version {given!r}, and the row has {merged.__dict__[name]!r}: someone else has changed it"
+            f" since. Load the object again, or leave {name!r} unset to write over the present version."
+        )

@@ -1,6 +1,7 @@
 """The connections that take part in a transaction of a Session: who they are, and how they end.
 
-One module decides, orders and ends them. :class:`Participants` belongs to a root transaction or a SAVEPOINT. Without two-phase commit
+One module decides, orders and ends them. :class:`Participants` belongs to a root transaction or a SAVEPOINT. A connection that was given to the
+Session may be in a transaction already; what the Session's own ends do to that one says :data:`JOIN_MODES`. Without two-phase commit
 the participants of a root are committed one after the other, in the order in which they were first used. With it, all are
 prepared before the first one is committed; a database that cannot prepare (SQLite) is committed first of all, when every
 other one is ready, so that its commit is the decision. There is no lasting record of the decision: a process that dies between two
@@ -10,30 +11,49 @@ COMMIT PREPARED leaves the rest to a person.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
-from flask_uow.exc import DBAPIError, FlaskUowError, InvalidRequestError
+from flask_uow.exc import ArgumentError, DBAPIError, FlaskUowError, InvalidRequestError, did_you_mean
 
-__all__ = ["Participants"]
+__all__ = ["JOIN_MODES", "Participants", "check_join_mode"]
+
+#: Which ends of a Session reach a transaction in which its connection was already: ``rollback()``; also ``commit()`` and ``close()``; none, they are
+#: about a savepoint of the Session's own; none where it is a savepoint itself, else ``rollback()``.
+JOIN_MODES = ("rollback_only", "control_fully", "create_savepoint", "conditional_savepoint")
 
 logger = logging.getLogger("flask_uow.orm")
+
+
+def check_join_mode(mode: str) -> str:
+    """Return a ``join_transaction_mode``.
+
+    :raises ArgumentError: for an unknown one.
+    """
+    if mode not in JOIN_MODES:
+        known = ", ".join(map(repr, JOIN_MODES))
+        raise ArgumentError(
+            f"join_transaction_mode={mode!r} is unknown.{did_you_mean(str(mode), JOIN_MODES)} The modes are {known}."
+        )
+    return mode
 
 
 class _Participant:
     """A connection that takes part.
 
-    :ivar transaction: what is committed on it; None where the connection is in an outer transaction, which decides.
+    :ivar transaction: what ends with the Session's transaction.
     :ivar owned: True where the connection is to be closed at the end.
+    :ivar joined: True where the transaction was begun outside, by somebody who commits it.
     """
 
-    __slots__ = ("connection", "owned", "transaction")
+    __slots__ = ("connection", "joined", "owned", "transaction")
 
-    def __init__(self, connection: Connection, transaction: Transaction | None, owned: bool) -> None:
+    def __init__(self, connection: Connection, transaction: Transaction, owned: bool, joined: bool = False) -> None:
         self.connection = connection
         self.transaction = transaction
         self.owned = owned
+        self.joined = joined
 
     @property
     def name(self) -> str:
@@ -45,6 +65,7 @@ class Participants:
 
     :param outer: those of the transaction around a savepoint; None for a root transaction.
     :param twophase: prepare all before any is committed.
+    :param join_mode: one of :data:`JOIN_MODES`, for connections that are in a transaction already.
     :param begin: begins the transaction of a connection.
     :param began: called with each connection, when its transaction has begun.
 
@@ -55,11 +76,13 @@ class Participants:
         self,
         outer: Participants | None,
         twophase: bool,
+        join_mode: str,
         begin: Callable[[Connection], Transaction],
         began: Callable[[Connection], None],
     ) -> None:
         self._outer = outer
         self._twophase = twophase
+        self._join_mode = join_mode
         self._begin = begin
         self._began = began
         self.has_committed = False
@@ -77,11 +100,19 @@ class Participants:
         return found.connection if found is not None else None
 
     def connection_for(self, bind: Any) -> Connection:
-        """Return the connection of a bind; its transaction begins at first use."""
+        """Return the connection of a bind; its transaction begins at first use.
+
+        :raises InvalidRequestError: when somebody else has ended the transaction on a connection that was given.
+        """
         found = self._members.get(bind)
         if found is None:
             found = self._members[bind] = self._enlist(bind)
             self._began(found.connection)
+        elif not found.owned and not found.transaction.is_active:
+            raise InvalidRequestError(
+                f"the transaction on the connection that this Session was given ({found.name}) was ended from outside, and what the Session does"
+                " now would not be part of it. Call session.commit(), rollback() or close() first."
+            )
         return found.connection
 
     def _enlist(self, bind: Any) -> _Participant:
@@ -89,9 +120,7 @@ class Participants:
             connection = self._outer.connection_for(bind)
             return _Participant(connection, connection.begin_nested(), owned=False)
         if isinstance(bind, Connection):
-            # a Session on a connection that is in a transaction leaves the outcome to whoever began it
-            transaction = None if bind.in_transaction() else self._begin(bind)
-            return _Participant(bind, transaction, owned=False)
+            return self._join(bind)
         connection = bind.connect()
         try:
             return _Participant(connection, self._begin(connection), owned=True)
@@ -99,8 +128,18 @@ class Participants:
             connection.close()
             raise
 
-    def _open_members(self) -> Iterator[_Participant]:
-        return (member for member in self._members.values() if member.transaction is not None)
+    def _join(self, connection: Connection) -> _Participant:
+        outer = connection.get_nested_transaction() or connection.get_transaction()
+        if outer is None:
+            return _Participant(connection, self._begin(connection), owned=False)
+        mode = self._join_mode
+        if mode == "create_savepoint" or (mode == "conditional_savepoint" and connection.in_nested_transaction()):
+            return _Participant(connection, connection.begin_nested(), owned=False)
+        return _Participant(connection, outer, owned=False, joined=mode != "control_fully")
+
+    def _own_members(self) -> Iterator[_Participant]:
+        """Yield the connections whose transactions the Session commits."""
+        return (member for member in self._members.values() if not member.joined)
 
     # -- preparing
 
@@ -110,10 +149,9 @@ class Participants:
         :raises InvalidRequestError: naming the first such database.
         """
         for member in self._members.values():
-            if not isinstance(member.transaction, TwoPhaseTransaction):
-                reason = (
-                    "has no PREPARE TRANSACTION" if member.transaction else "is in a transaction that was begun outside"
-                )
+            if member.joined or not isinstance(member.transaction, TwoPhaseTransaction):
+                is_outer = member.joined or member.transaction.is_nested
+                reason = "is in a transaction that was begun outside" if is_outer else "has no PREPARE TRANSACTION"
                 raise InvalidRequestError(
                     f"the transaction cannot be prepared: {member.name} takes part and {reason}."
                     " Call commit() without prepare(), or leave that database out."
@@ -124,7 +162,7 @@ class Participants:
 
         :raises DBAPIError: when a database refuses; all are to be rolled back then.
         """
-        for member in sorted(self._open_members(), key=lambda member: member.name):
+        for member in sorted(self._own_members(), key=lambda member: member.name):
             if isinstance(member.transaction, TwoPhaseTransaction):
                 member.transaction.prepare()
 
@@ -136,12 +174,11 @@ class Participants:
         :raises DBAPIError: when a database refuses; the others are still to be rolled back then.
         :raises InvalidRequestError: in two-phase mode, when several databases cannot prepare.
         """
-        members = list(self._open_members())
+        members = list(self._own_members())
         if self._twophase and self._outer is None and len(members) > 1:
             self._commit_two_phase(members)
             return
         for number, member in enumerate(members):
-            assert member.transaction is not None
             try:
                 member.transaction.commit()
                 self.has_committed = self._outer is None
@@ -159,7 +196,6 @@ class Participants:
             )
         self.prepare()
         for member in deciding:
-            assert member.transaction is not None
             member.transaction.commit()
         self.has_committed = True
         for member in members:
@@ -186,10 +222,17 @@ class Participants:
             ", ".join(member.name for member in done), undone[0].name, error,
         )  # fmt: skip
 
+    def close(self) -> None:
+        """Roll back those that the Session would commit; what was joined stays as it is."""
+        self._roll_back(self._own_members())
+
     def rollback(self) -> None:
-        """Roll back all that are still open, prepared ones included; one that fails keeps no other from it."""
-        for member in self._open_members():
-            assert member.transaction is not None
+        """Roll back all that are still open, prepared and joined ones included; one that fails keeps no other from it."""
+        self._roll_back(self._members.values())
+
+    @staticmethod
+    def _roll_back(members: Iterable[_Participant]) -> None:
+        for member in members:
             if not member.transaction.is_active:
                 continue
             try:

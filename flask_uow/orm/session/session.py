@@ -20,9 +20,9 @@ from flask_uow.orm.flush.collect import WorkList, collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
-from flask_uow.orm.instrumentation.mutables import find_mutations, settle_mutations
+from flask_uow.orm.instrumentation.mutables import find_mutations
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
-from flask_uow.orm.loading.column_loader import check_lock_mode, refresh_columns
+from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune, register_deleted
@@ -53,7 +53,12 @@ class Session(ExecutingSession):
     :param binds: engines by mapped class, mapper or table.
     :param extension: a :class:`SessionExtension`, or a list of them.
     :param query_cls: the class of queries.
+    :param join_transaction_mode: what happens to a transaction in which a given connection is already. ``"rollback_only"``: ``rollback()``
+        rolls it back, ``commit()`` and ``close()`` leave it to whoever began it; ``"control_fully"``: the Session ends it in each of these;
+        ``"create_savepoint"``: it stays, and the Session works in a savepoint of its own; ``"conditional_savepoint"``: that only within
+        a savepoint, else ``"rollback_only"``.
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
+    :raises ArgumentError: for an unknown ``join_transaction_mode``.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Session(ExecutingSession):
         extension: Any = None,
         query_cls: type[Query[Any]] = Query,
         *,
+        join_transaction_mode: str = "rollback_only",
         bind_key_engines: Mapping[str | None, Any] | None = None,
         batch_loading: bool = True,
     ) -> None:
@@ -79,6 +85,7 @@ class Session(ExecutingSession):
             accounting=_enable_transaction_accounting,
             autocommit=autocommit,
             twophase=twophase,
+            join_mode=join_transaction_mode,
             extension=extension,
         )
         self.autoflush = autoflush
@@ -88,7 +95,7 @@ class Session(ExecutingSession):
         self._new: dict[InstanceState, Any] = {}
         self._modified: dict[InstanceState, Any] = {}
         self._deleted: dict[InstanceState, Any] = {}
-        self._mutable: dict[InstanceState, tuple[Any, dict[str, Any]]] = {}
+        self._mutable: dict[InstanceState, Any] = {}
         self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
 
     # -- objects
@@ -140,6 +147,7 @@ class Session(ExecutingSession):
         :param load: False copies values as they are, without any SQL: for objects with a row and without changes, from a cache.
         :param kw: ``dont_load=True``, the old way to write ``load=False``.
         :raises InvalidRequestError: with ``load=False``, for an object without a row or with changes.
+        :raises StaleDataError: for an object whose version is not that of its row any more.
         """
         return merge(self, instance, load, **kw)  # type: ignore[no-any-return]
 
@@ -216,10 +224,15 @@ class Session(ExecutingSession):
         :param lockmode: ``"read"``, ``"update"`` or ``"update_nowait"``: lock the row.
         :raises ArgumentError: for another lock mode.
         :raises ObjectDeletedError: when the row is gone.
+        :raises StaleDataError: with a lock mode, for a changed object with another version than its row.
         """
         state = self._persistent_state(instance)
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
+        if lockmode is not None and state.changes and has_version(instance):
+            # a change that others have overtaken is not forgotten without a word by a lock, which is there to prevent that
+            with self.no_autoflush:
+                self.query(type(instance)).with_lockmode(lockmode).get(state.identity)
         self._expire(instance, state, names)
         mapper = type(instance).__mapper__
         wanted = tuple(name for name in mapper.columns if names is None or name in names)
@@ -288,8 +301,6 @@ class Session(ExecutingSession):
                 for hook in self._hooks.after_flush:
                     hook(self, context)
                 self._settle(work)
-                for hook in self._hooks.after_flush_postexec:
-                    hook(self, context)
                 transaction.commit()
             except BaseException as error:
                 transaction.failure = error
@@ -299,11 +310,13 @@ class Session(ExecutingSession):
                 raise
         finally:
             self._flushing = False
+        for hook in self._hooks.after_flush_postexec:
+            hook(self, context)
 
     def _settle(self, work: WorkList) -> None:
-        if self._mutable:
-            settle_mutations(self._mutable, (obj for group in work.objects() for obj in group))
         new, modified = self._new, self._modified
+        level = self._transaction.real if self._transaction is not None else None
+        note = level.note_updated if level is not None and level.nested else None
         for members in work.new.values():
             for obj in members:
                 new.pop(obj.__dict__[STATE], None)
@@ -312,6 +325,8 @@ class Session(ExecutingSession):
         for members in (*work.changed.values(), work.updated_first):
             for obj in members:
                 state = obj.__dict__[STATE]
+                if note is not None:
+                    note(state, state.changes)
                 state.changes = None
                 obj.__dict__.pop(PENDING, None)
                 modified.pop(state, None)

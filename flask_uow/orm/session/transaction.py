@@ -17,7 +17,7 @@ from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.membership import forget_deleted, make_transient_again, restore_deleted
-from flask_uow.orm.session.expiry import expire_all
+from flask_uow.orm.session.expiry import expire_all, loaded_values, restore_values
 from flask_uow.orm.session.participants import Participants
 from flask_uow.orm.symbols import STATE
 
@@ -38,6 +38,8 @@ class SessionTransaction:
     :ivar deleted: objects whose rows were deleted here.
     :ivar replaced: deleted objects whose key an object that was inserted later has.
     :ivar moved: the original primary keys of objects whose key was changed here.
+    :ivar updated: the original values of objects whose rows were updated here, where this is a SAVEPOINT.
+    :ivar kept: values of inserted objects that the rollback of a SAVEPOINT within has expired.
     :ivar failure: the error that made the transaction inactive.
     """
 
@@ -57,12 +59,16 @@ class SessionTransaction:
         self.deleted: dict[InstanceState, Any] = real.deleted if real is not None else {}
         self.replaced: set[InstanceState] = real.replaced if real is not None else set()
         self.moved: dict[InstanceState, Any] = real.moved if real is not None else {}
+        self.updated: dict[InstanceState, dict[str, Any]] = real.updated if real is not None else {}
+        self.kept: dict[InstanceState, dict[str, Any]] = real.kept if real is not None else {}
         self.participants: Participants
         if real is not None:
             self.participants = real.participants
         else:
             outer = parent.real.participants if parent is not None else None
-            self.participants = Participants(outer, session.twophase, session._begin_on, self._has_begun)
+            self.participants = Participants(
+                outer, session.twophase, session.join_transaction_mode, session._begin_on, self._has_begun
+            )
 
     def _has_begun(self, connection: Connection) -> None:
         for hook in self.session._hooks.after_begin:
@@ -168,6 +174,10 @@ class SessionTransaction:
         outer.inserted.update(self.inserted)
         outer.deleted.update(self.deleted)
         outer.replaced.update(self.replaced)
+        outer.kept.update(self.kept)
+        if outer.nested:
+            for state, originals in self.updated.items():
+                outer.note_updated(state, originals)
         for state, identity in self.moved.items():
             outer.moved.setdefault(state, identity)
 
@@ -216,12 +226,12 @@ class SessionTransaction:
             self._call_after_rollback()
 
     def close(self) -> None:
-        """Roll back this level and all around it, and give the connections back. May be called again."""
+        """Roll back this level and all around it, but nothing that was begun outside, and give the connections back. May be called again."""
         if self.is_closed:
             return
         try:
             if not self.is_subtransaction:
-                self.participants.rollback()
+                self.participants.close()
         finally:
             if not self.is_subtransaction:
                 self.participants.release()
@@ -260,10 +270,29 @@ class SessionTransaction:
                     level.replaced.add(state)
             level = level.parent
 
+    def note_updated(self, state: InstanceState, originals: dict[str, Any] | None) -> None:
+        """Note the values that an object had before its row was updated."""
+        if originals:
+            self.updated[state] = {**originals, **self.updated.get(state, {})}
+
+    def _keep_values(self) -> None:
+        """Keep the values, as they were before this SAVEPOINT, of objects that are new in a transaction around it: that may be undone as well."""
+        level = self.parent
+        while level is not None:
+            for state in level.inserted:
+                obj = state()
+                if obj is not None and state.identity is not None:
+                    originals = {**(state.changes or {}), **self.updated.get(state, {})}
+                    # what an earlier rollback has expired, and nobody has loaded since, is kept already
+                    level.kept[state] = {**level.kept.get(state, {}), **loaded_values(obj, originals)}
+            level = level.parent
+
     def _restore(self) -> None:
         session = self.session
         if not session._accounting:
             return
+        if self.nested:
+            self._keep_values()
         pending = list(session._new)
         for state, identity in self.moved.items():
             obj = state()
@@ -286,6 +315,8 @@ class SessionTransaction:
         self.deleted.clear()
         self.replaced.clear()
         self.moved.clear()
+        self.updated.clear()
+        self.kept.clear()
 
     def _undo_inserts(self) -> set[tuple[Any, Any]]:
         """Make inserted objects transient again; return the keys of those that nobody holds any more.
@@ -312,6 +343,8 @@ class SessionTransaction:
                     own.owner.remove(own)
                 self.deleted.pop(own, None)
                 make_transient_again(session, own)
+                if own is state:
+                    restore_values(gone, self.kept.get(state, {}))
                 if generated is not None:
                     gone.__dict__.pop(generated, None)
         return undone

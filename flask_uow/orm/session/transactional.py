@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension
+from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
 
 if TYPE_CHECKING:
@@ -29,11 +30,18 @@ class TransactionalSession:
     """Base of :class:`~flask_uow.orm.session.session.Session`: transactions, and what hangs on them."""
 
     def __init__(
-        self: Any, expire_on_commit: bool, accounting: bool, autocommit: bool, twophase: bool, extension: Any
+        self: Any,
+        expire_on_commit: bool,
+        accounting: bool,
+        autocommit: bool,
+        twophase: bool,
+        join_mode: str,
+        extension: Any,
     ) -> None:
         self.expire_on_commit = expire_on_commit
         self.autocommit = autocommit
         self.twophase = twophase
+        self.join_transaction_mode = check_join_mode(join_mode)
         self._accounting = accounting
         self._hooks = Hooks.of(SessionExtension, extension)
         self._transaction: SessionTransaction | None = None
@@ -48,6 +56,7 @@ class TransactionalSession:
     expire_on_commit: bool
     autocommit: bool
     twophase: bool
+    join_transaction_mode: str
     _accounting: bool
     _hooks: Hooks
     _transaction: SessionTransaction | None
@@ -69,7 +78,7 @@ class TransactionalSession:
 
     @exclusive
     def begin(self: Any, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
-        """Begin a transaction.
+        """Begin a transaction. In autocommit mode, what is pending is flushed before, in a transaction of its own.
 
         :param subtransactions: inside a transaction, begin a subtransaction, which only delimits.
         :param nested: begin a SAVEPOINT.
@@ -83,6 +92,9 @@ class TransactionalSession:
                 raise InvalidRequestError(
                     "a SAVEPOINT needs a transaction around it, and none is in progress. In autocommit mode, call begin() first."
                 )
+            if self.autocommit and self._accounting and not self._flushing:
+                # what was added before is no part of the transaction, and not undone with it
+                self.flush()
             self._transaction = SessionTransaction(self)
             return self._transaction  # type: ignore[no-any-return]
         if not subtransactions and not nested:

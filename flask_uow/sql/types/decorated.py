@@ -107,8 +107,8 @@ class PickleType(TypeDecorator):
     :param pickler: an object with ``dumps(value, protocol)`` and ``loads(data)``; the module :mod:`pickle` when None.
     :param mutable: notice changes in place: each loaded value is copied (by a pickle) and compared before a flush. False
         is faster, and then only an assignment is a change.
-    :param comparator: a function of two values that says whether they are the same; ``==`` when None, or the pickles
-        themselves where the values' class has no ``==`` of its own.
+    :param comparator: a function of two values that says whether they are the same; when None, ``==`` and the pickles say so, since the
+        values' class, or that of something within them, may have no ``==`` of its own.
     """
 
     impl: Any = LargeBinary
@@ -143,10 +143,12 @@ class PickleType(TypeDecorator):
             return a is b
         if self.comparator is not None:
             return bool(self.comparator(a, b))
-        own_equality: Any = type(a).__eq__
-        if own_equality is object.__eq__:
-            return bool(self.pickler.dumps(a, self.protocol) == self.pickler.dumps(b, self.protocol))
-        return bool(a == b)
+        return bool(a == b) or self._pickled_again(a) == self._pickled_again(b)
+
+    def _pickled_again(self, value: Any) -> Any:
+        # a pickle says how often an object occurs in a value, and that is told alike by two copies only
+        copy = self.pickler.loads(self.pickler.dumps(value, self.protocol))
+        return self.pickler.dumps(copy, self.protocol)
 
     def _arguments(self) -> dict[str, Any]:
         return {"mutable": None if self.mutable else "False"}
