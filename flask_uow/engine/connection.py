@@ -202,6 +202,7 @@ class Connection(SendingConnection):
             )
         if self._gate is not None:
             self._refuse(self._gate)
+        self._has_written = False
         dialect = self.dialect
         level = dialect.check_isolation_level(isolation_level) if isolation_level else self.get_isolation_level()
         if level == AUTOCOMMIT:
@@ -226,7 +227,8 @@ class Connection(SendingConnection):
         self._savepoints += 1
         name = f"uow_{self._savepoints}"
         self.run_transaction_sql(f"SAVEPOINT {name}")
-        nested = NestedTransaction(self, name)
+        nested = NestedTransaction(self, name, self._has_written)
+        self._has_written = False
         self._stack.append(nested)
         return nested
 
@@ -373,9 +375,11 @@ class Connection(SendingConnection):
     def _release_savepoint(self, nested: NestedTransaction) -> None:
         self.run_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
         self._end_stack(nested)
+        self._has_written = self._has_written or nested.had_written
 
     def _rollback_to_savepoint(self, nested: NestedTransaction) -> None:
         self._end_stack(nested)
+        self._has_written = nested.had_written
         record = self._record
         if record is None or record.broken or self._gate is FAILED:
             # the whole transaction is gone, and the outer rollback says so

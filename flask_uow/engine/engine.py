@@ -18,7 +18,8 @@ from flask_uow.engine.comments import CommentingCursor
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import Dialect
-from flask_uow.engine.listeners import EngineListeners, log_statement, log_without_parameters
+from flask_uow.engine.echo import Echo, echo_of, start_echo, stop_echo
+from flask_uow.engine.listeners import EngineListeners
 from flask_uow.engine.pool import Pool
 from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
@@ -47,6 +48,7 @@ class Engine:
     :ivar listeners: functions called around each statement.
     :ivar compiled_cache: compiled statements by their shape.
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
+    :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Engine:
         self.hide_parameters = hide_parameters
         self.listeners = EngineListeners()
         self.how_to_create_tables = "metadata.create_all(engine)"
+        self.where_is_table: Callable[[str], str | None] | None = None
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self._execution_options: Mapping[str, Any] = {}
@@ -115,17 +118,15 @@ class Engine:
         return self._execution_options
 
     @property
-    def echo(self) -> bool:
-        """True while every statement is written to the logger ``flask_uow.engine``; can be set."""
-        return any(listener in self.listeners.after_execute for listener in (log_statement, log_without_parameters))
+    def echo(self) -> Echo:
+        """True (or "debug") while every statement is written to the logger ``flask_uow.engine``; can be set."""
+        return echo_of(self.listeners.after_execute)
 
     @echo.setter
-    def echo(self, enabled: bool) -> None:
-        for listener in (log_statement, log_without_parameters):
-            if listener in self.listeners.after_execute:
-                self.listeners.after_execute.remove(listener)
-        if enabled:
-            self.listeners.after_execute.append(log_without_parameters if self.hide_parameters else log_statement)
+    def echo(self, echo: Echo) -> None:
+        stop_echo(self.listeners.after_execute)
+        if echo:
+            self.listeners.after_execute.append(start_echo(echo, self.hide_parameters))
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -146,6 +147,12 @@ class Engine:
         """Return the names of the tables that ``MetaData.reflect()`` is to load."""
         with self.connect() as connection:
             return connection.reflectable_names(schema, only, views)
+
+    def cure(self, error: BaseException) -> str:
+        """Return what to do about an error of the driver; empty where its own words say enough."""
+        missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
+        place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
+        return self.dialect.cure(error, self.how_to_create_tables) if place is None else place
 
     def dispose(self) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.
@@ -216,7 +223,7 @@ def create_engine(
     max_overflow: int = 10,
     pool_timeout: float = 30.0,
     isolation_level: str | None = None,
-    echo: bool = False,
+    echo: Echo = False,
     hide_parameters: bool = False,
     connect_args: Mapping[str, Any] | None = None,
     pool_pre_ping: bool | None = None,
@@ -234,7 +241,8 @@ def create_engine(
     :param isolation_level: ``READ COMMITTED``, ``REPEATABLE READ`` or ``SERIALIZABLE``; None for the database's own.
         On SQLite the last two make a transaction begin with its first statement instead of its first write.
         ``AUTOCOMMIT`` has no transactions at all: each statement commits by itself.
-    :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO; connection settings are not logged.
+    :param echo: log every statement to the logger ``flask_uow.engine`` at level INFO, printed to stderr where no logging is set up;
+        ``"debug"``: the number of rows too, where it is known at once, at level DEBUG. Connection settings are not logged.
     :param hide_parameters: keep the values of parameters out of that log and of errors (the database's own message may quote some).
     :param connect_args: further arguments for the driver's ``connect``.
     :param pool_pre_ping: before a connection that was idle for a second is used, ask whether it still answers; None: only
@@ -255,13 +263,14 @@ def create_engine(
         hint = did_you_mean(name, options)
         raise ArgumentError(f"create_engine() has no option {name!r}; it takes {', '.join(options)}.{hint}")
     for name, value, kinds, expected in (
-        ("echo", echo, bool, "True or False"),
         ("hide_parameters", hide_parameters, bool, "True or False"),
         ("pool_pre_ping", pool_pre_ping, (bool, type(None)), "True, False or None"),
         ("connect_args", connect_args, (Mapping, type(None)), "a mapping of the driver's arguments, or None"),
     ):
         if not isinstance(value, kinds):
             raise ArgumentError(f"{name}={value!r}: expected {expected}. Pass one, or leave the default.")
+    if echo not in (True, False, "debug"):
+        raise ArgumentError(f"echo={echo!r}: expected True or False, or 'debug'. Pass one, or leave the default.")
     if sql_comments is not None and not callable(sql_comments):
         raise ArgumentError(f"sql_comments={sql_comments!r}: expected a function that returns a mapping, or None.")
     parsed = make_url(url)

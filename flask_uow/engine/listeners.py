@@ -7,7 +7,6 @@ may be changed by any thread at any time.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["EngineListeners", "StatementEvent"]
 
 Kind = Literal["statement", "transaction"]
-
-_logger = logging.getLogger("flask_uow.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +55,3 @@ class EngineListeners:
     def __init__(self) -> None:
         self.before_execute: list[Callable[[StatementEvent], object]] = []
         self.after_execute: list[Callable[[StatementEvent], object]] = []
-
-
-def log_statement(event: StatementEvent) -> None:
-    """Write a statement to the logger ``flask_uow.engine``; ``create_engine(echo=True)`` adds this as a listener."""
-    if event.error is not None:
-        _logger.info("%s %r failed: %s", event.statement, event.parameters, type(event.error).__name__)
-    elif event.parameters:
-        _logger.info("%s %r [%.6f s]", event.statement, event.parameters, event.duration)
-    else:
-        _logger.info("%s [%.6f s]", event.statement, event.duration)
-
-
-def log_without_parameters(event: StatementEvent) -> None:
-    """Like :func:`log_statement`, for an engine with ``hide_parameters``: the values stay out of the log."""
-    if event.error is not None:
-        _logger.info("%s failed: %s", event.statement, type(event.error).__name__)
-    else:
-        _logger.info("%s [%.6f s]", event.statement, event.duration)

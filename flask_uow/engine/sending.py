@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SendingConnection"]
 
+# how statements begin that need a write transaction and leave nothing that a rollback would undo: SELECT ... FOR UPDATE, a cursor of it,
+# LOCK TABLE, SET
+_LEAVE_NOTHING = ("SELE", "DECL", "LOCK", "SET ")
+
 
 class SendingConnection:
     """Sends plain SQL over one connection of the driver.
@@ -37,6 +41,7 @@ class SendingConnection:
         "_cursor",
         "_gate",
         "_has_begun",
+        "_has_written",
         "_listeners",
         "_record",
         "_stack",
@@ -55,6 +60,7 @@ class SendingConnection:
         self._listeners = engine.listeners
         self._gate = None
         self._has_begun = False
+        self._has_written = False
         self._stack = []
         if record is None:
             record = engine.pool.checkout(self)
@@ -79,6 +85,8 @@ class SendingConnection:
         :param write: True for a statement that needs a write transaction (DML with RETURNING, SELECT ... FOR UPDATE).
         :raises DBAPIError: what the driver reported, translated.
         """
+        if write:
+            self._note_write(sql)
         if self._gate is not None:
             sql = self._pass_gate(sql, write)
         listeners = self._listeners
@@ -91,8 +99,22 @@ class SendingConnection:
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 
+    def look_up(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Send a question of the library's own about the schema, of which listeners are told nothing, and return its rows.
+
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        if self._gate is not None:
+            sql = self._pass_gate(sql, False)
+        try:
+            return self._fetch(sql, params)  # type: ignore[no-any-return]
+        except self.dialect.errors as error:
+            self._fail(error, sql, params)
+
     def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
         """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
+        if write:
+            self._note_write(sql)
         if self._gate is not None:
             sql = self._pass_gate(sql, write)
         listeners = self._listeners
@@ -114,6 +136,8 @@ class SendingConnection:
         if write and not self._stack:
             with self.begin():
                 return self.run_many(sql, list_of_params)
+        if write:
+            self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, write)
         if self._listeners.before_execute or self._listeners.after_execute:
@@ -151,6 +175,7 @@ class SendingConnection:
             raise InvalidRequestError(
                 f"COPY cannot be used on {self.dialect.name} here: it needs PostgreSQL, and psycopg2 without a wait callback."
             )
+        self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, True)
         if self._listeners.before_execute or self._listeners.after_execute:
@@ -175,6 +200,8 @@ class SendingConnection:
 
     def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
         """Send a statement over a cursor from :meth:`new_cursor`."""
+        if write:
+            self._note_write(sql)
         if self._gate is not None:
             sql = self._pass_gate(sql, write)
 
@@ -208,6 +235,11 @@ class SendingConnection:
         return bool(self._stack) and self._gate is None and not self._has_begun
 
     @property
+    def has_written(self) -> bool:
+        """True when a rollback of the innermost transaction or savepoint would undo (or has undone) what was written since it began."""
+        return self._has_written and not self.is_autocommit
+
+    @property
     def is_usable(self) -> bool:
         """True while statements can be sent: not closed, not lost, the transaction not given up by the database."""
         if self._record is None or self._record.broken or (self._gate is not None and self._gate.refusal is not None):
@@ -220,6 +252,10 @@ class SendingConnection:
         return self._cursor
 
     # -- inside: before and after a statement
+
+    def _note_write(self, sql: str) -> None:
+        if not self._has_written:
+            self._has_written = sql.lstrip()[:4].upper() not in _LEAVE_NOTHING
 
     def _pass_gate(self, sql: str, write: bool) -> str:
         """Do what must happen before a statement; return the text to send in its place."""
@@ -283,7 +319,7 @@ class SendingConnection:
         elif self._has_begun and self.dialect.has_failed(record.raw):
             self._gate = FAILED
         params = HIDDEN if self.engine.hide_parameters and params else params
-        cure = self.dialect.cure(error, self.engine.how_to_create_tables)
+        cure = self.engine.cure(error)
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
 
     def _execute(self, sql: str, params: Any) -> Any:

@@ -78,14 +78,16 @@ class NestedTransaction(Transaction):
     """A savepoint within a transaction (SAVEPOINT, RELEASE SAVEPOINT, ROLLBACK TO SAVEPOINT).
 
     :ivar name: the savepoint's name.
+    :ivar had_written: whether something was written before it, in the transaction or savepoint around.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("had_written", "name")
     is_nested = True
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    def __init__(self, connection: Connection, name: str, had_written: bool) -> None:
         super().__init__(connection)
         self.name = name
+        self.had_written = had_written
 
     def _commit(self) -> None:
         self.connection._release_savepoint(self)

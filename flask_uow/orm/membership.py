@@ -9,10 +9,12 @@ import gc
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.keeping import put_values_back
 from flask_uow.orm.instrumentation.mutables import remember
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
-from flask_uow.orm.mapping.cascades import cascaded
-from flask_uow.orm.symbols import PENDING
+from flask_uow.orm.mapping.cascades import cascaded, related
+from flask_uow.orm.symbols import KEPT, PENDING
 
 __all__ = [
     "attach",
@@ -29,16 +31,20 @@ __all__ = [
 ]
 
 
-def attach(session: Any, obj: Any) -> None:
+def attach(session: Any, obj: Any) -> Any:
     """Transient to pending, detached to persistent; an object marked as deleted is unmarked.
 
+    :returns: the object; where a proxy was given, the one that it stands for.
     :raises UnmappedInstanceError: when its class is not mapped.
     :raises InvalidRequestError: when it is in another Session, its key belongs to another object of this one, or its row was deleted in the
         current transaction.
     """
     mapper = getattr(type(obj), "__mapper__", None)
     if mapper is None:
-        raise unmapped(obj)
+        found = real_object(obj)
+        if found is obj:
+            raise unmapped(obj)
+        return attach(session, found)
     if type(obj) is not mapper.class_:
         mapper.manager.adopt(type(obj))
     state = ensure_state(obj)
@@ -47,18 +53,16 @@ def attach(session: Any, obj: Any) -> None:
         holder = owner.session_ref()
         if holder is session:
             session._deleted.pop(state, None)
-            return
+            return obj
         if holder is not None:
-            raise InvalidRequestError(
-                f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
-            )
+            raise _in_another_session(obj, state, holder)
     identities = session._identities_of(mapper)
     if state.identity is None:
         state.owner = identities
         session._new[state] = obj
         for hook in session._hooks.after_attach:
             hook(session, obj)
-        return
+        return obj
     if session._transaction is not None:
         _refuse_deleted(session, obj, state)
     present = identities.get(state.identity)
@@ -73,6 +77,23 @@ def attach(session: Any, obj: Any) -> None:
         session._modified[state] = obj
     for hook in session._hooks.after_attach:
         hook(session, obj)
+    return obj
+
+
+def _in_another_session(obj: Any, state: InstanceState, holder: Any) -> InvalidRequestError:
+    """Return the error for an object that another Session holds; it names the one that came there first, where a relationship has taken it along."""
+    if state.identity is None:
+        for prop in type(obj).__mapper__.relationships.values():
+            for other in related(obj, prop, load=False):
+                own = ensure_state(other)
+                if own.session is holder and own.identity is not None:
+                    return InvalidRequestError(
+                        f"{describe(obj)} is in another Session already: there is {describe(other)}, to which {prop.name} relates it. Bring that"
+                        " one here first, with expunge() there and add() here, or relate to its copy from merge()."
+                    )
+    return InvalidRequestError(
+        f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
+    )
 
 
 def was_deleted(session: Any, state: InstanceState) -> bool:
@@ -109,7 +130,7 @@ def mark_deleted(session: Any, instance: Any) -> None:
     if state.owner is None and was_deleted(session, state):
         # a flush was faster: it has deleted the object as an orphan, say
         return
-    attach(session, instance)
+    instance = attach(session, instance)
     for obj in [instance, *cascaded("delete", instance, load=True)]:
         own = ensure_state(obj)
         if own.owner is None and own.identity is not None and was_deleted(session, own):
@@ -131,6 +152,8 @@ def expunge_one(session: Any, obj: Any, state: InstanceState) -> None:
     if state.owner is not None:
         state.owner.remove(state)
         state.owner = None
+    if KEPT in obj.__dict__:
+        put_values_back(obj)
 
 
 def expunge_all(session: Any) -> None:
@@ -143,9 +166,12 @@ def expunge_all(session: Any) -> None:
     session._mutable.clear()
     if session._strong is not None:
         session._strong.clear()
+    keeps_values = session._keeps_values
     for identities in session._identities.values():
         for state in list(identities.entries.values()):
             state.owner = None
+            if keeps_values and (obj := state()) is not None and KEPT in obj.__dict__:
+                put_values_back(obj)
         identities.entries.clear()
 
 
@@ -168,9 +194,10 @@ def make_transient_again(session: Any, state: InstanceState) -> None:
 
 def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
     """The rows are gone for good: the objects are transient, and could be inserted again."""
-    for state in deleted:
+    for state, obj in deleted.items():
         if state.owner is None:
             state.identity = state.changes = None
+            put_values_back(obj)
 
 
 def make_transient(instance: Any) -> None:
@@ -181,7 +208,8 @@ def make_transient(instance: Any) -> None:
     :raises UnmappedInstanceError: when its class is not mapped.
     """
     state = instance_state(instance)
-    session = state.session
+    session, instance = state.session, state.obj
+    instance.__dict__.pop(KEPT, None)
     if session is not None:
         expunge_one(session, instance, state)
     state.identity = state.owner = state.changes = None

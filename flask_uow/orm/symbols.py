@@ -13,6 +13,8 @@ __all__ = ["NO_VALUE", "STATE", "Cascades", "Direction", "NoValue"]
 STATE = "_uow_state"
 # the key of changes that wait for a collection to be loaded
 PENDING = "_uow_pending"
+# the key of what was loaded in an earlier transaction, which comes back when the object leaves its Session
+KEPT = "_uow_kept"
 # the key of the one parent that an object has by relationships with single_parent
 PARENTS = "_uow_parents"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.sql.expressions import ColumnElement, ColumnOperators, coerce_value
+from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, coerce_value
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import NULLTYPE, Float, Numeric, TypeEngine
 
@@ -30,4 +30,14 @@ def coerce_alike(values: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
     given = list(values)
     plain = [not isinstance(value, (ColumnOperators, ClauseElement)) for value in given]
     type_ = common_type(coerce_value(v, NULLTYPE) for v, is_plain in zip(given, plain, strict=True) if not is_plain)
-    return tuple(coerce_value(value, type_) for value in given)
+    return tuple(
+        _coerced(value, type_) if is_plain else coerce_value(value, type_)
+        for value, is_plain in zip(given, plain, strict=True)
+    )
+
+
+def _coerced(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    if value is None:
+        return coerce_value(value, type_)
+    converted, own = type_.for_comparison(value)
+    return BindParameter(converted, own)

@@ -14,6 +14,7 @@ from flask_uow.sql.expressions import (
     Label,
     LiteralColumn,
     Null,
+    UntypedParameter,
     coerce_condition,
     coerce_order,
     coerce_value,
@@ -85,15 +86,18 @@ def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParame
 
     :param key: the name under which ``execute(statement, {key: value})`` finds it.
     :param value: the value where none is given; without it, one must be.
+    :param type_: its type; that of what it is compared with, or of the value, when None.
     """
     required = value is _NO_VALUE
-    if type_ is not None:
-        resolved = to_instance(type_)
-    else:
-        resolved = NULLTYPE if required else type_for_value(value)
     if not required:
-        refuse_mapped(value, resolved)
-    return BindParameter(None if required else value, resolved, key, required)
+        refuse_mapped(value, to_instance(type_) if type_ is not None else NULLTYPE)
+    if type_ is None:
+        return (
+            UntypedParameter(None, NULLTYPE, key, True)
+            if required
+            else UntypedParameter(value, type_for_value(value), key)
+        )
+    return BindParameter(None if required else value, to_instance(type_), key, required)
 
 
 def label(name: str, element: Any) -> Label[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, DataError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.nodes import ClauseElement, Shape
@@ -18,8 +18,8 @@ from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeDecorator, TypeEngine
 
 __all__ = [
-    "BindParameter", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "and_", "binary", "coerce_condition",
-    "coerce_order", "coerce_value", "not_", "or_", "refuse_mapped",
+    "BindParameter", "ColumnElement", "ColumnOperators", "Label", "LiteralColumn", "Null", "UntypedParameter", "and_", "binary", "coerce_compared",
+    "coerce_condition", "coerce_order", "coerce_value", "not_", "or_", "refuse_mapped",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -96,6 +96,12 @@ class BindParameter(ColumnElement[T]):
     def _collect(self, shape: Shape) -> None:
         shape.key.append(self.key or "?")
         shape.add_bind(self)
+
+
+class UntypedParameter(BindParameter[T]):
+    """A named parameter that was given no type; compared with an expression, it takes that of the expression."""
+
+    __slots__ = ()
 
 
 class Null(ColumnElement[None]):
@@ -332,6 +338,37 @@ def refuse_mapped(given: Any, type_: TypeEngine[Any]) -> None:
     )
 
 
+def coerce_compared(value: Any, left: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return ``value`` as an expression that stands beside ``left`` in a comparison.
+
+    :raises DataError: for a plain value that ``left`` cannot be compared with; the message names ``left``.
+    """
+    if isinstance(value, ColumnOperators):
+        # not asked for the type, which a foreign key takes from a table that may come later
+        return value.as_operand() if type(value) is not UntypedParameter else _typed_like(value, left)
+    if value is None or isinstance(value, ClauseElement):
+        return coerce_value(value, NULLTYPE)
+    type_ = left.type
+    if type(value) is type_.python_type and type_.compares_all_of_its_class:
+        return BindParameter(value, type_.coerce_compared(value))
+    if hasattr(value, "__uow_entity__"):
+        refuse_mapped(value, type_)
+    try:
+        converted, beside = type_.for_comparison(value)
+    except DataError as error:
+        message = f"{left} is compared with what it cannot hold: {error.message}"
+        raise DataError(message, orig=error.orig) from error
+    return BindParameter(converted, beside)
+
+
+def _typed_like(parameter: UntypedParameter[Any], left: ColumnElement[Any]) -> BindParameter[Any]:
+    if parameter.required or parameter.value is None:
+        return BindParameter(parameter.value, left.type.of_parameters, parameter.key, parameter.required)
+    made = coerce_compared(parameter.value, left)
+    assert isinstance(made, BindParameter)
+    return BindParameter(made.value, made.type, parameter.key)
+
+
 class OrderName(ColumnElement[Any]):
     """The name of a result column in ORDER BY; always quoted as an identifier, never SQL."""
 
@@ -387,11 +424,12 @@ def binary(left: ColumnElement[Any], op: Operator, other: Any, escape: str | Non
         right: ColumnElement[Any] = LiteralColumn("TRUE" if other else "FALSE", BOOLEANTYPE)
     elif isinstance(left, ExpressionList) and isinstance(other, (tuple, list)):
         right = _row_value(other, left)
+    elif op in ops.COMPARISONS:
+        right = coerce_compared(other, left)
     elif isinstance(other, ColumnOperators):
-        # not asked for the type, which a foreign key takes from a table that may come later
         right = other.as_operand()
     else:
-        right = coerce_value(other, left.type)
+        right = coerce_value(other, left.type.of_operand(op.sql, other))
     return BinaryExpression(left, op, right, _result_type(op, left, right), escape)
 
 
@@ -409,7 +447,7 @@ def _result_type(op: Operator, left: ColumnElement[Any], right: ColumnElement[An
         return STRINGTYPE
     if op.result == "same":
         return left.type.combined_with(right.type, op.name)
-    return left.type
+    return left.type.of_result(op.sql)
 
 
 def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> ColumnElement[bool]:
@@ -428,7 +466,7 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> Column
     if isinstance(left, ExpressionList):
         items = tuple(_row_value(value, left) for value in values)
     else:
-        items = tuple(coerce_value(value, left.type) for value in values)
+        items = tuple(coerce_compared(value, left) for value in values)
     if not items:
         return LiteralColumn("1 = 0" if op is ops.IN else "1 = 1", BOOLEANTYPE)
     return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
@@ -441,9 +479,7 @@ def _row_value(value: Any, left: ExpressionList) -> ColumnElement[Any]:
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(given) != len(left.items):
         raise ArgumentError(f"{value!r} stands beside a row of {len(left.items)} columns. Give a value for each.")
-    return ExpressionList(
-        tuple(coerce_value(item, beside.type) for item, beside in zip(given, left.items, strict=True))
-    )
+    return ExpressionList(tuple(coerce_compared(item, beside) for item, beside in zip(given, left.items, strict=True)))
 
 
 def _join_conditions(op: Operator, conditions: Sequence[Any], empty: str) -> ColumnElement[bool]:
@@ -490,7 +526,7 @@ def like_expression(
         if autoescape:
             other, escape = other.replace("/", "//").replace("%", "/%").replace("_", "/_"), "/"
         return binary(left, op, f"{before}{other}{after}", escape)
-    pattern = coerce_value(other, STRINGTYPE)
+    pattern = coerce_compared(other, LiteralColumn("the pattern of LIKE", STRINGTYPE))
     wildcard = LiteralColumn("'%'", STRINGTYPE)
     if before:
         pattern = binary(wildcard, ops.CONCAT, pattern)
@@ -500,7 +536,7 @@ def like_expression(
 
 
 def _between(left: ColumnElement[Any], op: Operator, low: Any, high: Any) -> ColumnElement[bool]:
-    return Between(left, coerce_value(low, left.type), coerce_value(high, left.type), op)
+    return Between(left, coerce_compared(low, left), coerce_compared(high, left), op)
 
 
 def _unary(element: ColumnElement[Any], op: Operator, other: Any) -> ColumnElement[Any]:

@@ -121,9 +121,11 @@ class Table(FromClause):
 
     @property
     def generated_key(self) -> Column[Any] | None:
-        """The integer primary-key column whose values the database makes, or None."""
+        """The integer column of the primary key whose values the database makes, or None; of several columns, one with a sequence or an identity."""
         columns = self.primary_key.columns
         if len(columns) != 1:
+            columns = [c for c in columns if c.sequence is not None or c.identity is not None]
+        if not columns:
             return None
         column = columns[0]
         made = isinstance(column.type, Integer) and column.autoincrement and not column.foreign_keys

@@ -35,7 +35,7 @@ from flask_uow.web.scope import (
 )
 from flask_uow.web.session import WebSession
 
-__all__ = ["end_scope", "finish", "install", "is_redirect"]
+__all__ = ["end_scope", "finish", "install", "is_redirect", "tell_of_dropped_work"]
 
 
 def install(owner: Any, app: Flask, settings: Settings) -> None:
@@ -53,9 +53,10 @@ def install(owner: Any, app: Flask, settings: Settings) -> None:
     appcontext_pushed.connect(_context_pushed)
 
 
-def finish(scope: Scope, outcome: Outcome) -> None:
+def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
     """Commit or roll back what the scope's Session holds; nothing when there is nothing.
 
+    :param is_last: the Session is closed next.
     :raises Exception: when the commit fails; everything has been rolled back then. An error that comes after the commit is logged.
     """
     session = scope.session
@@ -66,7 +67,7 @@ def finish(scope: Scope, outcome: Outcome) -> None:
         return
     commits = session.commits
     try:
-        session.commit_all()
+        session.commit_all(is_last)
     except Exception:
         _roll_back(scope)
         if session.commits == commits:
@@ -90,7 +91,7 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
     if session is None and not scope.kept:
         return
     try:
-        finish(scope, outcome)
+        finish(scope, outcome, not keep_session)
     finally:
         if not keep_session:
             sessions = scope.kept if session is None else (session, *scope.kept)
@@ -313,7 +314,7 @@ class _Boundary:
                 scope.verdict = outcome
             end_scope(scope, outcome, keep_session=scope.keeps_session)
         if dropped_work:
-            _tell_of_dropped_work(scope.kind)
+            tell_of_dropped_work(scope.kind)
 
     def _decide(self, scope: Scope, moment: Moment, error: BaseException | None) -> Outcome:
         return decide(
@@ -339,7 +340,7 @@ def is_redirect(error: BaseException) -> bool:
     return status is not None and status < 400
 
 
-def _tell_of_dropped_work(kind: Kind) -> None:
+def tell_of_dropped_work(kind: Kind) -> None:
     """Say so where a person is looking: in a shell, and in a test whose context was pushed for it."""
     if kind is Kind.SHELL:
         click.echo("Uncommitted work was rolled back. To keep work, call session.commit() before leaving.", err=True)

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from flask_uow.engine import Inspector
 from flask_uow.exc import FlaskUowError, did_you_mean
 from flask_uow.sql.ddl import create_statements
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
 
-__all__ = ["DEFAULT_BIND", "uow_commands"]
+__all__ = ["DEFAULT_BIND", "NO_MODELS", "uow_commands"]
 
 P = ParamSpec("P")
 
 DEFAULT_BIND = "default"
+
+NO_MODELS = "No model or table is known, so nothing is created: import the modules that define them where the app is made, in create_app() say."
 
 uow_commands = AppGroup("uow", help="Work with the databases of the app.")
 
@@ -48,13 +51,22 @@ def _without_traceback(command: Callable[P, None]) -> Callable[P, None]:
 @_bind_option
 @_without_traceback
 def create_all(bind: str | None) -> None:
-    """Create the tables that do not exist yet."""
+    """Create the tables that do not exist yet; tell of those that lack columns of their models."""
     db = _extension()
-    for key in _chosen_keys(db, bind):
+    keys = _chosen_keys(db, bind)
+    if not any(db.metadatas[key].tables for key in keys):
+        click.echo(NO_MODELS, err=True)
+    for key in keys:
         before = _existing_tables(db, key)
         db.create_all(key)
         for table in sorted(_existing_tables(db, key) - before):
             click.echo(f"{_shown(key)}: created {table}")
+        for table, columns in _missing_columns(db, key, before):
+            click.echo(
+                f"{_shown(key)}: {table} was there already and lacks {columns}: create-all leaves tables as they are. Add the columns with"
+                " ALTER TABLE (a migration), or drop the table and have it made anew.",
+                err=True,
+            )
 
 
 @uow_commands.command("drop-all")
@@ -94,16 +106,15 @@ def ping(bind: str | None) -> None:
     """Ask each database whether it answers. Exits with 1 when one of them does not."""
     db = _extension()
     rows = [_ping(db, key) for key in _chosen_keys(db, bind)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, *row[3:]]).rstrip())
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if any(row[1] != "reachable" for row in rows):
         click.get_current_context().exit(1)
 
 
-def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str]:
-    """Return bind, ``reachable`` or ``unreachable``, version or reason, latency in milliseconds."""
+def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str, str]:
+    """Return bind, ``reachable`` or ``unreachable``, version or reason, URL without the password, latency in milliseconds."""
     engine = db.engines[key]
     version_sql = "SELECT sqlite_version()" if engine.dialect.name == "sqlite" else "SHOW server_version"
     try:
@@ -113,8 +124,8 @@ def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str]:
             milliseconds = (time.perf_counter() - start) * 1000
     except FlaskUowError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return _shown(key), "unreachable", reason, ""
-    return _shown(key), "reachable", f"{engine.dialect.name} {version}", f"{milliseconds:.1f} ms"
+        return _shown(key), "unreachable", reason, str(engine.url), ""
+    return _shown(key), "reachable", f"{engine.dialect.name} {version}", str(engine.url), f"{milliseconds:.1f} ms"
 
 
 def _extension() -> UnitOfWork:
@@ -148,6 +159,18 @@ def _existing_tables(db: UnitOfWork, key: str | None) -> set[str]:
             names = set(connection.table_names(schema))
             found |= {table.fullname for table in tables if table.schema == schema and table.name in names}
     return found
+
+
+def _missing_columns(db: UnitOfWork, key: str | None, existing: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the tables that are there and lack columns of the models, with the names of these."""
+    with db.engines[key].connect() as connection:
+        inspector = Inspector(connection)
+        for table in db.metadatas[key].sorted_tables:
+            if table.fullname in existing:
+                present = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
+                missing = [column.name for column in table.columns if column.name not in present]
+                if missing:
+                    yield table.fullname, ", ".join(missing)
 
 
 def _ddl_statements(db: UnitOfWork, key: str | None) -> list[str]:

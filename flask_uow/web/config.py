@@ -24,6 +24,7 @@ from flask_uow.web.retry import check_attempts
 
 __all__ = [
     "DEFAULT_DATABASE",
+    "KEYS",
     "EngineSettings",
     "Engines",
     "Settings",
@@ -34,7 +35,7 @@ __all__ = [
 
 DEFAULT_DATABASE = "sqlite:///app.db"
 
-_KEYS = [
+KEYS = (
     "UOW_DATABASE_URI",
     "UOW_BINDS",
     "UOW_ENGINE_OPTIONS",
@@ -47,7 +48,9 @@ _KEYS = [
     "UOW_SLOW_QUERY_SECONDS",
     "UOW_STATEMENT_TIMEOUT_SECONDS",
     "UOW_SQL_COMMENTS",
-]
+)
+# where apps that come from Flask-SQLAlchemy name their databases
+_KEYS_OF_OTHERS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINES")
 
 _TAKEN_KEYS = ("", "default", "__all__")
 _NO_TWOPHASE = ", but atomic commits over several databases are not built yet: this version has no record of the decision and no recovery."
@@ -113,9 +116,8 @@ def read_settings(
     common = _merged("engine_options", engine_options, config, "UOW_ENGINE_OPTIONS")
     session = _merged("session_options", session_options, config, "UOW_SESSION_OPTIONS")
     _check_session_options(session)
-    uri = config.get("UOW_DATABASE_URI")
     binds: dict[str | None, EngineSettings] = {
-        None: _read_bind(app, _source("UOW_DATABASE_URI"), DEFAULT_DATABASE if uri is None else uri, common)
+        None: _read_bind(app, _source("UOW_DATABASE_URI"), _default_uri(config), common)
     }
     for key, value in _mapping(config, "UOW_BINDS").items():
         source = f"{_source('UOW_BINDS')}[{key!r}]"
@@ -221,10 +223,32 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
 
 def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:
     for key in config:
-        if isinstance(key, str) and key.startswith("UOW_") and key not in _KEYS:
+        if isinstance(key, str) and key.startswith("UOW_") and key not in KEYS:
             raise ConfigurationError(
-                f"app.config has the unknown key {key!r}.{did_you_mean(key, _KEYS)} The keys are: {', '.join(_KEYS)}."
+                f"app.config has the unknown key {key!r}.{did_you_mean(key, KEYS)} The keys are: {', '.join(KEYS)}."
             )
+
+
+def _default_uri(config: Mapping[str, Any]) -> Any:
+    """Return the URL of the default database; without the key a SQLite file, so that a new app runs at once.
+
+    :raises ConfigurationError: where the app means another database than that file.
+    """
+    if "UOW_DATABASE_URI" not in config:
+        for key in _KEYS_OF_OTHERS:
+            if config.get(key):
+                raise ConfigurationError(
+                    f"app.config has {key!r}, which flask_uow does not read, and no 'UOW_DATABASE_URI'. Set UOW_DATABASE_URI to the URL of the"
+                    f" database ({DEFAULT_DATABASE!r} for the SQLite file in the instance folder)."
+                )
+        return DEFAULT_DATABASE
+    uri = config["UOW_DATABASE_URI"]
+    if uri is None or (isinstance(uri, str) and not uri.strip()):
+        raise ConfigurationError(
+            f"app.config['UOW_DATABASE_URI'] is {uri!r}: the URL of a database was expected. Is the environment variable set that it is"
+            f" read from? Without the key it is {DEFAULT_DATABASE!r}, a file in the instance folder."
+        )
+    return uri
 
 
 def _refuse_twophase(config: Mapping[str, Any]) -> None:

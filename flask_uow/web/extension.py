@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from flask import Flask, abort, current_app
@@ -22,9 +23,10 @@ from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
-from flask_uow.web.cli import uow_commands
-from flask_uow.web.config import Settings, create_engines, read_settings, unknown_bind
-from flask_uow.web.models import MetaDatas, add_defaults, make_model_class
+from flask_uow.web.cli import NO_MODELS, uow_commands
+from flask_uow.web.config import KEYS, Settings, create_engines, read_settings, unknown_bind
+from flask_uow.web.fixed_config import FixedConfig
+from flask_uow.web.models import MetaDatas, add_defaults, add_query, make_model_class
 from flask_uow.web.outcome import CommitWhen
 from flask_uow.web.pagination import paginate
 from flask_uow.web.recording import listen
@@ -48,15 +50,17 @@ class _AppState:
     settings: Settings
     engines: Mapping[str | None, Engine]
     session_arguments: Mapping[str, Any]
+    config: FixedConfig
 
     @classmethod
-    def of(cls, settings: Settings) -> _AppState:
+    def of(cls, settings: Settings, config: Mapping[str, Any]) -> _AppState:
         """Return the state of an app with new engines."""
         engines = create_engines(settings)
         seconds = settings.statement_timeout_seconds
         # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
         setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
-        return cls(settings, engines, {"bind_key_engines": engines, "setup": setup, **settings.session_options})
+        arguments = {"bind_key_engines": engines, "setup": setup, **settings.session_options}
+        return cls(settings, engines, arguments, FixedConfig(config, KEYS))
 
 
 class UnitOfWork:
@@ -96,7 +100,7 @@ class UnitOfWork:
 
     def _prepare_model_class(self, model_class: type[DeclarativeBase] | None) -> type[DeclarativeBase]:
         if model_class is None:
-            model_class = make_model_class(self.metadatas, self.session)
+            model_class = make_model_class(self.metadatas)
         elif not (isinstance(model_class, type) and issubclass(model_class, DeclarativeBase)):
             raise ArgumentError(
                 f"model_class={model_class!r} is no declarative base. Write `class Base(DeclarativeBase): pass` and"
@@ -105,6 +109,7 @@ class UnitOfWork:
         else:
             self.metadatas[None] = model_class.metadata
         add_defaults(model_class, self.metadatas)
+        add_query(model_class, self)
         return model_class
 
     def init_app(self, app: Flask) -> None:
@@ -131,8 +136,10 @@ class UnitOfWork:
             commit_when=self._commit_when,
         )
         self._check_bind_keys(settings)
-        state = _AppState.of(settings)
+        state = _AppState.of(settings, app.config)
         self._check_session_options(app, state)
+        for key, engine in state.engines.items():
+            engine.where_is_table = partial(self.metadatas.where_is, key)
         listen(app, settings, state.engines)
         self._apps[app] = state
         app.extensions["uow"] = self
@@ -280,22 +287,35 @@ class UnitOfWork:
         return no_retry(view)
 
     def _current_app(self) -> Flask:
+        here = ""
         if current_app:
             app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
             if app in self._apps:
                 return app
+            here = f" on the app {app.name!r}, whose context is active"
         apps = list(self._apps)
-        if len(apps) != 1:
-            what = "was not initialized on any app" if not apps else f"serves {len(apps)} apps"
+        if not apps:
             raise InvalidRequestError(
-                f"there is no app to work for: no app context is active, and this UnitOfWork {what}. Push a context"
+                f"this UnitOfWork was not initialized{here or ' on any app'}, so it has no database. Call db.init_app(app), or make it with"
+                " UnitOfWork(app)."
+            )
+        if len(apps) > 1:
+            raise InvalidRequestError(
+                f"there is no app to work for: this UnitOfWork serves {len(apps)} apps, and the context of none of them is active. Push one"
                 " with `with app.app_context():` first."
+            )
+        if here:
+            raise InvalidRequestError(
+                f"this UnitOfWork was not initialized{here}; it serves {apps[0].name!r}. Call db.init_app(app) on that app, or push a"
+                f" context of {apps[0].name!r}."
             )
         return apps[0]
 
     def _make_session(self, **options: Any) -> WebSession:
         scope = current_scope(self)
-        arguments = self._apps[scope.app].session_arguments
+        state = self._apps[scope.app]
+        state.config.check(scope.app.config)
+        arguments = state.session_arguments
         unit = scope.unit
         if options or unit is not None:
             arguments = {**arguments, **(unit.session_options if unit is not None else {}), **options}
@@ -311,7 +331,10 @@ class UnitOfWork:
     @property
     def engines(self) -> Mapping[str | None, Engine]:
         """The current app's engines by bind key; the default bind's key is None."""
-        return self._apps[self._current_app()].engines
+        app = self._current_app()
+        state = self._apps[app]
+        state.config.check(app.config)
+        return state.engines
 
     def engines_of(self, app: Flask) -> Mapping[str | None, Engine]:
         """Return the engines of an app, whichever is the current one.
@@ -340,12 +363,15 @@ class UnitOfWork:
         return Table(name, self.metadatas[bind_key], *columns, **options)
 
     def create_all(self, bind_key: str | None = ALL_BINDS) -> None:
-        """Create the tables that do not exist yet, on the current app's engines.
+        """Create the tables that do not exist yet, on the current app's engines. A log line tells when no table is known at all.
 
         :param bind_key: one bind (None: the default one); by default all.
         :raises ArgumentError: for a bind key that the app does not have.
         """
-        for key in self._chosen_keys(bind_key):
+        keys = self._chosen_keys(bind_key)
+        if bind_key == ALL_BINDS and not any(self.metadatas[key].tables for key in keys):
+            self._current_app().logger.warning(NO_MODELS)
+        for key in keys:
             self.metadatas[key].create_all(self.engines[key])
 
     def drop_all(self, bind_key: str | None = ALL_BINDS) -> None:
@@ -384,16 +410,18 @@ class UnitOfWork:
     def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None) -> T:
         """Return an object by its primary key, or abort with 404.
 
-        :param ident: the key; one that the column cannot hold, such as a number out of its range, is a 404 like any that no row has.
+        :param ident: the key; a text, as it stands in URLs, is taken for the int or UUID that it says. A key that the column cannot hold, a text
+            that is no number or a number out of range, is a 404 like any that no row has.
         :param description: the text of the error page.
-        :raises DataError: for a key of the wrong kind, such as a string for an Integer column.
+        :raises DataError: for a key of another kind, such as a date for an Integer column.
         """
         found: T | None = None
         try:
             found = self.session.get(entity, ident)
         except DataError as error:
-            # a ValueError: the value was out of range, and found so before anything was sent
-            if not isinstance(error.orig, ValueError):
+            # found before anything was sent: the value was out of range (ValueError), or not of the column's kind (TypeError)
+            is_unknown = isinstance(error.orig, ValueError) or (isinstance(error.orig, TypeError) and _has_text(ident))
+            if not is_unknown:
                 raise
         if found is None:
             abort(404, description=description)
@@ -489,3 +517,9 @@ class _CurrentSession(SessionRegistry):
 def _first_item(found: Any) -> Any:
     """Return what a query gave: an object, or the first item of a row."""
     return found[0] if isinstance(found, tuple) else found
+
+
+def _has_text(ident: Any) -> bool:
+    """Return True where a key, or a part of it, is a text, as parts of URLs are."""
+    parts = ident.values() if isinstance(ident, Mapping) else ident if isinstance(ident, (tuple, list)) else (ident,)
+    return any(isinstance(part, str) for part in parts)

@@ -6,16 +6,20 @@ Tables of each bind key have a MetaData of their own; it carries the key, from w
 
 from __future__ import annotations
 
+import inspect
 import re
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any
+
+from flask import current_app
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import DeclarativeBase
 from flask_uow.sql import Column, MetaData
 
-__all__ = ["MetaDatas", "add_defaults", "make_model_class", "table_name_of"]
+__all__ = ["MetaDatas", "add_defaults", "add_query", "make_model_class", "table_name_of"]
 
 
 class MetaDatas(dict[str | None, MetaData]):
@@ -27,24 +31,70 @@ class MetaDatas(dict[str | None, MetaData]):
         self[key] = metadata = MetaData(info={"bind_key": key})
         return metadata
 
+    def where_is(self, key: str | None, table: str) -> str | None:
+        """Return what to say of a statement that went to one bind and names a table of another one; None where no other one has it.
+
+        :param key: the bind that the statement went to.
+        :param table: the table's name, with its schema where it has one.
+        """
+        if table in self[key].tables:
+            return None
+        found = [other for other, metadata in self.items() if table in metadata.tables]
+        if not found:
+            return None
+        return (
+            f"The table {table!r} belongs to {_called(found[0])}, and the statement was sent to {_called(key)}: a statement goes to one"
+            " database. Query each by itself and put the results together in Python. For SQL text, name a model of the bind:"
+            " session.execute(sql, mapper=Model)."
+        )
+
+
+def _called(key: str | None) -> str:
+    return "the default database" if key is None else f"the bind {key!r}"
+
 
 class _Query:
-    """``Model.query``: a Query of the model in the current scope's Session."""
+    """``Model.query``: a Query of the model in the current scope's Session.
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    Several extensions may share a base: the one that serves the current app counts, else the last one that was made.
+    """
+
+    def __init__(self, extension: Any) -> None:
+        self._last = extension
+        self._others: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._is_shared = False
+
+    def share(self, extension: Any) -> None:
+        """Let one more extension give its Sessions."""
+        self._others.add(self._last)
+        self._last = extension
+        self._is_shared = True
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        return self._session.query(owner)
+        extension: Any = self._last
+        if self._is_shared and current_app:
+            serving: Any = current_app.extensions.get("uow")
+            if serving in self._others:
+                extension = serving
+        return extension.session.query(owner)
 
 
-def make_model_class(metadatas: MetaDatas, session: Any) -> type[DeclarativeBase]:
-    """Return a new declarative base, to be ``db.Model``.
-
-    :param session: the scoped session that ``Model.query`` uses.
-    """
-    body = {"metadata": metadatas[None], "query": _Query(session)}
+def make_model_class(metadatas: MetaDatas) -> type[DeclarativeBase]:
+    """Return a new declarative base, to be ``db.Model``."""
+    body = {"metadata": metadatas[None]}
     return types.new_class("Model", (DeclarativeBase,), exec_body=lambda namespace: namespace.update(body))
+
+
+def add_query(base: type[DeclarativeBase], extension: Any) -> None:
+    """Give each class that is derived from ``base`` the attribute ``query``, unless the base has one of its own.
+
+    :param extension: the UnitOfWork whose ``session`` is used.
+    """
+    found = inspect.getattr_static(base, "query", None)
+    if isinstance(found, _Query):
+        found.share(extension)
+    elif found is None:
+        setattr(base, "query", _Query(extension))  # noqa: B010 (mypy does not know the attribute)
 
 
 def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas) -> None:

@@ -14,7 +14,10 @@ import pytest
 from flask import Flask
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.web.boundary import end_scope, tell_of_dropped_work
 from flask_uow.web.extension import UnitOfWork
+from flask_uow.web.outcome import Kind, Outcome
+from flask_uow.web.scope import active_scopes, existing_scope, request_context
 
 __all__ = ["uow_rollback"]
 
@@ -24,9 +27,10 @@ def uow_rollback(request: pytest.FixtureRequest, app: Flask) -> Iterator[UnitOfW
     """Run the test inside a transaction on each bind of ``app``; all are rolled back at its end.
 
     The app's own commits, those of nested client calls and two-phase ones included, are savepoints meanwhile. Tables and rows that
-    were there before the test, from a fixture with a wider scope say, stay. Yields the app's UnitOfWork.
+    were there before the test, from a fixture with a wider scope say, stay. The Sessions of contexts that stay pushed, around the
+    ``yield`` of an app fixture say, are rolled back and closed at the end of the test. Yields the app's UnitOfWork.
 
-    :raises InvalidRequestError: when the app has no UnitOfWork.
+    :raises InvalidRequestError: when the app has no UnitOfWork; when ``db.session`` holds uncommitted work of another fixture.
     """
     extension = app.extensions.get("uow")
     if not isinstance(extension, UnitOfWork):
@@ -39,7 +43,41 @@ def uow_rollback(request: pytest.FixtureRequest, app: Flask) -> Iterator[UnitOfW
             " rolled back. Use `client` with uow_rollback, or clean up after live_server in the test.",
             stacklevel=1,
         )
+    _give_connections_back(extension)
     with ExitStack() as stack:
         for engine in extension.engines_of(app).values():
             stack.enter_context(engine.rolled_back())
+        stack.callback(_end_scopes, extension, request)
         yield extension
+
+
+def _give_connections_back(extension: UnitOfWork) -> None:
+    """Have the Sessions of contexts that fixtures keep pushed let go of connections, whose transactions are none of the test's.
+
+    :raises InvalidRequestError: for one that holds work, which would neither be saved nor rolled back with the test.
+    """
+    for scope in active_scopes(extension):
+        session = scope.session
+        if session is None or not session.has_work():
+            continue
+        if session.has_connections() and session.has_changes():
+            raise InvalidRequestError(
+                "uow_rollback begins when db.session holds uncommitted work of a fixture, which would be outside of the test's transaction."
+                " Call db.session.commit() in that fixture; or have it take uow_rollback as an argument, so that its work is rolled back too."
+            )
+        if not session.has_changes():
+            session.rollback_all()
+
+
+def _end_scopes(extension: UnitOfWork, request: pytest.FixtureRequest) -> None:
+    """Roll back what contexts hold that stay pushed after the test, as an app fixture with ``yield`` in one does.
+
+    Their ends would commit it outside of the test's transaction. The next test finds new Sessions there.
+    """
+    has_pytest_flask = request.config.pluginmanager.hasplugin("flask")
+    pushed_by_it = existing_scope(request_context()) if has_pytest_flask else None
+    for scope in active_scopes(extension):
+        holds_work = scope.session is not None and scope.session.has_changes()
+        end_scope(scope, Outcome.ROLLBACK)
+        if holds_work and scope is pushed_by_it:
+            tell_of_dropped_work(Kind.TEST)

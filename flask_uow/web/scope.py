@@ -16,7 +16,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Scope",
+    "active_scopes",
     "context_scope",
     "current_context",
     "current_request",
@@ -241,6 +242,37 @@ def share_with_app_context(context: Any, scope: Scope) -> None:
 def existing_scope(context: Any) -> Scope | None:
     """Return the scope of a context object, None when it was never used."""
     return None if context is None else context.__dict__.get(_SCOPE)
+
+
+def active_scopes(owner: Any) -> Iterator[Scope]:
+    """Yield the scopes that are in use here, those of contexts and blocks around the current one too; each once.
+
+    :param owner: the UnitOfWork that they belong to.
+    """
+    found: dict[int, Scope] = {}
+    block = _blocks.get()
+    while block is not None:
+        found[block.scope.token] = block.scope
+        block = block.outer
+    for variable in (_app_context, _request_context):
+        context = None if variable is None else variable.get(None)
+        seen: set[int] = set()
+        while context is not None and id(context) not in seen:
+            seen.add(id(context))
+            scope = existing_scope(context)
+            if scope is not None:
+                found[scope.token] = scope
+            context = _context_below(context)
+    return (scope for scope in found.values() if scope.owner is owner)
+
+
+def _context_below(context: Any) -> Any:
+    """Return the context that was active when this one was pushed last; None where there was none."""
+    pushes: list[Any] = getattr(context, "_cv_tokens", None) or [getattr(context, "_cv_token", None)]
+    # a request context of Flask 3.1 notes the app context that it has pushed as well
+    token: Any = pushes[-1][0] if isinstance(pushes[-1], tuple) else pushes[-1]
+    below = token.old_value if isinstance(token, Token) else Token.MISSING
+    return None if below is Token.MISSING else below
 
 
 def _innermost() -> Scope | None:

@@ -14,10 +14,13 @@ from blinker import NamedSignal
 from flask import Flask
 
 from flask_uow.engine import Connection, Transaction
+from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks
+from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.session.expiry import Keep, expire_all
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
@@ -43,6 +46,9 @@ class UnitOptions:
 
 _DEFAULTS = UnitOptions()
 
+# how often callbacks may register others, which register others
+_MOST_ROUNDS = 100
+
 
 @dataclass(slots=True)
 class _Callback:
@@ -59,6 +65,11 @@ class _SignalExtension(SessionExtension):
     """Sends the signals of a Session's moments; those of whole transactions are the Session's own."""
 
     def before_flush(self, session: Any, flush_context: FlushContext, instances: Any) -> None:
+        if session._only_reads:
+            raise InvalidRequestError(
+                "an after-commit callback (or a receiver of the signal after_commit) changes objects of db.session, whose work is committed"
+                " already: nothing would save them. Write in a unit of work of its own: `with db.unit_of_work() as session:`."
+            )
         signals.before_flush.send(session._app, session=session, flush_context=flush_context, instances=instances)
 
     def after_flush(self, session: Any, flush_context: FlushContext) -> None:
@@ -130,7 +141,9 @@ class WebSession(Session):
         self._unit = unit
         self._callbacks: list[_Callback] = []
         self._had_work = False
-        self._in_callbacks = False
+        # while after-commit callbacks and receivers of the signal run: what they would write is refused
+        self._only_reads = False
+        self._is_ending = False
         self.commits = 0
 
     def has_work(self) -> bool:
@@ -142,17 +155,26 @@ class WebSession(Session):
         return transaction is not None and (bool(transaction.participants) or not transaction.is_active)
 
     def has_changes(self) -> bool:
-        """Return whether there is work that a rollback would undo: changes, flushed or not."""
+        """Return whether there is work that a rollback would undo: changes, flushed or not, and whatever else was sent that writes."""
         transaction = self._transaction
         while transaction is not None:
-            if transaction.inserted or transaction.deleted or transaction.moved:
+            # what a failed flush has undone is lost already, and was told
+            if transaction.is_active and transaction.participants.has_written:
                 return True
             transaction = transaction.parent
         return self._has_changes()
 
+    def has_connections(self) -> bool:
+        """Return whether the current transaction has taken a connection."""
+        return self._transaction is not None and bool(self._transaction.participants)
+
     @exclusive
-    def commit_all(self) -> None:
-        """Commit the whole transaction, whatever savepoints and subtransactions were left open in it."""
+    def commit_all(self, is_last: bool = False) -> None:
+        """Commit the whole transaction, whatever savepoints and subtransactions were left open in it.
+
+        :param is_last: the Session is closed next.
+        """
+        self._is_ending = is_last
         root = self._root()
         if root is None:
             self.commit()
@@ -199,17 +221,33 @@ class WebSession(Session):
 
     def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
         connection.set_holder(self._holder)
-        if self._unit is None and not self._setup:
+        if self._unit is None and not self._setup and not self._only_reads:
             return super()._begin_on(connection, **options)
         unit = self._unit or _DEFAULTS
+        # in AUTOCOMMIT there is no transaction that could be read only, and nothing that could be lost with it
+        is_lost = self._only_reads and (unit.isolation_level or connection.get_isolation_level()) != AUTOCOMMIT
         return super()._begin_on(
             connection,
             isolation_level=unit.isolation_level,
-            read_only=unit.read_only,
+            read_only=unit.read_only or is_lost,
             for_reads=unit.for_reads,
             setup=self._setup,
             **options,
         )
+
+    # what was loaded stays readable when the scope has ended; within it values are loaded anew after a commit
+    _keeps_values = True
+
+    def _expire_after_commit(self) -> None:
+        is_seen = self._callbacks or self._hooks.after_commit or signals.after_commit.receivers
+        if self._is_ending and not is_seen:
+            # nobody looks any more: what is detached at once needs not be set aside before
+            return
+        expire_all(self, None, Keep.LOADED)
+
+    def _expire_after_rollback(self, are_true: bool) -> None:
+        # where something was undone nobody can tell which of the values were never true
+        expire_all(self, None, Keep.LOADED if are_true else Keep.OLDER)
 
     # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
 
@@ -229,10 +267,21 @@ class WebSession(Session):
                     callback.savepoint = outer
             return
         self.commits += 1
-        if self._had_work:
-            self._progress.note()
-            self._send_afterwards(signals.after_commit, "the commit stands")
-        self._run_callbacks()
+        if self._only_reads:
+            # a callback has committed what it had read; the callbacks that wait are called when it returns
+            return
+        self._only_reads = True
+        try:
+            if self._had_work:
+                self._progress.note()
+                is_well = self._send_afterwards(signals.after_commit, "the commit stands")
+                self._drop_changes("A receiver of the signal uow-after-commit", tell=is_well)
+            self._run_callbacks()
+            if self.has_work():
+                # what they have read must not become part of the next transaction, which may write
+                self.rollback_all()
+        finally:
+            self._only_reads = False
 
     def _before_rollback(self, transaction: SessionTransaction) -> None:
         if transaction.nested:
@@ -245,15 +294,20 @@ class WebSession(Session):
         self._callbacks.clear()
 
     def _after_rollback(self, transaction: SessionTransaction) -> None:
-        if not transaction.nested and self._had_work and not self._in_callbacks:
+        if not transaction.nested and self._had_work and not self._only_reads:
             self._send_afterwards(signals.after_rollback, "the work is rolled back")
 
-    def _send_afterwards(self, signal: NamedSignal, fact: str) -> None:
-        """Send a signal about what has happened. An error in a receiver is logged: raised, it would say that it has not happened."""
+    def _send_afterwards(self, signal: NamedSignal, fact: str) -> bool:
+        """Send a signal about what has happened. An error in a receiver is logged: raised, it would say that it has not happened.
+
+        :returns: False when a receiver failed.
+        """
         try:
             signal.send(self._app, session=self)
         except Exception:
             self._app.logger.exception("A receiver of the signal %s failed; %s", signal.name, fact)
+            return False
+        return True
 
     def close(self) -> None:
         """Close, as the orm's Session does; what waited for a commit is dropped."""
@@ -277,21 +331,55 @@ class WebSession(Session):
         return transaction.real if transaction is not None and transaction.real.nested else None
 
     def _run_callbacks(self) -> None:
+        """Call what waits for the commit, and what these callbacks have registered in turn."""
         if not self._callbacks:
             return
-        callbacks, self._callbacks = self._callbacks, []
         self._progress.note()
-        self._in_callbacks = True
-        try:
+        for _ in range(_MOST_ROUNDS):
+            callbacks, self._callbacks = self._callbacks, []
             for callback in callbacks:
-                try:
-                    callback.function()
-                except Exception:
-                    self._app.logger.exception("An after-commit callback failed; the commit stands")
-            # what a callback read or left behind must not become part of the next transaction
-            self.rollback_all()
+                self._call(callback.function)
+            if not self._callbacks:
+                break
+        else:
+            self._app.logger.error(
+                "After-commit callbacks have registered others %d times in a row; %d are not called. Let the chain come to an end.",
+                _MOST_ROUNDS,
+                len(self._callbacks),
+            )
+            self._callbacks.clear()
+
+    def _call(self, function: Callable[[], object]) -> None:
+        is_well = False
+        try:
+            function()
+            is_well = True
+        except Exception:
+            self._app.logger.exception(
+                "An after-commit callback failed; the commit stands. (One that writes opens `with db.unit_of_work() as session:`.)"
+            )
         finally:
-            self._in_callbacks = False
+            self._drop_changes(f"The after-commit callback {function!r}", tell=is_well)
+
+    def _drop_changes(self, who: str, tell: bool) -> None:
+        """Drop the changes that somebody has left in the Session after its commit.
+
+        :param tell: log an error about them; else somebody has been told already.
+        """
+        if not self._has_changes():
+            return
+        left = [describe(obj) for objects in (self.new, self.dirty, self.deleted) for obj in objects]
+        if tell:
+            shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+            self._app.logger.error(
+                "%s has changed objects of db.session after its commit, and they are not saved: %s. Write in a unit of work of its own:"
+                " `with db.unit_of_work() as session:`.",
+                who,
+                shown,
+            )
+        waiting, self._callbacks = self._callbacks, []
+        self.rollback_all()
+        self._callbacks = waiting
 
 
 class _EndedSession(WebSession):

@@ -363,8 +363,8 @@ def test_types_are_written_in_the_databases_own_words(engine: Engine) -> None:
     casts = [engine.dialect.cast_name(type_) for type_ in (String(5), CHAR(2), Integer(), DateTime(timezone=True))]
     if engine.dialect.exact_decimal_text:
         assert written == [
-            "DECIMAL_TEXT(5) COLLATE decimal",
-            "DECIMAL_TEXT COLLATE decimal",
+            "DECIMAL_TEXT(5)",
+            "DECIMAL_TEXT",
             "VARCHAR",
             "VARCHAR(5)",
             "CHAR(2)",

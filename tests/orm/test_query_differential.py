@@ -7,9 +7,11 @@ A query is drawn as plain data: which rows are joined, filters as trees, groupin
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from flask_uow import (
     Mapped,
     MultipleResultsFound,
     NoResultFound,
+    Numeric,
     Session,
     aliased,
     and_,
@@ -54,6 +57,8 @@ class Item(Base):
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
     price: Mapped[int | None]
     label: Mapped[str]
+    cost: Mapped[Decimal | None] = mapped_column(Numeric(8, 2))
+    at: Mapped[dt.datetime | None]
     owner: Mapped[Owner | None] = relationship(back_populates="items")
 
 
@@ -65,7 +70,10 @@ OWNERS: list[dict[str, Any]] = [
     {"id": 5, "name": "it's 100%", "age": -5, "boss_id": 2},
 ]
 ITEMS: list[dict[str, Any]] = [
-    {"id": n, "owner_id": owner, "price": price, "label": label}
+    {
+        "id": n, "owner_id": owner, "price": price, "label": label, "cost": None if price is None else Decimal(price) / 4,
+        "at": None if owner is None else dt.datetime(2024, 5, owner, 12 * (n % 2)),
+    }
     for n, (owner, price, label) in enumerate(
         [(1, 5, "x"), (1, None, "y"), (2, 5, "x"), (4, 0, "a_b"), (4, 7, "a%b"), (4, 7, "x"), (None, 3, "z"), (5, 1, "x")], 1
     )
@@ -97,11 +105,20 @@ class Condition:
 
 COLUMNS = {
     "owner": {"id": int, "name": str, "age": int, "boss_id": int},
-    "item": {"id": int, "owner_id": int, "price": int, "label": str},
+    "item": {"id": int, "owner_id": int, "price": int, "label": str, "cost": Decimal, "at": dt.datetime},
 }
 VALUES: dict[type, st.SearchStrategy[Any]] = {
     int: st.integers(-6, 31),
+    Decimal: st.integers(-4, 30).map(lambda quarters: Decimal(quarters) / 4),
+    dt.datetime: st.builds(dt.datetime, st.just(2024), st.just(5), st.integers(1, 6), st.sampled_from([0, 12])),
     str: st.sampled_from(["ann", "bob", "x", "y", "a_b", "a%b", "it's 100%", "", "%", "_"]),
+}
+# what stands for a value beside a column: itself, or an equal one of a neighbouring type
+NEIGHBOURS: dict[type, list[Callable[[Any], Any]]] = {
+    int: [int, str, float, Decimal],
+    Decimal: [Decimal, float, lambda value: int(value) if value == int(value) else value],
+    dt.datetime: [lambda value: value, lambda value: value if value.hour else value.date()],
+    str: [str],
 }
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": lambda a, b: a == b,
@@ -128,6 +145,7 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
     table = draw(st.sampled_from(tables))
     name = draw(st.sampled_from(sorted(COLUMNS[table])))
     kind = COLUMNS[table][name]
+    beside = draw(st.sampled_from(NEIGHBOURS[kind]))
     form = draw(
         st.sampled_from(["operator", "null", "in", "between", "like", "column", "exists", "nested", "subquery"])
     )
@@ -140,17 +158,19 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
         )
     if form == "in":
         values = draw(st.lists(VALUES[kind], max_size=3))
+        given = [beside(value) for value in values]
         return Condition(
-            lambda e: getattr(e[table], name).in_(values),
+            lambda e: getattr(e[table], name).in_(given),
             lambda env: False if not values else strict(lambda v: v in values)(env[table][name]),
-            f"{table}.{name} in {values}",
+            f"{table}.{name} in {given}",
         )
-    if form == "between" and kind is int:
-        low, high = draw(VALUES[int]), draw(VALUES[int])
+    if form == "between" and kind is not str:
+        low, high = draw(VALUES[kind]), draw(VALUES[kind])
+        ends = beside(low), beside(high)
         return Condition(
-            lambda e: getattr(e[table], name).between(low, high),
+            lambda e: getattr(e[table], name).between(*ends),
             lambda env: strict(lambda v: low <= v <= high)(env[table][name]),
-            f"{table}.{name} between {low}, {high}",
+            f"{table}.{name} between {ends}",
         )
     if form == "like" and kind is str:
         part = draw(VALUES[str])
@@ -203,10 +223,11 @@ def comparisons(draw: Any, tables: tuple[str, ...]) -> Condition:
             f"{table}.{name} {op} {other_table}.{other} + {plus}",
         )
     value = draw(VALUES[kind])
+    given = beside(value)
     return Condition(
-        lambda e: OPERATORS[op](getattr(e[table], name), value),
+        lambda e: OPERATORS[op](getattr(e[table], name), given),
         lambda env: strict(lambda v: OPERATORS[op](v, value))(env[table][name]),
-        f"{table}.{name} {op} {value!r}",
+        f"{table}.{name} {op} {given!r}",
     )
 
 

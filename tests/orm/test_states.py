@@ -348,3 +348,17 @@ def test_iteration_and_new_dirty_deleted_show_what_is_inside(session: Session) -
     assert set(session) == {a, b, c}
     session.expunge_all()
     assert not list(session)
+
+
+def test_the_error_for_an_object_that_a_relationship_took_into_another_session_names_what_was_there_first(
+    make_session: Any,
+) -> None:
+    first, second = make_session(), make_session()
+    user = User(name="ed")
+    first.add(user)
+    first.commit()
+    user_id = user.id
+    with pytest.raises(InvalidRequestError, match=rf"<Post, pending> .*<User {user_id}, persistent>.*Post\.author"):
+        second.add(Post(title="a", author=user))
+    with pytest.raises(InvalidRequestError, match=rf"<User {user_id}, persistent> is in another Session"):
+        second.add(user)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import math
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -52,7 +53,11 @@ class Empty(enum.Enum):
 @pytest.mark.parametrize(
     ("type_", "value", "said"),
     [
-        (Integer(), "1", "expected an int"),
+        (Integer(), "1.0", "expected an int"),
+        (Integer(), "01", "expected an int"),
+        (Integer(), " 1", "expected an int"),
+        (Integer(), "1_000", "expected an int"),
+        (Integer(), "9" * 30, "expected an int"),
         (Integer(), 1.0, "expected an int"),
         (Integer(), 2**31, "Use BigInteger"),
         (SmallInteger(), 2**15, "-32768 to 32767"),
@@ -65,7 +70,14 @@ class Empty(enum.Enum):
         (Float(), "1.5", "expected a float"),
         (Float(), Decimal("1.5"), "use Numeric"),
         (Float(), 10**400, "Use Numeric"),
-        (Numeric(), 1.5, "no float is exact"),
+        (Numeric(), 0.1, "no float is exact"),
+        (Numeric(), "1.5", "a Decimal or an int"),
+        (Numeric(), Decimal("NaN"), "a finite number"),
+        (Numeric(4, 2), Decimal("Infinity"), "a finite number"),
+        (Numeric(4, 2), Decimal("1.005"), "4 digits, 2 of them behind the point"),
+        (Numeric(4, 2), 100, "4 digits, 2 of them behind the point"),
+        (Numeric(4), 2.5, "4 digits, 0 of them behind the point"),
+        (Numeric(4, 2), math.inf, "a finite number"),
         (Numeric(), True, "a Decimal or an int"),
         (Numeric(asdecimal=False), "1", "a Decimal or an int"),
         (Date(), "2020-01-01", "date.fromisoformat"),
@@ -73,11 +85,15 @@ class Empty(enum.Enum):
         (DateTime(), "2020-01-01", "datetime.fromisoformat"),
         (DateTime(), dt.datetime(2020, 1, 1, tzinfo=UTC), "without a time zone"),
         (DateTime(timezone=True), dt.datetime(2020, 1, 1), "with a time zone"),
+        (DateTime(timezone=True), dt.date(2020, 1, 1), "which midnight"),
         (Time(), dt.time(1, tzinfo=UTC), "without a time zone"),
         (Interval(), 5, "timedelta(seconds=...)"),
         (LargeBinary(), "x", "Encode a str"),
         (Uuid(), "x", "uuid.UUID(value)"),
-        (Enum(Color), "RED", "Color.RED"),
+        (Uuid(), "{00000000-0000-0000-0000-000000000001}", "uuid.UUID(value)"),
+        (Enum(Color), "BLUE", "Pass Color.BLUE."),
+        (Enum(Color), 2, "Pass Color.BLUE."),
+        (Enum(Color), "PINK", "Pass Color.RED, say."),
         (Enum("a", "b"), "c", "one of 'a', 'b'"),
     ],
 )
@@ -89,6 +105,27 @@ def test_a_value_that_does_not_fit_is_refused_with_its_type_and_a_cure(
     assert said in str(caught.value)
     assert repr(type_) in str(caught.value)
     assert isinstance(caught.value.orig, (TypeError, ValueError))
+
+
+def test_what_loses_nothing_is_converted() -> None:
+    key = uuid.UUID(int=7)
+    for type_, value, expected in (
+        (Integer(), "12", 12),
+        (BigInteger(), "-9007199254740993", -9007199254740993),
+        (Integer(), True, 1),
+        (Boolean(), 0, False),
+        (Float(), 3, 3.0),
+        (Numeric(10, 2), 3, Decimal(3)),
+        (Numeric(10, 2), 2.5, Decimal("2.5")),
+        (Numeric(10, 2), Decimal("2.500"), Decimal("2.5")),
+        (Numeric(10, 2, asdecimal=False), 0.1, 0.1),
+        (DateTime(), dt.date(2020, 1, 1), dt.datetime(2020, 1, 1)),
+        (LargeBinary(), bytearray(b"x"), b"x"),
+        (Uuid(), str(key), key),
+        (Uuid(), key.hex, key),
+    ):
+        found = type_.convert(value)
+        assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo, with_appcontext
 
-from flask_uow import Column, Integer, UnitOfWork
+from flask_uow import Column, Integer, Mapped, UnitOfWork, mapped_column
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -125,6 +126,86 @@ def test_the_shell_keeps_what_was_committed_and_says_nothing(db: UnitOfWork, fla
     assert saved_texts(db, flask_app) == ["kept"]
 
 
+WORK = {
+    "added": ["session.add(Note(text='b'))"],
+    "changed": ["note = session.query(Note).first()", "note.text = 'b'"],
+    "changed and flushed": ["note = session.query(Note).first()", "note.text = 'b'", "session.flush()"],
+    "deleted and flushed": ["session.delete(session.query(Note).first())", "session.flush()"],
+    "query.update()": ["session.query(Note).update({'text': 'b'})"],
+    "query.delete()": ["session.query(Note).delete()"],
+    "update()": ["from flask_uow import update", "session.execute(update(Note).values(text='b'))"],
+    "bulk_insert()": ["session.bulk_insert(Note, [{'text': 'b'}])"],
+    "bulk_update()": ["session.bulk_update(Note, [{'id': 1, 'text': 'b'}])"],
+    "copy_from()": ["session.copy_from(Note, [{'text': 'b'}])"],
+    "SQL text": ["session.execute(\"UPDATE note SET text = 'b'\")"],
+    "WITH": ["session.execute(\"WITH x AS (SELECT 'b' AS text) INSERT INTO note (text) SELECT text FROM x\")"],
+    "connection": ["session.connection().execute(\"UPDATE note SET text = 'b'\")"],
+    "table": ['session.execute("CREATE TABLE scratch (id INTEGER)")'],
+    "another bind": ['session.execute("INSERT INTO entry (id) VALUES (1)", mapper=Entry)'],
+    "open savepoint": ["savepoint = session.begin_nested()", "session.query(Note).delete()"],
+    "released savepoint": ["savepoint = session.begin_nested()", "session.query(Note).delete()", "savepoint.commit()"],
+    "before a savepoint": [
+        "n = session.query(Note).delete()",
+        "savepoint = session.begin_nested()",
+        "savepoint.rollback()",
+    ],
+    "after a commit": ["session.commit()", "session.query(Note).delete()"],
+}
+NO_WORK = {
+    "nothing": ["None"],
+    "reads": ["session.query(Note).all()", "session.execute('SELECT * FROM note').all()"],
+    "locking reads": ["session.query(Note).with_for_update().all()"],
+    "committed": ["session.query(Note).update({'text': 'b'})", "session.commit()", "session.query(Note).all()"],
+    "rolled back": ["session.query(Note).delete()", "session.rollback()", "session.query(Note).all()"],
+    "rolled back to a savepoint": [
+        "savepoint = session.begin_nested()",
+        "n = session.query(Note).delete()",
+        "savepoint.rollback()",
+    ],
+    "unit of work": [
+        "from sys import stdin",
+        "unit = db.unit_of_work()",
+        "inner = unit.__enter__()",
+        "inner.query(Note).delete()",
+        "unit.__exit__(None, None, None)",
+    ],
+}
+
+
+@pytest.fixture
+def shell_app(database_uri: str, second_database_uri: str) -> Iterator[Flask]:
+    """An app with two binds and a note."""
+    db = make_db()
+
+    class Entry(db.Model):  # type: ignore[misc, name-defined]
+        __bind_key__ = "audit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    app = make_app(db, database_uri, UOW_BINDS={"audit": second_database_uri})
+    with app.app_context():
+        add_note(db, "a")
+    yield app
+    dispose(db, app)
+
+
+def told_at_the_end(app: Flask, lines: list[str]) -> bool:
+    """Whether the shell says that work was dropped, when it was left after these lines."""
+    output: str = run(app, "shell", input="\n".join([*lines, "print('last line')", ""])).output
+    assert "Traceback" not in output
+    assert "last line" in output
+    return "Uncommitted work was rolled back" in output
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_the_shell_tells_of_every_kind_of_work_that_it_drops(shell_app: Flask, work: str) -> None:
+    assert told_at_the_end(shell_app, WORK[work])
+
+
+@pytest.mark.parametrize("work", NO_WORK)
+def test_the_shell_is_silent_where_it_drops_nothing(shell_app: Flask, work: str) -> None:
+    assert not told_at_the_end(shell_app, NO_WORK[work])
+
+
 # -- flask uow
 
 
@@ -172,6 +253,26 @@ def test_create_all_takes_one_bind(empty_app: tuple[UnitOfWork, Flask], bind: st
     assert tables(db, app) == expected
 
 
+def test_create_all_says_that_no_model_is_known(tmp_path: Path) -> None:
+    app = make_app(UnitOfWork(), f"sqlite:///{tmp_path / 'empty.db'}", create=False)
+    result = run(app, "uow", "create-all")
+    assert result.exit_code == 0
+    assert "No model or table is known" in result.output
+
+
+def test_create_all_tells_which_columns_a_table_lacks_that_was_there_before(
+    empty_app: tuple[UnitOfWork, Flask],
+) -> None:
+    db, app = empty_app
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+    result = run(app, "uow", "create-all")
+    assert result.exit_code == 0
+    assert "audit: created entry" in result.output
+    assert "default: note was there already and lacks text:" in result.output
+    assert "ALTER TABLE" in result.output
+
+
 def test_an_unknown_bind_is_a_usage_error_with_a_suggestion(empty_app: tuple[UnitOfWork, Flask]) -> None:
     result = run(empty_app[1], "uow", "create-all", "--bind", "audits")
     assert result.exit_code == 2
@@ -216,6 +317,8 @@ def test_ping_tells_of_each_bind_and_exits_with_zero_when_all_answer(
         ["audit", "reachable", database],
     ]
     assert all(re.search(r"\d+\.\d ms$", line) for line in lines)
+    engines = empty_app[0].engines_of(empty_app[1]).values()
+    assert [line.split()[-3] for line in lines] == [str(engine.url) for engine in engines]
 
 
 @pytest.mark.parametrize("arguments", [("create-all",), ("drop-all", "--yes")])

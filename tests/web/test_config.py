@@ -230,3 +230,145 @@ def test_the_extension_does_not_keep_an_app_alive(tmp_path: Path) -> None:
     del app
     gc.collect()
     assert gone() is None
+
+
+# -- never another database than the one that was meant
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_a_database_uri_without_a_value_is_an_error(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(exc.ConfigurationError, match=r"UOW_DATABASE_URI.*environment variable"):
+        UnitOfWork(app_with(tmp_path, UOW_DATABASE_URI=value))
+
+
+@pytest.mark.parametrize("value", [None, "", {"url": None}, {"url": ""}])
+def test_a_bind_without_a_url_is_an_error(tmp_path: Path, value: Any) -> None:
+    with pytest.raises(exc.ConfigurationError, match=r"UOW_BINDS'\]\['audit'\]"):
+        UnitOfWork(app_with(tmp_path, UOW_BINDS={"audit": value}))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"SQLALCHEMY_DATABASE_URI": "postgresql://clerk:secret@db.invalid/shop"},
+        {"SQLALCHEMY_BINDS": {None: "sqlite:///shop.db"}},
+        {"SQLALCHEMY_ENGINES": {"default": "sqlite:///shop.db"}},
+        {"SQLALCHEMY_DATABASE_URI": "sqlite:///shop.db", "UOW_RECORD_QUERIES": True},
+    ],
+)
+def test_a_database_of_another_extension_alone_is_an_error_that_names_both_keys(
+    tmp_path: Path, config: dict[str, Any]
+) -> None:
+    with pytest.raises(exc.ConfigurationError, match="UOW_DATABASE_URI") as caught:
+        UnitOfWork(app_with(tmp_path, **config))
+    assert next(iter(config)) in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_of_another_extension_beside_ours_is_left_to_it(tmp_path: Path) -> None:
+    config = {"SQLALCHEMY_DATABASE_URI": "sqlite:///shop.db", "UOW_DATABASE_URI": "sqlite:///own.db"}
+    db = UnitOfWork(app := app_with(tmp_path, **config))
+    assert str(db.engines_of(app)[None].url).endswith("own.db")
+    UnitOfWork(app_with(tmp_path, SQLALCHEMY_DATABASE_URI=None))
+
+
+LATE: dict[str, Any] = {
+    "UOW_DATABASE_URI": "sqlite:///late.db",
+    "UOW_BINDS": {"audit": "sqlite:///late.db"},
+    "UOW_ENGINE_OPTIONS": {"echo": True},
+    "UOW_SESSION_OPTIONS": {"autoflush": False},
+    "UOW_COMMIT_ON": None,
+    "UOW_COMMIT_WHEN": lambda response, error: True,
+    "UOW_RETRY_ATTEMPTS": 3,
+    "UOW_RECORD_QUERIES": True,
+    "UOW_SLOW_QUERY_SECONDS": 1,
+    "UOW_STATEMENT_TIMEOUT_SECONDS": 1,
+    "UOW_SQL_COMMENTS": True,
+}
+
+
+@pytest.mark.parametrize("key", [key for key in LATE if key != "UOW_COMMIT_ON"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda db: db.session.query(db.Note),
+        lambda db: db.create_all(),
+        lambda db: db.engine,
+        lambda db: db.unit_of_work().__enter__(),
+        lambda db: db.run(lambda: db.session()),
+    ],
+    ids=["session", "create_all", "engine", "unit_of_work", "run"],
+)
+def test_a_key_that_is_set_after_init_app_is_an_error_at_the_next_use(tmp_path: Path, key: str, use: Any) -> None:
+    db = make_db()
+    db.init_app(app := app_with(tmp_path))
+    app.config[key] = LATE[key]
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match=rf"{key}.*after init_app.*before"):
+        use(db)
+
+
+def test_a_database_that_is_set_after_the_first_use_is_an_error_too(tmp_path: Path) -> None:
+    db = make_db()
+    db.init_app(app := app_with(tmp_path, UOW_DATABASE_URI="sqlite://"))
+    with app.app_context():
+        db.create_all()
+        add_note(db, "a")
+    app.config["UOW_DATABASE_URI"] = "sqlite:///tests.db"
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match="UOW_DATABASE_URI"):
+        db.session()
+    app.config["UOW_DATABASE_URI"] = "sqlite://"
+    assert saved_texts(db, app) == ["a"]
+
+
+def test_a_dict_that_is_changed_in_place_is_noticed(tmp_path: Path) -> None:
+    app = app_with(tmp_path, UOW_BINDS={"audit": {"url": "sqlite://"}})
+    db = UnitOfWork(app)
+    app.config["UOW_BINDS"]["audit"]["url"] = "sqlite:///late.db"
+    with app.app_context(), pytest.raises(exc.ConfigurationError, match="UOW_BINDS"):
+        db.session()
+
+
+def test_keys_of_others_may_change_at_any_time(tmp_path: Path) -> None:
+    db = UnitOfWork(app := app_with(tmp_path))
+    app.config["TESTING"] = True
+    with app.app_context():
+        assert db.session.scalar("SELECT 1") == 1
+
+
+# -- messages that name the true cause
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda db: db.create_all(),
+        lambda db: db.drop_all(),
+        lambda db: db.engine,
+        lambda db: db.engines,
+        lambda db: db.unit_of_work(),
+        lambda db: db.session.query(1),
+        lambda db: db.run(lambda: None),
+    ],
+    ids=["create_all", "drop_all", "engine", "engines", "unit_of_work", "session", "run"],
+)
+@pytest.mark.parametrize("serves_another_app", [False, True])
+def test_an_extension_that_was_not_initialized_on_the_app_at_hand_asks_for_init_app(
+    tmp_path: Path, use: Any, serves_another_app: bool
+) -> None:
+    db = UnitOfWork(app_with(tmp_path)) if serves_another_app else UnitOfWork()
+    kept = list(db._apps)
+    with Flask("another").app_context(), pytest.raises(exc.InvalidRequestError, match=r"'another'.*init_app"):
+        use(db)
+    del kept
+
+
+def test_an_extension_without_any_app_asks_for_init_app() -> None:
+    with pytest.raises(exc.InvalidRequestError, match="init_app"):
+        UnitOfWork().create_all()
+
+
+def test_create_all_without_models_logs_that_none_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    db = UnitOfWork(app := app_with(tmp_path))
+    with app.app_context():
+        db.create_all()
+    assert "No model or table is known" in caplog.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -196,6 +198,61 @@ def test_query_of_a_model_uses_the_current_session(db: UnitOfWork, flask_app: Fl
         assert db.Note.query.filter_by(text="a").one() is note  # type: ignore[attr-defined]
 
 
+def test_models_of_a_given_base_have_query_and_so_have_those_of_bases_derived_from_it(database_uri: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    db = UnitOfWork(model_class=Base)
+
+    class Oven(Base):
+        __tablename__ = "oven"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Tray(db.Model):  # type: ignore[misc, name-defined]
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    app = make_app(db, database_uri)
+    with app.app_context():
+        db.session.add_all([Oven(), Tray(), Tray()])
+        assert (Oven.query.count(), Tray.query.count()) == (1, 2)  # type: ignore[attr-defined]
+        assert Oven.query.filter_by(id=1).one() in db.session  # type: ignore[attr-defined]
+    dispose(db, app)
+
+
+def test_a_query_attribute_of_a_given_base_is_left_alone(tmp_path: Path) -> None:
+    class Base(DeclarativeBase):
+        @classmethod
+        def query(cls) -> str:
+            return cls.__name__
+
+    db = UnitOfWork(model_class=Base)
+
+    class Oven(Base):
+        __tablename__ = "oven"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert Oven.query() == "Oven"
+    assert db.metadata is Base.metadata
+
+
+def test_a_base_that_two_extensions_share_has_the_query_of_the_one_at_hand(tmp_path: Path) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Oven(Base):
+        __tablename__ = "oven"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    made = [UnitOfWork(model_class=Base) for _ in range(3)]
+    for number, db in enumerate(made):
+        app = make_app(db, f"sqlite:///{tmp_path / str(number)}.db")
+        with app.app_context():
+            db.session.add_all(Oven() for _ in range(number))
+            assert Oven.query.count() == number  # type: ignore[attr-defined]
+            assert Oven.query.session is db.session()  # type: ignore[attr-defined]
+        dispose(db, app)
+
+
 def test_get_or_404(db: UnitOfWork, flask_app: Flask) -> None:
     with flask_app.app_context():
         note = add_note(db, "a")
@@ -214,8 +271,20 @@ def test_get_or_404_is_a_404_for_a_key_that_no_row_can_have(db: UnitOfWork, flas
 
 
 def test_get_or_404_of_a_key_of_the_wrong_kind_is_an_error(db: UnitOfWork, flask_app: Flask) -> None:
-    with flask_app.app_context(), pytest.raises(exc.DataError, match="cannot be stored as Integer"):
-        db.get_or_404(db.Note, "abc")  # type: ignore[attr-defined]
+    with flask_app.app_context(), pytest.raises(exc.DataError, match=r"Note\.id.*cannot be stored as Integer"):
+        db.get_or_404(db.Note, datetime.date(2026, 1, 1))  # type: ignore[attr-defined]
+
+
+def test_get_or_404_takes_the_text_of_a_key_from_a_url(db: UnitOfWork, flask_app: Flask) -> None:
+    with flask_app.app_context():
+        note = add_note(db, "first")
+        db.session.flush()
+        assert db.get_or_404(db.Note, str(note.id)) is note  # type: ignore[attr-defined]
+        for text in ("abc", "", f" {note.id}", f"{note.id}.0", "9" * 50):
+            with pytest.raises(NotFound):
+                db.get_or_404(db.Note, text)  # type: ignore[attr-defined]
+        with pytest.raises(NotFound):
+            db.get_or_404(db.Note, {"id": "abc"})  # type: ignore[attr-defined]
 
 
 def test_helpers_for_views_refuse_what_is_no_statement(db: UnitOfWork, flask_app: Flask) -> None:

@@ -227,3 +227,219 @@ def test_the_conftest_of_the_documentation_can_be_copied(
     assert changed != conftest
     pytester.makeconftest(changed)
     pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-W", "error").assert_outcomes(passed=8)
+
+
+# -- app fixtures that yield inside a context, as tutorials show
+
+CONTEXT_CONFTEST = """
+import pytest
+from myapp import Note, create_app, db
+
+
+@pytest.fixture(scope={scope!r})
+def app():
+    app = create_app(UOW_DATABASE_URI={uri!r}, UOW_BINDS={{"audit": {second_uri!r}}}, TESTING=True)
+    with {context}:
+        db.create_all()
+        {seed}
+        yield app
+        db.drop_all()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def browser(app):
+    return app.test_client()
+"""
+
+CONTEXT_TESTS = """
+import pytest
+from myapp import Entry, Note, db
+
+pytestmark = pytest.mark.usefixtures("uow_rollback")
+
+
+def texts():
+    return [note.text for note in db.session.query(Note).order_by(Note.text)]
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it_commits(app, turn):
+    assert texts() == {seeded}
+    db.session.add_all([Note(text="committed"), Entry()])
+    db.session.commit()
+    assert texts() == sorted([*{seeded}, "committed"])
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize("flush", [False, True])
+def test_it_adds_without_a_commit(app, turn, flush):
+    assert texts() == {seeded}
+    db.session.add(Note(text="only added"))
+    if flush:
+        db.session.flush()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it_only_adds_and_reads_nothing(app, turn):
+    db.session.add(Note(text="only added"))
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it_posts(app, browser, turn):
+    before = texts()
+    assert before == {seeded}
+    assert browser.post("/posted").status_code == 201
+    assert browser.post("/refused?status=400").status_code == 400
+    assert texts() == sorted([*before, "posted"])
+    with browser:
+        assert browser.post("/preserved").status_code == 201
+        assert db.session.query(Note).count() == len(before) + 2
+    with db.unit_of_work() as session:
+        session.add(Note(text="in a unit"))
+        session.add(Entry())
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it_opens_a_context_of_its_own(app, turn):
+    with app.app_context():
+        db.session.add(Note(text="inner"))
+    assert texts() == sorted([*{seeded}, "inner"])
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it_fails_a_commit_and_leaves_the_session_so(app, turn):
+    from flask_uow import IntegrityError
+    db.session.add_all([Note(text="twice"), Note(text="twice")])
+    with pytest.raises(IntegrityError):
+        db.session.flush()
+
+
+def test_nothing_is_left(app):
+    assert texts() == {seeded}
+    assert db.session.query(Entry).count() == 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("scope", "beside"),
+    [
+        ("function", "alone"),
+        ("module", "alone"),
+        ("session", "alone"),
+        ("function", "pytest-flask"),
+        ("session", "pytest-flask"),
+    ],
+)
+def test_an_app_fixture_may_yield_inside_its_context(
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester, scope: str, beside: str
+) -> None:
+    pytester.makepyfile(myapp=APP, test_it=CONTEXT_TESTS.format(seeded="[]"))
+    pytester.makeconftest(
+        CONTEXT_CONFTEST.format(
+            scope=scope, uri=database_uri, second_uri=second_database_uri, context="app.app_context()", seed="pass"
+        )
+    )
+    plugins = ("-p", "no:flask") if beside == "alone" else ()
+    warned = "error" if beside == "alone" else "default"
+    result = pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-W", warned, *plugins)
+    # in the context that pytest-flask pushes, a test that leaves work uncommitted is told so
+    result.assert_outcomes(passed=15, warnings=0 if beside == "alone" else 6)
+
+
+@pytest.mark.parametrize(
+    ("scope", "context", "seed"),
+    [
+        ("function", "app.app_context()", "db.session.add(Note(text='seed')); db.session.commit()"),
+        ("session", "app.test_request_context()", "db.session.add(Note(text='seed')); db.session.commit()"),
+        (
+            "session",
+            "app.app_context()",
+            "db.session.add(Note(text='seed')); db.session.commit(); db.session.query(Note).all()",
+        ),
+    ],
+    ids=["app context", "request context", "with a read afterwards"],
+)
+def test_what_the_app_fixture_commits_stays_for_all_tests(
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester, scope: str, seed: str, context: str
+) -> None:
+    pytester.makepyfile(myapp=APP, test_it=CONTEXT_TESTS.format(seeded="['seed']"))
+    pytester.makeconftest(
+        CONTEXT_CONFTEST.format(
+            scope=scope, uri=database_uri, second_uri=second_database_uri, context=context, seed=seed
+        )
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-p", "no:flask", "-W", "error")
+    result.assert_outcomes(passed=15)
+
+
+def test_what_the_app_fixture_only_adds_is_part_of_each_test(
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(
+        myapp=APP,
+        test_it="""
+import pytest
+from myapp import Note, db
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it(app, uow_rollback, turn):
+    assert [note.text for note in db.session.query(Note)] == ["seed"]
+""",
+    )
+    pytester.makeconftest(
+        CONTEXT_CONFTEST.format(
+            scope="function",
+            uri=database_uri,
+            second_uri=second_database_uri,
+            context="app.app_context()",
+            seed="db.session.add(Note(text='seed'))",
+        )
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-p", "no:flask", "-W", "error")
+    result.assert_outcomes(passed=2)
+
+
+def test_work_of_a_fixture_that_was_sent_and_not_committed_is_an_error_with_both_cures(
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(myapp=APP, test_it="def test_it(app, uow_rollback): pass")
+    pytester.makeconftest(
+        CONTEXT_CONFTEST.format(
+            scope="function",
+            uri=database_uri,
+            second_uri=second_database_uri,
+            context="app.app_context()",
+            seed="db.session.add(Note(text='seed')); db.session.flush()",
+        )
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-p", "no:flask")
+    # the second one is that of drop_all() in the fixture, which would wait for the same work
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*uncommitted work of a fixture*commit()*uow_rollback as an argument*"])
+
+
+def test_a_unit_of_work_that_a_fixture_keeps_open_is_rolled_back_with_the_test(
+    database_uri: str, second_database_uri: str, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile(
+        myapp=APP,
+        test_it="""
+import pytest
+from myapp import Note, db
+
+@pytest.fixture
+def session(app):
+    with db.unit_of_work() as session:
+        yield session
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_it(app, session, uow_rollback, turn):
+    assert session.query(Note).count() == 0
+    session.add(Note(text="a"))
+""",
+    )
+    pytester.makeconftest(CONFTEST % (database_uri, second_database_uri, False))
+    result = pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-p", "no:flask", "-W", "error")
+    result.assert_outcomes(passed=2)

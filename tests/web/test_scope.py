@@ -555,7 +555,14 @@ def test_an_object_read_after_its_scope_has_ended_names_its_class_the_attribute_
     db: UnitOfWork, flask_app: Flask, http: FlaskClient
 ) -> None:
     kept: list[Any] = []
-    flask_app.add_url_rule("/", "index", lambda: kept.append(add_note(db, "a")) or "", methods=["POST"])
+
+    def view() -> str:
+        kept.append(add_note(db, "a"))
+        db.session.flush()
+        db.session.expire(kept[0])
+        return ""
+
+    flask_app.add_url_rule("/", "index", view, methods=["POST"])
     assert http.post("/").status_code == 200
     with pytest.raises(DetachedInstanceError, match=r"Note\.text of <Note .*detached.*(add|merge)"):
         kept[0].text

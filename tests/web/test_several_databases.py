@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_uow import ConfigurationError, Mapped, UnitOfWork, exc, mapped_column
+from flask_uow import ConfigurationError, Mapped, UnitOfWork, exc, func, mapped_column, select
 from tests.web.apps import add_note, dispose, make_app, make_db, saved_texts
 
 
@@ -144,3 +144,60 @@ def test_an_unknown_key_of_engines_is_a_keyerror_that_names_those_there_are() ->
         with pytest.raises(KeyError, match=r"the app has no bind 'audti'. Did you mean 'audit'\?"):
             db.engines["audti"]
         assert db.engines.get("audti") is None
+
+
+# -- a statement goes to one database
+
+ACROSS: dict[str, Any] = {
+    "query": lambda db: db.session.query(db.Note, db.Entry).all(),
+    "select": lambda db: db.session.execute(select(db.Note).where(db.Note.id == db.Entry.id)),
+    "the other first": lambda db: db.session.query(db.Entry, db.Note).all(),
+    "subquery": lambda db: db.session.query(db.Note).filter(db.Note.id.in_(select(db.Entry.id))).all(),
+    "update": lambda db: (
+        db.session.query(db.Note).filter(select(db.Entry.id).exists()).update({"text": "x"}, synchronize_session=False)
+    ),
+    "text": lambda db: db.session.execute("SELECT * FROM entry"),
+    "connection": lambda db: db.session.connection(db.Entry).execute("SELECT * FROM note"),
+}
+
+
+@pytest.mark.parametrize("use", ACROSS)
+def test_a_statement_across_two_databases_is_an_error_that_names_the_other_bind(
+    two: tuple[UnitOfWork, Flask], use: str
+) -> None:
+    db, _ = two
+    with db.unit_of_work(), pytest.raises(exc.DBAPIError, match="one database") as caught:
+        try:
+            ACROSS[use](db)
+        finally:
+            db.session.rollback()
+    assert "bind 'audit'" in str(caught.value)
+    assert "create" not in str(caught.value)
+
+
+def test_sql_text_goes_to_the_database_of_the_model_that_is_named(two: tuple[UnitOfWork, Flask]) -> None:
+    db, app = two
+    with app.app_context():
+        db.session.add(db.Entry(text="a"))  # type: ignore[attr-defined]
+        db.session.flush()
+        assert db.session.scalar(select(func.count()).select_from(db.Entry)) == 1  # type: ignore[attr-defined]
+        assert db.session.execute("SELECT text FROM entry", mapper=db.Entry).all() == [("a",)]  # type: ignore[attr-defined]
+
+
+def test_a_table_that_no_bind_knows_is_told_as_ever(two: tuple[UnitOfWork, Flask]) -> None:
+    db, app = two
+    with pytest.raises(exc.DBAPIError, match="create-all"), app.app_context():
+        db.session.execute("SELECT * FROM nowhere")
+
+
+def test_a_column_that_the_table_lacks_is_told_with_the_way_to_add_it(two: tuple[UnitOfWork, Flask]) -> None:
+    db, app = two
+    with app.app_context():
+        db.session.execute("ALTER TABLE note DROP COLUMN text" if db.engine.name == "postgresql" else "DROP TABLE note")
+        if db.engine.name == "sqlite":
+            db.session.execute("CREATE TABLE note (id INTEGER PRIMARY KEY)")
+        db.session.commit()
+        for use in (lambda: db.session.query(db.Note).all(), lambda: (add_note(db, "a"), db.session.flush())):  # type: ignore[attr-defined]
+            with pytest.raises(exc.DBAPIError, match="ALTER TABLE"):
+                use()
+            db.session.rollback()

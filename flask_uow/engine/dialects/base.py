@@ -121,11 +121,26 @@ class Dialect(ABC):
 
         :param how_to_create_tables: what to call or to run where a table is missing.
         """
-        return f"If it is a table of your models, create it: {how_to_create_tables}." if self.lacks_table(error) else ""
+        if self.lacks_table(error):
+            return f"If it is a table of your models, create it: {how_to_create_tables}."
+        if self.lacks_column(error):
+            return (
+                "If it is a column of your models, its table was made before the column was added: a table that is there is left as it is. Add"
+                " the column with ALTER TABLE (a migration), or drop the table and have it made anew."
+            )
+        return ""
 
     @abstractmethod
     def lacks_table(self, error: BaseException) -> bool:
         """Return True when ``error`` means that the database does not have a table which a statement names."""
+
+    @abstractmethod
+    def lacks_column(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that a table does not have a column which a statement names."""
+
+    @abstractmethod
+    def missing_table(self, error: BaseException) -> str | None:
+        """Return the name of the table that the database does not have, as the statement wrote it; None where that is not what ``error`` means."""
 
     # -- transactions
 

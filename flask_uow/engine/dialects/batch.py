@@ -37,6 +37,10 @@ class BatchConnection(Protocol):
         """Send a statement and return the number of rows it changed."""
 
     @abstractmethod
+    def look_up(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Send a question about the schema, of which listeners are told nothing, and return its rows."""
+
+    @abstractmethod
     def in_transaction(self) -> bool:
         """Return True within a transaction."""
 
@@ -95,6 +99,10 @@ class NewRows:
     key: Columns
     generated_key: ColumnInfo | None
     fetched: Columns
+
+    def are_told_by_key(self) -> bool:
+        """Return True where all of the key is given, so that it tells the rows that come back."""
+        return {column.name for column in self.key} <= set(names_of(self.columns))
 
     def page(self, start: int, stop: int) -> NewRows:
         """Return some of the rows."""
@@ -249,7 +257,7 @@ class BatchWriter(ABC):
         set_values: Values,
     ) -> int:
         """Update the rows with these keys; each has new values of its own. Returns the number of rows that matched."""
-        if len(key_values[0]) > 1:
+        if len(key_values[0]) > 1 or self.needs_rows(key_columns):
             return self._update_rows(connection, table, key_columns, key_values, set_columns, set_values)
         sql = self.text(table, ("update one", names_of(set_columns), names_of(key_columns)), self._update_one_text,
                         set_columns, key_columns)  # fmt: skip
@@ -258,10 +266,14 @@ class BatchWriter(ABC):
 
     def delete(self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values) -> int:
         """Delete the rows with these keys. Returns the number of rows that matched."""
-        if len(key_values[0]) > 1:
+        if len(key_values[0]) > 1 or self.needs_rows(key_columns):
             return self._delete_rows(connection, table, key_columns, key_values)
         sql = self.text(table, ("delete one", names_of(key_columns)), self._delete_one_text, key_columns)
         return connection.run(sql, self._single(table, key_columns, key_values))
+
+    def needs_rows(self, key_columns: Columns) -> bool:
+        """Return True where even a single row is told by the statement for many, since its key may be kept in several forms."""
+        return False
 
     @abstractmethod
     def allocate_keys(
@@ -429,6 +441,10 @@ class _Collecting:
         found = self._connection.fetch_all(f"{sql}{self._suffix}", params, write=True)
         self._rows.extend(found)
         return len(found)
+
+    def look_up(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Send a question about the schema and return its rows."""
+        return self._connection.look_up(sql, params)
 
     def in_transaction(self) -> bool:
         """Return True within a transaction."""

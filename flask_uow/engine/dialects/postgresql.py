@@ -6,11 +6,12 @@ costs no round trip of its own. Each connection is set to UTC and to the output 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedTable
+from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedTable
 from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
@@ -22,7 +23,7 @@ from psycopg2.extras import execute_batch
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
-from flask_uow.engine.dialects.postgresql_arrays import array_binder
+from flask_uow.engine.dialects.postgresql_arrays import array_binder, array_items
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
@@ -171,6 +172,16 @@ class PostgreSQLDialect(Dialect):
         # PostgreSQL has the same code for a table that is there and was not listed in FROM
         return isinstance(error, UndefinedTable) and error.diag.source_function != "errorMissingRTE"
 
+    def lacks_column(self, error: BaseException) -> bool:
+        return isinstance(error, UndefinedColumn)
+
+    def missing_table(self, error: BaseException) -> str | None:
+        if not isinstance(error, UndefinedTable) or not self.lacks_table(error):
+            return None
+        # quoted in one way or another in every language of the server's messages
+        found = re.search(r'["«„“](.+?)["»“”]', error.diag.message_primary or "")
+        return found[1].strip() if found is not None else None
+
     # -- transactions
 
     def in_transaction(self, raw: Any) -> bool:
@@ -257,7 +268,10 @@ class PostgreSQLDialect(Dialect):
 
     def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         if isinstance(type_, ARRAY):
-            return array_loader(type_, self.result_processor(type_.item_type))
+            load = array_loader(type_, self.result_processor(type_.item_type))
+            if type_.item_type.name not in ("null", "enum", "string", "text", "unicode"):
+                return load
+            return array_items if load is None else lambda value: load(array_items(value))
         return types.result_processor(type_)
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:

@@ -15,11 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg2.extensions import UNICODEARRAY
+from psycopg2.extras import Range
+
 from flask_uow.engine.dialects import postgresql_types
 from flask_uow.engine.dialects.base import Dialect, Processor
-from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance
+from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance, type_for_value
 
-__all__ = ["array_binder", "array_literal", "array_type", "element_text", "selected"]
+__all__ = ["array_binder", "array_items", "array_literal", "array_type", "element_text", "selected"]
 
 _NONE = type(None)
 
@@ -36,8 +39,7 @@ def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
     def bind(value: Any) -> Any:
         if value is None:
             return None
-        type_.check(value)
-        return text_of(value)
+        return text_of(type_.convert(value))
 
     return bind
 
@@ -55,6 +57,9 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
         bind = dialect.bind_processor(type_)
         assert bind is not None
         return _texts([bind(value) for value in values], None in values)
+    if type_.name == "null":
+        texts = [None if value is None else unknown_text(value) for value in values]
+        return _texts(texts, None in texts)
     kind = _KINDS.get(type_.name, _TEXT)
     classes = set(map(type, values))
     has_none = _NONE in classes
@@ -77,30 +82,71 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
 
 def element_text(type_: TypeEngine[Any]) -> Callable[[Any], str]:
     """Return the function from a value (as its processor has left it) to its text, without quotes."""
+    if type_.name == "null":
+        return unknown_text
     if type_.name == "large_binary":
         return lambda value: f"\\x{value.hex()}"
     kind = _KINDS.get(type_.name, _TEXT)
     return kind.element if kind.element is not None else str
 
 
+def unknown_text(value: Any) -> str:
+    """Return the text of a value whose column has a type that is not known here, by the value's own class."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, (list, tuple)):
+        texts = [None if item is None else unknown_text(item) for item in value]
+        if any(isinstance(item, (list, tuple)) for item in value):
+            return "{" + ",".join("NULL" if text is None else text for text in texts) + "}"
+        return _texts(texts, None in texts)
+    if isinstance(value, Range):
+        return _range_text(value)
+    type_ = type_for_value(value)
+    processor = postgresql_types.bind_processor(type_) if type_.name != "null" else None
+    return element_text(type_)(value if processor is None else processor(value)) if type_.name != "null" else str(value)
+
+
+def _range_text(value: Range[Any]) -> str:
+    # https://www.postgresql.org/docs/current/rangetypes.html#RANGETYPES-IO
+    if value.isempty:
+        return "empty"
+    ends = [
+        "" if end is None else '"' + str(end).replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for end in (value.lower, value.upper)
+    ]
+    return f"{'[' if value.lower_inc else '('}{','.join(ends)}{']' if value.upper_inc else ')'}"
+
+
+def array_items(text: Any) -> Any:
+    """Return the items of an array that the driver gives as text, for it does not know the type of the items."""
+    return UNICODEARRAY(text, None) if isinstance(text, str) else text
+
+
 def array_type(type_: TypeEngine[Any], dialect: Dialect) -> str:
     """Return the type of the array as a cast writes it, ``integer[]`` for example."""
     type_ = dialect.stored_as(type_)
-    if type_.name in ("string", "unicode", "enum", "json", "array"):
+    if type_.name in ("string", "unicode", "enum", "json", "array", "null") or type_.native is not None:
         # text is assigned to varchar(n) with its length checked, where a cast would cut it; unnest would take an array of
         # arrays apart altogether
         return "text[]"
     return "numeric[]" if type_.name == "numeric" else f"{postgresql_types.cast_name(type_)}[]"
 
 
-def selected(type_: TypeEngine[Any], expression: str, dialect: Dialect) -> str:
-    """Return ``expression``, an element of the array, as a value of the column's type."""
+def selected(type_: TypeEngine[Any], expression: str, dialect: Dialect, native: str | None) -> str:
+    """Return ``expression``, an element of the array, as a value of the column's type.
+
+    :param native: what the element is to be cast to; None where it is assigned as it is.
+    """
+    if native is not None:
+        return f"{expression}::{native}"
     if dialect.stored_as(type_).name in ("json", "array"):
         return f"{expression}::{dialect.cast_name(type_)}"
     return expression
 
 
 def _texts(values: Sequence[Any], has_none: bool) -> str:
+    if not values:
+        return "{}"
     given = [value for value in values if value is not None] if has_none else values
     body = '","'.join(given)
     # every quote is one of ours and nothing is escaped: the usual case, found with one search of the whole column
@@ -118,12 +164,10 @@ def _check_lengths(type_: Any, values: Sequence[str]) -> None:
         _check_all(type_, values)
 
 
-def _check_finite(type_: TypeEngine[Any], values: Sequence[decimal.Decimal]) -> None:
-    if not all(map(decimal.Decimal.is_finite, values)):
-        processor = postgresql_types.bind_processor(type_)
-        assert processor is not None
-        for value in values:
-            processor(value)
+def _check_digits(type_: Any, values: Sequence[decimal.Decimal]) -> None:
+    fit = type_.fit
+    for value in values:
+        fit(value, value)
 
 
 def _check_zones(type_: Any, values: Sequence[Any]) -> None:
@@ -178,7 +222,7 @@ _KINDS: dict[str, _Kind] = {
     "boolean": _Kind(bool, {True: "t", False: "f"}.__getitem__),
     "float": _FLOAT,
     "real": _FLOAT,
-    "numeric": _Kind(decimal.Decimal, str, _check_finite),
+    "numeric": _Kind(decimal.Decimal, str, _check_digits),
     "date": _Kind(dt.date, dt.date.isoformat),
     "time": _Kind(dt.time, dt.time.isoformat, _check_zones),
     "datetime": _Kind(dt.datetime, dt.datetime.isoformat, _check_zones),

@@ -27,13 +27,24 @@ from flask_uow.exc import DataError
 __all__ = ["PostgreSQLBatchWriter"]
 
 _PAGE = 5000
+# types that travel as texts, and may stand for one that the database alone knows
+_TEXTUAL = frozenset(("string", "text", "unicode", "char", "enum", "null", "array", "json"))
+# -1 is for names without a length, which would cut; the category S is that of texts
+_REAL_TYPES = (
+    "SELECT a.attname::text, format_type(a.atttypid, -1), t.typcategory::text FROM pg_catalog.pg_attribute a"
+    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped"
+)
+
+# for each column, what its values are cast to; None where they are assigned as they are
+Casts = tuple[str | None, ...]
 
 
 class PostgreSQLBatchWriter(BatchWriter):
     """Writes through ``unnest``."""
 
     def _insert_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values) -> None:
-        sql = self.text(table, ("insert", names_of(columns)), self._insert_text, columns)
+        casts = self._casts(connection, table, columns)
+        sql = self.text(table, ("insert", names_of(columns), casts), self._insert_text, columns, casts)
         for start in range(0, len(values[0]), _PAGE):
             page = self._page(table, columns, values, start)
             inserted = connection.run(sql, page)
@@ -44,7 +55,9 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_with_keys(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
     ) -> list[Any]:
-        sql = self.text(table, ("keys", key.name, names_of(columns)), self._insert_with_keys_text, columns, key)
+        casts = self._casts(connection, table, columns)
+        text_key = ("keys", key.name, names_of(columns), casts)
+        sql = self.text(table, text_key, self._insert_with_keys_text, columns, key, casts)
         keys: list[Any] = []
         for start in range(0, len(values[0]), _PAGE):
             page = self._page(table, columns, values, start)
@@ -60,7 +73,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         return keys
 
     def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
-        if new.columns and new.generated_key is None:
+        if new.columns and new.generated_key is None and new.are_told_by_key():
             return self._fetch_by_key(connection, table, new)
         if new.columns and new.generated_key is not None:
             found = self._fetch_with_keys(connection, table, new, new.generated_key)
@@ -70,7 +83,8 @@ class PostgreSQLBatchWriter(BatchWriter):
         return self._fetch_one_by_one(connection, table, new)
 
     def _fetch_by_key(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
-        sql = self.text(table, ("insert", names_of(new.columns)), self._insert_text, new.columns)
+        casts = self._casts(connection, table, new.columns)
+        sql = self.text(table, ("insert", names_of(new.columns), casts), self._insert_text, new.columns, casts)
         returning = f"{sql} RETURNING {self.column_list([*new.key, *new.fetched])}"
         found: list[tuple[Any, ...] | None] = []
         for start in range(0, new.count, _PAGE):
@@ -85,8 +99,9 @@ class PostgreSQLBatchWriter(BatchWriter):
         self, connection: BatchConnection, table: TableInfo, new: NewRows, generated_key: ColumnInfo
     ) -> Fetched | None:
         """Return None, with nothing inserted, where the key has no sequence."""
-        text_key = ("keys fetch", generated_key.name, names_of(new.columns), names_of(new.fetched))
-        sql = self.text(table, text_key, self._insert_fetch_text, new.columns, generated_key, new.fetched)
+        casts = self._casts(connection, table, new.columns)
+        text_key = ("keys fetch", generated_key.name, names_of(new.columns), names_of(new.fetched), casts)
+        sql = self.text(table, text_key, self._insert_fetch_text, new.columns, generated_key, new.fetched, casts)
         keys: list[Any] = []
         found: list[tuple[Any, ...] | None] = []
         for start in range(0, new.count, _PAGE):
@@ -145,9 +160,10 @@ class PostgreSQLBatchWriter(BatchWriter):
         set_columns: Columns,
         set_values: Values,
     ) -> int:
-        key = ("update", names_of(set_columns), names_of(key_columns))
-        sql = self.text(table, key, self._update_text, set_columns, key_columns)
         columns, values = [*set_columns, *key_columns], [*set_values, *key_values]
+        casts = self._casts(connection, table, columns)
+        key = ("update", names_of(set_columns), names_of(key_columns), casts)
+        sql = self.text(table, key, self._update_text, set_columns, key_columns, casts)
         return sum(
             connection.run(sql, self._page(table, columns, values, start))
             for start in range(0, len(key_values[0]), _PAGE)
@@ -156,7 +172,8 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _delete_rows(
         self, connection: BatchConnection, table: TableInfo, key_columns: Columns, key_values: Values
     ) -> int:
-        sql = self.text(table, ("delete", names_of(key_columns)), self._delete_text, key_columns)
+        casts = self._casts(connection, table, key_columns)
+        sql = self.text(table, ("delete", names_of(key_columns), casts), self._delete_text, key_columns, casts)
         return sum(
             connection.run(sql, self._page(table, key_columns, key_values, start))
             for start in range(0, len(key_values[0]), _PAGE)
@@ -197,8 +214,42 @@ class PostgreSQLBatchWriter(BatchWriter):
         marks = ", ".join([f"nextval({self._sequence(table, key)})", *["%s"] * len(columns)])
         return f"INSERT INTO {self.escaped_table(table)} ({names}) VALUES ({marks})"
 
-    def _selected(self, column: ColumnInfo, expression: str) -> str:
-        return selected(column.type, expression, self.dialect)
+    def _casts(self, connection: BatchConnection, table: TableInfo, columns: Columns) -> Casts:
+        """Return what the texts of columns must be cast to: the server assigns no text to an enum, an inet or a range by itself."""
+        known: Casts | None = self.text(table, ("casts", names_of(columns)), lambda _: [None])[0]
+        if known is not None:
+            return known
+        textual = [self._is_textual(column) for column in columns]
+        if not any(textual):
+            casts: Casts = (None,) * len(columns)
+        else:
+            real = self.text(table, "real types", lambda _: {})
+            if not real:
+                rows = connection.look_up(_REAL_TYPES, (self.table_name(table),))
+                real.update({name: (type_, category) for name, type_, category in rows})
+            if not real:
+                # there is no such table, as the statement will say
+                return (None,) * len(columns)
+            casts = tuple(
+                self._cast_of(column, *real.get(column.name, (None, "S"))) if is_textual else None
+                for column, is_textual in zip(columns, textual, strict=True)
+            )
+        self.text(table, ("casts", names_of(columns)), lambda _: [None])[0] = casts
+        return casts
+
+    def _is_textual(self, column: ColumnInfo) -> bool:
+        stored = self.dialect.stored_as(column.type)
+        return stored.native is not None or stored.name in _TEXTUAL
+
+    def _cast_of(self, column: ColumnInfo, real: str | None, category: str) -> str | None:
+        stored = self.dialect.stored_as(column.type)
+        if stored.name not in ("array", "json") and category == "S":
+            # assigned to varchar(n) with its length checked, where a cast would cut it
+            return None
+        return real
+
+    def _selected(self, column: ColumnInfo, expression: str, cast: str | None) -> str:
+        return selected(column.type, expression, self.dialect, cast)
 
     def _unnest(self, columns: Columns) -> str:
         return "unnest(" + ", ".join(f"%s::{array_type(column.type, self.dialect)}" for column in columns) + ")"
@@ -217,26 +268,36 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _allocate_text(self, table: TableInfo, key: ColumnInfo) -> str:
         return f"SELECT nextval({self._sequence(table, key)}) FROM generate_series(1, %s)"
 
-    def _insert_text(self, table: TableInfo, columns: Columns) -> str:
-        chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
+    def _chosen(self, columns: Columns, casts: Casts) -> str:
+        return ", ".join(
+            self._selected(column, f"u.c{index}", cast)
+            for index, (column, cast) in enumerate(zip(columns, casts, strict=True))
+        )
+
+    def _insert_text(self, table: TableInfo, columns: Columns, casts: Casts) -> str:
+        chosen = self._chosen(columns, casts)
         return (
             f"INSERT INTO {self.escaped_table(table)} ({self.column_list(columns)}) "
             f"SELECT {chosen} FROM {self._unnest(columns)} AS u({_numbered('c', columns)})"
         )
 
-    def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
-        keyed = self._keyed_insert_text(table, columns, key, "")
+    def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, casts: Casts) -> str:
+        keyed = self._keyed_insert_text(table, columns, key, "", casts)
         return f"{keyed} SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
 
-    def _insert_fetch_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns) -> str:
+    def _insert_fetch_text(
+        self, table: TableInfo, columns: Columns, key: ColumnInfo, fetched: Columns, casts: Casts
+    ) -> str:
         returned = "".join(f", {self.escaped(column)} AS f{index}" for index, column in enumerate(fetched))
         values = ", ".join(f"i.f{index}" for index in range(len(fetched)))
-        keyed = self._keyed_insert_text(table, columns, key, returned)
+        keyed = self._keyed_insert_text(table, columns, key, returned, casts)
         return f"{keyed} SELECT v.k, i.k, {values} FROM v LEFT JOIN i ON i.k = v.k ORDER BY v.o"
 
-    def _keyed_insert_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, returned: str) -> str:
+    def _keyed_insert_text(
+        self, table: TableInfo, columns: Columns, key: ColumnInfo, returned: str, casts: Casts
+    ) -> str:
         """Return the CTEs ``v``, the rows with keys drawn for them, and ``i``, the INSERT of these; ``returned`` is more for RETURNING."""
-        chosen = ", ".join(self._selected(column, f"u.c{index}") for index, column in enumerate(columns))
+        chosen = self._chosen(columns, casts)
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
@@ -255,31 +316,32 @@ class PostgreSQLBatchWriter(BatchWriter):
             "SELECT array_agg(v.k ORDER BY v.k), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
         )
 
-    def _update_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns) -> str:
+    def _update_text(self, table: TableInfo, set_columns: Columns, key_columns: Columns, casts: Casts) -> str:
         columns = [*set_columns, *key_columns]
         assignments = ", ".join(
-            f"{self.escaped(column)} = {self._selected(column, f'v.c{index}')}"
+            f"{self.escaped(column)} = {self._selected(column, f'v.c{index}', casts[index])}"
             for index, column in enumerate(set_columns)
         )
         return (
             f"UPDATE {self.escaped_table(table)} AS t SET {assignments} "
             f"FROM {self._unnest(columns)} AS v({_numbered('c', columns)}) "
-            f"WHERE {self._matches(key_columns, len(set_columns))}"
+            f"WHERE {self._matches(key_columns, len(set_columns), casts)}"
         )
 
-    def _delete_text(self, table: TableInfo, key_columns: Columns) -> str:
+    def _delete_text(self, table: TableInfo, key_columns: Columns, casts: Casts) -> str:
         target = f"DELETE FROM {self.escaped_table(table)} AS t"
         if len(key_columns) == 1:
             column = key_columns[0]
-            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{array_type(column.type, self.dialect)})"
+            type_ = f"{casts[0]}[]" if casts[0] is not None else array_type(column.type, self.dialect)
+            return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{type_})"
         return (
             f"{target} USING {self._unnest(key_columns)} AS v({_numbered('c', key_columns)}) "
-            f"WHERE {self._matches(key_columns, 0)}"
+            f"WHERE {self._matches(key_columns, 0, casts)}"
         )
 
-    def _matches(self, key_columns: Columns, offset: int) -> str:
+    def _matches(self, key_columns: Columns, offset: int, casts: Casts) -> str:
         return " AND ".join(
-            f"t.{self.escaped(column)} = {self._selected(column, f'v.c{offset + index}')}"
+            f"t.{self.escaped(column)} = {self._selected(column, f'v.c{offset + index}', casts[offset + index])}"
             for index, column in enumerate(key_columns)
         )
 

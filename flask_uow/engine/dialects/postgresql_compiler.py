@@ -15,6 +15,7 @@ __all__ = ["PostgreSQLCompiler"]
 
 # written out, the decimal 2 is an integer to the server, and the other two are texts: 7 / 2 would be 3
 _CAST = (Numeric, Uuid, JSON)
+_OF_ARRAYS = frozenset((ops.ARRAY_CONTAINS, ops.ARRAY_OVERLAPS))
 # row values in IN (...)
 _ROWS = 1000
 
@@ -46,6 +47,15 @@ class PostgreSQLCompiler(StatementCompiler):
             return f"{text}::{self._value_type(node.type)}"
         return text
 
+    def stored(self, column: Any, value: Any) -> str:
+        # the column gives the value its type, whatever that is: an enum of the database's own, a domain, an array of these
+        if value.__visit_name__ != "bindparam" or self.literal_binds:
+            return super().stored(column, value)
+        outer, self.target = self.target, self.described(column)
+        text = super().visit_bindparam(value)
+        self.target = outer
+        return text
+
     def _value_type(self, type_: TypeEngine[Any]) -> str:
         # without a precision, which would round
         return "numeric" if isinstance(type_.storage, Numeric) else self.dialect.cast_name(type_)
@@ -70,6 +80,14 @@ class PostgreSQLCompiler(StatementCompiler):
         return f"{self.operand(node.left, node.operator)} {node.operator.sql} (VALUES ({', '.join(texts)}), {others})"
 
     binary_not_in = binary_in
+
+    def plain_binary(self, node: Any) -> str:
+        op, left, right = node.operator, node.left, node.right
+        is_given = right.__visit_name__ == "bindparam" and left.__visit_name__ != "bindparam"
+        if is_given and isinstance(right.type.storage, ARRAY) and (op in ops.COMPARISONS or op in _OF_ARRAYS):
+            # the other side gives the array its type, which may be one of the database's own
+            return f"{self.operand(left, op)} {op.sql} {super().visit_bindparam(right)}"
+        return super().plain_binary(node)
 
     def operand(self, node: Any, op: Operator, strict: bool = False) -> str:
         if op in ops.COMPARISONS and _is_compared_plainly(node):

@@ -32,8 +32,8 @@ from flask_uow.engine.dialects.values import (
     utc_datetime,
     uuid_binder,
 )
+from flask_uow.sql.type_values import as_decimal
 from flask_uow.sql.types import Numeric, TypeEngine, type_for_value
-from flask_uow.sql.value_errors import out_of_range
 
 __all__ = ["bind_processor", "cast_name", "register_types", "result_processor", "type_ddl"]
 
@@ -58,6 +58,8 @@ def result_processor(type_: TypeEngine[Any]) -> Processor | None:
 def type_ddl(type_: TypeEngine[Any]) -> str:
     """Return the type as CREATE TABLE writes it."""
     name = type_.name
+    if type_.native is not None:
+        return type_.native
     if name == "numeric":
         return _numeric_ddl(type_)  # type: ignore[arg-type]
     if name in ("string", "unicode", "char", "enum"):
@@ -74,6 +76,8 @@ def type_ddl(type_: TypeEngine[Any]) -> str:
 
 def cast_name(type_: TypeEngine[Any]) -> str:
     """Return the type as CAST and as ``::type[]`` write it."""
+    if type_.native is not None:
+        return type_.native
     if type_.name in ("string", "unicode", "char", "enum"):
         # a cast to varchar(n) would cut the text without a word
         return "bpchar" if type_.name == "char" else "varchar"
@@ -123,17 +127,16 @@ def _load_zoned(value: Any) -> Any:
     return value if value is None or value.tzinfo is dt.UTC else utc_datetime(value)
 
 
-def _bind_numeric(type_: Any) -> Processor:
-    asdecimal = type_.asdecimal
+def _bind_numeric(type_: Numeric) -> Processor:
+    fit = type_.fit
 
     def bind(value: Any) -> Any:
-        if type(value) is not decimal.Decimal:
-            type_.check(value)
-            return value if asdecimal or value is None else decimal.Decimal(repr(value))
-        # psycopg2 would send NaN for infinity
-        if value.is_infinite():
-            out_of_range(type_, value, "a finite number or NaN", "Store NULL, or use Float.")
-        return value
+        if value is None:
+            return None
+        number = value if type(value) is decimal.Decimal else as_decimal(type_, value)
+        # checked here: the server would round without a word, and psycopg2 send NaN for infinity
+        fit(number, value)
+        return number
 
     return bind
 
@@ -144,7 +147,7 @@ def _bind_zoned(type_: Any) -> Processor:
 
     def bind(value: Any) -> Any:
         if type(value) is not cls or (value.utcoffset() is None) is timezone:
-            type_.check(value)
+            return type_.convert(value)
         return value
 
     return bind

@@ -197,6 +197,13 @@ class SQLiteDialect(Dialect):
     def lacks_table(self, error: BaseException) -> bool:
         return isinstance(error, sqlite3.OperationalError) and str(error).startswith("no such table")
 
+    def lacks_column(self, error: BaseException) -> bool:
+        told = str(error) if isinstance(error, sqlite3.OperationalError) else ""
+        return told.startswith("no such column") or " has no column named " in told
+
+    def missing_table(self, error: BaseException) -> str | None:
+        return str(error).partition(": ")[2].removeprefix("main.") if self.lacks_table(error) else None
+
     # -- transactions
 
     def in_transaction(self, raw: Any) -> bool:

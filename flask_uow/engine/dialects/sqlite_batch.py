@@ -23,6 +23,7 @@ from flask_uow.engine.dialects.batch import (
     Values,
     names_of,
 )
+from flask_uow.engine.dialects.sqlite_comparing import kind_of_type
 from flask_uow.exc import DataError
 from flask_uow.sql.types import Integer, String
 
@@ -30,6 +31,8 @@ __all__ = ["SQLiteBatchWriter"]
 
 _PAGE = 100
 _DELETE_PAGE = 1000
+# types of which a column may hold values in several forms
+_OF_FORMS = frozenset(("uuid", "numeric", "datetime", "time"))
 _LARGEST_KEY = 2**63 - 1
 
 
@@ -43,6 +46,18 @@ class SQLiteBatchWriter(BatchWriter):
             return
         bound = [self.bind(table, column, cells) for column, cells in zip(columns, values, strict=True)]
         self._send_rows(connection, table, columns, bound)
+
+    def insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        if new.generated_key is not None and not _numbers_rows(table):
+            return self._insert_and_fetch(connection, table, new)
+        return super().insert_and_fetch(connection, table, new)
+
+    def _insert_one(
+        self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
+    ) -> list[Any] | None:
+        if key is not None and not _numbers_rows(table):
+            return self._insert_keys(connection, table, columns, values, key, 1)
+        return super()._insert_one(connection, table, columns, values, key)
 
     def _insert_with_keys(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo
@@ -77,7 +92,7 @@ class SQLiteBatchWriter(BatchWriter):
             keys = self._next_keys(connection, table, new.generated_key, new.count)
             columns, values, bound = [new.generated_key, *new.columns], [keys, *new.values], [keys, *bound]
             new = NewRows(columns, values, new.count, new.key, None, new.fetched)
-        if not new.columns:
+        if not new.columns or not new.are_told_by_key():
             return self._fetch_one_by_one(connection, table, new)
         returning = f" RETURNING {self.column_list([*new.key, *new.fetched])}"
         rows = self._send_rows(connection, table, new.columns, bound, returning)
@@ -210,17 +225,49 @@ class SQLiteBatchWriter(BatchWriter):
         assignments = ", ".join(
             f"{self.dialect.quote(column.name)} = v.column{index}" for index, column in enumerate(set_columns, keys + 1)
         )
-        condition = " AND ".join(
-            f"{name}.{self.dialect.quote(column.name)} = v.column{index}" for index, column in enumerate(key_columns, 1)
-        )
+        condition = self._matches(name, key_columns)
         source = f"(VALUES {_rows(keys + len(set_columns), rows)})"
         return f"UPDATE {name} SET {assignments} FROM {source} AS v WHERE {condition}"
 
     def _delete_text(self, table: TableInfo, key_columns: Columns, rows: int) -> str:
-        target = f"DELETE FROM {self.table_name(table)} WHERE"
+        name = self.table_name(table)
+        target = f"DELETE FROM {name} WHERE"
+        if self.needs_rows(key_columns):
+            names = ", ".join(f"{name}.{self.dialect.quote(column.name)}" for column in key_columns)
+            source = f"(VALUES {_rows(len(key_columns), rows)}) AS v, {name}"
+            return f"{target} ({self.column_list(key_columns)}) IN (SELECT {names} FROM {source} WHERE {self._matches(name, key_columns)})"
         if len(key_columns) == 1:
             return f"{target} {self.dialect.quote(key_columns[0].name)} IN ({', '.join('?' * rows)})"
         return f"{target} ({self.column_list(key_columns)}) IN (VALUES {_rows(len(key_columns), rows)})"
+
+    def needs_rows(self, key_columns: Columns) -> bool:
+        return any(self.dialect.stored_as(column.type).name in _OF_FORMS for column in key_columns)
+
+    def _matches(self, table: str, key_columns: Columns) -> str:
+        """Return the condition that a row has the key in the columns of ``v``, in whichever form it is kept."""
+        return " AND ".join(
+            self._equals(f"{table}.{self.dialect.quote(column.name)}", f"v.column{index}", column)
+            for index, column in enumerate(key_columns, 1)
+        )
+
+    def _equals(self, kept: str, given: str, column: ColumnInfo) -> str:
+        type_: Any = self.dialect.stored_as(column.type)
+        if type_.name == "uuid":
+            return f"{kept} IN ({given}, replace({given}, '-', ''))"
+        if type_.name == "numeric":
+            return f"{kept} = {given} COLLATE decimal"
+        kind = kind_of_type(type_)
+        if type_.name == "datetime":
+            # the dates are for an index, see sqlite_comparing
+            near = f"{kept} >= coalesce(date({given}, '-2 days'), '') AND {kept} < coalesce(date({given}, '+2 days'), '9999-99')"
+            return f"{near} AND moment_as('{kind}', {kept}) = {given}"
+        return f"moment_as('{kind}', {kept}) = {given}" if kind == "time" else f"{kept} = {given}"
+
+
+def _numbers_rows(table: TableInfo) -> bool:
+    """Return True where SQLite numbers rows by itself: where the primary key is one column."""
+    key = getattr(table, "primary_key", None)
+    return key is None or len(key.columns) < 2
 
 
 def _rows(width: int, rows: int) -> str:

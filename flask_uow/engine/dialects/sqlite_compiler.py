@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.engine.dialects.sqlite_comparing import ComparingCompiler, kind_of, kind_of_type
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
-from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.constructors import Cast
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.nodes import ClauseElement
@@ -23,6 +23,12 @@ _MOMENTS = frozenset(("date", "time", "datetime"))
 _NUMBERS = frozenset(("integer", "small_integer", "big_integer", "float", "real", "numeric"))
 # UTC with microseconds, the form in which zoned moments are stored
 _NOW = "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00')"
+# the same for columns of other types, in functions that every program with SQLite has
+_NOW_AS = {
+    "datetime": "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')",
+    "date": "date('now')",
+    "time": "(strftime('%H:%M:%f', 'now') || '000')",
+}
 _RENAMED = {
     "char_length": "length",
     "character_length": "length",
@@ -34,7 +40,7 @@ _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
 
-class SQLiteCompiler(StatementCompiler):
+class SQLiteCompiler(ComparingCompiler):
     """Writes statements for SQLite."""
 
     def set_apart(self, table: Any) -> tuple[str, str]:
@@ -43,15 +49,29 @@ class SQLiteCompiler(StatementCompiler):
         return name, name
 
     def inline_primary_key(self, table: Any) -> bool:
-        return table.generated_key is not None
+        return table.generated_key is not None and len(table.primary_key.columns) == 1
 
     def column_definition(self, column: Any) -> str:
-        if column is column.table.generated_key:
+        if column is column.table.generated_key and self.inline_primary_key(column.table):
             # only exactly these words make the key an alias of the rowid (https://www.sqlite.org/lang_createtable.html)
             autoincrement = " AUTOINCREMENT" if column.table.sqlite_autoincrement else ""
             name = self._constraint_name(column.table.primary_key)
             return f"{self.dialect.quote(column.name)} INTEGER {name}PRIMARY KEY{autoincrement}"
+        self._defined = column
         return super().column_definition(column)
+
+    # the column that is being defined
+    _defined: Any = None
+
+    def computed_text(self, computed: Any) -> str:
+        type_ = self._defined.type.storage
+        scale = getattr(type_, "scale", None)
+        if not isinstance(type_, Numeric) or scale is None:
+            return super().computed_text(computed)
+        # worked out by functions that every program has, hence in floats
+        text = self.text_or_expression(computed.sqltext)
+        stored = "STORED" if computed.persisted else "VIRTUAL"
+        return f" GENERATED ALWAYS AS (printf('%.{scale}f', {text})) {stored}"
 
     def identity_text(self, column: Any) -> str:
         raise CompileError(
@@ -91,9 +111,29 @@ class SQLiteCompiler(StatementCompiler):
             )
         return text
 
-    def default_text(self, default: Any) -> str:
+    def default_text(self, default: Any, column: Any) -> str:
         # here an expression needs parentheses, whatever it is
-        return f"({self.expression(default)})" if isinstance(default, ClauseElement) else self.literal(default)
+        if not isinstance(default, ClauseElement):
+            return self.literal(default)
+        now = self._now_as(default, column)
+        return f"({now if now is not None else self.expression(default)})"
+
+    def _now_as(self, value: Any, column: Any) -> str | None:
+        """Return the present moment as a column keeps moments; None for every other value."""
+        is_now = value.__visit_name__ == "function" and value.function_name.lower() in ("now", "current_timestamp")
+        return _NOW_AS.get(kind_of(column) or "") if is_now and not value.arguments else None
+
+    def stored(self, column: Any, value: Any) -> str:
+        now = self._now_as(value, column)
+        if now is not None:
+            return now
+        fraction = isinstance(value.type.storage, (Float, Numeric)) and not isinstance(value, BindParameter)
+        if fraction and isinstance(column.type.storage, Integer):
+            # SQLite would keep the fraction in the column of integers
+            return super().stored(column, Cast(value, column.type))
+        kind, own = kind_of(column), kind_of(value)
+        is_other = kind is not None and own is not None and kind != own and value.__visit_name__ != "bindparam"
+        return f"moment_as('{kind}', {super().stored(column, value)})" if is_other else super().stored(column, value)
 
     def limit_clause(self, select: Any) -> str:
         if select._limit is None and select._offset is not None:
@@ -126,35 +166,7 @@ class SQLiteCompiler(StatementCompiler):
         return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
 
     def plain_binary(self, node: Any) -> str:
-        return self._moment_arithmetic(node) or self._moment_comparison(node) or super().plain_binary(node)
-
-    def visit_between(self, node: Any) -> str:
-        kind = _common_kind(node.element, node.low, node.high)
-        if kind is None:
-            return super().visit_between(node)
-        element, low, high = (self._as_kind(part, kind) for part in (node.element, node.low, node.high))
-        return f"{element} {node.operator.sql} {low} AND {high}"
-
-    def _moment_comparison(self, node: Any) -> str | None:
-        """Write the comparison of a date with a date and time, or of zoned moments with others; None for everything else."""
-        if node.operator not in ops.COMPARISONS:
-            return None
-        right = node.right
-        items = right.items if right.__visit_name__ == "expression_list" else (right,)
-        kind = _common_kind(node.left, *items)
-        if kind is None:
-            return None
-        left = self._as_kind(node.left, kind)
-        if right.__visit_name__ == "scalar_select" and node.operator in (ops.IN, ops.NOT_IN):
-            return f"{left} {node.operator.sql} {self.process(right)}"
-        texts = ", ".join(self._as_kind(item, kind) for item in items)
-        return f"{left} {node.operator.sql} {texts if items == (right,) else f'({texts})'}"
-
-    def _as_kind(self, node: Any, kind: str) -> str:
-        own = _kind_of(node)
-        if own is None or own == kind:
-            return self.operand(node, ops.IN, strict=True)
-        return f"moment_as('{kind}', {self.process(node)})"
+        return self._moment_arithmetic(node) or self.compared(node) or super().plain_binary(node)
 
     def _moment_arithmetic(self, node: Any) -> str | None:
         """Write arithmetic on dates, times and intervals; None for everything else."""
@@ -167,7 +179,7 @@ class SQLiteCompiler(StatementCompiler):
         elif op is ops.SUB and left in _MOMENTS:
             if right in _MOMENTS:
                 function = "moment_days" if left == right == "date" else "moment_diff"
-                return f"{function}({self.process(node.left)}, {self.process(node.right)})"
+                return f"{function}({self.moment(node.left)}, {self.moment(node.right)})"
             return self._moved(node.left, node.right, "-")
         elif op in (ops.MUL, ops.DIV) and "interval" in (left, right) and {left, right} & _NUMBERS:
             return f"CAST(round({super().plain_binary(node)}) AS INTEGER)"
@@ -176,10 +188,10 @@ class SQLiteCompiler(StatementCompiler):
     def _moved(self, moment: Any, by: Any, sign: str = "") -> str:
         function = "moment_add" if by.type.storage.name == "interval" else "moment_add_days"
         amount = f"{sign}({self.process(by)})" if sign else self.process(by)
-        return f"{function}({self.process(moment)}, {amount})"
+        return f"{function}({self.moment(moment)}, {amount})"
 
     def visit_extract(self, node: Any) -> str:
-        return f"moment_part('{node.field}', {self.process(node.element)})"
+        return f"moment_part('{node.field}', {self.moment(node.element)})"
 
     def visit_cast(self, node: Any) -> str:
         if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
@@ -187,7 +199,7 @@ class SQLiteCompiler(StatementCompiler):
             return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
         if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Float):
             return f"CAST(float_round({self.process(node.element)}) AS INTEGER)"
-        kind, own = _kind_of(node), _kind_of(node.element)
+        kind, own = kind_of(node), kind_of(node.element)
         if kind is not None and own is not None and kind != own:
             return f"moment_as('{kind}', {self.process(node.element)})"
         return super().visit_cast(node)
@@ -199,17 +211,11 @@ class SQLiteCompiler(StatementCompiler):
         otherwise = f" ELSE {self.as_type(node.else_, node.type)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
 
-    def new_value(self, column: Any, value: Any) -> str:
-        fraction = isinstance(value.type.storage, (Float, Numeric)) and not isinstance(value, BindParameter)
-        if fraction and isinstance(column.type.storage, Integer):
-            # SQLite would keep the fraction in the column of integers
-            return self.process(Cast(value, column.type))
-        return super().new_value(column, value)
-
     def as_type(self, node: Any, type_: TypeEngine[Any]) -> str:
         if isinstance(type_.storage, Numeric):
             return self.decimal_operand(node, ops.COMMA)
-        text = self.process(node)
+        kind = kind_of_type(type_)
+        text = self.process(node) if kind is None else self.as_kind(node, kind)
         # an integer would go on being one, and be divided as one
         mixed = isinstance(type_.storage, Float) and isinstance(node.type.storage, (Integer, Numeric))
         return f"CAST({text} AS REAL)" if mixed else text
@@ -269,31 +275,20 @@ class SQLiteCompiler(StatementCompiler):
         if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
             # the functions of decimals have no windows; SQLite's own go by the collation
             return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"
-        if name in _ALIKE and isinstance(node.type.storage, (Numeric, Float)):
+        if name in _ALIKE and (isinstance(node.type.storage, (Numeric, Float)) or kind_of(node) is not None):
             first, *others = (self.as_type(argument, node.type) for argument in node.arguments)
             collation = " COLLATE decimal" if isinstance(node.type.storage, Numeric) else ""
             return f"{_RENAMED.get(name, name)}({', '.join([f'{first}{collation}', *others])})"
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
+        if (
+            name in ("min", "max")
+            and any(self.has_forms(argument) for argument in node.arguments)
+            and not isinstance(node.type.storage, Numeric)
+        ):
+            return f"{name}({', '.join(self.told_apart(argument) for argument in node.arguments)})"
         if name in _EXACT_FUNCTIONS and isinstance(node.type.storage, Numeric):
             return f"decimal_{name}({', '.join(self.process(argument) for argument in node.arguments)})"
         if name in _RENAMED:
             return f"{_RENAMED[name]}({', '.join(self.process(argument) for argument in node.arguments)})"
         return super().visit_function(node)
-
-
-def _kind_of(node: Any) -> str | None:
-    """Return the form in which a moment is kept, None for what is no moment."""
-    storage = node.type.storage
-    if storage.name == "datetime":
-        return "zoned" if storage.timezone else "datetime"
-    # a time with a zone is none that others are made of
-    return storage.name if storage.name == "date" or (storage.name == "time" and not storage.timezone) else None
-
-
-def _common_kind(*nodes: Any) -> str | None:
-    """Return the form in which moments of several types compare; None where they are of one type, or do not compare."""
-    kinds = {kind for kind in map(_kind_of, nodes) if kind is not None}
-    if len(kinds) < 2 or "time" in kinds:
-        return None
-    return "zoned" if "zoned" in kinds else "datetime"

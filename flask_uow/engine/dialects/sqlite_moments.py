@@ -33,9 +33,7 @@ def register_moments(raw: Any) -> None:
 
 def _parse(text: str) -> dt.datetime:
     """Return any moment as a date and time: a date at midnight, a time on a day that does not matter."""
-    if ":" not in text:
-        return dt.datetime.fromisoformat(text)
-    if text[2] == ":":
+    if text[2:3] == ":":
         return dt.datetime.combine(_ANY_DAY, dt.time.fromisoformat(text))
     return dt.datetime.fromisoformat(text)
 
@@ -89,14 +87,32 @@ def _part(field: str, text: str | None) -> int | float | None:
     return None if text is None else _PARTS[field](_parse(text))
 
 
+def _naive(moment: dt.datetime) -> dt.datetime:
+    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def _zoned(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
 _KINDS: dict[str, Callable[[dt.datetime], str]] = {
     "date": lambda m: m.date().isoformat(),
     "time": lambda m: m.time().isoformat("microseconds"),
-    "datetime": lambda m: m.replace(tzinfo=None).isoformat(" ", "microseconds"),
-    "zoned": lambda m: (m if m.tzinfo is not None else m.replace(tzinfo=dt.UTC)).isoformat(" ", "microseconds"),
+    "datetime": lambda m: _naive(m).isoformat(" ", "microseconds"),
+    "zoned": lambda m: _zoned(m).isoformat(" ", "microseconds"),
 }
+# the lengths of our own forms, and what ends them
+_OWN_FORMS = {"datetime": (26, ""), "zoned": (32, "+00:00"), "time": (15, "")}
 
 
-def _as_kind(kind: str, text: str | None) -> str | None:
-    """Return a moment in the form of another type: a date as midnight, what has no zone as UTC."""
-    return None if text is None else _KINDS[kind](_parse(text))
+def _as_kind(kind: str, text: Any) -> Any:
+    """Return a moment in the form of another type: a date as midnight, what has no zone as UTC. What is no moment stays as it is."""
+    if type(text) is not str:
+        return text
+    length, end = _OWN_FORMS.get(kind, (0, ""))
+    if len(text) == length and text[-7 - len(end)] == "." and text.endswith(end) and text[10] != "T":
+        return text
+    try:
+        return _KINDS[kind](_parse(text))
+    except (ValueError, OverflowError):
+        return text

@@ -4,7 +4,7 @@
 |---|---|
 | integers, Boolean | INTEGER; True is 1 |
 | Float | REAL |
-| Numeric | TEXT COLLATE decimal: plain digits, padded to the scale (see sqlite_decimal) |
+| Numeric | TEXT: plain digits, padded to the scale (see sqlite_decimal) |
 | String, Text, Enum | TEXT |
 | Date | TEXT ``YYYY-MM-DD`` |
 | Time | TEXT ``HH:MM:SS.ffffff``, with ``+HH:MM`` where zoned |
@@ -38,6 +38,7 @@ from flask_uow.engine.dialects.values import (
     string_binder,
     uuid_binder,
 )
+from flask_uow.sql.type_values import as_decimal
 from flask_uow.sql.types import ARRAY, Float, Interval, Numeric, TypeEngine, type_for_value
 from flask_uow.sql.value_errors import out_of_range
 
@@ -68,7 +69,7 @@ def type_ddl(type_: TypeEngine[Any]) -> str:
     if name == "numeric":
         digits = [str(n) for n in (type_.precision, type_.scale) if n is not None]  # type: ignore[attr-defined]
         given = f"({', '.join(digits)})" if digits else ""
-        return f"DECIMAL_TEXT{given} COLLATE decimal"
+        return f"DECIMAL_TEXT{given}"
     if name in ("datetime", "time") and type_.timezone:  # type: ignore[attr-defined]
         return f"{'TIMESTAMP' if name == 'datetime' else 'TIME'} WITH TIME ZONE"
     if name == "float" and (precision := type_.precision) is not None:  # type: ignore[attr-defined]
@@ -99,7 +100,7 @@ def array_binder(type_: ARRAY, item_binder: Processor | None) -> Processor:
     def bind(value: Any) -> Any:
         if value is None:
             return None
-        type_.check(value)
+        type_.convert(value)
         return json.dumps(store(value), ensure_ascii=False, separators=(",", ":"))
 
     return bind
@@ -131,28 +132,13 @@ def _bind_float(type_: Float) -> Processor:
 
 
 def _bind_numeric(type_: Numeric) -> Processor:
-    scale = type_.scale if type_.scale is not None or type_.precision is None else 0
-    step = None if scale is None else decimal.Decimal(1).scaleb(-scale)
-    signals = [decimal.Inexact, decimal.InvalidOperation]
-    context = decimal.Context(prec=type_.precision or decimal.MAX_PREC, traps=signals)
+    fit = type_.fit
 
     def bind(value: Any) -> Any:
         if value is None:
             return None
-        if type(value) is not decimal.Decimal:
-            type_.check(value)
-            number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
-        else:
-            number = value
-        if not number.is_finite():
-            out_of_range(type_, value, "a finite number: SQLite has no other", "Store None, or use Float for infinity.")
-        if step is not None:
-            try:
-                number = number.quantize(step, context=context)
-            except (decimal.Inexact, decimal.InvalidOperation):
-                cure = "Round it first, value.quantize(...), or give the column more digits."
-                out_of_range(type_, value, f"{type_.precision} digits, {scale} of them behind the point", cure)
-        return format(number, "f")
+        number = value if type(value) is decimal.Decimal else as_decimal(type_, value)
+        return format(fit(number, value), "f")
 
     return bind
 
@@ -162,7 +148,7 @@ def _bind_date(type_: TypeEngine[Any]) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.date:
-            type_.check(value)
+            value = type_.convert(value)
         return value.isoformat()
 
     return bind
@@ -172,8 +158,7 @@ def _bind_time(type_: TypeEngine[Any]) -> Processor:
     def bind(value: Any) -> Any:
         if value is None:
             return None
-        type_.check(value)
-        return value.isoformat("microseconds")
+        return type_.convert(value).isoformat("microseconds")
 
     return bind
 
@@ -183,15 +168,14 @@ def _bind_datetime(type_: Any) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.datetime or value.tzinfo is not None:
-            type_.check(value)
-            value = value.replace(tzinfo=None)
+            value = type_.convert(value).replace(tzinfo=None)
         return value.isoformat(" ", "microseconds")
 
     def bind_zoned(value: Any) -> Any:
         if value is None:
             return None
         if type(value) is not dt.datetime or value.tzinfo is not _UTC:
-            type_.check(value)
+            value = type_.convert(value)
             try:
                 value = value.astimezone(_UTC)
             except OverflowError:
@@ -206,7 +190,7 @@ def _bind_interval(type_: Interval) -> Processor:
         if value is None:
             return None
         if type(value) is not dt.timedelta:
-            type_.check(value)
+            value = type_.convert(value)
         microseconds = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
         if not -_MAX_INTEGER <= microseconds <= _MAX_INTEGER:
             out_of_range(type_, value, "less than 292,000 years", "Store a number of days instead.")

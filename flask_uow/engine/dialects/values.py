@@ -1,14 +1,13 @@
 """Conversions that the dialects share. A processor takes None as well and returns it.
 
-Each one has a fast path for exactly the expected class; everything else goes through the type's own ``check``, which
-raises DataError, and is converted after it.
+Each one has a fast path for exactly the expected class; everything else goes through the type's own ``convert``, which
+raises DataError for what it does not take.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import operator
 import uuid
 from typing import Any, cast
 
@@ -42,8 +41,7 @@ def integer_binder(type_: Integer) -> Processor:
             return value
         if value is None:
             return None
-        type_.check(value)
-        return operator.index(value)
+        return type_.convert(value)
 
     return bind
 
@@ -55,15 +53,12 @@ def string_binder(type_: String) -> Processor:
     def bind(value: Any) -> Any:
         if type(value) is str or value is None:
             return value
-        type_.check(value)
-        # the text of a subclass of str, an enum among them
-        return str.__str__(value)
+        return type_.convert(value)
 
     def bind_limited(value: Any) -> Any:
         if value is None or (type(value) is str and len(value) <= cast("int", length)):
             return value
-        type_.check(value)
-        return str.__str__(value)
+        return type_.convert(value)
 
     return bind if length is None else bind_limited
 
@@ -74,8 +69,7 @@ def float_binder(type_: Float) -> Processor:
     def bind(value: Any) -> Any:
         if type(value) is float or value is None:
             return value
-        type_.check(value)
-        return float(value)
+        return type_.convert(value)
 
     return bind
 
@@ -88,8 +82,7 @@ def boolean_binder(type_: Boolean, true: Any, false: Any) -> Processor:
             return true
         if value is False:
             return false
-        type_.check(value)
-        return None if value is None else (true if value else false)
+        return None if value is None else (true if type_.convert(value) else false)
 
     return bind
 
@@ -100,32 +93,23 @@ def binary_binder(type_: LargeBinary) -> Processor:
     def bind(value: Any) -> Any:
         if type(value) is bytes or value is None:
             return value
-        type_.check(value)
-        return bytes(value)
+        return type_.convert(value)
 
     return bind
 
 
 def exact_class_binder(type_: TypeEngine[Any], cls: type[Any]) -> Processor:
-    """Return the processor that passes instances of ``cls`` as they are, and checks everything else."""
+    """Return the processor that passes instances of ``cls`` as they are, and converts everything else."""
 
     def bind(value: Any) -> Any:
-        if type(value) is not cls:
-            type_.check(value)
-        return value
+        return value if type(value) is cls else type_.convert(value)
 
     return bind
 
 
 def checking_binder(type_: TypeEngine[Any]) -> Processor:
-    """Return the processor that passes values as they are once they are checked."""
-    check = type_.check
-
-    def bind(value: Any) -> Any:
-        check(value)
-        return value
-
-    return bind
+    """Return the processor that converts and checks every value."""
+    return type_.convert
 
 
 def enum_binder(type_: Enum) -> Processor:
@@ -136,8 +120,7 @@ def enum_binder(type_: Enum) -> Processor:
     def bind(value: Any) -> Any:
         if value is None:
             return None
-        type_.check(value)
-        return value.name
+        return type_.convert(value).name
 
     return bind
 
@@ -214,7 +197,7 @@ def uuid_binder(type_: TypeEngine[Any]) -> Processor:
         if type(value) is not uuid.UUID:
             if value is None:
                 return None
-            type_.check(value)
+            value = type_.convert(value)
         return str(value)
 
     return bind

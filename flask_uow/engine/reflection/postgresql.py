@@ -90,8 +90,10 @@ class PostgreSQLCatalog(Catalog):
     def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
         rows = self.fetch_all(
             "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
-            " col_description(a.attrelid, a.attnum), s.seqstart, s.seqincrement, i.indrelid IS NOT NULL, a.attndims, a.attgenerated"
+            " col_description(a.attrelid, a.attnum), s.seqstart, s.seqincrement, i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
+            " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull"
             " FROM pg_catalog.pg_attribute a"
+            " LEFT JOIN pg_catalog.pg_type y ON y.oid = a.atttypid AND y.typtype = 'd'"
             " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
             " LEFT JOIN pg_catalog.pg_depend p ON p.refobjid = a.attrelid AND p.refobjsubid = a.attnum AND p.deptype = 'i'"
             " AND p.classid = 'pg_class'::regclass LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid"
@@ -112,6 +114,9 @@ class PostgreSQLCatalog(Catalog):
             in_key,
             dimensions,
             generated,
+            base_text,
+            domain_default,
+            domain_not_null,
         ) in rows:
             drawn = _NEXTVAL.match(default) if default is not None else None
             options: dict[str, Any] | None = None
@@ -123,9 +128,11 @@ class PostgreSQLCatalog(Catalog):
             found.append(
                 {
                     "name": name,
-                    "type": type_of(type_text, dimensions),
-                    "nullable": not not_null,
-                    "default": default if not generated else None,
+                    "type": domain_of(type_text, base_text)
+                    if base_text is not None
+                    else type_of(type_text, dimensions),
+                    "nullable": not (not_null or domain_not_null),
+                    "default": None if generated else default if default is not None else domain_default,
                     "computed": (str(default), generated == "s") if generated else None,
                     "autoincrement": bool(in_key and (identity or drawn is not None)),
                     "comment": comment,
@@ -253,23 +260,40 @@ _NAMED: dict[str, type[TypeEngine[Any]]] = {
 }  # fmt: skip
 
 
+def domain_of(name: str, base: str) -> TypeEngine[Any]:
+    """Return the type that a domain is made of, under the domain's name."""
+    type_ = type_of(base)
+    if isinstance(type_, types.NativeType):
+        return types.NativeType(name)
+    type_.native = name
+    return type_
+
+
 def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
-    """Return the type that ``format_type()`` has written; NullType for one that has no counterpart here.
+    """Return the type that ``format_type()`` has written; a NativeType for one that has no counterpart here.
 
     :param dimensions: with how many dimensions an array was declared, which ``format_type()`` does not tell.
     """
     match = _TYPE.match(text)
+    if text.startswith("interval") and text != "interval" and not text.endswith("]"):
+        # interval(0), interval day to second
+        made = sql_names.INTERVAL()
+        made.native = text
+        return made
     if match is None:
-        return types.NullType()
+        return types.NativeType(text)
     name = match.group("name").strip()
     arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
-    made = _single(name, arguments, (match.group("rest") or "").strip())
-    if not match.group("array"):
-        return made
-    return types.ARRAY(made, dimensions=dimensions if dimensions > 1 else None)
+    array = match.group("array") or ""
+    item = _single(name, arguments, (match.group("rest") or "").strip())
+    if item is None:
+        item = types.NativeType(text.removesuffix(array))
+    if not array:
+        return item
+    return types.ARRAY(item, dimensions=dimensions if dimensions > 1 else None)
 
 
-def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any]:
+def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any] | None:
     if name in _NAMED:
         return _NAMED[name]()
     if name == "character varying":
@@ -283,4 +307,4 @@ def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any]:
     for base, made in (("timestamp", sql_names.TIMESTAMP), ("time", sql_names.TIME)):
         if whole.startswith(f"{base} with"):
             return made(timezone=whole.endswith("with time zone"))
-    return types.NullType()
+    return None

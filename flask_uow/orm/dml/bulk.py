@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.mapping.mapped_table import holds_expressions
 from flask_uow.sql.dml import Insert
 
@@ -173,6 +174,7 @@ def values_of(mapper: Any, row: Any, columns: Mapping[str, Any]) -> dict[str, An
                     f"{mapper.class_.__name__} has no column attribute {name!r}.{hint} Relationships are not written by bulk operations."
                 )
         return values
+    row = real_object(row)
     if not isinstance(row, mapper.class_):
         raise InvalidRequestError(
             f"bulk operations on {mapper.class_.__name__} take mappings and objects of that class, got {row!r}."

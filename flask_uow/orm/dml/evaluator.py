@@ -6,10 +6,13 @@ Each expression becomes a function of an object. NULL is None, and the logic is 
 
 from __future__ import annotations
 
+import datetime as dt
 import operator
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
+from flask_uow.exc import DataError
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import Case
@@ -26,7 +29,7 @@ from flask_uow.sql.expressions import (
 )
 from flask_uow.sql.schema import Column
 from flask_uow.sql.sourced import Sourced
-from flask_uow.sql.types import ARRAY, JSON, Numeric, TypeDecorator
+from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator
 
 __all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
 
@@ -34,8 +37,14 @@ Function = Callable[[Any], Any]
 
 _COMPARISONS: dict[Any, Callable[[Any, Any], Any]] = {
     ops.EQ: operator.eq, ops.NE: operator.ne, ops.LT: operator.lt, ops.LE: operator.le, ops.GT: operator.gt, ops.GE: operator.ge,
-    ops.ADD: operator.add, ops.SUB: operator.sub, ops.MUL: operator.mul,
 }  # fmt: skip
+_ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {
+    ops.ADD: operator.add,
+    ops.SUB: operator.sub,
+    ops.MUL: operator.mul,
+}
+# integers that a float holds exactly
+_EXACT = 2**53
 # text sorts by the database's collation, which Python does not know
 _ORDERING = frozenset((ops.LT, ops.LE, ops.GT, ops.GE))
 _CONSTANTS = {"1 = 1": True, "1 = 0": False, "TRUE": True, "FALSE": False}
@@ -90,7 +99,11 @@ class Evaluator:
         raise NotEvaluable(f"{node}")
 
     def _column(self, node: Any) -> Function:
-        if isinstance(node.type, (TypeDecorator, JSON, ARRAY)) or node.type.name == "char":
+        type_ = node.type
+        if isinstance(type_, (TypeDecorator, JSON, ARRAY)) or type_.name in ("char", "real", "null"):
+            raise NotEvaluable(f"{node}")
+        if isinstance(type_, Float) and type_.precision is not None:
+            # of single precision, maybe: the row holds another number than the object
             raise NotEvaluable(f"{node}")
         name = next((n for n, prop in self._mapper.columns.items() if prop.column is node), None)
         if name is None:
@@ -106,7 +119,13 @@ class Evaluator:
         return read
 
     def _parameter(self, node: Any) -> Function:
-        value = self._params.get(str(node.key), node.value)
+        value = node.value
+        if str(node.key) in self._params:
+            try:
+                value = node.type.convert(self._params[str(node.key)])
+            except DataError as error:
+                # the database is to refuse it
+                raise NotEvaluable(str(error)) from error
         return lambda obj: value
 
     def _constant(self, node: Any) -> Function:
@@ -125,9 +144,12 @@ class Evaluator:
         if op is ops.IS_NOT:
             return lambda obj: left(obj) is not right(obj)
         if op is ops.IS_DISTINCT_FROM:
-            return lambda obj: bool(left(obj) != right(obj))
+            return lambda obj: not _same(left(obj), right(obj))
         if op is ops.IS_NOT_DISTINCT_FROM:
-            return lambda obj: bool(left(obj) == right(obj))
+            return lambda obj: _same(left(obj), right(obj))
+        compute = _ARITHMETIC.get(op)
+        if compute is not None:
+            return lambda obj: _computed(compute, left(obj), right(obj))
         compare = _COMPARISONS.get(op)
         if compare is None:
             raise NotEvaluable(op.sql)
@@ -147,7 +169,7 @@ class Evaluator:
             if value is None:
                 return None
             found = [item(obj) for item in items]
-            if value in [item for item in found if item is not None]:
+            if any(_same(value, item) for item in found if item is not None):
                 return not negated
             return None if None in found else negated
 
@@ -222,9 +244,61 @@ def _is_text(node: Any) -> bool:
 def _applied(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
+    left, right = _alike(left, right)
     try:
         return compare(left, right)
     except TypeError as error:
+        raise NotEvaluable(str(error)) from error
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Return True where two values, None among them, are not distinct."""
+    return left is right if left is None or right is None else bool(_applied(operator.eq, left, right))
+
+
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """Return two values as the database compares them.
+
+    :raises NotEvaluable: for classes that databases compare in ways of their own, or that they do not compare.
+    """
+    classes = {type(left), type(right)}
+    if len(classes) == 1 and not isinstance(left, (dt.datetime, dt.time)):
+        return left, right
+    if isinstance(left, dt.date) and isinstance(right, dt.date):
+        return _moments(left, right)
+    if isinstance(left, dt.time) and isinstance(right, dt.time) and left.tzinfo is None and right.tzinfo is None:
+        return left, right
+    if classes <= {int, bool, Decimal}:
+        return left, right
+    if classes == {int, float} and all(abs(value) < _EXACT for value in (left, right) if isinstance(value, int)):
+        return left, right
+    raise NotEvaluable(f"{left!r} beside {right!r}")
+
+
+def _moments(left: dt.date, right: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return dates as their midnights, and moments without a zone as UTC where the other one has a zone."""
+    first, second = (
+        value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time()) for value in (left, right)
+    )
+    if (first.tzinfo is None) == (second.tzinfo is None):
+        return first, second
+    a, b = (value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC) for value in (first, second))
+    return a, b
+
+
+def _computed(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return None
+    pair = (left, right)
+    of_integers = all(type(value) is int for value in pair)
+    of_floats = all(type(value) in (int, float) for value in pair)
+    of_moments = all(isinstance(value, (dt.datetime, dt.timedelta)) for value in pair)
+    if not (of_integers or of_floats or of_moments):
+        # decimals have digits that Python's context would round, a date moved by an interval becomes a moment
+        raise NotEvaluable(f"arithmetic with {left!r} and {right!r}")
+    try:
+        return compute(left, right)
+    except (TypeError, OverflowError) as error:
         raise NotEvaluable(str(error)) from error
 
 

@@ -14,7 +14,7 @@ from flask_uow.orm.dml.bulk import Progress, pages_of, stored_columns, transacti
 from flask_uow.orm.dml.versions import count_versions, require_counting, versioned_part
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
-from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.loading.column_loader import identity_values, key_of
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
 from flask_uow.orm.session.expiry import expire_changed
@@ -116,7 +116,9 @@ class _Page:
             chosen = {n: value for n, value in values.items() if n in (state.changes or ()) or n == self.version}
             values = {**chosen, **dict(zip(self.keys, identity_values(state.identity), strict=True))}
         _require_key(self.mapper, values, self.called, self.refusal)
-        return values
+        # as the identity map has it: 12 for the text "12"
+        key = key_of(self.mapper, [values[name] for name in self.keys])
+        return {**values, **dict(zip(self.keys, key, strict=True))}
 
     def write(self, synchronize: bool) -> None:
         if self.mapper.own_criteria or len(self.mapper.stored) > 1:

@@ -168,6 +168,7 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
     """INSERT the objects of one group, and take over the key that the database makes."""
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]
+    part.take_texts(names, values, objects)
     makes_key = part.generated is not None and part.generated not in names
     generated = part.columns[part.generated] if makes_key and part.generated is not None else None
     batch = connection.dialect.batch

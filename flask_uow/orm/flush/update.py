@@ -161,6 +161,7 @@ def _update_batch(
         for obj, version in zip(objects, key_values[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
+    part.take_texts(names, values, objects)
     columns = [part.columns[name] for name in names]
     part.add_unmapped_onupdate(columns, values)
     if holds_expressions(values) or has_null(key_values):

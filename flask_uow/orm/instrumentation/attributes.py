@@ -15,6 +15,8 @@ from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
+from flask_uow.orm.instrumentation.keeping import drop_kept
+from flask_uow.orm.instrumentation.proxies import real_object, real_value
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, STATE, Direction
@@ -149,13 +151,20 @@ class RelationshipAttribute(Attribute):
         if self.key not in changes:
             changes[self.key] = members_of(original) if self.relationship.uselist else original
 
-    def check(self, item: Any) -> None:
-        """Refuse an object of a wrong class."""
+    def check(self, item: Any) -> Any:
+        """Return an object that may be related; where a proxy is given, the one that it stands for.
+
+        :raises ArgumentError: for an object of a wrong class.
+        """
         target = self.relationship.target_class
+        if type(item) is target:
+            return item
+        item = real_object(item)
         if not isinstance(item, target):
             raise ArgumentError(
-                f"{self.class_.__name__}.{self.key} takes objects of {target.__name__}, got {type(item).__name__}: {item!r}."
+                f"{self.class_.__name__}.{self.key} takes objects of {target.__name__}, got {item.__class__.__name__}: {item!r}."
             )
+        return item
 
     def claim(self, obj: Any, item: Any) -> None:
         """Note the one parent that an object of a relationship with ``single_parent`` may have.
@@ -286,8 +295,10 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
 
     def set(self, obj: Any, value: Any) -> None:
         if value is not None:
-            self.check(value)
-            self.claim(obj, value)
+            if type(value) is not self.relationship.target_class and (value := real_value(value)) is not None:
+                value = self.check(value)
+            if value is not None:
+                self.claim(obj, value)
         old = self.current(obj)
         values = obj.__dict__
         wanted = self.listeners is not None and self.listeners.active_history
@@ -295,7 +306,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             # the foreign key is in the other row, so it must be known which row is to lose it
             old = self._load(obj, values[STATE])
         if self.listeners is not None:
-            value = self.listeners.set(obj, ensure_state(obj), value, old, self)
+            value = real_value(self.listeners.set(obj, ensure_state(obj), value, old, self))
         if old is value and self.key in values:
             return
         self.record(obj, ensure_state(obj), old)
@@ -392,14 +403,16 @@ class CollectionAttribute(RelationshipAttribute):
 
     def admit(self, collection: Any, item: Any) -> Any:
         """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
-        self.check(item)
+        item = self.check(item)
         if self.listeners is None and not self.relationship.single_parent:
             return item
         parent = collection._parent()
         if parent is None:
             return item
         self.claim(parent, item)
-        return item if self.listeners is None else self.listeners.append(parent, ensure_state(parent), item, self)
+        if self.listeners is None:
+            return item
+        return real_object(self.listeners.append(parent, ensure_state(parent), item, self))
 
     def set(self, obj: Any, value: Any) -> None:
         old = getattr(obj, self.key)
@@ -411,11 +424,11 @@ class CollectionAttribute(RelationshipAttribute):
         items = self._items_to_set(obj, value)
         listeners, single_parent = self.listeners, self.relationship.single_parent
         for number, item in enumerate(items):
-            self.check(item)
+            item = items[number] = self.check(item)
             if single_parent:
                 self.claim(obj, item)
             if listeners is not None and id(item) not in had:
-                items[number] = listeners.append(obj, state, item, self)
+                items[number] = real_object(listeners.append(obj, state, item, self))
         self.record(obj, state, old)
         old._detach()
         obj.__dict__[self.key] = self.new_collection(obj, items)
@@ -444,8 +457,7 @@ class CollectionAttribute(RelationshipAttribute):
         keyfunc = getattr(sample, "keyfunc", None)
         if keyfunc is not None and isinstance(value, dict):
             for key, item in value.items():
-                self.check(item)
-                if keyfunc(item) != key:
+                if keyfunc(self.check(item)) != key:
                     raise ArgumentError(
                         f"{self.class_.__name__}.{self.key}: {item!r} is given under the key {key!r}, and its key in this collection is"
                         f" {keyfunc(item)!r}. Assign a dict with the right keys, or a list."
@@ -483,6 +495,7 @@ class CollectionAttribute(RelationshipAttribute):
 
     def _wait(self, obj: Any, item: Any, added: bool) -> None:
         # the collection is not loaded: the change is applied when it is
+        drop_kept(obj, self.key)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
         if not remove_identical(out_of, item):

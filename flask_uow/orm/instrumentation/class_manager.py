@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, DataError
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
 from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_state
+from flask_uow.orm.instrumentation.proxies import ITSELF, itself
 from flask_uow.orm.instrumentation.state import ensure_state
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
@@ -70,6 +71,7 @@ class ClassManager:
         self.is_plain = self.original_setattr is object.__setattr__
         self.setattr_hook = make_setattr(self.columns, self.relationships, self.original_setattr)
         self.delattr_hook = make_delattr(self.columns, self.relationships, self.original_delattr)
+        self.replace(ITSELF, itself)
         self.replace("__setattr__", self.setattr_hook)
         self.replace("__delattr__", self.delattr_hook)
         if not any(_defines(class_, name) for name in ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")):
@@ -146,17 +148,25 @@ def _defines(class_: type, name: str) -> bool:
 
 
 def _assignment_check(type_: Any, listeners: Listeners | None, name: str) -> Check | None:
-    check = type_.check if type_.checks_on_assignment else None
-    if listeners is None and check is None:
+    convert = type_.convert if type_.checks_on_assignment else None
+    if listeners is None and convert is None:
         return None
+    plain = type_.python_type
+    takes_all = type_.takes_all_of_its_class
+    takes_naive = not getattr(type_, "timezone", True)
 
     def check_value(obj: Any, value: Any) -> Any:
         if listeners is not None:
             value = listeners.set(obj, ensure_state(obj), value, listeners.old_value(obj), getattr(type(obj), name))
+        if type(value) is plain and (takes_all or (takes_naive and value.tzinfo is None)):
+            return value
         # SQL expressions are worked out by the database
-        if check is not None and value is not None and not hasattr(value, "__clause_element__"):
-            check(value)
-        return value
+        if convert is None or value is None or hasattr(value, "__clause_element__"):
+            return value
+        try:
+            return convert(value)
+        except DataError as error:
+            raise DataError(f"{type(obj).__name__}.{name}: {error.message}", orig=error.orig) from error
 
     return check_value
 

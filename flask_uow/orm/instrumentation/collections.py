@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import InstanceState, ensure_state
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class ListMethods(Instrumented):
         self._added(parent, item)
 
     def remove(self, item: Any) -> None:
+        item = real_object(item)
         for index, other in enumerate(self):
             if other is item:
                 del self[index]
@@ -218,6 +220,7 @@ class SetMethods(Instrumented):
         self._removed(parent, member)
 
     def _member(self, item: Any) -> Any:
+        item = real_object(item)
         # by the classes' own __eq__ an equal object stands for the one that is in the set
         if cast(Any, type(item)).__eq__ is object.__eq__ or any(other is item for other in self):
             return item
@@ -377,6 +380,7 @@ class MappedCollection(dict[Any, Any]):
 
     def set(self, item: Any) -> None:
         """Put an object in under its key."""
+        item = real_object(item)
         self[self.keyfunc(item)] = item
 
     def remove(self, item: Any) -> None:
@@ -384,6 +388,7 @@ class MappedCollection(dict[Any, Any]):
 
         :raises InvalidRequestError: when another object, or none, is under its key.
         """
+        item = real_object(item)
         key = self.keyfunc(item)
         if self.get(key) is not item:
             raise InvalidRequestError(

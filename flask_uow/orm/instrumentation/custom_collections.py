@@ -20,6 +20,7 @@ from flask_uow.orm.instrumentation.collections import (
     MappedCollection,
     SetMethods,
 )
+from flask_uow.orm.instrumentation.proxies import real_object
 
 __all__ = ["collection", "collection_maker"]
 
@@ -226,6 +227,8 @@ def _wrapped(method: Any, effect: str, position: int) -> Callable[..., Any]:
         puts_in = effect in ("adds", "replaces")
         if puts_in:
             arguments[position - 1] = self._admit(arguments[position - 1])
+        elif effect == "removes":
+            arguments[position - 1] = real_object(arguments[position - 1])
         parent = self._before()
         result = _quietly(self, method, *arguments, **kwargs)
         if effect in ("replaces", "removes return") and result is not None:

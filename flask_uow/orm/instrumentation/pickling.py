@@ -13,9 +13,11 @@ from typing import Any
 from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
 from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
-from flask_uow.orm.symbols import PARENTS, PENDING, STATE
+from flask_uow.orm.symbols import KEPT, PARENTS, PENDING, STATE
 
 __all__ = ["copy_object", "get_state", "set_state"]
+
+_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT})
 
 
 def get_state(self: Any) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def get_state(self: Any) -> dict[str, Any]:
     if state is not None and state.identity is not None:
         record_mutations(state, self)
     values: dict[str, Any] = self.__dict__.copy()
-    for ours in (PENDING, COMPOSITES, SNAPSHOTS, PARENTS, STATE):
+    for ours in _OURS:
         values.pop(ours, None)
     if state is not None and state.identity is not None:
         values[STATE] = PickledState(state.identity, state.changes)
@@ -42,8 +44,7 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
 
 def copy_object(self: Any) -> Any:
     """Return a transient object with the same values; collections are copied, their members are not."""
-    ours = (STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS)
-    values = {name: value for name, value in self.__dict__.items() if name not in ours}
+    values = {name: value for name, value in self.__dict__.items() if name not in _OURS}
     class_: Any = type(self)
     made = class_.__new__(class_)
     mapper = class_.__mapper__

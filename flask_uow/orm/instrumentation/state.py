@@ -20,6 +20,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import UnmappedInstanceError
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
@@ -174,12 +175,15 @@ def adopt_collections(obj: Any) -> None:
 
 
 def instance_state(obj: Any) -> InstanceState:
-    """Return the state of a mapped object.
+    """Return the state of a mapped object, or of the one that a proxy stands for: ``state.obj`` is the object itself.
 
     :raises UnmappedInstanceError: when its class is not mapped.
     """
     if getattr(type(obj), "__mapper__", None) is None or isinstance(obj, type):
-        raise unmapped(obj)
+        found = real_object(obj)
+        if found is obj:
+            raise unmapped(obj)
+        obj = found
     return ensure_state(obj)
 
 
@@ -189,8 +193,10 @@ def unmapped(obj: Any) -> UnmappedInstanceError:
         return UnmappedInstanceError(
             f"an object was expected, got the class {obj.__name__} itself. Make an object of it first."
         )
+    # a proxy says of which class the object is that it stands for
+    class_: type = obj.__class__
     return UnmappedInstanceError(
-        f"{type(obj).__module__}.{type(obj).__qualname__} is not mapped. Derive it from a declarative base, "
+        f"{class_.__module__}.{class_.__qualname__} is not mapped. Derive it from a declarative base, "
         "or map it with mapper(cls, table) before using its objects."
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from flask_uow.exc import ArgumentError, UnfitArgumentError
+from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.mutables import remember
@@ -24,6 +25,7 @@ from flask_uow.orm.loading.statements import (
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
+from flask_uow.sql.types import Integer
 
 __all__ = [
     "ColumnLoader",
@@ -108,7 +110,8 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
     """Return the values of a primary key.
 
     :param ident: the key's value; a tuple or list for a composite key, a mapping by attribute, or a composite value that stands for the key.
-    :raises UnfitArgumentError: when the values are not those of the key's columns.
+    :raises UnfitArgumentError: when the number of values is not that of the key's columns.
+    :raises DataError: for a value that its column cannot hold.
     """
     names = mapper.primary_key_names
     if hasattr(ident, "__composite_values__"):
@@ -126,7 +129,27 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
         is_right = len(key) == len(names)
     if not is_right:
         raise UnfitArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
-    return key
+    kinds = mapper.memo.get("kinds of key")
+    if kinds is None:
+        kinds = mapper.memo["kinds of key"] = tuple(mapper.columns[name].column.type.python_type for name in names)
+    if tuple(map(type, key)) == kinds:
+        return key
+    return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
+
+
+def _key_value(mapper: Any, name: str, value: Any) -> Any:
+    """Return a part of a key as the identity map has it: 12 for the text "12"."""
+    type_ = mapper.columns[name].column.type
+    if value is None or type(value) is type_.python_type:
+        return value
+    try:
+        if isinstance(type_, Integer) and isinstance(value, (float, Decimal)) and value % 1 == 0:
+            # equal to the key, and a dict would find it
+            return int(value)
+        return type_.convert(value)
+    except DataError as error:
+        message = f"{mapper.class_.__name__}.{name}, a primary key: {error.message}"
+        raise DataError(message, orig=error.orig) from error
 
 
 def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None = None) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
 from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import ensure_state
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
 
@@ -144,14 +145,15 @@ class DynamicAttribute(RelationshipAttribute):
 
     def put_in(self, obj: Any, item: Any) -> None:
         """Put an object in, as the user does."""
-        self.check(item)
+        item = self.check(item)
         if self.listeners is not None:
-            item = self.listeners.append(obj, ensure_state(obj), item, self)
+            item = real_object(self.listeners.append(obj, ensure_state(obj), item, self))
         self._note(obj, item, added=True)
         self.fire_append(obj, item)
 
     def take_out(self, obj: Any, item: Any) -> None:
         """Take an object out, as the user does."""
+        item = real_object(item)
         self._note(obj, item, added=False)
         self.fire_remove(obj, item)
 
@@ -160,7 +162,7 @@ class DynamicAttribute(RelationshipAttribute):
             raise ArgumentError(
                 f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got None. To empty it, assign []."
             )
-        items = members_of(value)
+        items = [real_object(item) for item in members_of(value)]
         present = self.members(obj, load=True)
         for item in present:
             if not contains_identical(items, item):

@@ -12,6 +12,8 @@ from typing import Any
 
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
+from flask_uow.sql.type_values import whole_number
+from flask_uow.sql.types import Integer
 
 __all__ = ["MappedTable", "holds_expressions", "mapped_tables", "root_of"]
 
@@ -34,6 +36,8 @@ class MappedTable:
     :ivar has_unmapped_expressions: True where one of ``unmapped_defaults`` is for the database to work out.
     :ivar optional: attributes that an INSERT may leave to the database.
     :ivar always: the others.
+    :ivar integers: attributes of integers, which a text may have been assigned to: looked at when they are written, since assignments are many;
+        None until they are asked for.
     """
 
     table: Table
@@ -49,6 +53,7 @@ class MappedTable:
     has_unmapped_expressions: bool = False
     optional: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
+    integers: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -63,7 +68,11 @@ class MappedTable:
         self.has_unmapped_expressions = any(default.is_sql for _, default in self.unmapped_defaults)
         self.unmapped_onupdate = tuple((c, c.onupdate) for c in unmapped if c.onupdate is not None)
         self.optional = tuple(
-            name for name, c in columns.items() if c.server_default is not None or name == self.generated
+            name
+            for name, c in columns.items()
+            if c.server_default is not None
+            or name == self.generated
+            or (name not in copied and (c.identity is not None or (c.sequence is not None and c.primary_key)))
         )
         self.always = tuple(name for name in columns if name not in self.optional)
 
@@ -78,6 +87,21 @@ class MappedTable:
         for column, default in self.unmapped_onupdate:
             columns.append(column)
             values.append([default.value() for _ in values[0]])
+
+    def take_texts(self, names: Sequence[str], values: Sequence[list[Any]], objects: Sequence[Any]) -> None:
+        """Make ints of the texts among the values of integer columns, in the objects too: identities are made of them.
+
+        :param values: the values of ``names``, column by column.
+        """
+        if self.integers is None:
+            # only now, since the type of a foreign key is that of a table that may come later
+            self.integers = frozenset(name for name, c in self.columns.items() if isinstance(c.type, Integer))
+        for name, column in zip(names, values, strict=True):
+            if name in self.integers and str in map(type, column):
+                for position, value in enumerate(column):
+                    number = whole_number(value) if type(value) is str else None
+                    if number is not None:
+                        column[position] = objects[position].__dict__[name] = number
 
     def key_values(self, identities: Sequence[Any]) -> list[list[Any]]:
         """Return the values of the key columns, column by column, for objects of these identities."""

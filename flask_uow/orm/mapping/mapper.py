@@ -31,6 +31,7 @@ from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
 from flask_uow.sql.expressions import coerce_order
+from flask_uow.sql.schema import Table
 
 __all__ = ["Mapper", "class_mapper", "object_mapper"]
 
@@ -203,6 +204,9 @@ class Mapper(MappedSource):
             return
         if given is not None:
             key = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in given]
+        elif isinstance(self.local_table, Table):
+            # in the order of the key, which need not be that of the table
+            key = list(self.local_table.primary_key.columns)
         else:
             key = [c for _, c in flat_columns(self.local_table) if getattr(c, "primary_key", False)]
             key = [c for c in key if root_of(c, self.equated) is c or root_of(c, self.equated) not in key]
@@ -494,5 +498,4 @@ def object_mapper(instance: Any) -> Mapper:
 
     :raises UnmappedInstanceError: when the class is not mapped.
     """
-    instance_state(instance)
-    return class_mapper(type(instance))
+    return class_mapper(type(instance_state(instance).obj))

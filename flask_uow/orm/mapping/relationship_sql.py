@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
+from flask_uow.orm.instrumentation.proxies import real_value
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
 from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
 from flask_uow.orm.symbols import Direction
@@ -42,8 +43,7 @@ class RelationshipSQL:
         :raises UnsupportedOperatorError: for another operator.
         """
         prop = self._property
-        if isinstance(other, Null):
-            other = None
+        other = None if isinstance(other, Null) else real_value(other)
         if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
             raise UnsupportedOperatorError(
                 f"{prop.name} is a relationship; it can be compared with == and != only, got {op.name}. Combine comparisons by or_(), or write"
@@ -67,7 +67,7 @@ class RelationshipSQL:
             # a key of which one part is NULL refers to nothing
             condition = or_(*(column == null() for column in columns))
         else:
-            prop.attribute.check(other)
+            other = prop.attribute.check(other)
             what = f"{prop.name} == obj"
             names = tuple(name for _, name in prop.pairs)
             check_may_have_key(other, names, what)
@@ -86,7 +86,7 @@ class RelationshipSQL:
         """Return the condition that ``other`` is related; ``parent`` as for :meth:`comparison`."""
         prop = self._property
         mapper = prop.mapper
-        prop.attribute.check(other)
+        other = prop.attribute.check(other)
         what = f"{prop.name}.contains()"
         check_may_have_key(other, mapper.primary_key_names, what)
         keys = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.mapping.mapper import object_mapper
 from flask_uow.sql.expressions import ColumnElement
 
@@ -33,6 +34,8 @@ def leads_to(instance: Any, prop: Any, entity: Any) -> ColumnElement[bool]:
     """
     if prop is not None:
         return _condition(instance, prop, entity)
+    # a proxy of the object stands for it
+    instance = instance_state(instance).obj
     target = entity.mapper if entity is not None else None
     relationships = list(object_mapper(instance).relationships.values())
     found = [candidate for candidate in relationships if candidate.mapper is target]
@@ -47,6 +50,7 @@ def leads_to(instance: Any, prop: Any, entity: Any) -> ColumnElement[bool]:
 
 
 def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
+    instance = instance_state(instance).obj
     mapper = object_mapper(instance)
     attribute = mapper.attribute_for_filter(given) if isinstance(given, str) else given
     prop = getattr(attribute, "relationship", attribute)

@@ -1,32 +1,50 @@
-"""Expiring objects: their mapped values go, so that the next access loads them."""
+"""Expiring objects: their mapped values go, so that the next access loads them.
+
+A Session that says so has them set aside instead (:class:`Keep`): the next access loads all the same, and an object that leaves the
+Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.instrumentation.keeping`).
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.instrumentation.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, Direction
+from flask_uow.orm.symbols import KEPT, NO_VALUE, PENDING, STATE, Direction
 
-__all__ = ["expire_all", "expire_changed", "expire_object", "loaded_values", "restore_values"]
+__all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "restore_values"]
 
 # what of our own bookkeeping goes together with the values
-_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS})
+_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT})
 
 
-def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
+class Keep(enum.Enum):
+    """What expired objects keep for the time after their Session."""
+
+    NOTHING = enum.auto()
+    OLDER = enum.auto()  # what was set aside before
+    LOADED = enum.auto()  # that, and what is loaded now
+
+
+def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NOTHING) -> None:
     """Expire all persistent objects of a Session.
 
     :param mappers: only those of these mappers; all when None. Changes that were not flushed are forgotten.
+    :param keep: what the objects keep for the time after the Session.
     """
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
+    keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
     for base, identities in list(session._identities.items()):
         if wanted is not None and base not in wanted:
             continue
         class_: type | None = None
         mapper = base
+        names: frozenset[str] = frozenset()
+        collections: tuple[str, ...] = ()
         for state in list(identities.entries.values()):
             obj = state()
             if obj is None:
@@ -34,22 +52,35 @@ def expire_all(session: Any, mappers: Iterable[Any] | None) -> None:
             if type(obj) is not class_:
                 class_ = type(obj)
                 mapper = class_.__mapper__
-            names = mapper.attribute_names
+                names, collections = mapper.attribute_names, collection_names(mapper)
             values = obj.__dict__
-            if state.changes is not None:
+            for name in collections:
+                collection = values.get(name)
+                if collection is not None:
+                    # one that someone still holds must not report changes to an attribute that will be loaded anew
+                    collection._detach()
+            others = values.keys() - names
+            changes = state.changes
+            if changes is not None:
                 state.changes = None
                 session._modified.pop(state, None)
-            if mapper.relationships:
-                _detach_collections(mapper, values)
-            others = values.keys() - names
             if len(others) == 1:
                 # our own bookkeeping is all that is left
+                if keeps_loaded and not changes and len(values) > 1:
+                    set_all_aside(obj, values)
+                    continue
+                kept = set_values_aside(mapper, values, others, changes) if keeps_loaded else None
                 values.clear()
                 values[STATE] = state
             else:
-                kept = [(name, values[name]) for name in values if name in others and name not in _OURS]
+                kept = values.get(KEPT) if keeps_older else None
+                if keeps_loaded:
+                    kept = set_values_aside(mapper, values, others, changes)
+                own = [(name, values[name]) for name in values if name in others and name not in _OURS]
                 values.clear()
-                values.update(kept)
+                values.update(own)
+            if kept:
+                values[KEPT] = kept
 
 
 def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str] | None) -> None:
@@ -63,11 +94,12 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
     for name in names:
         if name not in mapper.attribute_names:
             raise mapper.unknown_attribute(name)
-    snapshots = values.get(SNAPSHOTS)
+    kept = values.get(KEPT, {})
+    snapshots = values.get(SNAPSHOTS, {})
     for name in names:
         value = values.pop(name, None)
-        if snapshots is not None:
-            snapshots.pop(name, None)
+        kept.pop(name, None)
+        snapshots.pop(name, None)
         if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
             value._detach()
         elif mapper.composites:
@@ -125,12 +157,3 @@ def restore_values(obj: Any, values: Mapping[str, Any]) -> None:
             if prop is not None and prop.uselist:
                 value = prop.attribute.new_collection(obj, value)
             obj.__dict__[name] = value
-
-
-def _detach_collections(mapper: Any, values: dict[str, Any]) -> None:
-    # a collection that someone still holds must not report changes to an attribute that will be loaded anew
-    for name, prop in mapper.relationships.items():
-        if prop.uselist:
-            collection = values.get(name)
-            if collection is not None:
-                collection._detach()

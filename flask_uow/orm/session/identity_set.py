@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from flask_uow.orm.instrumentation.proxies import real_object
+
 __all__ = ["IdentitySet"]
 
 
@@ -18,7 +20,7 @@ class IdentitySet(AbstractSet[Any]):
         self._members = {id(member): member for member in members}
 
     def __contains__(self, member: object) -> bool:
-        return id(member) in self._members
+        return id(member) in self._members or id(real_object(member)) in self._members
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._members.values())

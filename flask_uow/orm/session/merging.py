@@ -12,6 +12,7 @@ from flask_uow.orm.instrumentation.collections import members_of
 from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
+from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.symbols import STATE
@@ -29,11 +30,11 @@ def merge(session: Any, instance: Any, load: bool, **kw: Any) -> Any:
         load = not kw.pop("dont_load")
     if kw:
         raise TypeError(f"merge() got an unexpected keyword argument {next(iter(kw))!r}")
-    instance_state(instance)
+    given = instance_state(instance).obj
     if load:
         session._autoflush()
     with session.no_autoflush:
-        return _Merge(session, load).merge(instance)
+        return _Merge(session, load).merge(given)
 
 
 class _Merge:
@@ -99,6 +100,7 @@ class _Merge:
         key = tuple(instance.__dict__.get(name) for name in mapper.primary_key_names)
         if None in key:
             return None
+        key = key_of(mapper, key)
         return key[0] if len(key) == 1 else key
 
     def _make_persistent(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:

@@ -137,6 +137,11 @@ class Participants:
             return _Participant(connection, connection.begin_nested(), owned=False)
         return _Participant(connection, outer, owned=False, joined=mode != "control_fully")
 
+    @property
+    def has_written(self) -> bool:
+        """True when a rollback would undo something that was written, or has undone it."""
+        return any(member.connection.has_written for member in self._members.values())
+
     def _own_members(self) -> Iterator[_Participant]:
         """Yield the connections whose transactions the Session commits."""
         return (member for member in self._members.values() if not member.joined)

@@ -21,6 +21,7 @@ from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.identity import Identities, IdentityMap
 from flask_uow.orm.instrumentation.history import has_net_changes
 from flask_uow.orm.instrumentation.mutables import find_mutations
+from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
 from flask_uow.orm.mapping.cascades import cascaded
@@ -131,7 +132,7 @@ class Session(ExecutingSession):
             self._cascade_add(instance)
 
     def _cascade_add(self, instance: Any) -> None:
-        attach(self, instance)
+        instance = attach(self, instance)
         if type(instance).__mapper__.relationships:
             # what is in the Session was followed when it came in
             for obj in cascaded("save_update", instance, stop_in=self):
@@ -167,7 +168,8 @@ class Session(ExecutingSession):
         """
         state = instance_state(instance)
         if state.session is not self:
-            raise InvalidRequestError(f"{describe(instance)} is not in this Session.")
+            raise InvalidRequestError(f"{describe(state.obj)} is not in this Session.")
+        instance = state.obj
         for obj in [instance, *cascaded("expunge", instance)]:
             own = ensure_state(obj)
             if own.session is self:
@@ -195,7 +197,8 @@ class Session(ExecutingSession):
 
         :raises InvalidRequestError: when the object is not persistent in this Session.
         """
-        self._expire(instance, self._persistent_state(instance), attribute_names)
+        state = self._persistent_state(instance)
+        self._expire(state.obj, state, attribute_names)
 
     def _expire(self, instance: Any, state: InstanceState, names: Iterable[str] | None) -> None:
         reached = list(cascaded("refresh_expire", instance)) if names is None else []
@@ -227,6 +230,7 @@ class Session(ExecutingSession):
         :raises StaleDataError: with a lock mode, for a changed object with another version than its row.
         """
         state = self._persistent_state(instance)
+        instance = state.obj
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
         if lockmode is not None and state.changes and has_version(instance):
@@ -247,7 +251,7 @@ class Session(ExecutingSession):
         state = instance_state(instance)
         if state.identity is None or state.session is not self:
             raise InvalidRequestError(
-                f"{describe(instance)} is not persistent within this Session, so it cannot be refreshed or expired."
+                f"{describe(state.obj)} is not persistent within this Session, so it cannot be refreshed or expired."
             )
         return state
 
@@ -287,7 +291,7 @@ class Session(ExecutingSession):
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         if not self._has_changes():
             return
-        chosen = tuple(objects) if objects is not None else None
+        chosen = tuple(map(real_object, objects)) if objects is not None else None
         context = FlushContext(self, chosen)
         self._flushing = True
         try:

@@ -17,7 +17,7 @@ from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.membership import forget_deleted, make_transient_again, restore_deleted
-from flask_uow.orm.session.expiry import expire_all, loaded_values, restore_values
+from flask_uow.orm.session.expiry import loaded_values, restore_values
 from flask_uow.orm.session.participants import Participants
 from flask_uow.orm.symbols import STATE
 
@@ -142,7 +142,7 @@ class SessionTransaction:
                 forget_deleted(self.deleted)
         self._close()
         if not self.nested and session.expire_on_commit and session._accounting:
-            session.expire_all()
+            session._expire_after_commit()
         try:
             for hook in session._hooks.after_commit:
                 hook(session)
@@ -191,10 +191,11 @@ class SessionTransaction:
         session = self.session
         session._before_rollback(self)
         was_undone = not self.is_active and not self.is_prepared
+        has_written = self.participants.has_written
         try:
             self.participants.rollback()
         finally:
-            self._restore()
+            self._restore(has_written)
             self.participants.release()
             self._close()
         if not was_undone:
@@ -211,8 +212,9 @@ class SessionTransaction:
         was_active = real.is_active
         try:
             if was_active:
+                has_written = real.participants.has_written
                 real.participants.rollback()
-                real._restore()
+                real._restore(has_written)
         finally:
             level: SessionTransaction | None = self.parent
             while level is not None:
@@ -287,7 +289,7 @@ class SessionTransaction:
                     level.kept[state] = {**level.kept.get(state, {}), **loaded_values(obj, originals)}
             level = level.parent
 
-    def _restore(self) -> None:
+    def _restore(self, has_written: bool) -> None:
         session = self.session
         if not session._accounting:
             return
@@ -310,7 +312,8 @@ class SessionTransaction:
             else:
                 restore_deleted(session, obj, state)
         session._deleted.clear()
-        expire_all(session, None)
+        # those of a savepoint may still be undone by the transaction around it
+        session._expire_after_rollback(not has_written and not self.nested)
         self.inserted.clear()
         self.deleted.clear()
         self.replaced.clear()
@@ -366,7 +369,8 @@ class SessionTransaction:
             )
         reason = f" The error was: {type(self.failure).__name__}: {self.failure}" if self.failure is not None else ""
         error = InvalidRequestError(
-            f"this Session's transaction was rolled back by an error during a flush; call session.rollback() to begin again.{reason}"
+            "this Session's transaction was rolled back by an error during a flush; call session.rollback() to begin again. To go on after such an"
+            f" error, do what may fail within `with session.begin_nested():`.{reason}"
         )
         error.__cause__ = self.failure
         return error

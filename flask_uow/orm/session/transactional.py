@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension
+from flask_uow.orm.session.expiry import expire_all
 from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
 
@@ -182,6 +183,20 @@ class TransactionalSession:
         if self.twophase and connection.dialect.supports_two_phase:
             return connection.begin_twophase(**options)
         return connection.begin(**options)
+
+    # what becomes of the objects that are inside, for subclasses; one that has expired values set aside says so
+    _keeps_values = False
+
+    def _expire_after_commit(self: Any) -> None:
+        """Have all values loaded anew, since others may change them from now on."""
+        expire_all(self, None)
+
+    def _expire_after_rollback(self: Any, are_true: bool) -> None:
+        """Have all values loaded anew.
+
+        :param are_true: nothing was undone that they could have come from.
+        """
+        expire_all(self, None)
 
     # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
 

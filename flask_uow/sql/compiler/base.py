@@ -55,6 +55,7 @@ class Slot:
     :ivar processor: turns the value into the driver's.
     :ivar required: True where the value must be given at execution.
     :ivar default: the column default that makes the value.
+    :ivar column: the column that the value is stored in, as messages name it; None where it is not stored.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Slot:
     processor: Callable[[Any], Any] | None
     required: bool
     default: Any = None
+    column: str | None = None
 
 
 class Compiled:
@@ -105,9 +107,20 @@ class Compiled:
                 raise self._unknown(given)
             return tuple(self._value(slot, values, given or {}) for slot in self.slots)
         except DataError as error:
-            if error.statement is None:
-                error.statement = self.sql
-            raise
+            if error.statement is not None:
+                raise
+            where = self._refusing(values, given or {})
+            message = f"{where}: {error.message}" if where is not None else error.message
+            raise DataError(message, self.sql, orig=error.orig) from error
+
+    def _refusing(self, values: Sequence[Any], given: Mapping[str, Any]) -> str | None:
+        """Return the column, or the named parameter, whose value was refused."""
+        for slot in self.slots:
+            try:
+                self._value(slot, values, given)
+            except DataError:
+                return slot.column or (f"the parameter :{slot.key}" if slot.key is not None else None)
+        return None
 
     def _unknown(self, given: Mapping[str, Any]) -> InvalidRequestError:
         unknown = sorted(set(given) - self.names)
@@ -145,6 +158,8 @@ class ExpressionCompiler:
         self.dialect = dialect
         self.literal_binds = literal_binds
         self.placed: list[Slot] = []
+        # the column that a value is stored in, while that is written
+        self.target: str | None = None
         self.result: tuple[ResultColumn, ...] = ()
         self._indexes: dict[int, int] = {}
         self._names: dict[int, str] = {}
@@ -153,7 +168,9 @@ class ExpressionCompiler:
         self.froms_stack: list[set[int]] = []
         # what ORDER BY can name: the result's columns; of a compound, it can name nothing else
         self.result_types: dict[str, TypeEngine[Any]] = {}
+        self.result_columns: dict[str, Any] = {}
         self.compound_columns: dict[int, str] = {}
+        self.in_compound = False
         # in FROM, a column that has no name of its own is given one, by which the enclosing statement knows it
         self.names_needed = False
         self.qualify = True
@@ -245,13 +262,17 @@ class ExpressionCompiler:
         if self.literal_binds:
             stored = self.dialect.bind_processor(node.type)
             return self.literal(stored(node.value) if stored is not None else node.value)
+        processor = self.dialect.bind_processor(node.type)
+        return self.place(Slot(self.index_of(node), node.key, processor, node.required, None, self.target))
+
+    def index_of(self, node: Any) -> int:
+        """Return the number of a bind parameter of the statement."""
         index = self._indexes.get(id(node))
         if index is None:
             raise CompileError(
                 "a bind parameter was made while the statement was being compiled; please report this statement."
             )
-        processor = self.dialect.bind_processor(node.type)
-        return self.place(Slot(index, node.key, processor, node.required))
+        return index
 
     def literal(self, value: Any) -> str:
         """Return a value as text, for DDL."""
@@ -391,8 +412,18 @@ class ExpressionCompiler:
             return f"{self.order_term(node.element)} {op.sql}"
         if op is ops.NEG and self.dialect.exact_decimal_text and isinstance(node.type.storage, Numeric):
             return f"decimal_sub('0', {self.process(node.element)})"
+        if op is ops.DISTINCT and self.has_forms(node.element):
+            return f"DISTINCT {self.told_apart(node.element)}"
         text = self.operand(node.element, op, strict=op is ops.NEG)
         return f"-{text}" if op is ops.NEG else f"{op.sql} {text}"
+
+    def has_forms(self, node: Any) -> bool:
+        """Return True where equal values may be written differently, so that :meth:`told_apart` has something to do."""
+        return False
+
+    def told_apart(self, node: Any) -> str:
+        """Return the text of a value in a form that only equal values share."""
+        return self.process(node)
 
     def order_term(self, node: Any) -> str:
         """Return an ORDER BY term without its direction; a column of the result is named, not repeated."""

@@ -49,7 +49,7 @@ class DDLCompiler(ExpressionCompiler):
         elif isinstance(column.server_default, FetchedValue):
             pass
         elif column.server_default is not None:
-            text += f" DEFAULT {self.default_text(column.server_default)}"
+            text += f" DEFAULT {self.default_text(column.server_default, column)}"
         elif column is column.table.generated_key:
             text += self.generated_key_text(column)
         if not column.nullable:
@@ -70,7 +70,7 @@ class DDLCompiler(ExpressionCompiler):
         how = "ALWAYS" if column.identity.always else "BY DEFAULT"
         return f" GENERATED {how} AS IDENTITY{f' ({options})' if options else ''}"
 
-    def default_text(self, default: Any) -> str:
+    def default_text(self, default: Any, column: Any) -> str:
         """Return a server default: a str is a string, an expression is SQL."""
         if isinstance(default, ClauseElement):
             text = self.expression(default)

@@ -31,7 +31,7 @@ class DMLCompiler(ExpressionCompiler):
         names = ", ".join(quote(c.name) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
         for row in rows_given:
-            values = [self.process(value) for _, value in row]
+            values = [self.stored(column, value) for column, value in row]
             values.extend(self._default_value(column, default) for column, default in defaults)
             values.extend(text for _, text in numbered)
             rows.append(f"({', '.join(values)})")
@@ -70,7 +70,7 @@ class DMLCompiler(ExpressionCompiler):
         if conflict.pairs is None:
             return f"{text} DO NOTHING"
         pairs = ", ".join(
-            f"{self.dialect.quote(column.name)} = {self.process(value)}" for column, value in conflict.pairs
+            f"{self.dialect.quote(column.name)} = {self.stored(column, value)}" for column, value in conflict.pairs
         )
         where = f" WHERE {self.process(conflict.where)}" if conflict.where is not None else ""
         return f"{text} DO UPDATE SET {pairs}{where}"
@@ -103,13 +103,27 @@ class DMLCompiler(ExpressionCompiler):
 
     def _default_value(self, column: Any, default: Any) -> str:
         if default.is_sql:
-            return self._inline(default.argument)
-        return self.place(Slot(-1, None, self.dialect.bind_processor(column.type), False, default))
+            return self._inline(column, default.argument)
+        return self.place(
+            Slot(-1, None, self.dialect.bind_processor(column.type), False, default, self.described(column))
+        )
 
-    def _inline(self, expression: Any) -> str:
+    def described(self, column: Any) -> str:
+        """Return a column as messages name it."""
+        table = getattr(column, "table", None)
+        return f"{table.name}.{column.name}" if table is not None else str(column.name)
+
+    def stored(self, column: Any, value: Any) -> str:
+        """Return the text of a value that is stored in a column."""
+        outer, self.target = self.target, self.described(column)
+        text = self.process(value)
+        self.target = outer
+        return text
+
+    def _inline(self, column: Any, expression: Any) -> str:
         # the expression belongs to the column, not to the statement, so its values are not among the statement's
         outer, self.literal_binds = self.literal_binds, True
-        text = self.process(expression)
+        text = self.stored(column, expression)
         self.literal_binds = outer
         return text
 
@@ -122,7 +136,7 @@ class DMLCompiler(ExpressionCompiler):
         self.froms_stack.append(
             {id(update.table), *(id(part) for element in others for part in element._from_objects())}
         )
-        pairs = [f"{quote(column.name)} = {self.new_value(column, value)}" for column, value in update._values]
+        pairs = [f"{quote(column.name)} = {self.stored(column, value)}" for column, value in update._values]
         for column, default in self._defaults(update.table, given, "onupdate"):
             pairs.append(f"{quote(column.name)} = {self._default_value(column, default)}")
         if not pairs:
@@ -143,10 +157,6 @@ class DMLCompiler(ExpressionCompiler):
         where = self._where(delete)
         self.froms_stack.pop()
         return f"DELETE FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
-
-    def new_value(self, column: Any, value: Any) -> str:
-        """Return what a column is set to."""
-        return self.process(value)
 
     def _check_target(self, verb: str, statement: Any) -> None:
         if statement.table.__visit_name__ not in ("table", "alias"):

@@ -48,8 +48,10 @@ class FunctionCompiler(ExpressionCompiler):
         """Return a criterion of a window, which cannot name the result's columns."""
         outer = self.result_types, self.compound_columns
         self.result_types, self.compound_columns = {}, {}
+        columns, self.result_columns = self.result_columns, {}
         text = self.order_term(node)
         self.result_types, self.compound_columns = outer
+        self.result_columns = columns
         return text
 
     def visit_function_filter(self, node: Any) -> str:

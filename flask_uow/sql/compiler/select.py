@@ -9,6 +9,7 @@ from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
 from flask_uow.sql.expressions import OrderName
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
+from flask_uow.sql.types import TypeEngine
 
 __all__ = ["SelectCompiler"]
 
@@ -25,9 +26,10 @@ class SelectCompiler(ExpressionCompiler):
         covered = {id(part) for element in froms for part in element._from_objects()}
         self.froms_stack.append(covered)
         _refuse_unknown_names(select, froms, (*select._order_by, *select._group_by))
-        outer = self.result_types, self.compound_columns
+        outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
-        parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names, types)}"]
+        self.result_columns, self.in_compound = dict(names), False
+        parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names, types, select._distinct is True)}"]
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
         if select._where:
@@ -41,7 +43,7 @@ class SelectCompiler(ExpressionCompiler):
         if lock:
             parts.append(lock)
         self.froms_stack.pop()
-        self.result_types, self.compound_columns = outer
+        self.result_types, self.result_columns, self.compound_columns, self.in_compound = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
         return " ".join(parts)
 
@@ -80,12 +82,16 @@ class SelectCompiler(ExpressionCompiler):
             )
         return own
 
-    def _columns(self, names: list[tuple[str, Any]], types: list[Any] | None) -> str:
+    def _columns(self, names: list[tuple[str, Any]], types: list[Any] | None, is_distinct: bool) -> str:
         written = []
         for position, (name, column) in enumerate(names):
-            text = self.process(column) if types is None else self.as_type(column, types[position])
+            in_one_form = (is_distinct or types is not None) and self.has_forms(column)
+            if types is not None:
+                text = self.member_value(column, types[position])
+            else:
+                text = self.told_apart(column) if in_one_form else self.process(column)
             written_name = self.result_name(name)
-            kept = written_name == self.dialect.quote(name)
+            kept = written_name == self.dialect.quote(name) and not in_one_form
             natural = kept and column.name == name and column.__visit_name__ == "column"
             needs_name = not natural and (
                 column.name is not None
@@ -95,6 +101,10 @@ class SelectCompiler(ExpressionCompiler):
             bare = kept and column.__visit_name__ in ("literal_column", "text") and column.name == name
             written.append(f"{text} AS {written_name}" if needs_name and not bare else text)
         return ", ".join(written)
+
+    def member_value(self, node: Any, type_: TypeEngine[Any]) -> str:
+        """Return a column of a SELECT whose rows stand beside others, in a compound or on the right of IN."""
+        return self.as_type(node, type_)
 
     def _conditions(self, conditions: tuple[Any, ...]) -> str:
         if len(conditions) == 1:
@@ -168,11 +178,15 @@ class SelectCompiler(ExpressionCompiler):
             texts.append(self.compound_member(member))
         self.member_types = None
         _refuse_unknown_names(compound, [], compound._order_by)
-        outer = self.result_types, self.compound_columns
-        self.result_types = {name: column.type for name, column in names}
+        outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
+        self.result_types, self.result_columns, self.in_compound = (
+            {n: column.type for n, column in names},
+            dict(names),
+            True,
+        )
         self.compound_columns = {id(column): name for name, column in compound.selects[0].result_columns()}
         parts = [f" {compound.keyword} ".join(texts), *self._order_and_limit(compound)]
-        self.result_types, self.compound_columns = outer
+        self.result_types, self.result_columns, self.compound_columns, self.in_compound = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
         return " ".join(parts)
 

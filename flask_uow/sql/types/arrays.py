@@ -44,12 +44,14 @@ class ARRAY(TypeEngine[Any]):
             self.python_type = tuple
         self.cache_key = (type(self), self.item_type.cache_key, dimensions, as_tuple, mutable)
 
-    def check(self, value: Any) -> None:
+    def convert(self, value: Any) -> Any:
+        # the items are converted one by one when they are bound
         if value is None:
-            return
+            return None
         if not isinstance(value, (list, tuple)):
             wrong_kind(self, value, "a list", "Wrap a single value in a list.")
         self._check_depth(value, value, 1)
+        return value
 
     def _check_depth(self, whole: Any, value: Any, depth: int) -> None:
         nested = [item for item in value if isinstance(item, (list, tuple))]

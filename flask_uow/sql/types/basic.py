@@ -1,7 +1,7 @@
 """The base of all column types, and the types that databases have; threads may share them, for they are immutable.
 
-Owns the domain of each type: its Python type, the check of a value, the type of a value compared with it and of an
-arithmetic result. How a value travels to a database and back, and how DDL writes the type, is decided by the dialects
+Owns the domain of each type: its Python type, the type of a value compared with it and of an arithmetic result. Which values it takes is in
+:mod:`flask_uow.sql.type_values`. How a value travels to a database and back, and how DDL writes the type, is decided by the dialects
 (``engine/dialects/*_types.py``), which find their entry by :attr:`TypeEngine.name`.
 """
 
@@ -11,18 +11,18 @@ import datetime as dt
 import decimal
 import enum
 import functools
-import operator
 import uuid
 from copy import deepcopy
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from flask_uow.exc import ArgumentError, DataError
+from flask_uow.exc import ArgumentError
 from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
-from flask_uow.sql.value_errors import out_of_range, wrong_kind
+from flask_uow.sql.type_values import CONVERSIONS, as_decimal
+from flask_uow.sql.value_errors import out_of_range
 
 __all__ = [
     "JSON", "BigInteger", "Boolean", "Date", "DateTime", "Enum", "Float", "Integer", "Interval", "LargeBinary",
-    "NullType", "Numeric", "SmallInteger", "String", "Text", "Time", "TypeEngine", "Unicode", "Uuid", "type_for_value",
+    "NativeType", "NullType", "Numeric", "SmallInteger", "String", "Text", "Time", "TypeEngine", "Unicode", "Uuid", "type_for_value",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -34,26 +34,65 @@ class TypeEngine(Generic[T]):
     :ivar name: the name under which a dialect finds its conversion.
     :ivar python_type: the Python type of loaded values.
     :ivar checks_on_assignment: True where the orm checks a value when it is assigned; else it is checked when bound.
+    :ivar takes_all_of_its_class: True where every value of exactly :attr:`python_type` fits, so that nothing else needs a look.
+    :ivar compares_all_of_its_class: True where each of them can be compared with a column of the type.
+    :ivar native: what the database calls the type, where that is another name: that of a domain, say.
     :ivar cache_key: the class and the parameters; a part of the key of compiled SQL.
     """
 
     name: ClassVar[str] = "null"
     python_type: Any = object
     checks_on_assignment: ClassVar[bool] = False
+    takes_all_of_its_class: ClassVar[bool] = False
+    compares_all_of_its_class: bool = False
+    native: str | None = None
     _compared: ClassVar[tuple[type[Any], ...]] = ()
+    # classes of other types, values of which databases compare with this one's without losing anything
+    _widened: ClassVar[tuple[type[Any], ...]] = ()
 
     def __init__(self) -> None:
         self.cache_key: tuple[Any, ...] = (type(self),)
 
+    def convert(self, value: Any) -> Any:
+        """Return what a column of this type stores for ``value``: a value of :attr:`python_type`; None stays None.
+
+        :raises DataError: for a value of the wrong kind, out of range, or that would lose something; ``orig`` is a TypeError or a ValueError.
+        """
+        conversion = CONVERSIONS.get(self.name) if value is not None else None
+        return value if conversion is None else conversion(self, value)
+
     def check(self, value: Any) -> None:
         """Check that a column of this type can hold ``value``, on whatever database; None always fits.
 
-        :raises DataError: for a value of the wrong kind or out of range; ``orig`` is a TypeError or a ValueError.
+        :raises DataError: as :meth:`convert` does.
         """
+        self.convert(value)
+
+    def for_comparison(self, value: Any) -> tuple[Any, TypeEngine[Any]]:
+        """Return what stands for a plain value that is compared (``=``, ``<``, IN, BETWEEN) with an expression of this type, and its type.
+
+        :raises DataError: for a value that a column of this type would not take, and that databases do not compare with one either.
+        """
+        if type(value) not in self._widened:
+            value = self.convert(value)
+        return value, self.coerce_compared(value)
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        """The type of a parameter without a type of its own that is compared with an expression of this type."""
+        return self
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         """Return the type for a plain Python value that stands beside an expression of this type."""
         return self if type(value) in self._compared else type_for_value(value)
+
+    def of_operand(self, operator: str, value: Any) -> TypeEngine[Any]:
+        """Return the type beside which a plain value stands as the right operand of an operator of the user's own, or of arithmetic."""
+        return self
+
+    def of_result(self, operator: str) -> TypeEngine[Any]:
+        """Return the type of what an operator of the user's own makes of an expression of this type."""
+        return self
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
         """Return the type of ``self op other``, for the arithmetic operators add, sub, mul, div and mod."""
@@ -96,29 +135,38 @@ class NullType(TypeEngine[Any]):
         return other
 
 
+class NativeType(NullType):
+    """A type of the database that has no counterpart here: ``NativeType("inet")``. Values pass as the driver has them, or as text.
+
+    :param native: the type as DDL and casts of the database write it.
+    """
+
+    def __init__(self, native: str) -> None:
+        self.native = native
+        self.cache_key = (type(self), native)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"native": self.native}
+
+
 class Integer(TypeEngine[int]):
     """An integer of 32 bits."""
 
     name = "integer"
     python_type = int
+    compares_all_of_its_class = True
     minimum: ClassVar[int] = -(2**31)
     maximum: ClassVar[int] = 2**31 - 1
-
-    def check(self, value: Any) -> None:
-        if value is None:
-            return
-        try:
-            number = operator.index(value)
-        except TypeError:
-            wrong_kind(self, value, "an int", "Convert it with int(), or use Float or Numeric for fractions.")
-        if not self.minimum <= number <= self.maximum:
-            cure = "Use BigInteger" if self.name != "big_integer" else "Use Numeric"
-            out_of_range(self, value, f"{self.minimum} to {self.maximum}", f"{cure} for larger numbers.")
+    _widened = (int, float, decimal.Decimal)
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         # a number that no row can hold compares as false, it is no error
         fits = type(value) is int and self.minimum <= value <= self.maximum
         return self if fits else type_for_value(value)
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        return _BIG_INTEGER
 
 
 class SmallInteger(Integer):
@@ -146,6 +194,7 @@ class String(TypeEngine[str]):
 
     name = "string"
     python_type = str
+    compares_all_of_its_class = True
 
     def __init__(self, length: int | None = None) -> None:
         if length is not None and (type(length) is not int or length < 1):
@@ -154,21 +203,16 @@ class String(TypeEngine[str]):
         self.length = length
         self.cache_key = (type(self), length)
 
-    def check(self, value: Any) -> None:
-        if value is None:
-            return
-        if not isinstance(value, str):
-            wrong_kind(self, value, "a str", "Convert it with str(), or decode bytes first.")
-        if self.length is not None and len(value) > self.length:
-            message = (
-                f"a str of {len(value)} characters does not fit {self!r}: expected {self.length} at most. "
-                "Shorten it, or give the column a larger length, or Text."
-            )
-            raise DataError(message, orig=ValueError(message))
-
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         # no limit: a text longer than the column is unequal to every row, it is no error; a pattern may be longer too
         return STRINGTYPE if isinstance(value, str) else type_for_value(value)
+
+    def for_comparison(self, value: Any) -> tuple[Any, TypeEngine[Any]]:
+        return STRINGTYPE.convert(value), STRINGTYPE
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        return STRINGTYPE
 
     def _arguments(self) -> dict[str, Any]:
         return {"length": self.length}
@@ -191,11 +235,8 @@ class Boolean(TypeEngine[bool]):
 
     name = "boolean"
     python_type = bool
+    compares_all_of_its_class = True
     _compared = (bool,)
-
-    def check(self, value: Any) -> None:
-        if value is not None and not (isinstance(value, int) and value in (0, 1)):
-            wrong_kind(self, value, "True or False", "Convert it with bool().")
 
 
 class Float(TypeEngine[float]):
@@ -206,21 +247,13 @@ class Float(TypeEngine[float]):
 
     name = "float"
     python_type = float
+    compares_all_of_its_class = True
     _compared = (float, int)
+    _widened = (int, float, decimal.Decimal)
 
     def __init__(self, precision: int | None = None) -> None:
         self.precision = precision
         self.cache_key = (type(self), precision)
-
-    def check(self, value: Any) -> None:
-        if value is None or isinstance(value, float):
-            return
-        if not isinstance(value, int):
-            wrong_kind(self, value, "a float", "Convert it with float(), or use Numeric for exact fractions.")
-        try:
-            float(value)
-        except OverflowError:
-            out_of_range(self, value, "a number that a float can hold", "Use Numeric for larger numbers.")
 
     def _arguments(self) -> dict[str, Any]:
         return {"precision": self.precision}
@@ -248,14 +281,39 @@ class Numeric(TypeEngine[decimal.Decimal]):
         if not asdecimal:
             self.python_type = float
         self.cache_key = (type(self), precision, scale, asdecimal)
+        digits = scale if scale is not None or precision is None else 0
+        self._step = None if digits is None else decimal.Decimal(1).scaleb(-digits)
+        self._context = decimal.Context(
+            prec=precision or decimal.MAX_PREC, traps=[decimal.Inexact, decimal.InvalidOperation]
+        )
 
-    def check(self, value: Any) -> None:
-        if value is None or (isinstance(value, (decimal.Decimal, int)) and not isinstance(value, bool)):
-            return
-        if self.asdecimal or not isinstance(value, float):
-            wrong_kind(
-                self, value, "a Decimal or an int", "Make a Decimal of a str, Decimal('1.10'): no float is exact."
-            )
+    def fit(self, number: decimal.Decimal, value: Any) -> decimal.Decimal:
+        """Return ``number`` with the digits that the column keeps.
+
+        :param value: what was given, for the message.
+        :raises DataError: for one that is not finite, or has more digits than the column.
+        """
+        if not number.is_finite():
+            cure = "Store None for a missing value, or use Float for infinity."
+            out_of_range(self, value, "a finite number", cure)
+        if self._step is None:
+            return number
+        try:
+            return number.quantize(self._step, context=self._context)
+        except (decimal.Inexact, decimal.InvalidOperation):
+            cure = "Round it first, value.quantize(...), or give the column more digits."
+            expected = f"{self.precision} digits, {-self._step.as_tuple().exponent} of them behind the point"  # type: ignore[operator]
+            out_of_range(self, value, expected, cure)
+
+    def for_comparison(self, value: Any) -> tuple[Any, TypeEngine[Any]]:
+        # a number with more digits than any row has is unequal to all, it is no error
+        number = as_decimal(self, value)
+        _NUMERIC.fit(number, value)
+        return (number, _NUMERIC) if self.asdecimal or not isinstance(value, float) else (value, self)
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        return _NUMERIC if self.asdecimal else self
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         # no precision: a number that no row can hold is unequal to all, it is no error
@@ -273,12 +331,10 @@ class Date(TypeEngine[dt.date]):
     name = "date"
     python_type = dt.date
     _compared = (dt.date,)
+    _widened = (dt.datetime,)
     checks_on_assignment = True
-
-    def check(self, value: Any) -> None:
-        if value is not None and (not isinstance(value, dt.date) or isinstance(value, dt.datetime)):
-            cure = "Take .date() of a datetime; parse a str with date.fromisoformat()."
-            wrong_kind(self, value, "a datetime.date", cure)
+    takes_all_of_its_class = True
+    compares_all_of_its_class = True
 
 
 class _Zoned(TypeEngine[T]):
@@ -292,20 +348,6 @@ class _Zoned(TypeEngine[T]):
     def __init__(self, timezone: bool = False) -> None:
         self.timezone = timezone
         self.cache_key = (type(self), timezone)
-
-    def check(self, value: Any) -> None:
-        if value is None:
-            return
-        if not isinstance(value, self.python_type):
-            name = self.python_type.__name__
-            wrong_kind(self, value, f"a datetime.{name}", f"Parse a str with {name}.fromisoformat().")
-        zoned = value.utcoffset() is not None
-        if self.timezone and not zoned:
-            cure = "Give it one, value.replace(tzinfo=...), or use timezone=False."
-            wrong_kind(self, value, "a value with a time zone", cure)
-        if zoned and not self.timezone:
-            cure = f"Use {type(self).__name__}(timezone=True) to keep the moment."
-            wrong_kind(self, value, "a value without a time zone", cure)
 
     def _arguments(self) -> dict[str, Any]:
         return {"timezone": self.timezone or None}
@@ -326,6 +368,12 @@ class DateTime(_Zoned[dt.datetime]):
     python_type = dt.datetime
     _compared = (dt.datetime,)
 
+    def for_comparison(self, value: Any) -> tuple[Any, TypeEngine[Any]]:
+        # zoned moments are in UTC on both databases, and a date is its midnight there
+        if type(value) is dt.date and self.timezone:
+            return value, _DATE
+        return super().for_comparison(value)
+
 
 class Interval(TypeEngine[dt.timedelta]):
     """A span of time."""
@@ -334,10 +382,8 @@ class Interval(TypeEngine[dt.timedelta]):
     python_type = dt.timedelta
     _compared = (dt.timedelta,)
     checks_on_assignment = True
-
-    def check(self, value: Any) -> None:
-        if value is not None and not isinstance(value, dt.timedelta):
-            wrong_kind(self, value, "a datetime.timedelta", "Make it one: timedelta(seconds=...).")
+    takes_all_of_its_class = True
+    compares_all_of_its_class = True
 
 
 class LargeBinary(TypeEngine[bytes]):
@@ -345,11 +391,13 @@ class LargeBinary(TypeEngine[bytes]):
 
     name = "large_binary"
     python_type = bytes
+    compares_all_of_its_class = True
     _compared = (bytes, bytearray, memoryview)
 
-    def check(self, value: Any) -> None:
-        if value is not None and not isinstance(value, (bytes, bytearray, memoryview)):
-            wrong_kind(self, value, "bytes", "Encode a str first: value.encode('utf-8').")
+
+# operators of JSON, see https://www.postgresql.org/docs/current/functions-json.html
+_OF_KEYS = frozenset(("->", "->>", "#>", "#>>", "-", "#-", "?", "?|", "?&", "@?", "@@"))
+_ASKING = frozenset(("?", "?|", "?&", "@?", "@@", "@>", "<@"))
 
 
 class JSON(TypeEngine[Any]):
@@ -366,6 +414,15 @@ class JSON(TypeEngine[Any]):
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         return self
+
+    def of_operand(self, operator: str, value: Any) -> TypeEngine[Any]:
+        # keys, positions and paths are no documents
+        return NULLTYPE if operator in _OF_KEYS else self
+
+    def of_result(self, operator: str) -> TypeEngine[Any]:
+        if operator in ("->>", "#>>"):
+            return STRINGTYPE
+        return BOOLEANTYPE if operator in _ASKING else self
 
     def is_mutable(self) -> bool:
         return self.mutable
@@ -384,10 +441,8 @@ class Uuid(TypeEngine[uuid.UUID]):
     python_type = uuid.UUID
     _compared = (uuid.UUID,)
     checks_on_assignment = True
-
-    def check(self, value: Any) -> None:
-        if value is not None and not isinstance(value, uuid.UUID):
-            wrong_kind(self, value, "a uuid.UUID", "Make it one: uuid.UUID(value).")
+    takes_all_of_its_class = True
+    compares_all_of_its_class = True
 
 
 class Enum(TypeEngine[Any]):
@@ -408,6 +463,7 @@ class Enum(TypeEngine[Any]):
         if len(values) == 1 and isinstance(first, type) and issubclass(first, enum.Enum):
             self.enum_class = first
             self.python_type = first
+            self.compares_all_of_its_class = True
             self.names: tuple[str, ...] = tuple(first.__members__)
         else:
             self.python_type = str
@@ -419,17 +475,6 @@ class Enum(TypeEngine[Any]):
         self.length = length if length is not None else max(map(len, self.names))
         self._allowed = frozenset(self.names)
         self.cache_key = (type(self), self.enum_class, self.names, self.length)
-
-    def check(self, value: Any) -> None:
-        if value is None:
-            return
-        if self.enum_class is not None:
-            if not isinstance(value, self.enum_class):
-                name = self.enum_class.__name__
-                wrong_kind(self, value, f"a member of {name}", f"Pass {name}.{self.names[0]}, say.")
-        elif not isinstance(value, str) or value not in self._allowed:
-            expected = f"one of {', '.join(map(repr, self.names))}"
-            out_of_range(self, value, expected, "Pass one of them, or add the value to the Enum.")
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         if self.enum_class is not None:

@@ -122,7 +122,7 @@ DELETE FROM post WHERE post.author_id IN (SELECT "user".id FROM "user" WHERE "us
 DELETE FROM post USING "user" WHERE post.author_id = "user".id AND "user".name = %s
 
 -- array
-SELECT arrayed.words FROM arrayed WHERE arrayed.words @> %s::varchar[]
+SELECT arrayed.words FROM arrayed WHERE arrayed.words @> %s
 
 -- literal array
 SELECT %s::varchar[]

@@ -134,7 +134,7 @@ SELECT decimal_mul(account.balance, ?) FROM account WHERE account.balance COLLAT
 CREATE TABLE account (
 	id INTEGER CONSTRAINT pk_account PRIMARY KEY,
 	owner BIGINT,
-	balance DECIMAL_TEXT(12, 2) COLLATE decimal DEFAULT '0.00',
+	balance DECIMAL_TEXT(12, 2) DEFAULT '0.00',
 	opened TIMESTAMP WITH TIME ZONE DEFAULT ((strftime('%Y-%m-%d %H:%M:%f', 'now') || '000+00:00')),
 	tags JSON_TEXT,
 	CONSTRAINT fk_account_owner_order FOREIGN KEY (owner) REFERENCES "order" (id) DEFERRABLE INITIALLY DEFERRED,

@@ -1,0 +1,272 @@
+"""How SQLite compares, sorts and groups what it keeps as text: moments, decimals and UUIDs.
+
+One moment has several texts: ours, that of ``CURRENT_TIMESTAMP``, and whatever another program writes (with T, with Z, fewer digits); so has a decimal.
+A statement says itself how they are to be compared, since a schema that named a collation or a function of ours would lock other programs out.
+Moments are brought into one form by ``moment_as(kind, text)``; decimals have the collation ``decimal``; a UUID is looked up in both forms that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask_uow.sql import operators as ops
+from flask_uow.sql.compiler import StatementCompiler
+from flask_uow.sql.compiler.base import Slot
+from flask_uow.sql.operators import Operator
+from flask_uow.sql.types import NULLTYPE, Date, DateTime, Numeric, Time, TypeEngine, Uuid
+
+__all__ = ["ComparingCompiler", "common_kind", "kind_of", "kind_of_type"]
+
+# kinds of which a column may hold texts in several forms
+_KINDS_OF_FORMS = frozenset(("datetime", "zoned", "time"))
+# what gives texts in our own form only
+_IN_OUR_FORM = frozenset(("bindparam", "cast"))
+_ORDERED = frozenset((ops.EQ, ops.LT, ops.LE, ops.GT, ops.GE))
+_MIRRORED = {ops.EQ: ops.EQ, ops.LT: ops.GT, ops.LE: ops.GE, ops.GT: ops.LT, ops.GE: ops.LE}
+_BELOW = frozenset((ops.LT, ops.LE))
+_ROWS = frozenset((ops.IN, ops.NOT_IN))
+
+_TYPES: dict[str, TypeEngine[Any]] = {
+    "date": Date(),
+    "time": Time(),
+    "datetime": DateTime(),
+    "zoned": DateTime(timezone=True),
+}
+
+Writer = Callable[[Any], str]
+
+
+def kind_of(node: Any) -> str | None:
+    """Return the form in which a moment is kept, None for what is no moment."""
+    return kind_of_type(node.type)
+
+
+def kind_of_type(type_: TypeEngine[Any]) -> str | None:
+    """Return the form in which values of a type are kept, None where they are no moments."""
+    storage: Any = type_.storage
+    if storage.name == "datetime":
+        return "zoned" if storage.timezone else "datetime"
+    # a time with a zone is none that others are made of
+    return storage.name if storage.name == "date" or (storage.name == "time" and not storage.timezone) else None
+
+
+def common_kind(*nodes: Any) -> str | None:
+    """Return the form in which moments compare; None where nothing needs another form than it has, or they do not compare."""
+    kinds = {kind for kind in map(kind_of, nodes) if kind is not None}
+    if len(kinds) == 1:
+        kind = kinds.pop()
+        return kind if any(map(_has_forms, nodes)) else None
+    if not kinds or "time" in kinds:
+        return None
+    return "zoned" if "zoned" in kinds else "datetime"
+
+
+def _has_forms(node: Any) -> bool:
+    """Return True for a moment that may be kept in another form than ours."""
+    while node.__visit_name__ in ("label", "sourced"):
+        node = node.element
+    if node.__visit_name__ in _IN_OUR_FORM or kind_of(node) not in _KINDS_OF_FORMS:
+        return False
+    is_moved = node.__visit_name__ == "binary" and node.operator in ops.ARITHMETIC
+    is_now = node.__visit_name__ == "function" and node.function_name.lower() in ("now", "current_timestamp")
+    return not is_moved and not is_now
+
+
+def _is_unknown(node: Any) -> bool:
+    """Return True for SQL of the programmer's own, and functions that nothing is known of: ``func.datetime("now")``."""
+    return node.type is NULLTYPE and node.__visit_name__ in ("text", "literal_column", "function")
+
+
+class ComparingCompiler(StatementCompiler):
+    """Writes comparisons, orders and groups."""
+
+    # in CREATE TABLE and CREATE INDEX, which other programs must understand
+    in_schema = False
+
+    # -- one form
+
+    def as_kind(self, node: Any, kind: str) -> str:
+        """Return a moment as text in the form of a kind."""
+        own = kind_of(node)
+        if (own is None and not _is_unknown(node)) or (own == kind and not _has_forms(node)) or self.in_schema:
+            return self.operand(node, ops.IN, strict=True)
+        return f"moment_as('{kind}', {self.process(node)})"
+
+    def moment(self, node: Any) -> str:
+        """Return a moment as text in the form of its own kind."""
+        kind = kind_of(node)
+        return self.process(node) if kind is None else self.as_kind(node, kind)
+
+    def told_apart(self, node: Any) -> str:
+        if self.in_schema:
+            return self.process(node)
+        if isinstance(node.type.storage, Numeric):
+            return f"{self.operand(node, ops.COLLATE)} COLLATE decimal"
+        return self.as_kind(node, kind_of(node) or "") if _has_forms(node) else self.process(node)
+
+    def member_value(self, node: Any, type_: TypeEngine[Any]) -> str:
+        text = self.as_type(node, type_)
+        return f"{text} COLLATE decimal" if isinstance(type_.storage, Numeric) else text
+
+    def has_forms(self, node: Any) -> bool:
+        return not self.in_schema and (isinstance(node.type.storage, Numeric) or _has_forms(node))
+
+    def order_term(self, node: Any) -> str:
+        text = super().order_term(node)
+        if node.__visit_name__ == "unary" and node.operator in ops.ORDERINGS:
+            return text
+        if self.in_schema:
+            return text.removesuffix(" COLLATE decimal")
+        if node.__visit_name__ == "order_name":
+            named = self.result_columns.get(node.name)
+            is_concerned = named is not None and _has_forms(named)
+            kind = kind_of(named) if named is not None else None
+        else:
+            is_concerned, kind = _has_forms(node), kind_of(node)
+        if not is_concerned or id(node) in self.compound_columns or self.in_compound:
+            # the members of a compound have one form already
+            return text
+        return f"moment_as('{kind}', {text})"
+
+    def expression(self, expression: Any) -> str:
+        outer, self.in_schema = self.in_schema, True
+        text = super().expression(expression)
+        self.in_schema = outer
+        return text
+
+    def index_element(self, element: Any) -> str:
+        outer, self.in_schema = self.in_schema, True
+        text = super().index_element(element)
+        self.in_schema = outer
+        return text
+
+    # -- comparisons
+
+    def exact_decimal(self, node: Any) -> str | None:
+        if not self.in_schema:
+            return super().exact_decimal(node)
+        if node.operator not in ops.COMPARISONS | ops.ARITHMETIC or not any(
+            isinstance(part.type.storage, Numeric) for part in (node.left, node.right)
+        ):
+            return None
+        right = node.right.items if node.right.__visit_name__ == "expression_list" else (node.right,)
+        left, *others = (f"CAST({self.process(part)} AS REAL)" for part in (node.left, *right))
+        return f"{left} {node.operator.sql} {others[0] if right == (node.right,) else '(' + ', '.join(others) + ')'}"
+
+    def compared(self, node: Any) -> str | None:
+        """Write a comparison of texts that have several forms; None for every other one."""
+        if node.operator not in ops.COMPARISONS:
+            return None
+        if node.left.__visit_name__ == "expression_list":
+            return self._rows(node)
+        return self._moments(node) or self._uuids(node)
+
+    def visit_between(self, node: Any) -> str:
+        kind = common_kind(node.element, node.low, node.high)
+        if kind is None:
+            return super().visit_between(node)
+        element, low, high = (self.as_kind(part, kind) for part in (node.element, node.low, node.high))
+        text = f"{element} {node.operator.sql} {low} AND {high}"
+        if node.operator is ops.BETWEEN and kind != "time" and all(map(_is_given, (node.low, node.high))):
+            return f"({self._near(node.element, node.low, ops.GE)} AND {self._near(node.element, node.high, ops.LE)} AND {text})"
+        return text
+
+    def _moments(self, node: Any) -> str | None:
+        right = node.right
+        items = right.items if right.__visit_name__ == "expression_list" else (right,)
+        kind = common_kind(node.left, *items)
+        if kind is None:
+            return None
+        left = self.as_kind(node.left, kind)
+        if right.__visit_name__ == "scalar_select" and node.operator in _ROWS:
+            return f"{left} {node.operator.sql} {self._selected(right, [_TYPES[kind]])}"
+        texts = ", ".join(self.as_kind(item, kind) for item in items)
+        text = f"{left} {node.operator.sql} {texts if items == (right,) else f'({texts})'}"
+        if kind == "time" or node.operator not in _ORDERED:
+            return text
+        for column, given, op in ((node.left, right, node.operator), (right, node.left, _MIRRORED[node.operator])):
+            if _is_column(column) and _is_given(given):
+                near = [self._near(column, given, bound) for bound in ((ops.GE, ops.LE) if op is ops.EQ else (op,))]
+                return f"({' AND '.join(near)} AND {text})"
+        return text
+
+    def _near(self, column: Any, given: Any, op: Operator) -> str:
+        """Return a condition that an index can answer: all forms begin with a date, and no zone is further than a day away."""
+        bound, days, far = ("<", "+2 days", "'9999-99'") if op in _BELOW else (">=", "-2 days", "''")
+        return f"{self.process(column)} {bound} coalesce(date({self.process(given)}, '{days}'), {far})"
+
+    def _selected(self, select: Any, types: Sequence[TypeEngine[Any]]) -> str:
+        """Return a SELECT on the right of IN, its columns in the form of the left side."""
+        outer, self.member_types = self.member_types, list(types)
+        text = self.process(select)
+        self.member_types = outer
+        return text
+
+    def _uuids(self, node: Any) -> str | None:
+        """Write the look-up of UUIDs with dashes and without: other libraries have kept them so."""
+        negated = {ops.EQ: "IN", ops.NE: "NOT IN", ops.IN: "IN", ops.NOT_IN: "NOT IN"}.get(node.operator)
+        left, right = node.left, node.right
+        if negated is None or self.in_schema or not isinstance(left.type, Uuid):
+            return None
+        items = right.items if right.__visit_name__ == "expression_list" else (right,)
+        if not all(_is_given(item) and isinstance(item.type, Uuid) for item in items):
+            return None
+        texts = [text for item in items for text in (self.process(item), self._without_dashes(item))]
+        return f"{self.operand(left, ops.IN)} {negated} ({', '.join(texts)})"
+
+    def _without_dashes(self, node: Any) -> str:
+        processor = self.dialect.bind_processor(node.type)
+
+        def bind(value: Any) -> Any:
+            text = processor(value)
+            return text if text is None else text.replace("-", "")
+
+        return self.place(Slot(self.index_of(node), node.key, bind, node.required))
+
+    def _rows(self, node: Any) -> str | None:
+        """Write the comparison of row values, each of their columns in one form."""
+        left, right = node.left, node.right
+        if right.__visit_name__ == "scalar_select":
+            left_text = ", ".join(self.told_apart(item) for item in left.items)
+            return f"({left_text}) {node.operator.sql} {self._selected(right, [item.type for item in left.items])}"
+        if right.__visit_name__ != "expression_list":
+            return None
+        rows = list(right.items) if node.operator in _ROWS else [right]
+        if not all(row.__visit_name__ == "expression_list" for row in rows):
+            return None
+        writers = [
+            self._writer(item, [row.items[position] for row in rows]) for position, item in enumerate(left.items)
+        ]
+        left_text = ", ".join(write(item) for (write, _), item in zip(writers, left.items, strict=True))
+        texts = [
+            f"({', '.join(write(item) for (_, write), item in zip(writers, row.items, strict=True))})" for row in rows
+        ]
+        right_text = f"({', '.join(texts)})" if node.operator in _ROWS else texts[0]
+        return f"({left_text}) {node.operator.sql} {right_text}"
+
+    def _writer(self, item: Any, others: list[Any]) -> tuple[Writer, Writer]:
+        """Return how one column of row values is written: of the left one, of the others."""
+        if any(isinstance(part.type.storage, Numeric) for part in (item, *others)):
+            return (
+                lambda part: f"{self.decimal_operand(part, ops.COLLATE)} COLLATE decimal",
+                lambda part: self.decimal_operand(part, ops.COMMA),
+            )
+        kind = common_kind(item, *others)
+        if kind is None:
+            return self.process, self.process
+
+        def write(part: Any) -> str:
+            return self.as_kind(part, kind)
+
+        return write, write
+
+
+def _is_column(node: Any) -> bool:
+    while node.__visit_name__ == "sourced":
+        node = node.element
+    return bool(node.__visit_name__ == "column")
+
+
+def _is_given(node: Any) -> bool:
+    return bool(node.__visit_name__ == "bindparam")

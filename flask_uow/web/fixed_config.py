@@ -1,0 +1,46 @@
+"""The ``UOW_`` keys are read once, by ``init_app``: a change that comes later is an error, not a silent nothing.
+
+Else a test suite that sets its database too late would run on the one that ``init_app`` has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_uow.exc import ConfigurationError
+
+__all__ = ["FixedConfig"]
+
+
+class FixedConfig:
+    """What the configuration of an app was when it was read.
+
+    :param keys: the keys that count.
+    """
+
+    __slots__ = ("_keys", "_values")
+
+    def __init__(self, config: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+        self._keys = keys
+        self._values = tuple(_copied(config.get(key)) for key in keys)
+
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Compare with the present configuration; called for every Session that is made, so it has to be quick.
+
+        :raises ConfigurationError: naming the key that was changed.
+        """
+        if tuple(map(config.get, self._keys)) == self._values:
+            return
+        key = next(key for key, value in zip(self._keys, self._values, strict=True) if config.get(key) != value)
+        raise ConfigurationError(
+            f"app.config[{key!r}] was changed after init_app() had read it, and the change has no effect. Set it before"
+            " UnitOfWork(app) or db.init_app(app): in create_app(), or as an argument of it."
+        )
+
+
+def _copied(value: Any) -> Any:
+    # a dict that is changed in place has to differ from what it was
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return value
