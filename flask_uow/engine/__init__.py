@@ -2,6 +2,7 @@
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
 listeners; pool; rows and result; transaction, two_phase, gate, streaming, sending and connection; cache; engine;
+atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
 """
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
-from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, Gate, opening_gate
+from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, opening_gate
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_result
 from flask_uow.engine.sending import SendingConnection
@@ -234,6 +234,23 @@ class Connection(SendingConnection):
 
     has_begun = property(attrgetter("_has_begun"), doc="True once BEGIN has gone out, until the transaction's end.")
 
+    def ask_whether_written(self) -> bool:
+        """Return whether the open transaction has changed anything, or may have; the database is asked where it is not known.
+
+        :raises DBAPIError: when it cannot be asked.
+        """
+        if not self._has_begun or self._gate is READING:
+            return False
+        if self.has_written or not self.dialect.written_sql:
+            return True
+        found: list[bool] = []
+        self._control(lambda cursor: found.append(self.dialect.has_written(cursor)), self.dialect.written_sql)
+        return found[0]
+
+    def is_rolled_back_later(self) -> bool:
+        """Return whether the connection is inside :meth:`Engine.rolled_back`, so that nothing that it commits lasts."""
+        return False
+
     def in_nested_transaction(self) -> bool:
         """Return True while a savepoint is open."""
         return len(self._stack) > 1
@@ -347,6 +364,13 @@ class Connection(SendingConnection):
             ) from error
         self._has_begun = False
         self._notify("COMMIT", time.perf_counter() - start, "transaction")
+
+    def finish_prepared(self, xid: str, commit: bool) -> None:
+        """Commit or roll back a transaction that was prepared over another connection. This one must be in no transaction.
+
+        :raises ProgrammingError: when there is none of that name.
+        """
+        self._commit_prepared(xid) if commit else self._rollback_prepared(xid)
 
     def _prepare_now(self, xid: str) -> None:
         self._control(lambda cursor: self.dialect.prepare(cursor, xid), f"PREPARE TRANSACTION '{xid}'")

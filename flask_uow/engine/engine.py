@@ -80,6 +80,17 @@ class Engine:
         """
         return Connection(self) if self._rollback_only is None else self._rollback_only.connect()
 
+    def connect_apart(self) -> Connection:
+        """Return a new connection that is not of the pool and is closed after use, for what must never wait for the pool.
+
+        Inside :meth:`rolled_back` it is a connection like all others.
+
+        :raises OperationalError: when the database cannot be reached.
+        """
+        if self._rollback_only is not None:
+            return self._rollback_only.connect()
+        return Connection(self, self.pool.open_apart())
+
     @contextmanager
     def rolled_back(self) -> Iterator[None]:
         """Have everything on this engine happen inside one transaction that is rolled back at the end: for tests.

@@ -115,6 +115,9 @@ class Pool:
         if record.inherited:
             return
         self._lent.discard(record)
+        if record.apart:
+            self._connector.close(record.raw)
+            return
         record.user = record.holder = None
         usable = not record.broken and self._connector.reset(record.raw)
         if not usable or record.generation != self._generation:
@@ -131,6 +134,19 @@ class Pool:
                 self._discard(record)
         if not self._abandoned.empty():
             self._take_back_abandoned()
+
+    def open_apart(self, user: Any = None) -> PooledConnection:
+        """Return a new connection beyond all limits, which :meth:`checkin` closes: for what must never wait for the pool.
+
+        :param user: as for :meth:`checkout`.
+        :raises DBAPIError: when it could not be opened.
+        """
+        raw = self._connector.connect()
+        record = PooledConnection(raw, self._connector.cursor(raw), self._generation)
+        record.apart = True
+        record.lend_to(user)
+        self._lent.add(record)
+        return record
 
     def new_cursor(self, raw: Any) -> Any:
         """Return another cursor of a connection that is lent."""

@@ -70,13 +70,14 @@ class PooledConnection:
     :ivar generation: how many times the pool had been emptied when it was opened.
     :ivar broken: True once the connection must not be lent again.
     :ivar inherited: True in a forked process, where the connection belongs to the parent.
+    :ivar apart: True where the pool does not count the connection, and closes it when it comes back.
     :ivar user: the Connection that has it.
     :ivar holder: tells what its user works for (a request, a command), None where nobody said.
     :ivar acquired: when it was lent, on the same clock.
     """
 
     __slots__ = (
-        "_asked_by", "_asked_line", "acquired", "broken", "created", "cursor", "generation", "holder", "inherited", "raw",
+        "_asked_by", "_asked_line", "acquired", "apart", "broken", "created", "cursor", "generation", "holder", "inherited", "raw",
         "returned", "user",
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ class PooledConnection:
         self.generation = generation
         self.broken = False
         self.inherited = False
+        self.apart = False
         self.user: weakref.ref[Any] | None = None
         self.holder: Callable[[], str] | None = None
         self._asked_by: CodeType | None = None

@@ -223,6 +223,9 @@ class _SavepointConnection(Connection):
 
     # -- transactions
 
+    def is_rolled_back_later(self) -> bool:
+        return True
+
     def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
         opened = super()._open(transaction, isolation_level, **options)
         if self._gate is None:  # AUTOCOMMIT: each statement is by itself

@@ -3,12 +3,14 @@
 PREPARE TRANSACTION makes a transaction wait for COMMIT PREPARED or ROLLBACK PREPARED, across crashes of the server and of this
 process (https://www.postgresql.org/docs/current/sql-prepare-transaction.html). They are sent as plain SQL, so that the
 connection goes on working after PREPARE. Who prepares what, and in which order, is decided by
-:mod:`flask_uow.orm.session.participants`.
+:mod:`flask_uow.engine.atomic`.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flask_uow.engine.gate import LOST, PREPARED
@@ -26,7 +28,7 @@ _LONGEST = 199
 class TwoPhaseTransaction(Transaction):
     """A transaction that can be prepared.
 
-    :ivar xid: its global identifier.
+    :ivar xid: its global identifier; it may be changed until it is prepared.
     :ivar is_prepared: True between :meth:`prepare` and the end.
     """
 
@@ -68,6 +70,29 @@ class TwoPhaseTransaction(Transaction):
         connection._has_begun = False
         connection._gate = PREPARED
         self.is_prepared = True
+
+    def leave(self) -> None:
+        """End here what is prepared, without a word to the database, where it goes on waiting for somebody who finishes it."""
+        self.connection._end_stack()
+        if self.connection._gate is PREPARED:
+            self.connection._gate = None
+
+    @contextmanager
+    def set_aside(self) -> Iterator[Connection]:
+        """Give the connection, for transactions of its own, while this one is prepared."""
+        connection = self.connection
+        stack, gate = connection._stack, connection._gate
+        if gate is not PREPARED:
+            yield connection
+            return
+        connection._stack, connection._gate = [], None
+        try:
+            yield connection
+        finally:
+            connection._stack = stack
+            # a connection that was lost meanwhile stays so
+            if connection._gate is None:
+                connection._gate = gate
 
     def _commit(self) -> None:
         if self.is_prepared:

@@ -1,4 +1,4 @@
-"""``flask uow ...``: make and drop the tables, print their SQL, see whether the databases answer.
+"""``flask uow ...``: make and drop the tables, print their SQL, see whether the databases answer, settle what a crash has left prepared.
 
 Added to each app's command line by flask_uow.web.extension. ``--bind default`` means the bind of UOW_DATABASE_URI.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
@@ -15,6 +15,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from flask_uow.engine import Inspector
+from flask_uow.engine.atomic import InDoubt, in_doubt
 from flask_uow.exc import FlaskUowError, did_you_mean
 from flask_uow.sql.ddl import create_statements
 
@@ -109,6 +110,8 @@ def ping(bind: str | None) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in _two_phase_notes(db, _chosen_keys(db, bind)):
+        click.echo(line)
     if any(row[1] != "reachable" for row in rows):
         click.get_current_context().exit(1)
 
@@ -126,6 +129,79 @@ def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str, str]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return _shown(key), "unreachable", reason, str(engine.url), ""
     return _shown(key), "reachable", f"{engine.dialect.name} {version}", str(engine.url), f"{milliseconds:.1f} ms"
+
+
+def _two_phase_notes(db: UnitOfWork, keys: list[str | None]) -> list[str]:
+    """Return what there is to say of two-phase commits: databases that cannot prepare, and what waits in those that can."""
+    if not db.has_twophase():
+        return []
+    notes: list[str] = []
+    engines = {key: db.engines[key] for key in keys if db.engines[key].dialect.supports_two_phase}
+    for key, engine in engines.items():
+        try:
+            with engine.connect() as connection:
+                allowed = int(connection.fetch_all("SHOW max_prepared_transactions")[0][0])
+        except FlaskUowError:
+            continue
+        if allowed == 0:
+            notes.append(
+                f"warning: {_shown(key)} allows no prepared transactions, which UOW_TWOPHASE needs."
+                " Set max_prepared_transactions in postgresql.conf to at least max_connections, and restart the server."
+            )
+    waiting, _ = in_doubt(engines)
+    notes.extend(f"in doubt: {_described(each)}" for each in waiting)
+    return notes
+
+
+@uow_commands.command("indoubt")
+@_bind_option
+@_without_traceback
+def indoubt(bind: str | None) -> None:
+    """List the transactions that are prepared, with their age. Exits with 1 when a database does not answer."""
+    db = _extension()
+    found, unreachable = in_doubt({key: db.engines[key] for key in _chosen_keys(db, bind)})
+    for each in found:
+        click.echo(_described(each))
+    if not found:
+        click.echo("Nothing is prepared.")
+    _complain(unreachable)
+
+
+@uow_commands.command("recover")
+@_bind_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--grace", type=click.FloatRange(min=0), default=60.0, show_default=True, metavar="SECONDS",
+    help="Leave alone what was prepared fewer seconds ago.",
+)  # fmt: skip
+@_without_traceback
+def recover(bind: str | None, dry_run: bool, grace: float) -> None:
+    """Finish what a crash has left prepared. Exits with 1 when something stays unsettled, or a database does not answer."""
+    db = _extension()
+    report = db.recover(grace=grace, dry_run=dry_run, bind_key="__all__" if bind is None else _chosen_keys(db, bind)[0])
+    for settled in report.settled:
+        done = f"would be {settled.outcome}" if dry_run and settled.outcome != "unsettled" else settled.outcome
+        reason = f" ({settled.reason.splitlines()[0]})" if settled.reason else ""
+        click.echo(f"{done}: {_described(settled.transaction)}{reason}")
+    if report.forgotten:
+        click.echo(f"deleted {report.forgotten} old decisions")
+    if not report.settled:
+        click.echo("Nothing to settle.")
+    _complain(report.unreachable)
+    if not report.is_complete:
+        click.get_current_context().exit(1)
+
+
+def _described(each: InDoubt) -> str:
+    whose = "" if each.coordinator is not None else ", of another program"
+    return f"{_shown(each.bind)}: {each.xid}, prepared {each.age:.0f} s ago by {each.owner}{whose}"
+
+
+def _complain(unreachable: Mapping[str | None, str]) -> None:
+    for key, error in unreachable.items():
+        click.echo(f"{_shown(key)} does not answer: {error.splitlines()[0]}", err=True)
+    if unreachable:
+        click.get_current_context().exit(1)
 
 
 def _extension() -> UnitOfWork:

@@ -53,8 +53,6 @@ KEYS = (
 _KEYS_OF_OTHERS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINES")
 
 _TAKEN_KEYS = ("", "default", "__all__")
-_NO_TWOPHASE = ", but atomic commits over several databases are not built yet: this version has no record of the decision and no recovery."
-_ONE_BY_ONE = "; the databases of a request then commit one after the other."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +110,11 @@ def read_settings(
     """
     config = app.config
     _refuse_unknown_keys(config)
-    _refuse_twophase(config)
     common = _merged("engine_options", engine_options, config, "UOW_ENGINE_OPTIONS")
     session = _merged("session_options", session_options, config, "UOW_SESSION_OPTIONS")
     _check_session_options(session)
+    if "UOW_TWOPHASE" in config:
+        session["twophase"] = (_read_flag(config, "UOW_TWOPHASE"), _source("UOW_TWOPHASE"))
     binds: dict[str | None, EngineSettings] = {
         None: _read_bind(app, _source("UOW_DATABASE_URI"), _default_uri(config), common)
     }
@@ -212,8 +211,6 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
             )
         if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
             raise ConfigurationError(f"{source} has {name}={value!r}; True or False was expected.")
-        if name == "twophase" and value:
-            raise ConfigurationError(f"{source} has twophase=True{_NO_TWOPHASE} Remove the option{_ONE_BY_ONE}")
         if name == "query_cls" and not (isinstance(value, type) and issubclass(value, Query)):
             raise ConfigurationError(
                 f"{source} has query_cls={value!r}; a subclass of Query was expected. Write `class MyQuery(Query): ...` and give"
@@ -249,11 +246,6 @@ def _default_uri(config: Mapping[str, Any]) -> Any:
             f" read from? Without the key it is {DEFAULT_DATABASE!r}, a file in the instance folder."
         )
     return uri
-
-
-def _refuse_twophase(config: Mapping[str, Any]) -> None:
-    if _read_flag(config, "UOW_TWOPHASE"):
-        raise ConfigurationError(f"app.config['UOW_TWOPHASE'] is True{_NO_TWOPHASE} Remove the key{_ONE_BY_ONE}")
 
 
 def _read_flag(config: Mapping[str, Any], key: str) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, overload
 from flask import Flask, abort, current_app
 
 from flask_uow.engine import Engine
+from flask_uow.engine.atomic import Recovery, prepare_database, recover
 from flask_uow.exc import ArgumentError, ConfigurationError, DataError, InvalidRequestError, did_you_mean
 from flask_uow.orm import DeclarativeBase, Query, Session, scoped_session
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
@@ -373,6 +374,27 @@ class UnitOfWork:
             self._current_app().logger.warning(NO_MODELS)
         for key in keys:
             self.metadatas[key].create_all(self.engines[key])
+            if self.has_twophase():
+                with self.engines[key].connect() as connection:
+                    prepare_database(connection)
+
+    def has_twophase(self) -> bool:
+        """Return whether the current app commits over several databases atomically (``UOW_TWOPHASE``)."""
+        return bool(self._apps[self._current_app()].settings.session_options.get("twophase"))
+
+    def recover(self, *, grace: float = 60.0, dry_run: bool = False, bind_key: str | None = ALL_BINDS) -> Recovery:
+        """Finish what a crash has left prepared in the current app's databases: all of a unit of work, or nothing of it.
+
+        May run at any moment, several times at once and beside live traffic. Transactions of other programs are left alone.
+
+        :param grace: seconds since the PREPARE; what is younger is probably being committed and is left alone.
+        :param dry_run: only say what would be done.
+        :param bind_key: settle what waits in one bind only; all are asked for their decisions.
+        :returns: what was settled and how, and which binds did not answer.
+        :raises ArgumentError: for a bind key that the app does not have, or a negative number of seconds.
+        """
+        binds = None if bind_key == ALL_BINDS else self._chosen_keys(bind_key)
+        return recover(self.engines, grace=grace, dry_run=dry_run, binds=binds)
 
     def drop_all(self, bind_key: str | None = ALL_BINDS) -> None:
         """Drop the tables with all their rows; the parameter as for :meth:`create_all`.

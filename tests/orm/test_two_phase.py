@@ -1,4 +1,4 @@
-"""Sessions whose transaction spans several databases: all are prepared before the first is committed."""
+"""Sessions whose transaction spans several databases: all of it is saved or nothing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    ArgumentError,
     DeclarativeBase,
+    Engine,
+    FlaskUowError,
     InvalidRequestError,
     Mapped,
     OperationalError,
     Session,
     create_engine,
     mapped_column,
+    select,
 )
-from tests.postgresql import execute
+from flask_uow.engine.atomic import in_doubt, prepare_database, recover
+from tests.postgresql import execute, fresh_database, own_server
 from tests.statements import StatementLog
 
 
@@ -70,6 +75,14 @@ class Databases:
                 found.append(int(connection.scalar(f"SELECT count(*) FROM {table}")))
         return found
 
+    def has_record(self, engine: Engine) -> bool:
+        with engine.connect() as connection:
+            return "uow_decision" in connection.table_names()
+
+    def decisions(self, engine: Engine) -> int:
+        with engine.connect() as connection:
+            return int(connection.scalar("SELECT count(*) FROM uow_decision"))
+
     def controls(self) -> list[str]:
         """Return what was sent to control transactions, without identifiers."""
         sent = [sql.split(" 'uow")[0] for sql in self.log.transactions if not sql.startswith("BEGIN")]
@@ -87,13 +100,198 @@ def databases(postgresql_uri: str, second_postgresql_uri: str, tmp_path: Path) -
         engine.dispose()
 
 
-def test_commit_prepares_all_before_it_commits_any(databases: Databases) -> None:
+ASKED = "SELECT txid_current_if_assigned() IS NOT NULL"
+
+
+def test_commit_prepares_the_others_before_the_one_that_decides_commits(databases: Databases) -> None:
     with databases.session() as session:
         session.add_all([Account(balance=1), Entry(amount=1)])
         session.commit()
-        assert databases.controls() == ["PREPARE TRANSACTION"] * 2 + ["COMMIT PREPARED"] * 2
-    assert databases.counts() == [1, 1, 0]
+        databases.log.clear()
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.commit()
+        # the last COMMIT is that of the decision's deletion
+        assert databases.controls() == ["PREPARE TRANSACTION", "COMMIT", "COMMIT PREPARED", "COMMIT"]
+    assert databases.counts() == [2, 2, 0]
     assert databases.prepared() == 0
+    assert databases.decisions(databases.one) == 0
+
+
+def test_when_only_one_database_was_written_to_it_is_committed_in_one_phase(databases: Databases) -> None:
+    with databases.session() as session:
+        session.add(Account(balance=1))
+        session.flush()
+        assert session.query(Entry).all() == []
+        assert session.query(Note).all() == []
+        session.commit()
+    assert databases.controls() == ["COMMIT", "COMMIT"] or databases.controls() == []
+    with databases.session() as session:
+        session.add(Note(text="n"))
+        assert session.query(Entry).all() == []
+        databases.log.clear()
+        session.commit()
+    assert sorted(set(databases.controls())) == ["COMMIT", ASKED]
+    assert not databases.has_record(databases.one)
+
+
+def test_a_row_that_was_only_locked_is_committed_with_the_others(databases: Databases) -> None:
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.commit()
+        session.scalars(select(Account).with_for_update()).all()
+        session.add(Entry(amount=2))
+        session.flush()
+        databases.log.clear()
+        session.commit()
+    assert "PREPARE TRANSACTION" in databases.controls()
+
+
+def test_the_default_database_decides(databases: Databases) -> None:
+    engines = {None: databases.two, "account": databases.one}
+    session = Session(twophase=True, bind_key_engines=engines, binds={Account: databases.one, Entry: databases.two})
+    session.add_all([Account(balance=1), Entry(amount=1)])
+    session.commit()
+    session.close()
+    assert databases.has_record(databases.two)
+    assert databases.counts() == [1, 1, 0]
+
+
+def test_a_unit_of_work_that_recovery_has_given_up_saves_nothing(databases: Databases) -> None:
+    def give_up(event: Any) -> None:
+        if event.statement.startswith("PREPARE TRANSACTION"):
+            report = recover({"one": databases.one, "two": databases.two, "file": databases.file}, grace=0)
+            assert [each.outcome for each in report.settled] == ["rolled back"]
+
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.flush()
+        databases.two.listeners.after_execute.append(give_up)
+        with pytest.raises(InvalidRequestError, match="recovery has given this transaction up"):
+            session.commit()
+        databases.two.listeners.after_execute.remove(give_up)
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.commit()
+    assert databases.counts() == [1, 1, 0]
+
+
+def test_an_error_while_the_decision_is_deleted_is_a_warning(
+    databases: Databases, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(event: Any) -> None:
+        if event.statement.startswith("DELETE FROM"):
+            raise OperationalError("no", event.statement)
+
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.flush()
+        databases.one.listeners.before_execute.append(refuse)
+        session.commit()
+        databases.one.listeners.before_execute.remove(refuse)
+    assert "could not be deleted" in caplog.text
+    assert databases.counts() == [1, 1, 0]
+    engines = {"one": databases.one, "two": databases.two}
+    assert recover(engines, grace=0).forgotten == 0
+    assert databases.decisions(databases.one) == 1
+    # a database that took part is not among those of this run, so somebody may still need the decision
+    assert recover({"one": databases.one}, grace=0, retention=0).forgotten == 0
+    assert recover(engines, grace=0, retention=0).forgotten == 1
+
+
+ALTERATIONS = [
+    "ALTER TABLE uow_decision DROP CONSTRAINT uow_decision_pkey",
+    "ALTER TABLE uow_decision RENAME COLUMN outcome TO result",
+    "DROP TABLE uow_decision",
+    "INSERT INTO uow_database VALUES ('0000000000000000')",
+    "DELETE FROM uow_database",
+]
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_a_record_of_decisions_that_was_altered_is_an_error_and_nothing_is_written(
+    databases: Databases, alteration: str
+) -> None:
+    uri = databases.one.url.render(hide_password=False)
+    with databases.one.connect() as connection:
+        prepare_database(connection)
+    execute(uri, alteration)
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        with pytest.raises(InvalidRequestError, match="was altered"):
+            session.commit()
+    assert databases.counts() == [0, 0, 0]
+    assert databases.prepared() == 0
+
+
+def test_a_record_that_disappears_while_the_process_runs_is_made_anew_by_the_next_unit_of_work(
+    databases: Databases,
+) -> None:
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.commit()
+        execute(databases.one.url.render(hide_password=False), "DROP TABLE uow_decision, uow_database")
+        session.add_all([Account(balance=2), Entry(amount=2)])
+        with pytest.raises(FlaskUowError):
+            session.commit()
+        session.rollback()
+        assert databases.counts() == [1, 1, 0]
+        session.add_all([Account(balance=2), Entry(amount=2)])
+        session.commit()
+    assert databases.counts() == [2, 2, 0]
+
+
+def test_a_server_without_prepared_transactions_says_which_setting_to_change() -> None:
+    with own_server("max_prepared_transactions = 0\nfsync = off\n") as server:
+        uri = server.get_uri()
+        with fresh_database(uri) as one, fresh_database(uri) as two:
+            engines = [create_engine(one), create_engine(two)]
+            for engine in engines:
+                Base.metadata.create_all(engine)
+            with Session(twophase=True, binds={Account: engines[0], Entry: engines[1]}) as session:
+                session.add_all([Account(balance=1), Entry(amount=1)])
+                with pytest.raises(OperationalError, match="max_prepared_transactions"):
+                    session.commit()
+                assert session.query(Account).count() == 0
+            for engine in engines:
+                engine.dispose()
+
+
+def test_transactions_that_others_have_prepared_are_left_alone(databases: Databases) -> None:
+    uri = databases.one.url.render(hide_password=False)
+    foreign = ["by hand", "uow1-0123456789abcdef-" + "0" * 32 + "-stone", "uow1-nonsense"]
+    for gid in foreign:
+        execute(uri, f"BEGIN; INSERT INTO account VALUES (DEFAULT, 1); PREPARE TRANSACTION '{gid}'")
+    engines = {"one": databases.one, "two": databases.two}
+    report = recover(engines, grace=0)
+    assert (report.settled, report.is_complete) == ([], True)
+    waiting, unreachable = in_doubt(engines)
+    assert sorted(each.xid for each in waiting) == sorted(foreign)
+    assert unreachable == {}
+    for gid in foreign:
+        execute(uri, f"ROLLBACK PREPARED '{gid}'")
+
+
+def test_a_dry_run_and_the_time_of_grace_change_nothing(databases: Databases) -> None:
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.prepare()
+        engines = {"one": databases.one, "two": databases.two}
+        assert recover(engines, grace=60).settled == []
+        assert [each.outcome for each in recover(engines, grace=0, dry_run=True).settled] == ["rolled back"] * 2
+        assert recover(engines, grace=0, binds=["nobody"]).settled == []
+        assert databases.prepared() == 2
+        session.commit()
+    assert databases.counts() == [1, 1, 0]
+    with pytest.raises(ArgumentError, match="grace=-1"):
+        recover(engines, grace=-1)
+
+
+def test_a_database_that_does_not_answer_is_reported_by_recovery(databases: Databases) -> None:
+    nowhere = create_engine("postgresql://127.0.0.1:1/x", connect_args={"connect_timeout": 2})
+    report = recover({"one": databases.one, "gone": nowhere}, grace=0)
+    assert list(report.unreachable) == ["gone"]
+    assert not report.is_complete
+    assert list(in_doubt({"gone": nowhere})[1]) == ["gone"]
+    nowhere.dispose()
 
 
 def test_a_single_database_is_committed_in_one_phase(databases: Databases) -> None:
@@ -107,8 +305,10 @@ def test_a_database_that_cannot_prepare_decides(databases: Databases) -> None:
     with databases.session() as session:
         session.add_all([Note(text="n"), Account(balance=1), Entry(amount=1)])
         session.commit()
-    expected = ["PREPARE TRANSACTION"] * 2 + ["COMMIT"] + ["COMMIT PREPARED"] * 2
-    assert databases.controls() == expected
+    sent = databases.controls()
+    prepared = sent.index("PREPARE TRANSACTION")
+    expected = ["PREPARE TRANSACTION"] * 2 + ["COMMIT"] + ["COMMIT PREPARED"] * 2 + ["COMMIT"]
+    assert sent[prepared:] == expected
     assert databases.counts() == [1, 1, 1]
 
 

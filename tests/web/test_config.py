@@ -96,7 +96,6 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
             r"UOW_SESSION_OPTIONS.*autoflush='no'; True or False was expected",
         ),
         ({"UOW_SESSION_OPTIONS": {1: 1}}, r"UOW_SESSION_OPTIONS.*no option of the Session"),
-        ({"UOW_SESSION_OPTIONS": {"twophase": True}}, r"'UOW_SESSION_OPTIONS'\] has twophase=True.*not built yet"),
         ({"UOW_SESSION_OPTIONS": {"query_cls": 5}}, r"'UOW_SESSION_OPTIONS'\] has query_cls=5.*a subclass of Query"),
         ({"UOW_SESSION_OPTIONS": {"query_cls": dict}}, r"'UOW_SESSION_OPTIONS'\] has query_cls=.*a subclass of Query"),
         ({"UOW_SESSION_OPTIONS": {"bind": None}}, r"UOW_SESSION_OPTIONS.*engines come from"),
@@ -104,7 +103,6 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
         ({"UOW_COMMIT_ON": "responce"}, r"Did you mean 'response'\?"),
         ({"UOW_COMMIT_ON": ["response"]}, r"UOW_COMMIT_ON"),
         ({"UOW_COMMIT_WHEN": True}, r"UOW_COMMIT_WHEN.*a function"),
-        ({"UOW_TWOPHASE": True}, r"UOW_TWOPHASE.*not built yet"),
         ({"UOW_TWOPHASE": "yes"}, r"UOW_TWOPHASE.*True or False was expected"),
         ({"UOW_RETRY_ATTEMPTS": 0}, r"UOW_RETRY_ATTEMPTS.*whole number of 1"),
         ({"UOW_RETRY_ATTEMPTS": "3"}, r"UOW_RETRY_ATTEMPTS.*whole number of 1"),
@@ -151,10 +149,6 @@ def test_no_configuration_error_shows_a_password(tmp_path: Path, config: dict[st
         ({"engine_options": {"pool_size": -1}}, r"UnitOfWork\(engine_options=...\) gives no engine: pool_size=-1"),
         ({"engine_options": 3}, r"UnitOfWork\(engine_options=...\) got a int; a dict was expected"),
         ({"session_options": {"autoflash": True}}, r"UnitOfWork\(session_options=...\) has 'autoflash'"),
-        (
-            {"session_options": {"twophase": True}},
-            r"UnitOfWork\(session_options=...\) has twophase=True.*not built yet",
-        ),
         ({"session_options": []}, r"UnitOfWork\(session_options=...\) got a list; a dict was expected"),
     ],
 )

@@ -99,15 +99,8 @@ def test_with_two_phase_commit_after_commit_runs_after_the_decision(
 
     assert app.test_client().post("/").status_code == 200
     ends = [statement for statement in sent if "PREPARE" in statement or statement == "mail"]
-    assert ends == ["PREPARE TRANSACTION", "PREPARE TRANSACTION", "COMMIT PREPARED", "COMMIT PREPARED", "mail"]
+    assert ends == ["PREPARE TRANSACTION", "COMMIT PREPARED", "mail"]
     dispose(db, app)
-
-
-def test_two_phase_commit_for_all_requests_is_a_configuration_error_that_says_it_is_not_built_yet(
-    database_uri: str,
-) -> None:
-    with pytest.raises(ConfigurationError, match=r"UOW_TWOPHASE.*not built yet"):
-        make_app(make_db(), database_uri, UOW_TWOPHASE=True)
 
 
 def test_a_missing_driver_is_a_configuration_error_that_names_the_key_and_the_extra(

@@ -44,6 +44,7 @@ class Dialect(ABC):
     :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
     :ivar supports_for_update: True where SELECT can lock rows.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
+    :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
     :ivar supports_comments: True where tables and columns take comments.
@@ -60,6 +61,7 @@ class Dialect(ABC):
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
     supports_two_phase: ClassVar[bool] = False
+    written_sql: ClassVar[str] = ""
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
     supports_sequences: ClassVar[bool] = False
@@ -151,6 +153,10 @@ class Dialect(ABC):
     @abstractmethod
     def has_failed(self, raw: Any) -> bool:
         """Return True when the transaction on ``raw`` has failed and can only be rolled back."""
+
+    def has_written(self, cursor: Any) -> bool:
+        """Return whether the open transaction has changed anything, or may have. Asked only where :attr:`written_sql` is set."""
+        return True
 
     def awaits_rollback(self, raw: Any) -> bool:
         """Return True when the database refuses every statement on ``raw`` until ROLLBACK, since one has failed."""

@@ -72,6 +72,8 @@ class PostgreSQLDialect(Dialect):
     exact_decimal_text = False
     supports_for_update = True
     supports_two_phase = True
+    # the server numbers a transaction when it writes or locks for the first time; the older of two names for the function
+    written_sql = "SELECT txid_current_if_assigned() IS NOT NULL"
     supports_alter = True
     supports_comments = True
     supports_sequences = True
@@ -193,6 +195,10 @@ class PostgreSQLDialect(Dialect):
 
     def awaits_rollback(self, raw: Any) -> bool:
         return bool(raw.closed or raw.info.transaction_status == TRANSACTION_STATUS_INERROR)
+
+    def has_written(self, cursor: Any) -> bool:
+        cursor.execute(self.written_sql)
+        return bool(cursor.fetchone()[0])
 
     def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
         level = f" ISOLATION LEVEL {isolation_level}" if isolation_level is not None else ""

@@ -64,6 +64,21 @@ class Binds:
             return self._by_bind_key(mapper, clause)
         raise self._unbound(mapper, clause)
 
+    def are_several(self) -> bool:
+        """Return whether statements may go to more than one database."""
+        engines = [self.bind, *self.by_mapper.values(), *self.by_table.values(), *(self.by_key or {}).values()]
+        return len({id(engine) for engine in engines if engine is not None}) > 1
+
+    def name_of(self, bind: Any, number: int) -> tuple[str, bool]:
+        """Return what a bind is called in a transaction over several, and whether it is the default one.
+
+        :param number: its number in that transaction, which is the name of one without a bind key.
+        """
+        for key, engine in (self.by_key or {}).items():
+            if engine is bind:
+                return key or "", key is None
+        return f"{number}", bind is self.bind
+
     def served_by(self, bind: Any, write: bool) -> Any:
         """Return the engine that serves a statement of a bind."""
         return bind if self.route is None else self.route(bind, write)

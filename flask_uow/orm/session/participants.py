@@ -1,11 +1,9 @@
 """The connections that take part in a transaction of a Session: who they are, and how they end.
 
-One module decides, orders and ends them. :class:`Participants` belongs to a root transaction or a SAVEPOINT. A connection that was given to the
-Session may be in a transaction already; what the Session's own ends do to that one says :data:`JOIN_MODES`. Without two-phase commit
-the participants of a root are committed one after the other, in the order in which they were first used. With it, all are
-prepared before the first one is committed; a database that cannot prepare (SQLite) is committed first of all, when every
-other one is ready, so that its commit is the decision. There is no lasting record of the decision: a process that dies between two
-COMMIT PREPARED leaves the rest to a person.
+:class:`Participants` belongs to a root transaction or a SAVEPOINT. A connection that was given to the Session may be in a transaction already;
+what the Session's own ends do to that one says :data:`JOIN_MODES`. Without two-phase commit the participants of a root are committed one
+after the other, in the order in which they were first used. With it they are committed all or not at all, by
+:mod:`flask_uow.engine.atomic`.
 """
 
 from __future__ import annotations
@@ -15,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
-from flask_uow.exc import ArgumentError, DBAPIError, FlaskUowError, InvalidRequestError, did_you_mean
+from flask_uow.engine.atomic import AtomicCommit, Branch
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 
 __all__ = ["JOIN_MODES", "Participants", "check_join_mode"]
 
@@ -64,10 +63,11 @@ class Participants:
     """The connections of one transaction or savepoint, by the engine (or connection) that the Session was bound to.
 
     :param outer: those of the transaction around a savepoint; None for a root transaction.
-    :param twophase: prepare all before any is committed.
+    :param twophase: commit all or none, also when the process or a database dies meanwhile.
     :param join_mode: one of :data:`JOIN_MODES`, for connections that are in a transaction already.
     :param begin: begins the transaction of a connection.
     :param began: called with each connection, when its transaction has begun.
+    :param name_of: returns the name of a bind in this transaction, given its number too, and whether it is the default one.
 
     :ivar has_committed: True once one of a root transaction's connections was committed, also when another one refused then.
     """
@@ -79,12 +79,15 @@ class Participants:
         join_mode: str,
         begin: Callable[[Connection], Transaction],
         began: Callable[[Connection], None],
+        name_of: Callable[[Any, int], tuple[str, bool]],
     ) -> None:
         self._outer = outer
         self._twophase = twophase
         self._join_mode = join_mode
         self._begin = begin
         self._began = began
+        self._name_of = name_of
+        self._atomic: AtomicCommit | None = None
         self.has_committed = False
         self._members: dict[Any, _Participant] = {}
         if outer is not None:
@@ -163,13 +166,21 @@ class Participants:
                 )
 
     def prepare(self) -> None:
-        """Prepare all that can be, in the order of their URLs.
+        """Prepare all, by hand: a commit or a rollback has to follow.
 
-        :raises DBAPIError: when a database refuses; all are to be rolled back then.
+        :raises InvalidRequestError: when the record of decisions cannot be used; all are to be rolled back then.
+        :raises DBAPIError: when a database refuses; likewise.
         """
-        for member in sorted(self._own_members(), key=lambda member: member.name):
-            if isinstance(member.transaction, TwoPhaseTransaction):
-                member.transaction.prepare()
+        self._atomic = AtomicCommit(self._branches())
+        self._atomic.prepare()
+
+    def _branches(self) -> list[Branch]:
+        found = []
+        for number, (bind, member) in enumerate(self._members.items()):
+            if not (member.joined or member.transaction.is_nested):
+                name, is_default = self._name_of(bind, number)
+                found.append(Branch(member.connection, member.transaction, name, is_default))
+        return found
 
     # -- ending
 
@@ -177,11 +188,18 @@ class Participants:
         """Commit all (a savepoint: release it on all).
 
         :raises DBAPIError: when a database refuses; the others are still to be rolled back then.
-        :raises InvalidRequestError: in two-phase mode, when several databases cannot prepare.
+        :raises InvalidRequestError: in two-phase mode, when several databases that have written cannot prepare.
+        :raises CommitOutcomeUnknown: when the connection was lost while COMMIT was under way.
         """
         members = list(self._own_members())
-        if self._twophase and self._outer is None and len(members) > 1:
-            self._commit_two_phase(members)
+        if self._atomic is not None or (self._twophase and self._outer is None and len(members) > 1):
+            self._atomic = self._atomic or AtomicCommit(self._branches())
+            self._atomic.commit()
+            self.has_committed = True
+            # a savepoint in a transaction that was begun outside lasts no longer than that one
+            for member in members:
+                if member.transaction.is_nested:
+                    member.transaction.commit()
             return
         for number, member in enumerate(members):
             try:
@@ -191,33 +209,6 @@ class Participants:
                 if self._outer is None and number:
                     self._report_partial_commit(members[:number], members[number:], error)
                 raise
-
-    def _commit_two_phase(self, members: list[_Participant]) -> None:
-        deciding = [m for m in members if not isinstance(m.transaction, TwoPhaseTransaction)]
-        if len(deciding) > 1:
-            raise InvalidRequestError(
-                f"{' and '.join(member.name for member in deciding)} take part in one two-phase transaction, and neither can prepare."
-                " At most one such database can; nothing was committed."
-            )
-        self.prepare()
-        for member in deciding:
-            member.transaction.commit()
-        self.has_committed = True
-        for member in members:
-            if isinstance(member.transaction, TwoPhaseTransaction):
-                self._commit_prepared(member, member.transaction)
-
-    def _commit_prepared(self, member: _Participant, transaction: TwoPhaseTransaction) -> None:
-        # every database has promised to commit, so the transaction is committed, even if one cannot be told so now
-        try:
-            transaction.commit()
-        except FlaskUowError as error:
-            member.connection.invalidate()
-            logger.critical(
-                "The two-phase transaction is committed, but %s could not be told. There the transaction %r stays prepared and holds its locks;"
-                " finish it with COMMIT PREPARED '%s'. (%s)",
-                member.name, transaction.xid, transaction.xid, error,
-            )  # fmt: skip
 
     @staticmethod
     def _report_partial_commit(done: list[_Participant], undone: list[_Participant], error: BaseException) -> None:
@@ -232,11 +223,15 @@ class Participants:
         self._roll_back(self._own_members())
 
     def rollback(self) -> None:
-        """Roll back all that are still open, prepared and joined ones included; one that fails keeps no other from it."""
+        """Roll back all that are still open, prepared and joined ones included; one that fails keeps no other from it.
+
+        What is prepared is left as it is where the transaction is committed, or may be.
+        """
         self._roll_back(self._members.values())
 
-    @staticmethod
-    def _roll_back(members: Iterable[_Participant]) -> None:
+    def _roll_back(self, members: Iterable[_Participant]) -> None:
+        if self._atomic is not None and not self._atomic.may_undo:
+            self._atomic.leave()
         for member in members:
             if not member.transaction.is_active:
                 continue

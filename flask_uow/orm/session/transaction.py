@@ -67,7 +67,12 @@ class SessionTransaction:
         else:
             outer = parent.real.participants if parent is not None else None
             self.participants = Participants(
-                outer, session.twophase, session.join_transaction_mode, session._begin_on, self._has_begun
+                outer,
+                session.twophase,
+                session.join_transaction_mode,
+                session._begin_on,
+                self._has_begun,
+                session._binds.name_of,
             )
 
     def _has_begun(self, connection: Connection) -> None:

@@ -6,6 +6,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension
@@ -15,6 +16,7 @@ from flask_uow.orm.session.transaction import SessionTransaction
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection, Transaction
+    from flask_uow.orm.session.binds import Binds
     from flask_uow.orm.session.session import Session
 
 __all__ = ["TransactionalSession", "open_sessions"]
@@ -58,6 +60,7 @@ class TransactionalSession:
     autocommit: bool
     twophase: bool
     join_transaction_mode: str
+    _binds: Binds
     _accounting: bool
     _hooks: Hooks
     _transaction: SessionTransaction | None
@@ -180,8 +183,11 @@ class TransactionalSession:
 
     def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
         """Begin a transaction on a connection that takes part from now on; ``options`` are those of ``begin()``, for subclasses."""
-        if self.twophase and connection.dialect.supports_two_phase:
-            return connection.begin_twophase(**options)
+        if self.twophase:
+            if connection.dialect.supports_two_phase:
+                return connection.begin_twophase(**options)
+            if not options.get("read_only") and self._binds.are_several():
+                identify_early(connection)
         return connection.begin(**options)
 
     # what becomes of the objects that are inside, for subclasses; one that has expired values set aside says so
