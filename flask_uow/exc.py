@@ -4,7 +4,9 @@ Every error of the project derives from :class:`FlaskUowError`. The tree::
 
     FlaskUowError
     ├── ArgumentError                 a wrong argument to a function, a mapping or a configuration
-    │   └── ConfigurationError        a wrong value under a key of ``app.config``
+    │   ├── ConfigurationError        a wrong value under a key of ``app.config``
+    │   ├── UnfitArgumentError        an argument that does not fit what it is given to; an InvalidRequestError as well
+    │   └── UnsupportedOperatorError  an operator that an attribute does not have; a NotImplementedError as well
     ├── CompileError                  a statement that cannot be written in SQL
     ├── CircularDependencyError       tables or rows that wait for each other
     ├── InvalidRequestError           a call that does not fit the present state
@@ -58,6 +60,8 @@ __all__ = [
     "ResourceClosedError",
     "TimeoutError",
     "UnboundExecutionError",
+    "UnfitArgumentError",
+    "UnsupportedOperatorError",
     "did_you_mean",
 ]
 
@@ -91,6 +95,14 @@ class CircularDependencyError(FlaskUowError):
 
 class InvalidRequestError(FlaskUowError):
     """The call does not fit the present state of the object it was made on."""
+
+
+class UnfitArgumentError(ArgumentError, InvalidRequestError):
+    """An argument does not fit what it is given to: a key with another number of values, something that no query can select."""
+
+
+class UnsupportedOperatorError(ArgumentError, NotImplementedError):
+    """A relationship, or a composite, was compared with an operator that it does not have."""
 
 
 class NoResultFound(InvalidRequestError):

@@ -44,6 +44,7 @@ from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_ma
 from flask_uow.orm.mapping.relationships import backref, dynamic_loader, relationship
 from flask_uow.orm.membership import make_transient
 from flask_uow.orm.query import Query
+from flask_uow.orm.query.parents import with_parent
 from flask_uow.orm.session.factory import create_session, sessionmaker
 from flask_uow.orm.session.scoping import ScopedSession, scoped_session
 from flask_uow.orm.session.session import Session
@@ -67,5 +68,5 @@ __all__ = [
     "lazyload", "load_only", "make_transient", "mapped_collection", "mapped_column", "mapper", "noload", "object_mapper",
     "object_session", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "relation",
     "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "subqueryload",
-    "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_polymorphic",
+    "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_parent", "with_polymorphic",
 ]  # fmt: skip

@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
-from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of, target_of
+from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
+from flask_uow.sql.expressions import and_
+from flask_uow.sql.froms import criteria_of
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 
-__all__ = ["AliasedClass", "aliased", "join", "outerjoin", "with_polymorphic"]
+__all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
 
 
 class _AliasView(EntityView):
@@ -148,22 +150,54 @@ def _is_missing(mapper: Any, name: str, source: FromClause) -> bool:
     return any(str(column.key) not in source.c and known[column] not in source.c for column in needed)
 
 
+class EntityJoin(Join):
+    """A join of mapped classes; made by :func:`join`. Joined further, it goes on knowing their relationships.
+
+    :ivar joined_entities: the mapped entities of it, from left to right.
+    """
+
+    __slots__ = ("joined_entities",)
+
+    def __init__(self, left: FromClause, right: FromClause, onclause: Any, isouter: bool, full: bool) -> None:
+        super().__init__(left, right, onclause, isouter, full)
+        self.joined_entities: tuple[Any, ...] = ()
+
+    def join(self, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+        """Return ``self JOIN right``; see :func:`join`."""
+        return join(self, right, onclause, isouter, full)
+
+    def outerjoin(self, right: Any, onclause: Any = None, full: bool = False) -> Join:
+        """Return ``self LEFT OUTER JOIN right``; see :func:`join`."""
+        return join(self, right, onclause, True, full)
+
+
 def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
     """Return ``left JOIN right`` of mapped classes, aliases or tables, for ``select_from()``.
 
-    :param onclause: a condition, or the relationship from left to right (or its name); None looks for the one foreign key between them.
+    Its methods ``join()`` and ``outerjoin()`` take the same: ``join(User, Post, "posts").join(Tag, "tags")``.
+
+    :param onclause: a condition, or the relationship from left to right (or its name); None looks for the one foreign key between them. A
+        name is one of the class that was joined last, or of one before it.
     :raises ArgumentError: for a relationship that does not lead to ``right``.
     :raises InvalidRequestError: where the foreign keys give no condition, or several.
     """
     if isinstance(onclause, str):
         onclause = _relationship_of(left, onclause)
+    source, target = coerce_from(left), coerce_from(right)
     steps = getattr(onclause, "join_steps", None)
-    if steps is None:
-        return Join(coerce_from(left), coerce_from(right), onclause, isouter, full)
-    made = coerce_from(left)
-    for _, target, condition in steps(None, target_of(onclause.relationship, right)):
-        made = Join(made, target, condition, isouter, full)
-    assert isinstance(made, Join)
+    conditions = [(target, onclause)]
+    if steps is not None:
+        entity = getattr(right, "__uow_entity__", target)
+        steps = _starting_in(left, onclause).join_steps(None, entity)
+        conditions = [(element, condition) for _, element, condition in steps]
+    made = source
+    for element, condition in conditions:
+        made = EntityJoin(made, element, condition, isouter, full)
+    assert isinstance(made, EntityJoin)
+    criteria = criteria_of(right) if steps is None else ()
+    if criteria:
+        made = EntityJoin(source, target, and_(made.onclause, *criteria), isouter, full)
+    made.joined_entities = (*joined_entities(left), *joined_entities(right))
     return made
 
 
@@ -172,10 +206,28 @@ def outerjoin(left: Any, right: Any, onclause: Any = None, full: bool = False) -
     return join(left, right, onclause, True, full)
 
 
+def joined_entities(element: Any) -> tuple[Any, ...]:
+    """Return the mapped entities that an element of FROM stands for: that of a class or an alias, those of a join of classes."""
+    entity = getattr(element, "__uow_entity__", None)
+    if entity is not None:
+        return (entity,)
+    return element.joined_entities if isinstance(element, EntityJoin) else ()
+
+
+def _starting_in(left: Any, relationship: Any) -> Any:
+    """Return a relationship that begins at the alias or subclass of its class in ``left``, where the class itself is not there."""
+    entities = joined_entities(left)
+    if any(entity is relationship.parent for entity in entities):
+        return relationship
+    heirs = [entity for entity in entities if entity.mapper.isa(relationship.parent.mapper)]
+    return relationship.starting_at(heirs[0]) if len(heirs) == 1 else relationship
+
+
 def _relationship_of(left: Any, name: str) -> Any:
-    entity = getattr(left, "__uow_entity__", None)
-    if entity is None:
+    entities = joined_entities(left)
+    if not entities:
         raise ArgumentError(
             f"join(): {name!r} names a relationship, and {left!r} is no mapped class. Pass the relationship itself."
         )
-    return entity.attribute_for_filter(name)
+    has = (e for e in reversed(entities) if name in e.mapper.attribute_names or name in e.mapper.descriptors)
+    return next(has, entities[-1]).attribute_for_filter(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import UnfitArgumentError
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, coerce_order, coerce_value
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
@@ -17,14 +17,14 @@ __all__ = ["coerce_groups", "expand_entity", "expand_groups"]
 def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that one argument of ``select()`` stands for.
 
-    :raises ArgumentError: for something that is no column, table or entity.
+    :raises UnfitArgumentError: for something that is no column, table or entity.
     """
     if isinstance(entity, ColumnElement):
         return (entity,)
     mapped = getattr(entity, "__uow_entity__", None)
     if mapped is not None:
         if getattr(type(entity), "__uow_entity__", None) is mapped:
-            raise ArgumentError(
+            raise UnfitArgumentError(
                 f"select() and query() take mapped classes, got an object of one: {entity!r}. Pass its class."
             )
         return tuple(mapped.entity_columns())
@@ -34,7 +34,7 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         return tuple(entity.c)
     if isinstance(entity, (ClauseElement, int, float, bool)) or entity is None:
         return (coerce_value(entity, NULLTYPE),)
-    raise ArgumentError(
+    raise UnfitArgumentError(
         f"select() takes columns, tables and mapped classes, got {entity!r}."
         " Is the class mapped? For SQL text use text() or literal_column()."
     )

@@ -305,10 +305,12 @@ def coerce_value(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
         return Null()
     if isinstance(value, ClauseElement):
         scalar_subquery = getattr(value, "scalar_subquery", None)
-        if scalar_subquery is not None:
+        # of the elements of FROM, a subquery of one column
+        if scalar_subquery is not None and len(getattr(value, "c", (None,))) == 1:
             return cast("ColumnElement[Any]", scalar_subquery())
         raise ArgumentError(
-            f"{type(value).__name__} cannot be used as a column or a value here. Pass a column, a value or a SELECT."
+            f"{type(value).__name__} cannot be used as a column or a value here. Pass a column, a value or a SELECT"
+            " (a subquery of one column will do)."
         )
     if hasattr(value, "__uow_entity__"):
         refuse_mapped(value, type_)

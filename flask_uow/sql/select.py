@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import InvalidRequestError, UnfitArgumentError
 from flask_uow.sql.entities import coerce_groups, expand_entity
 from flask_uow.sql.expressions import (
     ColumnElement,
@@ -241,8 +241,9 @@ class Select(SelectBase):
         """Return the statement with ``JOIN target`` added.
 
         :param target: a table, an alias, a mapped class, or a relationship (``User.posts``).
-        :param onclause: the condition, or the relationship that leads to ``target``; None takes the relationship's, or that of the
-            one foreign key between the two sides.
+        :param onclause: the condition, or the relationship that leads to ``target`` (to a table of its class, too); None takes the
+            relationship's, or that of the one foreign key between the two sides.
+        :raises ArgumentError: for a relationship that does not lead to ``target``.
         """
         clone = self._clone()
         joins = _steps_of(target)
@@ -252,11 +253,10 @@ class Select(SelectBase):
             return clone
         along = _steps_of(onclause)
         if along is not None:
+            # of a table (an alias of one, a join, a SELECT) the relationship gives the condition only
             entity = getattr(target, "__uow_entity__", None)
             if entity is None:
-                raise ArgumentError(
-                    f"join({target!r}, a relationship): expected a mapped class or an alias of one first."
-                )
+                entity = target = coerce_from(target)
             clone._add_steps(along(None, entity), isouter, full)
         else:
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
@@ -359,7 +359,7 @@ class Select(SelectBase):
             for element in froms_of(column):
                 if element is not right:
                     return element
-        raise ArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
+        raise UnfitArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
 
     def group_by(self, *criteria: Any) -> Select:
         """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""
@@ -424,7 +424,9 @@ class Select(SelectBase):
 
         :raises ArgumentError: for something that is no statement.
         """
-        return FromStatement(self.entities, statement)
+        made = FromStatement(self.entities, statement)
+        made._execution_options = self._execution_options
+        return made
 
     def options(self, *options: Any) -> Select:
         """Return the statement with loader options of the orm."""

@@ -212,6 +212,13 @@ class Subquery(Alias):
         super().__init__(_SelectColumns(select_element), name)
         self.select_element = select_element
 
+    def scalar_subquery(self) -> ColumnElement[Any]:
+        """Return its SELECT as one value; like an element of FROM it takes over no tables from the statement around it."""
+        select: Any = self.select_element
+        if getattr(select, "_correlate", True) is None:
+            select = select.correlate(None)
+        return select.scalar_subquery()  # type: ignore[no-any-return]
+
     @property
     def description(self) -> str:
         return f"subquery {self.name!r}" if self.name else "a subquery"
@@ -240,6 +247,17 @@ class CTE(Subquery):
     def __init__(self, select_element: SelectBase, name: str | None = None, recursive: bool = False) -> None:
         super().__init__(select_element, name)
         self.recursive = recursive
+
+    def scalar_subquery(self) -> ColumnElement[Any]:
+        """Return its SELECT as one value.
+
+        :raises ArgumentError: where it is recursive.
+        """
+        if self.recursive:
+            raise ArgumentError(
+                f"{self.description} is recursive and cannot be used as a value here. Select the value from it: select(cte.c.name)."
+            )
+        return super().scalar_subquery()
 
     def union_all(self, other: SelectBase) -> CTE:
         """Return the CTE with ``UNION ALL other`` added; ``other`` may refer to this CTE, which makes it recursive."""

@@ -35,6 +35,7 @@ from flask_uow import (
     mapped_column,
     mapper,
     noload,
+    outerjoin,
     raiseload,
     relationship,
     select,
@@ -254,6 +255,114 @@ def test_options_that_lead_nowhere_are_named(filled: Session) -> None:
         selectinload()
     with pytest.raises(ArgumentError, match=r"lazy='later' is unknown.*'selectin'"):
         relationship(lazy="later")
+
+
+def test_a_relationship_that_every_object_has_may_be_joined_plainly(engine: Engine, statements: StatementLog) -> None:
+    base: Any = declarative_base()
+
+    class City(base):
+        __tablename__ = "city"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        mayor_id: Mapped[int | None] = mapped_column(ForeignKey("mayor.id"))
+        mayor: Mapped[Mayor | None] = relationship(lazy="joined", innerjoin=True)
+        streets: Mapped[list[Street]] = relationship(back_populates="city")
+
+    class Mayor(base):
+        __tablename__ = "mayor"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Street(base):
+        __tablename__ = "street"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        city_id: Mapped[int | None] = mapped_column(ForeignKey("city.id"))
+        city: Mapped[City | None] = relationship(back_populates="streets")
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([City(mayor=Mayor(), streets=[Street()]), City(), Street()])
+        session.commit()
+
+        def joins(query: Any) -> tuple[int, int]:
+            statements.clear()
+            session.expunge_all()
+            query.all()
+            sql = statements.sql[-1]
+            return sql.count("LEFT OUTER JOIN"), sql.count("JOIN") - sql.count("LEFT OUTER JOIN")
+
+        cities, streets = session.query(City), session.query(Street)
+        assert joins(cities) == (0, 1)
+        assert len(cities.all()) == 1, "a city without a mayor is not found: the mapping says that there is none"
+        assert joins(cities.limit(5)) == (0, 1)
+        assert joins(cities.options(joinedload(City.mayor, innerjoin=False))) == (1, 0)
+        assert len(cities.options(joinedload(City.mayor, innerjoin=False)).all()) == 2
+        assert joins(streets.options(joinedload(Street.city))) == (2, 0), "behind an outer join"
+        assert joins(streets.options(joinedload(Street.city, innerjoin=True))) == (0, 2)
+        assert joins(streets.options(joinedload_all("city.mayor", innerjoin=True))) == (0, 2)
+        assert joins(streets.options(lazyload("city").joinedload("mayor", innerjoin=True))) == (0, 0)
+        both = session.query(Street, City).outerjoin(Street.city)
+        assert joins(both) == (2, 0)
+        assert len(both.all()) == 2
+        of_city = session.query(City).select_from(outerjoin(Street, City, "city")).filter(City.mayor_id.is_(None))
+        assert joins(of_city) == (2, 0)
+
+
+def test_eager_loading_is_turned_off_for_a_query(
+    library: Any, filled: Session, engine: Engine, statements: StatementLog
+) -> None:
+    with Session(engine) as session:
+        query = session.query(library.Shelf).enable_eagerloads(False)
+        with statements.expect(1):
+            shelf = query.first()
+        assert "books" not in shelf.__dict__
+        assert "signs" not in shelf.__dict__
+        assert "shelf" not in shelf.books[0].__dict__ or shelf.books[0].shelf is shelf
+        session.expunge_all()
+        again = query.enable_eagerloads(True).first()
+        assert {"books", "signs"} <= set(again.__dict__)
+    users = filled.query(User).options(joinedload("posts").selectinload("tags")).enable_eagerloads(False)
+    with statements.expect(1):
+        assert all("posts" not in user.__dict__ for user in users)
+    filled.expunge_all()
+    assert all("posts" not in user.__dict__ for user in users.yield_per(10))
+    filled.expunge_all()
+    contained = filled.query(Post).join(Post.author).options(contains_eager(Post.author), raiseload(Post.tags))
+    post = contained.enable_eagerloads(False).first()
+    assert "author" in post.__dict__
+    with pytest.raises(InvalidRequestError):
+        _ = post.tags
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_path_of_names_begins_at_the_first_class_of_the_query(
+    filled: Session, statements: StatementLog, streamed: bool
+) -> None:
+    both = filled.query(User, Post).filter(Post.author_id == User.id).order_by(User.id, Post.id)
+    for option in ("posts", "posts.tags"):
+        filled.expunge_all()
+        query = both.options(selectinload_all(option), defer("email"))
+        query = query.yield_per(10) if streamed else query
+        rows = list(query)
+        assert [(user.name, post.title) for user, post in rows] == [("ann", "a1"), ("ann", "a2"), ("bob", "b1")]
+        assert all("posts" in user.__dict__ and "email" not in user.__dict__ for user, _ in rows)
+    reverse = filled.query(Post, User).filter(Post.author_id == User.id).options(joinedload("tags"), defer("title"))
+    filled.expunge_all()
+    assert all("tags" in post.__dict__ and "posts" not in user.__dict__ for post, user in reverse)
+    counted = filled.query(func.count(Post.id), User).join(Post, User.posts).group_by(User.id).options(defer("name"))
+    assert sorted(number for number, _ in counted) == [1, 2]
+    with pytest.raises(ArgumentError, match="User has no relationship 'tags'"):
+        both.options(joinedload("tags")).all()
+    with pytest.raises(ArgumentError, match=r"begins at .*Tag\.posts.*for User, Post"):
+        both.options(joinedload(Tag.posts)).all()
+    with pytest.raises(ArgumentError, match="no deferred column of the group 'texts'"):
+        both.options(undefer_group("texts")).all()
+
+
+def test_a_group_of_columns_is_that_of_every_class_that_has_it(library: Any, engine: Engine) -> None:
+    with Session(engine) as session:
+        session.add(library.Shelf(name="s", books=[library.Book(title="b", text="t")], signs=[library.Sign()]))
+        session.commit()
+        rows = session.query(library.Sign, library.Book).options(undefer_group("long")).all()
+        assert {("text" in book.__dict__, "blurb" in book.__dict__) for _, book in rows} == {(True, False)}
 
 
 def test_a_compound_select_of_entities_takes_no_joins(filled: Session) -> None:

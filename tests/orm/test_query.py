@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
 
 from flask_uow import (
     ArgumentError,
+    Column,
+    Engine,
+    Integer,
     InvalidRequestError,
+    MetaData,
     MultipleResultsFound,
     NoResultFound,
     Query,
+    Registry,
     Session,
+    Table,
+    composite,
     exists,
     func,
+    literal,
+    mapper,
+    relationship,
     select,
     text,
 )
-from tests.orm.models import Node, Post, Tag, User
+from flask_uow.orm.exc import UnmappedClassError
+from tests.orm.models import Node, Place, Post, Tag, User
 from tests.statements import StatementLog
 
 
@@ -143,6 +155,97 @@ def test_a_class_of_queries_may_be_the_users_own(make_session: Any) -> None:
     session: Session = make_session(query_cls=Counting)
     session.add(Node())
     assert session.query(Node).filter(Node.name.is_(None)).twice() == 2
+
+
+@pytest.mark.parametrize("load", [True, False])
+def test_results_from_elsewhere_are_merged_into_the_session(
+    filled: Session, make_session: Any, statements: StatementLog, load: bool
+) -> None:
+    cached = filled.query(User).order_by(User.id).all()
+    rows = filled.query(User.name, User, Post).outerjoin(User.posts).order_by(User.id, Post.id).all()
+    pickled = pickle.loads(pickle.dumps(rows))
+    other = make_session()
+    with statements.expect(3 if load else 0):
+        merged = other.query(User).merge_result(iter(cached), load=load)
+    assert [user.name for user in merged] == ["u0", "u1", "u2"]
+    assert all(mine in other and mine is not theirs for mine, theirs in zip(merged, cached, strict=True))
+    found = other.query(User.name, User, Post).merge_result(pickled, load)
+    assert [(name, post and post.title) for name, _, post in found] == [
+        ("u0", None), ("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1"),
+    ]  # fmt: skip
+    assert [user for _, user, _ in found] == [merged[0], merged[1], merged[2], merged[2]]
+    assert found[1].User is merged[1]
+    assert found[1].Post in other
+
+
+def test_a_composite_value_stands_for_a_key(engine: Engine) -> None:
+    metadata = MetaData()
+    docs = Table("doc", metadata, Column("a", Integer, primary_key=True), Column("b", Integer, primary_key=True))
+
+    class Version:
+        def __init__(self, minor: int, major: int) -> None:
+            self.minor, self.major = minor, major
+
+        def __composite_values__(self) -> tuple[int, int]:
+            return self.minor, self.major
+
+    class Pair(list[int]):
+        def __composite_values__(self) -> list[int]:
+            return list(self)
+
+    class Doc:
+        version: Any
+
+    # the composite has the columns in another order than the key
+    mapper(Doc, docs, registry=Registry(), properties={"version": composite(Version, docs.c.b, docs.c.a)})
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        doc = Doc()
+        doc.version = Version(1, 2)
+        session.add(doc)
+        session.commit()
+        for ident in (Version(1, 2), (2, 1), [2, 1], Pair([2, 1]), {"a": 2, "b": 1}):
+            assert session.query(Doc).get(ident) is doc
+            assert session.get(Doc, ident) is doc
+            assert session.query(Doc).populate_existing().get(ident) is doc
+        session.expunge_all()
+        found = session.query(Doc).get(Version(1, 2))
+        assert found is not None
+        assert found.version.major == 2
+        assert session.query(Doc).get(Version(2, 1)) is None
+        with pytest.raises(InvalidRequestError, match="primary key of Doc"):
+            session.query(Doc).get(Pair([1, 2, 3]))
+
+
+def test_a_mistake_is_of_the_class_that_programs_catch(filled: Session) -> None:
+    class Unmapped:
+        pass
+
+    for call, error, message in (
+        (lambda: filled.query(Place).get(7), InvalidRequestError, r"primary key of Place is \(x, y\)"),
+        (lambda: filled.get(Place, (1, 2, 3)), InvalidRequestError, r"primary key of Place is \(x, y\)"),
+        (lambda: filled.query(User).add_column(object()), InvalidRequestError, "takes columns, tables and mapped"),
+        (lambda: filled.query(object()), InvalidRequestError, "takes columns, tables and mapped"),
+        (lambda: filled.query(User()), InvalidRequestError, "got an object of one"),
+        (lambda: filled.query(literal(1)).join(Post), InvalidRequestError, "nothing to join"),
+        (lambda: filled.query(func.count()).join("posts"), InvalidRequestError, "no mapped class that the name"),
+        (lambda: Post.author.in_([User()]), NotImplementedError, "compared with == and != only"),
+        (lambda: User.posts.like("x"), NotImplementedError, "compared with == and != only"),
+        (lambda: Post.author < User(), NotImplementedError, "compared with == and != only"),
+        (lambda: filled.query(User).filter(User.posts == Post()), InvalidRequestError, "is a collection"),
+    ):
+        with pytest.raises(error, match=message) as caught:
+            call()
+        assert isinstance(caught.value, ArgumentError)
+    registry = Registry()
+    table = Table("lonely", MetaData(), Column("id", Integer, primary_key=True))
+
+    class Lonely:
+        pass
+
+    mapper(Lonely, table, registry=registry, properties={"others": relationship(Unmapped)})
+    with pytest.raises(UnmappedClassError, match=r"Lonely\.others leads to .*Unmapped"):
+        registry.configure()
 
 
 def test_mistakes_in_queries_say_what_is_meant(filled: Session) -> None:

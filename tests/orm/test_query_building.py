@@ -186,7 +186,7 @@ def test_joins_that_cannot_be_made_are_explained(filled: Session) -> None:
     with pytest.raises(ArgumentError, match="got nothing"):
         filled.query(User).join()
     with pytest.raises(ArgumentError, match="no mapped class that the name could belong to"):
-        filled.query(User.name).join("posts")
+        filled.query(func.count()).join("posts")
     with pytest.raises(InvalidRequestError, match="no foreign key connects them"):
         filled.query(User).join(Tag)
     with pytest.raises(ArgumentError, match="takes relationships and mapped classes"):
@@ -204,6 +204,66 @@ def test_criteria_over_relationships_do_not_mix_with_the_joins_of_the_query(fill
     assert [post.title for post in tagged.order_by(Post.id)] == ["p1.0", "p2.0"]
     other = filled.query(User, Tag).filter(User.posts.any(Post.title == literal("p1.") + func.substr(Tag.label, 2)))
     assert [(user.name, tag.label) for user, tag in other] == [("u1", "t0")]
+
+
+def test_a_subquery_of_one_column_is_a_value(filled: Session) -> None:
+    one = filled.query(User.id).filter(User.name == "u2").subquery()
+    for condition in (User.id == one, User.id.in_(one), User.id.in_([one]), User.id >= one):
+        assert names(filled.query(User).filter(condition)) == ["u2"]
+    assert names(filled.scalars(select(User).where(User.id == select(User.id).where(User.name == "u2").alias()))) == [
+        "u2"
+    ]
+    assert names(filled.query(User).filter(User.id != filled.query(User.id).filter_by(name="u2").cte())) == ["u0", "u1"]
+    authors = filled.query(Post.author_id).join(Post.author).filter(User.name == "u1").subquery()
+    assert names(filled.query(User).filter(User.id == authors)) == ["u1"], "it takes nothing over from around it"
+    assert filled.query(func.coalesce(one, 0) == 0).scalar() is False
+    assert (
+        filled.query(User)
+        .filter(User.name == "u1")
+        .update({"email": filled.query(User.name).filter_by(id=one).subquery()})
+        == 1
+    )
+    assert filled.query(User.email).filter_by(name="u1").scalar() == "u2"
+    two = filled.query(User.id, User.name).subquery()
+    assert filled.query(User).filter(tuple_(User.id, User.name).in_(two)).count() == 3
+    with pytest.raises(ArgumentError, match="subquery of one column will do"):
+        filled.query(User).filter(User.id == two)
+    with pytest.raises(ArgumentError, match="cannot be used as a column or a value"):
+        filled.query(User).filter(User.id == User.__table__)
+    tree = select(Node.id).where(Node.name == "root").cte("tree", recursive=True)
+    with pytest.raises(ArgumentError, match="recursive and cannot be used as a value"):
+        filled.query(Node).filter(Node.id == tree)
+
+
+def test_the_columns_of_a_subquery_may_be_called_by_their_tables(filled: Session) -> None:
+    post = aliased(Post, name="p")
+    other = aliased(Post)
+    query = filled.query(User, Post.title, post.title, other.title, func.count().label("n")).with_labels()
+    assert query.subquery().c.keys() == [
+        "user_id", "user_name", "user_email", "post_title", "p_title", "post_title_1", "n",
+    ]  # fmt: skip
+    inner = filled.query(User).filter(User.name == "u2").with_labels().subquery()
+    assert filled.query(inner.c.user_name).all() == [("u2",)]
+    cte = filled.query(User, Post).join(User.posts).with_labels().cte()
+    rows = filled.query(cte.c.user_name, cte.c.post_title).order_by(cte.c.post_title).all()
+    assert rows == [("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1")]
+    assert filled.query(User).with_labels().filter_by(name="u1").one().name == "u1"
+
+
+def test_an_entity_is_added_under_an_alias_of_its_table(filled: Session) -> None:
+    posts = Post.__table__.alias("p")
+    query = filled.query(User).add_entity(Post, alias=posts).filter(posts.c.author_id == User.id)
+    assert sorted((user.name, post.title) for user, post in query) == [("u1", "p1.0"), ("u2", "p2.0"), ("u2", "p2.1")]
+    first = filled.query(Post).order_by(Post.title).limit(1).subquery()
+    rows = filled.query(User.name).add_entity(Post, alias=first).filter(first.c.author_id == User.id)
+    assert [(name, post.title) for name, post in rows] == [("u1", "p1.0")]
+    post = aliased(Post)
+    rows = filled.query(User.name).add_entity(Post, alias=post).join(post, User.posts).filter(post.title == "p2.1")
+    assert [(name, post.title) for name, post in rows] == [("u2", "p2.1")]
+    with pytest.raises(ArgumentError, match="has no column for"):
+        filled.query(User).add_entity(Post, alias=Tag.__table__.alias())
+    with pytest.raises(ArgumentError, match="takes a mapped class or an alias"):
+        filled.query(User).add_entity(Post.__table__)
 
 
 def test_a_subquery_is_correlated_as_it_is_told(filled: Session) -> None:

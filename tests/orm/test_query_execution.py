@@ -10,13 +10,20 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    Column,
     Date,
     DBAPIError,
+    Engine,
+    ForeignKey,
+    Integer,
     InvalidRequestError,
+    MetaData,
     MultipleResultsFound,
     NoResultFound,
+    Registry,
     Session,
     StreamedResult,
+    Table,
     aliased,
     contains_eager,
     defer,
@@ -24,6 +31,8 @@ from flask_uow import (
     insert,
     inspect,
     joinedload,
+    mapper,
+    relationship,
     select,
     selectinload,
     text,
@@ -153,6 +162,58 @@ def test_get_with_populate_existing_or_a_lock_asks_the_database(filled: Session,
     assert filled.query(Place).populate_existing().get((1, 3)) is None
 
 
+def test_a_class_may_be_refreshed_by_every_query(engine: Engine) -> None:
+    metadata = MetaData()
+    rates = Table("rate", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
+    quotes = Table(
+        "quote",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("rate_id", Integer, ForeignKey("rate.id")),
+        Column("value", Integer),
+    )
+
+    class Rate:
+        value: Any
+
+    class Quote:
+        rates: Any
+        rate: Any
+        value: Any
+
+    registry = Registry()
+    mapper(Rate, rates, registry=registry, always_refresh=True)
+    mapper(Quote, quotes, registry=registry, properties={"rate": relationship(Rate, backref="quotes")})
+    metadata.create_all(engine)
+    with Session(engine, autoflush=False) as session:
+        quote, rate = Quote(), Rate()
+        quote.value = rate.value = 1
+        quote.rate = rate
+        session.add(quote)
+        session.commit()
+
+        def change() -> None:
+            _ = rate.value, quote.value
+            session.execute(update(rates).values(value=rates.c.value + 1))
+            rate.value = quote.value = 0
+
+        change()
+        assert session.query(Rate).one() is rate
+        assert rate.value == 2
+        change()
+        assert session.query(Quote, Rate).one() == (quote, rate)
+        assert (quote.value, rate.value) == (0, 3), "the other class keeps what was changed"
+        change()
+        assert session.get(Rate, 1) is session.query(Rate).get(1) is rate
+        assert rate.value == 4
+        change()
+        assert session.query(Quote).options(joinedload("rate")).populate_existing().one().rate is rate
+        assert rate.value == 5
+        change()
+        assert session.scalars(select(Rate).execution_options(yield_per=1)).all() == [rate]
+        assert rate.value == 6
+
+
 # -- yield_per
 
 
@@ -174,6 +235,32 @@ def test_a_query_yields_objects_page_by_page(many: Session, statements: Statemen
         assert sum("DECLARE" in sql for sql in sent) == 1
         assert sum("FETCH FORWARD 40" in sql for sql in sent) == 3
         assert sum("CLOSE" in sql for sql in sent) == 1
+
+
+def test_what_is_said_of_the_execution_before_a_statement_of_ones_own_holds(
+    many: Session,
+) -> None:
+    table = Tag.__table__
+    whole = select(table).order_by(table.c.id)
+    for query in (
+        many.query(Tag).yield_per(10).from_statement(whole),
+        many.query(Tag).from_statement(whole).yield_per(10),
+        many.query(Tag).execution_options(yield_per=10).from_statement(whole),
+        many.scalars(select(Tag).execution_options(yield_per=10).from_statement(whole)),
+    ):
+        many.expunge_all()
+        iterator = iter(query)
+        assert len(many.identity_map) == 0
+        held = [next(iterator) for _ in range(15)]
+        assert 15 <= len(many.identity_map) <= 20, "two pages"
+        assert [tag.label for tag in held + list(iterator)] == [f"t{n}" for n in range(100)]
+    first = many.query(Tag).order_by(Tag.id).first()
+    first.label = "changed"
+    with many.no_autoflush:
+        again = many.query(Tag).populate_existing().from_statement(whole).all()
+    assert (again[0] is first, first.label) == (True, "t0")
+    with pytest.raises(InvalidRequestError, match="has to know the columns of a text"):
+        list(many.query(Tag).yield_per(10).from_statement(text("SELECT * FROM tag")))
 
 
 def test_only_a_page_of_objects_is_alive_at_a_time(many: Session) -> None:

@@ -212,6 +212,16 @@ def test_scoped_mapper_adds_new_objects_and_gives_a_query(scoped: ScopedSession,
     assert "__init__" not in vars(Item)
 
 
+def test_the_query_of_scoped_mapper_may_be_called(scoped: ScopedSession, item_table: Table) -> None:
+    class Item:
+        query: Any
+
+    map_it(scoped, Item, item_table)
+    item = Item(name="n")  # type: ignore[call-arg]
+    assert Item.query().all() == Item.query.all() == [item]
+    assert Item.query().filter_by(name="n").one() is Item.query.filter_by(name="n")().one() is item
+
+
 def test_scoped_mapper_keeps_an_init_and_a_query_of_the_class(scoped: ScopedSession, item_table: Table) -> None:
     class Item:
         query = "mine"

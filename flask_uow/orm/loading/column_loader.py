@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from flask_uow.exc import ArgumentError, DataError
+from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.mutables import remember
@@ -109,11 +109,18 @@ def identity_values(identity: Any) -> tuple[Any, ...]:
 def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
     """Return the values of a primary key.
 
-    :param ident: the key's value; a tuple or list for a composite key, or a mapping by attribute.
-    :raises ArgumentError: when the number of values is not that of the key's columns.
+    :param ident: the key's value; a tuple or list for a composite key, a mapping by attribute, or a composite value that stands for the key.
+    :raises UnfitArgumentError: when the number of values is not that of the key's columns.
     :raises DataError: for a value that its column cannot hold.
     """
     names = mapper.primary_key_names
+    if hasattr(ident, "__composite_values__"):
+        values = tuple(ident.__composite_values__())
+        # the columns of a composite attribute may be in another order than those of the key
+        found = next(
+            (c.names for c in mapper.composites if type(ident) is c.class_ and set(c.names) == set(names)), names
+        )
+        ident = dict(zip(found, values, strict=True)) if len(found) == len(values) else values
     if isinstance(ident, Mapping):
         key = tuple(ident[name] for name in names if name in ident)
         is_right = len(key) == len(names) == len(ident)
@@ -121,7 +128,7 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
         key = tuple(ident) if isinstance(ident, (tuple, list)) else (ident,)
         is_right = len(key) == len(names)
     if not is_right:
-        raise ArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
+        raise UnfitArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
     kinds = mapper.memo.get("kinds of key")
     if kinds is None:
         kinds = mapper.memo["kinds of key"] = tuple(mapper.columns[name].column.type.python_type for name in names)

@@ -22,7 +22,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 def needs_care(mapper: Any, tree: LoadTree | None) -> bool:
     """Return True when a SELECT of a class cannot be sent as it is."""
-    return tree is not None or mapper.has_eager
+    return tree is not None or mapper.has_eager or mapper.always_refresh
 
 
 def batch_option(select: Select) -> bool | None:
@@ -43,7 +43,7 @@ def fetch_eagerly(
     :param populate: True overwrites what is loaded on objects that are there already.
     :raises ArgumentError: for an option that fits none of the entities.
     """
-    entities = [entity.__uow_entity__ for entity in select.entities if hasattr(entity, "__uow_entity__")]
+    mappers = [item.__uow_entity__.mapper for item in select.entities if hasattr(item, "__uow_entity__")]
     items: list[Any] = []
     seen: set[Any] = set()
     for item in select.entities:
@@ -53,7 +53,7 @@ def fetch_eagerly(
             continue
         mapper = entity.mapper
         # options are for the first entity of a class
-        tree = load_tree(select._options, mapper, strict=len(entities) == 1) if mapper not in seen else None
+        tree = load_tree(select._options, mapper, mappers) if mapper not in seen else None
         seen.add(mapper)
         items.append(_root(mapper, entity, tree, (mapper,)))
     return _run(session, connection, select, items, parameters, batch_option(select), populate)
@@ -109,8 +109,8 @@ def _run(
             position += item.view.layout.width
         else:
             position += 1
-    if populate:
-        for part in [part for root in roots for part in (root, *root.walk())]:
+    for part in [part for root in roots for part in (root, *root.walk())]:
+        if populate or part.view.mapper.always_refresh:
             own = [row[part.start : part.start + part.view.layout.width] for row in rows]
             expire_present(session, dialect, part.view.mapper, own, part.view.names)
     results: list[list[Any]] = []

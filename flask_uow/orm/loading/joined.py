@@ -31,6 +31,8 @@ def strategy_of(prop: Any, tree: LoadTree | None, path: tuple[Any, ...]) -> str:
     :param path: the mappers from the root to here; one that is eager by its mapping goes round no circle.
     """
     chosen = tree.strategy(prop.key) if tree is not None else None
+    if tree is not None and tree.is_lazy and (chosen in EAGER or (chosen is None and prop.lazy in EAGER)):
+        return "select"
     if chosen is not None:
         return chosen
     strategy: str = prop.lazy
@@ -126,8 +128,10 @@ def with_joins(select: Select, items: list[Any]) -> Select:
         made = select.with_columns_of_same_rows(*views)
     if added and made._for_update is not None and not made._for_update.of:
         made = _locking_own(made)
+    # where an object may be missing, behind an outer join of the query itself, an inner join would drop rows
+    has_outer = len(roots) > 1 or any(_is_outer(element) for element in select.explicit_froms)
     for root in roots:
-        made = _joined(made, root)
+        made = _joined(made, root, has_outer)
     return made.with_columns_of_same_rows(*made.entities, *(part.view for part in added)) if added else made
 
 
@@ -146,17 +150,27 @@ def _locking_own(select: Select) -> Select:
     return made
 
 
-def _joined(select: Select, parent: EntityPart) -> Select:
+def _is_outer(element: Any) -> bool:
+    if not isinstance(element, Join):
+        return False
+    return element.isouter or element.full or _is_outer(element.left) or _is_outer(element.right)
+
+
+def _joined(select: Select, parent: EntityPart, is_outer: bool) -> Select:
     made = select._clone()
     for part in parent.parts:
         prop = part.prop
+        below_outer = is_outer
         if part.is_ours:
+            chosen = parent.tree.inner.get(prop.key) if parent.tree is not None else None
+            below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
             for left, right, condition in prop.sql.join_steps(None, parent.view, part.view):
-                made._add_join(left, right, condition, True, False)
-        order = prop.order_by if prop.uselist and part.is_ours else ()
+                made._add_join(left, right, condition, below_outer, False)
+        # the order that loading at first access gives
+        order = (prop.order_by or prop.mapper.order_by) if prop.uselist and part.is_ours else ()
         if order:
             made = made.order_by(*(part.view.adapt(criterion) for criterion in order))
-        made = _joined(made, part)
+        made = _joined(made, part, below_outer)
     return made
 
 

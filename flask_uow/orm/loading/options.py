@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -14,6 +14,7 @@ from flask_uow.exc import ArgumentError, did_you_mean
 __all__ = [
     "LAZY_NAMES",
     "BatchLoading",
+    "EagerLoading",
     "LoadTree",
     "LoaderOption",
     "check_lazy",
@@ -60,6 +61,13 @@ class BatchLoading:
         self.enabled = enabled
 
 
+class EagerLoading:
+    """The option of ``enable_eagerloads()``: whether anything is loaded eagerly, by joins or further statements."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+
 # strategies that may be given to all relationships, as they are called
 _FOR_ALL = {"select": "lazyload", "noload": "noload", "raise": "raiseload"}
 
@@ -74,9 +82,11 @@ class LoadTree:
     :ivar path: the mappers from the root to here, where that matters; else empty.
     :ivar others: the strategy of relationships that no option names, or None.
     :ivar others_below: likewise, for the objects that relationships lead to.
+    :ivar inner: the relationships of which an option says whether to join them plainly, by their attribute.
+    :ivar is_lazy: True where nothing is loaded eagerly, whatever options and mappings say.
     """
 
-    __slots__ = ("below", "columns", "others", "others_below", "path", "sources", "strategies")
+    __slots__ = ("below", "columns", "inner", "is_lazy", "others", "others_below", "path", "sources", "strategies")
 
     def __init__(self) -> None:
         self.strategies: dict[str, str] = {}
@@ -86,6 +96,8 @@ class LoadTree:
         self.path: tuple[Any, ...] = ()
         self.others: str | None = None
         self.others_below: str | None = None
+        self.inner: dict[str, bool] = {}
+        self.is_lazy = False
 
     def child(self, key: str) -> LoadTree:
         """Return the tree below a relationship, made at first need."""
@@ -93,11 +105,12 @@ class LoadTree:
         if found is None:
             found = self.below[key] = LoadTree()
             found.others = found.others_below = self.others_below
+            found.is_lazy = self.is_lazy
         return found
 
     def under(self, key: str) -> LoadTree | None:
         """Return the tree below a relationship, None where no option is about the objects there."""
-        return self.below.get(key) if self.others_below is None else self.child(key)
+        return self.below.get(key) if self.others_below is None and not self.is_lazy else self.child(key)
 
     def strategy(self, key: str) -> str | None:
         """Return the strategy that an option gives to a relationship, or None."""
@@ -111,6 +124,12 @@ class LoadTree:
             for tree in self.below.values():
                 tree.set_others(strategy, True)
 
+    def be_lazy(self) -> None:
+        """Load nothing eagerly, here and below."""
+        self.is_lazy = True
+        for tree in self.below.values():
+            tree.be_lazy()
+
 
 class LoaderOption:
     """One option: a path of attributes, with a strategy for each step. Made by :func:`joinedload` and the like; immutable."""
@@ -121,9 +140,9 @@ class LoaderOption:
     def _then(self, keys: tuple[Any, ...], strategy: str, every: bool = False, alias: Any = None) -> LoaderOption:
         return LoaderOption((*self._steps, *_steps(keys, strategy, every, alias)))
 
-    def joinedload(self, *keys: Any) -> LoaderOption:
-        """Go on along the path: load by LEFT OUTER JOIN."""
-        return self._then(keys, "joined")
+    def joinedload(self, *keys: Any, innerjoin: bool | None = None) -> LoaderOption:
+        """Go on along the path: load by LEFT OUTER JOIN; ``innerjoin`` as for :func:`joinedload`."""
+        return self._then(keys, "joined", alias=innerjoin)
 
     def subqueryload(self, *keys: Any) -> LoaderOption:
         """Go on along the path: load by one more statement that repeats the query as a subquery."""
@@ -161,11 +180,19 @@ class LoaderOption:
         """Go on along the path: load these columns at once, and all others at first access."""
         return LoaderOption((*self._steps, *_only(keys)))
 
-    def starts_at(self, mapper: Any) -> bool:
-        """Return True when the path may begin at a mapper; a path of names may anywhere."""
-        attribute = self._steps[0][0]
-        parent = getattr(attribute, "parent", None)
-        return parent is None or parent.base_mapper is mapper.base_mapper
+    def fitting(self, mappers: Sequence[Any]) -> list[Any]:
+        """Return those of a statement's mappers that the path may begin at.
+
+        A path of names begins at the first; ``"*"`` and groups of columns are about each that has any.
+        """
+        first, strategy, _ = self._steps[0]
+        parent = getattr(first, "parent", None)
+        if parent is not None:
+            own = parent.mapper
+            return [mapper for mapper in mappers if own.isa(mapper) or mapper.isa(own)]
+        if strategy == "undefer group":
+            return [mapper for mapper in mappers if _group_of(mapper, first)] or list(mappers[:1])
+        return list(mappers) if first == "*" else list(mappers[:1])
 
     def enter(self, tree: LoadTree, mapper: Any) -> None:
         """Enter the option into the tree of a mapper.
@@ -182,7 +209,7 @@ class LoaderOption:
                 tree.set_others(strategy, everywhere=number == 0)
                 continue
             if strategy == "undefer group":
-                names = [name for name, prop in mapper.columns.items() if prop.group == key]
+                names = _group_of(mapper, key)
                 if not names:
                     raise ArgumentError(f"{mapper.class_.__name__} has no deferred column of the group {key!r}.")
                 tree.columns.update(dict.fromkeys(names, True))
@@ -201,11 +228,17 @@ class LoaderOption:
                 if prop.lazy == "dynamic":
                     raise ArgumentError(f"{prop.name} has lazy='dynamic': it is a query and cannot be loaded eagerly.")
                 tree.strategies[key] = strategy
+            if strategy == "joined" and alias is not None:
+                tree.inner[key] = bool(alias)
             if strategy == "contains":
                 # of_type() has said which class the query has joined
                 tree.sources[key] = alias if alias is not None else getattr(attribute, "target", None)
             tree = tree.child(key)
             mapper = prop.mapper
+
+
+def _group_of(mapper: Any, group: str) -> list[str]:
+    return [name for name, prop in mapper.columns.items() if prop.group == group]
 
 
 def _owner_of(attribute: Any, key: str, mapper: Any) -> Any:
@@ -227,7 +260,7 @@ def _require(key: str, known: Iterable[str], mapper: Any, what: str) -> None:
 
 
 def _steps(
-    keys: tuple[Any, ...], strategy: str, every: bool, alias: Any = None
+    keys: tuple[Any, ...], strategy: str, every: bool, alias: Any = None, every_alias: bool = False
 ) -> tuple[tuple[Any, str | None, Any], ...]:
     path: list[Any] = []
     for key in keys:
@@ -236,7 +269,7 @@ def _steps(
         raise ArgumentError(f"a loader option takes attributes of mapped classes (or their names), got {keys!r}.")
     last = len(path) - 1
     return tuple(
-        (step, strategy if every or number == last else None, alias if number == last else None)
+        (step, strategy if every or number == last else None, alias if every_alias or number == last else None)
         for number, step in enumerate(path)
     )
 
@@ -248,42 +281,53 @@ def _only(keys: tuple[Any, ...]) -> tuple[tuple[Any, str | None, Any], ...]:
     return ((made[0][0], "only", None), *made[1:])
 
 
-def load_tree(options: Iterable[Any], mapper: Any, strict: bool) -> LoadTree | None:
+def load_tree(options: Iterable[Any], mapper: Any, mappers: Sequence[Any]) -> LoadTree | None:
     """Return the options of a statement that apply to one of its entities, as a tree; None when none does.
 
-    :param strict: refuse options that begin at another class.
-    :raises ArgumentError: for an option that fits nowhere.
+    :param mappers: those of all its entities, in order.
+    :raises ArgumentError: for an option that fits none of them.
     """
     tree: LoadTree | None = None
+    is_lazy = False
     for option in options:
         if isinstance(option, BatchLoading):
             continue
+        if isinstance(option, EagerLoading):
+            is_lazy = not option.enabled
+            continue
         if not isinstance(option, LoaderOption):
             raise ArgumentError(f"options() takes loader options such as joinedload(User.posts), got {option!r}.")
-        if option.starts_at(mapper):
+        fitting = option.fitting(mappers)
+        if any(mapper is other for other in fitting):
             tree = tree if tree is not None else LoadTree()
             option.enter(tree, mapper)
-        elif strict:
+        elif not fitting:
             first = option._steps[0][0]
+            names = ", ".join(dict.fromkeys(other.class_.__name__ for other in mappers))
             raise ArgumentError(
-                f"loader option: the path begins at {first!r}, and the query is for {mapper.class_.__name__}."
+                f"loader option: the path begins at {first!r}, and the query is for {names}."
                 " Begin it at an attribute of the queried class."
             )
+    if is_lazy:
+        tree = tree if tree is not None else LoadTree()
+        tree.be_lazy()
     return tree
 
 
-def joinedload(*keys: Any) -> LoaderOption:
+def joinedload(*keys: Any, innerjoin: bool | None = None) -> LoaderOption:
     """Load a relationship by LEFT OUTER JOIN, in the same statement.
 
     :param keys: the path to it: attributes (``User.posts, Post.tags``) or their names (``"posts.tags"``); the option is for the last step.
+    :param innerjoin: True to join plainly, where every object has such a related one: those without are not found then. What
+        ``relationship(innerjoin=)`` says when None.
     :returns: an option for ``query.options()``, with methods for further steps.
     """
-    return LoaderOption(_steps(keys, "joined", False))
+    return LoaderOption(_steps(keys, "joined", False, innerjoin))
 
 
-def joinedload_all(*keys: Any) -> LoaderOption:
+def joinedload_all(*keys: Any, innerjoin: bool | None = None) -> LoaderOption:
     """Like :func:`joinedload`, for every step of the path."""
-    return LoaderOption(_steps(keys, "joined", True))
+    return LoaderOption(_steps(keys, "joined", True, innerjoin, every_alias=True))
 
 
 def subqueryload(*keys: Any) -> LoaderOption:

@@ -22,7 +22,7 @@ from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 
-__all__ = ["ResultPlan", "each_once", "first_mapper", "is_gathered", "load_result", "make_plan"]
+__all__ = ["ResultPlan", "each_once", "first_mapper", "in_default_order", "is_gathered", "load_result", "make_plan"]
 
 
 # what the results of a Query are asked for as
@@ -40,7 +40,7 @@ class _EntityPart:
         self, session: Any, dialect: Any, rows: list[Any], populate: bool, tree: Any = None, batch: bool | None = None
     ) -> list[Any]:
         """Return the objects of rows that hold nothing else; ``tree`` and ``batch`` as for :func:`load_objects`."""
-        if populate:
+        if populate or self.mapper.always_refresh:
             expire_present(session, dialect, self.mapper, rows, self.layout.names if self.layout is not None else None)
         return load_objects(rows, self.mapper, dialect, session, tree, batch, self.layout)
 
@@ -123,6 +123,17 @@ def first_mapper(entities: tuple[Any, ...]) -> Any:
             mapper.configure()
             return mapper
     return None
+
+
+def in_default_order(select: Select) -> Select:
+    """Return a SELECT that has no order in that of its first mapped class that has one, ``mapper(order_by=...)``."""
+    for item in select.entities:
+        entity = getattr(item, "__uow_entity__", None)
+        if entity is not None and entity.mapper.order_by:
+            order = entity.mapper.order_by
+            is_plain = entity is entity.mapper
+            return select.order_by(*(criterion if is_plain else entity.adapt(criterion) for criterion in order))
+    return select
 
 
 def load_result(

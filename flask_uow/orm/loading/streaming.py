@@ -72,13 +72,13 @@ def _without_joins(select: Select) -> tuple[Select, list[tuple[Any, LoadTree | N
     """Return the SELECT with the columns that its options choose, and the entities with their options where any have some."""
     items: list[Any] = []
     trees: list[tuple[Any, LoadTree | None]] = []
-    count = sum(1 for item in select.entities if hasattr(item, "__uow_entity__"))
+    mappers = [item.__uow_entity__.mapper for item in select.entities if hasattr(item, "__uow_entity__")]
     for item in select.entities:
         entity = getattr(item, "__uow_entity__", None)
         if entity is None:
             items.append(item)
             continue
-        tree = load_tree(select._options, entity.mapper, strict=count == 1)
+        tree = load_tree(select._options, entity.mapper, mappers)
         if tree is not None and "contains" in tree.strategies.values():
             raise InvalidRequestError(
                 "contains_eager() and yield_per() do not go together: the rows of one object may be on two pages. Use selectinload()."

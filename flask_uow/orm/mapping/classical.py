@@ -37,11 +37,19 @@ def mapper(
         - ``order_by``: the default order of queries;
         - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;
         - ``passive_updates``: False where the database has no ON UPDATE CASCADE for the key of a joined subclass's table; subclasses go by it;
-        - ``allow_partial_pks``: False to treat a row as absent when any part of its key is NULL, not all;
+        - ``allow_partial_pks`` (once ``allow_null_pks``): False to treat a row as absent when any part of its key is NULL, not all;
+        - ``always_refresh``: True to have every query overwrite what is loaded, changes that were not flushed included, as
+          ``populate_existing()`` does for one; subclasses go by it;
         - ``batch``: False to call a MapperExtension's hooks around each row, not around all of a statement;
         - ``extension``: a :class:`MapperExtension` or several.
     :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.
     """
+    if "allow_null_pks" in options:
+        if "allow_partial_pks" in options:
+            raise ArgumentError(
+                "mapper() got allow_null_pks= and allow_partial_pks=, one parameter under two names. Pass the latter."
+            )
+        options["allow_partial_pks"] = options.pop("allow_null_pks")
     if not non_primary:
         return Mapper(class_, local_table, properties, **options)
     if properties or options:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, cast
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.attributes import operand_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, remember
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import ColumnElement, and_, not_
+from flask_uow.sql.expressions import ColumnElement, Null, and_, not_
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
@@ -191,7 +191,7 @@ class CompositeProperty(DescriptorProperty):
 
     def values_of(self, value: Any) -> tuple[Any, ...]:
         """Return the column values of a composite value, all None for None."""
-        if value is None:
+        if value is None or isinstance(value, Null):
             return (None,) * len(self.names)
         return tuple(value.__composite_values__())
 
@@ -246,7 +246,7 @@ class _CompositeComparator(PropComparator):
 
     def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
         if op is not ops.EQ and op is not ops.NE:
-            raise ArgumentError(
+            raise UnsupportedOperatorError(
                 f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
             )
         if isinstance(other, _CompositeComparator):

@@ -79,6 +79,7 @@ class Mapper(MappedSource):
         version_id_generator: Callable[[Any], Any] | None = None,
         passive_updates: bool | None = None,
         allow_partial_pks: bool = True,
+        always_refresh: bool = False,
         batch: bool = True,
         extension: Any = None,
         registry: Registry | None = None,
@@ -111,6 +112,7 @@ class Mapper(MappedSource):
         self.has_hooks = bool(self.hooks)
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
+        self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
         inherited = shares is None or shares.passive_updates
         self.passive_updates: bool = inherited if passive_updates is None else passive_updates
         self.when_disposed: list[Callable[[], None]] = []
@@ -133,7 +135,10 @@ class Mapper(MappedSource):
                 self.add_property(name, prop)
         one = [] if order_by is None or order_by is False else [order_by]
         ordering = order_by if isinstance(order_by, (list, tuple)) else one
-        self.order_by = tuple(coerce_order(c) for c in ordering) or (shares.order_by if shares is not None else ())
+        self.order_by = tuple(coerce_order(c) for c in ordering)
+        if order_by is None and shares is not None:
+            # False stands for none, also where the base has one
+            self.order_by = shares.order_by
         self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
         if parent is not None:
             parent.subclasses.append(self)

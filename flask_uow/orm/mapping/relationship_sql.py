@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.proxies import real_value
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
 from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, null
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition, not_, or_
+from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import Exists
+from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -35,18 +37,27 @@ class RelationshipSQL:
     def comparison(self, op: Any, other: Any, parent: Any = None) -> ColumnElement[Any]:
         """Return ``Class.attribute == other`` (or ``!=``) as a condition.
 
+        :param other: an object; None or ``null()`` for no object, of a collection for no member.
         :param parent: the entity on this side; the relationship's own when None.
-        :raises ArgumentError: for a collection, or another operator.
+        :raises UnfitArgumentError: for a collection and an object.
+        :raises UnsupportedOperatorError: for another operator.
         """
         prop = self._property
+        other = None if isinstance(other, Null) else real_value(other)
         if op is not ops.EQ and op is not ops.NE and op is not ops.IS and op is not ops.IS_NOT:
-            raise ArgumentError(f"{prop.name} is a relationship; it can be compared with == and != only.")
-        if prop.uselist:
-            raise ArgumentError(
-                f"{prop.name} is a collection and cannot be compared with ==. Use contains(obj) or any(criterion)."
+            raise UnsupportedOperatorError(
+                f"{prop.name} is a relationship; it can be compared with == and != only, got {op.name}. Combine comparisons by or_(), or write"
+                " has(criterion) and any(criterion)."
             )
         is_equal = op is ops.EQ or op is ops.IS
-        other = real_value(other)
+        if prop.uselist:
+            if other is not None:
+                raise UnfitArgumentError(
+                    f"{prop.name} is a collection and cannot be compared with {other!r}: == None and != None ask whether it is empty. Use"
+                    " contains(obj) or any(criterion)."
+                )
+            condition = self.exists(None, {}, True, parent)
+            return not_(condition) if is_equal else condition
         if prop.mapper is None or prop.direction is not Direction.MANY_TO_ONE or prop.condition.on is not None:
             condition = self.exists(None, {}, False, parent) if other is None else self.contains(other, parent)
             return not_(condition) if (other is None) == is_equal else condition
@@ -89,14 +100,15 @@ class RelationshipSQL:
             parent,
         )
 
-    def leads_from(self, instance: Any) -> ColumnElement[bool]:
+    def leads_from(self, instance: Any, target: Any = None) -> ColumnElement[bool]:
         """Return the condition on rows of the far side that they are related to an object.
 
+        :param target: the entity on the far side, an alias say; the relationship's own when None.
         :raises InvalidRequestError: when the object has no primary key, and is in no Session that could give it one.
         """
         prop = self._property
         check_may_have_key(instance, prop.parent.primary_key_names, "with_parent()")
-        conditions = self.conditions_for(instance)
+        conditions = self.conditions_for(instance, target)
         if prop.secondary is None:
             return and_(*conditions)
         select = Select((literal(1),)).select_from(prop.secondary).correlate_except(prop.secondary)
@@ -196,11 +208,16 @@ class RelationshipSQL:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
         :param parent: the entity on this side; the relationship's own when None.
-        :param target: the entity on the far side.
+        :param target: the entity on the far side, or an element of FROM that has the columns of its table.
+        :raises ArgumentError: for another class than the relationship's, and for an element that lacks a column.
         """
         prop = self._property
         near = parent if parent is not None else prop.parent
         there = target if target is not None else prop.mapper
+        if isinstance(there, FromClause):
+            there = _Element(prop, there)
+        elif target is not None and target is not prop.mapper:
+            target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
             (condition,) = self.conditions(near, there, None)
@@ -240,13 +257,52 @@ class RelationshipSQL:
             select = select.where(*condition.extra)
         return select, [target.column(far) for _, far in condition.pairs]
 
-    def conditions_for(self, obj: Any) -> tuple[ColumnElement[bool], ...]:
+    def conditions_for(self, obj: Any, target: Any = None) -> tuple[ColumnElement[bool], ...]:
         """Return what related rows of one object fulfil; its own values are parameters, read when the statement runs.
 
         With a secondary table, that has to be in FROM.
+
+        :param target: the entity on the far side; the relationship's own when None.
         """
         prop = self._property
-        return self.conditions(_Values(obj, prop.parent), prop.mapper, prop.secondary)
+        there = target if target is not None else prop.mapper
+        return self.conditions(_Values(obj, prop.parent), there, prop.secondary)
+
+
+class _Element:
+    """An element of FROM in the place of the entity on the far side of a join: a table of the class, an alias of one, a SELECT."""
+
+    own_criteria = ()
+
+    def __init__(self, prop: RelationshipProperty, selectable: FromClause) -> None:
+        self._property = prop
+        self.selectable = selectable
+
+    def column(self, column: Any) -> ColumnElement[Any]:
+        mapper = self._property.mapper
+        wanted = [column]
+        if mapper.maps_column(column):
+            # a joined table's key is that of its base, too
+            wanted.extend(mapper.columns[mapper.name_of_column(column)].columns)
+        for one in wanted:
+            for found in self.selectable.c:
+                if found is one or _original(found) is one:
+                    return found  # type: ignore[no-any-return]
+        for one in wanted:
+            named: Any = self.selectable.c.get(str(one.key))
+            if named is not None and not isinstance(_original(named), Column):
+                return named  # type: ignore[no-any-return]
+        raise ArgumentError(
+            f"{self._property.name} leads to {mapper.class_.__name__}, and {self.selectable.description} has no column {column.key!r}."
+            f" Its columns: {', '.join(self.selectable.c.keys())}. Join a table of the class, an alias of one, or the class itself."
+        )
+
+
+def _original(column: Any) -> Any:
+    """Return the column of a table that a column of an alias stands for."""
+    while (original := getattr(column, "original", None)) is not None:
+        column = original
+    return column
 
 
 class _Values:

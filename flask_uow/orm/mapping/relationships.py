@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.instrumentation.attributes import (
     CollectionAttribute,
     ColumnAttribute,
@@ -74,6 +75,7 @@ class RelationshipProperty:
         self.lazy = check_lazy(options["lazy"])
         self.is_dynamic = self.lazy == "dynamic"
         self.join_depth: int | None = options["join_depth"]
+        self.innerjoin: bool = options["innerjoin"]
         self.batch_loading: bool = options["batch_loading"]
         self.primaryjoin_argument = options["primaryjoin"]
         self.secondaryjoin_argument = options["secondaryjoin"]
@@ -133,12 +135,14 @@ class RelationshipProperty:
     def configure(self) -> None:
         """Resolve names, find the join condition, and install the attribute.
 
-        :raises ArgumentError: when the target is not mapped, or no join condition is found.
+        :raises UnmappedClassError: when the target is a class that is not mapped.
+        :raises ArgumentError: when the target is no class, or no join condition is found.
         """
         target = self._resolve(self.argument, f"relationship {self.name}", False)
         self._mapper = getattr(target, "__mapper__", None)
         if self._mapper is None:
-            raise ArgumentError(
+            unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
+            raise unfit(
                 f"relationship {self.name} leads to {target!r}, which is not a mapped class. Map that class first, or correct the name."
             )
         secondary = self.secondary_argument
@@ -393,6 +397,7 @@ def relationship(
     secondaryjoin: Any = None,
     lazy: Any = "select",
     join_depth: int | None = None,
+    innerjoin: bool = False,
     batch_loading: bool = True,
     extension: Any = None,
     comparator_factory: Any = None,
@@ -421,6 +426,8 @@ def relationship(
         ``"selectin"`` and ``"subquery"`` with them by one more statement, ``"raise"`` never, with an error at access, ``"noload"`` (or None)
         never, empty instead; ``"dynamic"``: the attribute is a query that objects can be put into.
     :param join_depth: how many levels deep a relationship of a class to itself is loaded eagerly; not at all when None.
+    :param innerjoin: True where every object has such a related one: eager loading by a join then joins plainly instead of by LEFT OUTER
+        JOIN. An object without is not found by such a query. Behind an outer join it stays an outer one.
     :param batch_loading: False to load it for each object alone at first access, not for all those of one result.
     :param passive_deletes: leave unloaded children of a deleted parent to the database's ON DELETE; ``"all"``: loaded ones as well.
     :param passive_updates: leave the foreign keys that refer to a changed primary key to the database's ON UPDATE CASCADE; False updates
@@ -438,7 +445,7 @@ def relationship(
     options = {
         "secondary": secondary, "uselist": uselist, "order_by": order_by, "cascade": cascade, "collection_class": collection_class,
         "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
-        "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth,
+        "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth, "innerjoin": innerjoin,
         "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
         "single_parent": single_parent, "extension": extension, "comparator_factory": comparator_factory, "query_class": query_class,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.aliased import with_polymorphic
-from flask_uow.orm.instrumentation.state import instance_state
+from flask_uow.orm.aliased import aliased, with_polymorphic
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
-from flask_uow.orm.loading.options import BatchLoading
-from flask_uow.orm.loading.plan import first_mapper
+from flask_uow.orm.loading.options import BatchLoading, EagerLoading
+from flask_uow.orm.loading.plan import first_mapper, in_default_order
 from flask_uow.orm.query.enclosing import Adaption, enclosed
-from flask_uow.orm.query.joins import join_targets, joined
+from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
+from flask_uow.orm.query.labels import with_table_names
+from flask_uow.orm.query.parents import leads_to
 from flask_uow.sql.entities import expand_groups
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
@@ -40,29 +41,27 @@ class BuildingQuery(Generic[T]):
     """
 
     __slots__ = (
-        "_adaption", "_assertions", "_autoflush", "_criteria_given", "_default_order", "_from_statement", "_joinpoint", "_params", "_select",
-        "session",
+        "_adaption", "_assertions", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_labels_tables", "_order_given",
+        "_params", "_select", "session",
     )  # fmt: skip
 
     def __init__(self, entities: Any, session: Session | None = None) -> None:
         given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
-        mapper = first_mapper(given)
+        # configures the mappers
+        first_mapper(given)
         self.session: Any = session
         self._select = Select(given)
         self._criteria_given = False
-        # what stands for the columns of the classes: in the query that this one encloses, and after join(aliased=True)
+        # True where order_by() has decided on the order, None included; the class's own is for queries that say nothing
+        self._order_given = False
+        # what stands for the columns of the classes in the query that this one encloses; what join() has come to
         self._adaption: Adaption | None = None
-        self._joinpoint: Adaption | None = None
+        self._joined: Joined = NOTHING_JOINED
         self._params: Mapping[str, Any] = {}
         self._from_statement: FromStatement | None = None
         self._autoflush = True
+        self._labels_tables = False
         self._assertions = True
-        if mapper is not None and mapper.order_by and hasattr(given[0], "__uow_entity__"):
-            entity = given[0].__uow_entity__
-            order = mapper.order_by if entity is mapper else [entity.adapt(criterion) for criterion in mapper.order_by]
-            self._select = self._select.order_by(*order)
-        # an order that nobody has asked for, which update() and the like leave aside
-        self._default_order = self._select._order_by
 
     def _clone(self) -> Self:
         # by hand: copy.copy() takes several times as long, and every step of a query makes one
@@ -70,13 +69,14 @@ class BuildingQuery(Generic[T]):
         clone.session = self.session
         clone._select = self._select
         clone._criteria_given = self._criteria_given
+        clone._order_given = self._order_given
         clone._adaption = self._adaption
-        clone._joinpoint = self._joinpoint
+        clone._joined = self._joined
         clone._params = self._params
         clone._from_statement = self._from_statement
         clone._autoflush = self._autoflush
+        clone._labels_tables = self._labels_tables
         clone._assertions = self._assertions
-        clone._default_order = self._default_order
         for name, value in getattr(self, "__dict__", {}).items():
             # of a subclass of the user's own
             setattr(clone, name, value)
@@ -99,7 +99,7 @@ class BuildingQuery(Generic[T]):
 
     @property
     def _is_ordered(self) -> bool:
-        return bool(self._select._order_by) and self._select._order_by is not self._default_order
+        return bool(self._select._order_by)
 
     def _refuse_limit(self, method: str) -> None:
         """Refuse what would be about other rows than the limited ones: SQL limits what is left after everything else.
@@ -114,11 +114,12 @@ class BuildingQuery(Generic[T]):
             )
 
     def _known(self) -> list[Adaption]:
-        return [adaption for adaption in (self._joinpoint, self._adaption) if adaption is not None]
+        adaptions = self._joined.adaptions
+        return [*adaptions, self._adaption] if self._adaption is not None else list(adaptions)
 
     def _adapted(self, expressions: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return criteria said of what stands for the classes' columns."""
-        if self._joinpoint is None and self._adaption is None:
+        if self._adaption is None and not self._joined.adaptions:
             return expressions
         for adaption in self._known():
             expressions = tuple(adaption.adapt(expression) for expression in expressions)
@@ -136,7 +137,9 @@ class BuildingQuery(Generic[T]):
             raise ArgumentError(
                 "query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for."
             )
-        return self._select if self._from_statement is None else self._from_statement
+        if self._from_statement is not None:
+            return self._from_statement
+        return self._select if self._order_given else in_default_order(self._select)
 
     @property
     def selectable(self) -> SelectBase:
@@ -148,16 +151,25 @@ class BuildingQuery(Generic[T]):
 
     def subquery(self, name: str | None = None) -> Subquery:
         """Return the query as an element of FROM."""
-        return self.statement.subquery(name)
+        return self._for_from().subquery(name)
 
     alias = subquery
+
+    def with_labels(self) -> Self:
+        """Return the query whose :meth:`subquery` and :meth:`cte` have the names of the tables in those of the columns: ``user_name``."""
+        clone = self._clone()
+        clone._labels_tables = True
+        return clone
+
+    def _for_from(self) -> SelectBase:
+        return with_table_names(self.statement) if self._labels_tables else self.statement
 
     def cte(self, name: str | None = None, recursive: bool = False) -> CTE:
         """Return the query as a common table expression (WITH).
 
         :param recursive: for a CTE that ``union_all()`` is to extend by a SELECT that refers to it.
         """
-        return self.statement.cte(name, recursive)
+        return self._for_from().cte(name, recursive)
 
     def scalar_subquery(self) -> Any:
         """Return the query as one value."""
@@ -210,9 +222,12 @@ class BuildingQuery(Generic[T]):
     def add_entity(self, entity: Any, alias: Any = None) -> Any:
         """Return the query with one more mapped class (or an alias of one) in each row.
 
-        :raises ArgumentError: for something that is not mapped.
+        :param alias: what the class's rows come from: an alias of it, or of its table, a subquery.
+        :raises ArgumentError: for something that is not mapped, or an ``alias`` that lacks columns of the class.
         """
         given = alias if alias is not None else entity
+        if hasattr(entity, "__uow_entity__") and not hasattr(given, "__uow_entity__"):
+            given = aliased(entity, given)
         if not hasattr(given, "__uow_entity__"):
             raise ArgumentError(f"add_entity() takes a mapped class or an alias of one, got {given!r}.")
         return self.add_columns(given)
@@ -258,14 +273,21 @@ class BuildingQuery(Generic[T]):
         return self.filter(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
 
     def order_by(self, *criteria: Any) -> Self:
-        """Return the query ordered by more criteria; a single None removes the ordering."""
+        """Return the query ordered by more criteria, in place of the order that ``mapper(order_by=...)`` gives the class.
+
+        A single None (or False) removes the ordering.
+        """
         self._refuse_limit("order_by")
-        return self._with(self._select.order_by(*self._adapted(criteria)))
+        criteria = spread(criteria)
+        given = (None,) if len(criteria) == 1 and criteria[0] is False else criteria
+        clone = self._with(self._select.order_by(*self._adapted(given)))
+        clone._order_given = clone._order_given or bool(criteria)
+        return clone
 
     def group_by(self, *criteria: Any) -> Self:
         """Return the query grouped by more expressions; a mapped class or a table stands for its columns."""
         self._refuse_limit("group_by")
-        return self._with(self._select.group_by(*self._adapted(expand_groups(criteria))))
+        return self._with(self._select.group_by(*self._adapted(expand_groups(spread(criteria)))))
 
     def having(self, *criteria: Any) -> Self:
         """Return the query with conditions on groups added by AND."""
@@ -298,26 +320,17 @@ class BuildingQuery(Generic[T]):
         clone._params = {**self._params, **(values or {}), **named}
         return clone
 
-    def with_parent(self, instance: Any, attribute: Any = None) -> Self:
+    def with_parent(self, instance: Any, property: Any = None) -> Self:
         """Return the query for the objects that a relationship of ``instance`` leads to.
 
-        :param attribute: the relationship, or its name; the one that leads to the queried class when None.
-        :raises InvalidRequestError: where none leads there, or several.
+        :param property: the relationship, a synonym of one, or the name of either; the one that leads to the queried class when None.
+        :raises UnmappedInstanceError: for an object of a class that is not mapped.
+        :raises ArgumentError: for something that is no relationship of the object's class.
+        :raises InvalidRequestError: where none leads there, or several, and where the object has no primary key yet.
         """
-        target = first_mapper(self._select.entities)
-        instance = instance_state(instance).obj
-        mapper = type(instance).__mapper__
-        if attribute is None:
-            found = [prop for prop in mapper.relationships.values() if prop.mapper is target]
-            if len(found) != 1:
-                what = "several lead" if found else "none leads"
-                raise InvalidRequestError(
-                    f"with_parent(): {what} from {type(instance).__name__} to the queried class. Pass the relationship."
-                )
-            prop = found[0]
-        else:
-            prop = mapper.relationships[attribute if isinstance(attribute, str) else attribute.key]
-        return self.filter(prop.sql.leads_from(instance))
+        items = (getattr(i, "__uow_entity__", None) or getattr(i, "parent", None) for i in self._select.entities)
+        entity = next((entity for entity in items if getattr(entity, "mapper", None) is not None), None)
+        return self.filter(leads_to(instance, property, entity))
 
     # -- FROM
 
@@ -333,23 +346,34 @@ class BuildingQuery(Generic[T]):
         """Return the query joined to relationships, mapped classes or tables.
 
         ``join(User.posts)`` or ``join("posts")``; a path, ``join(User.posts, Post.tags)``; ``join(Post, Post.author_id == User.id)``;
-        ``join(alias, User.posts)`` and ``join(User.posts.of_type(alias))``.
+        ``join(alias, User.posts)`` and ``join(User.posts.of_type(alias))``. Pairs of target and condition (or relationship, then in either
+        order) are tuples: ``join((alias, User.posts), (Tag, Tag.id == 5))``. Where the target of a relationship is a table, an alias of one
+        or a join of tables, the relationship gives the condition only.
+
+        A path begins at what the query selects (or ``select_from()`` names), and only where that has no such relationship at what was
+        joined last. A step that was joined before is not joined again: ``join("posts").join("posts", "tags")``.
 
         :param onclause: the condition, for a single target.
         :param isouter: LEFT OUTER JOIN.
         :param full: FULL OUTER JOIN.
-        :param aliased: join aliases that are made up; what follows is said of them, until :meth:`reset_joinpoint`.
-        :param from_joinpoint: begin a path with ``aliased`` where the last one ended.
+        :param aliased: join aliases that are made up; what follows is said of them, until :meth:`reset_joinpoint` or another ``join()``.
+        :param from_joinpoint: begin where the last path ended.
         :raises ArgumentError: for something that cannot be joined.
+        :raises InvalidRequestError: for a name that no class in question has.
         """
         self._refuse_limit("join")
-        select, joinpoint = self._select, self._joinpoint if from_joinpoint or not aliased else None
-        for target, condition in join_targets(targets, onclause):
-            known = [adaption for adaption in (joinpoint, self._adaption) if adaption is not None]
-            select, made = joined(select, target, condition, known, aliased, isouter, full)
-            joinpoint = made if made is not None else joinpoint
+        select, now = joined(
+            self._select,
+            self._joined,
+            self._adaption,
+            join_targets(spread(targets), onclause),
+            aliased=aliased,
+            from_joinpoint=from_joinpoint,
+            isouter=isouter,
+            full=full,
+        )
         clone = self._with(select)
-        clone._joinpoint = joinpoint
+        clone._joined = now
         return clone
 
     def outerjoin(self, *targets: Any, **options: Any) -> Self:
@@ -361,13 +385,16 @@ class BuildingQuery(Generic[T]):
         select = self._select._clone()
         select._joined = None
         clone = self._with(select)
-        clone._joinpoint = None
+        clone._joined = self._joined._replace(adaptions=())
         return clone
 
     def select_from(self, *elements: Any) -> Self:
         """Return the query with elements put into FROM explicitly."""
         self._refuse_limit("select_from")
-        return self._with(self._select.select_from(*elements))
+        elements = spread(elements)
+        clone = self._with(self._select.select_from(*elements))
+        clone._joined = self._joined.starting_from(elements)
+        return clone
 
     def correlate(self, *elements: Any) -> Self:
         """Return the query that, as a subquery, takes just these classes or tables from the statement around it; None for none."""
@@ -387,12 +414,13 @@ class BuildingQuery(Generic[T]):
         """Return the query around a SELECT that encloses this one; ``adaption`` says what stands for its columns there."""
         clone = self._clone()
         clone._select = select
-        clone._joinpoint = None
+        clone._order_given = False
+        clone._joined = NOTHING_JOINED
         clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
         return clone
 
     def _compound(self, keyword: str, others: tuple[Any, ...]) -> Any:
-        members = [_without_options(coerce_select(member)) for member in (self, *others)]
+        members = [_without_options(coerce_select(_member(member))) for member in (self, *others)]
         select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
         clone = self._enclosing(select.options(*self._select._options), adaption)
         clone._criteria_given = True
@@ -475,6 +503,14 @@ class BuildingQuery(Generic[T]):
         given = [o for option in options for o in (option if isinstance(option, (list, tuple)) else [option])]
         return self._with(self._select.options(*given))
 
+    def enable_eagerloads(self, value: bool) -> Self:
+        """Return the query that loads (or does not load) relationships together with its objects; with False each is loaded at first access.
+
+        :param value: False to go without, whatever options and mappings say. What ``contains_eager()`` takes from the query's own joins is
+            loaded all the same.
+        """
+        return self._with(self._select.options(EagerLoading(value)))
+
     def batch_loading(self, enabled: bool) -> Self:
         """Return the query whose objects are (or are not) loaded for together at the first access to what is absent."""
         return self._with(self._select.options(BatchLoading(enabled)))
@@ -519,6 +555,19 @@ class BuildingQuery(Generic[T]):
 
     def __str__(self) -> str:
         return str(self.statement)
+
+
+def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what was given one by one, or (as it was written once) as one list."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], list) else given
+
+
+def _member(given: Any) -> Any:
+    """Return what a compound is made of: of a query, its SELECT, in the class's own order only where that decides on the rows."""
+    if isinstance(given, BuildingQuery) and given._from_statement is None:
+        select = given._select
+        return given.statement if select._limit is not None or select._offset is not None else select
+    return given
 
 
 def _without_options(select: SelectBase) -> SelectBase:

@@ -6,8 +6,8 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
 from flask_uow.orm.exclusive import exclusively
@@ -34,6 +34,10 @@ class Query(BuildingQuery[T]):
     """
 
     __slots__ = ()
+
+    def __call__(self) -> Self:
+        """Return the query itself: of a class that ``ScopedSession.mapper()`` has mapped, ``Leaf.query()`` is ``Leaf.query``."""
+        return self
 
     # -- results
 
@@ -163,6 +167,26 @@ class Query(BuildingQuery[T]):
         if locks and found is not None and has_version(found):
             return query._lock_version(mapper, found)
         return query.populate_existing().one_or_none() if fresh else query.one_or_none()
+
+    def merge_result(self, iterator: Iterable[Any], load: bool = True) -> list[Any]:
+        """Return results of such a query that come from elsewhere (a cache, another Session), with its objects merged into the Session.
+
+        :param iterator: objects, or rows of the query's items, as :meth:`all` has given them.
+        :param load: as for :meth:`Session.merge`: False takes the objects' state as it is, without asking the database.
+        """
+        session = self._session()
+        items = self.statement.entities  # type: ignore[attr-defined]
+        places = [place for place, item in enumerate(items) if hasattr(item, "__uow_entity__")]
+        if len(items) == 1 and places:
+            return [obj if obj is None else session.merge(obj, load=load) for obj in iterator]
+        found: list[Any] = []
+        for row in iterator:
+            values = list(row)
+            for place in places:
+                if values[place] is not None:
+                    values[place] = session.merge(values[place], load=load)
+            found.append(type(row)(values))
+        return found
 
     def _lock_version(self, mapper: Any, obj: Any) -> Any:
         """Lock the row of an object that is there, and return the object if it has the version of the row.

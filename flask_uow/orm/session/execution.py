@@ -13,7 +13,7 @@ from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.identity import Identities
 from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.loading.plan import first_mapper, load_result, make_plan
+from flask_uow.orm.loading.plan import first_mapper, in_default_order, load_result, make_plan
 from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
@@ -22,6 +22,7 @@ from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.text import text
 
@@ -137,6 +138,8 @@ class ExecutingSession(TransactionalSession):
     def _streamed(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str, size: int
     ) -> StreamedResult[Any]:
+        if isinstance(select, Select) and not select._order_by:
+            select = in_default_order(select)
         names = make_plan(select, self._connection_for(mapper, select, **kw).dialect).names
         pages = self._stream_query(select, params, True, what, size, mapper, kw)
         return StreamedResult(pages, lambda: names)
@@ -166,6 +169,8 @@ class ExecutingSession(TransactionalSession):
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
     ) -> tuple[tuple[str, ...], list[Any]]:
         self._autoflush()
+        if isinstance(select, Select) and not select._order_by:
+            select = in_default_order(select)
         return self._load_now(select, params, mapper, kw, what)
 
     def _load_now(

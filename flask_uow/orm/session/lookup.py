@@ -32,6 +32,8 @@ def get_slowly(session: Any, entity: Any, ident: Any) -> Any:
     mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
     mapper.configure()
     key = key_of(mapper, ident)
+    if mapper.always_refresh:
+        return session.query(entity).populate_existing().get(ident)
     if None in key and (not mapper.allow_partial_pks or set(key) == {None}):
         return None
     identity = key[0] if len(key) == 1 else key
