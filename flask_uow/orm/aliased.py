@@ -11,10 +11,12 @@ from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
-from flask_uow.sql.expressions import and_
-from flask_uow.sql.froms import criteria_of
+from flask_uow.orm.mapping.standing_in import columns_standing_in, stand_ins_in
+from flask_uow.sql.expressions import ColumnElement, and_
+from flask_uow.sql.froms import criteria_of, froms_of
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
+from flask_uow.sql.stand_ins import StandIns
 
 __all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
 
@@ -24,9 +26,12 @@ class _AliasView(EntityView):
 
     __slots__ = ("name",)
 
-    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None) -> None:
+    def __init__(
+        self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None, own: StandIns | None = None
+    ) -> None:
         super().__init__(mapper, selectable, names)
         self.name = name
+        self.own = own
         # what a subquery leaves out of subclasses' columns is loaded at first access
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
 
@@ -34,22 +39,14 @@ class _AliasView(EntityView):
     def plan_atom(self) -> Any:
         return (self.mapper, self.layout, self.name)
 
-    def key_of(self, column: Any) -> str | None:
-        key = super().key_of(column)
-        if key is None or key in self.selectable.c:
-            return key
-        # a query of joined tables calls its columns by their plain names
-        plain = str(column.key)
-        return plain if plain in self.selectable.c else key
-
 
 class _PolymorphicView(_AliasView):
     """The view behind :func:`with_polymorphic`: the tables have the names that they have everywhere."""
 
     __slots__ = ()
 
-    def __init__(self, mapper: Any, selectable: Any, extra: tuple[ExtraColumn, ...]) -> None:
-        EntityView.__init__(self, mapper, selectable, mapper.loaded_names, extra=extra, is_plain=True)
+    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], extra: tuple[ExtraColumn, ...]) -> None:
+        EntityView.__init__(self, mapper, selectable, names, extra=extra, is_plain=True)
         self.name = None
 
 
@@ -103,51 +100,109 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
     source = coerce_from(selectable)
     if name is not None:
         source = source.alias(name)
-    missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source)]
+    own = _standing_in(mapper, source)
+    missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source, own)]
     if missing:
         raise ArgumentError(
             f"aliased({mapper.class_.__name__}, ...): {source.description} has no column for {', '.join(missing)}."
             f" Its columns: {', '.join(source.c.keys())}."
         )
-    return AliasedClass(_AliasView(mapper, source, mapper.loaded_names, name))
+    return AliasedClass(_AliasView(mapper, source, mapper.loaded_names, name, own))
 
 
-def with_polymorphic(base: Any, classes: Any = "*") -> Any:
+def with_polymorphic(base: Any, classes: Any = "*", selectable: Any = None, polymorphic_on: Any = None) -> Any:
     """Return a mapped class together with subclasses, whose columns a query then loads in the same statement.
 
     Criteria may use the subclasses' attributes as they are: ``filter(Engineer.language == "c")``.
 
     :param base: the class.
-    :param classes: the subclasses, or ``"*"`` for all of them. What is left out is loaded as otherwise, a statement for each class.
-    :raises ArgumentError: for a class that is no subclass of ``base``, and where no column tells the class of a row.
+    :param classes: a subclass, several, or ``"*"`` for all of them. What is left out is loaded as otherwise, a statement for each class.
+    :param selectable: what the rows come from, a polymorphic union say, whose columns stand for those of the tables; None for outer joins of
+        the tables.
+    :param polymorphic_on: the column of ``selectable`` that tells the class of a row; None where an attribute of the class does.
+    :raises ArgumentError: for a class that is no subclass of ``base``, where no column tells the class of a row, and for a selectable
+        that lacks a column of the class.
 
     >>> staff = with_polymorphic(Employee, [Engineer])                                          # doctest: +SKIP
     >>> session.query(staff).filter(Engineer.language == "c")                                   # doctest: +SKIP
     """
     mapper = class_mapper(getattr(getattr(base, "__uow_entity__", None), "class_", base))
-    if mapper.discriminator is None:
+    given = _chosen(mapper, classes)
+    if polymorphic_on is not None and selectable is None:
         raise ArgumentError(
-            f"with_polymorphic({mapper.class_.__name__}, ...) needs polymorphic_on=, the column that tells the class of a row."
+            f"with_polymorphic({mapper.class_.__name__}, ...) got polymorphic_on= and no selectable, whose column that would be. Pass the selectable"
+            " as well."
         )
-    given = mapper.descendants[1:] if classes == "*" else [class_mapper(cls) for cls in classes]
-    for other in given:
+    source = polymorphic_source(mapper, given) if selectable is None else coerce_from(selectable)
+    stand_ins = stand_ins_in(mapper, source, mapper.descendants[1:]) if selectable is not None else None
+    present = {id(part) for part in source._from_objects()}
+
+    def is_present(name: str) -> bool:
+        column = mapper.columns[name].column
+        needed = froms_of(stand_ins.adapt(column) if stand_ins is not None else column)
+        return all(id(element) in present for element in needed)
+
+    mappers = given if selectable is not None else list(dict.fromkeys([*mapper.relatives_in_table, *given]))
+    extra = tuple(mapper.extra_columns(mappers, source if selectable is not None else None, stand_ins))
+    view = _PolymorphicView(mapper, source, tuple(filter(is_present, mapper.loaded_names)), extra)
+    view.stand_ins = stand_ins
+    if polymorphic_on is not None:
+        view.discriminator = _discriminator_in(mapper, source, polymorphic_on)
+    elif mapper.discriminator not in view.names:
+        raise _without_discriminator(mapper)
+    return AliasedClass(view)
+
+
+def _chosen(mapper: Any, classes: Any) -> list[Any]:
+    if isinstance(classes, str) and classes == "*":
+        return list(mapper.descendants[1:])
+    given = classes if isinstance(classes, (list, tuple, set, frozenset)) else [classes]
+    found = [class_mapper(cls) for cls in given]
+    for other in found:
         if not other.isa(mapper):
             raise ArgumentError(
                 f"with_polymorphic({mapper.class_.__name__}, ...): {other.class_.__name__} is no subclass of it."
             )
-    mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))
-    extra = tuple(mapper.extra_columns(mappers))
-    return AliasedClass(_PolymorphicView(mapper, polymorphic_source(mapper, given), extra))
+    return found
 
 
-def _is_missing(mapper: Any, name: str, source: FromClause) -> bool:
+def _without_discriminator(mapper: Any) -> ArgumentError:
+    return ArgumentError(
+        f"with_polymorphic({mapper.class_.__name__}, ...) needs polymorphic_on=, the column that tells the class of a row."
+    )
+
+
+def _discriminator_in(mapper: Any, source: FromClause, polymorphic_on: Any) -> ColumnElement[Any]:
+    """Return the column of a selectable that tells the class of a row, given as itself or by its name."""
+    column = source.c.get(polymorphic_on) if isinstance(polymorphic_on, str) else polymorphic_on
+    if not isinstance(column, ColumnElement) or not all(
+        any(other.table is part for part in source._from_objects()) for other in columns_of(column)
+    ):
+        raise ArgumentError(
+            f"with_polymorphic({mapper.class_.__name__}, ...): polymorphic_on={polymorphic_on!r} is no column of {source.description}. Its columns:"
+            f" {', '.join(source.c.keys())}."
+        )
+    return column
+
+
+def _standing_in(mapper: Any, source: FromClause) -> StandIns:
+    """Return what stands in a selectable for the columns of a class's tables, and of what the class is selected from."""
+    found = columns_standing_in(mapper, source, mapper.descendants[1:])
+    if mapper.stand_ins is not None:
+        for column in mapper.stand_ins.originals:
+            if column in found:
+                found.setdefault(mapper.column(column), found[column])
+    return StandIns(mapper, source, found)
+
+
+def _is_missing(mapper: Any, name: str, source: FromClause, own: StandIns) -> bool:
     prop = mapper.columns[name]
     # an expression is there under its name, or is worked out from columns that are
     if not prop.is_stored and prop.column.name in source.c:
         return False
     known = keys_of(mapper)
-    needed = [column for column in columns_of(prop.column) if column in known]
-    return any(str(column.key) not in source.c and known[column] not in source.c for column in needed)
+    needed = [column for column in columns_of(prop.column) if mapper.column(column) in known]
+    return any(own.column(column) is column for column in needed)
 
 
 class EntityJoin(Join):

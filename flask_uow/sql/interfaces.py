@@ -114,6 +114,11 @@ class MappedEntity(Protocol):
         ...
 
     @property
+    def stand_ins(self) -> Any:
+        """The :class:`~flask_uow.sql.stand_ins.StandIns` for the columns of its tables; None where these are selected themselves."""
+        ...
+
+    @property
     def written(self) -> Any:
         """The table that INSERT, UPDATE and DELETE write; of a class in several tables, their join."""
         ...

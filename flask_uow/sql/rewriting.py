@@ -50,7 +50,8 @@ def _sparing(own: Iterable[FromClause], replace: Replace) -> Replace:
     kept = {id(part) for element in own for part in element._from_objects()}
 
     def spare(node: ClauseElement) -> ClauseElement | None:
-        table = getattr(node, "table", None)
+        # an attribute of a mapped class is about the rows of its column
+        table = getattr(node, "table", None) or getattr(getattr(node, "element", None), "table", None)
         return None if table is not None and id(table) in kept else replace(node)
 
     return spare

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, UnfitArgumentError
-from flask_uow.sql.entities import coerce_groups, expand_entity
+from flask_uow.sql.entities import coerce_groups
 from flask_uow.sql.expressions import (
     ColumnElement,
-    ColumnOperators,
     LiteralColumn,
     and_,
     coerce_condition,
@@ -25,97 +24,40 @@ from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.select_base import Exists, SelectBase
+from flask_uow.sql.select_sources import SourcedSelect
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 
 __all__ = ["Select", "exists", "select"]
 
 
-class Select(SelectBase):
+class Select(SourcedSelect):
     """A SELECT; made by :func:`select`.
 
     :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
     :ivar options: loader options, for the orm.
     """
 
-    __slots__ = (
-        "_correlate", "_distinct", "_entity_criteria", "_entity_froms", "_for_update", "_froms", "_group_by", "_having", "_joined",
-        "_options", "_where", "columns_clause", "entities",
-    )  # fmt: skip
+    __slots__ = ("_correlate", "_for_update", "_options")
     __visit_name__ = "select"
-    _where: tuple[ColumnElement[Any], ...]
-    _froms: tuple[FromClause, ...]
-    columns_clause: tuple[ColumnElement[Any], ...]
 
     def __init__(self, entities: tuple[Any, ...]) -> None:
         self._where = ()
         self._froms = ()
-        # (entity, those of its criteria that WHERE has)
-        self._entity_criteria: tuple[tuple[Any, tuple[Any, ...]], ...] = ()
-        self._group_by: tuple[ColumnElement[Any], ...] = ()
-        self._having: tuple[ColumnElement[Any], ...] = ()
+        self._entity_criteria = ()
+        self._group_by = ()
+        self._having = ()
         self._order_by = ()
         self._limit = self._offset = None
-        self._distinct: bool | tuple[ColumnElement[Any], ...] = False
+        self._distinct = False
         self._for_update: ForUpdate | None = None
         self._options: tuple[Any, ...] = ()
         self._execution_options = NO_OPTIONS
         # (elements, True where just these are taken from the statement around this one, False where all but these)
         self._correlate: tuple[tuple[FromClause, ...], bool] | None = None
-        # what was joined last, which filter_by() is about
-        self._joined: Any = None
+        self._joined = None
+        self._stand_ins = ()
         self._set_entities(entities)
-
-    def _set_columns(self, entities: tuple[Any, ...]) -> None:
-        # a plain value becomes one bind parameter, not another one each time it is looked at
-        self.entities: tuple[Any, ...] = tuple(
-            coerce_value(entity, NULLTYPE) if entity is None or isinstance(entity, (int, float)) else entity
-            for entity in entities
-        )
-        self.columns_clause = tuple(column for entity in self.entities for column in expand_entity(entity))
-        self._entity_froms: tuple[FromClause, ...] = ()
-
-    def _set_entities(self, entities: tuple[Any, ...]) -> None:
-        self._set_columns(entities)
-        for entity in self.entities:
-            if hasattr(entity, "__uow_entity__"):
-                self._add_source(entity.__uow_entity__)
-            elif isinstance(entity, ColumnOperators):
-                for node in sources_of(entity.as_operand()):
-                    self._add_source(node.source, node.is_expression)
-
-    def _add_source(self, source: Any, with_table: bool = False) -> None:
-        """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.
-
-        :param with_table: True where no column of the class's table is selected that would bring it in.
-        """
-        froms = (source.selectable,) if with_table else source.entity_froms
-        if froms:
-            self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
-        self._add_criteria(source, source.criteria)
-
-    def _add_criteria(self, source: Any, criteria: Sequence[Any]) -> None:
-        # once for each entity, also where columns are chosen anew
-        if criteria and not any(source is known for known, _ in self._entity_criteria):
-            self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))
-            self._where = (*self._where, *criteria)
-
-    def _note_joined(self, target: Any, keeps_all: bool) -> None:
-        """Take note of what was joined last.
-
-        :param keeps_all: True for an outer join. It leaves an entity's criteria to its ON clause: in WHERE they would drop the rows without
-            a partner.
-        """
-        self._joined = target
-        entity = getattr(target, "__uow_entity__", None)
-        if not keeps_all or entity is None or not entity.own_criteria:
-            return
-        taken = tuple(
-            criterion for known, criteria in self._entity_criteria if known is entity for criterion in criteria
-        )
-        self._where = tuple(condition for condition in self._where if not is_among(condition, taken))
-        others = tuple(pair for pair in self._entity_criteria if pair[0] is not entity)
-        self._entity_criteria = (*others, (entity, ()))
 
     def _parts(self) -> tuple[Any, ...]:
         return (
@@ -126,13 +68,15 @@ class Select(SelectBase):
     def _collect(self, shape: Shape) -> None:
         key = shape.key
         key.append("select")
+        if self._stand_ins:
+            key.append(self._stand_ins)
         # a mapped class is one atom instead of a dozen columns: its columns are the same every time
         for entity in self.entities:
             atom = getattr(entity, "__uow_entity__", None)
             if atom is not None and atom.shape_atom is not None:
                 key.append(atom.shape_atom)
             else:
-                for column in expand_entity(entity):
+                for column in self.columns_of_item(entity):
                     column._collect(shape)
                 if atom is not None:
                     # the rows become objects, not values
@@ -212,8 +156,15 @@ class Select(SelectBase):
     def where(self, *conditions: Any) -> Select:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
-        clone._where = (*self._where, *(coerce_condition(condition) for condition in conditions))
+        given = tuple(coerce_condition(condition) for condition in conditions)
+        clone._where = (*self._where, *(self._restated(given) if self._stand_ins else given))
         return clone
+
+    def order_by(self, *criteria: Any) -> Select:
+        made = super().order_by(*criteria)
+        if self._stand_ins:
+            made._order_by = self._restated(made._order_by)
+        return made
 
     filter = where
 
@@ -235,6 +186,8 @@ class Select(SelectBase):
         for element in elements:
             if hasattr(element, "__uow_entity__"):
                 clone._add_source(element.__uow_entity__)
+        if clone._stand_ins:
+            clone._restate()
         return clone
 
     def join(self, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Select:
@@ -246,19 +199,21 @@ class Select(SelectBase):
         :raises ArgumentError: for a relationship that does not lead to ``target``.
         """
         clone = self._clone()
-        joins = _steps_of(target)
-        if joins is not None:
-            clone._add_steps(joins(onclause), isouter, full)
+        if _steps_of(target) is not None:
+            target = target.within(clone._sources(), clone._froms)
+            clone._add_steps(target.join_steps(onclause), isouter, full)
             clone._note_joined(target.joined_entity, isouter and not full)
             return clone
-        along = _steps_of(onclause)
-        if along is not None:
+        if _steps_of(onclause) is not None:
             # of a table (an alias of one, a join, a SELECT) the relationship gives the condition only
             entity = getattr(target, "__uow_entity__", None)
             if entity is None:
                 entity = target = coerce_from(target)
-            clone._add_steps(along(None, entity), isouter, full)
+            along = onclause.within(clone._sources(), clone._froms)
+            clone._add_steps(along.join_steps(None, entity), isouter, full)
         else:
+            if hasattr(target, "__uow_entity__"):
+                clone._note_stand_ins(target.__uow_entity__)
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._note_joined(target, isouter and not full)
         return clone
@@ -272,6 +227,9 @@ class Select(SelectBase):
     ) -> Select:
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
+        for element in (left, target):
+            if hasattr(element, "__uow_entity__"):
+                clone._note_stand_ins(element.__uow_entity__)
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._note_joined(target, isouter and not full)
         return clone
@@ -283,13 +241,13 @@ class Select(SelectBase):
         """
         clone = self._clone()
         given = () if elements == (None,) else elements
-        clone._correlate = (tuple(coerce_from(element) for element in given), True)
+        clone._correlate = (_parts_of(given), True)
         return clone
 
     def correlate_except(self, *elements: Any) -> Select:
         """Return the statement that, inside another, takes all elements of FROM that the one around it has, but these."""
         clone = self._clone()
-        clone._correlate = (tuple(coerce_from(element) for element in elements), False)
+        clone._correlate = (_parts_of(elements), False)
         return clone
 
     def _add_steps(self, steps: Sequence[tuple[Any, Any, Any]], isouter: bool, full: bool) -> None:
@@ -324,8 +282,10 @@ class Select(SelectBase):
             start = self._implied_from(right)
         refuse_overlap(start, right)
         made = Join(start, right, onclause, isouter, full)
-        if criteria:
-            made = Join(start, right, and_(made.onclause, *criteria), isouter, full)
+        if criteria or self._stand_ins:
+            condition = and_(made.onclause, *criteria) if criteria else made.onclause
+            (condition,) = self._restated((condition,), start, right)
+            made = Join(start, right, condition, isouter, full)
         if position is not None:
             self._froms = (*self._froms[:position], made, *self._froms[position + 1 :])
         else:
@@ -364,19 +324,20 @@ class Select(SelectBase):
     def group_by(self, *criteria: Any) -> Select:
         """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""
         clone = self._clone()
-        clone._group_by = (*self._group_by, *coerce_groups(criteria))
+        clone._group_by = (*self._group_by, *self._restated(coerce_groups(criteria)))
         return clone
 
     def having(self, *conditions: Any) -> Select:
         """Return the statement with conditions on groups added by AND."""
         clone = self._clone()
-        clone._having = (*self._having, *(coerce_condition(condition) for condition in conditions))
+        given = tuple(coerce_condition(condition) for condition in conditions)
+        clone._having = (*self._having, *self._restated(given))
         return clone
 
     def distinct(self, *columns: Any) -> Select:
         """Return the statement with DISTINCT (``DISTINCT ON (columns)`` where columns are given)."""
         clone = self._clone()
-        clone._distinct = tuple(coerce_value(column, NULLTYPE) for column in columns) if columns else True
+        clone._distinct = self._restated(tuple(coerce_value(c, NULLTYPE) for c in columns)) if columns else True
         return clone
 
     def with_for_update(
@@ -473,13 +434,15 @@ class Select(SelectBase):
         others = (*self.columns_clause, *self._where, *self._order_by, *self._group_by, *self._having)
         return collect_froms(self.explicit_froms, others)
 
-    @property
-    def explicit_froms(self) -> tuple[FromClause, ...]:
-        """The elements that were put into FROM, and those that mapped classes need there and no join contains already."""
-        if not self._entity_froms:
-            return self._froms
-        covered = {id(part) for element in self._froms for part in element._from_objects()}
-        return (*(f for f in self._entity_froms if id(f) not in covered), *self._froms)
+
+def _parts_of(elements: Sequence[Any]) -> tuple[FromClause, ...]:
+    """Return elements of FROM with their parts; of a mapped class, what it is selected from and the tables that this stands for."""
+    found: list[FromClause] = []
+    for element in elements:
+        found.extend(coerce_from(element)._from_objects())
+        stand_ins = element.__uow_entity__.stand_ins if hasattr(element, "__uow_entity__") else None
+        found.extend(column.table for column in (stand_ins.originals if stand_ins is not None else ()))
+    return tuple({id(part): part for part in found}.values())
 
 
 def _steps_of(target: Any) -> Any:

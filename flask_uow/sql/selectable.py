@@ -46,6 +46,14 @@ class ColumnCollection:
         """Append a column under ``name``."""
         self._columns[name] = column
 
+    def free_name(self, name: str) -> str:
+        """Return a name for one more column: this one, or with a number where a column has it."""
+        made, number = name, 1
+        while made in self._columns:
+            made = f"{name}_{number}"
+            number += 1
+        return made
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -333,7 +341,7 @@ class Join(FromClause):
             for side in (self.left, self.right):
                 prefix = getattr(side, "name", None)
                 for key, column in side.c.items():
-                    self._c.add(f"{prefix}_{key}" if prefix else key, column)
+                    self._c.add(self._c.free_name(f"{prefix}_{key}" if prefix else key), column)
         return self._c
 
     def _from_objects(self) -> Iterator[FromClause]:

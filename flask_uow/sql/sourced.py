@@ -49,7 +49,11 @@ class Sourced(ColumnElement[T]):
         return (self.element,)
 
     def _collect(self, shape: Shape) -> None:
-        # what the source asks for is elsewhere in the statement
+        # what the source asks for is elsewhere in the statement, unless something stands for its table
+        stand_ins = self.source.stand_ins
+        if stand_ins is not None:
+            shape.key.append(stand_ins)
+            stand_ins.selectable._collect(shape)
         self.element._collect(shape)
 
     def _with_replaced(self, original: Any) -> ClauseElement:

@@ -13,6 +13,7 @@ from flask_uow import (
     InvalidRequestError,
     Session,
     StaleDataError,
+    func,
     select,
     update,
 )
@@ -299,6 +300,23 @@ def test_a_value_worked_out_by_the_database_is_loaded_at_the_next_access(session
     node.name = Node.name + "b"  # type: ignore[assignment]
     session.flush()
     assert node.name == "ab"
+
+
+def test_a_select_as_a_value_is_its_only_value(session: Session) -> None:
+    ann, bob = User(name="ann"), User(name="bob")
+    session.add_all([ann, bob])
+    session.flush()
+    largest = select(func.max(User.name))
+    for number, value in enumerate((largest, largest.scalar_subquery(), session.query(func.max(User.name)))):
+        made: Any = User(name=f"a{number}", email=value)
+        session.add(made)
+        session.flush()
+        assert made.email == "bob"
+        setattr(ann, "email", value)  # noqa: B010
+        session.commit()
+        assert ann.email == "bob"
+        ann.email = None
+        session.flush()
 
 
 def test_update_and_delete_statements_on_a_class_expire_its_objects(session: Session) -> None:

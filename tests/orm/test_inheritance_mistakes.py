@@ -69,6 +69,8 @@ def test_an_identity_needs_a_column_that_holds_it() -> None:
             id: Mapped[int] = mapped_column(primary_key=True)
             __mapper_args__ = {"polymorphic_identity": "x"}
 
+        base.registry.configure()
+
     with pytest.raises(ArgumentError, match=r"polymorphic_identity= takes one value of the discriminator, got \['a'\]"):
         _base(polymorphic_identity=["a"])
 

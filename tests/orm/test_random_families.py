@@ -27,9 +27,11 @@ from flask_uow import (
     joinedload,
     mapped_column,
     relationship,
+    select,
     selectinload,
     subqueryload,
 )
+from flask_uow.orm import polymorphic_union
 from tests.orm.test_random_models import Memory
 
 _numbers = itertools.count(1)
@@ -37,6 +39,8 @@ _numbers = itertools.count(1)
 KEYS = ("generated", "natural", "pair")
 LINKS = ("one", "one", "one-to-one", "alone", "set", "dynamic", "post")
 LAZY = ("select", "select", "joined", "selectin", "subquery")
+# what stands for the tables of the family
+SOURCES = ("outer join", "aliases", "labels", "union", "cte")
 # the class outside the family, which comes first
 OUTSIDE = 0
 ROOT = 1
@@ -60,7 +64,7 @@ def families(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "key": draw(st.sampled_from(KEYS)),
         "number identities": draw(st.booleans()),
-        "with_polymorphic": draw(st.sampled_from((None, None, "*"))),
+        "with_polymorphic": draw(st.sampled_from((None, None, "*", *SOURCES))),
         "classes": classes,
         "links": links,
     }
@@ -137,13 +141,59 @@ class Family:
             body["__tablename__"] = self.table(number)
             body["__table_args__"] = tuple(constraints)
         if number != OUTSIDE:
-            identity: Any = number if self.description["number identities"] else f"c{number}"
-            arguments = body["__mapper_args__"] = {"polymorphic_identity": identity}
+            arguments = body["__mapper_args__"] = {"polymorphic_identity": self.identity(number)}
             if number == ROOT:
                 body["kind"] = mapped_column(Integer if self.description["number identities"] else String(9))
-                arguments.update(polymorphic_on="kind", with_polymorphic=self.description["with_polymorphic"])
+                arguments.update(polymorphic_on="kind", with_polymorphic=self._with_polymorphic())
         bases = (self.classes[parent],) if parent is not None else (self.base,)
         self.classes.append(type(f"C{number}", bases, body))
+
+    def identity(self, number: int) -> Any:
+        return number if self.description["number identities"] else f"c{number}"
+
+    def _with_polymorphic(self) -> Any:
+        chosen = self.description["with_polymorphic"]
+        return ("*", lambda: self._source(chosen)) if chosen in SOURCES else chosen
+
+    def _source(self, chosen: str) -> Any:
+        """Return what stands for the tables of the family."""
+        metadata = self.base.metadata
+        numbers = [n for n, described in enumerate(self.described) if n != OUTSIDE and described["how"] != "single"]
+        named = {n: metadata.tables[self.table(n)] for n in numbers}
+        if chosen == "union":
+            return polymorphic_union({n: self._rows_of(n, named) for n in numbers}, None, f"{self.prefix}union")
+        elements: dict[int, Any] = (
+            {n: table.alias() for n, table in named.items()} if chosen == "aliases" else dict(named)
+        )
+        source: Any = elements[ROOT]
+        for number in numbers[1:]:
+            source = source.outerjoin(elements[number], self._on_key(number, elements))
+        if chosen in ("outer join", "aliases"):
+            return source
+        columns = (column.label(f"{table.name}_{column.name}") for table in named.values() for column in table.c)
+        made = select(*columns).select_from(source)
+        return made.cte(f"{self.prefix}cte") if chosen == "cte" else made
+
+    def _on_key(self, number: int, elements: dict[int, Any]) -> Any:
+        """The condition between the table of a joined class and that of the nearest class above it with a table of its own."""
+        parent = next(n for n in reversed(self.lineage(number)[:-1]) if n in elements)
+        return and_(
+            *(
+                elements[number].c[self._stored_key(number, key)] == elements[parent].c[self._stored_key(parent, key)]
+                for key in self.key_names(number)
+            )
+        )
+
+    def _rows_of(self, number: int, named: dict[int, Any]) -> Any:
+        """The SELECT of the rows whose last table is that of a class."""
+        lineage = [n for n in self.lineage(number) if n in named]
+        source: Any = named[lineage[0]]
+        for lower in lineage[1:]:
+            source = source.join(named[lower], self._on_key(lower, named))
+        columns = {column.name: column for n in reversed(lineage) for column in named[n].c}
+        own = [n for n in range(ROOT, len(self.described)) if self.table(n) == self.table(number)]
+        kinds = named[ROOT].c.kind.in_([self.identity(n) for n in own])
+        return select(*columns.values()).select_from(source).where(kinds)
 
     def _stored_key(self, number: int, name: str) -> str:
         """The name of a column of the key in the table of a class."""
@@ -334,6 +384,8 @@ class FamilyMemory(Memory):
             wanted = sorted((-value, label) for label, value in held.items() if value is not None)
             assert [obj.label for obj in ordered] == [label for _, label in wanted]
             assert [obj.label for obj in ordered.limit(2)] == [label for _, label in wanted[:2]]
+        if number != OUTSIDE and self.family.description["with_polymorphic"] is not None:
+            self._compare_with_subclasses(session, number)
         if self.family.described[number]["parent"] is not None:
             sums = {label: self._sum(label, number) for label in members}
             total = getattr(class_, f"sum{number}")
@@ -341,6 +393,25 @@ class FamilyMemory(Memory):
             assert {obj.label for obj in session.query(class_).filter(total > 5)} == {
                 label for label, value in sums.items() if value is not None and value > 5
             }
+
+    def _compare_with_subclasses(self, session: Session, number: int) -> None:
+        """Compare what queries of a class say by attributes and tables of its subclasses, and of its bases."""
+        class_, members = self.family.classes[number], self.members(number)
+        table = self.family.base.metadata.tables[self.family.table(ROOT)]
+        by_label = session.query(class_).order_by(table.c.label.desc())
+        assert [obj.label for obj in by_label] == sorted(members, reverse=True)
+        for other in range(ROOT, len(self.family.classes)):
+            name = f"v{other}"
+            fits = {label for label in self.members(other) & members if (self.values[label, name] or 0) > 4}
+            attribute = getattr(self.family.classes[other], name)
+            below = self.family.isa(other, number)
+            if below and (number == ROOT or other == number):
+                assert {obj.label for obj in session.query(class_).filter(attribute > 4)} == fits
+                assert {obj.label for obj in session.query(class_).filter(attribute > 4).from_self()} == fits
+            elif self.family.isa(number, other):
+                assert {obj.label for obj in session.query(class_).filter(attribute > 4)} == fits
+                column = session.query(class_.label).filter(attribute > 4)
+                assert {label for (label,) in column} == fits
 
     def _sum(self, label: str, number: int) -> int | None:
         own, root = self.values[label, f"v{number}"], self.values[label, "v1"]

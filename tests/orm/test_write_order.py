@@ -15,6 +15,7 @@ from flask_uow import (
     Index,
     Integer,
     IntegrityError,
+    InvalidRequestError,
     Mapped,
     MapperExtension,
     MetaData,
@@ -537,11 +538,90 @@ def test_a_single_parent_reference_deletes_its_orphan(engine: Engine) -> None:
         session.commit()
         assert session.query(Motor).count() == 1
         assert car.motor is shared
-        with pytest.raises(ArgumentError, match=r"Car\.motor.*single_parent"):
+        with pytest.raises(InvalidRequestError, match=r"Car\.motor.*single_parent"):
             Car(motor=shared)
         car.motor = None
         session.commit()
         assert session.query(Motor).count() == 0
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_one_parent_may_be_told_from_the_other_side(engine: Engine, many: bool) -> None:
+    base = declarative_base()
+
+    class Car(base):
+        __tablename__ = "car"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        plate_id: Mapped[int | None] = mapped_column(ForeignKey("plate.id"))
+        plate: Mapped[Plate | None] = relationship(single_parent=True, back_populates="cars")
+
+    class Plate(base):
+        __tablename__ = "plate"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        cars: Any = relationship(Car, back_populates="plate", uselist=many)
+
+    def tell(plate: Any, car: Any) -> None:
+        if many:
+            plate.cars.append(car)
+        else:
+            plate.cars = car
+
+    plate, car = Plate(), Car()
+    tell(plate, car)
+    with pytest.raises(InvalidRequestError, match=r"Car\.plate has single_parent=True"):
+        Car(plate=plate)
+    other = Car()
+    if many:
+        with pytest.raises(InvalidRequestError, match=r"Car\.plate has single_parent=True"):
+            plate.cars.append(other)
+        with pytest.raises(InvalidRequestError, match=r"Car\.plate has single_parent=True"):
+            plate.cars = [car, other]
+        assert plate.cars == [car]
+        assert other.plate is None
+        plate.cars.remove(car)
+    # the other side holds one car, so that a second one takes the place of the first
+    tell(plate, other)
+    assert (car.plate, other.plate) == (None, plate)
+    with pytest.raises(InvalidRequestError, match=r"Car\.plate has single_parent=True"):
+        car.plate = plate
+    other.plate = None
+    car.plate = plate
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([car, other])
+        session.commit()
+        assert (car.plate, other.plate) == (plate, None)
+
+
+def test_members_of_a_collection_have_one_parent() -> None:
+    base = declarative_base()
+    links = Table(
+        "links", base.metadata, Column("box_id", ForeignKey("box.id"), primary_key=True), Column("item_id", ForeignKey("item.id"), primary_key=True),
+    )  # fmt: skip
+
+    class Box(base):
+        __tablename__ = "box"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        items: Mapped[list[Item]] = relationship(secondary=links, single_parent=True, back_populates="boxes")
+
+    class Item(base):
+        __tablename__ = "item"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        boxes: Mapped[list[Box]] = relationship(secondary=links, back_populates="items")
+
+    one, two, item = Box(), Box(), Item()
+    item.boxes.append(one)
+    for attempt in (
+        lambda: two.items.append(item),
+        lambda: item.boxes.append(two),
+        lambda: setattr(two, "items", [item]),
+    ):
+        with pytest.raises(InvalidRequestError, match=r"Box\.items has single_parent=True"):
+            attempt()
+    assert (one.items, two.items, item.boxes) == ([item], [], [one])
+    one.items.remove(item)
+    item.boxes.append(two)
+    assert (two.items, item.boxes) == ([item], [two])
 
 
 def test_delete_orphan_on_a_reference_needs_single_parent() -> None:

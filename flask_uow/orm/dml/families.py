@@ -29,6 +29,7 @@ __all__ = [
     "is_written_apart",
     "keys_to_return",
     "updating_class",
+    "written_column",
 ]
 
 
@@ -74,8 +75,14 @@ def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tup
     for part in mapper.stored:
         if part.table is statement.table:
             return list(part.key), part.positions
-    keys = [statement.entity.column(column) for column in mapper.primary_key]
+    keys = [written_column(statement, column) for column in mapper.primary_key]
     return keys, tuple(range(len(keys)))
+
+
+def written_column(statement: DMLStatement, column: Any) -> Any:
+    """Return a column of the class's tables as the statement, made for the class or an alias of it, calls it."""
+    entity: Any = statement.entity
+    return column if entity is entity.mapper else entity.column(column)
 
 
 def is_in_several_tables(mapper: Any) -> bool:
@@ -205,11 +212,13 @@ def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
     """Return the SELECT of columns of the rows that the statement, made for the class or an alias of it, is about."""
     entity = statement.entity
     conditions = (*_missing_criteria(statement), *statement._where)
-    rows = Select(tuple(entity.column(column) for column in columns)).select_from(entity.selectable).where(*conditions)
-    if mapper.local_table in mapper.selectable._from_objects():
+    rows = Select(tuple(entity.column(column) for column in columns)).select_from(entity.selectable)
+    rows = rows.standing_in_for(entity).where(*conditions)
+    if mapper.stand_ins is None or mapper.discriminator is None or len(mapper.family) == len(mapper.descendants):
         return rows
     # a union of concrete classes has the rows of all of them, and they may have the same keys
-    return rows.where(entity.column(mapper.columns[mapper.discriminator].column) == mapper.polymorphic_identity)
+    own = [other.polymorphic_identity for other in mapper.family if other.polymorphic_identity is not None]
+    return rows.where(entity.column(mapper.columns[mapper.discriminator].column).in_(own))
 
 
 def _written_part(statement: Any, mapper: Any) -> Any:

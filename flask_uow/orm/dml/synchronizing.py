@@ -21,6 +21,7 @@ from flask_uow.orm.dml.families import (
     is_written_apart,
     keys_to_return,
     updating_class,
+    written_column,
 )
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
@@ -196,7 +197,7 @@ def _gives_objects(statement: DMLStatement) -> bool:
 
 
 def _moves_keys(mapper: Any, statement: Update) -> bool:
-    keys = {id(statement.entity.column(column)) for column in mapper.primary_key}
+    keys = {id(written_column(statement, column)) for column in mapper.primary_key}
     return any(id(column) in keys for column, _ in statement._values)
 
 
@@ -261,7 +262,7 @@ def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: 
     """Give attributes their new values where they are known, and expire all others that the statement has changed."""
     evaluator = Evaluator(mapper, params)
     functions: dict[str, Callable[[Any], Any] | None] = {}
-    by_column = {id(statement.entity.column(prop.column)): name for name, prop in mapper.columns.items()}
+    by_column = {id(written_column(statement, prop.column)): name for name, prop in mapper.columns.items()}
     for column, node in statement._values:
         name = by_column.get(id(column))
         if name is None:

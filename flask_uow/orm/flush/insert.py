@@ -16,11 +16,10 @@ from flask_uow.orm.flush.collect import by_mapper, require_stored
 from flask_uow.orm.instrumentation.mutables import remember, take_snapshots, write_composites
 from flask_uow.orm.instrumentation.siblings import Siblings
 from flask_uow.orm.instrumentation.state import InstanceState, describe
-from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
+from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
 from flask_uow.orm.membership import expunge_one
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
-from flask_uow.sql.expressions import ColumnOperators
 
 __all__ = ["insert_objects", "make_persistent", "prepare"]
 
@@ -253,7 +252,7 @@ def _insert_one_by_one(
     # values that the database works out need a statement of their own; they are loaded at the next access
     keys = []
     for obj in objects:
-        values = {part.columns[name]: obj.__dict__.get(name) for name in names}
+        values = {part.columns[name]: stored_value(obj.__dict__.get(name)) for name in names}
         # columns without an attribute take their defaults from the statement
         statement = Insert(part.table).values(values)
         if generated is not None:
@@ -264,7 +263,7 @@ def _insert_one_by_one(
             if name not in names and name != part.generated:
                 # made by the database
                 obj.__dict__.pop(name, None)
-            elif isinstance(obj.__dict__.get(name), ColumnOperators):
+            elif is_expression(obj.__dict__.get(name)):
                 del obj.__dict__[name]
     return keys
 

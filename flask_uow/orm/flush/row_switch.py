@@ -14,9 +14,8 @@ from flask_uow.orm.flush.insert import make_persistent, prepare
 from flask_uow.orm.flush.unique_values import carried_values, future_key
 from flask_uow.orm.flush.update import update_batch
 from flask_uow.orm.loading.column_loader import identity_values
-from flask_uow.orm.mapping.mapped_table import MappedTable
+from flask_uow.orm.mapping.mapped_table import MappedTable, is_expression, stored_value
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
-from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.constructors import literal
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity
 
@@ -110,7 +109,7 @@ def _set_all(part: MappedTable, obj: Any) -> tuple[str, ...]:
             if isinstance(given, (FetchedValue, Identity)):
                 # what the database makes of it, nobody knows
                 continue
-            values[name] = given if isinstance(given, ColumnOperators) else literal(given, column.type)
+            values[name] = stored_value(given) if is_expression(given) else literal(given, column.type)
         values.setdefault(name, None)
         names.append(name)
     return tuple(names)

@@ -13,10 +13,9 @@ from flask_uow.orm.instrumentation.history import is_changed
 from flask_uow.orm.instrumentation.mutables import remember, take_snapshots
 from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values
-from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
+from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.dml import Update
-from flask_uow.sql.expressions import ColumnOperators
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
@@ -199,12 +198,12 @@ def _update_one(
     # a value that the database works out needs a statement of its own; it is loaded at the next access
     values = obj.__dict__
     # columns without an attribute take their onupdate from the statement
-    statement = Update(part.table).values({part.columns[name]: values[name] for name in names})
+    statement = Update(part.table).values({part.columns[name]: stored_value(values[name]) for name in names})
     statement = statement.where(*(column == value for column, value in zip(key, identity, strict=True)))
     if connection.execute(statement).rowcount != 1:
         raise stale_rows(part, "UPDATE of", [obj], [obj], 0)
     for name in names:
-        if isinstance(values[name], ColumnOperators):
+        if is_expression(values[name]):
             del values[name]
 
 

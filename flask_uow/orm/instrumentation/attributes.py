@@ -121,7 +121,8 @@ class ColumnAttribute(Attribute):
 
 def operand_of(element: ColumnElement[Any], entity: Any, prop: Any) -> ColumnElement[Any]:
     """Return what stands for an attribute of a class, or of an alias of one, within an expression."""
-    is_enough = entity.mapper.inherits is None and getattr(prop, "is_stored", True)
+    mapper = entity.mapper
+    is_enough = mapper.inherits is None and not mapper.is_stood_for and getattr(prop, "is_stored", True)
     return element if is_enough else Sourced(element, entity)
 
 
@@ -134,6 +135,8 @@ class RelationshipAttribute(Attribute):
 
     reverse: RelationshipAttribute | None = None
     listeners: Listeners | None = None
+    # True where this side or the other has single_parent
+    is_exclusive: bool = False
 
     def __init__(self, key: str, parent: Any, prop: RelationshipProperty) -> None:
         super().__init__(key, parent, prop)
@@ -169,7 +172,7 @@ class RelationshipAttribute(Attribute):
     def claim(self, obj: Any, item: Any) -> None:
         """Note the one parent that an object of a relationship with ``single_parent`` may have.
 
-        :raises ArgumentError: when it has another one.
+        :raises InvalidRequestError: when it has another one.
         """
         if not self.relationship.single_parent:
             return
@@ -181,11 +184,25 @@ class RelationshipAttribute(Attribute):
             if held is item or (
                 self.relationship.uselist and held is not None and contains_identical(held._items(), item)
             ):
-                raise ArgumentError(
+                raise InvalidRequestError(
                     f"{self.class_.__name__}.{self.key} has single_parent=True, and {describe(item)} belongs to {describe(parent)} already. Take it"
                     " out there first."
                 )
         parents[self.key] = ensure_state(obj)
+
+    def claim_for_both(self, obj: Any, item: Any) -> None:
+        """Note the one parent that either of two objects may have, before they are put together.
+
+        :raises InvalidRequestError: when it has another one.
+        """
+        self.claim(obj, item)
+        if self.reverse is not None:
+            self.reverse.claim(item, obj)
+
+    def note_parent(self, obj: Any, item: Any) -> None:
+        """Note the one parent of an object, as the other side tells it."""
+        if self.relationship.single_parent:
+            item.__dict__.setdefault(PARENTS, {})[self.key] = ensure_state(obj)
 
     def fire_append(self, obj: Any, item: Any) -> None:
         """Tell the other side, and the Session, that ``item`` was put into the collection of ``obj``."""
@@ -278,6 +295,10 @@ class RelationshipAttribute(Attribute):
     def of_type(self, target: Any) -> Any:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
         return self.relationship.sql.of_type(self, target)
+
+    def within(self, sources: Any, froms: Any) -> Any:
+        """Return the relationship between the classes that a statement is about, where these are subclasses of its own."""
+        return self.relationship.sql.within(self, sources, froms)
 
     def starting_at(self, view: Any) -> Any:
         """Return the relationship starting from a view of its class."""
@@ -387,6 +408,8 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             self.listeners.set(obj, ensure_state(obj), item, previous, self)
         self.record(obj, ensure_state(obj), previous)
         values[self.key] = item
+        if self.is_exclusive:
+            self.note_parent(obj, item)
         if previous is not None and previous is not NO_VALUE and previous is not item and self.reverse is not None:
             self.reverse.silently_remove(previous, obj)
             self._drop_orphan(previous)
@@ -464,12 +487,12 @@ class CollectionAttribute(RelationshipAttribute):
     def admit(self, collection: Any, item: Any) -> Any:
         """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
         item = self.check(item)
-        if self.listeners is None and not self.relationship.single_parent:
+        if self.listeners is None and not self.is_exclusive:
             return item
         parent = collection._parent()
         if parent is None:
             return item
-        self.claim(parent, item)
+        self.claim_for_both(parent, item)
         if self.listeners is None:
             return item
         return real_object(self.listeners.append(parent, ensure_state(parent), item, self))
@@ -489,11 +512,11 @@ class CollectionAttribute(RelationshipAttribute):
         before = old._items()
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
-        listeners, single_parent = self.listeners, self.relationship.single_parent
+        listeners, is_exclusive = self.listeners, self.is_exclusive
         for number, item in enumerate(items):
             item = items[number] = self.check(item)
-            if single_parent:
-                self.claim(obj, item)
+            if is_exclusive:
+                self.claim_for_both(obj, item)
             if listeners is not None and id(item) not in had:
                 items[number] = real_object(listeners.append(obj, state, item, self))
         self.record(obj, state, old)
@@ -545,6 +568,8 @@ class CollectionAttribute(RelationshipAttribute):
         if not collection._holds(item):
             self.record(obj, state, collection)
             collection._silently_add(item)
+        if self.is_exclusive:
+            self.note_parent(obj, item)
 
     def silently_remove(self, obj: Any, item: Any) -> None:
         values = obj.__dict__

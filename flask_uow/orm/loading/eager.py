@@ -11,8 +11,8 @@ from flask_uow.orm.loading.joined import EAGER, EntityPart, strategy_of, view_of
 from flask_uow.orm.loading.options import BatchLoading, LoadTree, load_tree
 from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
+from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.sql.compiler import compile_statement
-from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.select import Select
 
 __all__ = ["batch_option", "fetch_eagerly", "load_below", "load_related", "needs_care"]
@@ -49,7 +49,7 @@ def fetch_eagerly(
     for item in select.entities:
         entity = getattr(item, "__uow_entity__", None)
         if entity is None:
-            items.extend(expand_entity(item))
+            items.extend(select.columns_of_item(item))
             continue
         mapper = entity.mapper
         # options are for the first entity of a class
@@ -159,6 +159,8 @@ def _fill(prop: Any, parents: list[Any], related: list[Any]) -> None:
         if isinstance(attribute, CollectionAttribute):
             attribute.store_loaded(parent, list(found.values()))
         else:
+            if len(found) > 1:
+                warn_of_several(prop, parent, list(found.values()))
             parent.__dict__[key] = next(iter(found.values()), None)
 
 

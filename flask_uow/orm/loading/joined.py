@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_uow.orm.loading.options import LoadTree
-from flask_uow.orm.mapping.entity import EntityView, alias_of
+from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
@@ -164,12 +164,13 @@ def _joined(select: Select, parent: EntityPart, is_outer: bool) -> Select:
         if part.is_ours:
             chosen = parent.tree.inner.get(prop.key) if parent.tree is not None else None
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
-            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view):
+            secondary = prop.secondary.alias() if prop.secondary is not None else None
+            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view, secondary):
                 made._add_join(left, right, condition, below_outer, False)
-        # the order that loading at first access gives
-        order = (prop.order_by or prop.mapper.order_by) if prop.uselist and part.is_ours else ()
-        if order:
-            made = made.order_by(*(part.view.adapt(criterion) for criterion in order))
+            # the order that loading at first access gives
+            order = prop.sql.order_in(part.view, secondary) if prop.uselist else ()
+            if order:
+                made = made.order_by(*order)
         made = _joined(made, part, below_outer)
     return made
 
@@ -191,9 +192,10 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
         if isinstance(item, EntityPart):
             # the columns of the entity, and those that joins to it need
             prefixes[number] = f"e{number}_"
-            for key, column in item.view.mapper.selectable.c.items():
-                if item.view.has(column):
-                    add(prefixes[number] + key, item.view.column(column))
+            for key, column in _columns_of(item.view):
+                add(prefixes[number] + key, column)
+            if item.view.discriminator is not None:
+                add(prefixes[number] + DISCRIMINATOR, item.view.discriminator)
         else:
             add(f"c{number}", item)
     order = []
@@ -205,9 +207,10 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     outer: list[Any] = []
     for number, item in enumerate(items):
         if isinstance(item, EntityPart):
-            # of subclasses' tables, the subquery has those that every query of the class reads
-            extra = item.view.mapper.extra if item.view.is_plain else item.view.extra
-            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], extra)
+            had_discriminator = item.view.discriminator is not None
+            item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], item.view.extra)
+            if had_discriminator:
+                item.view.discriminator = source.c[prefixes[number] + DISCRIMINATOR]
             # the query inside has the criteria
             item.view.is_joined = True
             outer.append(item.view)
@@ -215,6 +218,29 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
             outer.append(source.c[f"c{number}"])
     made = Select(tuple(outer)).select_from(source)
     return made.order_by(*(_with_direction(criterion, source.c[name]) for criterion, name in order))
+
+
+def _columns_of(view: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a view has of the columns that its class is selected with, and of those that it has chosen itself, each with its key."""
+    mapper, seen = view.mapper, set()
+    present = {id(part) for part in view.selectable._from_objects()}
+    originals: dict[Any, Any] = {}
+    if mapper.stand_ins is not None:
+        for original in reversed(mapper.stand_ins.originals):
+            originals[mapper.column(original)] = original
+    for key, column in mapper.selectable.c.items():
+        if view.has(column):
+            found = view.column(originals.get(column, column) if view.is_plain else column)
+            if id(found.table) in present:
+                seen.add(key)
+                yield key, found
+    if view.is_plain:
+        known = keys_of(mapper)
+        for extra in view.extra:
+            key = known.get(extra.column) or key_of_extra(extra.column)
+            if key not in seen:
+                seen.add(key)
+                yield key, extra.column
 
 
 def _without_names(select: Select) -> Select:

@@ -222,7 +222,7 @@ def plan_by_name(
                 titles.append(key if isinstance(key, str) else str(column.name))
             continue
         mapper = entity.mapper
-        known = {n: find(prop.column) for n, prop in mapper.columns.items()}
+        known = {n: _find_either(find, prop.column, mapper.column(prop.column)) for n, prop in mapper.columns.items()}
         present = [(n, position) for n, position in known.items() if position is not None]
         for n in mapper.primary_key_names:
             if known[n] is None:
@@ -233,6 +233,11 @@ def plan_by_name(
         titles.append(getattr(item, "entity_name", None) or mapper.class_.__name__)
     plain = positions == list(range(len(names)))
     return ResultPlan(tuple(parts), tuple(titles)), None if plain else positions
+
+
+def _find_either(find: Callable[[Any], int | None], column: Any, standing: Any) -> int | None:
+    found = find(column)
+    return found if found is not None or standing is column else find(standing)
 
 
 def _not_among(name: str, names: tuple[str, ...]) -> InvalidRequestError:

@@ -18,6 +18,7 @@ from flask_uow.orm.loading.column_loader import identity_values, session_is_gone
 from flask_uow.orm.loading.eager import load_below, load_related, needs_care
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.loading.rows import load_objects
+from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.orm.loading.statements import compiled_once, keys_condition, padded, unknown_keys
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import tuple_
@@ -154,6 +155,8 @@ class RelationshipLoader:
             attribute = prop.attribute
             assert isinstance(attribute, CollectionAttribute)
             return attribute.store_loaded(obj, list(related))
+        if len(related) > 1:
+            warn_of_several(prop, obj, related)
         value = obj.__dict__[prop.key] = related[0] if related else None
         return value
 

@@ -60,7 +60,7 @@ def load_objects(
     siblings = None
     if len(rows) > 1 or options is not None:
         siblings = Siblings(options, session.batch_loading if batch is None else batch)
-    if mapper.discriminator is not None:
+    if mapper.discriminator is not None or (layout is not None and layout.discriminator is not None):
         return _load_family(rows, mapper, dialect, session, siblings, layout or mapper.layout)
     loader = entity_loader(mapper, dialect, layout.names if layout is not None else None)
     found: list[Any] = loader(rows, session._identities_of(mapper), siblings)
@@ -86,11 +86,14 @@ def _load_family(
     rows: Any, mapper: Any, dialect: Any, session: Any, siblings: Siblings | None, layout: Layout
 ) -> list[Any]:
     """Return objects of several classes: of each row, that which its discriminator names. The rows go to the classes' loaders in groups."""
-    index = layout.names.index(mapper.discriminator)
+    if layout.discriminator is not None:
+        index, type_ = layout.width - 1, layout.discriminator.type
+    else:
+        index, type_ = layout.names.index(mapper.discriminator), mapper.columns[mapper.discriminator].column.type
     numbers_by_value: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         numbers_by_value.setdefault(row[index], []).append(number)
-    processor = dialect.result_processor(mapper.columns[mapper.discriminator].column.type)
+    processor = dialect.result_processor(type_)
     objects: list[Any] = [None] * len(rows)
     for value, numbers in numbers_by_value.items():
         target = _class_for(mapper, value if processor is None or value is None else processor(value))
@@ -112,8 +115,8 @@ def _class_for(mapper: Any, identity: Any) -> Any:
             return mapper
         known = ", ".join(repr(key) for key in mapper.polymorphic_map) or "none"
         raise InvalidRequestError(
-            f"a row of {mapper.class_.__name__} has {mapper.discriminator}={identity!r}, and no class is mapped with that polymorphic_identity."
-            f" Known are: {known}. Import the module that maps the class, or correct the row."
+            f"a row of {mapper.class_.__name__} has {mapper.discriminator or 'its discriminator'}={identity!r}, and no class is mapped with that"
+            f" polymorphic_identity. Known are: {known}. Import the module that maps the class, or correct the row."
         )
     return target if target.isa(mapper) else mapper
 
@@ -121,7 +124,8 @@ def _class_for(mapper: Any, identity: Any) -> Any:
 def _columns_for(target: Any, layout: Layout) -> tuple[str | None, ...]:
     """Return which attributes of a class the columns of rows hold that were selected for a base of it."""
     own = [name if name in target.columns else None for name in layout.names]
-    return (*own, *(extra.name if target.isa(extra.mapper) else None for extra in layout.extra))
+    extra = (extra.name if target.isa(extra.mapper) else None for extra in layout.extra)
+    return (*own, *extra, None) if layout.discriminator is not None else (*own, *extra)
 
 
 def loader_source(

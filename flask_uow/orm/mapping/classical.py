@@ -32,7 +32,7 @@ def mapper(
         - ``primary_key``: columns that identify a row, where the table does not say;
         - ``inherits``: the mapped class that this one derives from, with ``inherit_condition``, ``concrete``, ``polymorphic_on`` (the column
           that tells the class of a row), ``polymorphic_identity`` (its value for this class) and ``with_polymorphic`` (``"*"``, classes, or a
-          tuple of these and a selectable: load subclasses' columns with the query);
+          pair of these and a selectable, or a function that returns it: load subclasses' columns with the query);
         - ``include_properties``, ``exclude_properties``: names of columns; ``column_prefix``;
         - ``order_by``: the default order of queries;
         - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;
@@ -59,7 +59,7 @@ def mapper(
     primary = class_mapper(class_)
     source = coerce_from(local_table)
     keys = keys_of(primary)
-    names = tuple(n for n in primary.loaded_names if keys.get(primary.columns[n].column) in source.c)
+    names = tuple(n for n in primary.loaded_names if keys.get(primary.column(primary.columns[n].column)) in source.c)
     missing = [name for name in primary.primary_key_names if name not in names]
     if missing:
         raise ArgumentError(

@@ -21,6 +21,7 @@ __all__ = [
     "columns_of_declaration",
     "declared_columns",
     "equated_columns",
+    "flat_columns",
     "is_inheritance",
     "map_columns",
     "tables_in",

@@ -7,6 +7,8 @@ attributes of a view: :class:`ViewColumn` and :class:`ViewRelationship`.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from flask_uow.exc import ArgumentError
@@ -16,18 +18,25 @@ from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import Alias, FromClause
+from flask_uow.sql.stand_ins import StandIns
 
 __all__ = [
+    "DISCRIMINATOR",
     "EntityView",
     "ExtraColumn",
     "Layout",
     "ViewColumn",
     "ViewRelationship",
     "alias_of",
+    "ends_within",
     "key_of_extra",
     "keys_of",
     "target_of",
 ]
+
+
+# what a subquery calls the column that tells the class of a row, where no attribute does
+DISCRIMINATOR = "polymorphic_on"
 
 
 class ExtraColumn(NamedTuple):
@@ -48,15 +57,17 @@ class Layout(NamedTuple):
 
     :ivar names: attributes of the class that was asked for.
     :ivar extra: those of subclasses, which come after.
+    :ivar discriminator: the last column, which tells the class of a row where no attribute does; or None.
     """
 
     names: tuple[str, ...]
     extra: tuple[ExtraColumn, ...] = ()
+    discriminator: Any = None
 
     @property
     def width(self) -> int:
         """The number of columns."""
-        return len(self.names) + len(self.extra)
+        return len(self.names) + len(self.extra) + (self.discriminator is not None)
 
 
 def alias_of(selectable: FromClause, name: str | None = None) -> Alias:
@@ -76,10 +87,15 @@ class EntityView:
     :ivar prefix: what the names of the columns begin with in ``selectable``.
     :ivar extra: columns of subclasses that are loaded as well.
     :ivar is_plain: True where columns are called as everywhere: no alias or subquery stands for the tables.
+    :ivar stand_ins: what stands for the columns of the tables in ``selectable``, where that is plain.
+    :ivar own: what stands for the columns of the tables in ``selectable``, where a statement of the user's own has its own names; else None.
+    :ivar discriminator: the column that tells the class of a row, where a query has said so; else None.
     :ivar is_joined: True where a join brings it in, whose ON clause has the criteria then.
     """
 
-    __slots__ = ("_columns", "extra", "is_joined", "is_plain", "mapper", "names", "prefix", "selectable")
+    __slots__ = (
+        "_columns", "discriminator", "extra", "is_joined", "is_plain", "mapper", "names", "own", "prefix", "selectable", "stand_ins",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -96,6 +112,9 @@ class EntityView:
         self.prefix = prefix
         self.extra = extra
         self.is_plain = is_plain or selectable is mapper.selectable
+        self.stand_ins: StandIns | None = mapper.stand_ins if selectable is mapper.selectable else None
+        self.own: StandIns | None = None
+        self.discriminator: Any = None
         self.is_joined = False
         self._columns: list[ColumnElement[Any]] | None = None
 
@@ -111,7 +130,7 @@ class EntityView:
     @property
     def layout(self) -> Layout:
         """Which attributes the columns belong to."""
-        return Layout(self.names, self.extra)
+        return Layout(self.names, self.extra, self.discriminator)
 
     @property
     def shape_atom(self) -> Any:
@@ -150,7 +169,8 @@ class EntityView:
         # the same objects every time: a statement knows the parameters of expressions by identity
         if self._columns is None:
             own = [self._column_of(name) for name in self.names]
-            self._columns = [*own, *(self.adapt(extra.column) for extra in self.extra)]
+            last = [self.discriminator] if self.discriminator is not None else []
+            self._columns = [*own, *(self.adapt(extra.column) for extra in self.extra), *last]
         return self._columns
 
     def _column_of(self, name: str) -> Any:
@@ -189,17 +209,19 @@ class EntityView:
 
     def with_names(self, names: tuple[str, ...]) -> EntityView:
         """Return the view with other attributes loaded, as far as it has columns for them."""
+        made = copy.copy(self)
+        made._columns = None
         if self.is_plain:
-            return EntityView(self.mapper, self.selectable, names, extra=self.extra, is_plain=True)
-        present, keys = self.selectable.c, keys_of(self.mapper)
+            made.names = names
+            return made
+        made.names = tuple(name for name in names if self._may_have(self.mapper.columns[name].column))
+        made.extra = tuple(extra for extra in self.mapper.extra if self._may_have(extra.column))
+        return made
 
-        def is_present(column: Any) -> bool:
-            key = keys.get(column)
-            return key is None or f"{self.prefix}{key}" in present
-
-        known = tuple(name for name in names if is_present(self.mapper.columns[name].column))
-        extra = tuple(extra for extra in self.mapper.extra if is_present(extra.column))
-        return EntityView(self.mapper, self.selectable, known, self.prefix, extra)
+    def _may_have(self, column: Any) -> bool:
+        # an expression is worked out from what is there
+        here = self.mapper.column(column)
+        return keys_of(self.mapper).get(here) is None or self.has(here)
 
     def key_of(self, column: Any) -> str | None:
         """Return the key that a column of the mapper's tables has in ``selectable``; None for any other column."""
@@ -211,22 +233,30 @@ class EntityView:
     def column(self, column: Any) -> Any:
         """Return a column of the mapper's tables as it is called here."""
         if self.is_plain:
-            return self.mapper.column(column)
+            return column if self.stand_ins is None else self.stand_ins.column(column)
+        if self.own is not None:
+            return self.own.column(column)
         key = self.key_of(self.mapper.column(column))
         if key is None:
             return column
         found = self.selectable.c.get(self.prefix + key)
         return found if found is not None else self._equal_column(column, self.prefix + key)
 
+    def said_of(self, column: Any) -> Any:
+        """Return a column of the mapper's tables as criteria on the view have it."""
+        return self.mapper.said_of(column) if self.is_plain else self.column(column)
+
     def has(self, column: Any) -> bool:
         """Return True when a column of the mapper's tables is among those of ``selectable``."""
-        return self.is_plain or f"{self.prefix}{self.key_of(column)}" in self.selectable.c
+        if self.own is not None:
+            return self.own.column(column) is not column
+        return self.is_plain or f"{self.prefix}{self.key_of(self.mapper.column(column))}" in self.selectable.c
 
     def _equal_column(self, column: Any, key: str) -> Any:
         """Return what stands for a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
         if self.mapper.maps_column(column):
             for other in self.mapper.columns[self.mapper.name_of_column(column)].columns:
-                found = self.selectable.c.get(f"{self.prefix}{self.key_of(other)}")
+                found = self.selectable.c.get(f"{self.prefix}{self.key_of(self.mapper.column(other))}")
                 if found is not None:
                     return found
         return self.selectable.c[key]
@@ -234,7 +264,9 @@ class EntityView:
     def adapt(self, expression: Any) -> Any:
         """Return an expression with the columns of the mapper's tables as they are called here."""
         if self.is_plain:
-            return expression
+            return expression if self.stand_ins is None else self.stand_ins.adapt(expression)
+        if self.own is not None:
+            return self.own.adapt(expression)
         return rewritten(expression, lambda node: self.column(node) if self._is_ours(node) else None, keep_own=True)
 
     def _is_ours(self, node: Any) -> bool:
@@ -245,14 +277,21 @@ def keys_of(mapper: Any) -> dict[Any, str]:
     """Return the columns of what a mapper selects from, each with its key there."""
     found: dict[Any, str] | None = mapper.memo.get("keys")
     if found is None:
-        found = mapper.memo["keys"] = {column: key for key, column in mapper.selectable.c.items()}
+        found = {column: key for key, column in mapper.selectable.c.items()}
+        if mapper.stand_ins is not None:
+            # one column of a union stands for those of several subclasses
+            named = {(id(column.table), column.name): key for column, key in found.items()}
+            for original in mapper.stand_ins.originals:
+                standing = mapper.column(original)
+                found.setdefault(standing, named[id(standing.table), standing.name])
+        mapper.memo["keys"] = found
     return found
 
 
 def key_of_extra(column: Any) -> str:
     """Return the key that a column of a subclass's table has where a query has chosen to select it, and the mapper has not."""
     table = getattr(column, "table", None)
-    name = column.key if table is not None else column.name
+    name = getattr(column, "key", column.name)
     return f"{table.name}_{name}" if table is not None else str(name)
 
 
@@ -328,6 +367,13 @@ class ViewRelationship(ColumnOperators):
         """Return the relationship starting from another view of its class."""
         return ViewRelationship(self._attribute, view, self._target)
 
+    def within(self, sources: Sequence[Any], froms: Sequence[FromClause]) -> ViewRelationship:
+        """Return the relationship between what a statement is about; see :func:`ends_within`."""
+        start, target = ends_within(self.relationship, self.parent, self._target, sources, froms)
+        if start is self.parent and target is self._target:
+            return self
+        return ViewRelationship(self._attribute, start, target)
+
     def __clause_element__(self) -> ColumnElement[Any]:
         return self._attribute.__clause_element__()  # type: ignore[no-any-return]
 
@@ -352,6 +398,33 @@ class ViewRelationship(ColumnOperators):
 
     def __repr__(self) -> str:
         return f"<{self.class_.__name__}.{self.key} of an alias>"
+
+
+def ends_within(
+    prop: Any, start: Any, target: Any, sources: Sequence[Any], froms: Sequence[FromClause]
+) -> tuple[Any, Any]:
+    """Return the two ends of a join along a relationship: of those that a statement is about, where it names a base of theirs.
+
+    A relationship that a class has inherited starts from the class that declares it, and may lead to the base of what is selected.
+
+    :param start: the entity that it starts from.
+    :param target: the entity that it was told to lead to, or None.
+    :param sources: the entities of the statement.
+    :param froms: what was put into FROM; an entity that is there is no far end, which is about to be joined.
+    """
+
+    def stands_for(entity: Any, mapper: Any) -> bool:
+        return bool((entity is entity.mapper or entity.is_plain) and entity.mapper.isa(mapper))
+
+    if start is start.mapper and not any(source is start for source in sources):
+        start = next((source for source in sources if stands_for(source, prop.parent)), start)
+    if target is None and not any(source is prop.mapper for source in sources):
+        present = {id(part) for element in froms for part in element._from_objects()}
+        for source in sources:
+            if source is not start and stands_for(source, prop.mapper) and id(source.selectable) not in present:
+                target = source
+                break
+    return start, target
 
 
 def target_of(prop: Any, target: Any) -> Any:

@@ -10,22 +10,25 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
+from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
 from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.constructors import cast_, literal, null
 from flask_uow.sql.expressions import ColumnElement, Label, and_
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all
-from flask_uow.sql.selectable import FromClause, Join, Subquery
+from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 
 __all__ = [
     "check_identity",
+    "chosen_of",
     "constant",
+    "discriminator_of",
+    "identity_without_column",
     "inherited_join",
     "polymorphic_source",
     "polymorphic_union",
-    "with_polymorphic_member",
+    "with_polymorphic_members",
 ]
 
 
@@ -84,6 +87,37 @@ def check_identity(mapper: Any, known: Mapping[Any, Any], identity: Any) -> None
         )
 
 
+def identity_without_column(mapper: Any) -> ArgumentError:
+    """Return the error for a polymorphic identity that no column holds."""
+    return ArgumentError(
+        f"{mapper.class_.__name__} has polymorphic_identity={mapper.polymorphic_identity!r}, and no class that it inherits from says with polymorphic_on="
+        " which column tells the class of a row. Give the base polymorphic_on=, or leave the identity out."
+    )
+
+
+def chosen_of(given: Any) -> tuple[Any, Any]:
+    """Return the classes that ``with_polymorphic=`` names, and the selectable (or a function that returns it), or None: a pair of these, or classes."""
+    if not isinstance(given, (list, tuple)) or len(given) != 2 or hasattr(given[1], "__uow_entity__"):
+        return given, None
+    classes, source = given
+    if isinstance(source, FromClause) or (callable(source) and not isinstance(source, type)):
+        return classes, source
+    return (classes, coerce_from(source)) if hasattr(source, "subquery") else (given, None)
+
+
+def with_polymorphic_members(mapper: Any, classes: Any) -> list[Any]:
+    """Return the mappers of the classes that ``with_polymorphic=`` names: one class, several, or ``"*"`` for all.
+
+    :raises ArgumentError: for something else than subclasses.
+    """
+    if isinstance(classes, str) and classes == "*":
+        return list(mapper.descendants[1:])
+    if classes is None:
+        return []
+    given = classes if isinstance(classes, (list, tuple, set, frozenset)) else [classes]
+    return [with_polymorphic_member(mapper, member) for member in given]
+
+
 def with_polymorphic_member(mapper: Any, member: Any) -> Any:
     """Return the mapper of a class that ``with_polymorphic=`` lists.
 
@@ -125,22 +159,31 @@ def polymorphic_union(
     sources: dict[Any, FromClause] = {
         identity: table.subquery() if isinstance(table, SelectBase) else table for identity, table in table_map.items()
     }
+    # the columns of joined tables go by their own keys: of those with the same key, the first stands for the others
+    members = {identity: _by_key(source) for identity, source in sources.items()}
     types: dict[str, Any] = {}
-    for source in sources.values():
-        for key, column in source.c.items():
+    for known in members.values():
+        for key, column in known.items():
             types.setdefault(key, column.type)
     selects = []
     for identity, source in sources.items():
         columns: list[ColumnElement[Any]] = []
         for key, type_ in types.items():
-            column = source.c.get(key)
-            columns.append(column if column is not None else Label(key, cast_(null(), type_)))
+            found = members[identity].get(key)
+            columns.append(found if found is not None else Label(key, cast_(null(), type_)))
         if typecolname is not None:
             columns.append(Label(typecolname, constant(identity)))
         selects.append(Select(tuple(columns)).select_from(source))
     if len(selects) == 1:
         return selects[0].subquery(aliasname)
     return union_all(*selects).subquery(aliasname)
+
+
+def _by_key(source: FromClause) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, column in flat_columns(source):
+        found.setdefault(key, column)
+    return found
 
 
 def constant(identity: Any, type_: Any = None) -> ColumnElement[Any]:

@@ -12,10 +12,11 @@ from typing import Any
 
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
+from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.type_values import whole_number
 from flask_uow.sql.types import Integer
 
-__all__ = ["MappedTable", "holds_expressions", "mapped_tables", "root_of"]
+__all__ = ["MappedTable", "holds_expressions", "is_expression", "mapped_tables", "root_of", "stored_value"]
 
 
 @dataclass(slots=True, eq=False)
@@ -112,7 +113,22 @@ class MappedTable:
 
 def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
     """Return True when SQL expressions are among values, given column by column: the database has to work them out."""
-    return any(issubclass(kind, ColumnOperators) for column in values for kind in set(map(type, column)))
+    return any(_stands_for_sql(kind) for column in values for kind in set(map(type, column)))
+
+
+def is_expression(value: Any) -> bool:
+    """Return True for what the database has to work out: a column expression, or a SELECT or Query of one value."""
+    return _stands_for_sql(type(value))
+
+
+def _stands_for_sql(kind: type) -> bool:
+    return issubclass(kind, (ColumnOperators, SelectBase)) or hasattr(kind, "__clause_element__")
+
+
+def stored_value(value: Any) -> Any:
+    """Return a value as a statement is given it: a SELECT stands for its scalar subquery."""
+    found = value.__clause_element__() if hasattr(type(value), "__clause_element__") else value
+    return found.scalar_subquery() if isinstance(found, SelectBase) else found
 
 
 def mapped_tables(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.proxies import real_value
-from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, target_of
+from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, ends_within, target_of
 from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
@@ -62,7 +62,7 @@ class RelationshipSQL:
             condition = self.exists(None, {}, False, parent) if other is None else self.contains(other, parent)
             return not_(condition) if (other is None) == is_equal else condition
         near = parent if parent is not None else prop.parent
-        columns = [near.column(column) for column, _ in prop.condition.pairs]
+        columns = [near.said_of(column) for column, _ in prop.condition.pairs]
         if other is None:
             # a key of which one part is NULL refers to nothing
             condition = or_(*(column == null() for column in columns))
@@ -144,7 +144,7 @@ class RelationshipSQL:
                 target = EntityView(named, alias_of(named.selectable), named.loaded_names)
                 conditions = [target.adapt(condition) for condition in conditions]
         conditions.extend(target.own_criteria)
-        select = Select((literal(1),)).select_from(target.selectable)
+        select = Select((literal(1),)).select_from(target.selectable).standing_in_for(target)
         own = [target.selectable]
         secondary = prop.secondary
         if secondary is not None:
@@ -152,7 +152,7 @@ class RelationshipSQL:
             own.append(secondary)
         # the statement around it may have the related table too, and rows of its own in mind
         select = select.correlate_except(*own)
-        return Exists(select.where(*self.conditions(near, target, secondary), *conditions))
+        return Exists(select.where(*self.conditions(_Said(near), target, secondary), *conditions))
 
     # -- joins
 
@@ -203,12 +203,13 @@ class RelationshipSQL:
         return rewritten(on, replace, keep_own=True)
 
     def join_steps(
-        self, onclause: Any = None, parent: Any = None, target: Any = None
+        self, onclause: Any = None, parent: Any = None, target: Any = None, secondary: Any = None
     ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
         :param parent: the entity on this side; the relationship's own when None.
         :param target: the entity on the far side, or an element of FROM that has the columns of its table.
+        :param secondary: the secondary table as it is to be called; an alias of it when None.
         :raises ArgumentError: for another class than the relationship's, and for an element that lacks a column.
         """
         prop = self._property
@@ -222,16 +223,35 @@ class RelationshipSQL:
         if prop.secondary is None:
             (condition,) = self.conditions(near, there, None)
             return [(left, right, and_(onclause if onclause is not None else condition, *there.own_criteria))]
-        secondary = prop.secondary.alias()
+        secondary = secondary if secondary is not None else prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
         return [
             (left, secondary, own),
             (left, right, and_(onclause if onclause is not None else far, *there.own_criteria)),
         ]
 
+    def order_in(self, target: Any, secondary: Any) -> list[ColumnElement[Any]]:
+        """Return the order of the collection where the far side is a view, and the secondary table may be an alias."""
+        prop = self._property
+        order = list(prop.order_by or prop.mapper.order_by)
+        if prop.secondary is not None and secondary is not prop.secondary:
+
+            def there(node: ClauseElement) -> ClauseElement | None:
+                found: Any = node
+                return secondary.c[str(found.key)] if getattr(node, "table", None) is prop.secondary else None
+
+            order = [rewritten(criterion, there, keep_own=True) for criterion in order]
+        return [target.adapt(criterion) for criterion in order]
+
     def of_type(self, attribute: Any, target: Any) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""
         return ViewRelationship(attribute, None, target_of(self._property, target))
+
+    def within(self, attribute: Any, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
+        """Return the relationship, or a view of it between what a statement is about; see :func:`ends_within`."""
+        start, target = ends_within(self._property, attribute.parent, None, sources, froms)
+        is_itself = start is attribute.parent and target is None
+        return attribute if is_itself else ViewRelationship(attribute, start, target)
 
     def starting_at(self, attribute: Any, view: EntityView) -> ViewRelationship:
         """Return the relationship starting from a view of its class."""
@@ -246,7 +266,8 @@ class RelationshipSQL:
         target = prop.mapper
         if condition.through_parent:
             near = EntityView(prop.parent, alias_of(prop.parent.selectable), prop.parent.loaded_names)
-            for left, right, on in self.join_steps(None, near, target):
+            # the order may be by columns of the secondary table, under the name that it has
+            for left, right, on in self.join_steps(None, near, target, prop.secondary):
                 select = select.join_from(left, right, on)
             return select, [near.column(column) for column in prop.parent.primary_key]
         if prop.secondary is not None:
@@ -265,7 +286,7 @@ class RelationshipSQL:
         :param target: the entity on the far side; the relationship's own when None.
         """
         prop = self._property
-        there = target if target is not None else prop.mapper
+        there = target if target is not None else _Said(prop.mapper)
         return self.conditions(_Values(obj, prop.parent), there, prop.secondary)
 
 
@@ -303,6 +324,13 @@ def _original(column: Any) -> Any:
     while (original := getattr(column, "original", None)) is not None:
         column = original
     return column
+
+
+class _Said:
+    """An entity in a criterion, which says what stands for its columns once it is in a statement."""
+
+    def __init__(self, entity: Any) -> None:
+        self.column = entity.said_of
 
 
 class _Values:

@@ -17,7 +17,7 @@ from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.loading.options import check_lazy
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
-from flask_uow.orm.mapping.properties import MappedColumn
+from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.expressions import ColumnElement, coerce_order
@@ -183,6 +183,7 @@ class RelationshipProperty:
         if self.uselist:
             make = DynamicAttribute if self.is_dynamic else CollectionAttribute
         attribute = self.attribute = make(self.key, self.parent, self)
+        attribute.is_exclusive = self.single_parent
         self.is_installed = True
         self.parent.events.add_extensions(self.key, self.extension)
         attribute.listeners = self.parent.events.of(self.key)
@@ -207,7 +208,8 @@ class RelationshipProperty:
                 f"relationship {self.name}: a join condition such as User.id == Post.author_id was expected, as an expression, a text or a"
                 f" function that returns it, got {found!r}."
             )
-        return without_sources(found)
+        sides = [*self.parent.tables, *self._mapper.tables, *([self.secondary] if self.secondary is not None else [])]
+        return about_rows_of(sides, without_sources(found))
 
     def _columns(self, argument: Any, every: bool = False, of: Any = None) -> list[Any]:
         """Return the columns that an argument names.
@@ -303,6 +305,7 @@ class RelationshipProperty:
             )
         self.reverse = other
         self.attribute.reverse = other.attribute
+        self.attribute.is_exclusive = other.attribute.is_exclusive = self.single_parent or other.single_parent
         self.canonical = other.canonical = min(self, other, key=id)
         # what is said on one side holds for the foreign key, and so for both
         self.post_update = other.post_update = self.post_update or other.post_update

@@ -14,15 +14,21 @@ from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
 from flask_uow.orm.mapping.entity import ExtraColumn, Layout
 from flask_uow.orm.mapping.inheritance import (
     check_identity,
+    chosen_of,
     discriminator_of,
+    identity_without_column,
     inherited_join,
     polymorphic_source,
-    with_polymorphic_member,
+    with_polymorphic_members,
 )
 from flask_uow.orm.mapping.properties import ColumnProperty, labelled
+from flask_uow.orm.mapping.standing_in import attribute_made_of, stand_ins_in
 from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.froms import froms_of
 from flask_uow.sql.schema import Table
 from flask_uow.sql.selectable import FromClause, coerce_from
+from flask_uow.sql.sourced import Sourced
+from flask_uow.sql.stand_ins import StandIns
 
 __all__ = ["MappedSource"]
 
@@ -86,11 +92,18 @@ class MappedSource:
         parent = self.inherits
         self.polymorphic_identity = identity
         self.with_polymorphic = with_polymorphic
+        self._chosen = chosen_of(with_polymorphic)
+        source = self._chosen[1]
+        present: Any = tuple(source._from_objects()) if isinstance(source, FromClause) else ()
+        # True where queries select the class from something that stands for its tables
+        self.is_stood_for = source is not None and not all(
+            any(table is part for part in present) for table in self.tables
+        )
         self.polymorphic_map: dict[Any, Any] = parent.polymorphic_map if parent is not None else {}
-        self.discriminator: str | None = parent.discriminator if parent is not None and not self.concrete else None
+        self.discriminator: str | None = self._inherited_discriminator()
         self.extra: tuple[ExtraColumn, ...] = ()
         self.shape_atom: Any = self
-        self._renamed: dict[Any, Any] = {}
+        self.stand_ins: StandIns | None = None
         if polymorphic_on is not None:
             self.discriminator = self._discriminator(discriminator_of(self, polymorphic_on))
         if with_polymorphic is not None and self.discriminator is None:
@@ -98,18 +111,38 @@ class MappedSource:
                 f"{self.class_.__name__}: with_polymorphic= needs polymorphic_on=, the column that tells the class of a row."
             )
         if identity is not None:
-            if self.discriminator is None and not self.concrete:
-                raise ArgumentError(
-                    f"{self.class_.__name__} has polymorphic_identity={identity!r}, and no class that it inherits from says with polymorphic_on= which"
-                    " column tells the class of a row. Give the base polymorphic_on=, or leave the identity out."
-                )
+            if not self.concrete and parent is not None and all(m.discriminator is None for m in self.lineage):
+                raise identity_without_column(self)
             check_identity(self, self.polymorphic_map, identity)
             self.polymorphic_map[identity] = self
 
+    def _inherited_discriminator(self) -> str | None:
+        """Return the discriminator of the parent, where this class's own rows have it: one that a union works out is not in its tables."""
+        if self.inherits is None or self.concrete or self.inherits.discriminator is None:
+            return None
+        name: str = self.inherits.discriminator
+        present = {id(part) for part in self.mapped_selectable._from_objects()}
+        if all(id(element) in present for element in froms_of(self.columns[name].column)):
+            return name
+        del self.columns[name]
+        return None
+
+    def _check_identities(self) -> None:
+        """Refuse an identity that no column holds, once all classes are mapped.
+
+        A family of concrete classes does without such a column: the query that selects from all its tables says where it is.
+
+        :raises ArgumentError: naming the class.
+        """
+        is_alone = self.inherits is None and self.discriminator is None and self.polymorphic_identity is not None
+        if is_alone and not (self.subclasses and all(m.concrete for m in self.subclasses)):
+            raise identity_without_column(self)
+
     def _discriminator(self, column: Any) -> str:
         """Return the attribute of the discriminator, made where it has none."""
-        if column in self._names:
-            return self._names[column]
+        found = self._names.get(column) or attribute_made_of(column, self._names)
+        if found is not None:
+            return found
         if column.name in self.columns and getattr(column, "table", None) is not None:
             # the column of a polymorphic union, which takes the place of the table's
             return str(column.name)
@@ -134,21 +167,24 @@ class MappedSource:
     def _choose_source(self) -> None:
         """Work out what queries select from, now that the subclasses are known."""
         self.memo.clear()
+        self._check_identities()
         if self.discriminator is None:
             self._choose_atom()
             return
-        chosen: Any = self.with_polymorphic
-        chosen, source = chosen if isinstance(chosen, tuple) and len(chosen) == 2 else (chosen, None)
-        family = self.descendants[1:]
-        if chosen is None:
+        chosen, source = self._chosen
+        if chosen is None and source is None:
             mappers = self.relatives_in_table
         else:
-            mappers = family if chosen == "*" else [with_polymorphic_member(self, member) for member in chosen]
+            mappers = with_polymorphic_members(self, chosen)
         if source is not None:
-            self._select_from(coerce_from(source))
+            # a function knows the classes that were mapped since
+            source = source if isinstance(source, FromClause) else coerce_from(source())
+            self.selectable = source
+            self.stand_ins = stand_ins_in(self, source, self.descendants[1:])
+            self.is_stood_for = self.stand_ins is not None
         elif chosen is not None:
             self.selectable = polymorphic_source(self, mappers)
-        self.extra = tuple(self.extra_columns(mappers, source is not None))
+        self.extra = tuple(self.extra_columns(mappers, source, self.stand_ins))
         self._choose_atom()
         self.memo.clear()
 
@@ -160,39 +196,34 @@ class MappedSource:
         elif self.discriminator is not None:
             self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
 
-    def _select_from(self, source: FromClause) -> None:
-        """Select from something that stands for the tables of the whole family, a polymorphic union say."""
-        self.selectable = source
-        for prop in self.columns.values():
-            column = prop.columns[-1]
-            found = source.c.get(str(column.key or column.name)) if prop.is_stored else None
-            if found is not None and found is not prop.columns[0]:
-                prop.columns.insert(0, found)
-                self._names[found] = prop.key
-                self._renamed[column] = found
-
     @property
     def relatives_in_table(self) -> list[Any]:
         """The mappers of subclasses whose columns are in the same table, so that reading them costs nothing."""
         family = self.descendants[1:]
         return [m for m in family if all(step.is_single for step in m.lineage[len(self.lineage) :])]
 
-    def extra_columns(self, mappers: Iterable[Any], from_source: bool = False) -> Iterable[ExtraColumn]:
+    def extra_columns(
+        self, mappers: Iterable[Any], source: FromClause | None = None, stand_ins: StandIns | None = None
+    ) -> Iterable[ExtraColumn]:
         """Yield the columns of subclasses that a query of this class selects as well.
 
-        :param from_source: True where the class's rows come from something that stands for the tables of the family.
+        :param source: what the class's rows come from, where that is given and stands for the tables of the family.
+        :param stand_ins: what stands for the tables' columns there.
         """
         seen = set()
+        present = {id(part) for part in source._from_objects()} if source is not None else set()
         for other in mappers:
             for name, prop in other.columns.items():
                 column = prop.column
                 if name in self.columns or prop.deferred or (name, column) in seen:
                     continue
-                if from_source:
-                    column = self.selectable.c.get(str(column.key)) if prop.is_stored else None
-                if column is not None:
-                    seen.add((name, prop.column))
-                    yield ExtraColumn(other, name, column)
+                if source is not None:
+                    column = stand_ins.adapt(column) if stand_ins is not None else column
+                    if not all(id(needed) in present for needed in froms_of(column)):
+                        # what is not there is loaded at first access
+                        continue
+                seen.add((name, prop.column))
+                yield ExtraColumn(other, name, column)
 
     @property
     def criteria(self) -> tuple[ColumnElement[bool], ...]:
@@ -207,7 +238,7 @@ class MappedSource:
         found: tuple[ColumnElement[bool], ...] | None = self.memo.get("criteria")
         if found is None:
             identities = [m.polymorphic_identity for m in self.descendants if m.polymorphic_identity is not None]
-            found = self.memo["criteria"] = (self.columns[self.discriminator].column.in_(identities),)
+            found = self.memo["criteria"] = (self.column(self.columns[self.discriminator].column).in_(identities),)
         return found
 
     # -- as an item of a SELECT
@@ -253,9 +284,24 @@ class MappedSource:
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
         """The columns that make up one object, deferred ones left out; then those of subclasses."""
+        if self.stand_ins is not None:
+            # the same objects every time: a statement knows the parameters of expressions by identity
+            found: list[ColumnElement[Any]] | None = self.memo.get("entity columns")
+            if found is None:
+                stood = (self.adapt(self.columns[name].column) for name in self.loaded_names)
+                found = self.memo["entity columns"] = [*stood, *(extra.column for extra in self.extra)]
+            return found
         own = [self.columns[name].column for name in self.loaded_names]
         return [*own, *(extra.column for extra in self.extra)]
 
     def column(self, column: Any) -> Any:
         """Return a column of the tables as queries of the class call it; a view of the class may call it otherwise."""
-        return self._renamed.get(column, column) if self._renamed else column
+        return column if self.stand_ins is None else self.stand_ins.column(column)
+
+    def adapt(self, expression: Any) -> Any:
+        """Return an expression on columns of the tables as queries of the class say it."""
+        return expression if self.stand_ins is None else self.stand_ins.adapt(expression)
+
+    def said_of(self, column: Any) -> Any:
+        """Return a column of the tables for a criterion, which says what it stands for once it is in a statement."""
+        return column if self.stand_ins is None else Sourced(column, self)

@@ -236,10 +236,15 @@ class BuildingQuery(Generic[T]):
         """Return the query for other things than before, with the same criteria."""
         return self._with(self._select.with_only_columns(*self._items(entities)))
 
-    def with_polymorphic(self, classes: Any) -> Self:
+    def with_polymorphic(
+        self, classes: Any, selectable: Any = None, polymorphic_on: Any = None, *, discriminator: Any = None
+    ) -> Self:
         """Return the query with the columns of subclasses of its first entity loaded in the same statement.
 
-        :param classes: the subclasses, or ``"*"`` for all of them; see :func:`~flask_uow.orm.aliased.with_polymorphic`.
+        :param classes: a subclass, several, or ``"*"`` for all of them; see :func:`~flask_uow.orm.aliased.with_polymorphic`.
+        :param selectable: what the rows come from, a polymorphic union say; None for outer joins of the tables.
+        :param polymorphic_on: the column of ``selectable`` that tells the class of a row.
+        :param discriminator: another name of ``polymorphic_on``.
         :raises ArgumentError: for a class that is no subclass, and where no column tells the class of a row.
         :raises InvalidRequestError: where the first entity is an alias, or the query has joins already.
         """
@@ -249,7 +254,9 @@ class BuildingQuery(Generic[T]):
             raise InvalidRequestError(
                 "with_polymorphic() is for queries whose first entity is a mapped class, and comes before join() and select_from()."
             )
-        return self._with(self._select.with_only_columns(with_polymorphic(first, classes), *others))
+        on = polymorphic_on if polymorphic_on is not None else discriminator
+        made = with_polymorphic(first, classes, selectable, on)
+        return self._with(self._select.without_stand_ins(entity).with_only_columns(made, *others))
 
     # -- criteria
 

@@ -6,11 +6,11 @@ subquery's instead: an :class:`Adaption` knows which stands for which.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.mapping.entity import EntityView, Layout, key_of_extra, keys_of
+from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, Layout, key_of_extra, keys_of
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import froms_of
@@ -42,8 +42,9 @@ class Adaption:
     @classmethod
     def to_view(cls, view: EntityView) -> Adaption:
         """Return the adaption to one view, an alias say."""
-        columns = view.mapper.selectable.c
-        return cls([(column, view.column(column)) for column in columns], {view.mapper: view})
+        mapper = view.mapper
+        columns = [*mapper.selectable.c, *(mapper.stand_ins.originals if mapper.stand_ins is not None else ())]
+        return cls([(column, view.column(column)) for column in columns], {mapper: view})
 
     def adapt(self, expression: Any) -> Any:
         """Return an expression (or what stands for one) with the columns replaced.
@@ -92,20 +93,47 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
         position += len(columns)
         pairs.extend((column, source.c[name]) for column, name in zip(columns, names, strict=True))
         if entity is not None:
-            # of columns that are kept equal, a joined table's key say, the first is selected and stands for all
-            for attribute, name in zip(entity.layout.names, names, strict=False):
-                pairs.extend((equal, source.c[name]) for equal in entity.mapper.columns[attribute].columns[1:])
+            pairs.extend(_equal_columns(entity, names, source))
             view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
             items.append(view)
-            views.setdefault(entity, view)
+            # what is said of an alias is about another part of the subquery than what is said of its class
+            views.setdefault(entity if entity is entity.mapper or not entity.is_plain else entity.mapper, view)
             hidden.append(entity.selectable)
+            if entity.stand_ins is not None:
+                hidden.extend(entity.mapper.tables)
         else:
             hidden.extend(element for column in columns for element in froms_of(column))
+            pairs.extend(_stood_for(select, item, columns, names, source))
             items.extend(_renamed(item, source.c[name], len(columns)) for name in names)
     made = Select(tuple(items)).select_from(source)
     made._options = tuple(getattr(select, "_options", ()))
     made._execution_options = select.get_execution_options()
     return made, Adaption(pairs, views, hidden)
+
+
+def _equal_columns(entity: Any, names: Sequence[str], source: FromClause) -> Iterator[tuple[Any, Any]]:
+    """Yield columns of an entity's tables with what stands for them in the subquery, where that is a column which was selected for others.
+
+    Of columns that are kept equal, a joined table's key say, the first is selected and stands for all; and a union's for those of tables.
+    """
+    mapper = entity.mapper
+    selected = [*((mapper, name) for name in entity.layout.names), *((e.mapper, e.name) for e in entity.layout.extra)]
+    for (owner, attribute), name in zip(selected, names, strict=False):
+        for column in owner.columns[attribute].columns:
+            here = entity.column(column)
+            yield here, source.c[name]
+            if entity is mapper or entity.is_plain:
+                yield column, source.c[name]
+
+
+def _stood_for(
+    select: SelectBase, item: Any, columns: Sequence[Any], names: Sequence[str], source: FromClause
+) -> Iterator[tuple[Any, Any]]:
+    """Yield what an item's columns are called in a SELECT where others stand for them, with the subquery's columns."""
+    if isinstance(select, Select):
+        for column, here, name in zip(columns, select.columns_of_item(item), names, strict=True):
+            if here is not column:
+                yield here, source.c[name]
 
 
 class _NamedView(EntityView):
@@ -115,6 +143,8 @@ class _NamedView(EntityView):
 
     def __init__(self, mapper: Any, selectable: Any, layout: Layout, prefix: str, entity_name: str | None) -> None:
         super().__init__(mapper, selectable, layout.names, prefix, layout.extra)
+        if layout.discriminator is not None:
+            self.discriminator = selectable.c[f"{prefix}{DISCRIMINATOR}"]
         # the query inside has the criteria
         self.is_joined = True
         self.entity_name = entity_name
@@ -146,9 +176,10 @@ def _labels(entities: Sequence[Any]) -> tuple[list[str], list[str]]:
             mapper = entity.mapper
             base = f"{getattr(mapper.local_table, 'name', None) or 'anon'}_"
             known, layout = keys_of(mapper), entity.layout
-            own = [mapper.columns[n].column for n in layout.names]
+            own = [mapper.column(mapper.columns[n].column) for n in layout.names]
             keys = [known.get(column) or str(column.name or "anon") for column in own]
             keys.extend(known.get(extra.column) or key_of_extra(extra.column) for extra in layout.extra)
+            keys.extend([DISCRIMINATOR] if layout.discriminator is not None else [])
             number = 1
             prefix = base
             while any(f"{prefix}{key}" in taken for key in keys):

@@ -265,7 +265,9 @@ class Query(BuildingQuery[T]):
 
     def _bulk(self, statement: Any, synchronize_session: Any, hook_name: str) -> int:
         session = self._session()
-        statement = statement.where(*self._select._where).execution_options(synchronize_session=synchronize_session)
+        # rows are written in their tables, whatever the class is selected from
+        select = self._select.without_stand_ins(self._select.entities[0].__uow_entity__)
+        statement = statement.where(*select._where).execution_options(synchronize_session=synchronize_session)
         result = session.execute(statement, self._params or None)
         for hook in getattr(session._hooks, hook_name):
             hook(session, self, statement, result)

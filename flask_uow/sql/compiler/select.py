@@ -18,6 +18,8 @@ class SelectCompiler(ExpressionCompiler):
     """Writes SELECT and what stands in FROM."""
 
     def visit_select(self, select: Select) -> str:
+        select = select.said_of_what_is_selected(self.froms_stack)
+        select.refuse_doubles()
         names = select.result_columns()
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")

@@ -1,0 +1,286 @@
+"""What a SELECT is about: the mapped classes among its items and joins, what FROM and WHERE need for them, and what stands for their tables.
+
+The base of :class:`~flask_uow.sql.select.Select`. What stands for an entity shows itself through ``__uow_entity__``, see
+:class:`flask_uow.sql.interfaces.MappedEntity`; where it is selected from something that stands for its tables, all that is said of those
+tables is said of it (:mod:`~flask_uow.sql.stand_ins`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label, coerce_value
+from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
+from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.selectable import FromClause, Join
+from flask_uow.sql.sourced import Sourced
+from flask_uow.sql.stand_ins import Restating, StandIns
+from flask_uow.sql.types import NULLTYPE
+
+__all__ = ["SourcedSelect"]
+
+# the parts of a SELECT that say something of columns
+_CLAUSES = ("_where", "_order_by", "_group_by", "_having", "_distinct")
+
+
+class SourcedSelect(SelectBase):
+    """The items of a SELECT and the clauses that say something of columns.
+
+    :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
+    :ivar columns_clause: the columns that these stand for.
+    """
+
+    __slots__ = (
+        "_distinct", "_entity_criteria", "_entity_froms", "_froms", "_group_by", "_having", "_joined", "_stand_ins", "_where",
+        "columns_clause", "entities",
+    )  # fmt: skip
+    entities: tuple[Any, ...]
+    columns_clause: tuple[ColumnElement[Any], ...]
+    _froms: tuple[FromClause, ...]
+    _where: tuple[ColumnElement[Any], ...]
+    _group_by: tuple[ColumnElement[Any], ...]
+    _having: tuple[ColumnElement[Any], ...]
+    _distinct: bool | tuple[ColumnElement[Any], ...]
+    # (entity, those of its criteria that WHERE has)
+    _entity_criteria: tuple[tuple[Any, tuple[Any, ...]], ...]
+    _entity_froms: tuple[FromClause, ...]
+    # what was joined last, which filter_by() is about
+    _joined: Any
+    # what stands for tables of classes that are selected from something else
+    _stand_ins: tuple[StandIns, ...]
+
+    def _set_columns(self, entities: tuple[Any, ...]) -> None:
+        # a plain value becomes one bind parameter, not another one each time it is looked at
+        self.entities = tuple(
+            coerce_value(entity, NULLTYPE) if entity is None or isinstance(entity, (int, float)) else entity
+            for entity in entities
+        )
+        self.columns_clause = tuple(column for entity in self.entities for column in expand_entity(entity))
+        self._entity_froms = ()
+
+    def _set_entities(self, entities: tuple[Any, ...]) -> None:
+        self._set_columns(entities)
+        if len(self.entities) > 1:
+            for entity in self.entities:
+                if hasattr(entity, "__uow_entity__"):
+                    self._note_stand_ins(entity.__uow_entity__)
+        waiting: list[Sourced[Any]] = []
+        for entity in self.entities:
+            if hasattr(entity, "__uow_entity__"):
+                self._add_source(entity.__uow_entity__)
+            elif isinstance(entity, ColumnOperators):
+                for node in sources_of(entity.as_operand()):
+                    if node.source.stand_ins is not None:
+                        waiting.append(node)
+                    elif not self._has_for_entity(node):
+                        self._add_source(node.source, node.is_expression)
+        if waiting:
+            self._add_stood_for(waiting)
+        if self._stand_ins:
+            self._restate()
+
+    def _has_for_entity(self, node: Sourced[Any]) -> bool:
+        """Return True where a class that is selected as a whole brings in what an attribute of a subclass needs."""
+        if any(stand_ins.covers(node.element) for stand_ins in self._stand_ins):
+            return True
+        needed = {id(part) for part in node.source.selectable._from_objects() if not isinstance(part, Join)}
+        for entity in self.entities if len(needed) > 1 and len(self.entities) > 1 else ():
+            if hasattr(entity, "__uow_entity__") and entity.__uow_entity__ is not node.source:
+                if needed <= {id(part) for part in entity.__uow_entity__.selectable._from_objects()}:
+                    return True
+        return False
+
+    def _add_stood_for(self, nodes: Sequence[Sourced[Any]]) -> None:
+        """Take in the classes of attributes whose tables something else stands for, unless those tables are here for another class."""
+        present = {id(part) for element in self._mapped_froms() for part in element._from_objects()}
+        for node in nodes:
+            tables = list(froms_of(node.element))
+            if not tables or not all(id(table) in present for table in tables):
+                self._add_source(node.source, node.is_expression)
+
+    def _note_stand_ins(self, source: Any) -> None:
+        found = source.stand_ins
+        if found is not None and not is_among(found, self._stand_ins):
+            self._stand_ins = (*self._stand_ins, found)
+
+    def _mapped_froms(self) -> list[FromClause]:
+        """The elements of FROM that were put there, or that mapped classes need; not those that columns bring in."""
+        entities = (entity.__uow_entity__ for entity in self.entities if hasattr(entity, "__uow_entity__"))
+        return [*self.explicit_froms, *(entity.selectable for entity in entities)]
+
+    def _sources(self) -> list[Any]:
+        """The mapped classes that the statement is about so far: those that are selected, also by attributes of theirs, and the last joined."""
+        found: list[Any] = []
+        for item in (*self.entities, self._joined):
+            entity = getattr(item, "__uow_entity__", None)
+            if entity is not None:
+                found.append(entity)
+            elif isinstance(item, ColumnOperators):
+                found.extend(node.source for node in sources_of(item.as_operand()))
+        return found
+
+    def _restated(self, expressions: tuple[Any, ...], *beside: FromClause) -> tuple[Any, ...]:
+        """Return expressions with what stands for the columns of tables here.
+
+        :param beside: an element that is about to be joined.
+        """
+        if not self._stand_ins:
+            return expressions
+        return tuple(map(Restating(self._stand_ins, (*self._mapped_froms(), *beside)), expressions))
+
+    def _restate(self) -> None:
+        """Say what was said so far of what stands for the columns of tables now."""
+        restate = Restating(self._stand_ins, self._mapped_froms())
+        columns: list[ColumnElement[Any]] = []
+        for entity in self.entities:
+            if hasattr(entity, "__uow_entity__"):
+                columns.extend(expand_entity(entity))
+            else:
+                columns.extend(_named_alike(column, restate(column)) for column in _operands(entity))
+        self.columns_clause = tuple(columns)
+        for name in _CLAUSES:
+            clauses = getattr(self, name)
+            if isinstance(clauses, tuple):
+                setattr(self, name, tuple(map(restate, clauses)))
+
+    def columns_of_item(self, item: Any) -> tuple[ColumnElement[Any], ...]:
+        """Return the columns that one of the :attr:`entities` stands for in this statement."""
+        if not self._stand_ins or hasattr(item, "__uow_entity__"):
+            return expand_entity(item)
+        return self._restated(_operands(item))
+
+    def standing_in_for(self, entity: Any) -> Self:
+        """Return the statement, whose FROM has a mapped class, with what is said of its tables said of what it is selected from."""
+        if entity.stand_ins is None:
+            return self
+        clone = self._clone()
+        clone._note_stand_ins(entity)
+        clone._restate()
+        return clone
+
+    def without_stand_ins(self, entity: Any) -> Self:
+        """Return the statement saying of a class's tables again what it says of what the class is selected from."""
+        found = entity.stand_ins
+        if found is None:
+            return self
+        clone = self._clone()
+        clone._stand_ins = tuple(other for other in self._stand_ins if other is not found)
+        for name in _CLAUSES:
+            clauses = getattr(self, name)
+            if isinstance(clauses, tuple):
+                setattr(clone, name, tuple(map(found.undone, clauses)))
+        return clone
+
+    def said_of_what_is_selected(self, enclosing: Sequence[set[int]]) -> Self:
+        """Return the statement with conditions on classes that are not selected here said of what these are selected from, too.
+
+        :param enclosing: the ids of the elements of FROM of the statements around this one, whose rows it may be about.
+        """
+        nodes = [node for clause in (*self._where, *self._having) for node in sources_of(clause)]
+        found = {id(node.source): node for node in nodes if node.source.stand_ins is not None}
+        if not found:
+            return self
+        froms = collect_froms(self.explicit_froms, self.columns_clause)
+        present = {id(part) for element in froms for part in element._from_objects()}.union(*enclosing)
+        clone = self._clone()
+        for node in found.values():
+            if not any(id(table) in present for table in froms_of(node.element)):
+                clone._note_stand_ins(node.source)
+        clone._restate()
+        return clone
+
+    def _add_source(self, source: Any, with_table: bool = False) -> None:
+        """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.
+
+        :param with_table: True where no column of the class's table is selected that would bring it in.
+        """
+        if source.stand_ins is not None:
+            self._note_stand_ins(source)
+        froms = (source.selectable,) if with_table else source.entity_froms
+        if froms:
+            self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
+        self._add_criteria(source, source.criteria)
+
+    def _add_criteria(self, source: Any, criteria: Sequence[Any]) -> None:
+        # once for each entity, also where columns are chosen anew
+        if criteria and not any(source is known for known, _ in self._entity_criteria):
+            self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))
+            self._where = (*self._where, *criteria)
+
+    def _note_joined(self, target: Any, keeps_all: bool) -> None:
+        """Take note of what was joined last.
+
+        :param keeps_all: True for an outer join. It leaves an entity's criteria to its ON clause: in WHERE they would drop the rows without
+            a partner.
+        """
+        self._joined = target
+        entity = getattr(target, "__uow_entity__", None)
+        if entity is not None and entity.stand_ins is not None:
+            self._note_stand_ins(entity)
+            self._restate()
+        if not keeps_all or entity is None or not entity.own_criteria:
+            return
+        taken = tuple(
+            criterion for known, criteria in self._entity_criteria if known is entity for criterion in criteria
+        )
+        self._where = tuple(condition for condition in self._where if not is_among(condition, taken))
+        others = tuple(pair for pair in self._entity_criteria if pair[0] is not entity)
+        self._entity_criteria = (*others, (entity, ()))
+
+    @property
+    def explicit_froms(self) -> tuple[FromClause, ...]:
+        """The elements that were put into FROM, and those that mapped classes need there and no other contains already."""
+        if not self._entity_froms:
+            return self._froms
+        if not self._froms and len(self._entity_froms) == 1:
+            return self._entity_froms
+        found: list[FromClause] = []
+        for element in self._entity_froms:
+            if not any(_holds_rows_of(element, other) for other in (*self._froms, *found)):
+                # the tables of a class are those of its subclass, too
+                found = [*(other for other in found if not _holds_rows_of(other, element)), element]
+        return (*found, *self._froms)
+
+    def refuse_doubles(self) -> None:
+        """Refuse to have one table twice under one name, by what was joined and by what mapped classes need.
+
+        :raises InvalidRequestError: naming it.
+        """
+        elements = self.explicit_froms
+        for number, element in enumerate(elements if self._entity_froms else ()):
+            for other in elements[:number]:
+                refuse_overlap(other, element)
+
+
+def _holds_rows_of(element: FromClause, join: FromClause) -> bool:
+    """Return True when the rows of a join have those of an element: it, or all its tables with no outer join between them."""
+    parts = {id(part) for part in join._from_objects()}
+    if id(element) in parts:
+        return True
+    tables = {id(part) for part in element._from_objects() if not isinstance(part, Join)}
+    return tables <= parts and not _is_parted(tables, join)
+
+
+def _is_parted(tables: set[int], join: FromClause) -> bool:
+    if not isinstance(join, Join):
+        return False
+    left, right = ({id(part) for part in side._from_objects()} for side in (join.left, join.right))
+    if (join.isouter or join.full) and tables & left and tables & right:
+        return True
+    return _is_parted(tables & left, join.left) or _is_parted(tables & right, join.right)
+
+
+def _named_alike(column: ColumnElement[Any], restated: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what stands for a column under the column's name, which is that of the result's column."""
+    name = column.name
+    is_column = restated is not column and getattr(restated, "table", None) is not None
+    return Label(name, restated) if is_column and name is not None and restated.name != name else restated
+
+
+def _operands(item: Any) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns that an item of ``select()`` stands for, as they stand within an expression."""
+    if isinstance(item, ColumnOperators) and not isinstance(item, ColumnElement):
+        return (item.as_operand(),)
+    return expand_entity(item)
