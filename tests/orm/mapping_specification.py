@@ -93,6 +93,4 @@ NOT_TAKEN: tuple[tuple[str, str], ...] = (
     ("relationship", "enable_typechecks"),
     ("relationship", "strategy_class"),
     ("Query.instances", ""),
-    ("Query.with_polymorphic", "selectable"),
-    ("Query.with_polymorphic", "discriminator"),
 )
