@@ -12,6 +12,9 @@ Every error of the project derives from :class:`FlaskUowError`. The tree::
     ├── InvalidRequestError           a call that does not fit the present state
     │   ├── MultipleResultsFound      one row was asked for, and there were several
     │   ├── NoResultFound             one row was asked for, and there was none
+    │   ├── NoReferenceError          a foreign key refers to nothing that is there
+    │   │   ├── NoReferencedTableError    the MetaData has no such table
+    │   │   └── NoReferencedColumnError   the table has no such column
     │   ├── NoSuchTableError          a table that the database does not have
     │   ├── ResourceClosedError       a connection, result or transaction used after it was closed
     │   ├── UnboundExecutionError     no engine is known for the statement
@@ -28,7 +31,12 @@ Every error of the project derives from :class:`FlaskUowError`. The tree::
             ├── ProgrammingError      wrong SQL, a missing table ...
             └── NotSupportedError
 
-The children of DBAPIError carry the names of PEP 249. This module imports nothing of the project; every layer may import it.
+The children of DBAPIError carry the names of PEP 249. Two warnings beside the tree::
+
+    UOWWarning (RuntimeWarning)               what was asked for was done, and is probably not what was meant
+    UOWDeprecationWarning (DeprecationWarning)  a spelling that has a successor; the message names it
+
+This module imports nothing of the project; every layer may import it.
 """
 
 from __future__ import annotations
@@ -52,6 +60,9 @@ __all__ = [
     "InternalError",
     "InvalidRequestError",
     "MultipleResultsFound",
+    "NoReferenceError",
+    "NoReferencedColumnError",
+    "NoReferencedTableError",
     "NoResultFound",
     "NoSuchTableError",
     "NotSupportedError",
@@ -59,6 +70,8 @@ __all__ = [
     "ProgrammingError",
     "ResourceClosedError",
     "TimeoutError",
+    "UOWDeprecationWarning",
+    "UOWWarning",
     "UnboundExecutionError",
     "UnfitArgumentError",
     "UnsupportedOperatorError",
@@ -115,6 +128,18 @@ class MultipleResultsFound(InvalidRequestError):
 
 class NoSuchTableError(InvalidRequestError):
     """The database has no table of that name."""
+
+
+class NoReferenceError(InvalidRequestError):
+    """A foreign key refers to a table or a column that is not there."""
+
+
+class NoReferencedTableError(NoReferenceError, NoSuchTableError):
+    """A foreign key refers to a table that its MetaData does not have."""
+
+
+class NoReferencedColumnError(NoReferenceError, ArgumentError):
+    """A foreign key refers to a column that the table does not have."""
 
 
 class ResourceClosedError(InvalidRequestError):
@@ -201,6 +226,14 @@ class ProgrammingError(DatabaseError):
 
 class NotSupportedError(DatabaseError):
     """The database does not support what was asked for."""
+
+
+class UOWWarning(RuntimeWarning):
+    """What was asked for was done, and there is a sign that something else was meant; the message says which."""
+
+
+class UOWDeprecationWarning(DeprecationWarning):
+    """A spelling was used that has a successor; the message names it."""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError, NoSuchTableError, did_you_mean
+from flask_uow.exc import ArgumentError, NoReferencedColumnError, NoReferencedTableError, did_you_mean
 from flask_uow.sql.expressions import ColumnElement, coerce_value
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.naming import constraint_name, index_name
@@ -136,7 +136,7 @@ class CheckConstraint(Constraint):
 class ForeignKey:
     """The foreign key of one column: ``Column("author_id", ForeignKey("user.id"))``.
 
-    :param target: ``"table.column"``, ``"schema.table.column"``, or a Column.
+    :param target: ``"table.column"``, ``"schema.table.column"``, or a Column; ``"table"`` for its column of the same name.
     :param ondelete: what the database does when the row referred to is deleted (``"CASCADE"``, ``"SET NULL"``, ...).
     :param onupdate: likewise when its key changes.
     :param use_alter: add the constraint by ALTER TABLE after both tables exist.
@@ -176,8 +176,8 @@ class ForeignKey:
     def column(self) -> Column[Any]:
         """The column referred to.
 
-        :raises NoSuchTableError: when the MetaData has no such table.
-        :raises ArgumentError: when the table has no such column.
+        :raises NoReferencedTableError: when the MetaData has no such table.
+        :raises NoReferencedColumnError: when the table has no such column.
         """
         if self._column is None:
             self._column = self._resolve()
@@ -186,10 +186,10 @@ class ForeignKey:
     def _resolve(self) -> Column[Any]:
         if not isinstance(self.target, str):
             return self.target.__clause_element__() if hasattr(self.target, "__clause_element__") else self.target  # type: ignore[no-any-return]
-        table_name, column_name = self._split_target()
         parent = self.parent
         if parent is None or parent.table is None:
             raise ArgumentError(f"ForeignKey({self.target!r}) belongs to no table yet.")
+        table_name, column_name = self._split_target(parent)
         tables = parent.table.metadata.tables
         table = self._find(tables, table_name, parent.table.schema)
         if table is None or column_name not in table.c:
@@ -201,13 +201,14 @@ class ForeignKey:
         where = f"the foreign key of {parent.table.fullname}.{parent.name} refers to {self.target!r}"
         if table is None:
             hint = did_you_mean(table_name, tables)
-            raise NoSuchTableError(
+            raise NoReferencedTableError(
                 f"{where}, and its MetaData has no table {table_name!r}.{hint} Import the module that defines the table first;"
                 " a foreign key can't reach into another bind."
             )
         if column_name not in table.c:
-            raise ArgumentError(
-                f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}"
+            cure = "" if "." in self.target else f" Write it as 'table.column' where it is not {column_name!r}."
+            raise NoReferencedColumnError(
+                f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}{cure}"
             )
         return table.c[column_name]  # type: ignore[no-any-return]
 
@@ -216,9 +217,12 @@ class ForeignKey:
         table = tables.get(name)
         return tables.get(f"{schema}.{name}") if table is None and schema is not None else table
 
-    def _split_target(self) -> tuple[str, str]:
+    def _split_target(self, parent: Column[Any]) -> tuple[str, str]:
         table_name, dot, column_name = self.target.rpartition(".")
-        if not dot or not table_name or not column_name:
+        if not dot and column_name:
+            # a table alone: its column that is called as the one that refers to it
+            return column_name, str(parent.key)
+        if not table_name or not column_name:
             raise ArgumentError(f"ForeignKey({self.target!r}) does not name a column. Write it as 'table.column'.")
         return table_name, column_name
 

@@ -209,7 +209,7 @@ def test_load_false_refuses_new_and_changed_objects(make_session: Any) -> None:
 def test_the_old_word_for_load_false_warns(make_session: Any) -> None:
     session, other = make_session(), make_session()
     user = loaded_and_detached(session, saved_user(session).id)
-    with pytest.warns(DeprecationWarning, match="load=False"):
+    with pytest.warns(UOWDeprecationWarning, match="load=False"):
         assert other.merge(user, dont_load=True).name == "ed"
     with pytest.raises(TypeError, match="nonsense"):
         other.merge(user, nonsense=1)

@@ -22,6 +22,7 @@ from flask_uow import (
     Session,
     String,
     Table,
+    UOWDeprecationWarning,
     create_session,
     scoped_session,
     sessionmaker,
@@ -190,7 +191,7 @@ def item_table(engine: Engine) -> Table:
 
 def map_it(scoped: ScopedSession, class_: type, table: Table, **options: Any) -> Registry:
     registry = Registry()
-    with pytest.warns(DeprecationWarning, match="query_property"):
+    with pytest.warns(UOWDeprecationWarning, match="query_property"):
         scoped.mapper(class_, table, registry=registry, **options)
     return registry
 
@@ -254,7 +255,7 @@ def test_scoped_mapper_leaves_nothing_behind_when_mapping_fails(scoped: ScopedSe
         pass
 
     keyless = Table("keyless", MetaData(), Column("a", Integer))
-    with pytest.warns(DeprecationWarning, match="deprecated"), pytest.raises(ArgumentError, match="primary key"):
+    with pytest.warns(UOWDeprecationWarning, match="deprecated"), pytest.raises(ArgumentError, match="primary key"):
         scoped.mapper(Item, keyless)
     assert "query" not in vars(Item)
 

@@ -18,6 +18,9 @@ from flask_uow import (
     Integer,
     IntegrityError,
     MetaData,
+    NoReferencedColumnError,
+    NoReferencedTableError,
+    NoReferenceError,
     Sequence,
     String,
     Table,
@@ -198,3 +201,44 @@ def test_sequences_and_identities_say_what_a_database_lacks(engine: Engine, data
     table.drop(engine)
     numbered.drop(engine)
     assert inspect(engine).get_sequence_names() == []
+
+
+def test_a_foreign_key_to_a_table_alone_is_to_its_column_of_the_same_name(engine: Engine) -> None:
+    metadata = MetaData()
+    town = Table("town", metadata, Column("zip", String(5), primary_key=True), Column("region", Integer, unique=True))
+    street = Table(
+        "street", metadata,
+        Column("id", Integer, primary_key=True), Column("zip", ForeignKey("town")), Column("region", ForeignKey("town", ondelete="CASCADE")),
+    )  # fmt: skip
+    assert [street.c.zip.foreign_keys[0].column, street.c.region.foreign_keys[0].column] == [town.c.zip, town.c.region]
+    assert isinstance(street.c.zip.type, String)
+    metadata.create_all(engine)
+    found = {key["constrained_columns"][0]: key for key in inspect(engine).get_foreign_keys("street")}
+    assert (found["zip"]["referred_table"], found["zip"]["referred_columns"]) == ("town", ["zip"])
+    assert found["region"]["options"] == {"ondelete": "CASCADE"}
+
+
+def test_a_foreign_key_to_a_table_alone_may_stand_in_a_schema_and_be_copied() -> None:
+    metadata = MetaData(schema="post")
+    town = Table("town", metadata, Column("zip", String(5), primary_key=True))
+    street = Table("street", metadata, Column("zip", ForeignKey("town"), primary_key=True))
+    assert street.c.zip.foreign_keys[0].column is town.c.zip
+    other = MetaData()
+    copies = [table.to_metadata(other) for table in (town, street)]
+    assert copies[1].c.zip.foreign_keys[0].column is copies[0].c.zip
+
+
+def test_a_foreign_key_to_nothing_says_whether_table_or_column_is_missing() -> None:
+    metadata = MetaData()
+    Table("town", metadata, Column("zip", String(5), primary_key=True))
+    lost = Table("lost", metadata, Column("a", ForeignKey("twon.zip")), Column("b", ForeignKey("town.zap")))
+    with pytest.raises(
+        NoReferencedTableError, match=r"lost\.a refers to 'twon\.zip'.*no table 'twon'\. Did you mean 'town'"
+    ):
+        _ = lost.c.a.foreign_keys[0].column
+    with pytest.raises(
+        NoReferencedColumnError, match=r"lost\.b refers to 'town\.zap'.*no such column\. Did you mean 'zip'"
+    ):
+        _ = lost.c.b.foreign_keys[0].column
+    for each in (NoReferencedTableError, NoReferencedColumnError):
+        assert issubclass(each, NoReferenceError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from flask_uow.exc import InvalidRequestError
+from flask_uow.exc import InvalidRequestError, UOWDeprecationWarning
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.instrumentation.collections import contains_identical, members_of
@@ -27,7 +27,7 @@ def merge(session: Any, instance: Any, load: bool, **kw: Any) -> Any:
     :raises TypeError: for an unknown keyword.
     """
     if "dont_load" in kw:
-        warnings.warn("merge(dont_load=True) is deprecated; write load=False.", DeprecationWarning, stacklevel=5)
+        warnings.warn("merge(dont_load=True) is deprecated; write load=False.", UOWDeprecationWarning, stacklevel=5)
         load = not kw.pop("dont_load")
     if kw:
         raise TypeError(f"merge() got an unexpected keyword argument {next(iter(kw))!r}")

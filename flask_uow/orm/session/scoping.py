@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
-from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.exc import ArgumentError, InvalidRequestError, UOWDeprecationWarning, did_you_mean
 from flask_uow.orm.dml.bulk import Progress
 from flask_uow.orm.mapping.classical import mapper as make_mapper
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
@@ -142,7 +142,7 @@ class ScopedSession:
         warnings.warn(
             "ScopedSession.mapper() is deprecated. Use mapper(), add new objects with session.add(), and write query = Session.query_property()"
             " in the class.",
-            DeprecationWarning,
+            UOWDeprecationWarning,
             stacklevel=2,
         )
         undo = _tie_to_scope(self, class_, save_on_init, validate)
