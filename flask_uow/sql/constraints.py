@@ -5,10 +5,11 @@ Each object is made first and attached to its table later (``_attach``), when th
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as SequenceType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.exc import ArgumentError, NoReferencedColumnError, NoReferencedTableError, did_you_mean
 from flask_uow.sql.expressions import ColumnElement, coerce_value
@@ -34,7 +35,7 @@ __all__ = [
 class Constraint:
     """What constraints share: a name and a table.
 
-    :ivar name: the constraint's name in the database, None to let the database choose.
+    :ivar given_name: the name that it was given, or None.
     :ivar table: the table, once attached.
     :ivar kind: the key of its entry in a naming convention.
     """
@@ -47,7 +48,7 @@ class Constraint:
     ) -> None:
         if initially is not None and initially.upper() not in ("DEFERRED", "IMMEDIATE"):
             raise ArgumentError(f"initially={initially!r} is neither 'DEFERRED' nor 'IMMEDIATE'.")
-        self.name = name
+        self.given_name = name
         self.deferrable = deferrable
         self.initially = initially.upper() if initially else None
 
@@ -56,13 +57,27 @@ class Constraint:
         table.constraints.append(self)
 
     @property
-    def sql_name(self) -> str | None:
+    def name(self) -> str | None:
         """The name in the database: the one given, or that of the MetaData's naming convention; None for the database's own."""
         return constraint_name(self)
 
     def copy(self) -> Constraint | None:
         """Return an unattached copy; None where the copies of the columns bring it along."""
         raise NotImplementedError
+
+    @property
+    def given_names(self) -> list[str]:
+        """The columns that were given by name."""
+        return []
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
+        """Return a copy of a constraint that is declared once for several tables.
+
+        :param copies: columns of the table that it is for, by the column that the constraint may have been given in its place.
+        """
+        made = copy.copy(self)
+        made.table = None
+        return made
 
 
 class ColumnListConstraint(Constraint):
@@ -78,6 +93,15 @@ class ColumnListConstraint(Constraint):
         self._given = columns
         self.columns: list[Column[Any]] = []
 
+    @property
+    def given_names(self) -> list[str]:
+        return [column for column in self._given if isinstance(column, str)]
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
+        made = super().unattached(copies)
+        made._given = tuple(_own_column(column, copies) for column in self._given)
+        return made
+
     def _attach(self, table: Table) -> None:
         self.columns = [find_column(table, column, type(self).__name__) for column in self._given]
         super()._attach(table)
@@ -92,7 +116,7 @@ class PrimaryKeyConstraint(ColumnListConstraint):
         self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self._given]
         self.table = table
         table.primary_key.columns = self.columns
-        table.primary_key.name = self.name
+        table.primary_key.given_name = self.given_name
         for column in self.columns:
             column.primary_key = True
             column.nullable = False
@@ -104,10 +128,10 @@ class UniqueConstraint(ColumnListConstraint):
     kind = "uq"
 
     def copy(self) -> UniqueConstraint | None:
-        if len(self.columns) == 1 and self.columns[0].unique and self.name is None:
+        if len(self.columns) == 1 and self.columns[0].unique and self.given_name is None:
             return None
         names = [column.name for column in self.columns]
-        return UniqueConstraint(*names, name=self.name, deferrable=self.deferrable, initially=self.initially)
+        return UniqueConstraint(*names, name=self.given_name, deferrable=self.deferrable, initially=self.initially)
 
 
 class CheckConstraint(Constraint):
@@ -130,7 +154,7 @@ class CheckConstraint(Constraint):
     def copy_for_column(self) -> CheckConstraint:
         """Return an unattached copy, whether or not a column brings the constraint along."""
         # DDL writes columns without their table, so the condition holds for any table that has them
-        return CheckConstraint(self.condition, self.name)
+        return CheckConstraint(self.condition, self.given_name)
 
 
 class ForeignKey:
@@ -278,6 +302,16 @@ class ForeignKeyConstraint(Constraint):
         self.elements: list[ForeignKey] = []
 
     @property
+    def given_names(self) -> list[str]:
+        return [column for column in self._given if isinstance(column, str)]
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
+        made = super().unattached(copies)
+        made._given = [_own_column(column, copies) for column in self._given]
+        made.columns, made.elements = [], []
+        return made
+
+    @property
     def referred_table(self) -> Table:
         """The table referred to."""
         return self.elements[0].column.table  # type: ignore[no-any-return]
@@ -298,7 +332,7 @@ class ForeignKeyConstraint(Constraint):
         return ForeignKeyConstraint(
             [column.name for column in self.columns],
             [element.target_fullname for element in self.elements],
-            self.name,
+            self.given_name,
             self.ondelete,
             self.onupdate,
             self.deferrable,
@@ -355,12 +389,30 @@ class Index:
         self.included = [find_column(table, column, "Index") for column in self._include]
         table.indexes.append(self)
 
+    @property
+    def given_names(self) -> list[str]:
+        """The columns that were given by name."""
+        return [column for column in (*self._given, *self._include) if isinstance(column, str)]
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Index:
+        """Return a copy of an index that is declared once for several tables; see :meth:`Constraint.unattached`."""
+        made = copy.copy(self)
+        made.table = None
+        made._given = tuple(_own_column(column, copies) for column in self._given)
+        made._include = tuple(_own_column(column, copies) for column in self._include)
+        return made
+
     def copy(self) -> Index:
         """Return an unattached copy."""
         copied = Index(self._name, unique=self.unique, where=self.where, using=self.using)
         copied._include = tuple(column.name for column in self.included)
         copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
         return copied
+
+
+def _own_column(column: Any, copies: Mapping[Any, Column[Any]]) -> Any:
+    found = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    return copies.get(found, column) if isinstance(found, ColumnElement) else column
 
 
 def find_column(table: Table, column: Any, what: str) -> Column[Any]:

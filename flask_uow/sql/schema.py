@@ -193,7 +193,7 @@ class Table(FromClause):
             sqlite_autoincrement=self.sqlite_autoincrement,
         )
         table.primary_key.columns = [table.c[str(column.key)] for column in self.primary_key.columns]
-        table.primary_key.name = self.primary_key.name
+        table.primary_key.given_name = self.primary_key.given_name
         for constraint in self.constraints:
             copied = constraint.copy()
             if copied is not None:
@@ -202,6 +202,15 @@ class Table(FromClause):
             if not any(getattr(e, "index", False) for e in index.expressions):
                 index.copy()._attach(table)
         return table
+
+    def move_to(self, metadata: MetaData) -> None:
+        """Let the table be one of another MetaData, no longer of its own.
+
+        :raises InvalidRequestError: when that one has a table of the name already.
+        """
+        metadata._add(self)
+        self.metadata.remove(self)
+        self.metadata = metadata
 
     def create(self, bind: DDLBind, checkfirst: bool = True) -> None:
         """Create the table."""

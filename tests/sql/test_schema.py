@@ -113,7 +113,7 @@ def test_constraints_are_called_as_the_convention_says(engine: Engine, database:
     assert "ck_thing_positive" in checks
     assert table.indexes[0].name == "ix_thing_a"
     copied = table.to_metadata(MetaData())
-    assert sorted(str(c.sql_name) for c in copied.constraints if isinstance(c, CheckConstraint)) == ["None", "positive"]
+    assert sorted(str(c.name) for c in copied.constraints if isinstance(c, CheckConstraint)) == ["None", "positive"]
 
 
 def test_a_convention_may_have_tokens_of_its_own_and_long_names_are_cut() -> None:
@@ -127,7 +127,7 @@ def test_a_convention_may_have_tokens_of_its_own_and_long_names_are_cut() -> Non
     table = Table(
         "t" * 60, own, Column("id", Integer, **KEY), Column("a", Integer, unique=True), Column("b", Integer, index=True)
     )
-    assert [c.sql_name for c in table.constraints if isinstance(c, UniqueConstraint)] == ["T" * 60]
+    assert [c.name for c in table.constraints if isinstance(c, UniqueConstraint)] == ["T" * 60]
     name = table.indexes[0].name
     assert len(name) == 63
     assert name.startswith("ix_tttt")
@@ -147,7 +147,7 @@ def test_malformed_conventions_are_refused() -> None:
     metadata = MetaData(naming_convention={"uq": "uq_%(referred_table_name)s"})
     table = Table("t", metadata, Column("id", Integer, **KEY), Column("a", Integer, unique=True))
     with pytest.raises(CompileError, match=r"which .* of table 't' does not have"):
-        _ = [c.sql_name for c in table.constraints]
+        _ = [c.name for c in table.constraints]
 
 
 def test_partial_and_expression_indexes_hold(engine: Engine) -> None:

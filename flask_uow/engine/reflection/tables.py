@@ -14,6 +14,7 @@ from flask_uow.sql.constraints import (
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
+from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause
@@ -59,7 +60,7 @@ def reflect_table(
     _add_keys(catalog, table, key["column_names"], key["name"])
     _add_foreign_keys(catalog, bind, table, resolve_fks)
     for check in catalog.checks(name, schema):
-        CheckConstraint(check["sqltext"], check["name"])._attach(table)
+        CheckConstraint(check["sqltext"], conv(check["name"]) if check["name"] else None)._attach(table)
     _add_indexes(catalog, table)
     table.comment = table.comment or catalog.comment(name, schema)
     for option, value in catalog.table_options(name, schema).items():

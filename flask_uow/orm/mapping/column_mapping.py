@@ -16,6 +16,7 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.selectable import FromClause, Join
+from flask_uow.sql.sourced import without_sources
 
 __all__ = [
     "columns_of_declaration",
@@ -76,7 +77,7 @@ def equated_columns(element: FromClause) -> dict[Any, Any]:
     if not isinstance(element, Join):
         return {}
     found = {**equated_columns(element.left), **equated_columns(element.right)}
-    for term in terms_of(element.onclause):
+    for term in terms_of(without_sources(element.onclause)):
         if not isinstance(term, BinaryExpression) or term.operator is not ops.EQ:
             continue
         left, right = term.left, term.right

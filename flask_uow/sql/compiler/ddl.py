@@ -101,7 +101,7 @@ class DDLCompiler(ExpressionCompiler):
         raise CompileError(f"{type(constraint).__name__} cannot be written as SQL.")
 
     def _constraint_name(self, constraint: Any) -> str:
-        name = constraint.sql_name
+        name = constraint.name
         return f"CONSTRAINT {self.dialect.quote(name)} " if name else ""
 
     def foreign_key_text(self, constraint: ForeignKeyConstraint) -> str:
