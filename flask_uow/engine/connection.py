@@ -146,11 +146,16 @@ class Connection(SendingConnection):
         return self.dialect.catalog(self.fetch_all).tables(schema)
 
     def reflect_table(
-        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+        self,
+        table: Any,
+        given: dict[str, Any],
+        include_columns: frozenset[str] | None,
+        resolve_fks: bool,
+        replace: bool = True,
     ) -> None:
         """Fill a table with what the database has under its name; for ``Table(..., autoload_with=connection)``."""
         catalog = self.dialect.catalog(self.fetch_all)
-        reflect_table(catalog, self, table, given, include_columns, resolve_fks)
+        reflect_table(catalog, self, table, given, include_columns, resolve_fks, replace)
 
     def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
         """Return the names of the tables that ``MetaData.reflect()`` is to load."""

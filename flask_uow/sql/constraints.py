@@ -61,6 +61,12 @@ class Constraint:
         """The name in the database: the one given, or that of the MetaData's naming convention; None for the database's own."""
         return constraint_name(self)
 
+    columns: list[Column[Any]]
+
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        """Be about ``column`` where it has been about ``before``."""
+        self.columns = [column if known is before else known for known in self.columns]
+
     def copy(self) -> Constraint | None:
         """Return an unattached copy; None where the copies of the columns bring it along."""
         raise NotImplementedError
@@ -123,15 +129,35 @@ class PrimaryKeyConstraint(ColumnListConstraint):
 
 
 class UniqueConstraint(ColumnListConstraint):
-    """Columns whose values are unique together."""
+    """Columns whose values are unique together.
+
+    :param nulls_not_distinct: True where NULL is a value like others, of which there is one (PostgreSQL 15 and later).
+    """
 
     kind = "uq"
+
+    def __init__(
+        self,
+        *columns: Any,
+        name: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        nulls_not_distinct: bool = False,
+    ) -> None:
+        super().__init__(*columns, name=name, deferrable=deferrable, initially=initially)
+        self.nulls_not_distinct = nulls_not_distinct
 
     def copy(self) -> UniqueConstraint | None:
         if len(self.columns) == 1 and self.columns[0].unique and self.given_name is None:
             return None
         names = [column.name for column in self.columns]
-        return UniqueConstraint(*names, name=self.given_name, deferrable=self.deferrable, initially=self.initially)
+        return UniqueConstraint(
+            *names,
+            name=self.given_name,
+            deferrable=self.deferrable,
+            initially=self.initially,
+            nulls_not_distinct=self.nulls_not_distinct,
+        )
 
 
 class CheckConstraint(Constraint):
@@ -144,6 +170,7 @@ class CheckConstraint(Constraint):
 
     def __init__(self, condition: Any, name: str | None = None) -> None:
         super().__init__(name)
+        self.columns = []
         self.condition = condition
         # True for one that a column was given
         self.of_column = False
@@ -164,6 +191,7 @@ class ForeignKey:
     :param ondelete: what the database does when the row referred to is deleted (``"CASCADE"``, ``"SET NULL"``, ...).
     :param onupdate: likewise when its key changes.
     :param use_alter: add the constraint by ALTER TABLE after both tables exist.
+    :param match: ``"FULL"`` where of several columns all are NULL or none is (PostgreSQL); see :class:`ForeignKeyConstraint`.
     """
 
     def __init__(
@@ -176,11 +204,12 @@ class ForeignKey:
         deferrable: bool | None = None,
         initially: str | None = None,
         use_alter: bool = False,
+        match: str | None = None,
     ) -> None:
-        self.target = target
+        self.target: Any = target
         self.options: dict[str, Any] = {
             "name": name, "ondelete": ondelete, "onupdate": onupdate, "deferrable": deferrable, "initially": initially,
-            "use_alter": use_alter,
+            "use_alter": use_alter, "match": match,
         }  # fmt: skip
         self.parent: Column[Any] | None = None
         self.constraint: ForeignKeyConstraint | None = None
@@ -250,6 +279,12 @@ class ForeignKey:
             raise ArgumentError(f"ForeignKey({self.target!r}) does not name a column. Write it as 'table.column'.")
         return table_name, column_name
 
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        """Refer to ``column`` where it has referred to ``before``."""
+        self.target = column if self.target is before else self.target
+        if self._column is before:
+            self._column = column
+
     def _attach(self, column: Column[Any]) -> None:
         self.parent = column
         column.foreign_keys.append(self)
@@ -273,6 +308,7 @@ class ForeignKeyConstraint(Constraint):
 
     :param columns: the columns of this table, by name or as objects.
     :param refcolumns: the columns referred to, as for :class:`ForeignKey`, in the same order.
+    :param match: ``"FULL"``: where one of the columns is NULL, all have to be; ``"SIMPLE"``, as without: such a row refers to nothing.
     """
 
     kind = "fk"
@@ -287,8 +323,11 @@ class ForeignKeyConstraint(Constraint):
         deferrable: bool | None = None,
         initially: str | None = None,
         use_alter: bool = False,
+        match: str | None = None,
     ) -> None:
         super().__init__(name, deferrable=deferrable, initially=initially)
+        if match is not None and match.upper() not in ("FULL", "SIMPLE"):
+            raise ArgumentError(f"match={match!r} is neither 'FULL' nor 'SIMPLE'. Leave it out for the latter.")
         if len(columns) != len(refcolumns):
             raise ArgumentError(
                 f"ForeignKeyConstraint got {len(columns)} columns and {len(refcolumns)} targets; they go in pairs."
@@ -298,6 +337,7 @@ class ForeignKeyConstraint(Constraint):
         self.ondelete = ondelete
         self.onupdate = onupdate
         self.use_alter = use_alter
+        self.match = match.upper() if match is not None else None
         self.columns: list[Column[Any]] = []
         self.elements: list[ForeignKey] = []
 
@@ -315,6 +355,12 @@ class ForeignKeyConstraint(Constraint):
     def referred_table(self) -> Table:
         """The table referred to."""
         return self.elements[0].column.table  # type: ignore[no-any-return]
+
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        super().exchange(before, column)
+        for element in self.elements:
+            if element.parent is before:
+                element._attach(column)
 
     def _attach(self, table: Table) -> None:
         self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self._given]
@@ -338,6 +384,7 @@ class ForeignKeyConstraint(Constraint):
             self.deferrable,
             self.initially,
             self.use_alter,
+            self.match,
         )
 
 
@@ -350,6 +397,7 @@ class Index:
     :param where: the condition of a partial index.
     :param using: how it is built: ``"gin"``, ``"hash"`` and so on (PostgreSQL; SQLite has one kind of index only).
     :param include: columns whose values it holds besides (PostgreSQL).
+    :param nulls_not_distinct: with ``unique``, True where NULL is a value like others (PostgreSQL 15 and later).
     """
 
     def __init__(
@@ -360,12 +408,18 @@ class Index:
         where: Any = None,
         using: str | None = None,
         include: SequenceType[Any] = (),
+        nulls_not_distinct: bool = False,
     ) -> None:
         self._name = name
         self._given = expressions
         self._include = include
         self.unique = unique
         self.where = where
+        if nulls_not_distinct and not unique:
+            raise ArgumentError(
+                f"Index({name!r}, nulls_not_distinct=True) says nothing without unique=True. Pass both, or none."
+            )
+        self.nulls_not_distinct = nulls_not_distinct
         if using is not None and not using.isidentifier():
             raise ArgumentError(f"Index(using={using!r}): expected the name of an index method, such as 'gin'.")
         self.using = using
@@ -380,6 +434,11 @@ class Index:
     def name(self) -> str:
         """The index's name: the one given, that of the MetaData's convention, or one made of the columns' names."""
         return self._name if self._name is not None else index_name(self)
+
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        """Be about ``column`` where it has been about ``before``."""
+        self.expressions = [column if known is before else known for known in self.expressions]
+        self.included = [column if known is before else known for known in self.included]
 
     def _attach(self, table: Table) -> None:
         self.table = table
@@ -404,7 +463,13 @@ class Index:
 
     def copy(self) -> Index:
         """Return an unattached copy."""
-        copied = Index(self._name, unique=self.unique, where=self.where, using=self.using)
+        copied = Index(
+            self._name,
+            unique=self.unique,
+            where=self.where,
+            using=self.using,
+            nulls_not_distinct=self.nulls_not_distinct,
+        )
         copied._include = tuple(column.name for column in self.included)
         copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
         return copied

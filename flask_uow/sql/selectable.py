@@ -46,6 +46,18 @@ class ColumnCollection:
         """Append a column under ``name``."""
         self._columns[name] = column
 
+    def remove(self, column: Any) -> int:
+        """Take a column out, and return its place."""
+        place = next(place for place, known in enumerate(self._columns.values()) if known is column)
+        self._columns = {name: known for name, known in self._columns.items() if known is not column}
+        return place
+
+    def move_last(self, place: int) -> None:
+        """Move the last column to another place."""
+        items = list(self._columns.items())
+        items.insert(place, items.pop())
+        self._columns = dict(items)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

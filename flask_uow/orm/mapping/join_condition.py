@@ -139,7 +139,12 @@ def _one_of(
 def _between(holder: Table, referred: Table, foreign_keys: list[Column[Any]]) -> list[ForeignKeyConstraint]:
     found = [c for c in holder.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred]
     if foreign_keys:
-        wanted = [c for c in found if any(column is key for column in c.columns for key in foreign_keys)]
+        given = {key for key in foreign_keys if key.table is holder}
+        wanted = [c for c in found if given.intersection(c.columns)]
+        # of foreign keys that share columns, the one that consists of those given; else the one that has them all
+        for chosen in ([c for c in wanted if given == set(c.columns)], [c for c in wanted if given <= set(c.columns)]):
+            if len(chosen) == 1:
+                return chosen
         if wanted or any(key.table is holder for key in foreign_keys):
             return wanted
         return [] if any(key.table is referred for key in foreign_keys) else found
