@@ -73,8 +73,8 @@ class Column(ColumnElement[T], Generic[T]):
     """
 
     __slots__ = (
-        "_name", "_type", "args", "autoincrement", "checks", "comment", "default", "foreign_keys", "identity", "index", "info", "key",
-        "nullable", "onupdate", "primary_key", "sequence", "server_default", "server_onupdate", "table", "unique", "__weakref__",
+        "_name", "_sequence", "_type", "args", "autoincrement", "checks", "comment", "default", "foreign_keys", "identity", "index", "info", "key",
+        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "table", "unique", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "column"
 
@@ -119,7 +119,7 @@ class Column(ColumnElement[T], Generic[T]):
         self.comment = comment
         self.info = dict(info or {})
         self.foreign_keys: list[ForeignKey] = []
-        self.sequence: Sequence | None = None
+        self._sequence: Sequence | None = None
         self.identity: Identity | None = None
         self.checks: list[CheckConstraint] = []
         self.table: Any = None
@@ -128,7 +128,7 @@ class Column(ColumnElement[T], Generic[T]):
             if isinstance(argument, ForeignKey):
                 argument._attach(self)
             elif isinstance(argument, Sequence):
-                self.sequence = argument
+                self._sequence = argument
                 if not primary_key and server_default is None:
                     self.server_default = argument.next_value()
             elif isinstance(argument, Identity):
@@ -177,6 +177,12 @@ class Column(ColumnElement[T], Generic[T]):
         """Give a name to a column that was made without one."""
         self._name = name
         self.key = self.key or name
+
+    @property
+    def sequence(self) -> Sequence | None:
+        """The sequence that numbers it; None for an optional one where the database numbers the column by itself."""
+        found = self._sequence
+        return None if found is not None and found.optional and self.is_server_generated else found
 
     @property
     def is_server_generated(self) -> bool:

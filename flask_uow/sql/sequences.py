@@ -88,6 +88,7 @@ class Sequence(_Numbering):
     :param name: its name in the database.
     :param schema: the schema that it is in.
     :param metadata: creates and drops it with these tables, for one that is no column's default.
+    :param optional: use it only for a column that the database does not number by itself: not for a single integer primary key.
 
     The other parameters are those of ``CREATE SEQUENCE``.
     """
@@ -104,8 +105,10 @@ class Sequence(_Numbering):
         cycle: bool = False,
         cache: int | None = None,
         metadata: MetaData | None = None,
+        optional: bool = False,
     ) -> None:
         super().__init__(start, increment, minvalue, maxvalue, cycle, cache)
+        self.optional = optional
         self.name = name
         self.schema = schema
         if metadata is not None:

@@ -246,7 +246,7 @@ class Mapper(MappedSource):
         if shares is None:
             for name in (*self.inherits.columns, *self.inherits.relationships):
                 if name not in self.columns:
-                    setattr(self.class_, name, ConcreteGap(name, self.class_.__name__))
+                    self.manager.replace(name, ConcreteGap(name, self.class_.__name__))
             return
         self.descriptors.update(shares.descriptors)
         self.composites = shares.composites
@@ -280,14 +280,14 @@ class Mapper(MappedSource):
             for mapper_ in self.family:
                 mapper_._expressions[name] = prop
                 self.registry.wait_for(mapper_)
-            setattr(self.class_, name, Unconfigured(name, self))
+            self.manager.replace(name, Unconfigured(name, self))
             self.registry.wait_for(self)
         elif isinstance(prop, RelationshipProperty):
             self._check_free(name)
             prop.attach(name, self, self.resolve)
             self.unconfigured.append(prop)
             # until the relationship is configured, reading the attribute configures it
-            setattr(self.class_, name, Unconfigured(name, self))
+            self.manager.replace(name, Unconfigured(name, self))
             self._take_relationship(prop)
             self.registry.wait_for(self)
         elif isinstance(prop, DescriptorProperty):
@@ -461,9 +461,6 @@ class Mapper(MappedSource):
             self._stop_watching()
         for name in ("__mapper__", "__uow_entity__"):
             if name in vars(self.class_):
-                delattr(self.class_, name)
-        for name, value in list(vars(self.class_).items()):
-            if isinstance(value, (Unconfigured, ConcreteGap)):
                 delattr(self.class_, name)
         self.manager.uninstall()
         for undo in self.when_disposed:

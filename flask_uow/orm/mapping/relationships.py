@@ -82,6 +82,10 @@ class RelationshipProperty:
         self.doc: str | None = options["doc"]
         if self.backref is not None and self.back_populates is not None:
             raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
+        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
+            raise ArgumentError(
+                f"relationship({self.argument!r}): passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
+            )
         collection_maker(self.collection_class, "relationship()")
         self.key = ""
         self.parent: Any = None
@@ -139,7 +143,8 @@ class RelationshipProperty:
         :raises ArgumentError: when the target is no class, or no join condition is found.
         """
         target = self._resolve(self.argument, f"relationship {self.name}", False)
-        self._mapper = getattr(target, "__mapper__", None)
+        entity = getattr(target, "__uow_entity__", None)
+        self._mapper = entity if entity is target and entity.mapper is entity else getattr(target, "__mapper__", None)
         if self._mapper is None:
             unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
             raise unfit(
@@ -163,10 +168,6 @@ class RelationshipProperty:
                 f"relationship {self.name}: the cascade 'delete-orphan' belongs to the one side of a one-to-many relationship, "
                 f"and this one is {self.direction.value}. Put it on the other side; or pass single_parent=True, if an object on the far side"
                 " never has more than one parent."
-            )
-        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
-            raise ArgumentError(
-                f"relationship {self.name}: passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
             )
         if self.is_dynamic and not self.uselist:
             raise ArgumentError(
