@@ -21,7 +21,14 @@ from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.by_name import evaluate
-from flask_uow.orm.mapping.column_mapping import columns_of_declaration, flat_columns, map_columns, tables_in
+from flask_uow.orm.mapping.column_mapping import (
+    check_declared,
+    columns_of_declaration,
+    flat_columns,
+    is_own_descriptor,
+    map_columns,
+    tables_in,
+)
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
@@ -157,7 +164,7 @@ class Mapper(MappedSource):
 
     def _with_renamed_columns(self, given: dict[str, Any]) -> dict[str, Any]:
         for name, prop in list(given.items()):
-            if isinstance(prop, SynonymProperty) and prop.map_column:
+            if isinstance(prop, SynonymProperty) and prop.map_column and prop.name not in given:
                 column = self.local_table.c.get(name)
                 if column is None:
                     raise ArgumentError(
@@ -177,16 +184,36 @@ class Mapper(MappedSource):
     ) -> None:
         if shares is not None:
             for name, prop in shares.columns.items():
+                if self._keeps_own(name, shares):
+                    continue
                 self.columns[name] = prop.inherited()
                 self._names.update((column, name) for column in prop.columns)
+        self.inherited_columns = frozenset(self._names)
+        check_declared(self, given)
         for prop in given.values():
             columns = columns_of_declaration(prop)
-            self.equated.update((column, columns[0]) for column in columns[1:] if column not in self.equated)
+            for column in columns[1:]:
+                if column not in self.equated and root_of(columns[0], self.equated) is not column:
+                    self.equated[column] = columns[0]
         own = map_columns(
             self, given, include=include, exclude=exclude, prefix=prefix, equated=self.equated, inherited_columns=self._names,
         )  # fmt: skip
         for prop in [*own.values(), *self.columns.values()]:
             self._install_column(own.get(prop.key, prop))
+
+    def _keeps_own(self, name: str, shares: Mapper) -> bool:
+        """Return True where the class has a property of its own in the place of an inherited column attribute.
+
+        :raises ArgumentError: for an attribute that identities or classes of rows are told by.
+        """
+        if not is_own_descriptor(self.class_, name):
+            return False
+        if name in shares.primary_key_names or name == shares.discriminator:
+            raise ArgumentError(
+                f"{self.class_.__name__}.{name} is {vars(self.class_)[name]!r}, and {shares.class_.__name__} maps a column under that name, by which rows"
+                " are told. Give the property another name."
+            )
+        return True
 
     def _install_column(self, prop: ColumnProperty) -> None:
         self.columns[prop.key] = prop
@@ -270,6 +297,7 @@ class Mapper(MappedSource):
         """
         columns = columns_of_declaration(prop)
         if columns:
+            check_declared(self, {name: prop})
             made = ColumnProperty(name, list(columns))
             made = prop.apply(made) if isinstance(prop, ColumnDeclaration) else made
             for mapper_ in self.family:
