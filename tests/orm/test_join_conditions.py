@@ -301,3 +301,70 @@ def test_a_family_refers_to_its_subclass_without_a_constraint(base: Any, engine:
         found = session.query(Employee).filter(Employee.kind == "employee").one()
         assert type(found.manager) is type(found.manager.manager) is Manager
         assert found.manager.manager.manager is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (lambda a, b: {"foreign_keys": [a.id, b.a_id]}, r"foreign_keys= names both sides of .*Leave the one out"),
+        (lambda a, b: {"foreign_keys": [a.id, b.a_id], "viewonly": True}, "foreign_keys= names both sides"),
+        (
+            lambda a, b: {"foreign_keys": [b.a_id], "remote_side": [a.id, b.a_id]},
+            r"remote_side= names columns of both 'a' and 'b'",
+        ),
+        (
+            lambda a, b: {"foreign_keys": [a.id], "remote_side": [a.id, b.a_id], "viewonly": True},
+            "remote_side= names columns of both",
+        ),
+    ],
+)
+def test_sides_that_contradict_the_condition_are_refused(base: Any, options: Any, message: str) -> None:
+    class B(base):
+        __tablename__ = "b"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        a_id: Mapped[int]
+
+    class A(base):
+        __tablename__ = "a"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    A.bs = relationship(B, primaryjoin=lambda: A.id == B.a_id, **options(A, B))
+    with pytest.raises(ArgumentError, match=message):
+        A()
+
+
+def test_an_inequality_within_a_table_has_to_say_what_is_on_the_far_side(base: Any, engine: Engine) -> None:
+    class Run(base):
+        __tablename__ = "run"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        limit: Mapped[int]
+
+    Run.below = relationship(
+        Run, primaryjoin=lambda: Run.limit > Run.id, remote_side=lambda: Run.id, viewonly=True, order_by=lambda: Run.id
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Run(id=1, limit=0), Run(id=2, limit=2), Run(id=3, limit=9)])
+        session.commit()
+        found = session.query(Run).order_by(Run.id).all()
+        assert [[other.id for other in run.below] for run in found] == [[], [1], [1, 2, 3]]
+    Run.unclear = relationship(Run, primaryjoin=lambda: Run.limit > Run.id, viewonly=True)
+    with pytest.raises(ArgumentError, match=r"Run\.unclear: .*'run' on both sides.*remote_side=\[column\]"):
+        Run()
+
+
+def test_an_inequality_between_tables_needs_no_more(base: Any, engine: Engine) -> None:
+    class Low(base):
+        __tablename__ = "low"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class High(base):
+        __tablename__ = "high"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    High.lower = relationship(Low, primaryjoin=lambda: High.id > Low.id, viewonly=True, order_by=lambda: Low.id)
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Low(id=1), Low(id=2), High(id=1), High(id=3)])
+        session.commit()
+        assert [[low.id for low in high.lower] for high in session.query(High).order_by(High.id)] == [[], [1, 2]]

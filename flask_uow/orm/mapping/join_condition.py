@@ -247,6 +247,8 @@ def given_join_condition(
     """
     if secondary is not None:
         return _given_secondary(name, parent, target, secondary, primaryjoin, secondaryjoin, remote_side)
+    is_own_table = any(table is other for table in parent.tables for other in target.tables)
+    _check_sides(name, parent, target, foreign_keys, remote_side, primaryjoin, is_own_table)
     pairs, rest, directions = [], [], set()
     for term in terms_of(primaryjoin):
         found = _equated(term)
@@ -262,6 +264,11 @@ def given_join_condition(
             f" {_called(target.tables[0])}. It should equate a foreign key with what it refers to; name the key with foreign_keys=[column]"
             " where no ForeignKey is declared (and the far column with remote_side= where a table refers to itself), or pass viewonly=True."
         )
+    if not pairs and is_own_table and not remote_side:
+        raise ArgumentError(
+            f"relationship {name}: primaryjoin={primaryjoin} is about {_called(parent.tables[0])} on both sides, and nothing says which columns are on"
+            " the far one. Name them with remote_side=[column]."
+        )
     direction = directions.pop() if directions else Direction.ONE_TO_MANY
     remote = tuple(remote_side) or tuple(far for _, far in pairs)
     uses_parent = any(_names_parent(term, parent, target, remote) for term in rest)
@@ -269,6 +276,38 @@ def given_join_condition(
         direction, tuple(pairs), on=primaryjoin if rest else None, extra=tuple(rest), remote=remote,
         through_parent=uses_parent or not pairs,
     )  # fmt: skip
+
+
+def _check_sides(
+    name: str,
+    parent: Side,
+    target: Side,
+    foreign_keys: list[Any],
+    remote_side: list[Any],
+    primaryjoin: Any,
+    is_own_table: bool,
+) -> None:
+    """Refuse arguments that contradict the condition, or each other.
+
+    :raises ArgumentError: where both columns that are equated are to be foreign keys, or the far side is to be on both.
+    """
+    for term in terms_of(primaryjoin):
+        found = _equated(term)
+        if found is not None and found[0] is not found[1] and all(_is_among(column, foreign_keys) for column in found):
+            raise ArgumentError(
+                f"relationship {name}: foreign_keys= names both sides of {term}, and only one of them refers to the other. Leave the one out that is"
+                " referred to."
+            )
+    near = [column for column in remote_side if parent.has(column)]
+    if not is_own_table and near and any(target.has(column) for column in remote_side):
+        raise ArgumentError(
+            f"relationship {name}: remote_side= names columns of both {_called(parent.tables[0])} and {_called(target.tables[0])}; the far side is"
+            f" {_called(target.tables[0])}. Leave out {', '.join(str(column) for column in near)}."
+        )
+
+
+def _is_among(column: Any, columns: list[Any]) -> bool:
+    return any(column is other for other in columns)
 
 
 def _pair(
