@@ -16,12 +16,15 @@ from flask_uow import (
     Mapped,
     Session,
     Table,
+    and_,
     backref,
+    configure_mappers,
     declarative_base,
     joinedload,
     mapped_column,
     relationship,
     selectinload,
+    subqueryload,
 )
 from tests.statements import StatementLog
 
@@ -350,7 +353,7 @@ def test_an_inequality_within_a_table_has_to_say_what_is_on_the_far_side(base: A
         assert [[other.id for other in run.below] for run in found] == [[], [1], [1, 2, 3]]
     Run.unclear = relationship(Run, primaryjoin=lambda: Run.limit > Run.id, viewonly=True)
     with pytest.raises(ArgumentError, match=r"Run\.unclear: .*'run' on both sides.*remote_side=\[column\]"):
-        Run()
+        configure_mappers()
 
 
 def test_an_inequality_between_tables_needs_no_more(base: Any, engine: Engine) -> None:
@@ -368,3 +371,115 @@ def test_an_inequality_between_tables_needs_no_more(base: Any, engine: Engine) -
         session.add_all([Low(id=1), Low(id=2), High(id=1), High(id=3)])
         session.commit()
         assert [[low.id for low in high.lower] for high in session.query(High).order_by(High.id)] == [[], [1, 2]]
+
+
+@pytest.fixture
+def halls(base: Any, engine: Engine) -> Iterator[tuple[Any, Any, Any, Session]]:
+    """Halls, their rows of seats, and stains on these; ``dirty`` rows are those with a stain of the hall's grade."""
+
+    class Hall(base):
+        __tablename__ = "hall"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        grade: Mapped[str]
+
+    class Row(base):
+        __tablename__ = "seat_row"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        hall_id: Mapped[int] = mapped_column(ForeignKey("hall.id"))
+
+    class Stain(base):
+        __tablename__ = "stain"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        grade: Mapped[str]
+        row_id: Mapped[int] = mapped_column(ForeignKey("seat_row.id"))
+
+    def is_dirty() -> Any:
+        return and_(Hall.id == Row.hall_id, Stain.row_id == Row.id, Stain.grade == Hall.grade)
+
+    Hall.dirty = relationship(Row, viewonly=True, primaryjoin=is_dirty, order_by=lambda: Stain.id)
+    Hall.asked = relationship(Row, viewonly=True, primaryjoin=is_dirty, lazy="dynamic")
+    Hall.one = relationship(Row, viewonly=True, uselist=False, primaryjoin=lambda: and_(is_dirty(), Row.id == 1))
+    Stain.hall = relationship(
+        Hall, viewonly=True, uselist=False, primaryjoin=lambda: and_(Stain.row_id == Row.id, Row.hall_id == Hall.id)
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Hall(id=1, grade="a"), Hall(id=2, grade="b")])
+        session.flush()
+        session.add_all([Row(id=n, hall_id=hall) for n, hall in ((1, 1), (2, 1), (3, 1), (4, 2))])
+        session.flush()
+        session.add_all(
+            [Stain(id=n, row_id=row, grade=g) for n, (row, g) in enumerate([(2, "a"), (1, "a"), (2, "a"), (3, "b")])]
+        )
+        session.commit()
+        yield Hall, Row, Stain, session
+
+
+def test_a_condition_over_a_third_table_selects_from_it(halls: tuple[Any, Any, Any, Session]) -> None:
+    Hall, _Row, Stain, session = halls
+    hall = session.get(Hall, 1)
+    assert [row.id for row in hall.dirty] == [2, 1]
+    assert sorted(row.id for row in hall.asked) == [1, 2]
+    assert hall.one.id == 1
+    assert session.get(Stain, 3).hall is hall
+    assert session.get(Hall, 2).dirty == []
+    assert session.get(Hall, 2).one is None
+
+
+@pytest.mark.parametrize("option", [joinedload, selectinload, subqueryload])
+def test_a_condition_over_a_third_table_loads_eagerly(halls: tuple[Any, Any, Any, Session], option: Any) -> None:
+    Hall, _Row, Stain, session = halls
+    query = session.query(Hall).options(option(Hall.dirty), option(Hall.one)).order_by(Hall.id)
+    found = query.all()
+    assert [([row.id for row in hall.dirty], hall.one and hall.one.id) for hall in found] == [([2, 1], 1), ([], None)]
+    also = (
+        session.query(Hall).join(Stain, Stain.grade == Hall.grade).options(option(Hall.dirty)).order_by(Hall.id).all()
+    )
+    assert [[row.id for row in hall.dirty] for hall in also] == [[2, 1], []]
+
+
+def test_a_condition_over_a_third_table_in_criteria_and_joins(halls: tuple[Any, Any, Any, Session]) -> None:
+    Hall, Row, Stain, session = halls
+    assert session.query(Hall.id).filter(Hall.dirty.any()).all() == [(1,)]
+    assert session.query(Hall.id).filter(~Hall.dirty.any(Row.id == 1)).all() == [(2,)]
+    assert session.query(Hall.id).filter(Hall.dirty.contains(session.get(Row, 2))).all() == [(1,)]
+    assert session.query(Stain.id).filter(Stain.hall.has(grade="b")).all() == []
+    assert session.query(Row.id).with_parent(session.get(Hall, 1), Hall.dirty).order_by(Row.id).all() == [(1,), (2,)]
+    assert session.query(Hall.id, Row.id).join(Hall.dirty).order_by(Row.id).all() == [(1, 1), (1, 2), (1, 2)]
+    outer = session.query(Hall.id, Row.id).outerjoin(Hall.dirty).order_by(Hall.id, Row.id).all()
+    assert outer == [(1, 1), (1, 2), (1, 2), (2, None)]
+    # the third table may be in the statement for itself
+    both = (
+        session.query(Hall.id, Stain.id).join(Hall.dirty).join(Stain, Stain.row_id == Row.id).filter(Stain.grade == "b")
+    )
+    assert both.all() == []
+
+
+def test_a_chain_of_tables_may_lie_between(base: Any, engine: Engine) -> None:
+    class A(base):
+        __tablename__ = "a"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class B(base):
+        __tablename__ = "b"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        a_id: Mapped[int] = mapped_column(ForeignKey("a.id"))
+
+    class C(base):
+        __tablename__ = "c"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    pair = Table("pair", base.metadata, Column("b_id", ForeignKey("b.id")), Column("c_id", ForeignKey("c.id")))
+    A.cs = relationship(
+        C, viewonly=True, primaryjoin=lambda: and_(A.id == B.a_id, B.id == pair.c.b_id, C.id == pair.c.c_id)
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([A(id=1), A(id=2), C(id=7), C(id=8)])
+        session.flush()
+        session.add_all([B(id=1, a_id=1), B(id=2, a_id=2)])
+        session.flush()
+        session.execute(pair.insert(), [{"b_id": 1, "c_id": 8}, {"b_id": 2, "c_id": 7}, {"b_id": 2, "c_id": 8}])
+        session.commit()
+        assert [sorted(c.id for c in a.cs) for a in session.query(A).order_by(A.id)] == [[8], [7, 8]]
+        assert session.query(A.id).filter(A.cs.any(C.id == 7)).all() == [(2,)]

@@ -161,15 +161,15 @@ def _joined(select: Select, parent: EntityPart, is_outer: bool) -> Select:
     for part in parent.parts:
         prop = part.prop
         below_outer = is_outer
+        between = prop.sql.aliases_between()
         if part.is_ours:
             chosen = parent.tree.inner.get(prop.key) if parent.tree is not None else None
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
-            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view):
+            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view, between):
                 made._add_join(left, right, condition, below_outer, False)
-        # the order that loading at first access gives
-        order = (prop.order_by or prop.mapper.order_by) if prop.uselist and part.is_ours else ()
-        if order:
-            made = made.order_by(*(part.view.adapt(criterion) for criterion in order))
+            order = prop.sql.order_by(part.view, between) if prop.uselist else []
+            if order:
+                made = made.order_by(*order)
         made = _joined(made, part, below_outer)
     return made
 

@@ -12,6 +12,7 @@ from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.expressions import BinaryExpression, and_
+from flask_uow.sql.froms import froms_of
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.schema import Column, Table
 
@@ -30,6 +31,7 @@ class JoinCondition:
     :ivar extra: what ``on`` has besides the pairs.
     :ivar remote: the columns of ``on`` that are on the far side, where a table refers to itself.
     :ivar through_parent: True where the related rows can be told only by joining the parent's table.
+    :ivar between: further tables that ``on`` is about, of neither side.
     """
 
     direction: Direction
@@ -40,6 +42,7 @@ class JoinCondition:
     extra: tuple[Any, ...] = ()
     remote: tuple[Any, ...] = ()
     through_parent: bool = False
+    between: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +275,11 @@ def given_join_condition(
     direction = directions.pop() if directions else Direction.ONE_TO_MANY
     remote = tuple(remote_side) or tuple(far for _, far in pairs)
     uses_parent = any(_names_parent(term, parent, target, remote) for term in rest)
+    sides = (*parent.tables, *target.tables)
+    between = dict.fromkeys(table for table in froms_of(primaryjoin) if not any(table is side for side in sides))
     return JoinCondition(
         direction, tuple(pairs), on=primaryjoin if rest else None, extra=tuple(rest), remote=remote,
-        through_parent=uses_parent or not pairs,
+        through_parent=uses_parent or not pairs or bool(between), between=tuple(between),
     )  # fmt: skip
 
 

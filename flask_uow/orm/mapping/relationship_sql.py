@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
@@ -11,7 +11,7 @@ from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of,
 from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
-from flask_uow.sql.constructors import literal, null
+from flask_uow.sql.constructors import literal, literal_column, null
 from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
 __all__ = ["RelationshipSQL"]
+
+_NONE: Mapping[Any, Any] = {}
 
 
 class RelationshipSQL:
@@ -108,10 +110,12 @@ class RelationshipSQL:
         """
         prop = self._property
         check_may_have_key(instance, prop.parent.primary_key_names, "with_parent()")
-        conditions = self.conditions_for(instance, target)
-        if prop.secondary is None:
+        between = self.aliases_between()
+        conditions = self.conditions_for(instance, target, between)
+        through = [prop.secondary] if prop.secondary is not None else list(between.values())
+        if not through:
             return and_(*conditions)
-        select = Select((literal(1),)).select_from(prop.secondary).correlate_except(prop.secondary)
+        select = Select((literal(1),)).select_from(*through).correlate_except(*through)
         return Exists(select.where(*conditions))
 
     def exists(
@@ -150,24 +154,50 @@ class RelationshipSQL:
         if secondary is not None:
             select = select.select_from(secondary)
             own.append(secondary)
+        between = self.aliases_between()
+        if between:
+            select = select.select_from(*between.values())
+            own.extend(between.values())
         # the statement around it may have the related table too, and rows of its own in mind
         select = select.correlate_except(*own)
-        return Exists(select.where(*self.conditions(near, target, secondary), *conditions))
+        return Exists(select.where(*self.conditions(near, target, secondary, between), *conditions))
 
     # -- joins
 
-    def conditions(self, parent: Any, target: Any, secondary: Any) -> tuple[ColumnElement[bool], ...]:
+    def aliases_between(self) -> dict[Any, Any]:
+        """Return the tables of neither side that the condition is about, each with an alias that stands for it."""
+        return {table: table.alias() for table in self._property.condition.between}
+
+    def order_by(self, view: Any, between: Mapping[Any, Any]) -> list[ColumnElement[Any]]:
+        """Return the order of the related rows in a statement in which ``view`` stands for their class.
+
+        :param between: what stands for tables of neither side.
+        """
+
+        def replace(node: ClauseElement) -> ClauseElement | None:
+            table: Any = getattr(node, "table", None)
+            return between[table].c[str(node.key)] if table in between else None  # type: ignore[attr-defined]
+
+        # the order that loading at first access gives
+        order = self._property.order_by or self._property.mapper.order_by
+        adapted = [view.adapt(criterion) for criterion in order]
+        return [rewritten(criterion, replace) for criterion in adapted] if between else adapted
+
+    def conditions(
+        self, parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
+    ) -> tuple[ColumnElement[bool], ...]:
         """Return the join condition; two where there is a secondary table.
 
         :param parent: the entity on this side: a mapper, or a view of it.
         :param target: the entity on the far side.
         :param secondary: the secondary table or an alias of it.
+        :param between: what stands for tables of neither side; themselves where it says nothing.
         """
         prop = self._property
         condition = prop.condition
         if prop.secondary is None:
             if condition.on is not None:
-                return (self._adapted(condition.on, parent, target, None),)
+                return (self._adapted(condition.on, parent, target, None, between),)
             return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
 
         def there(column: Any) -> Any:
@@ -182,7 +212,9 @@ class RelationshipSQL:
             self._adapted(condition.far, None, target, secondary),
         )
 
-    def _adapted(self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
+    def _adapted(
+        self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
+    ) -> ColumnElement[bool]:
         prop = self._property
         own, far = prop.parent.tables or (prop.parent.selectable,), prop.mapper.tables or (prop.mapper.selectable,)
         remote = {id(column) for column in prop.condition.remote}
@@ -194,6 +226,8 @@ class RelationshipSQL:
             if secondary is not None and table is prop.secondary:
                 column: Any = node
                 return column if secondary is prop.secondary else secondary.c[str(column.key)]  # type: ignore[no-any-return]
+            if table in between:
+                return between[table].c[str(node.key)]  # type: ignore[attr-defined, no-any-return]
             is_near = any(table is other for other in own)
             is_far = target is not None and any(table is other for other in far)
             if is_far and (not is_near or parent is None or id(node) in remote):
@@ -203,12 +237,13 @@ class RelationshipSQL:
         return rewritten(on, replace, keep_own=True)
 
     def join_steps(
-        self, onclause: Any = None, parent: Any = None, target: Any = None
+        self, onclause: Any = None, parent: Any = None, target: Any = None, between: Mapping[Any, Any] | None = None
     ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
         :param parent: the entity on this side; the relationship's own when None.
         :param target: the entity on the far side, or an element of FROM that has the columns of its table.
+        :param between: what stands for tables of neither side; aliases when None.
         :raises ArgumentError: for another class than the relationship's, and for an element that lacks a column.
         """
         prop = self._property
@@ -220,7 +255,11 @@ class RelationshipSQL:
             target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
-            (condition,) = self.conditions(near, there, None)
+            between = between if between is not None else self.aliases_between()
+            (condition,) = self.conditions(near, there, None, between)
+            for table in between.values() if onclause is None else ():
+                # inside the right side, so that an outer join leaves all of it out
+                right = right.join(table, literal_column("1 = 1"))
             return [(left, right, and_(onclause if onclause is not None else condition, *there.own_criteria))]
         secondary = prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
@@ -246,7 +285,9 @@ class RelationshipSQL:
         target = prop.mapper
         if condition.through_parent:
             near = EntityView(prop.parent, alias_of(prop.parent.selectable), prop.parent.loaded_names)
-            for left, right, on in self.join_steps(None, near, target):
+            # by their own names, so that order_by= may name them
+            itself = {table: table for table in condition.between}
+            for left, right, on in self.join_steps(None, near, target, itself):
                 select = select.join_from(left, right, on)
             return select, [near.column(column) for column in prop.parent.primary_key]
         if prop.secondary is not None:
@@ -257,16 +298,19 @@ class RelationshipSQL:
             select = select.where(*condition.extra)
         return select, [target.column(far) for _, far in condition.pairs]
 
-    def conditions_for(self, obj: Any, target: Any = None) -> tuple[ColumnElement[bool], ...]:
+    def conditions_for(
+        self, obj: Any, target: Any = None, between: Mapping[Any, Any] = _NONE
+    ) -> tuple[ColumnElement[bool], ...]:
         """Return what related rows of one object fulfil; its own values are parameters, read when the statement runs.
 
         With a secondary table, that has to be in FROM.
 
         :param target: the entity on the far side; the relationship's own when None.
+        :param between: what stands for tables of neither side; themselves where it says nothing.
         """
         prop = self._property
         there = target if target is not None else prop.mapper
-        return self.conditions(_Values(obj, prop.parent), there, prop.secondary)
+        return self.conditions(_Values(obj, prop.parent), there, prop.secondary, between)
 
 
 class _Element:

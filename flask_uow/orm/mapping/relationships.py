@@ -143,7 +143,7 @@ class RelationshipProperty:
         :raises ArgumentError: when the target is no class, or no join condition is found.
         """
         target = self._resolve(self.argument, f"relationship {self.name}", False)
-        entity = getattr(target, "__uow_entity__", None)
+        entity: Any = getattr(target, "__uow_entity__", None)
         self._mapper = entity if entity is target and entity.mapper is entity else getattr(target, "__mapper__", None)
         if self._mapper is None:
             unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
