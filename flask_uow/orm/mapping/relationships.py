@@ -15,6 +15,7 @@ from flask_uow.orm.instrumentation.attributes import (
 )
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.loading.options import check_lazy
+from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn
@@ -176,7 +177,7 @@ class RelationshipProperty:
 
     @staticmethod
     def _side(mapper: Any) -> Side:
-        return Side(mapper.tables or (mapper.local_table,), mapper.equated)
+        return Side(mapper.tables or (mapper.local_table,), mapper.equated, equated_columns(mapper.local_table))
 
     def install(self) -> None:
         """Install the attribute on the class."""
