@@ -1,12 +1,14 @@
-"""Classes that are mapped again after clear_mappers(): nothing of the first mapping is left on them."""
+"""Classes that are mapped again after registry.dispose(): nothing of the first mapping is left on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+import flask_uow
 from flask_uow import (
     Column,
     DeclarativeBase,
@@ -20,24 +22,29 @@ from flask_uow import (
     String,
     Table,
     class_mapper,
-    clear_mappers,
     column_property,
     composite,
-    configure_mappers,
     inspect,
     mapped_column,
-    mapper,
     reconstructor,
     relationship,
     synonym,
     validates,
 )
+from flask_uow.orm import Registry
 
 
-@pytest.fixture(autouse=True)
-def _no_mappers_left() -> Iterator[None]:
-    yield
-    clear_mappers()
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    made = Registry()
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def mapper(registry: Registry) -> Any:
+    """The function, for mappers that are gone after the test."""
+    return partial(flask_uow.mapper, registry=registry)
 
 
 class Point:
@@ -96,7 +103,7 @@ def classes() -> tuple[Any, Any, Any]:
     return A, Sub, B
 
 
-def test_nothing_of_a_mapping_is_left_on_classes() -> None:
+def test_nothing_of_a_mapping_is_left_on_classes(mapper: Any, registry: Registry) -> None:
     A, Sub, B = classes()
     before = [dict(vars(cls)) for cls in (A, Sub, B)]
     for configured in (False, True):
@@ -108,14 +115,16 @@ def test_nothing_of_a_mapping_is_left_on_classes() -> None:
         mapper(Sub, inherits=A, polymorphic_identity="sub")
         mapper(B, b, properties={"name": b.c.a, "a": relationship(A, viewonly=True)})
         if configured:
-            configure_mappers()
-        clear_mappers()
+            registry.configure()
+        registry.dispose()
         assert [dict(vars(cls)) for cls in (A, Sub, B)] == before
     assert (A().bs, A.own, A(5).x, hasattr(B(), "parent")) == ("a property", "the class's own", 5, False)
 
 
 @pytest.mark.parametrize("configured", [False, True])
-def test_a_class_may_be_mapped_again_with_less_or_more(engine: Engine, configured: bool) -> None:
+def test_a_class_may_be_mapped_again_with_less_or_more(
+    engine: Engine, configured: bool, mapper: Any, registry: Registry
+) -> None:
     class A:
         pass
 
@@ -126,15 +135,15 @@ def test_a_class_may_be_mapped_again_with_less_or_more(engine: Engine, configure
     mapper(A, a, properties={"bs": relationship(B, backref="of")})
     mapper(B, b)
     if configured:
-        configure_mappers()
-    clear_mappers()
+        registry.configure()
+    registry.dispose()
     metadata, a, b = tables()
     mapper(A, a)
     mapper(B, b)
-    configure_mappers()
+    registry.configure()
     assert not hasattr(A(), "bs")
     assert not hasattr(B(), "of")
-    clear_mappers()
+    registry.dispose()
     metadata, a, b = tables()
     mapper(A, a, properties={"bs": relationship(B, backref="of", order_by=b.c.id)})
     mapper(B, b)
@@ -149,7 +158,7 @@ def test_a_class_may_be_mapped_again_with_less_or_more(engine: Engine, configure
         assert [child.of for child in found.bs] == [found, found]
 
 
-def test_concrete_subclasses_may_be_mapped_again() -> None:
+def test_concrete_subclasses_may_be_mapped_again(mapper: Any, registry: Registry) -> None:
     class A:
         pass
 
@@ -160,10 +169,10 @@ def test_concrete_subclasses_may_be_mapped_again() -> None:
         _, a, b = tables()
         mapper(A, a, properties={"bs": relationship(B)})
         mapper(B, b, inherits=A, concrete=True)
-        configure_mappers()
+        registry.configure()
         with pytest.raises(AttributeError, match="concrete=True"):
             _ = B().bs  # type: ignore[attr-defined]
-        clear_mappers()
+        registry.dispose()
         assert not hasattr(B(), "bs")
         assert not [name for name in vars(B) if name not in vars(type("Plain", (A,), {}))]
 
@@ -178,13 +187,13 @@ def test_an_attribute_of_a_mapping_that_failed_says_so_once() -> None:
         others: Mapped[list[Any]] = relationship("Nobody")
 
     unconfigured = vars(Lonely)["others"]
-    clear_mappers()
+    Base.registry.dispose()
     Lonely.others = unconfigured
     with pytest.raises(AttributeError, match="is not mapped any more"):
         _ = Lonely.others
 
 
-def test_a_relationship_may_lead_to_a_mapper(engine: Engine) -> None:
+def test_a_relationship_may_lead_to_a_mapper(engine: Engine, mapper: Any) -> None:
     class A:
         pass
 
@@ -204,7 +213,9 @@ def test_a_relationship_may_lead_to_a_mapper(engine: Engine) -> None:
     assert class_mapper(A).get_property("bs").mapper is target
 
 
-def test_an_optional_sequence_is_for_columns_that_are_not_numbered_anyway(engine: Engine, database: str) -> None:
+def test_an_optional_sequence_is_for_columns_that_are_not_numbered_anyway(
+    engine: Engine, database: str, mapper: Any
+) -> None:
     metadata = MetaData()
     plain = Table("plain", metadata, Column("id", Integer, Sequence("plain_numbers", optional=True), primary_key=True))
     pair = Table(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+import flask_uow
 from flask_uow import (
     ArgumentError,
     Column,
@@ -23,21 +25,26 @@ from flask_uow import (
     Table,
     UOWWarning,
     class_mapper,
-    clear_mappers,
     column_property,
-    configure_mappers,
     mapped_column,
-    mapper,
     relationship,
     select,
     synonym,
 )
+from flask_uow.orm import Registry
 
 
-@pytest.fixture(autouse=True)
-def _no_mappers_left() -> Iterator[None]:
-    yield
-    clear_mappers()
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    made = Registry()
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def mapper(registry: Registry) -> Any:
+    """The function, for mappers that are gone after the test."""
+    return partial(flask_uow.mapper, registry=registry)
 
 
 def vehicles() -> tuple[MetaData, Table, Table]:
@@ -56,7 +63,7 @@ def vehicles() -> tuple[MetaData, Table, Table]:
 
 @pytest.mark.parametrize("polymorphic", [True, False])
 def test_an_attribute_stands_for_the_columns_of_a_name_that_base_and_subclass_have(
-    engine: Engine, polymorphic: bool
+    engine: Engine, polymorphic: bool, mapper: Any
 ) -> None:
     metadata, vehicle, lorry = vehicles()
 
@@ -105,7 +112,9 @@ def test_an_attribute_stands_for_the_columns_of_a_name_that_base_and_subclass_ha
         assert stored() == []
 
 
-def test_what_is_declared_to_stand_for_both_columns_is_not_warned_about(engine: Engine) -> None:
+def test_what_is_declared_to_stand_for_both_columns_is_not_warned_about(
+    engine: Engine, mapper: Any, registry: Registry
+) -> None:
     metadata, vehicle, lorry = vehicles()
 
     class Vehicle:
@@ -121,7 +130,7 @@ def test_what_is_declared_to_stand_for_both_columns_is_not_warned_about(engine: 
             Lorry, lorry, inherits=Vehicle,
             properties={"note": [lorry.c.note, vehicle.c.note], "lorry_made": lorry.c.made},
         )  # fmt: skip
-    configure_mappers()
+    registry.configure()
     columns = class_mapper(Lorry).columns
     assert [column.table.name for column in columns["note"].columns] == ["lorry", "vehicle"]
     assert [column.table.name for column in columns["made"].columns] == ["vehicle"]
@@ -180,7 +189,7 @@ def test_declarative_classes_may_share_names_with_their_base(engine: Engine) -> 
         assert [sorted(each) for each in notes] == [["c", "g", "p"], ["c", "g"], ["g"]]
 
 
-def test_two_columns_of_one_join_still_need_names() -> None:
+def test_two_columns_of_one_join_still_need_names(mapper: Any) -> None:
     metadata = MetaData()
     one = Table("one", metadata, Column("id", Integer, primary_key=True), Column("note", Integer))
     two = Table("two", metadata, Column("one_id", ForeignKey("one.id"), primary_key=True), Column("note", Integer))
@@ -193,7 +202,7 @@ def test_two_columns_of_one_join_still_need_names() -> None:
 
 
 @pytest.mark.parametrize("how", ["column", "list", "reversed", "property"])
-def test_a_subclass_may_name_its_key_as_the_base_does(engine: Engine, how: str) -> None:
+def test_a_subclass_may_name_its_key_as_the_base_does(engine: Engine, how: str, mapper: Any) -> None:
     metadata = MetaData()
     unit = Table("unit", metadata, Column("uid", Integer, primary_key=True), Column("kind", String(5)))
     squad = Table(
@@ -267,7 +276,9 @@ OWN: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", OWN)
 @pytest.mark.parametrize("of_subclass", [True, False])
-def test_a_property_of_the_class_is_not_replaced_by_a_column(engine: Engine, kind: str, of_subclass: bool) -> None:
+def test_a_property_of_the_class_is_not_replaced_by_a_column(
+    engine: Engine, kind: str, of_subclass: bool, mapper: Any
+) -> None:
     own = OWN[kind]
     body = {"name": own}
     if isinstance(own, functools.cached_property):
@@ -300,7 +311,7 @@ def test_a_property_of_the_class_is_not_replaced_by_a_column(engine: Engine, kin
         assert session.scalars(select(pet.c.name)).all() == ["theirs", "theirs"]
 
 
-def test_a_property_under_a_name_that_properties_maps_is_replaced() -> None:
+def test_a_property_under_a_name_that_properties_maps_is_replaced(mapper: Any) -> None:
     class Pet:
         @property
         def name(self) -> str:
@@ -311,7 +322,7 @@ def test_a_property_under_a_name_that_properties_maps_is_replaced() -> None:
     assert Pet().name is None
 
 
-def test_slots_and_plain_values_of_a_class_give_way_to_columns() -> None:
+def test_slots_and_plain_values_of_a_class_give_way_to_columns(mapper: Any) -> None:
     class Slotted:
         __slots__ = ("__dict__", "__weakref__", "name")
 
@@ -324,7 +335,7 @@ def test_slots_and_plain_values_of_a_class_give_way_to_columns() -> None:
         assert "name" in class_mapper(cls).columns
 
 
-def test_a_property_in_the_place_of_a_key_is_refused() -> None:
+def test_a_property_in_the_place_of_a_key_is_refused(mapper: Any) -> None:
     class Pet:
         pass
 
@@ -364,7 +375,7 @@ def test_a_property_of_a_declarative_class_with_a_table_stays(engine: Engine) ->
 
 
 @pytest.mark.parametrize("wrap", [lambda column: column, lambda column: [column], column_property])
-def test_a_column_of_another_table_is_refused(wrap: Any) -> None:
+def test_a_column_of_another_table_is_refused(wrap: Any, mapper: Any) -> None:
     class Song:
         pass
 
@@ -378,7 +389,7 @@ def test_a_column_of_another_table_is_refused(wrap: Any) -> None:
         found.add_property("stray", wrap(cat.c.mice))
 
 
-def test_a_synonym_may_map_a_column_that_is_mapped_under_its_name(engine: Engine) -> None:
+def test_a_synonym_may_map_a_column_that_is_mapped_under_its_name(engine: Engine, mapper: Any) -> None:
     class Pet:
         pass
 
@@ -402,7 +413,7 @@ def test_a_synonym_may_map_a_column_that_is_mapped_under_its_name(engine: Engine
         assert session.query(Pet).filter(Pet.id == 1).one() is one  # type: ignore[attr-defined]
 
 
-def test_relationships_use_columns_of_the_name_that_both_have(engine: Engine) -> None:
+def test_relationships_use_columns_of_the_name_that_both_have(engine: Engine, mapper: Any) -> None:
     metadata = MetaData()
     owner = Table("owner", metadata, Column("id", Integer, primary_key=True))
     thing = Table(

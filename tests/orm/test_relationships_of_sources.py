@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+import flask_uow
 from flask_uow import (
     ArgumentError,
     Column,
@@ -20,21 +22,26 @@ from flask_uow import (
     String,
     Table,
     class_mapper,
-    clear_mappers,
-    configure_mappers,
     joinedload,
-    mapper,
     relationship,
     select,
     selectinload,
     union,
 )
+from flask_uow.orm import Registry
 
 
-@pytest.fixture(autouse=True)
-def _no_mappers_left() -> Iterator[None]:
-    yield
-    clear_mappers()
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    made = Registry()
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def mapper(registry: Registry) -> Any:
+    """The function, for mappers that are gone after the test."""
+    return partial(flask_uow.mapper, registry=registry)
 
 
 class Work:
@@ -70,7 +77,9 @@ SOURCES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_foreign_keys_are_found_through_what_a_class_is_mapped_to(engine: Engine, kind: str) -> None:
+def test_foreign_keys_are_found_through_what_a_class_is_mapped_to(
+    engine: Engine, kind: str, mapper: Any, registry: Registry
+) -> None:
     work = Work()
     source = SOURCES[kind](work.job)
 
@@ -82,7 +91,7 @@ def test_foreign_keys_are_found_through_what_a_class_is_mapped_to(engine: Engine
 
     mapper(Client, work.client, properties={"jobs": relationship(OpenJob, viewonly=True, order_by=source.c.id)})
     mapper(OpenJob, source, primary_key=[source.c.id], properties={"client": relationship(Client)})
-    configure_mappers()
+    registry.configure()
     assert class_mapper(OpenJob).get_property("client").uselist is False
     assert class_mapper(Client).get_property("jobs").uselist is True
     work.fill(engine)
@@ -99,7 +108,9 @@ def test_foreign_keys_are_found_through_what_a_class_is_mapped_to(engine: Engine
         assert session.query(Client.name).filter(Client.jobs.any(id=3)).all() == [("b",)]  # type: ignore[attr-defined]
 
 
-def test_conditions_over_columns_of_a_select_name_its_foreign_keys(engine: Engine) -> None:
+def test_conditions_over_columns_of_a_select_name_its_foreign_keys(
+    engine: Engine, mapper: Any, registry: Registry
+) -> None:
     work = Work()
     source = select(work.client).subquery("buyer")
     open_job = select(work.job).where(work.job.c.open == 1).subquery("open_job")
@@ -120,7 +131,7 @@ def test_conditions_over_columns_of_a_select_name_its_foreign_keys(engine: Engin
     mapper(Buyer, source, primary_key=[source.c.id], properties={
         "jobs": relationship(Job, primaryjoin=source.c.id == work.job.c.client_id, order_by=work.job.c.id),
     })  # fmt: skip
-    configure_mappers()
+    registry.configure()
     work.fill(engine)
     with Session(engine) as session:
         buyers: Any = session.query(Buyer).order_by(source.c.id).all()
@@ -141,7 +152,7 @@ def test_subqueries_are_joined_along_the_foreign_keys_of_their_tables(engine: En
         select(work.job.c.id).subquery("o").join(work.client)
 
 
-def test_a_foreign_key_of_which_a_column_is_left_out_connects_nothing() -> None:
+def test_a_foreign_key_of_which_a_column_is_left_out_connects_nothing(mapper: Any, registry: Registry) -> None:
     metadata = MetaData()
     place = Table("place", metadata, Column("x", Integer, primary_key=True), Column("y", Integer, primary_key=True))
     thing = Table(
@@ -159,7 +170,7 @@ def test_a_foreign_key_of_which_a_column_is_left_out_connects_nothing() -> None:
     mapper(Place, place)
     mapper(Half, half, primary_key=[half.c.id], properties={"place": relationship(Place)})
     with pytest.raises(ArgumentError, match=r"Half\.place: no foreign key connects subquery 'half' and 'place'"):
-        configure_mappers()
+        registry.configure()
 
 
 def test_columns_of_a_subquery_go_by_the_keys_of_the_tables(engine: Engine) -> None:
@@ -183,7 +194,9 @@ def test_columns_of_a_subquery_go_by_the_keys_of_the_tables(engine: Engine) -> N
         assert labelled.c.keys() == ["other"]
 
 
-def test_a_class_mapped_to_a_join_leads_to_the_class_of_one_of_its_tables(engine: Engine) -> None:
+def test_a_class_mapped_to_a_join_leads_to_the_class_of_one_of_its_tables(
+    engine: Engine, mapper: Any, registry: Registry
+) -> None:
     metadata = MetaData()
     member = Table("member", metadata, Column("id", Integer, primary_key=True), Column("name", String(9)))
     phone = Table(
@@ -200,7 +213,7 @@ def test_a_class_mapped_to_a_join_leads_to_the_class_of_one_of_its_tables(engine
     mapper(Member, member.join(phone), properties={
         "id": [member.c.id, phone.c.member_id], "phones": relationship(Phone, backref="owner", viewonly=True, order_by=phone.c.kind),
     })  # fmt: skip
-    configure_mappers()
+    registry.configure()
     metadata.create_all(engine)
     with engine.begin() as connection:
         connection.execute(member.insert(), [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}])
@@ -210,7 +223,7 @@ def test_a_class_mapped_to_a_join_leads_to_the_class_of_one_of_its_tables(engine
         assert [each.kind for each in found.phones] == ["home", "work"]
 
 
-def test_a_subclass_is_not_related_to_its_base_by_the_key_that_makes_it_one() -> None:
+def test_a_subclass_is_not_related_to_its_base_by_the_key_that_makes_it_one(mapper: Any, registry: Registry) -> None:
     metadata = MetaData()
     base = Table("base", metadata, Column("id", Integer, primary_key=True))
     sub = Table("sub", metadata, Column("id", ForeignKey("base.id"), primary_key=True))
@@ -224,4 +237,4 @@ def test_a_subclass_is_not_related_to_its_base_by_the_key_that_makes_it_one() ->
     mapper(Base, base)
     mapper(Sub, sub, inherits=Base, properties={"other": relationship(Base)})
     with pytest.raises(ArgumentError, match=r"Sub\.other: no foreign key connects"):
-        configure_mappers()
+        registry.configure()
