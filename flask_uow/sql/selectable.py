@@ -211,6 +211,11 @@ class Alias(FromClause):
         return self._c
 
     @property
+    def primary_key(self) -> list[Any]:
+        """The columns that tell its rows apart, in order: those that stand for the columns of tables' keys."""
+        return _key_of(self)
+
+    @property
     def description(self) -> str:
         return f"alias {self.name!r}" if self.name else f"an alias of {self.element.description}"
 
@@ -379,6 +384,11 @@ class Join(FromClause):
                     self._c.add(f"{prefix}_{key}" if prefix else key, column)
         return self._c
 
+    @property
+    def primary_key(self) -> list[Any]:
+        """The columns that tell its rows apart, in order: those that stand for the columns of tables' keys."""
+        return _key_of(self)
+
     def _from_objects(self) -> Iterator[FromClause]:
         yield self
         yield from self.left._from_objects()
@@ -411,6 +421,17 @@ def join_condition(left: FromClause, right: FromClause) -> ColumnElement[bool]:
             f"cannot join {names}: several foreign keys connect them ({candidates}). Pass the one that is meant as onclause."
         )
     return and_(*next(iter(found.values())))
+
+
+def _key_of(element: FromClause) -> list[Any]:
+    """Return the columns of keys, but those that refer to another one among them."""
+    keys = [column for column in _flat_columns(element) if getattr(column, "primary_key", False)]
+    present = {base_column(column) for column in keys}
+
+    def is_repeated(column: Any) -> bool:
+        return any(key.column in present and key.column is not base_column(column) for key in column.foreign_keys)
+
+    return [column for column in keys if not is_repeated(column)]
 
 
 def _flat_columns(element: FromClause) -> Iterator[Any]:

@@ -483,3 +483,48 @@ def test_a_chain_of_tables_may_lie_between(base: Any, engine: Engine) -> None:
         session.commit()
         assert [sorted(c.id for c in a.cs) for a in session.query(A).order_by(A.id)] == [[8], [7, 8]]
         assert session.query(A.id).filter(A.cs.any(C.id == 7)).all() == [(2,)]
+
+
+def test_a_column_that_is_the_same_on_both_sides_is_part_of_the_condition(base: Any, engine: Engine) -> None:
+    class Node(base):
+        __tablename__ = "node"
+        tree: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+        no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+        up_no: Mapped[int | None]
+
+    def in_tree() -> Any:
+        return and_(Node.no == Node.up_no, Node.tree == Node.tree)
+
+    Node.up = relationship(
+        Node, primaryjoin=in_tree, remote_side=[Node.no, Node.tree], foreign_keys=[Node.up_no], back_populates="down"
+    )
+    Node.down = relationship(
+        Node,
+        primaryjoin=in_tree,
+        remote_side=[Node.up_no, Node.tree],
+        foreign_keys=[Node.up_no],
+        order_by=[Node.no],
+        back_populates="up",
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Node(tree=t, no=n, up_no=u) for t in (1, 2) for n, u in ((1, None), (2, 1), (3, 1))])
+        session.commit()
+        node = session.get(Node, (2, 2))
+        assert (node.up.tree, node.up.no) == (2, 1)
+        assert [(child.tree, child.no) for child in session.get(Node, (1, 1)).down] == [(1, 2), (1, 3)]
+        session.expunge_all()
+        for option in (joinedload, selectinload, subqueryload):
+            session.expunge_all()
+            found = session.query(Node).options(option(Node.up), option(Node.down)).order_by(Node.tree, Node.no).all()
+            assert [(each.up and each.up.tree, [child.tree for child in each.down]) for each in found] == [
+                (None, [1, 1]), (1, []), (1, []), (None, [2, 2]), (2, []), (2, []),
+            ]  # fmt: skip
+        assert session.query(Node).filter(Node.up.has(tree=2)).count() == 2
+        child = session.get(Node, (2, 3))
+        child.up = session.get(Node, (2, 2))
+        session.commit()
+        assert (child.tree, child.up_no) == (2, 2)
+        child.up = None
+        session.commit()
+        assert (child.tree, child.up_no) == (2, None)

@@ -13,19 +13,24 @@ import pytest
 import flask_uow
 from flask_uow import (
     ArgumentError,
+    AttributeExtension,
     Column,
     DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
+    InvalidRequestError,
     Mapped,
     MetaData,
+    PropComparator,
     Session,
     String,
     Table,
     UOWWarning,
     class_mapper,
     column_property,
+    deferred,
+    func,
     mapped_column,
     relationship,
     select,
@@ -447,3 +452,153 @@ def test_relationships_use_columns_of_the_name_that_both_have(engine: Engine, ma
         session.commit()
         assert session.execute(select(thing.c.owner_id, tool.c.owner_id)).one() == (1, 1)
         assert session.query(Owner).one().things == [one]  # type: ignore[attr-defined]
+
+
+# -- what is said of columns
+
+
+def test_the_doc_of_a_column_is_that_of_its_attribute(mapper: Any) -> None:
+    table = Table(
+        "t", MetaData(),
+        Column("id", Integer, primary_key=True, doc="the key"), Column("x", Integer, doc="said here", comment="said there"),
+        Column("y", Integer, comment="a comment"),
+    )  # fmt: skip
+
+    class T:
+        pass
+
+    mapper(T, table, properties={"x2": column_property(table.c.x, doc="said last")})
+    docs = {name: prop.doc for name, prop in class_mapper(T).columns.items()}
+    assert docs == {"id": "the key", "x2": "said last", "y": "a comment"}
+    assert T.id.__doc__ == "the key"  # type: ignore[attr-defined]
+    assert table.c.x.copy().doc == "said here"
+
+
+class Loud(PropComparator):
+    def shouted(self) -> Any:
+        return func.upper(self.__clause_element__())
+
+
+class Trim(AttributeExtension):
+    def set(self, state: Any, value: Any, oldvalue: Any, initiator: Any) -> Any:
+        return value.strip()
+
+
+def test_deferred_takes_what_column_property_takes(engine: Engine, mapper: Any) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Mixin:
+        body: Mapped[str] = deferred(
+            mapped_column(), comparator_factory=Loud, extension=Trim(), doc="long", group="texts"
+        )
+
+    class Page(Mixin, Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        more: Mapped[str] = deferred(mapped_column("m", String(9)), comparator_factory=Loud)
+
+    table = Table("letter", MetaData(), Column("id", Integer, primary_key=True), Column("body", String(20)))
+
+    class Letter:
+        pass
+
+    mapper(
+        Letter,
+        table,
+        properties={"body": deferred(table.c.body, comparator_factory=Loud, extension=Trim(), doc="long")},
+    )
+    Base.metadata.create_all(engine)
+    table.create(engine)
+    with Session(engine) as session:
+        letter: Any = Letter()
+        letter.body = " hi "
+        session.add_all([Page(body=" hi ", more="x"), letter])
+        session.commit()
+        for cls in (Page, Letter):
+            session.expunge_all()
+            found: Any = session.query(cls).filter(cls.body.shouted() == "HI").one()  # type: ignore[attr-defined]
+            assert "body" not in vars(found)
+            assert (found.body, class_mapper(cls).columns["body"].doc) == ("hi", "long")
+        assert session.query(Page).filter(Page.more.shouted() == "X").count() == 1  # type: ignore[attr-defined]
+
+
+def test_an_extension_of_a_subclass_takes_the_place_of_the_inherited_one(mapper: Any) -> None:
+    def saying(word: str) -> AttributeExtension:
+        class Say(AttributeExtension):
+            def set(self, state: Any, value: Any, oldvalue: Any, initiator: Any) -> Any:
+                return f"{word}:{value}"
+
+        return Say()
+
+    song = Table(
+        "song", MetaData(), Column("id", Integer, primary_key=True), Column("kind", Integer), Column("title", String(9)),
+        Column("note", String(9)),
+    )  # fmt: skip
+
+    class A:
+        title: Any
+        note: Any
+
+    class B(A):
+        pass
+
+    class C(B):
+        pass
+
+    mapper(A, song, polymorphic_on=song.c.kind, polymorphic_identity=1, properties={
+        "title": column_property(song.c.title, extension=saying("one")), "note": column_property(song.c.note, extension=saying("one")),
+    })  # fmt: skip
+    mapper(
+        B,
+        inherits=A,
+        polymorphic_identity=2,
+        properties={"title": column_property(song.c.title, extension=saying("two"))},
+    )
+    mapper(C, inherits=B, polymorphic_identity=3)
+    for cls, title in ((A, "one:z"), (B, "two:z"), (C, "two:z")):
+        obj = cls()
+        obj.title = obj.note = "z"
+        assert (obj.title, obj.note) == (title, "one:z")
+    assert len(class_mapper(B).columns["title"].columns) == 1
+
+
+def test_a_non_primary_mapper_needs_a_class_with_a_mapper_of_its_own(mapper: Any) -> None:
+    _, pet, cat = pets()
+
+    class Pet:
+        pass
+
+    class Cat(Pet):
+        pass
+
+    mapper(Pet, pet)
+    with pytest.raises(InvalidRequestError, match=r"Cat has no mapper of its own.*Pet.*Map the class first"):
+        flask_uow.mapper(Cat, cat, non_primary=True)
+    assert flask_uow.mapper(Pet, pet.alias(), non_primary=True) is not None
+
+
+def test_the_key_of_an_object_can_be_asked_for(mapper: Any) -> None:
+    table = Table("pair", MetaData(), Column("a", Integer, primary_key=True), Column("b", String(3), primary_key=True))
+
+    class Pair:
+        pass
+
+    mapper(Pair, table, properties={"second": table.c.b})
+    pair: Any = Pair()
+    assert class_mapper(Pair).primary_key_from_instance(pair) == [None, None]
+    pair.a, pair.second = 1, "x"
+    assert class_mapper(Pair).primary_key_from_instance(pair) == [1, "x"]
+
+
+def test_what_is_selected_from_tells_the_columns_of_its_key() -> None:
+    _, pet, cat = pets()
+    assert [column.name for column in pet.alias().primary_key] == ["id"]
+    assert [column.name for column in select(pet.c.name, pet.c.id).subquery().alias().primary_key] == ["id"]
+    assert select(pet.c.name).subquery().primary_key == []
+    # the key that refers to the other one is that one
+    (key,) = pet.join(cat).primary_key
+    assert key is pet.c.id
+    tag = Table("tag", MetaData(), Column("id", Integer, primary_key=True))
+    keys = pet.join(tag, pet.c.id == tag.c.id).primary_key
+    assert [column.table.name for column in keys] == ["pet", "tag"]

@@ -13,7 +13,7 @@ from typing import Any
 from flask_uow.exc import ArgumentError, warn_caller
 from flask_uow.orm.instrumentation.attributes import Attribute
 from flask_uow.orm.mapping.mapped_table import root_of
-from flask_uow.orm.mapping.properties import DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
+from flask_uow.orm.mapping.properties import DECLARED, DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
@@ -126,7 +126,7 @@ def map_columns(
     wanted, unwanted = set(include) if include is not None else None, set(exclude or ())
     found: dict[str, ColumnProperty] = {}
     for key, column in flat_columns(mapper.local_table):
-        if column in taken:
+        if column in taken and names.get(column) not in mapper.columns:
             continue
         if column not in names and not getattr(column, "primary_key", False):
             if column.name in unwanted or (wanted is not None and column.name not in wanted):
@@ -181,6 +181,8 @@ def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
     info = getattr(column, "info", {})
     if isinstance(declared, ColumnDeclaration):
         declared.apply(prop)
+    elif DECLARED in info:
+        info[DECLARED].apply(prop)
     elif DEFERRED in info:
         prop.deferred, prop.group = True, info[DEFERRED]
     if getattr(column, "primary_key", False):
@@ -215,7 +217,7 @@ def _take_over(prop: ColumnProperty, inherited: ColumnProperty, equated: Mapping
         prop.columns.extend(each for each in known if each not in prop.columns)
     elif any(root_of(column, equated) is root_of(other, equated) for other in inherited.columns):
         # the base's key is made first
-        prop.columns[:0] = inherited.columns
+        prop.columns[:0] = [each for each in inherited.columns if each is not column]
     elif not isinstance(declared, ColumnDeclaration):
         prop.columns.extend(inherited.columns)
 

@@ -33,6 +33,7 @@ class JoinCondition:
     :ivar remote: the columns of ``on`` that are on the far side, where a table refers to itself.
     :ivar through_parent: True where the related rows can be told only by joining the parent's table.
     :ivar between: further tables that ``on`` is about, of neither side.
+    :ivar same: columns of a table that refers to itself whose values are the same on both sides, and are not written.
     """
 
     direction: Direction
@@ -44,6 +45,7 @@ class JoinCondition:
     remote: tuple[Any, ...] = ()
     through_parent: bool = False
     between: tuple[Any, ...] = ()
+    same: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,9 +304,12 @@ def given_join_condition(
         return _given_secondary(name, parent, target, secondary, primaryjoin, secondaryjoin, remote_side)
     is_own_table = any(table is other for table in parent.tables for other in target.tables)
     _check_sides(name, parent, target, foreign_keys, remote_side, primaryjoin, is_own_table)
-    pairs, rest, directions = [], [], set()
+    pairs, rest, directions, same = [], [], set(), []
     for term in terms_of(primaryjoin):
         found = _equated(term)
+        if found is not None and found[0] is found[1] and is_own_table and _is_among(found[0], remote_side):
+            same.append(found[0])
+            continue
         pair = _pair(found, parent, target, foreign_keys, remote_side) if found is not None else None
         if pair is None:
             rest.append(term)
@@ -327,9 +332,11 @@ def given_join_condition(
     uses_parent = any(_names_parent(term, parent, target, remote) for term in rest)
     sides = (*parent.tables, *target.tables)
     between = dict.fromkeys(table for table in froms_of(primaryjoin) if not any(table is side for side in sides))
+    if same:
+        primaryjoin = and_(*(term for term in terms_of(primaryjoin) if not _is_of_same(term, same)))
     return JoinCondition(
-        direction, tuple(pairs), on=primaryjoin if rest else None, extra=tuple(rest), remote=remote,
-        through_parent=uses_parent or not pairs or bool(between), between=tuple(between),
+        direction, tuple(pairs), on=primaryjoin if rest or same else None, extra=tuple(rest), remote=remote,
+        through_parent=uses_parent or not pairs or bool(between) or bool(same), between=tuple(between), same=tuple(same),
     )  # fmt: skip
 
 
@@ -359,6 +366,11 @@ def _check_sides(
             f"relationship {name}: remote_side= names columns of both {_called(parent.tables[0])} and {_called(target.tables[0])}; the far side is"
             f" {_called(target.tables[0])}. Leave out {', '.join(str(column) for column in near)}."
         )
+
+
+def _is_of_same(term: Any, same: list[Any]) -> bool:
+    found = _equated(term)
+    return found is not None and found[0] is found[1] and _is_among(found[0], same)
 
 
 def _is_among(column: Any, columns: list[Any]) -> bool:

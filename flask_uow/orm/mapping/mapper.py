@@ -136,7 +136,7 @@ class Mapper(MappedSource):
         self.manager.install(parent.manager if parent is not None else None)
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
-        self._inherit_properties(shares)
+        self._inherit_properties(shares, given)
         for name, prop in given.items():
             if not columns_of_declaration(prop):
                 self.add_property(name, prop)
@@ -266,10 +266,11 @@ class Mapper(MappedSource):
         order = tables_in(self.mapped_selectable)
         self.stored: tuple[MappedTable, ...] = mapped_tables(order, self.columns, self.primary_key, self.equated)
 
-    def _inherit_properties(self, shares: Mapper | None) -> None:
+    def _inherit_properties(self, shares: Mapper | None, given: Mapping[str, Any]) -> None:
         if self.inherits is None:
             return
-        self.events.inherit(self.inherits.events)
+        own = [name for name, prop in given.items() if getattr(prop, "extension", None) is not None]
+        self.events.inherit(self.inherits.events, own)
         if shares is None:
             for name in (*self.inherits.columns, *self.inherits.relationships):
                 if name not in self.columns:
@@ -411,6 +412,10 @@ class Mapper(MappedSource):
         """Return an object of the class whose ``__init__`` was not called, as for a loaded one."""
         class_: Any = self.class_
         return class_.__new__(class_)
+
+    def primary_key_from_instance(self, instance: Any) -> list[Any]:
+        """Return the values of an object's primary key, in the order of :attr:`primary_key`."""
+        return [getattr(instance, name) for name in self.primary_key_names]
 
     def has_attribute(self, name: str) -> bool:
         """Return True when the class has an attribute of that name, mapped or not."""

@@ -197,7 +197,10 @@ class RelationshipSQL:
         condition = prop.condition
         if prop.secondary is None:
             if condition.on is not None:
-                return (self._adapted(condition.on, parent, target, None, between),)
+                # a column with the same value on both sides is told apart by the side only
+                same = (parent.column(column) == target.column(column) for column in condition.same)
+                on = self._adapted(condition.on, parent, target, None, between)
+                return (and_(on, *same),) if condition.same else (on,)
             return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
 
         def there(column: Any) -> Any:
