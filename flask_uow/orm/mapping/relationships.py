@@ -70,6 +70,8 @@ class RelationshipProperty:
         self.passive_updates: bool = options["passive_updates"]
         self.post_update: bool = options["post_update"]
         self.single_parent: bool = options["single_parent"]
+        self.enable_typechecks: bool = options["enable_typechecks"]
+        self.takes_no_subclass = False
         self.extension = options["extension"]
         self.comparator_factory = options["comparator_factory"]
         self.query_class = options["query_class"]
@@ -151,6 +153,8 @@ class RelationshipProperty:
             raise unfit(
                 f"relationship {self.name} leads to {target!r}, which is not a mapped class. Map that class first, or correct the name."
             )
+        # an object of a subclass would come back as one of the class
+        self.takes_no_subclass = self.enable_typechecks and self._mapper.discriminator is None
         secondary = self.secondary_argument
         self.secondary = (
             self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
@@ -395,6 +399,7 @@ def relationship(
     passive_updates: bool = True,
     post_update: bool = False,
     single_parent: bool = False,
+    enable_typechecks: bool = True,
     primaryjoin: Any = None,
     secondaryjoin: Any = None,
     lazy: Any = "select",
@@ -436,6 +441,8 @@ def relationship(
         them with a statement of the flush.
     :param post_update: write the foreign key by an UPDATE of its own after all INSERTs, and clear it before the DELETEs: for rows that
         refer to each other.
+    :param enable_typechecks: False to flush objects of subclasses of a class without ``polymorphic_on`` too, which are loaded as objects of
+        the class itself.
     :param single_parent: an object on the far side of a many-to-one or many-to-many relationship has one parent at most, which allows
         the cascade delete-orphan there.
     :param extension: an :class:`AttributeExtension`, or a list of them.
@@ -449,7 +456,8 @@ def relationship(
         "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
         "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth, "innerjoin": innerjoin,
         "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
-        "single_parent": single_parent, "extension": extension, "comparator_factory": comparator_factory, "query_class": query_class,
+        "single_parent": single_parent, "enable_typechecks": enable_typechecks, "extension": extension,
+        "comparator_factory": comparator_factory, "query_class": query_class,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
     return cast(Any, RelationshipProperty(argument, options))  # type: ignore[no-any-return]
