@@ -21,7 +21,9 @@ from flask_uow import (
     NoReferencedColumnError,
     NoReferencedTableError,
     NoReferenceError,
+    ProgrammingError,
     Sequence,
+    Session,
     String,
     Table,
     UniqueConstraint,
@@ -242,3 +244,30 @@ def test_a_foreign_key_to_nothing_says_whether_table_or_column_is_missing() -> N
         _ = lost.c.b.foreign_keys[0].column
     for each in (NoReferencedTableError, NoReferencedColumnError):
         assert issubclass(each, NoReferenceError)
+
+
+def test_a_sequence_can_be_created_asked_and_dropped_by_itself(engine: Engine, database: str) -> None:
+    numbers = Sequence("ticket numbers", start=5)
+    numbers.create(engine)
+    numbers.create(engine)
+    if database == "sqlite":
+        # which has none: creating it does nothing, and asking says so
+        with engine.connect() as connection, pytest.raises(CompileError, match="SQLite has no sequences"):
+            connection.execute(numbers)
+        numbers.drop(engine)
+        return
+    with Session(engine) as session, engine.begin() as connection:
+        asked = [
+            session.execute(numbers),
+            session.scalar(numbers),
+            connection.execute(numbers),
+            connection.scalar(numbers),
+        ]
+        assert asked == [5, 6, 7, 8]
+        assert connection.scalar(select(numbers.next_value())) == 9
+    with pytest.raises(ProgrammingError, match="already exists"):
+        numbers.create(engine, checkfirst=False)
+    numbers.drop(engine)
+    numbers.drop(engine)
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        numbers.drop(engine, checkfirst=False)

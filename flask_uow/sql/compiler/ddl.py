@@ -168,7 +168,7 @@ class DDLCompiler(ExpressionCompiler):
         return " ".join([f"CREATE SEQUENCE {guard}{self.visit_table(create.sequence)}", *create.sequence.options()])
 
     def visit_drop_sequence(self, drop: Any) -> str:
-        return f"DROP SEQUENCE IF EXISTS {self.visit_table(drop.sequence)}"
+        return f"DROP SEQUENCE {'IF EXISTS ' if drop.checkfirst else ''}{self.visit_table(drop.sequence)}"
 
     def visit_create_schema(self, create: Any) -> str:
         return f"CREATE SCHEMA {'IF NOT EXISTS ' if create.if_not_exists else ''}{self.dialect.quote(create.name)}"
