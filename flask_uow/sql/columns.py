@@ -186,7 +186,10 @@ class Column(ColumnElement[T], Generic[T]):
     def sequence(self) -> Sequence | None:
         """The sequence that numbers it; None for an optional one where the database numbers the column by itself."""
         found = self._sequence
-        return None if found is not None and found.optional and self.is_server_generated else found
+        if found is None or not found.optional or self.table is None or len(self.table.primary_key.columns) != 1:
+            # of a key of several columns the database numbers none by itself
+            return found
+        return None if self.is_server_generated else found
 
     @property
     def is_server_generated(self) -> bool:
