@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import sys
 import types
@@ -189,11 +190,10 @@ class _Reader:
     def evaluate(self, text: str) -> Any:
         """Return what a text means; a name that nothing has stands for itself."""
         try:
-            tree = _Unquoted().visit(ast.parse(text.strip(), mode="eval"))
-            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            code, used = _parsed(text.strip())
             # all names are there beforehand: a debugger that looks for names of its own in the frame finds none
             names = {"__builtins__": builtins, **{name: self._find(name) for name in used}}
-            return eval(compile(ast.fix_missing_locations(tree), "<annotation>", "eval"), names)
+            return eval(code, names)
         except Exception as error:
             raise ArgumentError(
                 f"{self._owner}: its annotation {text!r} cannot be read: {error}. Write the name of a class, or a type as typing has them."
@@ -242,6 +242,14 @@ class _Unquoted(ast.NodeTransformer):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return ast.parse(node.value.strip(), mode="eval").body
         return node
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[types.CodeType, frozenset[str]]:
+    """Return the code of an annotation and the names in it; most are written many times."""
+    tree = _Unquoted().visit(ast.parse(text, mode="eval"))
+    used = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return compile(ast.fix_missing_locations(tree), "<annotation>", "eval"), used
 
 
 def _of_python(name: str) -> Any:
