@@ -16,6 +16,7 @@ from flask_uow import (
     Mapped,
     Session,
     UnmappedInstanceError,
+    UOWDeprecationWarning,
     inspect,
     mapped_column,
     relationship,
