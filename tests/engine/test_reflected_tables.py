@@ -151,6 +151,7 @@ def test_an_ambiguous_foreign_key_among_those_found_is_refused(engine: Engine) -
 
     with pytest.raises(ArgumentError, match=r"several foreign keys connect.*visit\.first.*visit\.second.*foreign_keys"):
         Visit()
+    Base.registry.dispose()
 
 
 def test_a_foreign_key_given_with_its_column_wins_over_the_one_found(engine: Engine) -> None:

@@ -128,6 +128,7 @@ def test_a_name_that_no_class_has_is_named_though_typing_has_it() -> None:
         ArgumentError, match=r"League\.match: no mapped class or table is called 'Match'.*Import the module"
     ):
         League()
+    Base.registry.dispose()
 
 
 def test_an_error_in_an_annotation_can_be_shown_with_its_frames() -> None:
@@ -154,6 +155,7 @@ def test_an_error_in_the_text_of_a_relationship_can_be_shown_with_its_frames() -
     with pytest.raises(ArgumentError, match="division by zero") as caught:
         Node()
     assert "Node.up" in str(caught.getrepr(style="long", showlocals=False))
+    Base.registry.dispose()
 
 
 def test_dicts_and_lists_are_json(engine: Engine) -> None:

@@ -18,7 +18,6 @@ from flask_uow import (
     Table,
     and_,
     backref,
-    configure_mappers,
     declarative_base,
     joinedload,
     mapped_column,
@@ -353,7 +352,7 @@ def test_an_inequality_within_a_table_has_to_say_what_is_on_the_far_side(base: A
         assert [[other.id for other in run.below] for run in found] == [[], [1], [1, 2, 3]]
     Run.unclear = relationship(Run, primaryjoin=lambda: Run.limit > Run.id, viewonly=True)
     with pytest.raises(ArgumentError, match=r"Run\.unclear: .*'run' on both sides.*remote_side=\[column\]"):
-        configure_mappers()
+        base.registry.configure()
 
 
 def test_an_inequality_between_tables_needs_no_more(base: Any, engine: Engine) -> None:
