@@ -42,6 +42,8 @@ This module imports nothing of the project; every layer may import it.
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -234,6 +236,14 @@ class UOWWarning(RuntimeWarning):
 
 class UOWDeprecationWarning(DeprecationWarning):
     """A spelling was used that has a successor; the message names it."""
+
+
+def warn_caller(message: str, category: type[Warning] = UOWWarning) -> None:
+    """Warn at the line of the application that the package was called from."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "flask_uow":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -27,6 +27,8 @@ from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.select import Select
+from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.text import text
 
 if TYPE_CHECKING:
@@ -88,12 +90,15 @@ class Connection(SendingConnection):
     def execute(self, statement: Any, parameters: Any = None) -> Result:
         """Execute a statement and return its rows, fetched at once.
 
-        :param statement: a statement object, or SQL text with ``:name`` parameters.
+        :param statement: a statement object, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
         :param parameters: a mapping of values by name; a list of mappings executes the statement once for each.
         :raises ArgumentError: for what is no statement; for an UPDATE or DELETE of all rows that is given a list.
         :raises InvalidRequestError: when the statement needs a value that was not given.
         :raises DBAPIError: what the driver reported, translated.
         """
+        if isinstance(statement, SchemaSequence):
+            # as the field has it: the number itself
+            return self.scalar(statement)  # type: ignore[no-any-return]
         if isinstance(statement, str):
             statement = text(statement)
         elif parameters and not getattr(statement, "has_values", True):
@@ -135,6 +140,8 @@ class Connection(SendingConnection):
 
     def scalar(self, statement: Any, parameters: Any = None) -> Any:
         """Execute a statement and return the first column of its first row, None when there is no row."""
+        if isinstance(statement, SchemaSequence):
+            statement = Select((statement.next_value(),))
         return self.execute(statement, parameters).scalar()
 
     def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult:
@@ -146,11 +153,16 @@ class Connection(SendingConnection):
         return self.dialect.catalog(self.fetch_all).tables(schema)
 
     def reflect_table(
-        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+        self,
+        table: Any,
+        given: dict[str, Any],
+        include_columns: frozenset[str] | None,
+        resolve_fks: bool,
+        replace: bool = True,
     ) -> None:
         """Fill a table with what the database has under its name; for ``Table(..., autoload_with=connection)``."""
         catalog = self.dialect.catalog(self.fetch_all)
-        reflect_table(catalog, self, table, given, include_columns, resolve_fks)
+        reflect_table(catalog, self, table, given, include_columns, resolve_fks, replace)
 
     def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
         """Return the names of the tables that ``MetaData.reflect()`` is to load."""

@@ -148,11 +148,16 @@ class Engine:
     ddl_connection = begin
 
     def reflect_table(
-        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+        self,
+        table: Any,
+        given: dict[str, Any],
+        include_columns: frozenset[str] | None,
+        resolve_fks: bool,
+        replace: bool = True,
     ) -> None:
         """Fill a table with what the database has under its name; for ``Table(..., autoload_with=engine)``."""
         with self.connect() as connection:
-            connection.reflect_table(table, given, include_columns, resolve_fks)
+            connection.reflect_table(table, given, include_columns, resolve_fks, replace)
 
     def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
         """Return the names of the tables that ``MetaData.reflect()`` is to load."""

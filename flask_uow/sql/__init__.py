@@ -33,6 +33,7 @@ from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, and_, not_, or_
 from flask_uow.sql.extract import extract
 from flask_uow.sql.functions import func
+from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.select import Select, exists, select
 from flask_uow.sql.select_base import (
@@ -56,7 +57,7 @@ __all__ = [
     "CompoundSelect", "Computed", "CreateSchema", "Delete", "DropSchema", "Exists", "FetchedValue", "ForeignKey",
     "ForeignKeyConstraint", "FromClause", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint",
     "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "alias",
-    "and_", "asc", "between", "bindparam", "case", "cast", "delete", "desc", "distinct", "except_", "except_all", "extract",
+    "and_", "asc", "between", "bindparam", "case", "cast", "conv", "delete", "desc", "distinct", "except_", "except_all", "extract",
     "exists", "func", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_",
     "null", "or_", "outerjoin", "select", "text", "tuple_", "union", "union_all", "update",
 ]  # fmt: skip

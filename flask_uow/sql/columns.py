@@ -70,11 +70,13 @@ class Column(ColumnElement[T], Generic[T]):
     :param server_default: a value or SQL expression that the database itself uses for new rows; :class:`FetchedValue` where it has
         a default that DDL is not to mention.
     :param autoincrement: False for an integer primary key that the application sets itself.
+    :param comment: the comment on the column in the database (PostgreSQL).
+    :param doc: the docstring of the attribute that is mapped to it; its comment when None.
     """
 
     __slots__ = (
-        "_name", "_type", "args", "autoincrement", "checks", "comment", "default", "foreign_keys", "identity", "index", "info", "key",
-        "nullable", "onupdate", "primary_key", "sequence", "server_default", "server_onupdate", "table", "unique", "__weakref__",
+        "_name", "_sequence", "_type", "args", "autoincrement", "checks", "comment", "default", "doc", "foreign_keys", "identity", "index", "info", "key",
+        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "table", "unique", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "column"
 
@@ -94,6 +96,7 @@ class Column(ColumnElement[T], Generic[T]):
         server_onupdate: Any = None,
         autoincrement: bool = True,
         comment: str | None = None,
+        doc: str | None = None,
         info: dict[Any, Any] | None = None,
     ) -> None:
         if name is not None and not isinstance(name, str):
@@ -117,9 +120,10 @@ class Column(ColumnElement[T], Generic[T]):
         self.server_onupdate = server_onupdate
         self.autoincrement = autoincrement
         self.comment = comment
+        self.doc = doc
         self.info = dict(info or {})
         self.foreign_keys: list[ForeignKey] = []
-        self.sequence: Sequence | None = None
+        self._sequence: Sequence | None = None
         self.identity: Identity | None = None
         self.checks: list[CheckConstraint] = []
         self.table: Any = None
@@ -128,7 +132,7 @@ class Column(ColumnElement[T], Generic[T]):
             if isinstance(argument, ForeignKey):
                 argument._attach(self)
             elif isinstance(argument, Sequence):
-                self.sequence = argument
+                self._sequence = argument
                 if not primary_key and server_default is None:
                     self.server_default = argument.next_value()
             elif isinstance(argument, Identity):
@@ -179,6 +183,15 @@ class Column(ColumnElement[T], Generic[T]):
         self.key = self.key or name
 
     @property
+    def sequence(self) -> Sequence | None:
+        """The sequence that numbers it; None for an optional one where the database numbers the column by itself."""
+        found = self._sequence
+        if found is None or not found.optional or self.table is None or len(self.table.primary_key.columns) != 1:
+            # of a key of several columns the database numbers none by itself
+            return found
+        return None if self.is_server_generated else found
+
+    @property
     def is_server_generated(self) -> bool:
         """True for an integer primary key whose values the database makes."""
         return self.table is not None and self.table.generated_key is self
@@ -192,7 +205,7 @@ class Column(ColumnElement[T], Generic[T]):
         args = [a.copy_for_column() if isinstance(a, (ForeignKey, CheckConstraint)) else a for a in self.args]
         copied: Column[T] = Column(self._name, self._type, *args, key=self.key)
         for slot in ("primary_key", "nullable", "unique", "index", "default", "onupdate", "server_default", "server_onupdate",
-                     "autoincrement", "comment"):  # fmt: skip
+                     "autoincrement", "comment", "doc"):  # fmt: skip
             setattr(copied, slot, getattr(self, slot))
         copied.info = dict(self.info)
         return copied

@@ -5,10 +5,11 @@ Each object is made first and attached to its table later (``_attach``), when th
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as SequenceType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.exc import ArgumentError, NoReferencedColumnError, NoReferencedTableError, did_you_mean
 from flask_uow.sql.expressions import ColumnElement, coerce_value
@@ -34,7 +35,7 @@ __all__ = [
 class Constraint:
     """What constraints share: a name and a table.
 
-    :ivar name: the constraint's name in the database, None to let the database choose.
+    :ivar given_name: the name that it was given, or None.
     :ivar table: the table, once attached.
     :ivar kind: the key of its entry in a naming convention.
     """
@@ -47,7 +48,7 @@ class Constraint:
     ) -> None:
         if initially is not None and initially.upper() not in ("DEFERRED", "IMMEDIATE"):
             raise ArgumentError(f"initially={initially!r} is neither 'DEFERRED' nor 'IMMEDIATE'.")
-        self.name = name
+        self.given_name = name
         self.deferrable = deferrable
         self.initially = initially.upper() if initially else None
 
@@ -56,13 +57,33 @@ class Constraint:
         table.constraints.append(self)
 
     @property
-    def sql_name(self) -> str | None:
+    def name(self) -> str | None:
         """The name in the database: the one given, or that of the MetaData's naming convention; None for the database's own."""
         return constraint_name(self)
+
+    columns: list[Column[Any]]
+
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        """Be about ``column`` where it has been about ``before``."""
+        self.columns = [column if known is before else known for known in self.columns]
 
     def copy(self) -> Constraint | None:
         """Return an unattached copy; None where the copies of the columns bring it along."""
         raise NotImplementedError
+
+    @property
+    def given_names(self) -> list[str]:
+        """The columns that were given by name."""
+        return []
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
+        """Return a copy of a constraint that is declared once for several tables.
+
+        :param copies: columns of the table that it is for, by the column that the constraint may have been given in its place.
+        """
+        made = copy.copy(self)
+        made.table = None
+        return made
 
 
 class ColumnListConstraint(Constraint):
@@ -78,6 +99,15 @@ class ColumnListConstraint(Constraint):
         self._given = columns
         self.columns: list[Column[Any]] = []
 
+    @property
+    def given_names(self) -> list[str]:
+        return [column for column in self._given if isinstance(column, str)]
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
+        made = super().unattached(copies)
+        made._given = tuple(_own_column(column, copies) for column in self._given)
+        return made
+
     def _attach(self, table: Table) -> None:
         self.columns = [find_column(table, column, type(self).__name__) for column in self._given]
         super()._attach(table)
@@ -92,22 +122,42 @@ class PrimaryKeyConstraint(ColumnListConstraint):
         self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self._given]
         self.table = table
         table.primary_key.columns = self.columns
-        table.primary_key.name = self.name
+        table.primary_key.given_name = self.given_name
         for column in self.columns:
             column.primary_key = True
             column.nullable = False
 
 
 class UniqueConstraint(ColumnListConstraint):
-    """Columns whose values are unique together."""
+    """Columns whose values are unique together.
+
+    :param nulls_not_distinct: True where NULL is a value like others, of which there is one (PostgreSQL 15 and later).
+    """
 
     kind = "uq"
 
+    def __init__(
+        self,
+        *columns: Any,
+        name: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        nulls_not_distinct: bool = False,
+    ) -> None:
+        super().__init__(*columns, name=name, deferrable=deferrable, initially=initially)
+        self.nulls_not_distinct = nulls_not_distinct
+
     def copy(self) -> UniqueConstraint | None:
-        if len(self.columns) == 1 and self.columns[0].unique and self.name is None:
+        if len(self.columns) == 1 and self.columns[0].unique and self.given_name is None:
             return None
         names = [column.name for column in self.columns]
-        return UniqueConstraint(*names, name=self.name, deferrable=self.deferrable, initially=self.initially)
+        return UniqueConstraint(
+            *names,
+            name=self.given_name,
+            deferrable=self.deferrable,
+            initially=self.initially,
+            nulls_not_distinct=self.nulls_not_distinct,
+        )
 
 
 class CheckConstraint(Constraint):
@@ -120,6 +170,7 @@ class CheckConstraint(Constraint):
 
     def __init__(self, condition: Any, name: str | None = None) -> None:
         super().__init__(name)
+        self.columns = []
         self.condition = condition
         # True for one that a column was given
         self.of_column = False
@@ -130,7 +181,7 @@ class CheckConstraint(Constraint):
     def copy_for_column(self) -> CheckConstraint:
         """Return an unattached copy, whether or not a column brings the constraint along."""
         # DDL writes columns without their table, so the condition holds for any table that has them
-        return CheckConstraint(self.condition, self.name)
+        return CheckConstraint(self.condition, self.given_name)
 
 
 class ForeignKey:
@@ -140,6 +191,7 @@ class ForeignKey:
     :param ondelete: what the database does when the row referred to is deleted (``"CASCADE"``, ``"SET NULL"``, ...).
     :param onupdate: likewise when its key changes.
     :param use_alter: add the constraint by ALTER TABLE after both tables exist.
+    :param match: ``"FULL"`` where of several columns all are NULL or none is (PostgreSQL); see :class:`ForeignKeyConstraint`.
     """
 
     def __init__(
@@ -152,11 +204,12 @@ class ForeignKey:
         deferrable: bool | None = None,
         initially: str | None = None,
         use_alter: bool = False,
+        match: str | None = None,
     ) -> None:
-        self.target = target
+        self.target: Any = target
         self.options: dict[str, Any] = {
             "name": name, "ondelete": ondelete, "onupdate": onupdate, "deferrable": deferrable, "initially": initially,
-            "use_alter": use_alter,
+            "use_alter": use_alter, "match": match,
         }  # fmt: skip
         self.parent: Column[Any] | None = None
         self.constraint: ForeignKeyConstraint | None = None
@@ -226,6 +279,12 @@ class ForeignKey:
             raise ArgumentError(f"ForeignKey({self.target!r}) does not name a column. Write it as 'table.column'.")
         return table_name, column_name
 
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        """Refer to ``column`` where it has referred to ``before``."""
+        self.target = column if self.target is before else self.target
+        if self._column is before:
+            self._column = column
+
     def _attach(self, column: Column[Any]) -> None:
         self.parent = column
         column.foreign_keys.append(self)
@@ -249,6 +308,7 @@ class ForeignKeyConstraint(Constraint):
 
     :param columns: the columns of this table, by name or as objects.
     :param refcolumns: the columns referred to, as for :class:`ForeignKey`, in the same order.
+    :param match: ``"FULL"``: where one of the columns is NULL, all have to be; ``"SIMPLE"``, as without: such a row refers to nothing.
     """
 
     kind = "fk"
@@ -263,8 +323,11 @@ class ForeignKeyConstraint(Constraint):
         deferrable: bool | None = None,
         initially: str | None = None,
         use_alter: bool = False,
+        match: str | None = None,
     ) -> None:
         super().__init__(name, deferrable=deferrable, initially=initially)
+        if match is not None and match.upper() not in ("FULL", "SIMPLE"):
+            raise ArgumentError(f"match={match!r} is neither 'FULL' nor 'SIMPLE'. Leave it out for the latter.")
         if len(columns) != len(refcolumns):
             raise ArgumentError(
                 f"ForeignKeyConstraint got {len(columns)} columns and {len(refcolumns)} targets; they go in pairs."
@@ -274,13 +337,30 @@ class ForeignKeyConstraint(Constraint):
         self.ondelete = ondelete
         self.onupdate = onupdate
         self.use_alter = use_alter
+        self.match = match.upper() if match is not None else None
         self.columns: list[Column[Any]] = []
         self.elements: list[ForeignKey] = []
+
+    @property
+    def given_names(self) -> list[str]:
+        return [column for column in self._given if isinstance(column, str)]
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
+        made = super().unattached(copies)
+        made._given = [_own_column(column, copies) for column in self._given]
+        made.columns, made.elements = [], []
+        return made
 
     @property
     def referred_table(self) -> Table:
         """The table referred to."""
         return self.elements[0].column.table  # type: ignore[no-any-return]
+
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        super().exchange(before, column)
+        for element in self.elements:
+            if element.parent is before:
+                element._attach(column)
 
     def _attach(self, table: Table) -> None:
         self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self._given]
@@ -298,12 +378,13 @@ class ForeignKeyConstraint(Constraint):
         return ForeignKeyConstraint(
             [column.name for column in self.columns],
             [element.target_fullname for element in self.elements],
-            self.name,
+            self.given_name,
             self.ondelete,
             self.onupdate,
             self.deferrable,
             self.initially,
             self.use_alter,
+            self.match,
         )
 
 
@@ -316,6 +397,7 @@ class Index:
     :param where: the condition of a partial index.
     :param using: how it is built: ``"gin"``, ``"hash"`` and so on (PostgreSQL; SQLite has one kind of index only).
     :param include: columns whose values it holds besides (PostgreSQL).
+    :param nulls_not_distinct: with ``unique``, True where NULL is a value like others (PostgreSQL 15 and later).
     """
 
     def __init__(
@@ -326,12 +408,18 @@ class Index:
         where: Any = None,
         using: str | None = None,
         include: SequenceType[Any] = (),
+        nulls_not_distinct: bool = False,
     ) -> None:
         self._name = name
         self._given = expressions
         self._include = include
         self.unique = unique
         self.where = where
+        if nulls_not_distinct and not unique:
+            raise ArgumentError(
+                f"Index({name!r}, nulls_not_distinct=True) says nothing without unique=True. Pass both, or none."
+            )
+        self.nulls_not_distinct = nulls_not_distinct
         if using is not None and not using.isidentifier():
             raise ArgumentError(f"Index(using={using!r}): expected the name of an index method, such as 'gin'.")
         self.using = using
@@ -347,6 +435,11 @@ class Index:
         """The index's name: the one given, that of the MetaData's convention, or one made of the columns' names."""
         return self._name if self._name is not None else index_name(self)
 
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
+        """Be about ``column`` where it has been about ``before``."""
+        self.expressions = [column if known is before else known for known in self.expressions]
+        self.included = [column if known is before else known for known in self.included]
+
     def _attach(self, table: Table) -> None:
         self.table = table
         self.expressions = [
@@ -355,12 +448,36 @@ class Index:
         self.included = [find_column(table, column, "Index") for column in self._include]
         table.indexes.append(self)
 
+    @property
+    def given_names(self) -> list[str]:
+        """The columns that were given by name."""
+        return [column for column in (*self._given, *self._include) if isinstance(column, str)]
+
+    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Index:
+        """Return a copy of an index that is declared once for several tables; see :meth:`Constraint.unattached`."""
+        made = copy.copy(self)
+        made.table = None
+        made._given = tuple(_own_column(column, copies) for column in self._given)
+        made._include = tuple(_own_column(column, copies) for column in self._include)
+        return made
+
     def copy(self) -> Index:
         """Return an unattached copy."""
-        copied = Index(self._name, unique=self.unique, where=self.where, using=self.using)
+        copied = Index(
+            self._name,
+            unique=self.unique,
+            where=self.where,
+            using=self.using,
+            nulls_not_distinct=self.nulls_not_distinct,
+        )
         copied._include = tuple(column.name for column in self.included)
         copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
         return copied
+
+
+def _own_column(column: Any, copies: Mapping[Any, Column[Any]]) -> Any:
+    found = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    return copies.get(found, column) if isinstance(found, ColumnElement) else column
 
 
 def find_column(table: Table, column: Any, what: str) -> Column[Any]:

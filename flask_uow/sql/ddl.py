@@ -79,13 +79,17 @@ class CreateSequence(DDLElement):
 
 
 class DropSequence(DDLElement):
-    """``DROP SEQUENCE IF EXISTS``."""
+    """``DROP SEQUENCE``.
 
-    __slots__ = ("sequence",)
+    :param checkfirst: do nothing where there is none.
+    """
+
+    __slots__ = ("checkfirst", "sequence")
     __visit_name__ = "drop_sequence"
 
-    def __init__(self, sequence: Sequence) -> None:
+    def __init__(self, sequence: Sequence, checkfirst: bool = True) -> None:
         self.sequence = sequence
+        self.checkfirst = checkfirst
 
 
 class CreateSchema(DDLElement):

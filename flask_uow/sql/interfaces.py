@@ -76,13 +76,19 @@ class ReflectionBind(Protocol):
     """An engine (or a connection) that tells what tables a database has."""
 
     def reflect_table(
-        self, table: Any, given: dict[str, Any], include_columns: frozenset[str] | None, resolve_fks: bool
+        self,
+        table: Any,
+        given: dict[str, Any],
+        include_columns: frozenset[str] | None,
+        resolve_fks: bool,
+        replace: bool = True,
     ) -> None:
         """Fill a table that has a name and a schema with what the database has under that name.
 
         :param given: columns by name that take the place of those found.
         :param include_columns: the names of the columns to take; all when None.
         :param resolve_fks: whether tables that foreign keys refer to are loaded into the table's MetaData too.
+        :param replace: whether columns that are found take the place of those that the table has already.
         :raises NoSuchTableError: when the database has no such table.
         """
         ...

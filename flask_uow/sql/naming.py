@@ -23,9 +23,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask_uow.exc import ArgumentError, CompileError, did_you_mean
+from flask_uow.exc import ArgumentError, CompileError, NoReferenceError, did_you_mean
 
-__all__ = ["check_convention", "constraint_name", "index_name", "short_name"]
+__all__ = ["check_convention", "constraint_name", "conv", "index_name", "short_name"]
 
 _KINDS = ("ix", "uq", "ck", "fk", "pk")
 _TOKEN = re.compile(r"%\((\w+)\)s")
@@ -42,6 +42,13 @@ _PLAIN = frozenset(
 )
 # PostgreSQL cuts a longer name off without a word
 _LONGEST = 63
+
+
+class conv(str):  # noqa: N801 - by the field's name
+    """The whole name of a constraint, to which no convention adds anything: ``CheckConstraint("age > 0", name=conv("positive_age"))``.
+
+    The names of reflected constraints are such.
+    """
 
 
 def check_convention(convention: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,10 +73,10 @@ def check_convention(convention: Mapping[str, Any]) -> dict[str, Any]:
 
 def constraint_name(constraint: Any) -> str | None:
     """Return a constraint's name in the database, None for the database's own choice."""
-    given: str | None = constraint.name
+    given: str | None = constraint.given_name
     table = constraint.table
     pattern = table.metadata.naming_convention.get(constraint.kind) if table is not None else None
-    if pattern is None:
+    if pattern is None or isinstance(given, conv):
         return given
     if "%(constraint_name)s" not in pattern:
         return given if given is not None else _formatted(pattern, constraint, table)
@@ -98,26 +105,35 @@ def _token(token: str, item: Any, table: Any) -> str:
     columns = [
         _name_of(c) for c in (item.expressions if hasattr(item, "expressions") else getattr(item, "columns", ()))
     ]
-    referred = [element.column for element in getattr(item, "elements", ())]
+    referred = [_referred(element) for element in getattr(item, "elements", ())]
     if token == "table_name":
         return str(table.name)
     if token == "constraint_name":
-        return str(item.name)
+        return str(item.given_name)
     if token == "column_0_N_name":
         return "_".join(columns)
     if token == "column_0_label" and columns:
         return f"{table.name}_{columns[0]}"
     if token == "referred_table_name" and referred:
-        return str(referred[0].table.name)
+        return referred[0][0]
     if token == "referred_column_0_N_name":
-        return "_".join(column.name for column in referred)
+        return "_".join(name for _, name in referred)
     numbered = _NUMBERED.match(token)
-    among = [column.name for column in referred] if numbered is not None and numbered.group(1) else columns
+    among = [name for _, name in referred] if numbered is not None and numbered.group(1) else columns
     if numbered is None or int(numbered.group(2)) >= len(among):
         raise CompileError(
             f"the naming convention asks for {token!r}, which {item!r} of table {table.fullname!r} does not have."
         )
     return str(among[int(numbered.group(2))])
+
+
+def _referred(element: Any) -> tuple[str, str]:
+    """Return the names of the table and the column that a foreign key refers to, whether or not they are there already."""
+    try:
+        return str(element.column.table.name), str(element.column.name)
+    except NoReferenceError:
+        table, _, column = element.target.rpartition(".")
+        return table.rpartition(".")[2] or column, column
 
 
 def _name_of(expression: Any) -> str:

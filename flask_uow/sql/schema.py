@@ -7,8 +7,9 @@ Columns are in :mod:`flask_uow.sql.columns`, constraints and indexes in :mod:`fl
 from __future__ import annotations
 
 import graphlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.sql.columns import Column, ColumnDefault
@@ -36,7 +37,7 @@ __all__ = ["Column", "ColumnDefault", "MetaData", "Table"]
 
 
 class Table(FromClause):
-    """A table.
+    """A table; the one that the MetaData has already, where only a name is given that it knows.
 
     :param name: its name.
     :param metadata: the MetaData that it becomes part of.
@@ -48,7 +49,12 @@ class Table(FromClause):
     :param include_columns: with ``autoload_with``, the names of the columns to take; all when None.
     :param resolve_fks: with ``autoload_with``, whether tables that foreign keys refer to are loaded into the MetaData too.
     :param sqlite_autoincrement: on SQLite, never use the key of a deleted row again (AUTOINCREMENT).
-    :raises InvalidRequestError: when the MetaData has a table of that name already.
+    :param extend_existing: where the MetaData has a table of that name, add the items to it; a column takes the place of one of its name.
+        Extend a table before classes are mapped to it.
+    :param autoload_replace: with ``extend_existing`` and ``autoload_with``, whether columns that are found take the place of known ones too.
+    :param keep_existing: where the MetaData has a table of that name, that one as it is; the items are for a new one.
+    :raises InvalidRequestError: when the MetaData has a table of that name already, and more than the name is given.
+    :raises ArgumentError: for ``keep_existing`` together with ``extend_existing``.
     :raises NoSuchTableError: with ``autoload_with``, when the database has no such table.
     """
 
@@ -57,6 +63,16 @@ class Table(FromClause):
         "sqlite_autoincrement", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "table"
+
+    name: str
+    schema: str | None
+    fullname: str
+    comment: str | None
+    sqlite_autoincrement: bool
+
+    def __new__(cls, name: str, metadata: MetaData, *items: Any, schema: str | None = None, **options: Any) -> Self:
+        known = metadata.known(name, schema) if isinstance(metadata, MetaData) else None
+        return known if isinstance(known, cls) else super().__new__(cls)
 
     def __init__(
         self,
@@ -71,40 +87,68 @@ class Table(FromClause):
         include_columns: Iterable[str] | None = None,
         resolve_fks: bool = True,
         sqlite_autoincrement: bool = False,
+        extend_existing: bool = False,
+        keep_existing: bool = False,
+        autoload_replace: bool = True,
     ) -> None:
         if not isinstance(metadata, MetaData):
             raise ArgumentError(f"Table({name!r}, ...) takes a MetaData second, got {metadata!r}.")
+        if keep_existing and extend_existing:
+            raise ArgumentError(
+                f"Table({name!r}, ...) got keep_existing=True and extend_existing=True. Pass the one that says what becomes of a known table."
+            )
+        is_known = metadata.known(name, schema) is self
+        if is_known and not extend_existing:
+            if not keep_existing and (items or info or comment or bind_key or sqlite_autoincrement):
+                raise metadata.defined_already(self.fullname)
+            return
+        if not is_known:
+            self._be_new(name, metadata, schema)
+        self.info.update(info or {})
+        if bind_key is not None:
+            self.info["bind_key"] = bind_key
+        self.comment = comment if comment is not None else self.comment
+        self.sqlite_autoincrement = self.sqlite_autoincrement or sqlite_autoincrement
+        if autoload_with is not None:
+            given = {item.name: item for item in items if isinstance(item, Column)}
+            wanted = frozenset(include_columns) if include_columns is not None else None
+            try:
+                autoload_with.reflect_table(self, given, wanted, resolve_fks, autoload_replace)
+            except BaseException:
+                if not is_known:
+                    metadata.remove(self)
+                raise
+        self._take(items)
+
+    def _be_new(self, name: str, metadata: MetaData, schema: str | None) -> None:
         self.name = name
         self.schema = schema if schema is not None else metadata.schema
         self.fullname = f"{self.schema}.{name}" if self.schema else name
         self.metadata = metadata
-        self.info = dict(info or {})
-        if bind_key is not None:
-            self.info["bind_key"] = bind_key
-        self.comment = comment
+        self.info: dict[Any, Any] = {}
+        self.comment = None
+        self.sqlite_autoincrement = False
         self._c = ColumnCollection(f"table {name!r}")
         self.constraints: list[Constraint] = []
         self.indexes: list[Index] = []
         self.primary_key = PrimaryKeyConstraint()
         self.primary_key.table = self
-        self.sqlite_autoincrement = sqlite_autoincrement
         metadata._add(self)
-        if autoload_with is not None:
-            given = {item.name: item for item in items if isinstance(item, Column)}
-            wanted = frozenset(include_columns) if include_columns is not None else None
-            try:
-                autoload_with.reflect_table(self, given, wanted, resolve_fks)
-            except BaseException:
-                metadata.remove(self)
-                raise
+
+    def _take(self, items: Iterable[Any]) -> None:
+        """Make columns, constraints and indexes the table's own."""
+        names = [item.name for item in items if isinstance(item, Column)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ArgumentError(f"table {self.name!r} has a column {twice!r} already.")
         for item in items:
             if isinstance(item, Column) and item.table is not self:
-                self.append_column(item)
+                self.put_column(item)
         for item in items:
             if isinstance(item, (Constraint, Index)):
                 item._attach(self)
             elif not isinstance(item, Column):
-                raise ArgumentError(f"Table {name!r} got {item!r}; it takes columns, constraints and indexes.")
+                raise ArgumentError(f"Table {self.name!r} got {item!r}; it takes columns, constraints and indexes.")
 
     @property
     def c(self) -> ColumnCollection:
@@ -162,6 +206,45 @@ class Table(FromClause):
         if column.index:
             Index(None, column.name, unique=column.unique)._attach(self)
 
+    def put_column(self, column: Column[Any]) -> None:
+        """Add a column; it takes the place of one of its name, in the constraints and indexes that are about that one as well.
+
+        :raises ArgumentError: for a column without a name, or of another table.
+        """
+        before = next((known for known in self._c if known.name == column.name), None)
+        if before is None:
+            self.append_column(column)
+            return
+        key = list(self.primary_key.columns)
+        place = self._withdraw(before)
+        self.append_column(column)
+        self._c.move_last(place)
+        if before in key and column.primary_key:
+            self.primary_key.columns = [column if known is before else known for known in key]
+        for constraint in self.constraints:
+            constraint.exchange(before, column)
+        for index in self.indexes:
+            index.exchange(before, column)
+        for table in self.metadata.tables.values():
+            for foreign_key in table.foreign_keys:
+                foreign_key.exchange(before, column)
+
+    def _withdraw(self, column: Column[Any]) -> int:
+        """Take out a column, with what was declared along with it, and return its place."""
+        own = {id(foreign_key.constraint) for foreign_key in column.foreign_keys if foreign_key in column.args}
+        own.update(id(check) for check in column.checks)
+        if column.unique or column.index:
+            own.update(
+                id(each)
+                for each in self.constraints
+                if isinstance(each, UniqueConstraint) and _is_of(each.columns, column)
+            )
+            self.indexes = [index for index in self.indexes if not _is_of(index.expressions, column)]
+        self.constraints = [each for each in self.constraints if id(each) not in own]
+        self.primary_key.columns = [each for each in self.primary_key.columns if each is not column]
+        column.table = None
+        return self._c.remove(column)
+
     def select(self) -> Select:
         """Return ``SELECT`` of all columns."""
         return Select((self,))
@@ -193,7 +276,7 @@ class Table(FromClause):
             sqlite_autoincrement=self.sqlite_autoincrement,
         )
         table.primary_key.columns = [table.c[str(column.key)] for column in self.primary_key.columns]
-        table.primary_key.name = self.primary_key.name
+        table.primary_key.given_name = self.primary_key.given_name
         for constraint in self.constraints:
             copied = constraint.copy()
             if copied is not None:
@@ -202,6 +285,15 @@ class Table(FromClause):
             if not any(getattr(e, "index", False) for e in index.expressions):
                 index.copy()._attach(table)
         return table
+
+    def move_to(self, metadata: MetaData) -> None:
+        """Let the table be one of another MetaData, no longer of its own.
+
+        :raises InvalidRequestError: when that one has a table of the name already.
+        """
+        metadata._add(self)
+        self.metadata.remove(self)
+        self.metadata = metadata
 
     def create(self, bind: DDLBind, checkfirst: bool = True) -> None:
         """Create the table."""
@@ -249,31 +341,64 @@ class MetaData:
         self,
         bind: ReflectionBind,
         schema: str | None = None,
-        only: Iterable[str] | Callable[[str], bool] | None = None,
+        only: Iterable[str] | Callable[[str], bool] | Callable[[str, MetaData], bool] | None = None,
         views: bool = False,
         resolve_fks: bool = True,
+        extend_existing: bool = False,
+        autoload_replace: bool = True,
     ) -> None:
         """Load all tables of a database that are not here already.
 
         :param bind: an engine or a connection.
         :param schema: the schema whose tables are meant; this MetaData's, or the database's default one, when None.
-        :param only: the names of tables to load (or a function that says so of a name).
+        :param only: the names of tables to load; or a function that says so of a name, or of a name and this MetaData.
         :param views: load views too, as tables.
         :param resolve_fks: load tables that foreign keys refer to as well, also when ``only`` leaves them out.
+        :param extend_existing: add to tables that are here already what the database has more.
+        :param autoload_replace: with ``extend_existing``, whether columns that are found take the place of those that are here.
         :raises NoSuchTableError: for a name in ``only`` that the database does not have.
         """
         chosen = schema if schema is not None else self.schema
-        for name in bind.reflectable_names(chosen, only, views):
-            if (f"{chosen}.{name}" if chosen else name) not in self.tables:
-                Table(name, self, schema=chosen, autoload_with=bind, resolve_fks=resolve_fks)
+        for name in bind.reflectable_names(chosen, self._of_names(only) if callable(only) else only, views):
+            if extend_existing or self.known(name, chosen) is None:
+                Table(
+                    name,
+                    self,
+                    schema=chosen,
+                    autoload_with=bind,
+                    resolve_fks=resolve_fks,
+                    extend_existing=extend_existing,
+                    autoload_replace=autoload_replace,
+                )
+
+    def _of_names(self, only: Callable[..., bool]) -> Callable[[str], bool]:
+        """Return a function of a name for one of a name and the MetaData, or of a name."""
+        try:
+            parameters = inspect.signature(only).parameters.values()
+        except ValueError:
+            # some functions written in C do not tell
+            return only
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        needed = [each for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty]
+        return (lambda name: only(name, self)) if len(needed) > 1 else only
+
+    def known(self, name: str, schema: str | None = None) -> Table | None:
+        """Return the table of that name, None where there is none; ``schema`` is this MetaData's when None."""
+        schema = schema if schema is not None else self.schema
+        return self.tables.get(f"{schema}.{name}" if schema else name)
 
     def _add(self, table: Table) -> None:
         if table.fullname in self.tables:
-            raise InvalidRequestError(
-                f"table {table.fullname!r} is defined already in this MetaData. Give one of the two another name, "
-                "or make sure that the module defining it is imported under one name only."
-            )
+            raise self.defined_already(table.fullname)
         self.tables[table.fullname] = table
+
+    @staticmethod
+    def defined_already(fullname: str) -> InvalidRequestError:
+        """Return the error for a second table of a name."""
+        return InvalidRequestError(
+            f"table {fullname!r} is defined already in this MetaData. Give one of the two another name, or make sure that the module defining it is"
+            " imported under one name only; extend_existing=True adds to the table, keep_existing=True leaves it as it is."
+        )
 
     def remove(self, table: Table) -> None:
         """Take a table out."""
@@ -328,6 +453,11 @@ def sort_tables(tables: Iterable[Table], extra: Callable[[Table], Iterable[Table
         except graphlib.CycleError as error:
             cycle: list[Table] = error.args[1]
             edges[cycle[1]] = [t for t in edges[cycle[1]] if t is not cycle[0]]
+
+
+def _is_of(columns: list[Any], column: Column[Any]) -> bool:
+    # == would make an expression
+    return len(columns) == 1 and columns[0] is column
 
 
 def _foreign_key_constraints(table: Table) -> list[ForeignKeyConstraint]:

@@ -54,6 +54,18 @@ class ColumnCollection:
             number += 1
         return made
 
+    def remove(self, column: Any) -> int:
+        """Take a column out, and return its place."""
+        place = next(place for place, known in enumerate(self._columns.values()) if known is column)
+        self._columns = {name: known for name, known in self._columns.items() if known is not column}
+        return place
+
+    def move_last(self, place: int) -> None:
+        """Move the last column to another place."""
+        items = list(self._columns.items())
+        items.insert(place, items.pop())
+        self._columns = dict(items)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -142,15 +154,22 @@ class ColumnClause(ColumnElement[Any]):
 
     :ivar table: the element it belongs to.
     :ivar original: the column that it stands for there.
+    :ivar key: the name under which the element has it, where that is another one.
     """
 
-    __slots__ = ("_name", "original", "table")
+    __slots__ = ("_name", "key", "original", "table")
     __visit_name__ = "column"
 
     def __init__(
-        self, name: str, type_: TypeEngine[Any], table: FromClause, original: ColumnElement[Any] | None = None
+        self,
+        name: str,
+        type_: TypeEngine[Any],
+        table: FromClause,
+        original: ColumnElement[Any] | None = None,
+        key: str | None = None,
     ) -> None:
         self._name = name
+        self.key = key if key is not None else name
         self.type = type_
         self.table = table
         self.original = original
@@ -163,6 +182,11 @@ class ColumnClause(ColumnElement[Any]):
     def primary_key(self) -> bool:
         """True where the original is part of its table's primary key."""
         return bool(getattr(self.original, "primary_key", False))
+
+    @property
+    def nullable(self) -> bool:
+        """False where the original never is NULL."""
+        return bool(getattr(base_column(self.original), "nullable", True))
 
     @property
     def foreign_keys(self) -> Any:
@@ -188,10 +212,16 @@ class Alias(FromClause):
     def c(self) -> ColumnCollection:
         if self._c is None:
             columns = (
-                (key, ColumnClause(column.name, column.type, self, column)) for key, column in self.element.c.items()
+                (key, ColumnClause(column.name, column.type, self, column, key))
+                for key, column in self.element.c.items()
             )
             self._c = ColumnCollection(self.description, columns)
         return self._c
+
+    @property
+    def primary_key(self) -> list[Any]:
+        """The columns that tell its rows apart, in order: those that stand for the columns of tables' keys."""
+        return _key_of(self)
 
     @property
     def description(self) -> str:
@@ -297,22 +327,40 @@ class _SelectColumns(FromClause):
     @property
     def c(self) -> ColumnCollection:
         if self._c is None:
+            self._c = ColumnCollection("the subquery")
             columns = self.select_element.result_columns()
-            named = ((name, _Named(name, column)) for name, column in columns)
-            self._c = ColumnCollection("the subquery", named)
+            names = {name for name, _ in columns}
+            for name, column in columns:
+                # the key that a column of a table has is that of the subquery's, too
+                key = getattr(column, "key", None) if column.name == name else None
+                free = isinstance(key, str) and key not in names and key not in self._c
+                self._c.add(str(key) if free else name, _Named(name, column))
         return self._c
 
 
 class _Named:
     """A column expression under the name that its result column has."""
 
-    __slots__ = ("foreign_keys", "name", "primary_key", "type")
+    __slots__ = ("foreign_keys", "name", "original", "primary_key", "type")
 
     def __init__(self, name: str, column: ColumnElement[Any]) -> None:
         self.name = name
+        self.original = column
         self.type = column.type
         self.primary_key = bool(getattr(column, "primary_key", False))
-        self.foreign_keys = getattr(column, "foreign_keys", ())
+        self.foreign_keys = getattr(base_column(column), "foreign_keys", ())
+
+
+def base_column(column: Any) -> Any:
+    """Return the column of a table that a column of an alias or a subquery stands for; the column itself where there is none."""
+    inner = column
+    while True:
+        below = getattr(inner, "original", None)
+        if below is None and getattr(inner, "__visit_name__", None) in ("label", "sourced"):
+            below = inner.element
+        if below is None:
+            return inner if getattr(inner, "table", None) is not None else column
+        inner = below
 
 
 class Join(FromClause):
@@ -343,6 +391,11 @@ class Join(FromClause):
                 for key, column in side.c.items():
                     self._c.add(self._c.free_name(f"{prefix}_{key}" if prefix else key), column)
         return self._c
+
+    @property
+    def primary_key(self) -> list[Any]:
+        """The columns that tell its rows apart, in order: those that stand for the columns of tables' keys."""
+        return _key_of(self)
 
     def _from_objects(self) -> Iterator[FromClause]:
         yield self
@@ -378,6 +431,17 @@ def join_condition(left: FromClause, right: FromClause) -> ColumnElement[bool]:
     return and_(*next(iter(found.values())))
 
 
+def _key_of(element: FromClause) -> list[Any]:
+    """Return the columns of keys, but those that refer to another one among them."""
+    keys = [column for column in _flat_columns(element) if getattr(column, "primary_key", False)]
+    present = {base_column(column) for column in keys}
+
+    def is_repeated(column: Any) -> bool:
+        return any(key.column in present and key.column is not base_column(column) for key in column.foreign_keys)
+
+    return [column for column in keys if not is_repeated(column)]
+
+
 def _flat_columns(element: FromClause) -> Iterator[Any]:
     if isinstance(element, Join):
         yield from _flat_columns(element.left)
@@ -388,7 +452,7 @@ def _flat_columns(element: FromClause) -> Iterator[Any]:
 
 def _corresponding(element: FromClause, column: Any) -> Any:
     for candidate in _flat_columns(element):
-        if candidate is column or getattr(candidate, "original", None) is column:
+        if candidate is column or base_column(candidate) is column:
             return candidate
     return None
 

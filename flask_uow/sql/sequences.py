@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.ddl import CreateSequence, DropSequence
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.types import INTEGERTYPE, BigInteger
 
 if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import DDLBind
     from flask_uow.sql.schema import MetaData
 
 __all__ = ["Computed", "FetchedValue", "Identity", "NextValue", "Sequence"]
@@ -88,6 +90,7 @@ class Sequence(_Numbering):
     :param name: its name in the database.
     :param schema: the schema that it is in.
     :param metadata: creates and drops it with these tables, for one that is no column's default.
+    :param optional: use it only for a column that the database does not number by itself: not for a single integer primary key.
 
     The other parameters are those of ``CREATE SEQUENCE``.
     """
@@ -104,8 +107,10 @@ class Sequence(_Numbering):
         cycle: bool = False,
         cache: int | None = None,
         metadata: MetaData | None = None,
+        optional: bool = False,
     ) -> None:
         super().__init__(start, increment, minvalue, maxvalue, cycle, cache)
+        self.optional = optional
         self.name = name
         self.schema = schema
         if metadata is not None:
@@ -115,6 +120,22 @@ class Sequence(_Numbering):
     def fullname(self) -> str:
         """The name, with the schema's in front where there is one."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    def create(self, bind: DDLBind, checkfirst: bool = True) -> None:
+        """Create the sequence; on a database without sequences, do nothing.
+
+        :param bind: an Engine or a Connection.
+        :param checkfirst: leave one alone that exists.
+        """
+        with bind.ddl_connection() as connection:
+            if connection.dialect.supports_sequences:
+                connection.execute(CreateSequence(self, checkfirst))
+
+    def drop(self, bind: DDLBind, checkfirst: bool = True) -> None:
+        """Drop the sequence; parameters as for :meth:`create`."""
+        with bind.ddl_connection() as connection:
+            if connection.dialect.supports_sequences:
+                connection.execute(DropSequence(self, checkfirst))
 
     def next_value(self) -> NextValue:
         """Return the expression for the next number: ``select(sequence.next_value())``."""

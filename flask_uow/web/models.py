@@ -17,18 +17,23 @@ from flask import current_app
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import DeclarativeBase
-from flask_uow.sql import Column, MetaData
+from flask_uow.orm.mapping.class_arguments import asks_each_class, declares_key, is_mapped
+from flask_uow.sql import MetaData, Table
 
 __all__ = ["MetaDatas", "add_defaults", "add_query", "make_model_class", "table_name_of"]
 
 
 class MetaDatas(dict[str | None, MetaData]):
-    """MetaData by bind key, each made when it is first asked for; the default bind's key is None."""
+    """MetaData by bind key, each made when it is first asked for; the default bind's key is None.
+
+    All have the naming convention of the default bind's.
+    """
 
     def __missing__(self, key: str | None) -> MetaData:
         if key is not None and not isinstance(key, str):
             raise ArgumentError(f"a bind key is a string or None, got {key!r}. Name a key of UOW_BINDS.")
-        self[key] = metadata = MetaData(info={"bind_key": key})
+        convention = self[None].naming_convention if key is not None else None
+        self[key] = metadata = MetaData(info={"bind_key": key}, naming_convention=convention)
         return metadata
 
     def where_is(self, key: str | None, table: str) -> str | None:
@@ -98,7 +103,14 @@ def add_query(base: type[DeclarativeBase], extension: Any) -> None:
 
 
 def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas) -> None:
-    """Give each class that will be derived from ``base`` the MetaData of its ``__bind_key__`` and a table name."""
+    """Give each class that will be derived from ``base`` the MetaData of its ``__bind_key__`` and a table name.
+
+    The tables of classes that name a bind key and were there before the extension come into its MetaData as well.
+    """
+    for mapper in base.registry.mappers:
+        table, bind_key = mapper.local_table, getattr(mapper.class_, "__bind_key__", None)
+        if bind_key is not None and isinstance(table, Table) and table.metadata is base.metadata:
+            table.move_to(metadatas[bind_key])
     own: Any = base.before_mapping
     call_own: Callable[[type[DeclarativeBase]], None] = own.__func__
 
@@ -128,21 +140,13 @@ def _choose_metadata(cls: type[DeclarativeBase], metadatas: MetaDatas) -> None:
 
 
 def _choose_table_name(cls: type[DeclarativeBase]) -> None:
-    if "__table__" in vars(cls) or "__tablename__" in vars(cls):
+    if "__table__" in vars(cls) or "__tablename__" in vars(cls) or asks_each_class(cls, "__tablename__"):
         return
-    is_subclass_of_model = any("__mapper__" in vars(base) for base in cls.__mro__[1:])
-    if is_subclass_of_model:
+    parent = next((base for base in cls.__mro__[1:] if is_mapped(base)), None)
+    if parent is not None:
         # a subclass with a key of its own has a table of its own; one without lives in its parent's table
-        if not _declares_key(cls):
+        if not declares_key(cls, parent):
             return
     elif getattr(cls, "__tablename__", None) is not None:
         return
     cls.__tablename__ = table_name_of(cls.__name__)
-
-
-def _declares_key(cls: type) -> bool:
-    for value in vars(cls).values():
-        column = getattr(value, "column", value)
-        if isinstance(column, Column) and column.primary_key:
-            return True
-    return False

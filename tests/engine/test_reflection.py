@@ -140,12 +140,12 @@ def described(metadata: MetaData, dialect: Any) -> dict[str, Any]:
                 (c.name, dialect.type_ddl(c.type), c.nullable, c.primary_key, c.comment if dialect.supports_comments else None)
                 for c in table.c
             ],
-            "key": (table.primary_key.sql_name if len(table.primary_key.columns) else None, [c.name for c in table.primary_key.columns]),
+            "key": (table.primary_key.name if len(table.primary_key.columns) else None, [c.name for c in table.primary_key.columns]),
             "generated": table.generated_key.name if table.generated_key is not None else None,
-            "unique": sorted((c.sql_name, [x.name for x in c.columns]) for c in table.constraints if isinstance(c, UniqueConstraint)),
+            "unique": sorted((c.name, [x.name for x in c.columns]) for c in table.constraints if isinstance(c, UniqueConstraint)),
             "foreign": sorted(
                 (
-                    c.sql_name,
+                    c.name,
                     [x.name for x in c.columns],
                     [e.column.name for e in c.elements],
                     c.referred_table.fullname,
@@ -157,7 +157,7 @@ def described(metadata: MetaData, dialect: Any) -> dict[str, Any]:
                 for c in table.constraints
                 if isinstance(c, ForeignKeyConstraint)
             ),
-            "checks": sorted(str(c.sql_name) for c in table.constraints if isinstance(c, CheckConstraint)),
+            "checks": sorted(str(c.name) for c in table.constraints if isinstance(c, CheckConstraint)),
             "indexes": sorted((i.name, i.unique, i.where is not None, i.using, len(i.expressions)) for i in table.indexes),
             "defaults": [c.name for c in table.c if c.server_default is not None],
             "comment": table.comment if dialect.supports_comments else None,

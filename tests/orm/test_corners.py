@@ -555,7 +555,7 @@ def test_declarative_mistakes_are_named() -> None:
     declare("cannot be read", annotations={"id": "Mapped[1 +]"})
     declare("union of several types", annotations={"id": Mapped[int | str]})
     declare("annotated as Mapped and set to 5", annotations={"id": Mapped[int]}, id=5)
-    declare("annotated as a collection", annotations={"id": Mapped[int], "many": Mapped[list[int]]}, id=key)
+    declare("annotated as a collection", annotations={"id": Mapped[int], "many": Mapped[set[int]]}, id=key)
     declare(
         "does not say where it leads",
         annotations={"id": Mapped[int]},

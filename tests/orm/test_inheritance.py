@@ -672,22 +672,6 @@ def test_mistakes_in_inheritance_are_named() -> None:
         mapper(type("Fourth", (), {}), two, with_polymorphic="*", registry=registry)
 
 
-def test_a_column_that_both_tables_have_needs_a_name() -> None:
-    base = declarative_base()
-
-    class Parent(base):
-        __tablename__ = "parent"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        note: Mapped[str]
-
-    with pytest.raises(ArgumentError, match=r"Child\.note would stand for two columns"):
-
-        class Child(Parent):
-            __tablename__ = "child"
-            id: Mapped[int] = mapped_column(ForeignKey("parent.id"), primary_key=True)
-            note: Mapped[str]
-
-
 def test_several_foreign_keys_to_the_parent_are_listed() -> None:
     base = declarative_base()
 

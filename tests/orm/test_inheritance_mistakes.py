@@ -8,6 +8,7 @@ import pytest
 
 from flask_uow import (
     ArgumentError,
+    Column,
     Engine,
     FlushError,
     ForeignKey,
@@ -15,8 +16,10 @@ from flask_uow import (
     Mapped,
     Session,
     String,
+    Table,
     declarative_base,
     mapped_column,
+    relationship,
 )
 
 
@@ -178,3 +181,61 @@ def test_an_object_is_not_given_as_one_of_another_class(engine: Engine) -> None:
             session.query(Cat).all()
         session.expunge(held)
         assert type(session.query(Cat).one()) is Cat
+
+
+@pytest.mark.parametrize("kind", ["to many", "to one", "many to many"])
+def test_an_object_that_would_be_loaded_as_another_class_is_not_flushed(engine: Engine, kind: str) -> None:
+    base = declarative_base()
+
+    class Animal(base):  # type: ignore[misc, valid-type]
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        cage_id: Mapped[int | None] = mapped_column(ForeignKey("cage.id"))
+
+    class Bird(Animal):
+        __tablename__ = "bird"
+        id: Mapped[int] = mapped_column(ForeignKey("animal.id"), primary_key=True)
+
+    class Plain(Animal):
+        """A subclass that is not mapped itself."""
+
+    pairs = Table(
+        "pairs", base.metadata, Column("cage_id", ForeignKey("cage.id")), Column("animal_id", ForeignKey("animal.id"))
+    )
+
+    def options(**more: Any) -> dict[str, Any]:
+        if kind == "many to many":
+            return {"secondary": pairs, **more}
+        return {"foreign_keys": lambda: Animal.cage_id if kind == "to many" else Cage.animal_id, **more}
+
+    class Cage(base):  # type: ignore[misc, valid-type]
+        __tablename__ = "cage"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        animal_id: Mapped[int | None] = mapped_column(ForeignKey("animal.id", use_alter=True))
+        animals = relationship(Animal, post_update=kind == "to one", **options())
+        any_animals = relationship(Animal, post_update=kind == "to one", enable_typechecks=False, **options())
+
+    def put(cage: Any, name: str, animal: Any) -> None:
+        if kind == "to one":
+            setattr(cage, name, animal)
+        else:
+            getattr(cage, name).append(animal)
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        cage = Cage()
+        put(cage, "animals", Bird())
+        session.add(cage)
+        with pytest.raises(
+            FlushError, match=r"Cage\.animals: .*subclass Bird of Animal.*polymorphic_on=.*enable_typechecks=False"
+        ):
+            session.commit()
+        session.rollback()
+        for name, animal in (("any_animals", Bird()), ("animals", Plain()), ("animals", Animal())):
+            cage = Cage()
+            put(cage, name, animal)
+            session.add(cage)
+            session.commit()
+        assert session.query(Animal).count() == 3
+    base.metadata.drop_all(engine)
+    base.registry.dispose()

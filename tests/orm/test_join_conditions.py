@@ -16,12 +16,14 @@ from flask_uow import (
     Mapped,
     Session,
     Table,
+    and_,
     backref,
     declarative_base,
     joinedload,
     mapped_column,
     relationship,
     selectinload,
+    subqueryload,
 )
 from tests.statements import StatementLog
 
@@ -301,3 +303,227 @@ def test_a_family_refers_to_its_subclass_without_a_constraint(base: Any, engine:
         found = session.query(Employee).filter(Employee.kind == "employee").one()
         assert type(found.manager) is type(found.manager.manager) is Manager
         assert found.manager.manager.manager is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (lambda a, b: {"foreign_keys": [a.id, b.a_id]}, r"foreign_keys= names both sides of .*Leave the one out"),
+        (lambda a, b: {"foreign_keys": [a.id, b.a_id], "viewonly": True}, "foreign_keys= names both sides"),
+        (
+            lambda a, b: {"foreign_keys": [b.a_id], "remote_side": [a.id, b.a_id]},
+            r"remote_side= names columns of both 'a' and 'b'",
+        ),
+        (
+            lambda a, b: {"foreign_keys": [a.id], "remote_side": [a.id, b.a_id], "viewonly": True},
+            "remote_side= names columns of both",
+        ),
+    ],
+)
+def test_sides_that_contradict_the_condition_are_refused(base: Any, options: Any, message: str) -> None:
+    class B(base):
+        __tablename__ = "b"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        a_id: Mapped[int]
+
+    class A(base):
+        __tablename__ = "a"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    A.bs = relationship(B, primaryjoin=lambda: A.id == B.a_id, **options(A, B))
+    with pytest.raises(ArgumentError, match=message):
+        A()
+
+
+def test_an_inequality_within_a_table_has_to_say_what_is_on_the_far_side(base: Any, engine: Engine) -> None:
+    class Run(base):
+        __tablename__ = "run"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        limit: Mapped[int]
+
+    Run.below = relationship(
+        Run, primaryjoin=lambda: Run.limit > Run.id, remote_side=lambda: Run.id, viewonly=True, order_by=lambda: Run.id
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Run(id=1, limit=0), Run(id=2, limit=2), Run(id=3, limit=9)])
+        session.commit()
+        found = session.query(Run).order_by(Run.id).all()
+        assert [[other.id for other in run.below] for run in found] == [[], [1], [1, 2, 3]]
+    Run.unclear = relationship(Run, primaryjoin=lambda: Run.limit > Run.id, viewonly=True)
+    with pytest.raises(ArgumentError, match=r"Run\.unclear: .*'run' on both sides.*remote_side=\[column\]"):
+        base.registry.configure()
+
+
+def test_an_inequality_between_tables_needs_no_more(base: Any, engine: Engine) -> None:
+    class Low(base):
+        __tablename__ = "low"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class High(base):
+        __tablename__ = "high"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    High.lower = relationship(Low, primaryjoin=lambda: High.id > Low.id, viewonly=True, order_by=lambda: Low.id)
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Low(id=1), Low(id=2), High(id=1), High(id=3)])
+        session.commit()
+        assert [[low.id for low in high.lower] for high in session.query(High).order_by(High.id)] == [[], [1, 2]]
+
+
+@pytest.fixture
+def halls(base: Any, engine: Engine) -> Iterator[tuple[Any, Any, Any, Session]]:
+    """Halls, their rows of seats, and stains on these; ``dirty`` rows are those with a stain of the hall's grade."""
+
+    class Hall(base):
+        __tablename__ = "hall"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        grade: Mapped[str]
+
+    class Row(base):
+        __tablename__ = "seat_row"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        hall_id: Mapped[int] = mapped_column(ForeignKey("hall.id"))
+
+    class Stain(base):
+        __tablename__ = "stain"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        grade: Mapped[str]
+        row_id: Mapped[int] = mapped_column(ForeignKey("seat_row.id"))
+
+    def is_dirty() -> Any:
+        return and_(Hall.id == Row.hall_id, Stain.row_id == Row.id, Stain.grade == Hall.grade)
+
+    Hall.dirty = relationship(Row, viewonly=True, primaryjoin=is_dirty, order_by=lambda: Stain.id)
+    Hall.asked = relationship(Row, viewonly=True, primaryjoin=is_dirty, lazy="dynamic")
+    Hall.one = relationship(Row, viewonly=True, uselist=False, primaryjoin=lambda: and_(is_dirty(), Row.id == 1))
+    Stain.hall = relationship(
+        Hall, viewonly=True, uselist=False, primaryjoin=lambda: and_(Stain.row_id == Row.id, Row.hall_id == Hall.id)
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Hall(id=1, grade="a"), Hall(id=2, grade="b")])
+        session.flush()
+        session.add_all([Row(id=n, hall_id=hall) for n, hall in ((1, 1), (2, 1), (3, 1), (4, 2))])
+        session.flush()
+        session.add_all(
+            [Stain(id=n, row_id=row, grade=g) for n, (row, g) in enumerate([(2, "a"), (1, "a"), (2, "a"), (3, "b")])]
+        )
+        session.commit()
+        yield Hall, Row, Stain, session
+
+
+def test_a_condition_over_a_third_table_selects_from_it(halls: tuple[Any, Any, Any, Session]) -> None:
+    Hall, _Row, Stain, session = halls
+    hall = session.get(Hall, 1)
+    assert [row.id for row in hall.dirty] == [2, 1]
+    assert sorted(row.id for row in hall.asked) == [1, 2]
+    assert hall.one.id == 1
+    assert session.get(Stain, 3).hall is hall
+    assert session.get(Hall, 2).dirty == []
+    assert session.get(Hall, 2).one is None
+
+
+@pytest.mark.parametrize("option", [joinedload, selectinload, subqueryload])
+def test_a_condition_over_a_third_table_loads_eagerly(halls: tuple[Any, Any, Any, Session], option: Any) -> None:
+    Hall, _Row, Stain, session = halls
+    query = session.query(Hall).options(option(Hall.dirty), option(Hall.one)).order_by(Hall.id)
+    found = query.all()
+    assert [([row.id for row in hall.dirty], hall.one and hall.one.id) for hall in found] == [([2, 1], 1), ([], None)]
+    also = (
+        session.query(Hall).join(Stain, Stain.grade == Hall.grade).options(option(Hall.dirty)).order_by(Hall.id).all()
+    )
+    assert [[row.id for row in hall.dirty] for hall in also] == [[2, 1], []]
+
+
+def test_a_condition_over_a_third_table_in_criteria_and_joins(halls: tuple[Any, Any, Any, Session]) -> None:
+    Hall, Row, Stain, session = halls
+    assert session.query(Hall.id).filter(Hall.dirty.any()).all() == [(1,)]
+    assert session.query(Hall.id).filter(~Hall.dirty.any(Row.id == 1)).all() == [(2,)]
+    assert session.query(Hall.id).filter(Hall.dirty.contains(session.get(Row, 2))).all() == [(1,)]
+    assert session.query(Stain.id).filter(Stain.hall.has(grade="b")).all() == []
+    assert session.query(Row.id).with_parent(session.get(Hall, 1), Hall.dirty).order_by(Row.id).all() == [(1,), (2,)]
+    assert session.query(Hall.id, Row.id).join(Hall.dirty).order_by(Row.id).all() == [(1, 1), (1, 2), (1, 2)]
+    outer = session.query(Hall.id, Row.id).outerjoin(Hall.dirty).order_by(Hall.id, Row.id).all()
+    assert outer == [(1, 1), (1, 2), (1, 2), (2, None)]
+    # the third table may be in the statement for itself
+    both = (
+        session.query(Hall.id, Stain.id).join(Hall.dirty).join(Stain, Stain.row_id == Row.id).filter(Stain.grade == "b")
+    )
+    assert both.all() == []
+
+
+def test_a_chain_of_tables_may_lie_between(base: Any, engine: Engine) -> None:
+    class A(base):
+        __tablename__ = "a"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class B(base):
+        __tablename__ = "b"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        a_id: Mapped[int] = mapped_column(ForeignKey("a.id"))
+
+    class C(base):
+        __tablename__ = "c"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    pair = Table("pair", base.metadata, Column("b_id", ForeignKey("b.id")), Column("c_id", ForeignKey("c.id")))
+    A.cs = relationship(
+        C, viewonly=True, primaryjoin=lambda: and_(A.id == B.a_id, B.id == pair.c.b_id, C.id == pair.c.c_id)
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([A(id=1), A(id=2), C(id=7), C(id=8)])
+        session.flush()
+        session.add_all([B(id=1, a_id=1), B(id=2, a_id=2)])
+        session.flush()
+        session.execute(pair.insert(), [{"b_id": 1, "c_id": 8}, {"b_id": 2, "c_id": 7}, {"b_id": 2, "c_id": 8}])
+        session.commit()
+        assert [sorted(c.id for c in a.cs) for a in session.query(A).order_by(A.id)] == [[8], [7, 8]]
+        assert session.query(A.id).filter(A.cs.any(C.id == 7)).all() == [(2,)]
+
+
+def test_a_column_that_is_the_same_on_both_sides_is_part_of_the_condition(base: Any, engine: Engine) -> None:
+    class Node(base):
+        __tablename__ = "node"
+        tree: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+        no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+        up_no: Mapped[int | None]
+
+    def in_tree() -> Any:
+        return and_(Node.no == Node.up_no, Node.tree == Node.tree)
+
+    Node.up = relationship(
+        Node, primaryjoin=in_tree, remote_side=[Node.no, Node.tree], foreign_keys=[Node.up_no], back_populates="down"
+    )
+    Node.down = relationship(
+        Node,
+        primaryjoin=in_tree,
+        remote_side=[Node.up_no, Node.tree],
+        foreign_keys=[Node.up_no],
+        order_by=[Node.no],
+        back_populates="up",
+    )
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Node(tree=t, no=n, up_no=u) for t in (1, 2) for n, u in ((1, None), (2, 1), (3, 1))])
+        session.commit()
+        node = session.get(Node, (2, 2))
+        assert (node.up.tree, node.up.no) == (2, 1)
+        assert [(child.tree, child.no) for child in session.get(Node, (1, 1)).down] == [(1, 2), (1, 3)]
+        session.expunge_all()
+        for option in (joinedload, selectinload, subqueryload):
+            session.expunge_all()
+            found = session.query(Node).options(option(Node.up), option(Node.down)).order_by(Node.tree, Node.no).all()
+            assert [(each.up and each.up.tree, [child.tree for child in each.down]) for each in found] == [
+                (None, [1, 1]), (1, []), (1, []), (None, [2, 2]), (2, []), (2, []),
+            ]  # fmt: skip
+        assert session.query(Node).filter(Node.up.has(tree=2)).count() == 2
+        child = session.get(Node, (2, 3))
+        child.up = session.get(Node, (2, 2))
+        session.commit()
+        assert (child.tree, child.up_no) == (2, 2)
+        child.up = None
+        session.commit()
+        assert (child.tree, child.up_no) == (2, None)

@@ -664,16 +664,10 @@ def test_passive_deletes_all_leaves_loaded_children_to_the_database(engine: Engi
         with statements.expect(1, "DELETE FROM parent"):
             session.flush()
         assert session.query(Child).count() == 0
-    other = declarative_base()
-
-    class Wrong(other):
-        __tablename__ = "wrong"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        up: Mapped[int | None] = mapped_column(ForeignKey("wrong.id"))
-        down: Mapped[list[Wrong]] = relationship(passive_deletes="all", cascade="all")
-
-    with pytest.raises(ArgumentError, match="passive_deletes='all' leaves everything to the database"):
-        Wrong()
+    # seen at once, before any class is mapped
+    for cascade in ("all", "save-update, delete", "save-update, delete, delete-orphan"):
+        with pytest.raises(ArgumentError, match="passive_deletes='all' leaves everything to the database"):
+            relationship("Child", passive_deletes="all", cascade=cascade)
 
 
 # -- values that an UPDATE frees

@@ -21,7 +21,9 @@ from flask_uow import (
     NoReferencedColumnError,
     NoReferencedTableError,
     NoReferenceError,
+    ProgrammingError,
     Sequence,
+    Session,
     String,
     Table,
     UniqueConstraint,
@@ -113,7 +115,7 @@ def test_constraints_are_called_as_the_convention_says(engine: Engine, database:
     assert "ck_thing_positive" in checks
     assert table.indexes[0].name == "ix_thing_a"
     copied = table.to_metadata(MetaData())
-    assert sorted(str(c.sql_name) for c in copied.constraints if isinstance(c, CheckConstraint)) == ["None", "positive"]
+    assert sorted(str(c.name) for c in copied.constraints if isinstance(c, CheckConstraint)) == ["None", "positive"]
 
 
 def test_a_convention_may_have_tokens_of_its_own_and_long_names_are_cut() -> None:
@@ -127,7 +129,7 @@ def test_a_convention_may_have_tokens_of_its_own_and_long_names_are_cut() -> Non
     table = Table(
         "t" * 60, own, Column("id", Integer, **KEY), Column("a", Integer, unique=True), Column("b", Integer, index=True)
     )
-    assert [c.sql_name for c in table.constraints if isinstance(c, UniqueConstraint)] == ["T" * 60]
+    assert [c.name for c in table.constraints if isinstance(c, UniqueConstraint)] == ["T" * 60]
     name = table.indexes[0].name
     assert len(name) == 63
     assert name.startswith("ix_tttt")
@@ -147,7 +149,7 @@ def test_malformed_conventions_are_refused() -> None:
     metadata = MetaData(naming_convention={"uq": "uq_%(referred_table_name)s"})
     table = Table("t", metadata, Column("id", Integer, **KEY), Column("a", Integer, unique=True))
     with pytest.raises(CompileError, match=r"which .* of table 't' does not have"):
-        _ = [c.sql_name for c in table.constraints]
+        _ = [c.name for c in table.constraints]
 
 
 def test_partial_and_expression_indexes_hold(engine: Engine) -> None:
@@ -242,3 +244,30 @@ def test_a_foreign_key_to_nothing_says_whether_table_or_column_is_missing() -> N
         _ = lost.c.b.foreign_keys[0].column
     for each in (NoReferencedTableError, NoReferencedColumnError):
         assert issubclass(each, NoReferenceError)
+
+
+def test_a_sequence_can_be_created_asked_and_dropped_by_itself(engine: Engine, database: str) -> None:
+    numbers = Sequence("ticket numbers", start=5)
+    numbers.create(engine)
+    numbers.create(engine)
+    if database == "sqlite":
+        # which has none: creating it does nothing, and asking says so
+        with engine.connect() as connection, pytest.raises(CompileError, match="SQLite has no sequences"):
+            connection.execute(numbers)
+        numbers.drop(engine)
+        return
+    with Session(engine) as session, engine.begin() as connection:
+        asked = [
+            session.execute(numbers),
+            session.scalar(numbers),
+            connection.execute(numbers),
+            connection.scalar(numbers),
+        ]
+        assert asked == [5, 6, 7, 8]
+        assert connection.scalar(select(numbers.next_value())) == 9
+    with pytest.raises(ProgrammingError, match="already exists"):
+        numbers.create(engine, checkfirst=False)
+    numbers.drop(engine)
+    numbers.drop(engine)
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        numbers.drop(engine, checkfirst=False)

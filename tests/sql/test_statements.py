@@ -251,7 +251,7 @@ def test_tables_are_sorted_by_their_foreign_keys() -> None:
     Table("a", meta, Column("id", Integer, primary_key=True), Column("c", ForeignKey("a.id")))
     assert [table.name for table in meta.sorted_tables] == ["a", "b", "c"]
     with pytest.raises(InvalidRequestError, match="defined already"):
-        Table("a", meta)
+        Table("a", meta, Column("id", Integer, primary_key=True))
 
 
 def test_plain_values_can_be_selected() -> None:

@@ -18,9 +18,11 @@ from flask_uow import (
     InvalidRequestError,
     Mapped,
     MetaData,
+    UniqueConstraint,
     UnitOfWork,
     aliased,
     bindparam,
+    declared_attr,
     exc,
     mapped_column,
     relationship,
@@ -69,6 +71,97 @@ def test_an_abstract_class_has_no_table_and_its_children_have_their_own() -> Non
 
     assert set(db.metadata.tables) == {"cat", "dog"}
     assert (Cat.__table__.name, Dog.__table__.name) == ("cat", "dog")
+
+
+def test_a_mixin_that_names_tables_names_those_of_subclasses() -> None:
+    db = UnitOfWork()
+
+    class Prefixed:
+        @declared_attr
+        def __tablename__(cls) -> str:
+            return "shop_" + cls.__name__.lower()  # type: ignore[attr-defined, no-any-return]
+
+    class Person(Prefixed, db.Model):  # type: ignore[misc, name-defined]
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Clerk(Person):
+        id: Mapped[int] = mapped_column(ForeignKey(Person.id), primary_key=True)
+
+    class OfPerson:
+        @declared_attr
+        def id(cls) -> Mapped[int]:
+            return mapped_column(ForeignKey(Person.id), primary_key=True)
+
+    class Guest(OfPerson, Person):
+        pass
+
+    class PlainPerson(db.Model):  # type: ignore[misc, name-defined]
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class PlainGuest(OfPerson, PlainPerson):
+        id: Mapped[int] = mapped_column(ForeignKey(PlainPerson.id), primary_key=True)
+
+    assert sorted(db.metadata.tables) == ["plain_guest", "plain_person", "shop_clerk", "shop_guest", "shop_person"]
+
+
+def test_the_naming_convention_of_a_base_is_that_of_every_bind() -> None:
+    convention = {"ix": "index_of_%(column_0_name)s", "uq": "unique_%(table_name)s_%(column_0_name)s"}
+
+    class Base(DeclarativeBase):
+        metadata = MetaData(naming_convention=convention)
+
+    db = UnitOfWork(model_class=Base)
+
+    class Event(db.Model):  # type: ignore[misc, name-defined]
+        __bind_key__ = "audit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        at: Mapped[int] = mapped_column(index=True)
+        code: Mapped[str]
+        __table_args__ = (UniqueConstraint("code"),)
+
+    tag = db.Table(
+        "tag", Column("id", Integer, primary_key=True), Column("word", Integer, unique=True), bind_key="words"
+    )
+    assert [index.name for index in Event.__table__.indexes] == ["index_of_at"]
+    assert [each.name for each in Event.__table__.constraints] == ["unique_event_code"]
+    assert [each.name for each in tag.constraints] == ["unique_tag_word"]
+    assert Event.__table__.metadata is db.metadatas["audit"]
+
+
+def test_models_that_were_there_before_the_extension_have_their_bind_keys() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Silo(Base):
+        __tablename__ = "silo"
+        __bind_key__ = "harvest"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Grain(Base):
+        __tablename__ = "grain"
+        __bind_key__ = "harvest"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        silo_id: Mapped[int] = mapped_column(ForeignKey("silo.id"))
+
+    class Barn(Base):
+        __tablename__ = "barn"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    db = UnitOfWork(model_class=Base)
+    assert {key: sorted(metadata.tables) for key, metadata in db.metadatas.items()} == {
+        None: ["barn"],
+        "harvest": ["grain", "silo"],
+    }
+    app = make_app(db, "sqlite://", UOW_BINDS={"harvest": "sqlite://"})
+    with app.app_context():
+        db.create_all()
+        db.session.add_all([Silo(id=1), Barn(id=2)])
+        db.session.flush()
+        db.session.add(Grain(id=3, silo_id=1))
+        db.session.commit()
+        assert db.session.query(Grain).one().silo_id == 1
+        assert db.session.get_bind(Silo) is db.engines["harvest"]
+    dispose(db, app)
 
 
 def test_a_base_of_the_users_own_has_the_same_defaults() -> None:

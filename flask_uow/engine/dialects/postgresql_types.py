@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -68,7 +69,12 @@ def type_ddl(type_: TypeEngine[Any]) -> str:
         return f"{base}({length})" if length is not None else base
     if name in ("datetime", "time"):
         base = "TIMESTAMP" if name == "datetime" else "TIME"
-        return f"{base} {'WITH' if type_.timezone else 'WITHOUT'} TIME ZONE"  # type: ignore[attr-defined]
+        return f"{base}{_precision(type_)} {'WITH' if type_.timezone else 'WITHOUT'} TIME ZONE"  # type: ignore[attr-defined]
+    if name == "interval":
+        fields = type_.fields  # type: ignore[attr-defined]
+        return f"INTERVAL{f' {fields}' if fields is not None else ''}{_precision(type_)}"
+    if name == "json" and not type_.binary:  # type: ignore[attr-defined]
+        return "JSON"
     if name == "float" and (precision := type_.precision) is not None:  # type: ignore[attr-defined]
         return f"FLOAT({precision})"
     return _DDL[name]
@@ -81,6 +87,11 @@ def cast_name(type_: TypeEngine[Any]) -> str:
     if type_.name in ("string", "unicode", "char", "enum"):
         # a cast to varchar(n) would cut the text without a word
         return "bpchar" if type_.name == "char" else "varchar"
+    if type_.name == "interval":
+        return "interval"
+    if type_.name in ("datetime", "time"):
+        # nor is a moment rounded in passing
+        return re.sub(r"\(\d\)", "", type_ddl(type_)).lower()
     return type_ddl(type_).lower()
 
 
@@ -88,6 +99,10 @@ def register_types(raw: Any) -> None:
     """Make one connection give uuid as UUID and bytea as bytes, in arrays too."""
     for caster in (_UUID_CASTER, _BYTES_CASTER, _UUIDS_CASTER, _BYTEAS_CASTER):
         register_type(caster, raw)
+
+
+def _precision(type_: Any) -> str:
+    return f"({type_.precision})" if type_.precision is not None else ""
 
 
 def _numeric_ddl(type_: Numeric) -> str:

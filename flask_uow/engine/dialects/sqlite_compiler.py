@@ -101,6 +101,23 @@ class SQLiteCompiler(ComparingCompiler):
     def index_method(self, index: Any) -> tuple[str, str]:
         return "", ""
 
+    def match_text(self, constraint: Any) -> str:
+        if constraint.match == "FULL" and len(constraint.columns) > 1:
+            raise CompileError(
+                f"the foreign key over {', '.join(column.name for column in constraint.columns)} says match='FULL', which SQLite does not heed: a row"
+                " with some of them NULL would pass. Leave match= out, and say it with a CheckConstraint."
+            )
+        # of one column, the two are the same
+        return ""
+
+    def nulls_text(self, unique: Any) -> str:
+        if unique.nulls_not_distinct:
+            raise CompileError(
+                f"{type(unique).__name__} of {unique.table.description} says nulls_not_distinct=True, and to SQLite each NULL is a value"
+                " of its own. Leave it out, or make the columns NOT NULL."
+            )
+        return ""
+
     def foreign_key_text(self, constraint: Any) -> str:
         # a table of another schema could not be referred to, and the own one is not named
         text = super().foreign_key_text(constraint)

@@ -26,7 +26,8 @@ class ReflectedColumn(TypedDict):
     """A column.
 
     ``default`` is SQL text or None; ``identity`` has the options of an identity column or is None; ``sequence`` is the name of the sequence
-    that numbers it; ``computed`` is the expression that the database works it out of, with True where it is stored, or None;
+    that numbers it, ``sequence_options`` those of its options that are not the usual;
+    ``computed`` is the expression that the database works it out of, with True where it is stored, or None;
     ``autoincrement`` is True where the database makes the key of a new row.
     """
 
@@ -39,19 +40,21 @@ class ReflectedColumn(TypedDict):
     comment: str | None
     identity: dict[str, Any] | None
     sequence: str | None
+    sequence_options: dict[str, Any]
 
 
 class ReflectedKey(TypedDict):
-    """A primary key or a unique constraint."""
+    """A primary key or a unique constraint; ``nulls_not_distinct`` is True where NULL is a value like others."""
 
     name: str | None
     column_names: list[str]
     deferrable: bool | None
     initially: str | None
+    nulls_not_distinct: bool
 
 
 class ReflectedForeignKey(TypedDict):
-    """A foreign key; ``options`` has ``ondelete``, ``onupdate``, ``deferrable`` and ``initially`` where they are not the usual."""
+    """A foreign key; ``options`` has ``ondelete``, ``onupdate``, ``deferrable``, ``initially`` and ``match`` where they are not the usual."""
 
     name: str | None
     constrained_columns: list[str]
@@ -74,6 +77,7 @@ class ReflectedIndex(TypedDict):
     where: str | None
     using: str | None
     include: list[str]
+    nulls_not_distinct: bool
 
 
 class ReflectedCheck(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.engine.reflection.catalog import (
@@ -33,6 +34,30 @@ _NAMES = (
     "(SELECT array_agg(a.attname::text ORDER BY u.position) FROM unnest({numbers}) WITH ORDINALITY AS u(number, position)"
     " JOIN pg_catalog.pg_attribute a ON a.attrelid = {table} AND a.attnum = u.number)"
 )
+# columns that newer servers have, asked for so that older ones take the question
+_NULLS_NOT_DISTINCT = "coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)"
+_DELETED_COLUMNS = (
+    "(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.position)"
+    " FROM jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null'))"
+    " WITH ORDINALITY AS u(number, position) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number::int)"
+)
+# collation, operator class and its options, where they are not the usual ones of the column
+_INDEX_EXTRAS = (
+    "ARRAY(SELECT coalesce((SELECT ' COLLATE ' || l.collname_full FROM (SELECT l.oid, CASE WHEN pg_collation_is_visible(l.oid) THEN '' ELSE"
+    " quote_ident(n.nspname) || '.' END || quote_ident(l.collname) AS collname_full FROM pg_catalog.pg_collation l"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace) l"
+    " WHERE l.oid = i.indcollation[n - 1] AND l.oid <> coalesce((SELECT a.attcollation FROM pg_catalog.pg_attribute a"
+    " WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] AND a.attnum > 0), 100)), '')"
+    " || coalesce((SELECT ' ' || CASE WHEN pg_opclass_is_visible(o.oid) THEN '' ELSE quote_ident(s.nspname) || '.' END || quote_ident(o.opcname)"
+    " || coalesce('(' || x.options || ')', '') FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace s ON s.oid = o.opcnamespace,"
+    " LATERAL (SELECT (SELECT string_agg(split_part(p, '=', 1) || '=' || quote_literal(substr(p, strpos(p, '=') + 1)), ', ')"
+    " FROM pg_catalog.pg_attribute b, unnest(b.attoptions) AS p WHERE b.attrelid = i.indexrelid AND b.attnum = n) AS options) x"
+    " WHERE o.oid = i.indclass[n - 1] AND (NOT o.opcdefault OR x.options IS NOT NULL)), '')"
+    " FROM generate_series(1, i.indnkeyatts) AS n ORDER BY n)"
+)
+_LIMITS = {
+    "smallint": (-(2**15), 2**15 - 1), "integer": (-(2**31), 2**31 - 1), "bigint": (-(2**63), 2**63 - 1),
+}  # fmt: skip
 _ACTIONS = {"a": None, "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _NEXTVAL = re.compile(r"nextval\('(.+)'::regclass\)\Z")
 _TYPE = re.compile(
@@ -90,13 +115,18 @@ class PostgreSQLCatalog(Catalog):
     def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
         rows = self.fetch_all(
             "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
-            " col_description(a.attrelid, a.attnum), s.seqstart, s.seqincrement, i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
-            " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull"
+            " col_description(a.attrelid, a.attnum), i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
+            " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull,"
+            " s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.seqcache, format_type(s.seqtypid, NULL)"
             " FROM pg_catalog.pg_attribute a"
             " LEFT JOIN pg_catalog.pg_type y ON y.oid = a.atttypid AND y.typtype = 'd'"
             " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-            " LEFT JOIN pg_catalog.pg_depend p ON p.refobjid = a.attrelid AND p.refobjsubid = a.attnum AND p.deptype = 'i'"
-            " AND p.classid = 'pg_class'::regclass LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = p.objid"
+            # the sequence inside an identity column, or that which the column's default draws from
+            " LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = coalesce("
+            "(SELECT p.objid FROM pg_catalog.pg_depend p WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = a.attrelid"
+            " AND p.refobjsubid = a.attnum AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass),"
+            " (SELECT p.refobjid FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_class q ON q.oid = p.refobjid AND q.relkind = 'S'"
+            " WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass LIMIT 1))"
             " LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY(i.indkey)"
             " WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
             (self._oid(table, schema),),
@@ -109,22 +139,16 @@ class PostgreSQLCatalog(Catalog):
             default,
             identity,
             comment,
-            start,
-            increment,
             in_key,
             dimensions,
             generated,
             base_text,
             domain_default,
             domain_not_null,
+            *numbers,
         ) in rows:
             drawn = _NEXTVAL.match(default) if default is not None else None
-            options: dict[str, Any] | None = None
-            if identity:
-                options = {"always": identity == "a"}
-                options.update(
-                    {key: value for key, value in (("start", start), ("increment", increment)) if value != 1}
-                )
+            is_drawn = drawn is not None and not generated
             found.append(
                 {
                     "name": name,
@@ -136,8 +160,10 @@ class PostgreSQLCatalog(Catalog):
                     "computed": (str(default), generated == "s") if generated else None,
                     "autoincrement": bool(in_key and (identity or drawn is not None)),
                     "comment": comment,
-                    "identity": options,
+                    "identity": {"always": identity == "a", **_numbering(numbers, numbers[6])} if identity else None,
                     "sequence": _unquoted(drawn.group(1)) if drawn is not None else None,
+                    # made anew, it counts in bigint, whatever the column's type
+                    "sequence_options": _numbering(numbers, "bigint") if is_drawn and numbers[0] is not None else {},
                 }
             )
         return found
@@ -152,10 +178,11 @@ class PostgreSQLCatalog(Catalog):
 
     def primary_key(self, table: str, schema: str | None) -> ReflectedKey:
         rows = self._constraints(table, schema, "p")
-        return _key(*rows[0]) if rows else {"name": None, "column_names": [], "deferrable": None, "initially": None}
+        return _key(*rows[0]) if rows else _key(None, [], False, False)
 
     def uniques(self, table: str, schema: str | None) -> list[ReflectedKey]:
-        return [_key(*row) for row in self._constraints(table, schema, "u")]
+        nulls = f"(SELECT {_NULLS_NOT_DISTINCT} FROM pg_catalog.pg_index i WHERE i.indexrelid = k.conindid)"
+        return [_key(*row) for row in self._constraints(table, schema, "u", nulls)]
 
     def checks(self, table: str, schema: str | None) -> list[ReflectedCheck]:
         rows = self._constraints(table, schema, "c", "pg_get_expr(k.conbin, k.conrelid)")
@@ -167,18 +194,23 @@ class PostgreSQLCatalog(Catalog):
             table, schema, "f", "k.confdeltype", "k.confupdtype", referred,
             "(SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = k.confrelid)",
             "(SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = k.confrelid)",
-            "pg_table_is_visible(k.confrelid)",
+            "pg_table_is_visible(k.confrelid)", "k.confmatchtype", _DELETED_COLUMNS,
         )  # fmt: skip
         found: list[ReflectedForeignKey] = []
-        for name, columns, deferrable, deferred, delete, update, targets, target, target_schema, visible in rows:
+        for (
+            name, columns, deferrable, deferred, delete, update, targets, target, target_schema, visible, match, only,
+        ) in rows:  # fmt: skip
             options: dict[str, Any] = {"ondelete": _ACTIONS[delete], "onupdate": _ACTIONS[update]}
+            if only:
+                options["ondelete"] += f" ({only})"
+            options["match"] = "FULL" if match == "f" else None
             key = _key(name, columns, deferrable, deferred)
             options.update(deferrable=key["deferrable"], initially=key["initially"])
             found.append(
                 {
                     "name": name,
                     "constrained_columns": list(columns),
-                    "referred_schema": None if visible and schema is None else target_schema,
+                    "referred_schema": target_schema if target_schema == schema or not visible else None,
                     "referred_table": target,
                     "referred_columns": list(targets),
                     "options": {key: value for key, value in options.items() if value is not None},
@@ -190,7 +222,7 @@ class PostgreSQLCatalog(Catalog):
         rows = self.fetch_all(
             "SELECT c.relname, i.indisunique, m.amname, pg_get_expr(i.indpred, i.indrelid), i.indnkeyatts,"
             " ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, true) FROM generate_series(1, i.indnatts) AS n),"
-            " i.indkey::smallint[], i.indoption::smallint[],"
+            f" i.indkey::smallint[], i.indoption::smallint[], {_NULLS_NOT_DISTINCT}, {_INDEX_EXTRAS},"
             " ARRAY(SELECT a.attname::text FROM generate_series(1, i.indnatts) AS n LEFT JOIN pg_catalog.pg_attribute a"
             " ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] ORDER BY n)"
             " FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam"
@@ -199,16 +231,17 @@ class PostgreSQLCatalog(Catalog):
             (self._oid(table, schema),),
         )
         found: list[ReflectedIndex] = []
-        for name, unique, method, where, keys, texts, numbers, options, names in rows:
+        for name, unique, method, where, keys, texts, numbers, options, nulls, extras, names in rows:
             found.append(
                 {
                     "name": name,
                     "column_names": [names[n] if numbers[n] else None for n in range(keys)],
-                    "expressions": [f"{texts[n]}{_direction(options[n])}" for n in range(keys)],
+                    "expressions": [f"{texts[n]}{extras[n] or ''}{_direction(options[n])}" for n in range(keys)],
                     "unique": unique,
                     "where": _without_parentheses(where) if where is not None else None,
                     "using": method if method != "btree" else None,
                     "include": [names[n] for n in range(keys, len(texts))],
+                    "nulls_not_distinct": bool(nulls),
                 }
             )
         return found
@@ -222,13 +255,35 @@ class PostgreSQLCatalog(Catalog):
         return {}
 
 
-def _key(name: str, columns: list[str], deferrable: bool, deferred: bool) -> ReflectedKey:
+def _key(
+    name: str | None, columns: list[str], deferrable: bool, deferred: bool, nulls_not_distinct: bool | None = False
+) -> ReflectedKey:
     return {
         "name": name,
         "column_names": list(columns),
         "deferrable": True if deferrable else None,
         "initially": "DEFERRED" if deferred else None,
+        "nulls_not_distinct": bool(nulls_not_distinct),
     }
+
+
+def _numbering(numbers: Sequence[Any], type_: str) -> dict[str, Any]:
+    """Return the options of a sequence that do not go without saying.
+
+    :param numbers: its start, increment, smallest and largest number, whether it cycles, and its cache.
+    """
+    start, increment, smallest, largest, cycle, cache = numbers[:6]
+    lower, upper = _LIMITS[type_]
+    usual_smallest, usual_largest = (1, upper) if increment > 0 else (lower, -1)
+    given: dict[str, tuple[Any, Any]] = {
+        "start": (start, smallest if increment > 0 else largest),
+        "increment": (increment, 1),
+        "minvalue": (smallest, usual_smallest),
+        "maxvalue": (largest, usual_largest),
+        "cycle": (cycle, False),
+        "cache": (cache, 1),
+    }
+    return {key: value for key, (value, usual) in given.items() if value != usual}
 
 
 def _direction(option: int) -> str:
@@ -256,7 +311,7 @@ def _unquoted(name: str) -> str:
 _NAMED: dict[str, type[TypeEngine[Any]]] = {
     "integer": sql_names.INTEGER, "smallint": sql_names.SMALLINT, "bigint": sql_names.BIGINT, "text": sql_names.TEXT,
     "boolean": sql_names.BOOLEAN, "double precision": sql_names.DOUBLE_PRECISION, "real": sql_names.REAL, "date": sql_names.DATE,
-    "interval": sql_names.INTERVAL, "bytea": sql_names.BYTEA, "uuid": sql_names.UUID, "json": types.JSON, "jsonb": types.JSON,
+    "bytea": sql_names.BYTEA, "uuid": sql_names.UUID, "jsonb": types.JSON,
 }  # fmt: skip
 
 
@@ -275,11 +330,6 @@ def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
     :param dimensions: with how many dimensions an array was declared, which ``format_type()`` does not tell.
     """
     match = _TYPE.match(text)
-    if text.startswith("interval") and text != "interval" and not text.endswith("]"):
-        # interval(0), interval day to second
-        made = sql_names.INTERVAL()
-        made.native = text
-        return made
     if match is None:
         return types.NativeType(text)
     name = match.group("name").strip()
@@ -296,6 +346,8 @@ def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
 def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any] | None:
     if name in _NAMED:
         return _NAMED[name]()
+    if name == "json":
+        return types.JSON(binary=False)
     if name == "character varying":
         return sql_names.VARCHAR(*arguments)
     if name in ("character", "bpchar"):
@@ -306,5 +358,7 @@ def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any] | None:
     whole = f"{name} {rest}".strip()
     for base, made in (("timestamp", sql_names.TIMESTAMP), ("time", sql_names.TIME)):
         if whole.startswith(f"{base} with"):
-            return made(timezone=whole.endswith("with time zone"))
+            return made(whole.endswith("with time zone"), *arguments)
+    if name == "interval" or name.startswith("interval "):
+        return sql_names.INTERVAL(name.partition(" ")[2] or None, *arguments)
     return None

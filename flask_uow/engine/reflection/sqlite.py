@@ -103,6 +103,7 @@ class SQLiteCatalog(Catalog):
                     "comment": None,
                     "identity": None,
                     "sequence": None,
+                    "sequence_options": {},
                 }
             )
         return found
@@ -111,13 +112,10 @@ class SQLiteCatalog(Catalog):
         definition = self._definition(table, schema)
         keys = sorted((row[5], row[1]) for row in self._pragma("table_xinfo", table, schema) if row[5])
         name = definition.primary_key.name if definition.primary_key is not None else None
-        return {"name": name, "column_names": [column for _, column in keys], "deferrable": None, "initially": None}
+        return _key(name, [column for _, column in keys])
 
     def uniques(self, table: str, schema: str | None) -> list[ReflectedKey]:
-        return [
-            {"name": unique.name, "column_names": unique.columns, "deferrable": None, "initially": None}
-            for unique in self._definition(table, schema).uniques
-        ]
+        return [_key(unique.name, unique.columns) for unique in self._definition(table, schema).uniques]
 
     def checks(self, table: str, schema: str | None) -> list[ReflectedCheck]:
         return [{"name": name, "sqltext": text} for name, text in self._definition(table, schema).checks]
@@ -179,6 +177,7 @@ class SQLiteCatalog(Catalog):
                     "where": where if partial else None,
                     "using": None,
                     "include": [],
+                    "nulls_not_distinct": False,
                 }
             )
         return sorted(found, key=lambda index: index["name"])
@@ -201,6 +200,10 @@ _NAMED: dict[str, type[TypeEngine[Any]]] = {
     "BLOB": sql_names.BLOB, "JSON_TEXT": types.JSON, "JSON": types.JSON, "UUID_TEXT": sql_names.UUID, "UUID": sql_names.UUID,
 }  # fmt: skip
 _WITH_ARGUMENTS = frozenset((sql_names.VARCHAR, sql_names.CHAR, sql_names.NUMERIC))
+
+
+def _key(name: str | None, columns: list[str]) -> ReflectedKey:
+    return {"name": name, "column_names": columns, "deferrable": None, "initially": None, "nulls_not_distinct": False}
 
 
 def type_of(text: str, collation: str | None) -> TypeEngine[Any]:

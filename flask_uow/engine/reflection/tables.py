@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask_uow.engine.reflection.catalog import Catalog, ReflectedColumn
+from flask_uow.engine.reflection.catalog import Catalog, ReflectedColumn, ReflectedForeignKey
 from flask_uow.sql.columns import Column
 from flask_uow.sql.constraints import (
     CheckConstraint,
@@ -14,6 +14,7 @@ from flask_uow.sql.constraints import (
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
+from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause
@@ -47,19 +48,27 @@ def reflect_table(
     given: dict[str, Column[Any]],
     include: frozenset[str] | None,
     resolve_fks: bool,
+    replace: bool = True,
 ) -> None:
     """Fill a table that has a name and a schema with what the database has; see :class:`flask_uow.sql.interfaces.ReflectionBind`."""
     name, schema = table.name, table.schema
     key = catalog.primary_key(name, schema)
+    known = {column.name for column in table.c}
     for found in catalog.columns(name, schema):
-        if include is not None and found["name"] not in include:
+        column_name = found["name"]
+        if (include is not None and column_name not in include) or (column_name in known and not replace):
             continue
-        column = given.get(found["name"])
-        table.append_column(column if column is not None else _column(found, found["name"] in key["column_names"]))
+        column = given.get(column_name)
+        table.put_column(column if column is not None else _column(found, column_name in key["column_names"]))
     _add_keys(catalog, table, key["column_names"], key["name"])
     _add_foreign_keys(catalog, bind, table, resolve_fks)
-    for check in catalog.checks(name, schema):
-        CheckConstraint(check["sqltext"], check["name"])._attach(table)
+    checks = {
+        (check.given_name, str(check.condition)) for check in table.constraints if isinstance(check, CheckConstraint)
+    }
+    for found_check in catalog.checks(name, schema):
+        if (found_check["name"], found_check["sqltext"]) not in checks:
+            check_name = conv(found_check["name"]) if found_check["name"] else None
+            CheckConstraint(found_check["sqltext"], check_name)._attach(table)
     _add_indexes(catalog, table)
     table.comment = table.comment or catalog.comment(name, schema)
     for option, value in catalog.table_options(name, schema).items():
@@ -74,7 +83,7 @@ def _column(found: ReflectedColumn, primary_key: bool) -> Column[Any]:
         default = None
     elif found["sequence"] is not None:
         schema, _, name = found["sequence"].rpartition(".")
-        items.append(Sequence(name, schema=schema or None))
+        items.append(Sequence(name, schema=schema or None, **found["sequence_options"]))
         default = None
     elif found["computed"] is not None:
         expression, is_stored = found["computed"]
@@ -101,22 +110,33 @@ def _verbatim(sql: str) -> TextClause:
 def _add_keys(catalog: Catalog, table: Table, key: list[str], key_name: str | None) -> None:
     if key and all(column in table.c for column in key):
         PrimaryKeyConstraint(*key, name=key_name)._attach(table)
+    known = [_names_of(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint)]
     for unique in catalog.uniques(table.name, table.schema):
         names = unique["column_names"]
-        if all(column in table.c for column in names):
+        if names not in known and all(column in table.c for column in names):
             constraint = UniqueConstraint(
-                *names, name=unique["name"], deferrable=unique["deferrable"], initially=unique["initially"]
+                *names,
+                name=unique["name"],
+                deferrable=unique["deferrable"],
+                initially=unique["initially"],
+                nulls_not_distinct=unique["nulls_not_distinct"],
             )
             constraint._attach(table)
 
 
+def _names_of(columns: Iterable[Column[Any]]) -> list[str]:
+    """Return the names of columns."""
+    return [column.name for column in columns]
+
+
 def _add_foreign_keys(catalog: Catalog, bind: Any, table: Table, resolve_fks: bool) -> None:
+    # given with a column, or found before
+    known = [_names_of(each.columns) for each in table.constraints if isinstance(each, ForeignKeyConstraint)]
     for found in catalog.foreign_keys(table.name, table.schema):
         columns = found["constrained_columns"]
-        if not all(column in table.c and not table.c[column].foreign_keys for column in columns):
-            # left out, or given with a foreign key of its own
+        if columns in known or not all(column in table.c for column in columns):
             continue
-        schema = found["referred_schema"]
+        schema = _schema_of(catalog, table, found)
         target = f"{schema}.{found['referred_table']}" if schema else found["referred_table"]
         if resolve_fks and target not in table.metadata.tables:
             Table(found["referred_table"], table.metadata, schema=schema, autoload_with=bind)
@@ -126,8 +146,21 @@ def _add_foreign_keys(catalog: Catalog, bind: Any, table: Table, resolve_fks: bo
         constraint._attach(table)
 
 
+def _schema_of(catalog: Catalog, table: Table, found: ReflectedForeignKey) -> str | None:
+    """Return the schema under which the MetaData has, or is to have, the table that a foreign key refers to."""
+    schema, name, metadata = found["referred_schema"], found["referred_table"], table.metadata
+    if schema is not None or (name in metadata.tables and metadata.schema is None):
+        return schema
+    # in the schema of the connection, which the MetaData may call by its name
+    usual = catalog.default_schema()
+    return usual if metadata.schema is not None or f"{usual}.{name}" in metadata.tables else None
+
+
 def _add_indexes(catalog: Catalog, table: Table) -> None:
+    known = {index.name for index in table.indexes}
     for found in catalog.indexes(table.name, table.schema):
+        if found["name"] in known:
+            continue
         expressions: list[Any] = []
         for name, expression in zip(found["column_names"], found["expressions"], strict=True):
             if name is None or expression.strip('"') != name:
@@ -143,6 +176,7 @@ def _add_indexes(catalog: Catalog, table: Table) -> None:
                 where=found["where"],
                 using=found["using"],
                 include=found["include"],
+                nulls_not_distinct=found["nulls_not_distinct"],
             )
             index._given = tuple(expressions)
             index._attach(table)

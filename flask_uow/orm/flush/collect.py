@@ -431,7 +431,7 @@ def waits(work: WorkList, obj: Any) -> bool:
 def require_in_session(session: Any, obj: Any, prop: Any, item: Any) -> None:
     """Refuse a relationship that leads out of the Session.
 
-    :raises FlushError: when ``item`` is not in the Session.
+    :raises FlushError: when ``item`` is not in the Session, or of a subclass as which it would not be loaded again.
     """
     state = item.__dict__.get(STATE)
     if state is None or state.owner is None or state.session is not session:
@@ -440,4 +440,10 @@ def require_in_session(session: Any, obj: Any, prop: Any, item: Any) -> None:
         raise FlushError(
             f"cannot flush {prop.name}: {describe(item)} is not in this session; every object that a relationship reaches must be."
             f" Call session.add(obj) for it, or give {prop.name} the cascade 'save-update'."
+        )
+    if prop.takes_no_subclass and type(item).__mapper__ is not prop.mapper:
+        name, base = type(item).__name__, prop.target_class.__name__
+        raise FlushError(
+            f"cannot flush {prop.name}: {describe(item)} is of the subclass {name} of {base}, whose rows do not tell the class, so that it would be"
+            f" loaded as {base}. Give {base} polymorphic_on=, or pass enable_typechecks=False to the relationship."
         )

@@ -154,11 +154,16 @@ class AttributeEvents:
             if extension not in (present := self.extensions.setdefault(name, [])):
                 present.append(extension)
 
-    def inherit(self, other: AttributeEvents) -> None:
-        """Take over the extensions of a parent class; its validators are inherited as methods."""
+    def inherit(self, other: AttributeEvents, but: Iterable[str] = ()) -> None:
+        """Take over the extensions of a parent class; its validators are inherited as methods.
+
+        :param but: names of attributes that have extensions of their own.
+        """
+        own = set(but)
         for name, extensions in other.extensions.items():
-            for extension in extensions:
-                self.add_extensions(name, extension)
+            if name not in own:
+                for extension in extensions:
+                    self.add_extensions(name, extension)
 
     def of(self, name: str) -> Listeners | None:
         """Return what listens to an attribute, None when nothing does."""

@@ -163,12 +163,11 @@ def _joined(select: Select, parent: EntityPart, is_outer: bool) -> Select:
         below_outer = is_outer
         if part.is_ours:
             chosen = parent.tree.inner.get(prop.key) if parent.tree is not None else None
+            between = prop.sql.aliases()
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
-            secondary = prop.secondary.alias() if prop.secondary is not None else None
-            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view, secondary):
+            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view, between):
                 made._add_join(left, right, condition, below_outer, False)
-            # the order that loading at first access gives
-            order = prop.sql.order_in(part.view, secondary) if prop.uselist else ()
+            order = prop.sql.order_by(part.view, between) if prop.uselist else []
             if order:
                 made = made.order_by(*order)
         made = _joined(made, part, below_outer)

@@ -136,6 +136,11 @@ class RelationshipLoader:
             for key, related in page:
                 if key in waiting:
                     found.setdefault(key, []).append(related)
+        if prop.condition.between:
+            # there is a row for each row of the tables between
+            found = {
+                key: list({id(related): related for related in members}.values()) for key, members in found.items()
+            }
         for key, members in waiting.items():
             for obj in members:
                 if prop.key not in obj.__dict__:

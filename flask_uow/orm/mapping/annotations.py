@@ -1,16 +1,20 @@
 """``Mapped[...]`` and what an annotation says: the type of a column, or the target of a relationship.
 
 Annotations are read when the class is made, and may name classes that do not exist yet; such names are kept as names and looked
-up when the mappers are configured.
+up when the mappers are configured. A name is first that of the function or module in which the class stands. One that these do not have may be
+a mapped class's, of any module, defined before or later; only where a column needs a type it is that of :mod:`typing` or of Python itself.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
-import re
+import functools
+import inspect
 import sys
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
@@ -21,7 +25,10 @@ if TYPE_CHECKING:
     from flask_uow.sql.column_operators import ColumnOperators
     from flask_uow.sql.expressions import ColumnElement
 
-__all__ = ["InstrumentedAttribute", "Mapped", "MappedAnnotation", "read_annotation"]
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+__all__ = ["InstrumentedAttribute", "Mapped", "MappedAnnotation", "annotations_of", "read_annotation"]
 
 T = TypeVar("T")
 
@@ -74,27 +81,31 @@ class Mapped(_ClassBody, Generic[T]):
 class MappedAnnotation:
     """What ``Mapped[...]`` says.
 
-    :ivar type: a Python type, or the name of a class that is to be looked up later.
+    :ivar type: a Python type, that of the members for a collection; None where only the name is known.
+    :ivar name: the name of the type, by which a mapped class may be looked up later; None where it has none.
+    :ivar is_found: True where the type is what function or module call so, not what typing or Python does.
     :ivar optional: True for ``Optional``.
     :ivar collection: ``list``, ``set`` or ``dict`` for a collection, else None.
+    :ivar whole: the type as it stands, without ``Optional``: ``list[str]``, say.
     """
 
     type: Any
+    name: str | None
+    is_found: bool
     optional: bool
     collection: type | None
+    whole: Any
 
-
-class _Names(dict[str, Any]):
-    """The names that an annotation may use; unknown ones stand for themselves, to be looked up later."""
-
-    def __missing__(self, name: str) -> Any:
-        if hasattr(builtins, name):
-            raise KeyError(name)
-        return _Later(name)
+    @property
+    def shown(self) -> str:
+        """The type as messages call it."""
+        if self.collection is None and self.name is not None:
+            return self.name
+        return str(self.whole).replace("typing.", "")
 
 
 class _Later:
-    """A name that is not known yet; may be used as ``X | None`` and inside brackets."""
+    """A name that is not known yet; may be used as ``X | None``, inside brackets and before them."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -102,18 +113,41 @@ class _Later:
     def __or__(self, other: Any) -> Any:
         return Union[ForwardRef(self.name), other]  # noqa: UP007
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, ForwardRef(self.name)]  # noqa: UP007
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return _Later(f"{self.name}.{name}")
 
+    def __getitem__(self, arguments: Any) -> Any:
+        # a mapped class takes none, so this is Optional, List or the like
+        generic = _of_python(self.name)
+        if generic is None:
+            raise NameError(f"name {self.name!r} is not defined")
+        return generic[arguments]
+
     def __call__(self) -> None:
         """Typing takes only callables as arguments of generics."""
 
+    def __repr__(self) -> str:
+        return self.name
 
-def read_annotation(annotation: Any, owner: str, module: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
+
+def annotations_of(owner: Any) -> Mapping[str, Any]:
+    """Return the annotations of a class or a function, as text where they name what is not defined yet."""
+    if sys.version_info >= (3, 14):
+        try:
+            return annotationlib.get_annotations(owner)
+        except (NameError, AttributeError, TypeError):
+            return annotationlib.get_annotations(owner, format=annotationlib.Format.STRING)
+    return inspect.get_annotations(owner)
+
+
+def read_annotation(
+    annotation: Any, owner: str, module: str, local_names: Mapping[str, Any]
+) -> MappedAnnotation | None:
     """Return what an annotation says, or None when it is not ``Mapped[...]``.
 
     :param owner: the attribute as messages call it, ``Class.attribute``.
@@ -121,53 +155,130 @@ def read_annotation(annotation: Any, owner: str, module: str, local_names: dict[
     :param local_names: names of the function that the class is made in, if any.
     :raises ArgumentError: for ``Mapped`` without a type, or an annotation that can't be read.
     """
+    reader = _Reader(owner, (local_names, vars(sys.modules[module]) if module in sys.modules else {}))
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
-        if not re.search(r"\bMapped\b", annotation):
+        # in a module whose annotations are text, one in quotes has two pairs of them
+        while annotation[:1] in ("'", '"'):
+            annotation = ast.literal_eval(annotation)
+        if not reader.is_mapped(annotation):
             return None
-        annotation = _evaluate(annotation, owner, module, local_names)
+        annotation = reader.evaluate(annotation)
     if annotation is Mapped:
         raise ArgumentError(f"{owner} is annotated as Mapped without a type. Write Mapped[int], say.")
     if get_origin(annotation) is not Mapped:
         return None
-    return _read(get_args(annotation)[0], owner, module, local_names)
+    return reader.read(get_args(annotation)[0])
 
 
-def _evaluate(text: str, owner: str, module: str, local_names: dict[str, Any]) -> Any:
-    names = _Names(vars(typing))
-    names.update(vars(sys.modules[module]) if module in sys.modules else {})
-    names.update(local_names)
-    try:
-        return eval(text, {"__builtins__": builtins}, names)
-    except Exception as error:
-        raise ArgumentError(f"{owner}: its annotation {text!r} cannot be read: {error}") from error
+class _Reader:
+    """Reads one annotation.
 
+    :param scopes: the names of the function and those of the module.
+    """
 
-def _read(inner: Any, owner: str, module: str, local_names: dict[str, Any]) -> MappedAnnotation:
-    if isinstance(inner, ForwardRef):
-        inner = inner.__forward_arg__
-    if isinstance(inner, str):
-        inner = _evaluate(inner, owner, module, local_names)
-    optional = False
-    if get_origin(inner) in (Union, types.UnionType):
-        members = [member for member in get_args(inner) if member is not type(None)]
-        optional = len(members) < len(get_args(inner))
-        if len(members) != 1:
+    def __init__(self, owner: str, scopes: tuple[Mapping[str, Any], ...]) -> None:
+        self._owner = owner
+        self._scopes = scopes
+
+    def is_mapped(self, text: str) -> bool:
+        """Return True where the text of an annotation begins with ``Mapped``, under whatever name."""
+        head = text.partition("[")[0].strip()
+        return head.rpartition(".")[2] == "Mapped" or any(names.get(head) is Mapped for names in self._scopes)
+
+    def evaluate(self, text: str) -> Any:
+        """Return what a text means; a name that nothing has stands for itself."""
+        try:
+            code, used = _parsed(text.strip())
+            # all names are there beforehand: a debugger that looks for names of its own in the frame finds none
+            names = {"__builtins__": builtins, **{name: self._find(name) for name in used}}
+            return eval(code, names)
+        except Exception as error:
             raise ArgumentError(
-                f"{owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL."
-            )
-        inner = _unwrap(members[0], owner, module, local_names)
-    origin = get_origin(inner)
-    if origin in (list, set, dict):
-        member = _unwrap(get_args(inner)[-1], owner, module, local_names)
-        return MappedAnnotation(_plain(member), optional, origin)
-    return MappedAnnotation(_plain(inner), optional, None)
+                f"{self._owner}: its annotation {text!r} cannot be read: {error}. Write the name of a class, or a type as typing has them."
+            ) from error
+
+    def _find(self, name: str) -> Any:
+        for names in self._scopes:
+            if name in names:
+                return names[name]
+        return Mapped if name == "Mapped" else _Later(name)
+
+    def read(self, inner: Any) -> MappedAnnotation:
+        """Return what the type inside the brackets says."""
+        inner = self._unwrap(inner)
+        optional = False
+        if get_origin(inner) in (Union, types.UnionType):
+            members = [member for member in get_args(inner) if member is not type(None)]
+            optional = len(members) < len(get_args(inner))
+            if len(members) != 1:
+                raise ArgumentError(
+                    f"{self._owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL."
+                )
+            inner = self._unwrap(members[0])
+        origin, arguments = get_origin(inner), get_args(inner)
+        if origin in (list, set, dict) and arguments:
+            member = self._unwrap(arguments[-1])
+            return _annotation(member, optional, origin, inner)
+        return _annotation(inner, optional, None, inner)
+
+    def _unwrap(self, inner: Any) -> Any:
+        while isinstance(inner, (str, ForwardRef)):
+            text = inner if isinstance(inner, str) else inner.__forward_arg__
+            inner = self.evaluate(text)
+        return inner
 
 
-def _unwrap(inner: Any, owner: str, module: str, local_names: dict[str, Any]) -> Any:
+class _Unquoted(ast.NodeTransformer):
+    """Takes the quotes off the parts of a union: ``"Post" | None``, which Python refuses."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        node.left, node.right = self._unquoted(node.left), self._unquoted(node.right)
+        return self.generic_visit(node)
+
+    @staticmethod
+    def _unquoted(node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return ast.parse(node.value.strip(), mode="eval").body
+        return node
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[types.CodeType, frozenset[str]]:
+    """Return the code of an annotation and the names in it; most are written many times."""
+    tree = _Unquoted().visit(ast.parse(text, mode="eval"))
+    used = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return compile(ast.fix_missing_locations(tree), "<annotation>", "eval"), used
+
+
+def _of_python(name: str) -> Any:
+    """Return what :mod:`typing` or Python itself calls so, None where neither does."""
+    last = name.rpartition(".")[2]
+    return getattr(builtins, last, None) or getattr(typing, last, None)
+
+
+def _annotation(inner: Any, optional: bool, collection: type | None, whole: Any) -> MappedAnnotation:
+    known = _known(whole)
+    if isinstance(inner, _Later):
+        return MappedAnnotation(_of_python(inner.name), inner.name, False, optional, collection, known)
+    name = getattr(inner, "__name__", None) or getattr(inner, "_name", None)
+    return MappedAnnotation(_known(inner), name if isinstance(name, str) else None, True, optional, collection, known)
+
+
+def _known(inner: Any) -> Any:
+    """Return a type in which the names of typing and of Python stand for what they are."""
+    if isinstance(inner, _Later):
+        return _of_python(inner.name) or inner
     if isinstance(inner, ForwardRef):
-        inner = inner.__forward_arg__
-    return _evaluate(inner, owner, module, local_names) if isinstance(inner, str) else inner
-
-
-def _plain(inner: Any) -> Any:
-    return inner.name if isinstance(inner, _Later) else inner
+        return _of_python(inner.__forward_arg__) or inner
+    origin: Any = get_origin(inner)
+    given = get_args(inner)
+    arguments = tuple(_known(argument) for argument in given)
+    if arguments == given or origin is typing.Annotated:
+        return inner
+    if isinstance(inner, types.GenericAlias):
+        return origin[arguments]
+    if origin in (Union, types.UnionType):
+        return Union[arguments]  # noqa: UP007
+    return inner.copy_with(arguments)

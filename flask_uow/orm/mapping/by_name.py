@@ -6,6 +6,7 @@ registry, read when the mappers are configured. It must never hold a user's inpu
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,15 +25,6 @@ _FUNCTIONS: dict[str, Any] = {
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
-class _Names(dict[str, Any]):
-    def __init__(self, find: Callable[[str], Any]) -> None:
-        super().__init__(_FUNCTIONS)
-        self._find = find
-
-    def __missing__(self, name: str) -> Any:
-        return self._find(name)
-
-
 def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
     """Return what a text means.
 
@@ -44,7 +36,13 @@ def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
         first, *rest = text.split(".")
         return _along(find(first), rest, text, what)
     try:
-        return eval(text, {"__builtins__": {}}, _Names(find))
+        tree = ast.parse(text.strip(), mode="eval")
+        # all names are there beforehand: a debugger that looks for names of its own in the frame finds none
+        names = {
+            "__builtins__": {},
+            **{name: _FUNCTIONS[name] if name in _FUNCTIONS else find(name) for name in _free(tree)},
+        }
+        return eval(compile(tree, "<relationship>", "eval"), names)
     except FlaskUowError:
         raise
     except Exception as error:
@@ -52,6 +50,14 @@ def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
             f"{what}: {text!r} cannot be read: {error}. Write it as in Python, with the names of mapped classes and tables, or pass a function:"
             f" lambda: {text}"
         ) from error
+
+
+def _free(tree: ast.Expression) -> set[str]:
+    """Return the names in an expression that are not its own, as the arguments of a lambda are."""
+    nodes = list(ast.walk(tree))
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own.update(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    return {node.id for node in nodes if isinstance(node, ast.Name)} - own
 
 
 def _along(found: Any, names: list[str], text: str, what: str) -> Any:

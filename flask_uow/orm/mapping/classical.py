@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.mapping.entity import EntityView, keys_of
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.sql.selectable import coerce_from
@@ -43,6 +43,7 @@ def mapper(
         - ``batch``: False to call a MapperExtension's hooks around each row, not around all of a statement;
         - ``extension``: a :class:`MapperExtension` or several.
     :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.
+    :raises InvalidRequestError: with ``non_primary``, for a class that is not mapped itself.
     """
     if "allow_null_pks" in options:
         if "allow_partial_pks" in options:
@@ -57,6 +58,11 @@ def mapper(
             f"mapper({class_.__name__}, non_primary=True) takes no properties and no options; they are those of the class's own mapper."
         )
     primary = class_mapper(class_)
+    if primary.class_ is not class_:
+        raise InvalidRequestError(
+            f"mapper({class_.__name__}, non_primary=True): {class_.__name__} has no mapper of its own, it inherits that of {primary.class_.__name__}."
+            " Map the class first, or pass that class."
+        )
     source = coerce_from(local_table)
     keys = keys_of(primary)
     names = tuple(n for n in primary.loaded_names if keys.get(primary.column(primary.columns[n].column)) in source.c)

@@ -6,23 +6,28 @@ then what ``properties=`` says.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, warn_caller
+from flask_uow.orm.instrumentation.attributes import Attribute
 from flask_uow.orm.mapping.mapped_table import root_of
-from flask_uow.orm.mapping.properties import DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
+from flask_uow.orm.mapping.properties import DECLARED, DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.selectable import FromClause, Join
+from flask_uow.sql.sourced import without_sources
 
 __all__ = [
+    "check_declared",
     "columns_of_declaration",
     "declared_columns",
     "equated_columns",
     "flat_columns",
     "is_inheritance",
+    "is_own_descriptor",
     "map_columns",
     "tables_in",
     "terms_of",
@@ -77,7 +82,7 @@ def equated_columns(element: FromClause) -> dict[Any, Any]:
     if not isinstance(element, Join):
         return {}
     found = {**equated_columns(element.left), **equated_columns(element.right)}
-    for term in terms_of(element.onclause):
+    for term in terms_of(without_sources(element.onclause)):
         if not isinstance(term, BinaryExpression) or term.operator is not ops.EQ:
             continue
         left, right = term.left, term.right
@@ -114,16 +119,20 @@ def map_columns(
     :param equated: columns that are kept equal to another one.
     :param inherited_columns: columns that a property of the parent has already.
     :raises ArgumentError: where two columns would become one attribute.
+
+    A column under whose name the class has a property or a method of its own is not mapped, unless ``properties=`` names it.
     """
     names = declared_columns(given)
     taken = set(inherited_columns)
     wanted, unwanted = set(include) if include is not None else None, set(exclude or ())
     found: dict[str, ColumnProperty] = {}
     for key, column in flat_columns(mapper.local_table):
-        if column in taken:
+        if column in taken and names.get(column) not in mapper.columns:
             continue
         if column not in names and not getattr(column, "primary_key", False):
             if column.name in unwanted or (wanted is not None and column.name not in wanted):
+                continue
+            if is_own_descriptor(mapper.class_, prefix + (key or column.name)):
                 continue
         name = names.get(column) or prefix + (key or column.name)
         if name in given and not columns_of_declaration(given[name]):
@@ -131,13 +140,41 @@ def map_columns(
                 f"{mapper.class_.__name__}.{name} is declared as {given[name]!r} and is a column of {mapper.local_table.description} as well."
                 f" Give one of them another name: properties={{'_{name}': table.c.{name}}} renames the column's attribute."
             )
+        inherited = mapper.columns.get(name)
         if name in found:
             _join_columns(mapper, found[name], column, equated, column in names)
-        elif name in mapper.columns and name not in names.values():
-            _join_columns(mapper, mapper.columns[name], column, equated, False)
-        else:
+        elif inherited is None or not inherited.is_stored:
             found[name] = _make_property(name, column, given.get(name))
+        elif name not in names.values():
+            _join_inherited(mapper, inherited, column, equated)
+        else:
+            found[name] = _make_property(name, column, given[name])
+            _take_over(found[name], inherited, equated, given[name])
     return found
+
+
+def check_declared(mapper: Any, given: Mapping[str, Any]) -> None:
+    """Refuse columns in ``properties=`` that the class does not have.
+
+    :raises ArgumentError: for a column of another table.
+    """
+    own = {column for _, column in flat_columns(mapper.mapped_selectable)}
+    own.update(column for _, column in flat_columns(mapper.local_table))
+    for column, name in declared_columns(given).items():
+        if column not in own and column not in mapper.inherited_columns:
+            table = getattr(column, "table", None)
+            where = f"{table.description}.{column.name}" if table is not None else repr(column)
+            raise ArgumentError(
+                f"{mapper.class_.__name__}.{name} is declared as {where}, and {mapper.class_.__name__} is mapped to {mapper.local_table.description}."
+                " Name a column of that, or lead to the other table by a relationship()."
+            )
+
+
+def is_own_descriptor(class_: type, name: str) -> bool:
+    """Return True where the class itself has a property, a method or the like of that name."""
+    value = vars(class_).get(name)
+    own = (Attribute, MappedColumn, types.MemberDescriptorType, types.GetSetDescriptorType)
+    return hasattr(type(value), "__get__") and not isinstance(value, own)
 
 
 def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
@@ -145,11 +182,45 @@ def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
     info = getattr(column, "info", {})
     if isinstance(declared, ColumnDeclaration):
         declared.apply(prop)
+    elif DECLARED in info:
+        info[DECLARED].apply(prop)
     elif DEFERRED in info:
         prop.deferred, prop.group = True, info[DEFERRED]
     if getattr(column, "primary_key", False):
         prop.deferred = False
     return prop
+
+
+def _join_inherited(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any]) -> None:
+    """Let an inherited property stand for a column of the class's own table as well; what is not kept equal is written equal."""
+    if any(root_of(column, equated) is root_of(other, equated) for other in prop.columns):
+        prop.columns.append(column)
+        return
+    first = prop.columns[0]
+    warn_caller(
+        f"{mapper.class_.__name__}.{prop.key} stands for two columns, {column.table.description}.{column.name} and"
+        f" {first.table.description}.{first.name}, which are both written. Give one of them another attribute, as in"
+        f" properties={{'{column.table.name}_{column.name}': table.c.{column.name}}}, or say that this is meant:"
+        f" properties={{'{prop.key}': [table.c.{column.name}, parent.c.{first.name}]}}.",
+    )
+    prop.columns.insert(0, column)
+
+
+def _take_over(prop: ColumnProperty, inherited: ColumnProperty, equated: Mapping[Any, Any], declared: Any) -> None:
+    """Let a property that is declared under an inherited name stand for the inherited columns, too.
+
+    Where ``column_property()`` declares it, it takes the inherited one's place, unless the columns are kept equal.
+    """
+    column = prop.columns[0]
+    if isinstance(declared, (list, tuple)):
+        known = [*inherited.columns, column]
+        prop.columns = [each for each in declared if each in known]
+        prop.columns.extend(each for each in known if each not in prop.columns)
+    elif any(root_of(column, equated) is root_of(other, equated) for other in inherited.columns):
+        # the base's key is made first
+        prop.columns[:0] = [each for each in inherited.columns if each is not column]
+    elif not isinstance(declared, ColumnDeclaration):
+        prop.columns.extend(inherited.columns)
 
 
 def _join_columns(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any], asked: bool) -> None:

@@ -6,33 +6,30 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import Any, ClassVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
-from flask_uow.orm.mapping.annotations import Mapped, MappedAnnotation, read_annotation
+from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
+from flask_uow.orm.mapping.class_arguments import (
+    check_no_table_arguments,
+    declared_attr,
+    is_mapped,
+    mapper_arguments,
+    table_arguments,
+    table_name,
+    with_copied_columns,
+)
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
 from flask_uow.orm.mapping.registry import Registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.sql.schema import Column, MetaData, Table
-from flask_uow.sql.types import type_for_annotation
-
-T = TypeVar("T")
-
-if TYPE_CHECKING:
-    # to a type checker, what the method returns is declared in its place
-    _Base = Mapped
-else:
-
-    class _Base(Generic[T]):
-        """The base of :class:`declared_attr`."""
-
+from flask_uow.sql.types import TypeEngine, to_instance, type_for_annotation
 
 __all__ = ["DeclarativeBase", "DeclarativeMeta", "declarative_base", "declared_attr"]
 
@@ -61,6 +58,8 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
 
     :cvar metadata: the tables of the family.
     :cvar registry: its mappers.
+    :cvar type_annotation_map: SQL types by the Python types that annotate attributes, before those that go without saying:
+        ``{str: String(120), dict[str, Any]: JSON}``; classes derived from the base add to it.
 
     >>> class Base(DeclarativeBase):
     ...     pass
@@ -74,6 +73,7 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
 
     metadata: ClassVar[MetaData]
     registry: ClassVar[Registry]
+    type_annotation_map: ClassVar[Mapping[Any, Any]] = {}
     __table__: ClassVar[Table]
     __mapper__: ClassVar[Mapper]
     __tablename__: ClassVar[str]
@@ -114,8 +114,9 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
             return
         cls.before_mapping()
         parent, local_names = _mapped_parent(cls), _local_names()
-        if "__table__" in vars(cls) or _own_tablename(cls) is not None or _shares_table(cls, parent, local_names):
-            _map_class(cls, parent, local_names)
+        name = table_name(cls, parent)
+        if "__table__" in vars(cls) or name is not None or _shares_table(cls, parent, local_names):
+            _map_class(cls, parent, name, local_names)
 
     @classmethod
     def prepare_base(cls) -> None:
@@ -154,17 +155,6 @@ def _not_mapped(cls: type) -> UnmappedClassError:
     )
 
 
-def _own_tablename(cls: type) -> str | None:
-    name = vars(cls).get("__tablename__")
-    if isinstance(name, declared_attr):
-        name = name.method(cls)
-    if name is None:
-        inherited = getattr(cls, "__tablename__", None)
-        mapped_above = any("__mapper__" in vars(base) for base in cls.__mro__[1:])
-        return None if mapped_above else inherited
-    return name  # type: ignore[no-any-return]
-
-
 def _local_names() -> dict[str, Any]:
     # a class made inside a function may annotate with names of that function
     frame = sys._getframe(2)
@@ -177,37 +167,12 @@ def _local_names() -> dict[str, Any]:
     return names
 
 
-class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
-    """Mark a method of a mixin or an abstract base that makes an attribute for each class: a relationship, a foreign key, ``__tablename__``.
-
-    >>> class HasOwner:
-    ...     @declared_attr
-    ...     def owner_id(cls) -> Mapped[int]:
-    ...         return mapped_column(ForeignKey("user.id"))
-    """
-
-    @overload
-    def __init__(self, method: Callable[[Any], Mapped[T]]) -> None: ...
-
-    @overload
-    def __init__(self: declared_attr[Any], method: Callable[[Any], Any]) -> None: ...
-
-    def __init__(self, method: Callable[[Any], Any]) -> None:
-        self.method: Callable[[Any], Any] = method
-        self.__doc__ = method.__doc__
-
-    if not TYPE_CHECKING:
-
-        def __get__(self, instance: Any, owner: type) -> Any:
-            return self.method(owner)
-
-
 def _mapped_parent(cls: type) -> Any:
     """Return the nearest mapped class that a class derives from, or None.
 
     :raises ArgumentError: for two of them, none of which derives from the other.
     """
-    mapped = [base for base in cls.__mro__[1:] if "__mapper__" in vars(base)]
+    mapped = [base for base in cls.__mro__[1:] if is_mapped(base)]
     others = [base for base in mapped if not issubclass(mapped[0], base)]
     if others:
         raise ArgumentError(
@@ -224,11 +189,11 @@ def _shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
     """
     if parent is None:
         return False
-    if "__mapper_args__" in vars(cls) or parent.__mapper__.discriminator is not None:
+    if mapper_arguments(cls, parent) or parent.__mapper__.discriminator is not None:
         return True
     if any(isinstance(value, _DECLARATIONS) for value in vars(cls).values()):
         return True
-    annotations = inspect.get_annotations(cls).items()
+    annotations = annotations_of(cls).items()
     return any(read_annotation(a, f"{cls.__name__}.{name}", cls.__module__, local_names) for name, a in annotations)
 
 
@@ -236,13 +201,13 @@ def _shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
 _RESERVED = ("metadata", "registry")
 
 
-def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, Any]) -> None:
-    options = dict(_own_mapper_args(cls))
+def _map_class(cls: type[DeclarativeBase], parent: Any, tablename: str | None, local_names: dict[str, Any]) -> None:
+    options = mapper_arguments(cls, parent)
     concrete = bool(options.get("concrete"))
     columns: list[tuple[str, Column[Any]]] = []
     properties: dict[str, Any] = {}
-    declarations = _declarations(cls, None if concrete else parent, local_names)
-    tablename = _own_tablename(cls)
+    copies: dict[Any, Column[Any]] = {}
+    declarations = _declarations(cls, None if concrete else parent, local_names, copies)
     table = vars(cls).get("__table__")
     if parent is not None and tablename == getattr(parent.__mapper__.local_table, "name", None) and not concrete:
         raise ArgumentError(
@@ -260,7 +225,7 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
         if isinstance(value, RelationshipProperty):
             properties[name] = _complete_relationship(owner, value, annotation, cls.registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
-            column = _complete_column(owner, name, value, annotation)
+            column = _complete_column(owner, name, value, annotation, cls)
             if table is not None and table.c.get(column.name) is not None:
                 continue
             columns.append((name, column))
@@ -274,8 +239,12 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
             columns.extend(_columns_inside(value))
             properties[name] = value
     if table is None and shared is None:
-        table = cls.__table__ = _make_table(cls, [column for _, column in columns])
+        assert tablename is not None
+        own_columns = [column for _, column in columns]
+        items, table_options = table_arguments(cls, None if concrete else parent, own_columns, copies)
+        table = cls.__table__ = Table(tablename, cls.metadata, *own_columns, *items, **table_options)
     elif shared is not None:
+        check_no_table_arguments(cls)
         _check_shared_table(cls, parent, columns, options)
         _add_to_table(cls, shared, columns)
     elif columns:
@@ -291,13 +260,13 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, local_names: dict[str, A
     if shared is not None:
         own = [column.name for _, column in columns]
         options.setdefault("include_properties", own)
-    Mapper(cls, table, properties, registry=cls.registry, **options)
+    Mapper(cls, table, properties, registry=cls.registry, **with_copied_columns(options, copies))
 
 
 def _add_to_mapping(cls: Any, name: str, value: Any) -> None:
     owner, mapper = f"{cls.__name__}.{name}", cls.__mapper__
     if isinstance(value, (MappedColumn, Column)):
-        value = _complete_column(owner, name, value, None)
+        value = _complete_column(owner, name, value, None, cls)
         if value.table is None and mapper.is_single:
             _add_to_table(cls, mapper.local_table, [(name, value)])
         elif value.table is None:
@@ -305,16 +274,6 @@ def _add_to_mapping(cls: Any, name: str, value: Any) -> None:
     elif isinstance(value, RelationshipProperty):
         value = _complete_relationship(owner, value, None, cls.registry)
     mapper.add_property(name, value)
-
-
-def _own_mapper_args(cls: type) -> dict[str, Any]:
-    """Return ``__mapper_args__`` of a class, or of a mixin of its own; a mapped parent's are its own business."""
-    for base in cls.__mro__:
-        if base is not cls and "__mapper__" in vars(base):
-            break
-        if "__mapper_args__" in vars(base):
-            return getattr(cls, "__mapper_args__")  # type: ignore[no-any-return]  # noqa: B009 - it may be a declared_attr
-    return {}
 
 
 def _columns_inside(value: Any) -> list[tuple[str, Column[Any]]]:
@@ -352,29 +311,30 @@ def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]])
 
 
 def _declarations(
-    cls: type, parent: Any, local_names: dict[str, Any]
+    cls: type, parent: Any, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
 ) -> dict[str, tuple[Any, MappedAnnotation | None]]:
     """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied.
 
     :param parent: the mapped class that it inherits from; what that one has, mixins included, is not declared anew.
+    :param copies: takes the copies of mixins' columns, by the column that each is a copy of.
     """
     found: dict[str, tuple[Any, MappedAnnotation | None]] = {}
     inherited = parent.__mro__ if parent is not None else ()
     for base in reversed(cls.__mro__):
-        if base is not cls and (base in inherited or "__mapper__" in vars(base) or base in (object, DeclarativeBase)):
+        if base is not cls and (base in inherited or is_mapped(base) or base in (object, DeclarativeBase)):
             continue
-        annotations = inspect.get_annotations(base)
+        annotations = annotations_of(base)
         for name, annotation in annotations.items():
             read = read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
             if read is not None:
-                found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls), read)
+                found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls, copies), read)
         for name, value in list(vars(base).items()):
             if (name in annotations and name in found) or name.startswith("__"):
                 continue
             if isinstance(value, declared_attr):
                 found[name] = (value.method(cls), _returned(value, base, name, local_names))
             elif isinstance(value, _DECLARATIONS):
-                found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls), None)
+                found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
     return found
 
 
@@ -382,17 +342,22 @@ _DECLARATIONS = (MappedColumn, Column, RelationshipProperty, ColumnDeclaration, 
 
 
 def _returned(value: declared_attr[Any], base: type, name: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
-    annotation = inspect.get_annotations(value.method).get("return")
+    annotation = annotations_of(value.method).get("return")
     if annotation is None:
         return None
     return read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
 
 
-def _copied(owner: str, value: Any, from_mixin: bool) -> Any:
+def _copied(owner: str, value: Any, from_mixin: bool, copies: dict[Any, Column[Any]]) -> Any:
     if not from_mixin or value is None:
         return value
-    if isinstance(value, (MappedColumn, Column)):
-        return value.copy()
+    if isinstance(value, MappedColumn):
+        made = value.copy()
+        copies[value.column] = made.column
+        return made
+    if isinstance(value, Column):
+        column = copies[value] = value.copy()
+        return column
     raise ArgumentError(
         f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
     )
@@ -403,9 +368,13 @@ def _complete_relationship(
 ) -> RelationshipProperty:
     if annotation is not None:
         if prop.argument is None:
-            target = annotation.type
-            prop.argument = partial(registry.namesake, target) if isinstance(target, type) else target
-        if prop.given_uselist is None and annotation.type is not Any:
+            prop.argument = partial(
+                registry.annotated,
+                annotation.type if annotation.is_found else None,
+                annotation.name,
+                f"relationship {owner}",
+            )
+        if prop.given_uselist is None and not (annotation.is_found and annotation.type is Any):
             holds_many = prop.collection_class is not None or prop.is_dynamic
             prop.given_uselist = annotation.collection is not None or holds_many
             prop.is_annotated_scalar = not prop.given_uselist
@@ -418,7 +387,9 @@ def _complete_relationship(
     return prop
 
 
-def _complete_column(owner: str, name: str, value: Any, annotation: MappedAnnotation | None) -> Column[Any]:
+def _complete_column(
+    owner: str, name: str, value: Any, annotation: MappedAnnotation | None, cls: type[DeclarativeBase]
+) -> Column[Any]:
     if isinstance(value, MappedColumn):
         column, nullable_given = value.column, value.nullable_given
     elif isinstance(value, Column):
@@ -437,41 +408,49 @@ def _complete_column(owner: str, name: str, value: Any, annotation: MappedAnnota
                 f"{owner} has no SQL type. Annotate it as Mapped[int] or the like, or pass a type, as in mapped_column(Integer)."
             )
         return column
-    if annotation.collection is not None and not column.has_own_type:
-        raise ArgumentError(
-            f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...), or give the column a type:"
-            " mapped_column(ARRAY(String))."
-        )
     if not nullable_given:
         column.nullable = annotation.optional and not column.primary_key
     if not column.has_own_type and not column.foreign_keys:
-        type_ = type_for_annotation(annotation.type)
-        if type_ is None:
-            shown = (
-                annotation.type
-                if isinstance(annotation.type, str)
-                else getattr(annotation.type, "__name__", annotation.type)
-            )
-            raise ArgumentError(
-                f"{owner} is annotated as Mapped[{shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
-                " or write = relationship(...) if it leads to another class."
-            )
-        column.set_type(type_)
+        column.set_type(_type_of(owner, annotation, cls))
     return column
 
 
-def _make_table(cls: type[DeclarativeBase], columns: list[Column[Any]]) -> Table:
-    arguments = getattr(cls, "__table_args__", ())
-    options: dict[str, Any] = {}
-    if isinstance(arguments, dict):
-        options, arguments = arguments, ()
-    elif not isinstance(arguments, (tuple, list)):
+def _type_of(owner: str, annotation: MappedAnnotation, cls: type[DeclarativeBase]) -> TypeEngine[Any]:
+    """Return the SQL type for an annotation: what the base's ``type_annotation_map`` says of it, or what goes without saying.
+
+    :raises ArgumentError: for what is no column.
+    """
+    whole, member = annotation.whole if annotation.collection is not None else annotation.type, annotation.type
+    given = _in_annotation_map(cls, whole)
+    if given is not None:
+        return to_instance(given)
+    if annotation.collection is not None:
+        is_known = annotation.name is None or not cls.registry.has(annotation.name)
+        type_ = type_for_annotation(whole) if is_known and member is not None and not _is_declared(member) else None
+        if type_ is None:
+            raise ArgumentError(
+                f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...), or give the column a type:"
+                " mapped_column(ARRAY(String))."
+            )
+        return type_
+    type_ = type_for_annotation(member)
+    if type_ is None:
         raise ArgumentError(
-            f"{cls.__name__}.__table_args__ is a tuple of constraints and indexes, with a dict of options as its last item, got {arguments!r}."
-            " A tuple of one item needs a comma: (UniqueConstraint('a', 'b'),)."
+            f"{owner} is annotated as Mapped[{annotation.shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
+            " or write = relationship(...) if it leads to another class."
         )
-    elif arguments and isinstance(arguments[-1], dict):
-        options, arguments = arguments[-1], arguments[:-1]
-    name = _own_tablename(cls)
-    assert name is not None
-    return Table(name, cls.metadata, *columns, *arguments, **options)
+    return type_
+
+
+def _in_annotation_map(cls: type[DeclarativeBase], python_type: Any) -> Any:
+    maps = [vars(base).get("type_annotation_map") or {} for base in cls.__mro__]
+    try:
+        return next((known[python_type] for known in maps if python_type in known), None)
+    except TypeError:
+        # a type with arguments that cannot be hashed
+        return None
+
+
+def _is_declared(cls: Any) -> bool:
+    """Return True for a mapped class, or one of a declarative base."""
+    return isinstance(cls, type) and (issubclass(cls, DeclarativeBase) or hasattr(cls, "__mapper__"))

@@ -100,7 +100,8 @@ class DynamicAttribute(RelationshipAttribute):
         )
         if prop.secondary is not None:
             query = query.select_from(prop.mapper.selectable, prop.secondary)
-        query = query.filter(*prop.sql.conditions_for(obj))
+        conditions = (prop.sql.leads_from(obj),) if prop.condition.between else prop.sql.conditions_for(obj)
+        query = query.filter(*conditions)
         return query.order_by(*prop.order_by) if prop.order_by else query
 
     def has_row(self, obj: Any) -> bool:

@@ -18,6 +18,7 @@ from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
+from flask_uow.sql.sourced import without_sources
 
 __all__ = [
     "check_identity",
@@ -40,7 +41,9 @@ def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
     """
     name, table = mapper.class_.__name__, mapper.local_table
     if condition is not None:
-        join = Join(parent.mapped_selectable, table, condition() if callable(condition) else condition)
+        given: Any = condition() if callable(condition) else condition
+        # an attribute of a class further up is about that class; the tables' columns are meant
+        join = Join(parent.mapped_selectable, table, without_sources(given))
         if not any(column.table is table for column in equated_columns(join)):
             raise ArgumentError(
                 f"{name}: inherit_condition={condition} equates no column of {table.description} with one of its parent's. Write it as"

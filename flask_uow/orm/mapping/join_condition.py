@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.column_mapping import is_inheritance, terms_of
+from flask_uow.orm.mapping.column_mapping import terms_of
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.expressions import BinaryExpression, and_
+from flask_uow.sql.froms import froms_of
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.schema import Column, Table
+from flask_uow.sql.selectable import base_column
 
 __all__ = ["JoinCondition", "Side", "find_join_condition", "given_join_condition"]
 
@@ -30,6 +32,8 @@ class JoinCondition:
     :ivar extra: what ``on`` has besides the pairs.
     :ivar remote: the columns of ``on`` that are on the far side, where a table refers to itself.
     :ivar through_parent: True where the related rows can be told only by joining the parent's table.
+    :ivar between: further tables that ``on`` is about, of neither side.
+    :ivar same: columns of a table that refers to itself whose values are the same on both sides, and are not written.
     """
 
     direction: Direction
@@ -40,6 +44,8 @@ class JoinCondition:
     extra: tuple[Any, ...] = ()
     remote: tuple[Any, ...] = ()
     through_parent: bool = False
+    between: tuple[Any, ...] = ()
+    same: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,12 @@ class Side:
 
     :ivar tables: the tables that the class is mapped to, its own before those it inherits.
     :ivar equated: columns that are kept equal to another one within the side; their foreign keys are no relationship.
+    :ivar joined: those of them that the join equates to which the class itself is mapped.
     """
 
     tables: tuple[Any, ...]
     equated: Mapping[Any, Any]
+    joined: Mapping[Any, Any]
 
     def has(self, column: Any) -> bool:
         """Return True when the column is of one of the tables."""
@@ -82,12 +90,13 @@ def find_join_condition(
         )
     if secondary is not None:
         return _through_secondary(name, parent, target, secondary, foreign_keys, remote_side)
-    for near in parent.tables:
-        for far in target.tables:
-            found = _outgoing_and_incoming(near, far, parent, target, foreign_keys)
-            if not any(found):
-                continue
-            return _one_of(name, near, far, *found, remote_side)
+    # a foreign key inside the join to which one class is mapped may lead to the class of one of its tables, where no other does
+    for within_join in (False, True):
+        for near in parent.tables:
+            for far in target.tables:
+                found = _outgoing_and_incoming(near, far, parent, target, foreign_keys, within_join)
+                if any(found):
+                    return _one_of(name, near, far, *found, remote_side)
     raise _not_one(name, parent.tables[0], target.tables[0], [])
 
 
@@ -102,15 +111,60 @@ def _through_secondary(
         own, other = _two(name, secondary, near, remote_side)
     else:
         own, other = _one(name, secondary, near, foreign_keys), _one(name, secondary, far, foreign_keys)
-    return JoinCondition(Direction.MANY_TO_MANY, _pairs(own, flipped=True), _pairs(other, flipped=True))
+    return JoinCondition(Direction.MANY_TO_MANY, _flipped(own), _flipped(other))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """A foreign key between two elements, by the columns that stand for those of the tables.
+
+    :ivar pairs: ``(column that refers, column referred to)``.
+    """
+
+    pairs: tuple[tuple[Any, Any], ...]
+
+    @property
+    def columns(self) -> list[Any]:
+        return [column for column, _ in self.pairs]
+
+    def is_inside(self, equated: Mapping[Any, Any]) -> bool:
+        """Return True where the columns are kept equal within a side anyway."""
+        return all(equated.get(column) is target for column, target in self.pairs)
+
+
+def _references(holder: Any, referred: Any) -> list[_Reference]:
+    """Return the foreign keys between two tables, or what is selected from them."""
+    if isinstance(holder, Table) and isinstance(referred, Table):
+        constraints = [
+            c for c in holder.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred
+        ]
+        return [_Reference(_pairs_of(constraint)) for constraint in constraints]
+    own = {base_column(column): column for column in holder.c}
+    far = {base_column(column): column for column in referred.c}
+    found: dict[int, ForeignKeyConstraint] = {
+        id(key.constraint): key.constraint for column in own for key in getattr(column, "foreign_keys", ())
+    }
+    every = [_pairs_of(constraint) for constraint in found.values()]
+    return [
+        _Reference(tuple((own[column], far[target]) for column, target in pairs))
+        for pairs in every
+        if all(column in own and target in far for column, target in pairs)
+    ]
+
+
+def _pairs_of(constraint: ForeignKeyConstraint) -> tuple[tuple[Any, Any], ...]:
+    return tuple((column, key.column) for column, key in zip(constraint.columns, constraint.elements, strict=True))
 
 
 def _outgoing_and_incoming(
-    near: Any, far: Any, parent: Side, target: Side, foreign_keys: list[Any]
-) -> tuple[list[ForeignKeyConstraint], list[ForeignKeyConstraint]]:
-    def between(holder: Any, referred: Any) -> list[ForeignKeyConstraint]:
-        found = _between(holder, referred, foreign_keys) if isinstance(holder, Table) else []
-        return [c for c in found if not is_inheritance(c, parent.equated) and not is_inheritance(c, target.equated)]
+    near: Any, far: Any, parent: Side, target: Side, foreign_keys: list[Any], within_join: bool
+) -> tuple[list[_Reference], list[_Reference]]:
+    def is_wanted(reference: _Reference) -> bool:
+        sides = [side for side in (parent, target) if reference.is_inside(side.equated)]
+        return not sides or (within_join and len(sides) == 1 and reference.is_inside(sides[0].joined))
+
+    def between(holder: Any, referred: Any) -> list[_Reference]:
+        return [reference for reference in _between(holder, referred, foreign_keys) if is_wanted(reference)]
 
     return between(near, far), [] if near is far else between(far, near)
 
@@ -119,43 +173,50 @@ def _one_of(
     name: str,
     near: Any,
     far: Any,
-    outgoing: list[ForeignKeyConstraint],
-    incoming: list[ForeignKeyConstraint],
+    outgoing: list[_Reference],
+    incoming: list[_Reference],
     remote_side: list[Any],
 ) -> JoinCondition:
     if len(outgoing) + len(incoming) != 1:
         raise _not_one(name, near, far, [*outgoing, *incoming])
     if near is far:
-        constraint = outgoing[0]
-        is_remote_key = any(element.column is column for element in constraint.elements for column in remote_side)
+        reference = outgoing[0]
+        is_remote_key = any(target is column for _, target in reference.pairs for column in remote_side)
         if is_remote_key:
-            return JoinCondition(Direction.MANY_TO_ONE, _pairs(constraint, flipped=False))
-        return JoinCondition(Direction.ONE_TO_MANY, _pairs(constraint, flipped=True))
+            return JoinCondition(Direction.MANY_TO_ONE, reference.pairs)
+        return JoinCondition(Direction.ONE_TO_MANY, _flipped(reference))
     if outgoing:
-        return JoinCondition(Direction.MANY_TO_ONE, _pairs(outgoing[0], flipped=False))
-    return JoinCondition(Direction.ONE_TO_MANY, _pairs(incoming[0], flipped=True))
+        return JoinCondition(Direction.MANY_TO_ONE, outgoing[0].pairs)
+    return JoinCondition(Direction.ONE_TO_MANY, _flipped(incoming[0]))
 
 
-def _between(holder: Table, referred: Table, foreign_keys: list[Column[Any]]) -> list[ForeignKeyConstraint]:
-    found = [c for c in holder.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred]
+def _flipped(reference: _Reference) -> tuple[tuple[Any, Any], ...]:
+    return tuple((target, column) for column, target in reference.pairs)
+
+
+def _between(holder: Any, referred: Any, foreign_keys: list[Column[Any]]) -> list[_Reference]:
+    found = _references(holder, referred)
     if foreign_keys:
-        wanted = [c for c in found if any(column is key for column in c.columns for key in foreign_keys)]
+        given = {key for key in foreign_keys if key.table is holder}
+        wanted = [c for c in found if given.intersection(c.columns)]
+        # of foreign keys that share columns, the one that consists of those given; else the one that has them all
+        for chosen in ([c for c in wanted if given == set(c.columns)], [c for c in wanted if given <= set(c.columns)]):
+            if len(chosen) == 1:
+                return chosen
         if wanted or any(key.table is holder for key in foreign_keys):
             return wanted
         return [] if any(key.table is referred for key in foreign_keys) else found
     return found
 
 
-def _one(name: str, holder: Table, referred: Table, foreign_keys: list[Column[Any]]) -> ForeignKeyConstraint:
+def _one(name: str, holder: Any, referred: Any, foreign_keys: list[Column[Any]]) -> _Reference:
     found = _between(holder, referred, foreign_keys)
     if len(found) != 1:
         raise _not_one(name, holder, referred, found)
     return found[0]
 
 
-def _two(
-    name: str, secondary: Table, parent: Table, remote_side: list[Column[Any]]
-) -> tuple[ForeignKeyConstraint, ForeignKeyConstraint]:
+def _two(name: str, secondary: Any, parent: Any, remote_side: list[Column[Any]]) -> tuple[_Reference, _Reference]:
     found = _between(secondary, parent, [])
     if len(found) != 2:
         raise _not_one(name, secondary, parent, found)
@@ -165,15 +226,19 @@ def _two(
     return own, far
 
 
-def _not_one(name: str, holder: Table, referred: Table, found: list[ForeignKeyConstraint]) -> ArgumentError:
+def _not_one(name: str, holder: Any, referred: Any, found: list[_Reference]) -> ArgumentError:
     if not found:
         return ArgumentError(
             f"relationship {name}: no foreign key connects {_called(holder)} and {_called(referred)}."
             f" Add a ForeignKey to one of them, or pass secondary= for a many-to-many relationship."
         )
+
+    def shown(column: Any) -> str:
+        table = column.table
+        return f"{getattr(table, 'fullname', None) or getattr(table, 'name', None) or table.description}.{column.name}"
+
     candidates = "; ".join(
-        ", ".join(f"{c.table.name}.{c.name} -> {e.target_fullname}" for c, e in zip(k.columns, k.elements, strict=True))
-        for k in found
+        ", ".join(f"{shown(column)} -> {shown(target)}" for column, target in reference.pairs) for reference in found
     )
     return ArgumentError(
         f"relationship {name}: several foreign keys connect {_called(holder)} and {_called(referred)}: {candidates}."
@@ -203,11 +268,6 @@ def _has_other_use(column: Column[Any], key: set[Column[Any]]) -> bool:
     )
 
 
-def _pairs(constraint: ForeignKeyConstraint, flipped: bool) -> tuple[tuple[Column[Any], Column[Any]], ...]:
-    made = [(column, element.column) for column, element in zip(constraint.columns, constraint.elements, strict=True)]
-    return tuple((target, column) for column, target in made) if flipped else tuple(made)
-
-
 # -- conditions of the user's own
 
 
@@ -222,7 +282,7 @@ def _equated(term: Any) -> tuple[Any, Any] | None:
 def _is_foreign_key(column: Any, other: Any, foreign_keys: list[Any]) -> bool:
     if foreign_keys:
         return any(column is key for key in foreign_keys)
-    return any(key.column is other for key in column.foreign_keys)
+    return any(key.column is base_column(other) for key in column.foreign_keys)
 
 
 def given_join_condition(
@@ -242,9 +302,14 @@ def given_join_condition(
     """
     if secondary is not None:
         return _given_secondary(name, parent, target, secondary, primaryjoin, secondaryjoin, remote_side)
-    pairs, rest, directions = [], [], set()
+    is_own_table = any(table is other for table in parent.tables for other in target.tables)
+    _check_sides(name, parent, target, foreign_keys, remote_side, primaryjoin, is_own_table)
+    pairs, rest, directions, same = [], [], set(), []
     for term in terms_of(primaryjoin):
         found = _equated(term)
+        if found is not None and found[0] is found[1] and is_own_table and _is_among(found[0], remote_side):
+            same.append(found[0])
+            continue
         pair = _pair(found, parent, target, foreign_keys, remote_side) if found is not None else None
         if pair is None:
             rest.append(term)
@@ -257,13 +322,59 @@ def given_join_condition(
             f" {_called(target.tables[0])}. It should equate a foreign key with what it refers to; name the key with foreign_keys=[column]"
             " where no ForeignKey is declared (and the far column with remote_side= where a table refers to itself), or pass viewonly=True."
         )
+    if not pairs and is_own_table and not remote_side:
+        raise ArgumentError(
+            f"relationship {name}: primaryjoin={primaryjoin} is about {_called(parent.tables[0])} on both sides, and nothing says which columns are on"
+            " the far one. Name them with remote_side=[column]."
+        )
     direction = directions.pop() if directions else Direction.ONE_TO_MANY
     remote = tuple(remote_side) or tuple(far for _, far in pairs)
     uses_parent = any(_names_parent(term, parent, target, remote) for term in rest)
+    sides = (*parent.tables, *target.tables)
+    between = dict.fromkeys(table for table in froms_of(primaryjoin) if not any(table is side for side in sides))
+    if same:
+        primaryjoin = and_(*(term for term in terms_of(primaryjoin) if not _is_of_same(term, same)))
     return JoinCondition(
-        direction, tuple(pairs), on=primaryjoin if rest else None, extra=tuple(rest), remote=remote,
-        through_parent=uses_parent or not pairs,
+        direction, tuple(pairs), on=primaryjoin if rest or same else None, extra=tuple(rest), remote=remote,
+        through_parent=uses_parent or not pairs or bool(between) or bool(same), between=tuple(between), same=tuple(same),
     )  # fmt: skip
+
+
+def _check_sides(
+    name: str,
+    parent: Side,
+    target: Side,
+    foreign_keys: list[Any],
+    remote_side: list[Any],
+    primaryjoin: Any,
+    is_own_table: bool,
+) -> None:
+    """Refuse arguments that contradict the condition, or each other.
+
+    :raises ArgumentError: where both columns that are equated are to be foreign keys, or the far side is to be on both.
+    """
+    for term in terms_of(primaryjoin):
+        found = _equated(term)
+        if found is not None and found[0] is not found[1] and all(_is_among(column, foreign_keys) for column in found):
+            raise ArgumentError(
+                f"relationship {name}: foreign_keys= names both sides of {term}, and only one of them refers to the other. Leave the one out that is"
+                " referred to."
+            )
+    near = [column for column in remote_side if parent.has(column)]
+    if not is_own_table and near and any(target.has(column) for column in remote_side):
+        raise ArgumentError(
+            f"relationship {name}: remote_side= names columns of both {_called(parent.tables[0])} and {_called(target.tables[0])}; the far side is"
+            f" {_called(target.tables[0])}. Leave out {', '.join(str(column) for column in near)}."
+        )
+
+
+def _is_of_same(term: Any, same: list[Any]) -> bool:
+    found = _equated(term)
+    return found is not None and found[0] is found[1] and _is_among(found[0], same)
+
+
+def _is_among(column: Any, columns: list[Any]) -> bool:
+    return any(column is other for other in columns)
 
 
 def _pair(

@@ -16,17 +16,20 @@ class Unconfigured:
         self._name = name
         self._mapper = weakref.ref(owner)
 
-    def _configure(self) -> None:
+    def _configure(self, class_: type) -> None:
         mapper = self._mapper()
         if mapper is not None:
             mapper.configure()
+        if any(value is self for value in (vars(base).get(self._name) for base in class_.__mro__)):
+            # what should have taken its place is gone
+            raise AttributeError(f"{class_.__name__}.{self._name} is not mapped any more.")
 
     def __get__(self, obj: Any, owner: type) -> Any:
-        self._configure()
+        self._configure(owner)
         return getattr(owner if obj is None else obj, self._name)
 
     def __set__(self, obj: Any, value: Any) -> None:
-        self._configure()
+        self._configure(type(obj))
         setattr(obj, self._name, value)
 
 

@@ -21,7 +21,14 @@ from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.by_name import evaluate
-from flask_uow.orm.mapping.column_mapping import columns_of_declaration, flat_columns, map_columns, tables_in
+from flask_uow.orm.mapping.column_mapping import (
+    check_declared,
+    columns_of_declaration,
+    flat_columns,
+    is_own_descriptor,
+    map_columns,
+    tables_in,
+)
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
@@ -129,7 +136,7 @@ class Mapper(MappedSource):
         self.manager.install(parent.manager if parent is not None else None)
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
-        self._inherit_properties(shares)
+        self._inherit_properties(shares, given)
         for name, prop in given.items():
             if not columns_of_declaration(prop):
                 self.add_property(name, prop)
@@ -157,7 +164,7 @@ class Mapper(MappedSource):
 
     def _with_renamed_columns(self, given: dict[str, Any]) -> dict[str, Any]:
         for name, prop in list(given.items()):
-            if isinstance(prop, SynonymProperty) and prop.map_column:
+            if isinstance(prop, SynonymProperty) and prop.map_column and prop.name not in given:
                 column = self.local_table.c.get(name)
                 if column is None:
                     raise ArgumentError(
@@ -177,16 +184,36 @@ class Mapper(MappedSource):
     ) -> None:
         if shares is not None:
             for name, prop in shares.columns.items():
+                if self._keeps_own(name, shares):
+                    continue
                 self.columns[name] = prop.inherited()
                 self._names.update((column, name) for column in prop.columns)
+        self.inherited_columns = frozenset(self._names)
+        check_declared(self, given)
         for prop in given.values():
             columns = columns_of_declaration(prop)
-            self.equated.update((column, columns[0]) for column in columns[1:] if column not in self.equated)
+            for column in columns[1:]:
+                if column not in self.equated and root_of(columns[0], self.equated) is not column:
+                    self.equated[column] = columns[0]
         own = map_columns(
             self, given, include=include, exclude=exclude, prefix=prefix, equated=self.equated, inherited_columns=self._names,
         )  # fmt: skip
         for prop in [*own.values(), *self.columns.values()]:
             self._install_column(own.get(prop.key, prop))
+
+    def _keeps_own(self, name: str, shares: Mapper) -> bool:
+        """Return True where the class has a property of its own in the place of an inherited column attribute.
+
+        :raises ArgumentError: for an attribute that identities or classes of rows are told by.
+        """
+        if not is_own_descriptor(self.class_, name):
+            return False
+        if name in shares.primary_key_names or name == shares.discriminator:
+            raise ArgumentError(
+                f"{self.class_.__name__}.{name} is {vars(self.class_)[name]!r}, and {shares.class_.__name__} maps a column under that name, by which rows"
+                " are told. Give the property another name."
+            )
+        return True
 
     def _install_column(self, prop: ColumnProperty) -> None:
         self.columns[prop.key] = prop
@@ -239,14 +266,15 @@ class Mapper(MappedSource):
         order = tables_in(self.mapped_selectable)
         self.stored: tuple[MappedTable, ...] = mapped_tables(order, self.columns, self.primary_key, self.equated)
 
-    def _inherit_properties(self, shares: Mapper | None) -> None:
+    def _inherit_properties(self, shares: Mapper | None, given: Mapping[str, Any]) -> None:
         if self.inherits is None:
             return
-        self.events.inherit(self.inherits.events)
+        own = [name for name, prop in given.items() if getattr(prop, "extension", None) is not None]
+        self.events.inherit(self.inherits.events, own)
         if shares is None:
             for name in (*self.inherits.columns, *self.inherits.relationships):
                 if name not in self.columns:
-                    setattr(self.class_, name, ConcreteGap(name, self.class_.__name__))
+                    self.manager.replace(name, ConcreteGap(name, self.class_.__name__))
             return
         self.descriptors.update(shares.descriptors)
         self.composites = shares.composites
@@ -270,6 +298,7 @@ class Mapper(MappedSource):
         """
         columns = columns_of_declaration(prop)
         if columns:
+            check_declared(self, {name: prop})
             made = ColumnProperty(name, list(columns))
             made = prop.apply(made) if isinstance(prop, ColumnDeclaration) else made
             for mapper_ in self.family:
@@ -280,14 +309,14 @@ class Mapper(MappedSource):
             for mapper_ in self.family:
                 mapper_._expressions[name] = prop
                 self.registry.wait_for(mapper_)
-            setattr(self.class_, name, Unconfigured(name, self))
+            self.manager.replace(name, Unconfigured(name, self))
             self.registry.wait_for(self)
         elif isinstance(prop, RelationshipProperty):
             self._check_free(name)
             prop.attach(name, self, self.resolve)
             self.unconfigured.append(prop)
             # until the relationship is configured, reading the attribute configures it
-            setattr(self.class_, name, Unconfigured(name, self))
+            self.manager.replace(name, Unconfigured(name, self))
             self._take_relationship(prop)
             self.registry.wait_for(self)
         elif isinstance(prop, DescriptorProperty):
@@ -384,6 +413,10 @@ class Mapper(MappedSource):
         class_: Any = self.class_
         return class_.__new__(class_)
 
+    def primary_key_from_instance(self, instance: Any) -> list[Any]:
+        """Return the values of an object's primary key, in the order of :attr:`primary_key`."""
+        return [getattr(instance, name) for name in self.primary_key_names]
+
     def has_attribute(self, name: str) -> bool:
         """Return True when the class has an attribute of that name, mapped or not."""
         return name in self.columns or name in self.relationships or hasattr(self.class_, name)
@@ -461,9 +494,6 @@ class Mapper(MappedSource):
             self._stop_watching()
         for name in ("__mapper__", "__uow_entity__"):
             if name in vars(self.class_):
-                delattr(self.class_, name)
-        for name, value in list(vars(self.class_).items()):
-            if isinstance(value, (Unconfigured, ConcreteGap)):
                 delattr(self.class_, name)
         self.manager.uninstall()
         for undo in self.when_disposed:

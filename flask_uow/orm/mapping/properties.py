@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
 
 __all__ = [
+    "DECLARED",
     "DEFERRED",
     "ColumnDeclaration",
     "ColumnProperty",
@@ -29,8 +30,9 @@ __all__ = [
     "mapped_column",
 ]
 
-# the key in a column's info that says that its attribute is deferred, with the name of its group
+# the keys in a column's info: that its attribute is deferred, with the name of its group; what deferred() says of it
 DEFERRED = "uow_deferred"
+DECLARED = "uow_declared"
 
 
 class ColumnProperty:
@@ -48,7 +50,7 @@ class ColumnProperty:
     def __init__(self, key: str, columns: list[Any]) -> None:
         self.key = key
         self.columns = columns
-        self.doc: str | None = getattr(columns[0], "comment", None)
+        self.doc: str | None = getattr(columns[0], "doc", None) or getattr(columns[0], "comment", None)
         self.is_stored = True
         self.deferred = False
         self.group: str | None = None
@@ -183,18 +185,35 @@ def column_property(
     return cast(Any, made)  # type: ignore[no-any-return]
 
 
-def deferred(column: Any, *columns: Any, group: str | None = None, doc: str | None = None) -> Mapped[Any]:
+def deferred(
+    column: Any,
+    *columns: Any,
+    group: str | None = None,
+    comparator_factory: Any = None,
+    extension: Any = None,
+    doc: str | None = None,
+) -> Mapped[Any]:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
 
     :param column: a column of the mapped table, an expression, or ``mapped_column()`` in a declarative class.
     :param columns: further columns that are kept equal to it.
     :param group: a name; the deferred columns of one group are loaded together.
+    :param comparator_factory: as for :func:`column_property`, like ``extension`` and ``doc``.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
+    made = ColumnDeclaration(
+        (column, *columns),
+        deferred=True,
+        group=group,
+        comparator_factory=comparator_factory,
+        extension=extension,
+        doc=doc,
+    )
     if isinstance(column, MappedColumn) and not columns:
-        column.column.info[DEFERRED] = group
+        # the column is still to be completed by its class; what is declared of it goes along
+        column.column.info[DECLARED] = made
         return cast(Any, column)  # type: ignore[no-any-return]
-    return cast(Any, ColumnDeclaration((column, *columns), deferred=True, group=group, doc=doc))  # type: ignore[no-any-return]
+    return cast(Any, made)  # type: ignore[no-any-return]
 
 
 class MappedColumn(ColumnOperators):

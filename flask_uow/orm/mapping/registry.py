@@ -129,14 +129,24 @@ class Registry:
             f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use."
         )
 
-    def namesake(self, cls: type) -> type:
-        """Return the class that was defined here in the place of one of another registry; that one itself where none was.
+    def annotated(self, cls: Any, name: str | None, what: str) -> Any:
+        """Return the class that the annotation of a relationship means.
 
-        Where a module is run again, in a notebook or by a reloader, what its annotations name is found among the module's names,
-        and those are the classes of the run before.
+        What the name is among the names of the module may be another thing of that name, from typing say, or the class that the module
+        had defined before it was run again, in a notebook or by a reloader.
+
+        :param cls: what the name is among the names of the module; None where these do not have it.
+        :param name: the name.
+        :param what: who asks, for the message.
+        :raises ArgumentError: when no class is called so.
         """
-        place = (cls.__module__, cls.__qualname__)
-        return next((c for c in self._classes.get(cls.__name__, ()) if (c.__module__, c.__qualname__) == place), cls)
+        if isinstance(cls, type) and "__mapper__" in vars(cls):
+            place = (cls.__module__, cls.__qualname__)
+            found = self._classes.get(cls.__name__, ())
+            return next((c for c in found if (c.__module__, c.__qualname__) == place), cls)
+        if name is not None and (not isinstance(cls, type) or name.rpartition(".")[2] in self._classes):
+            return self.find(name, what)
+        return cls
 
     def _metadatas(self) -> list[MetaData]:
         own = dict.fromkeys([self.metadata, *(table.metadata for mapper in self.mappers for table in mapper.tables)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
@@ -11,7 +11,7 @@ from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of,
 from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
-from flask_uow.sql.constructors import literal, null
+from flask_uow.sql.constructors import literal, literal_column, null
 from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
 __all__ = ["RelationshipSQL"]
+
+_NONE: Mapping[Any, Any] = {}
 
 
 class RelationshipSQL:
@@ -108,10 +110,12 @@ class RelationshipSQL:
         """
         prop = self._property
         check_may_have_key(instance, prop.parent.primary_key_names, "with_parent()")
-        conditions = self.conditions_for(instance, target)
-        if prop.secondary is None:
+        between = self.aliases_between()
+        conditions = self.conditions_for(instance, target, between)
+        through = [prop.secondary] if prop.secondary is not None else list(between.values())
+        if not through:
             return and_(*conditions)
-        select = Select((literal(1),)).select_from(prop.secondary).correlate_except(prop.secondary)
+        select = Select((literal(1),)).select_from(*through).correlate_except(*through)
         return Exists(select.where(*conditions))
 
     def exists(
@@ -150,24 +154,60 @@ class RelationshipSQL:
         if secondary is not None:
             select = select.select_from(secondary)
             own.append(secondary)
+        between = self.aliases_between()
+        if between:
+            select = select.select_from(*between.values())
+            own.extend(between.values())
         # the statement around it may have the related table too, and rows of its own in mind
         select = select.correlate_except(*own)
-        return Exists(select.where(*self.conditions(_Said(near), target, secondary), *conditions))
+        return Exists(select.where(*self.conditions(_Said(near), target, secondary, between), *conditions))
 
     # -- joins
 
-    def conditions(self, parent: Any, target: Any, secondary: Any) -> tuple[ColumnElement[bool], ...]:
+    def aliases_between(self) -> dict[Any, Any]:
+        """Return the tables of neither side that the condition is about, each with an alias that stands for it."""
+        return {table: table.alias() for table in self._property.condition.between}
+
+    def aliases(self) -> dict[Any, Any]:
+        """Return the secondary table and those of neither side, each with an alias that stands for it."""
+        aliases = self.aliases_between()
+        if self._property.secondary is not None:
+            aliases[self._property.secondary] = self._property.secondary.alias()
+        return aliases
+
+    def order_by(self, view: Any, between: Mapping[Any, Any]) -> list[ColumnElement[Any]]:
+        """Return the order of the related rows in a statement in which ``view`` stands for their class.
+
+        :param between: what stands for the secondary table, and for tables of neither side.
+        """
+
+        def replace(node: ClauseElement) -> ClauseElement | None:
+            table: Any = getattr(node, "table", None)
+            return between[table].c[str(node.key)] if table in between else None  # type: ignore[attr-defined]
+
+        # the order that loading at first access gives
+        order = self._property.order_by or self._property.mapper.order_by
+        adapted = [view.adapt(criterion) for criterion in order]
+        return [rewritten(criterion, replace, keep_own=True) for criterion in adapted] if between else adapted
+
+    def conditions(
+        self, parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
+    ) -> tuple[ColumnElement[bool], ...]:
         """Return the join condition; two where there is a secondary table.
 
         :param parent: the entity on this side: a mapper, or a view of it.
         :param target: the entity on the far side.
         :param secondary: the secondary table or an alias of it.
+        :param between: what stands for tables of neither side; themselves where it says nothing.
         """
         prop = self._property
         condition = prop.condition
         if prop.secondary is None:
             if condition.on is not None:
-                return (self._adapted(condition.on, parent, target, None),)
+                # a column with the same value on both sides is told apart by the side only
+                same = (parent.column(column) == target.column(column) for column in condition.same)
+                on = self._adapted(condition.on, parent, target, None, between)
+                return (and_(on, *same),) if condition.same else (on,)
             return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
 
         def there(column: Any) -> Any:
@@ -182,7 +222,9 @@ class RelationshipSQL:
             self._adapted(condition.far, None, target, secondary),
         )
 
-    def _adapted(self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any) -> ColumnElement[bool]:
+    def _adapted(
+        self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
+    ) -> ColumnElement[bool]:
         prop = self._property
         own, far = prop.parent.tables or (prop.parent.selectable,), prop.mapper.tables or (prop.mapper.selectable,)
         remote = {id(column) for column in prop.condition.remote}
@@ -194,6 +236,8 @@ class RelationshipSQL:
             if secondary is not None and table is prop.secondary:
                 column: Any = node
                 return column if secondary is prop.secondary else secondary.c[str(column.key)]  # type: ignore[no-any-return]
+            if table in between:
+                return between[table].c[str(node.key)]  # type: ignore[attr-defined, no-any-return]
             is_near = any(table is other for other in own)
             is_far = target is not None and any(table is other for other in far)
             if is_far and (not is_near or parent is None or id(node) in remote):
@@ -203,13 +247,13 @@ class RelationshipSQL:
         return rewritten(on, replace, keep_own=True)
 
     def join_steps(
-        self, onclause: Any = None, parent: Any = None, target: Any = None, secondary: Any = None
+        self, onclause: Any = None, parent: Any = None, target: Any = None, between: Mapping[Any, Any] | None = None
     ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
         :param parent: the entity on this side; the relationship's own when None.
         :param target: the entity on the far side, or an element of FROM that has the columns of its table.
-        :param secondary: the secondary table as it is to be called; an alias of it when None.
+        :param between: what stands for the secondary table, and for tables of neither side; aliases when None.
         :raises ArgumentError: for another class than the relationship's, and for an element that lacks a column.
         """
         prop = self._property
@@ -221,27 +265,18 @@ class RelationshipSQL:
             target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
-            (condition,) = self.conditions(near, there, None)
+            between = between if between is not None else self.aliases_between()
+            (condition,) = self.conditions(near, there, None, between)
+            for table in between.values() if onclause is None else ():
+                # inside the right side, so that an outer join leaves all of it out
+                right = right.join(table, literal_column("1 = 1"))
             return [(left, right, and_(onclause if onclause is not None else condition, *there.own_criteria))]
-        secondary = secondary if secondary is not None else prop.secondary.alias()
+        secondary = between[prop.secondary] if between is not None else prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
         return [
             (left, secondary, own),
             (left, right, and_(onclause if onclause is not None else far, *there.own_criteria)),
         ]
-
-    def order_in(self, target: Any, secondary: Any) -> list[ColumnElement[Any]]:
-        """Return the order of the collection where the far side is a view, and the secondary table may be an alias."""
-        prop = self._property
-        order = list(prop.order_by or prop.mapper.order_by)
-        if prop.secondary is not None and secondary is not prop.secondary:
-
-            def there(node: ClauseElement) -> ClauseElement | None:
-                found: Any = node
-                return secondary.c[str(found.key)] if getattr(node, "table", None) is prop.secondary else None
-
-            order = [rewritten(criterion, there, keep_own=True) for criterion in order]
-        return [target.adapt(criterion) for criterion in order]
 
     def of_type(self, attribute: Any, target: Any) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""
@@ -266,8 +301,9 @@ class RelationshipSQL:
         target = prop.mapper
         if condition.through_parent:
             near = EntityView(prop.parent, alias_of(prop.parent.selectable), prop.parent.loaded_names)
-            # the order may be by columns of the secondary table, under the name that it has
-            for left, right, on in self.join_steps(None, near, target, prop.secondary):
+            # by their own names, so that order_by= may name them
+            itself = {table: table for table in (*condition.between, prop.secondary)}
+            for left, right, on in self.join_steps(None, near, target, itself):
                 select = select.join_from(left, right, on)
             return select, [near.column(column) for column in prop.parent.primary_key]
         if prop.secondary is not None:
@@ -278,16 +314,19 @@ class RelationshipSQL:
             select = select.where(*condition.extra)
         return select, [target.column(far) for _, far in condition.pairs]
 
-    def conditions_for(self, obj: Any, target: Any = None) -> tuple[ColumnElement[bool], ...]:
+    def conditions_for(
+        self, obj: Any, target: Any = None, between: Mapping[Any, Any] = _NONE
+    ) -> tuple[ColumnElement[bool], ...]:
         """Return what related rows of one object fulfil; its own values are parameters, read when the statement runs.
 
         With a secondary table, that has to be in FROM.
 
         :param target: the entity on the far side; the relationship's own when None.
+        :param between: what stands for tables of neither side; themselves where it says nothing.
         """
         prop = self._property
         there = target if target is not None else _Said(prop.mapper)
-        return self.conditions(_Values(obj, prop.parent), there, prop.secondary)
+        return self.conditions(_Values(obj, prop.parent), there, prop.secondary, between)
 
 
 class _Element:

@@ -15,6 +15,7 @@ from flask_uow.orm.instrumentation.attributes import (
 )
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.loading.options import check_lazy
+from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
@@ -69,6 +70,8 @@ class RelationshipProperty:
         self.passive_updates: bool = options["passive_updates"]
         self.post_update: bool = options["post_update"]
         self.single_parent: bool = options["single_parent"]
+        self.enable_typechecks: bool = options["enable_typechecks"]
+        self.takes_no_subclass = False
         self.extension = options["extension"]
         self.comparator_factory = options["comparator_factory"]
         self.query_class = options["query_class"]
@@ -82,6 +85,10 @@ class RelationshipProperty:
         self.doc: str | None = options["doc"]
         if self.backref is not None and self.back_populates is not None:
             raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
+        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
+            raise ArgumentError(
+                f"relationship({self.argument!r}): passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
+            )
         collection_maker(self.collection_class, "relationship()")
         self.key = ""
         self.parent: Any = None
@@ -139,12 +146,15 @@ class RelationshipProperty:
         :raises ArgumentError: when the target is no class, or no join condition is found.
         """
         target = self._resolve(self.argument, f"relationship {self.name}", False)
-        self._mapper = getattr(target, "__mapper__", None)
+        entity: Any = getattr(target, "__uow_entity__", None)
+        self._mapper = entity if entity is target and entity.mapper is entity else getattr(target, "__mapper__", None)
         if self._mapper is None:
             unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
             raise unfit(
                 f"relationship {self.name} leads to {target!r}, which is not a mapped class. Map that class first, or correct the name."
             )
+        # an object of a subclass would come back as one of the class
+        self.takes_no_subclass = self.enable_typechecks and self._mapper.discriminator is None
         secondary = self.secondary_argument
         self.secondary = (
             self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
@@ -164,10 +174,6 @@ class RelationshipProperty:
                 f"and this one is {self.direction.value}. Put it on the other side; or pass single_parent=True, if an object on the far side"
                 " never has more than one parent."
             )
-        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
-            raise ArgumentError(
-                f"relationship {self.name}: passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
-            )
         if self.is_dynamic and not self.uselist:
             raise ArgumentError(
                 f"relationship {self.name}: lazy='dynamic' is for collections, and this one refers to one object. Leave it out."
@@ -175,7 +181,7 @@ class RelationshipProperty:
 
     @staticmethod
     def _side(mapper: Any) -> Side:
-        return Side(mapper.tables or (mapper.local_table,), mapper.equated)
+        return Side(mapper.tables or (mapper.local_table,), mapper.equated, equated_columns(mapper.local_table))
 
     def install(self) -> None:
         """Install the attribute on the class."""
@@ -396,6 +402,7 @@ def relationship(
     passive_updates: bool = True,
     post_update: bool = False,
     single_parent: bool = False,
+    enable_typechecks: bool = True,
     primaryjoin: Any = None,
     secondaryjoin: Any = None,
     lazy: Any = "select",
@@ -437,6 +444,8 @@ def relationship(
         them with a statement of the flush.
     :param post_update: write the foreign key by an UPDATE of its own after all INSERTs, and clear it before the DELETEs: for rows that
         refer to each other.
+    :param enable_typechecks: False to flush objects of subclasses of a class without ``polymorphic_on`` too, which are loaded as objects of
+        the class itself.
     :param single_parent: an object on the far side of a many-to-one or many-to-many relationship has one parent at most, which allows
         the cascade delete-orphan there.
     :param extension: an :class:`AttributeExtension`, or a list of them.
@@ -450,7 +459,8 @@ def relationship(
         "foreign_keys": foreign_keys, "remote_side": remote_side, "viewonly": viewonly, "passive_deletes": passive_deletes,
         "primaryjoin": primaryjoin, "secondaryjoin": secondaryjoin, "lazy": lazy, "join_depth": join_depth, "innerjoin": innerjoin,
         "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
-        "single_parent": single_parent, "extension": extension, "comparator_factory": comparator_factory, "query_class": query_class,
+        "single_parent": single_parent, "enable_typechecks": enable_typechecks, "extension": extension,
+        "comparator_factory": comparator_factory, "query_class": query_class,
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
     return cast(Any, RelationshipProperty(argument, options))  # type: ignore[no-any-return]

@@ -24,6 +24,7 @@ from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.text import text
 
 __all__ = ["ExecutingSession"]
@@ -103,12 +104,15 @@ class ExecutingSession(TransactionalSession):
     def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
         """Execute a statement in the current transaction; what is pending is flushed first, where the Session has autoflush.
 
-        :param clause: a statement, or SQL text with ``:name`` parameters.
+        :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
         :param params: a mapping of values, or a list of mappings.
         :param mapper: the mapper or mapped class whose engine is meant, where the statement does not say.
         :param kw: passed on to :meth:`get_bind`; ``instance=`` names a mapped object in place of its mapper.
         :returns: the rows; a SELECT of mapped classes gives their objects.
         """
+        if isinstance(clause, SchemaSequence):
+            # as the field has it: the number itself
+            return self.scalar(clause, None, mapper, **kw)  # type: ignore[no-any-return]
         return exclusively(self, self._execute, clause, params, mapper, kw, True)
 
     def _execute(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
@@ -180,6 +184,8 @@ class ExecutingSession(TransactionalSession):
 
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
+        if isinstance(clause, SchemaSequence):
+            clause = Select((clause.next_value(),))
         return self.execute(clause, params, mapper, **kw).scalar()
 
     def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:

@@ -95,13 +95,14 @@ class DDLCompiler(ExpressionCompiler):
         if isinstance(constraint, ForeignKeyConstraint):
             return name + self.foreign_key_text(constraint)
         if isinstance(constraint, UniqueConstraint):
-            return f"{name}UNIQUE ({self._names_of(constraint.columns)}){self.deferrable_text(constraint)}"
+            nulls = self.nulls_text(constraint)
+            return f"{name}UNIQUE{nulls} ({self._names_of(constraint.columns)}){self.deferrable_text(constraint)}"
         if isinstance(constraint, CheckConstraint):
             return f"{name}CHECK ({self.text_or_expression(constraint.condition)})"
         raise CompileError(f"{type(constraint).__name__} cannot be written as SQL.")
 
     def _constraint_name(self, constraint: Any) -> str:
-        name = constraint.sql_name
+        name = constraint.name
         return f"CONSTRAINT {self.dialect.quote(name)} " if name else ""
 
     def foreign_key_text(self, constraint: ForeignKeyConstraint) -> str:
@@ -111,11 +112,20 @@ class DDLCompiler(ExpressionCompiler):
             f"FOREIGN KEY ({self._names_of(constraint.columns)}) REFERENCES "
             f"{self.visit_table(targets[0].table)} ({self._names_of(targets)})"
         )
+        text += self.match_text(constraint)
         if constraint.ondelete:
             text += f" ON DELETE {constraint.ondelete}"
         if constraint.onupdate:
             text += f" ON UPDATE {constraint.onupdate}"
         return text + self.deferrable_text(constraint)
+
+    def match_text(self, constraint: ForeignKeyConstraint) -> str:
+        """Return ``MATCH FULL``; nothing for what goes without saying."""
+        return " MATCH FULL" if constraint.match == "FULL" else ""
+
+    def nulls_text(self, unique: Any) -> str:
+        """Return ``NULLS NOT DISTINCT`` for a unique constraint or index that says so."""
+        return " NULLS NOT DISTINCT" if unique.nulls_not_distinct else ""
 
     def deferrable_text(self, constraint: Any) -> str:
         """Return ``DEFERRABLE INITIALLY ...``."""
@@ -142,7 +152,7 @@ class DDLCompiler(ExpressionCompiler):
             where = f" WHERE {self.expression(condition) if isinstance(condition, ClauseElement) else condition}"
         using, include = self.index_method(index)
         name, table = self.index_names(index)
-        return f"CREATE {unique}INDEX {name} ON {table}{using} ({', '.join(parts)}){include}{where}"
+        return f"CREATE {unique}INDEX {name} ON {table}{using} ({', '.join(parts)}){include}{self.nulls_text(index)}{where}"
 
     def index_names(self, index: Any) -> tuple[str, str]:
         """Return the names of an index and of its table."""
@@ -158,7 +168,7 @@ class DDLCompiler(ExpressionCompiler):
         return " ".join([f"CREATE SEQUENCE {guard}{self.visit_table(create.sequence)}", *create.sequence.options()])
 
     def visit_drop_sequence(self, drop: Any) -> str:
-        return f"DROP SEQUENCE IF EXISTS {self.visit_table(drop.sequence)}"
+        return f"DROP SEQUENCE {'IF EXISTS ' if drop.checkfirst else ''}{self.visit_table(drop.sequence)}"
 
     def visit_create_schema(self, create: Any) -> str:
         return f"CREATE SCHEMA {'IF NOT EXISTS ' if create.if_not_exists else ''}{self.dialect.quote(create.name)}"

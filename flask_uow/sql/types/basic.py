@@ -341,16 +341,26 @@ class _Zoned(TypeEngine[T]):
     """What Time and DateTime share.
 
     :param timezone: True for values with a zone, False for values without one; the other kind is refused.
+    :param precision: the digits of seconds that PostgreSQL keeps, 0 to 6, to which it rounds; None for all. SQLite keeps all.
     """
 
     checks_on_assignment = True
 
-    def __init__(self, timezone: bool = False) -> None:
+    def __init__(self, timezone: bool = False, precision: int | None = None) -> None:
         self.timezone = timezone
-        self.cache_key = (type(self), timezone)
+        self.precision = _seconds_precision(type(self), precision)
+        self.cache_key = (type(self), timezone, precision)
 
     def _arguments(self) -> dict[str, Any]:
-        return {"timezone": self.timezone or None}
+        return {"timezone": self.timezone or None, "precision": self.precision}
+
+
+def _seconds_precision(cls: type[Any], precision: int | None) -> int | None:
+    if precision is not None and (type(precision) is not int or not 0 <= precision <= 6):
+        raise ArgumentError(
+            f"{cls.__name__}(precision={precision!r}): expected the number of digits behind seconds, 0 to 6. Leave it out to keep all."
+        )
+    return precision
 
 
 class Time(_Zoned[dt.time]):
@@ -376,7 +386,11 @@ class DateTime(_Zoned[dt.datetime]):
 
 
 class Interval(TypeEngine[dt.timedelta]):
-    """A span of time."""
+    """A span of time.
+
+    :param fields: which parts PostgreSQL keeps, ``"DAY TO SECOND"`` say; None for all. SQLite keeps all.
+    :param precision: the digits of seconds that PostgreSQL keeps, 0 to 6; None for all.
+    """
 
     name = "interval"
     python_type = dt.timedelta
@@ -384,6 +398,23 @@ class Interval(TypeEngine[dt.timedelta]):
     checks_on_assignment = True
     takes_all_of_its_class = True
     compares_all_of_its_class = True
+
+    def __init__(self, fields: str | None = None, precision: int | None = None) -> None:
+        self.fields = fields.upper() if fields is not None else None
+        if self.fields is not None and self.fields not in _INTERVAL_FIELDS:
+            known = ", ".join(_INTERVAL_FIELDS)
+            raise ArgumentError(f"Interval(fields={fields!r}): expected one of {known}. Leave it out to keep all.")
+        self.precision = _seconds_precision(type(self), precision)
+        self.cache_key = (type(self), self.fields, precision)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"fields": self.fields, "precision": self.precision}
+
+
+_INTERVAL_FIELDS = (
+    "YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "YEAR TO MONTH", "DAY TO HOUR", "DAY TO MINUTE", "DAY TO SECOND",
+    "HOUR TO MINUTE", "HOUR TO SECOND", "MINUTE TO SECOND",
+)  # fmt: skip
 
 
 class LargeBinary(TypeEngine[bytes]):
@@ -404,13 +435,15 @@ class JSON(TypeEngine[Any]):
     """Whatever :func:`json.dumps` takes; None is SQL's NULL. As JSON has it, tuples come back as lists, keys as str.
 
     :param mutable: notice changes in place too (``user.settings["color"] = "red"``), at the cost of a copy of each value.
+    :param binary: False for PostgreSQL's ``json`` in place of ``jsonb``: the text as it was written, which cannot be compared or indexed.
     """
 
     name = "json"
 
-    def __init__(self, mutable: bool = False) -> None:
+    def __init__(self, mutable: bool = False, binary: bool = True) -> None:
         self.mutable = mutable
-        self.cache_key = (type(self), mutable)
+        self.binary = binary
+        self.cache_key = (type(self), mutable, binary)
 
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         return self
@@ -431,7 +464,7 @@ class JSON(TypeEngine[Any]):
         return deepcopy(value) if self.mutable else value
 
     def _arguments(self) -> dict[str, Any]:
-        return {"mutable": self.mutable or None}
+        return {"mutable": self.mutable or None, "binary": None if self.binary else False}
 
 
 class Uuid(TypeEngine[uuid.UUID]):

@@ -1,0 +1,243 @@
+"""Annotations: classes of any name, defined before or after, here or elsewhere; JSON for dicts and lists; types of the base's own."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    JSON,
+    ArgumentError,
+    BigInteger,
+    DateTime,
+    DeclarativeBase,
+    Engine,
+    ForeignKey,
+    Mapped,
+    Session,
+    String,
+    mapped_column,
+    relationship,
+    select,
+)
+
+# names that typing, builtins or flask_uow have as well
+NAMES = ("Match", "Counter", "Text", "Collection", "List", "Dict", "Any", "type")
+TO_MANY = ("list['{}']", "List['{}']", "'set[{}]'")
+TO_ONE = ("'{}'", "Optional['{}']", "'{} | None'")
+HEADS = {
+    "a few names": "from flask_uow import ForeignKey, Mapped, mapped_column, relationship\nfrom typing import List, Optional\n",
+    "all names": "from flask_uow import *\nfrom typing import List, Optional\n",
+    "names for type checkers only": (
+        "from flask_uow import ForeignKey, mapped_column, relationship\nfrom typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from flask_uow import Mapped\n    from typing import List, Optional\n"
+    ),
+}
+
+
+@pytest.fixture
+def modules() -> Iterator[list[str]]:
+    """Names of modules that are forgotten after the test."""
+    names: list[str] = []
+    yield names
+    for name in names:
+        del sys.modules[name]
+
+
+def run(base: Any, modules: list[str], name: str, source: str) -> types.ModuleType:
+    """Run the source of a module of that name."""
+    module = sys.modules.get(name)
+    if module is None:
+        module = sys.modules[name] = types.ModuleType(name)
+        modules.append(name)
+        vars(module)["Base"] = base
+    exec(compile(source, name, "exec", dont_inherit=True), vars(module))
+    return module
+
+
+def league_of(annotation: str, to_many: bool) -> str:
+    column = "" if to_many else "    thing_id: Mapped[int] = mapped_column(ForeignKey('thing.id'))\n"
+    return (
+        "class League(Base):\n    __tablename__ = 'league'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        f"{column}    things: Mapped[{annotation}] = relationship(back_populates='league')\n"
+    )
+
+
+def thing_called(name: str, to_many: bool) -> str:
+    column = "    league_id: Mapped[int] = mapped_column(ForeignKey('league.id'))\n" if to_many else ""
+    inner = "League" if to_many else "list[League]"
+    return (
+        f"class {name}(Base):\n    __tablename__ = 'thing'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        f"{column}    league: Mapped['{inner}'] = relationship(back_populates='things')\n"
+    )
+
+
+@pytest.mark.parametrize("in_one_module", [True, False], ids=["one module", "two modules"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", [*TO_MANY, *TO_ONE])
+def test_a_class_may_have_a_name_that_typing_or_python_has(
+    name: str, form: str, in_one_module: bool, modules: list[str]
+) -> None:
+    to_many = form in TO_MANY
+    checked = 0
+    for head in HEADS.values():
+        for future in ("", "from __future__ import annotations\n"):
+            is_lazy = "TYPE_CHECKING" in head
+            if is_lazy and not future:
+                # Python itself reads these annotations
+                continue
+            for is_later in (True, False):
+                if name == "List" and "List[" in form:
+                    continue
+
+                class Base(DeclarativeBase):
+                    pass
+
+                sources = [
+                    ("models_a", league_of(form.format(name), to_many)),
+                    ("models_a" if in_one_module else "models_b", thing_called(name, to_many)),
+                ]
+                for module, source in sources if is_later else sources[::-1]:
+                    run(Base, modules, module, future + head + source)
+                league, thing = (next(c for c in Base.registry.classes() if c.__name__ == n) for n in ("League", name))
+                things = league.__mapper__.get_property("things")
+                assert things.mapper.class_ is thing
+                assert things.given_uselist is to_many
+                for module in modules:
+                    del sys.modules[module]
+                modules.clear()
+                checked += 1
+    assert checked or (name, form) == ("List", "List['{}']")
+
+
+def test_a_name_that_no_class_has_is_named_though_typing_has_it() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class League(Base):
+        __tablename__ = "league"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        match: Mapped[Match] = relationship()  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(
+        ArgumentError, match=r"League\.match: no mapped class or table is called 'Match'.*Import the module"
+    ):
+        League()
+    Base.registry.dispose()
+
+
+def test_an_error_in_an_annotation_can_be_shown_with_its_frames() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    body = {"__tablename__": "x", "__annotations__": {"id": "Mapped[Optional.nothing[int]]"}, "__module__": __name__}
+    with pytest.raises(ArgumentError, match="cannot be read") as caught:
+        type("Wrong", (Base,), body)
+    # pytest asks each frame for __tracebackhide__, as debuggers ask for names of theirs
+    assert "Wrong.id" in str(caught.getrepr(style="long", showlocals=False))
+
+
+def test_an_error_in_the_text_of_a_relationship_can_be_shown_with_its_frames() -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Node(Base):
+        __tablename__ = "node"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        up_id: Mapped[int] = mapped_column(ForeignKey("node.id"))
+        up: Mapped[Node] = relationship(primaryjoin="Node.id + 1 / 0 == Node.up_id", remote_side="Node.id")
+
+    with pytest.raises(ArgumentError, match="division by zero") as caught:
+        Node()
+    assert "Node.up" in str(caught.getrepr(style="long", showlocals=False))
+    Base.registry.dispose()
+
+
+def test_dicts_and_lists_are_json(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Page(Base):
+        __tablename__ = "page"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        meta: Mapped[dict[str, Any]]
+        words: Mapped[list[str]]
+        tree: Mapped[list[dict[str, list[int]]] | None]
+        plain: Mapped[dict | None]  # type: ignore[type-arg]
+
+    columns = Page.__table__.c
+    assert all(isinstance(columns[name].type, JSON) for name in ("meta", "words", "tree", "plain"))
+    assert [columns[name].nullable for name in ("meta", "words", "tree", "plain")] == [False, False, True, True]
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Page(id=1, meta={"a": {"b": [1, None]}}, words=["x", "y"], tree=[{"k": [1, 2]}]))
+        session.commit()
+        page = session.scalars(select(Page)).one()
+        assert (page.meta, page.words, page.tree, page.plain) == (
+            {"a": {"b": [1, None]}},
+            ["x", "y"],
+            [{"k": [1, 2]}],
+            None,
+        )
+
+
+@pytest.mark.parametrize(
+    "annotation", ["list[Author]", "list['Author']", "list['Later']", "set[str]", "dict[str, Author]"]
+)
+def test_a_collection_of_a_mapped_class_is_no_json(annotation: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Author(Base):
+        __tablename__ = "author"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert Author.__table__.name == "author"
+    body = {"__tablename__": "book", "__annotations__": {"id": "Mapped[int]", "by": f"Mapped[{annotation}]"}}
+    with pytest.raises(ArgumentError, match=r"Book\.by is annotated as a collection and is not a relationship"):
+        type("Book", (Base,), {**body, "id": mapped_column(primary_key=True), "__module__": __name__})
+
+
+def test_the_base_says_which_types_annotations_stand_for() -> None:
+    class Base(DeclarativeBase):
+        type_annotation_map = {str: String(120), datetime.datetime: DateTime(timezone=True), dict[str, int]: String}
+
+    class Big(Base):
+        __abstract__ = True
+        type_annotation_map = {int: BigInteger}
+
+    class Letter(Base):
+        __tablename__ = "letter"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        subject: Mapped[str]
+        short: Mapped[str] = mapped_column(String(3))
+        sent: Mapped[datetime.datetime | None]
+        counts: Mapped[dict[str, int]]
+        other: Mapped[dict[str, str]]
+
+    class Star(Big):
+        __tablename__ = "star"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+
+    columns = Letter.__table__.c
+    assert (columns.subject.type.length, columns.short.type.length, columns.sent.type.timezone) == (120, 3, True)
+    assert (type(columns.counts.type), type(columns.other.type)) == (String, JSON)
+    assert isinstance(Star.__table__.c.id.type, BigInteger)
+    assert Star.__table__.c.name.type.length == 120
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="older Pythons read annotations when the class is made")
+def test_annotations_may_name_later_classes_without_quotes(modules: list[str]) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    head = HEADS["a few names"]
+    sources = [league_of("list[Counter]", True), thing_called("Counter", True)]
+    module = run(Base, modules, "models_a", head + "".join(sources))
+    assert module.League.__mapper__.get_property("things").mapper.class_ is module.Counter
