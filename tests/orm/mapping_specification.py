@@ -90,7 +90,6 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 NOT_TAKEN: tuple[tuple[str, str], ...] = (
     ("mapper", "inherit_foreign_keys"),
     ("mapper", "eager_defaults"),
-    ("relationship", "enable_typechecks"),
     ("relationship", "strategy_class"),
     ("Query.instances", ""),
 )

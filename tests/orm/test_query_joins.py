@@ -67,7 +67,9 @@ class Note(Thing):
     pass
 
 
-# depots have vehicles (trucks have a table of their own), these have fines; depots and fines have notes
+# depots have vehicles (trucks have a table of their own), these have fines; depots and fines have notes; the registry is
+# their own, since tests of the default one dispose it
+depots_registry = Registry()
 metadata = MetaData()
 depot = Table("depot", metadata, Column("id", Integer, primary_key=True), Column("town", String(9)))
 vehicle = Table(
@@ -103,6 +105,7 @@ mapper(
     Depot,
     depot,
     properties={"vehicles": relationship(Vehicle), "cars": synonym("vehicles"), "notes": relationship(Note)},
+    registry=depots_registry,
 )
 mapper(
     Vehicle,
@@ -110,10 +113,16 @@ mapper(
     polymorphic_on=vehicle.c.kind,
     polymorphic_identity="vehicle",
     properties={"fines": relationship(Fine)},
+    registry=depots_registry,
 )
-mapper(Truck, truck, inherits=Vehicle, polymorphic_identity="truck")
-mapper(Fine, fine, properties={"vehicle": relationship(Vehicle), "notes": relationship(Note)})
-mapper(Note, note)
+mapper(Truck, truck, inherits=Vehicle, polymorphic_identity="truck", registry=depots_registry)
+mapper(
+    Fine,
+    fine,
+    properties={"vehicle": relationship(Vehicle), "notes": relationship(Note)},
+    registry=depots_registry,
+)
+mapper(Note, note, registry=depots_registry)
 
 
 @pytest.fixture

@@ -302,7 +302,7 @@ class RelationshipSQL:
         if condition.through_parent:
             near = EntityView(prop.parent, alias_of(prop.parent.selectable), prop.parent.loaded_names)
             # by their own names, so that order_by= may name them
-            itself = {table: table for table in (*condition.between, prop.secondary)}
+            itself = {table: table for table in (*condition.between, prop.secondary) if table is not None}
             for left, right, on in self.join_steps(None, near, target, itself):
                 select = select.join_from(left, right, on)
             return select, [near.column(column) for column in prop.parent.primary_key]

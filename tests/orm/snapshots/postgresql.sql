@@ -196,7 +196,7 @@ CREATE UNIQUE INDEX ix_part ON "order" (id) WHERE id > 10
 -- ddl: 10 CreateIndex ix_lower
 CREATE INDEX ix_lower ON "order" USING btree (lower("Mixed Case"))
 
--- ddl: 11 AddConstraint None
+-- ddl: 11 AddConstraint fk_account_owner_order
 ALTER TABLE account ADD CONSTRAINT fk_account_owner_order FOREIGN KEY (owner) REFERENCES "order" (id)
 
 -- ddl: 12 CommentOn account
