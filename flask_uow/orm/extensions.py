@@ -95,12 +95,32 @@ class SessionExtension:
 
 
 class MapperExtension:
-    """Hooks around the rows of mapped objects; derive from it, and give ``mapper(extension=...)`` one or a list.
+    """Hooks around mapped objects and their rows; derive from it, and give ``mapper(extension=...)`` one or a list.
 
-    They are called within a flush: they may set column attributes of ``instance`` and execute SQL on ``connection``, but
+    Those around INSERT, UPDATE and DELETE are called within a flush: they may set column attributes of ``instance`` and execute SQL on ``connection``, but
     changes to other objects wait for the next flush. A hook that returns ``EXT_STOP`` keeps those of later extensions from being
     called; ``EXT_CONTINUE``, or nothing, lets them.
     """
+
+    def instrument_class(self, mapper: Mapper, class_: type) -> Any:
+        """Called once when a class, or a subclass of it, has been mapped and its columns are tracked; its relationships are not yet."""
+
+    def init_instance(
+        self, mapper: Mapper, class_: type, oldinit: Callable[..., Any], instance: Any, args: Any, kwargs: Any
+    ) -> Any:
+        """Called before ``__init__`` when an object is made, not when one is loaded.
+
+        :param oldinit: the ``__init__`` of the class.
+        :param args: what it is called with; a change to ``kwargs`` is not passed on.
+        """
+
+    def init_failed(
+        self, mapper: Mapper, class_: type, oldinit: Callable[..., Any], instance: Any, args: Any, kwargs: Any
+    ) -> Any:
+        """Called when ``__init__`` has raised; the error goes on its way afterwards. Parameters as for :meth:`init_instance`."""
+
+    def reconstruct_instance(self, mapper: Mapper, instance: Any) -> Any:
+        """Called when an object was loaded, after the method that is marked with ``@reconstructor``."""
 
     def before_insert(self, mapper: Mapper, connection: Connection, instance: Any) -> Any:
         """Called before an object is inserted."""

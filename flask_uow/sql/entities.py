@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.exc import UnfitArgumentError
-from flask_uow.sql.expressions import ColumnElement, ColumnOperators, coerce_order, coerce_value
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label, coerce_order, coerce_value
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
 from flask_uow.sql.types import NULLTYPE
 
-__all__ = ["coerce_groups", "expand_entity", "expand_groups"]
+__all__ = ["coerce_groups", "expand_entity", "expand_groups", "key_of_item"]
 
 
 def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
@@ -29,7 +29,9 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
             )
         return tuple(mapped.entity_columns())
     if isinstance(entity, ColumnOperators):
-        return (entity.__clause_element__(),)
+        element = entity.__clause_element__()
+        name = getattr(entity, "selected_name", None)
+        return (element if name is None else Label(name, element),)
     if isinstance(entity, FromClause):
         return tuple(entity.c)
     if isinstance(entity, (ClauseElement, int, float, bool)) or entity is None:
@@ -38,6 +40,13 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
         f"select() takes columns, tables and mapped classes, got {entity!r}."
         " Is the class mapped? For SQL text use text() or literal_column()."
     )
+
+
+def key_of_item(item: Any) -> str | None:
+    """Return what an attribute that is selected is called in rows; None for what has no name of its own."""
+    name = getattr(item, "selected_name", None)
+    key = name if name is not None else getattr(item, "key", None)
+    return key if isinstance(key, str) else None
 
 
 def expand_groups(criteria: Iterable[Any]) -> tuple[Any, ...]:

@@ -17,26 +17,34 @@ class FromStatement(SelectBase):
 
     :param entities: mapped classes, attributes, columns.
     :param element: ``text()``, ``text().columns()``, a SELECT, or DML with RETURNING.
+    :param options: loader options of the orm.
     :raises ArgumentError: for anything else.
     """
 
-    __slots__ = ("element", "entities")
+    __slots__ = ("_options", "element", "entities")
     __visit_name__ = "from_statement"
 
-    def __init__(self, entities: tuple[Any, ...], element: Any) -> None:
+    def __init__(self, entities: tuple[Any, ...], element: Any, options: tuple[Any, ...] = ()) -> None:
         statement = element.__clause_element__() if hasattr(element, "__clause_element__") else element
         if not isinstance(statement, Executable):
             raise ArgumentError(f"from_statement() takes text() or a statement, got {element!r}.")
         self.entities = entities
+        self._options = options
         self.element: Any = statement
         self._execution_options = NO_OPTIONS
         self._order_by = ()
         self._limit = self._offset = None
 
+    def options(self, *options: Any) -> FromStatement:
+        """Return the statement with loader options of the orm."""
+        clone = self._clone()
+        clone._options = (*self._options, *options)
+        return clone
+
     def _parts(self) -> tuple[Any, ...]:
         atoms = (getattr(item, "__uow_entity__", None) for item in self.entities)
         keys = tuple(
-            atom.plan_atom if atom is not None else getattr(item, "key", None)
+            atom.plan_atom if atom is not None else (getattr(item, "key", None), getattr(item, "selected_name", None))
             for atom, item in zip(atoms, self.entities, strict=True)
         )
         columns = tuple(item for item in self.entities if isinstance(item, ColumnElement))

@@ -385,7 +385,7 @@ class Select(SourcedSelect):
 
         :raises ArgumentError: for something that is no statement.
         """
-        made = FromStatement(self.entities, statement)
+        made = FromStatement(self.entities, statement, self._options)
         made._execution_options = self._execution_options
         return made
 

@@ -282,5 +282,6 @@ def _named_alike(column: ColumnElement[Any], restated: ColumnElement[Any]) -> Co
 def _operands(item: Any) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that an item of ``select()`` stands for, as they stand within an expression."""
     if isinstance(item, ColumnOperators) and not isinstance(item, ColumnElement):
-        return (item.as_operand(),)
+        name = getattr(item, "selected_name", None)
+        return (item.as_operand() if name is None else Label(name, item.as_operand()),)
     return expand_entity(item)

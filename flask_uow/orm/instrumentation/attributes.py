@@ -8,6 +8,7 @@ both sides in step: what happens on one side is told to the other *silently*, so
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
@@ -85,7 +86,18 @@ class Attribute(ColumnOperators):
 
 
 class ColumnAttribute(Attribute):
-    """An attribute that holds the value of a column."""
+    """An attribute that holds the value of a column.
+
+    :ivar selected_name: what the item of a row is called that was asked for as a synonym of the attribute; None for the attribute itself.
+    """
+
+    selected_name: str | None = None
+
+    def called(self, name: str) -> ColumnAttribute:
+        """Return the attribute as a synonym of it gives it: the same but for the name that it has in rows."""
+        made = copy.copy(self)
+        made.selected_name = name
+        return made
 
     def empty(self, obj: Any) -> Any:
         # a new object of a polymorphic class has its identity without being told

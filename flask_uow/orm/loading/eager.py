@@ -13,9 +13,10 @@ from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.sql.compiler import compile_statement
+from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
 
-__all__ = ["batch_option", "fetch_eagerly", "load_below", "load_related", "needs_care"]
+__all__ = ["Rows", "batch_option", "fetch_eagerly", "load_below", "load_related", "needs_care", "read_rows"]
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -25,7 +26,7 @@ def needs_care(mapper: Any, tree: LoadTree | None) -> bool:
     return tree is not None or mapper.has_eager or mapper.always_refresh
 
 
-def batch_option(select: Select) -> bool | None:
+def batch_option(select: Select | FromStatement) -> bool | None:
     """Return what the statement says of batched lazy loading; None when it says nothing."""
     found = None
     for option in select._options:
@@ -101,6 +102,23 @@ def _run(
     joined = with_joins(select, items)
     compiled, values = compile_statement(joined, dialect, connection.engine.compiled_cache)
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
+    return read_rows(session, dialect, items, rows, batch, populate, select)
+
+
+def read_rows(
+    session: Any,
+    dialect: Any,
+    items: list[Any],
+    rows: Rows,
+    batch: bool | None,
+    populate: bool,
+    select: Select | None,
+) -> tuple[list[list[Any]], bool]:
+    """Return what rows become, for each item of a SELECT, and whether joined collections have multiplied them.
+
+    :param items: an :class:`EntityPart` for each entity, and columns; the columns of what is joined come after all of them.
+    :param select: the statement, for the strategy subquery; None for one of the user's own, to which nothing can be joined.
+    """
     roots = [item for item in items if isinstance(item, EntityPart)]
     position = 0
     for item in (*items, *(part for root in roots for part in root.walk())):
@@ -125,7 +143,8 @@ def _run(
             position += 1
     for root in roots:
         for part in (root, *root.walk()):
-            _load_further(session, part, batch, joined_from=select if part is root and len(items) == 1 else None)
+            source = select if part is root and len(items) == 1 else None
+            _load_further(session, part, batch, source, joined_too=select is None)
     return results, any(part.prop.uselist for root in roots for part in root.walk())
 
 

@@ -11,13 +11,13 @@ from operator import itemgetter
 from typing import Any
 
 from flask_uow.engine.rows import row_class
-from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.eager import fetch_eagerly
+from flask_uow.orm.loading.given_statement import GivenColumns, read_with_options
 from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.mapping.entity import Layout
 from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import expand_entity, key_of_item
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
@@ -151,18 +151,24 @@ def load_result(
     if isinstance(select, Select) and (select._options or _has_eager(select)):
         columns, multiplied = fetch_eagerly(session, connection, select, parameters, populate)
         plan = make_plan(select, dialect)
-        if multiplied:
-            columns = _rows_once(plan, columns)
-        if what == "scalars" or (what in QUERY and plan.single_entity):
-            return plan.names, each_once(columns[0]) if what == "query" else columns[0]
-        make = row_class(plan.names)
-        return plan.names, [make(values) for values in zip(*columns, strict=True)]
+        return _results(plan, columns, multiplied, what)
     compiled, values = compile_statement(select, dialect, connection.engine.compiled_cache)
     found = compiled.memo.get("plan")
     if found is None:
         found = compiled.memo["plan"] = make_plan(select, dialect)
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
     return found.names, found.read(session, dialect, rows, what, populate)
+
+
+def _results(
+    plan: ResultPlan, columns: list[list[Any]], multiplied: bool, what: str
+) -> tuple[tuple[str, ...], list[Any]]:
+    if multiplied:
+        columns = _rows_once(plan, columns)
+    if what == "scalars" or (what in QUERY and plan.single_entity):
+        return plan.names, each_once(columns[0]) if what == "query" else columns[0]
+    make = row_class(plan.names)
+    return plan.names, [make(values) for values in zip(*columns, strict=True)]
 
 
 def _load_from_statement(
@@ -181,6 +187,10 @@ def _load_from_statement(
     if found is None:
         found = compiled.memo["by name", described] = plan_by_name(select, described, compiled, dialect)
     plan, positions = found
+    if select._options:
+        columns = GivenColumns(compiled, described)
+        made, multiplied = read_with_options(session, dialect, select, columns, rows, populate)
+        return _results(plan, made, multiplied, what)
     if positions is not None:
         pick = itemgetter(*positions) if len(positions) > 1 else lambda row: (row[positions[0]],)
         rows = [pick(row) for row in rows]
@@ -196,16 +206,7 @@ def plan_by_name(
 
     :raises InvalidRequestError: where the primary key of an entity, or another item, is not among the columns.
     """
-    by_identity = {id(column.element): position for position, column in enumerate(compiled.columns)}
-    by_name: dict[str, int] = {}
-    names = tuple(column.name for column in compiled.columns) or described
-    for position, name in enumerate(names):
-        by_name.setdefault(name, position)
-
-    def find(column: Any) -> int | None:
-        found = by_identity.get(id(column))
-        return found if found is not None else by_name.get(str(column.name))
-
+    given = GivenColumns(compiled, described)
     parts: list[_EntityPart | _ColumnPart] = []
     titles: list[str] = []
     positions: list[int] = []
@@ -213,38 +214,23 @@ def plan_by_name(
         entity = getattr(item, "__uow_entity__", None)
         if entity is None:
             for column in expand_entity(item):
-                place = find(column)
-                if place is None:
-                    raise _not_among(str(column.name), names)
+                place = given.require(column)
                 parts.append(_ColumnPart(len(positions), dialect.result_processor(column.type)))
                 positions.append(place)
-                key = getattr(item, "key", None)
-                titles.append(key if isinstance(key, str) else str(column.name))
+                titles.append(key_of_item(item) or str(column.name))
             continue
         mapper = entity.mapper
-        known = {n: _find_either(find, prop.column, mapper.column(prop.column)) for n, prop in mapper.columns.items()}
+        known = {n: given.find_either(prop.column, mapper.column(prop.column)) for n, prop in mapper.columns.items()}
         present = [(n, position) for n, position in known.items() if position is not None]
         for n in mapper.primary_key_names:
             if known[n] is None:
-                raise _not_among(mapper.columns[n].column.name, names)
+                raise given.not_among(str(mapper.columns[n].column.name))
         start = len(positions)
         positions.extend(position for _, position in present)
         parts.append(_EntityPart(mapper, start, len(positions), Layout(tuple(n for n, _ in present))))
         titles.append(getattr(item, "entity_name", None) or mapper.class_.__name__)
-    plain = positions == list(range(len(names)))
+    plain = positions == list(range(len(given.names)))
     return ResultPlan(tuple(parts), tuple(titles)), None if plain else positions
-
-
-def _find_either(find: Callable[[Any], int | None], column: Any, standing: Any) -> int | None:
-    found = find(column)
-    return found if found is not None or standing is column else find(standing)
-
-
-def _not_among(name: str, names: tuple[str, ...]) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"from_statement(): the statement gives no column {name!r}; it gives {', '.join(names)}. Name the column so in the statement, or "
-        "say what the columns are with text(...).columns(...)."
-    )
 
 
 def _has_eager(select: Select) -> bool:
@@ -298,8 +284,8 @@ def make_plan(select: Any, dialect: Any) -> ResultPlan:
         else:
             for offset, column in enumerate(columns):
                 parts.append(_ColumnPart(position + offset, dialect.result_processor(column.type)))
-                key = getattr(entity, "key", None) if len(columns) == 1 else None
-                names.append(str(key if isinstance(key, str) else column.name or f"column_{position + offset}"))
+                key = key_of_item(entity) if len(columns) == 1 else None
+                names.append(str(key if key is not None else column.name or f"column_{position + offset}"))
         position += len(columns)
     return ResultPlan(tuple(parts), tuple(names), may_repeat(select))
 

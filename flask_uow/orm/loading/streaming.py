@@ -33,7 +33,7 @@ def stream_result(
     dialect = connection.dialect
     populate = bool(select.get_execution_options().get("populate_existing"))
     trees: list[tuple[Any, LoadTree | None]] = []
-    if isinstance(select, Select):
+    if isinstance(select, (Select, FromStatement)) and (select._options or isinstance(select, Select)):
         select, trees = _without_joins(select)
     compiled, values = compile_statement(select, dialect, connection.engine.compiled_cache)
     positions = None
@@ -45,7 +45,7 @@ def stream_result(
         plan, positions = plan_by_name(select, (), compiled, dialect)
     else:
         plan = make_plan(select, dialect)
-    batch = batch_option(select) if isinstance(select, Select) else None
+    batch = batch_option(select) if isinstance(select, (Select, FromStatement)) else None
     given = compiled.parameters(values, parameters)
     given_before: set[Any] | None = set() if what == "query" and plan.single_entity and plan.may_repeat else None
     for page in connection.stream(compiled.sql, given, size, write=compiled.is_write):
@@ -68,7 +68,7 @@ def _without_known(objects: list[Any], known: set[Any]) -> list[Any]:
     return found
 
 
-def _without_joins(select: Select) -> tuple[Select, list[tuple[Any, LoadTree | None]]]:
+def _without_joins(select: Select | FromStatement) -> tuple[Select | FromStatement, list[tuple[Any, LoadTree | None]]]:
     """Return the SELECT with the columns that its options choose, and the entities with their options where any have some."""
     items: list[Any] = []
     trees: list[tuple[Any, LoadTree | None]] = []
@@ -87,7 +87,7 @@ def _without_joins(select: Select) -> tuple[Select, list[tuple[Any, LoadTree | N
         trees.append((entity.mapper, tree))
     if all(tree is None and not mapper.has_eager for mapper, tree in trees):
         return select, []
-    made = select.with_columns_of_same_rows(*items)
+    made = select.with_columns_of_same_rows(*items) if isinstance(select, Select) else select
     return made, trees
 
 

@@ -7,10 +7,11 @@ in place is noticed by :mod:`flask_uow.orm.instrumentation.mutables`.
 from __future__ import annotations
 
 import copy
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, UnsupportedOperatorError
-from flask_uow.orm.instrumentation.attributes import operand_of
+from flask_uow.orm.instrumentation.attributes import ColumnAttribute, operand_of
 from flask_uow.orm.instrumentation.mutables import COMPOSITES, remember
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.symbols import STATE
@@ -146,9 +147,17 @@ class SynonymProperty(DescriptorProperty):
         self.descriptor_argument = descriptor
         self.comparator_factory = comparator_factory
         self.doc = doc
+        self._called: weakref.WeakKeyDictionary[type, tuple[ColumnAttribute, ColumnAttribute]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def on_class(self, owner: type) -> Any:
         attribute = getattr(owner, self.name)
+        if isinstance(attribute, ColumnAttribute):
+            known = self._called.get(owner)
+            if known is None or known[0] is not attribute:
+                known = self._called[owner] = (attribute, attribute.called(self.key))
+            attribute = known[1]
         return self.comparator_factory.around(attribute) if self.comparator_factory is not None else attribute
 
     def get(self, obj: Any) -> Any:

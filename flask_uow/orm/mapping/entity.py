@@ -307,6 +307,7 @@ class ViewColumn(ColumnOperators):
         self.key = attribute.key
         self.parent = view
         self.property = attribute.property
+        self.selected_name: str | None = getattr(attribute, "selected_name", None)
 
     @property
     def class_(self) -> type:

@@ -15,6 +15,7 @@ from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
+from flask_uow.orm.instrumentation.construction import telling_init, telling_load
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import ColumnLoader
@@ -124,6 +125,7 @@ class Mapper(MappedSource):
         self.passive_updates: bool = inherited if passive_updates is None else passive_updates
         self.when_disposed: list[Callable[[], None]] = []
         self.events = AttributeEvents(class_)
+        self.events.reconstruct = telling_load(self, self.events.reconstruct)
         self._names: dict[Any, str] = {}
         self._expressions: dict[str, ColumnDeclaration] = {}
         self._find_source(local_table, shares, inherit_condition)
@@ -136,6 +138,9 @@ class Mapper(MappedSource):
         self.manager.install(parent.manager if parent is not None else None)
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
+        told = telling_init(self)
+        if told is not None:
+            self.manager.replace("__init__", told)
         self._inherit_properties(shares, given)
         for name, prop in given.items():
             if not columns_of_declaration(prop):
@@ -153,6 +158,7 @@ class Mapper(MappedSource):
                 ancestor.memo.clear()
                 self.registry.wait_for(ancestor)
         self.registry.add(self)
+        self.hooks.call("instrument_class", self, class_)
 
     def _inherited_extensions(self, extension: Any) -> Any:
         if self.inherits is None or not self.inherits.hooks.extensions:

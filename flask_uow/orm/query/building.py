@@ -18,7 +18,7 @@ from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
 from flask_uow.orm.query.labels import with_table_names
 from flask_uow.orm.query.parents import leads_to
-from flask_uow.sql.entities import expand_groups
+from flask_uow.sql.entities import expand_groups, key_of_item
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -205,10 +205,9 @@ class BuildingQuery(Generic[T]):
                 made.append(view if view is not None else item)
                 continue
             adapted: Any = self._adapted((item,))[0]
-            key = getattr(item, "key", None)
             # an attribute goes on giving the result column its own name
-            named = isinstance(key, str) and not isinstance(item, ClauseElement)
-            made.append(adapted.label(key) if named and adapted.name != key else adapted)
+            key = key_of_item(item) if not isinstance(item, ClauseElement) else None
+            made.append(adapted.label(key) if key is not None and adapted.name != key else adapted)
         return tuple(made)
 
     def add_columns(self, *columns: Any) -> Any:
@@ -507,8 +506,16 @@ class BuildingQuery(Generic[T]):
 
         :raises ArgumentError: at execution, for an option that does not fit the query's classes.
         """
-        given = [o for option in options for o in (option if isinstance(option, (list, tuple)) else [option])]
-        return self._with(self._select.options(*given))
+        return self._with_options(
+            *(o for option in options for o in (option if isinstance(option, (list, tuple)) else [option]))
+        )
+
+    def _with_options(self, *options: Any) -> Self:
+        clone = self._clone()
+        clone._select = self._select.options(*options)
+        if self._from_statement is not None:
+            clone._from_statement = self._from_statement.options(*options)
+        return clone
 
     def enable_eagerloads(self, value: bool) -> Self:
         """Return the query that loads (or does not load) relationships together with its objects; with False each is loaded at first access.
@@ -516,11 +523,11 @@ class BuildingQuery(Generic[T]):
         :param value: False to go without, whatever options and mappings say. What ``contains_eager()`` takes from the query's own joins is
             loaded all the same.
         """
-        return self._with(self._select.options(EagerLoading(value)))
+        return self._with_options(EagerLoading(value))
 
     def batch_loading(self, enabled: bool) -> Self:
         """Return the query whose objects are (or are not) loaded for together at the first access to what is absent."""
-        return self._with(self._select.options(BatchLoading(enabled)))
+        return self._with_options(BatchLoading(enabled))
 
     def execution_options(self, **options: Any) -> Self:
         """Return the query with options for its execution; see :meth:`flask_uow.sql.select_base.SelectBase.execution_options`."""

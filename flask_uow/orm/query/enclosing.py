@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, Layout, key_of_extra, keys_of
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import expand_entity, key_of_item
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.nodes import ClauseElement
@@ -92,6 +92,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
         names = labels[position : position + len(columns)]
         position += len(columns)
         pairs.extend((column, source.c[name]) for column, name in zip(columns, names, strict=True))
+        pairs.extend(_behind_synonym(item, columns, names, source))
         if entity is not None:
             pairs.extend(_equal_columns(entity, names, source))
             view = _NamedView(entity.mapper, source, entity.layout, prefix, getattr(item, "entity_name", None))
@@ -134,6 +135,16 @@ def _stood_for(
         for column, here, name in zip(columns, select.columns_of_item(item), names, strict=True):
             if here is not column:
                 yield here, source.c[name]
+                yield from _behind_synonym(item, [here], [name], source)
+
+
+def _behind_synonym(
+    item: Any, columns: Sequence[Any], names: Sequence[str], source: FromClause
+) -> Iterator[tuple[Any, Any]]:
+    """Yield the column that an item stands for which was selected as a synonym: criteria are about it, not about its name in rows."""
+    if getattr(item, "selected_name", None) is not None:
+        for column, name in zip(columns, names, strict=True):
+            yield column.element, source.c[name]
 
 
 class _NamedView(EntityView):
@@ -155,8 +166,8 @@ class _NamedView(EntityView):
 
 
 def _renamed(item: Any, column: Any, width: int) -> Any:
-    key = getattr(item, "key", None) if width == 1 else None
-    name = key if isinstance(key, str) else getattr(item, "name", None)
+    key = key_of_item(item) if width == 1 else None
+    name = key if key is not None else getattr(item, "name", None)
     return Label(name, column) if isinstance(name, str) and width == 1 and name != column.name else column
 
 

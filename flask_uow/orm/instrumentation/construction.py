@@ -1,0 +1,49 @@
+"""Tells the extensions of a mapper of the objects of its class: when they are made, when that fails, when they are loaded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["telling_init", "telling_load"]
+
+
+def telling_init(mapper: Any) -> Callable[..., None] | None:
+    """Return the ``__init__`` of a class that tells the extensions of its mapper; None where none wants to know."""
+    hooks, class_ = mapper.hooks, mapper.class_
+    if not (hooks.init_instance or hooks.init_failed):
+        return None
+    original: Any = class_.__init__
+
+    @functools.wraps(original)
+    def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        # a subclass with a mapper of its own has told already, before it called this one
+        if type(self).__mapper__ is not mapper:
+            original(self, *args, **kwargs)
+            return
+        hooks.call("init_instance", mapper, class_, original, self, args, kwargs)
+        try:
+            original(self, *args, **kwargs)
+        except BaseException:
+            hooks.call("init_failed", mapper, class_, original, self, args, kwargs)
+            raise
+
+    return __init__
+
+
+def telling_load(mapper: Any, own: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    """Return what is called with an object that was loaded: the class's own method, then the extensions of its mapper; None for neither.
+
+    :param own: the method that is marked as ``@reconstructor``, or None.
+    """
+    hooks = mapper.hooks
+    if not hooks.reconstruct_instance:
+        return own
+
+    def reconstruct(obj: Any) -> None:
+        if own is not None:
+            own(obj)
+        hooks.call("reconstruct_instance", mapper, obj)
+
+    return reconstruct
