@@ -33,6 +33,7 @@ class JoinCondition:
     :ivar remote: the columns of ``on`` that are on the far side, where a table refers to itself.
     :ivar through_parent: True where the related rows can be told only by joining the parent's table.
     :ivar between: further tables that ``on`` is about, of neither side.
+    :ivar chosen: ``(column of one of these, target's column)``, where the relationship leads to what the former has of the class: they tell the row.
     :ivar same: columns of a table that refers to itself whose values are the same on both sides, and are not written.
     """
 
@@ -45,6 +46,7 @@ class JoinCondition:
     remote: tuple[Any, ...] = ()
     through_parent: bool = False
     between: tuple[Any, ...] = ()
+    chosen: tuple[tuple[Any, Any], ...] = ()
     same: tuple[Any, ...] = ()
 
 

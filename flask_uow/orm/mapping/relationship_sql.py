@@ -205,9 +205,12 @@ class RelationshipSQL:
         if prop.secondary is None:
             if condition.on is not None:
                 # a column with the same value on both sides is told apart by the side only
-                same = (parent.column(column) == target.column(column) for column in condition.same)
+                same = [parent.column(column) == target.column(column) for column in condition.same]
+                for column, far in condition.chosen:
+                    chosen = between[column.table].c[str(column.key)] if column.table in between else column
+                    same.append(chosen == target.column(far))
                 on = self._adapted(condition.on, parent, target, None, between)
-                return (and_(on, *same),) if condition.same else (on,)
+                return (and_(on, *same),) if same else (on,)
             return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
 
         def there(column: Any) -> Any:

@@ -15,8 +15,10 @@ from flask_uow.orm.instrumentation.attributes import (
 )
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.loading.options import check_lazy
+from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
+from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
@@ -147,7 +149,14 @@ class RelationshipProperty:
         """
         target = self._resolve(self.argument, f"relationship {self.name}", False)
         entity: Any = getattr(target, "__uow_entity__", None)
-        self._mapper = entity if entity is target and entity.mapper is entity else getattr(target, "__mapper__", None)
+        # an alias of the class, or another source for it: some of its rows, perhaps
+        view = entity if isinstance(entity, EntityView) else None
+        if view is not None:
+            self._mapper = view.mapper
+            view = view if not view.is_plain else None
+        else:
+            is_mapper = entity is target and entity.mapper is entity
+            self._mapper = entity if is_mapper else getattr(target, "__mapper__", None)
         if self._mapper is None:
             unfit = UnmappedClassError if isinstance(target, type) else ArgumentError
             raise unfit(
@@ -159,11 +168,14 @@ class RelationshipProperty:
         self.secondary = (
             self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
         )
+        far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
         self.condition = find_join_condition(
-            self.name, self._side(self.parent), self._side(self._mapper), self.secondary,
+            self.name, self._side(self.parent), far, self.secondary,
             self._columns(self.foreign_keys_argument, every=True), self._columns(self.remote_side_argument, every=True),
-            self._expression(self.primaryjoin_argument), self._expression(self.secondaryjoin_argument), self.viewonly,
+            self._expression(self.primaryjoin_argument, far), self._expression(self.secondaryjoin_argument, far), self.viewonly,
         )  # fmt: skip
+        if view is not None:
+            self.condition = chosen_by(self.name, self.condition, view, self.viewonly)
         self.direction = self.condition.direction
         self._name_pairs()
         self._decide_uselist()
@@ -204,7 +216,7 @@ class RelationshipProperty:
         pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
         return tuple(own for own, _ in pairs)
 
-    def _expression(self, argument: Any) -> Any:
+    def _expression(self, argument: Any, far: Side) -> Any:
         """Return a join condition that is given as itself or as a function."""
         if argument is None:
             return None
@@ -214,7 +226,7 @@ class RelationshipProperty:
                 f"relationship {self.name}: a join condition such as User.id == Post.author_id was expected, as an expression, a text or a"
                 f" function that returns it, got {found!r}."
             )
-        sides = [*self.parent.tables, *self._mapper.tables, *([self.secondary] if self.secondary is not None else [])]
+        sides = [*self.parent.tables, *far.tables, *([self.secondary] if self.secondary is not None else [])]
         return about_rows_of(sides, without_sources(found))
 
     def _columns(self, argument: Any, every: bool = False, of: Any = None) -> list[Any]:
