@@ -30,7 +30,8 @@ def mapper(
         given to ``query()``. No other option but ``local_table`` goes with it.
     :param options:
         - ``primary_key``: columns that identify a row, where the table does not say;
-        - ``inherits``: the mapped class that this one derives from, with ``inherit_condition``, ``concrete``, ``polymorphic_on`` (the column
+        - ``inherits``: the mapped class that this one derives from, with ``inherit_condition``, ``inherit_foreign_keys`` (the columns of it that
+          refer to the others), ``concrete``, ``polymorphic_on`` (the column
           that tells the class of a row), ``polymorphic_identity`` (its value for this class) and ``with_polymorphic`` (``"*"``, classes, or a
           pair of these and a selectable, or a function that returns it: load subclasses' columns with the query);
         - ``include_properties``, ``exclude_properties``: names of columns; ``column_prefix``;

@@ -7,7 +7,7 @@ then what ``properties=`` says.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError, warn_caller
@@ -17,7 +17,7 @@ from flask_uow.orm.mapping.properties import DECLARED, DEFERRED, ColumnDeclarati
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
-from flask_uow.sql.selectable import FromClause, Join
+from flask_uow.sql.selectable import FromClause, Join, base_column
 from flask_uow.sql.sourced import without_sources
 
 __all__ = [
@@ -77,8 +77,11 @@ def terms_of(condition: Any) -> list[Any]:
     return [condition]
 
 
-def equated_columns(element: FromClause) -> dict[Any, Any]:
-    """Return the columns that the joins in a FROM element keep equal to another one: the foreign key to what it refers to."""
+def equated_columns(element: FromClause, foreign_keys: Collection[Any] = ()) -> dict[Any, Any]:
+    """Return the columns that the joins in a FROM element keep equal to another one: the foreign key to what it refers to.
+
+    :param foreign_keys: columns of the outermost join that are to count as foreign keys, whatever their tables say.
+    """
     if not isinstance(element, Join):
         return {}
     found = {**equated_columns(element.left), **equated_columns(element.right)}
@@ -86,12 +89,23 @@ def equated_columns(element: FromClause) -> dict[Any, Any]:
         if not isinstance(term, BinaryExpression) or term.operator is not ops.EQ:
             continue
         left, right = term.left, term.right
-        if isinstance(left, Column) and isinstance(right, Column):
-            if left.references(right):
+        if left.__visit_name__ == right.__visit_name__ == "column":
+            if left in foreign_keys or (right not in foreign_keys and _refers(left, right, element)):
                 found[left] = right
             else:
                 found[right] = left
     return found
+
+
+def _refers(left: Any, right: Any, join: Join) -> bool:
+    """Return True where the first column is the foreign key; where none is one, that of what is joined."""
+    own, far = base_column(left), base_column(right)
+    if isinstance(own, Column) and isinstance(far, Column):
+        if own.references(far):
+            return True
+        if far.references(own):
+            return False
+    return left.table is join.right
 
 
 def is_inheritance(constraint: Any, equated: Mapping[Any, Any]) -> bool:
@@ -193,7 +207,9 @@ def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
 
 def _join_inherited(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any]) -> None:
     """Let an inherited property stand for a column of the class's own table as well; what is not kept equal is written equal."""
-    if any(root_of(column, equated) is root_of(other, equated) for other in prop.columns):
+    # a SELECT of the base's own table has its columns once more
+    selected = base_column(column)
+    if any(root_of(column, equated) is root_of(other, equated) or selected is other for other in prop.columns):
         prop.columns.append(column)
         return
     first = prop.columns[0]

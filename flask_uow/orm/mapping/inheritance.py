@@ -6,7 +6,7 @@ without a table of its own lives in its parent's, one with a table is joined to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError
@@ -33,18 +33,26 @@ __all__ = [
 ]
 
 
-def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
+def inherited_join(mapper: Any, parent: Any, condition: Any, foreign_keys: Collection[Any] = ()) -> Join:
     """Return the join of a subclass's table with what its parent is mapped to.
 
     :param condition: ``inherit_condition=``; None looks for the foreign key.
-    :raises ArgumentError: when no foreign key, or several, connect them.
+    :param foreign_keys: ``inherit_foreign_keys=``, the columns of the condition, or of the foreign key that is meant, which refer to the others.
+    :raises ArgumentError: when no foreign key, or several, connect them; and for a column that is none of the condition's.
     """
     name, table = mapper.class_.__name__, mapper.local_table
     if condition is not None:
         given: Any = condition() if callable(condition) else condition
         # an attribute of a class further up is about that class; the tables' columns are meant
         join = Join(parent.mapped_selectable, table, without_sources(given))
-        if not any(column.table is table for column in equated_columns(join)):
+        equated = equated_columns(join, foreign_keys)
+        strange = [column for column in foreign_keys if column not in equated]
+        if strange:
+            raise ArgumentError(
+                f"{name}: inherit_foreign_keys= names {', '.join(str(c) for c in strange)}, and inherit_condition={condition} does not equate that with"
+                " a column of the other side. Name columns of the condition, of one side each."
+            )
+        if not any(column.table is table for pair in equated.items() for column in pair):
             raise ArgumentError(
                 f"{name}: inherit_condition={condition} equates no column of {table.description} with one of its parent's. Write it as"
                 f" parent.c.id == {table.name}.c.id."
@@ -56,6 +64,7 @@ def inherited_join(mapper: Any, parent: Any, condition: Any) -> Join:
         )
     for referred in reversed(tables_in(parent.mapped_selectable)):
         found = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred]
+        found = [c for c in found if all(column in c.columns for column in foreign_keys)]
         keys = [c for c in found if all(column.primary_key for column in c.columns)]
         chosen = keys if len(keys) == 1 else found
         if len(chosen) == 1:

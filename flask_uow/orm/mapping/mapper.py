@@ -75,6 +75,7 @@ class Mapper(MappedSource):
         primary_key: Iterable[Any] | None = None,
         inherits: Any = None,
         inherit_condition: Any = None,
+        inherit_foreign_keys: Any = None,
         concrete: bool = False,
         polymorphic_on: Any = None,
         polymorphic_identity: Any = None,
@@ -128,7 +129,7 @@ class Mapper(MappedSource):
         self.events.reconstruct = telling_load(self, self.events.reconstruct)
         self._names: dict[Any, str] = {}
         self._expressions: dict[str, ColumnDeclaration] = {}
-        self._find_source(local_table, shares, inherit_condition)
+        self._find_source(local_table, shares, inherit_condition, inherit_foreign_keys)
         given = self._with_renamed_columns(dict(properties or {}))
         self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
         self._find_primary_key(primary_key, shares)

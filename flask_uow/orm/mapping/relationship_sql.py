@@ -229,7 +229,7 @@ class RelationshipSQL:
         self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
     ) -> ColumnElement[bool]:
         prop = self._property
-        own, far = prop.parent.tables or (prop.parent.selectable,), prop.mapper.tables or (prop.mapper.selectable,)
+        own, far = prop.parent.elements, prop.mapper.elements
         remote = {id(column) for column in prop.condition.remote}
 
         def replace(node: ClauseElement) -> ClauseElement | None:

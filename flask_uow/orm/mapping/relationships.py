@@ -193,7 +193,7 @@ class RelationshipProperty:
 
     @staticmethod
     def _side(mapper: Any) -> Side:
-        return Side(mapper.tables or (mapper.local_table,), mapper.equated, equated_columns(mapper.local_table))
+        return Side(mapper.elements, mapper.equated, equated_columns(mapper.local_table))
 
     def install(self) -> None:
         """Install the attribute on the class."""

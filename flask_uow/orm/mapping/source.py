@@ -66,7 +66,7 @@ class MappedSource:
                 " mapped one does without (pass inherits=)."
             )
 
-    def _find_source(self, local_table: Any, shares: Any, condition: Any) -> None:
+    def _find_source(self, local_table: Any, shares: Any, condition: Any, foreign_keys: Any) -> None:
         """Work out the tables.
 
         :param shares: the parent's mapper, where rows of this class have a part in its tables.
@@ -74,17 +74,29 @@ class MappedSource:
         self.local_table: Any = coerce_from(local_table) if local_table is not None else shares.local_table
         self.is_single = shares is not None and self.local_table is shares.local_table
         self.own_join = None
+        given = foreign_keys if isinstance(foreign_keys, (list, tuple, set)) else [foreign_keys]
+        keys = [
+            key.__clause_element__() if hasattr(key, "__clause_element__") else key for key in given if key is not None
+        ]
+        if keys and (shares is None or self.is_single):
+            raise ArgumentError(
+                f"{self.class_.__name__}: inherit_foreign_keys= tells how a subclass's own table refers to its parent's, and there are no two tables to"
+                " connect. Leave it out, or pass inherits= and a table."
+            )
         if shares is None:
             self.mapped_selectable: Any = self.local_table
         elif self.is_single:
             self.mapped_selectable = shares.mapped_selectable
         else:
-            self.own_join = inherited_join(self, shares, condition)
+            self.own_join = inherited_join(self, shares, condition, keys)
             self.mapped_selectable = self.own_join
-        self.equated = {**(shares.equated if shares is not None else {}), **equated_columns(self.mapped_selectable)}
+        own_equated = equated_columns(self.mapped_selectable, keys)
+        self.equated = {**(shares.equated if shares is not None else {}), **own_equated}
         self.selectable: Any = self.mapped_selectable
         own = tables_in(self.local_table)
         self.tables = tuple(dict.fromkeys([*own, *reversed(tables_in(self.mapped_selectable))]))
+        # what relationships are about: a SELECT to which the class is mapped is not written, but may have the foreign key
+        self.elements: tuple[Any, ...] = self.tables if own else (self.local_table, *self.tables)
 
     # -- the family
 
