@@ -12,15 +12,19 @@ from flask_uow import (
     Engine,
     FlushError,
     ForeignKey,
+    Integer,
     InvalidRequestError,
     Mapped,
+    MetaData,
     Session,
     String,
     Table,
     declarative_base,
     mapped_column,
+    mapper,
     relationship,
 )
+from flask_uow.orm.mapping.registry import Registry
 
 
 def _base(**arguments: Any) -> Any:
@@ -239,3 +243,47 @@ def test_an_object_that_would_be_loaded_as_another_class_is_not_flushed(engine: 
         assert session.query(Animal).count() == 3
     base.metadata.drop_all(engine)
     base.registry.dispose()
+
+
+def test_a_reference_to_an_object_that_would_be_loaded_as_another_class_is_not_flushed(engine: Engine) -> None:
+    metadata, registry = MetaData(), Registry()
+    animal = Table("animal", metadata, Column("id", Integer, primary_key=True))
+    bird = Table("bird", metadata, Column("id", ForeignKey("animal.id"), primary_key=True))
+    cage = Table(
+        "cage", metadata, Column("id", Integer, primary_key=True), Column("animal_id", ForeignKey("animal.id"))
+    )
+
+    class Animal:
+        pass
+
+    class Bird(Animal):
+        pass
+
+    class Cage:
+        animal: Any
+        any_animal: Any
+
+    mapper(Animal, animal, registry=registry)
+    mapper(Bird, bird, inherits=Animal, registry=registry)
+    references = {"animal": relationship(Animal), "any_animal": relationship(Animal, enable_typechecks=False)}
+    mapper(Cage, cage, registry=registry, properties=references)
+    metadata.create_all(engine)
+    with Session(engine) as session:
+        new = Cage()
+        new.animal = Bird()
+        session.add(new)
+        with pytest.raises(FlushError, match=r"Cage\.animal: .*subclass Bird of Animal"):
+            session.flush()
+        session.rollback()
+        known = Cage()
+        known.animal = Animal()
+        session.add(known)
+        session.commit()
+        known.animal = Bird()
+        with pytest.raises(FlushError, match=r"Cage\.animal: .*subclass Bird of Animal"):
+            session.flush()
+        session.rollback()
+        known.any_animal = Bird()
+        session.commit()
+        assert session.query(Bird).count() == 1
+    registry.dispose()

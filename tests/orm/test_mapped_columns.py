@@ -602,3 +602,26 @@ def test_what_is_selected_from_tells_the_columns_of_its_key() -> None:
     tag = Table("tag", MetaData(), Column("id", Integer, primary_key=True))
     keys = pet.join(tag, pet.c.id == tag.c.id).primary_key
     assert [column.table.name for column in keys] == ["pet", "tag"]
+
+
+def test_a_declarative_class_may_name_a_column_of_its_given_table_anew(engine: Engine) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Hat(Base):
+        __table__ = Table(
+            "hat", Base.metadata, Column("id", Integer, primary_key=True), Column("name", String(9)),
+            Column("size", Integer),
+        )  # fmt: skip
+        _name = __table__.c.name
+        width: Mapped[int | None] = mapped_column("size")
+        name = synonym("_name", descriptor=property(lambda self: f"<{self._name}>"))
+
+    assert list(class_mapper(Hat).columns) == ["id", "_name", "width"]
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Hat(_name="bowler", width=5))
+        session.commit()
+        hat = session.query(Hat).filter(Hat.name == "bowler").one()
+        assert (hat.name, hat.width) == ("<bowler>", 5)
+    Base.registry.dispose()

@@ -211,6 +211,8 @@ def carry_keys(session: Any, mapper: Any, objects: list[Any], work: WorkList, on
 
 def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], work: WorkList, only_changed: bool) -> None:
     key, waiting = prop.key, work.waiting
+    # where an object of a subclass may come that would not be loaded as one
+    is_strict = prop.takes_no_subclass and bool(prop.mapper.subclasses)
     for obj in objects:
         values = obj.__dict__
         if key not in values:
@@ -228,7 +230,7 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], work: WorkLi
             work.kept.append((obj, prop))
             continue
         state = target.__dict__.get(STATE)
-        if state is None or state.owner is None:
+        if is_strict or state is None or state.owner is None:
             require_in_session(session, obj, prop, target)
         for own, far in prop.pairs:
             value = target.__dict__.get(far)

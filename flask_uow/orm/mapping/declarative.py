@@ -226,7 +226,11 @@ def _map_class(cls: type[DeclarativeBase], parent: Any, tablename: str | None, l
             properties[name] = _complete_relationship(owner, value, annotation, cls.registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
             column = _complete_column(owner, name, value, annotation, cls)
-            if table is not None and table.c.get(column.name) is not None:
+            found = table.c.get(column.name) if table is not None else None
+            if found is not None:
+                if name != column.name:
+                    # the column under another name
+                    properties[name] = found
                 continue
             columns.append((name, column))
             if column.name != name or shared is not None:
