@@ -117,6 +117,59 @@ def test_a_child_that_was_taken_out_of_a_collection_again_is_refreshed_as_it_is(
     assert town.region is None
 
 
+@pytest.mark.parametrize("forget", FORGET, ids=NAMES)
+@pytest.mark.parametrize("loaded", [True, False])
+def test_what_was_taken_out_of_a_parent_stays_out_over_the_refresh_of_the_child(
+    session: Session, forget: Any, loaded: bool
+) -> None:
+    region, town = session.query(Region).one(), session.query(Town).one()
+    town.region = region
+    session.commit()
+    if loaded:
+        assert town.region is region
+    region.towns.remove(town)
+    forget(session, town)
+    assert town.region is None
+    session.commit()
+    assert town.region_code is None
+    assert region.towns == []
+
+
+@pytest.mark.parametrize("forget", FORGET, ids=NAMES)
+def test_the_one_that_a_parent_has_let_go_stays_so_over_its_refresh(session: Session, forget: Any) -> None:
+    region, seat = session.query(Region).one(), session.query(Seat).one()
+    region.seat = seat
+    session.commit()
+    region.seat = None
+    forget(session, seat)
+    session.commit()
+    assert seat.region_code is None
+
+
+@pytest.mark.parametrize("forget", FORGET, ids=NAMES)
+def test_a_child_that_has_moved_to_another_parent_stays_there_over_its_refresh(session: Session, forget: Any) -> None:
+    region, town, other = session.query(Region).one(), session.query(Town).one(), Region(code="ZH")
+    region.towns.append(town)
+    session.add(other)
+    session.commit()
+    region.towns.remove(town)
+    other.towns.append(town)
+    forget(session, town)
+    session.commit()
+    assert town.region_code == "ZH"
+
+
+def test_expiring_both_sides_forgets_that_the_child_was_taken_out(session: Session) -> None:
+    region, town = session.query(Region).one(), session.query(Town).one()
+    region.towns.append(town)
+    session.commit()
+    region.towns.remove(town)
+    session.expire(region)
+    session.expire(town)
+    session.commit()
+    assert region.towns == [town]
+
+
 def test_expiring_both_sides_forgets_the_change(session: Session) -> None:
     region, town = session.query(Region).one(), session.query(Town).one()
     region.towns.append(town)

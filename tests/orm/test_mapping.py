@@ -361,6 +361,7 @@ def test_a_relationship_without_a_foreign_key_says_what_to_add() -> None:
 
     with pytest.raises(ArgumentError, match="no foreign key connects 'left' and 'right'"):
         Base.registry.configure()
+    Base.registry.dispose()
 
 
 def test_an_ambiguous_relationship_lists_the_candidates_and_can_be_mended() -> None:
@@ -380,6 +381,7 @@ def test_an_ambiguous_relationship_lists_the_candidates_and_can_be_mended() -> N
 
     with pytest.raises(ArgumentError, match=r"trip\.start_id -> city\.id; trip\.end_id -> city\.id.*foreign_keys"):
         Base.registry.configure()
+    Base.registry.dispose()
 
     class Base2(DeclarativeBase):
         pass
@@ -430,6 +432,7 @@ def test_back_populates_must_lead_back() -> None:
 
     with pytest.raises(ArgumentError, match="has no relationship of that name"):
         Base.registry.configure()
+    Base.registry.dispose()
 
 
 def test_a_foreign_key_to_nowhere_is_named() -> None:

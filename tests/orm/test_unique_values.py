@@ -16,10 +16,13 @@ from flask_uow import (
     Index,
     Mapped,
     MapperExtension,
+    PickleType,
     Session,
     StaleDataError,
     String,
     UniqueConstraint,
+    func,
+    literal,
     mapped_column,
     relationship,
     select,
@@ -141,6 +144,46 @@ def test_nothing_is_split_where_no_value_is_handed_on(session: Session, statemen
     session.flush()
     assert len([sql for sql in statements.sql[sent:] if sql.startswith("UPDATE")]) == 1
     session.commit()
+
+
+def test_a_place_that_the_database_works_out_stands_beside_others_that_change(session: Session) -> None:
+    menu = filled_menu(session)
+    entries = list(menu.entries)
+    entries[0].place = Entry.place + 50
+    entries[1].place = func.abs(-70)
+    entries[2].place = 0
+    session.delete(entries[3])
+    session.add(Entry(menu=menu, place=literal(90) + 9))
+    session.commit()
+    assert places(session, menu) == [0, 4, 50, 70, 99]
+
+
+def test_unique_values_that_are_lists_and_dicts_are_handed_on(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Shape(Own):
+        __tablename__ = "shape"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        points: Mapped[Any] = mapped_column(PickleType, unique=True)
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        first, second, third = (
+            Shape(points=[1, {"at": [2]}]),
+            Shape(points=[2, {"at": {3}}]),
+            Shape(points={"a": [bytearray(b"x")]}),
+        )
+        session.add_all([first, second, third])
+        session.commit()
+        assert all(shape.points for shape in (first, second, third))
+        first.points, second.points = [2, {"at": {3}}], []
+        session.commit()
+        session.delete(third)
+        session.add(Shape(points={"a": [bytearray(b"x")]}))
+        session.commit()
+        found = session.scalars(select(Shape.points).order_by(Shape.id)).all()
+    assert found == [[2, {"at": {3}}], [], {"a": [bytearray(b"x")]}]
 
 
 def test_a_new_row_takes_the_place_that_others_make_for_it(session: Session) -> None:

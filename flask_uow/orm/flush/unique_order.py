@@ -16,6 +16,7 @@ from flask_uow.orm.flush.collect import by_mapper
 from flask_uow.orm.flush.unique_values import (
     find_originals,
     future_key,
+    hashable,
     stored_key,
     strict_keys,
     unique_keys,
@@ -130,6 +131,7 @@ def _move(
             return None
         before, present = changes[name], obj.__dict__.get(name)
         if before is not NO_VALUE:
+            before, present = hashable(before), hashable(present)
             return None if before == present else ((before,), (present,) if present is not None else None)
     changed = {*changes, *(carried.get(id(obj), ()) if carried is not None else ())}
     if carried is not None:

@@ -9,12 +9,22 @@ from flask_uow.orm.flush.collect import Link, by_mapper
 from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.loading.statements import keys_condition
+from flask_uow.orm.mapping.mapped_table import is_expression
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 
-__all__ = ["carried_values", "find_originals", "future_key", "stored_key", "strict_keys", "unique_keys", "unique_names"]
+__all__ = [
+    "carried_values",
+    "find_originals",
+    "future_key",
+    "hashable",
+    "stored_key",
+    "strict_keys",
+    "unique_keys",
+    "unique_names",
+]
 
 
 def carried_values(links: Iterable[Link]) -> dict[int, dict[str, Any]]:
@@ -114,17 +124,33 @@ def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
             continue
         value = changes.get(name, values.get(name, NO_VALUE))
         # what was set without being loaded stays unknown here
-        found.append(getattr(obj, name) if value is NO_VALUE and name not in values else value)
+        found.append(hashable(getattr(obj, name) if value is NO_VALUE and name not in values else value))
     return tuple(found)
 
 
 def future_key(obj: Any, names: tuple[str, ...], carried: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return the values that an object will have, those of foreign keys from what it refers to; None where one is missing.
+    """Return the values that an object will have, those of foreign keys from what it refers to.
+
+    None where one is missing, or is for the database to work out.
 
     :param carried: those that follow from collections that it is in.
     """
-    found = tuple(carried[name] if name in carried else _future_value(obj, name) for name in names)
-    return None if None in found else found
+    found = tuple([hashable(carried[name] if name in carried else _future_value(obj, name)) for name in names])
+    # by identity: what compares in a way of its own is not asked
+    return None if any(value is None for value in found) else found
+
+
+def hashable(value: Any) -> Any:
+    """Return a value as a dict can have it for a key: lists, dicts and sets by what they hold, None for an SQL expression."""
+    if value.__hash__ is not None and not isinstance(value, tuple):
+        return None if is_expression(value) else value
+    if isinstance(value, dict):
+        return frozenset((key, hashable(part)) for key, part in value.items())
+    if isinstance(value, (set, frozenset)):
+        return frozenset(value)
+    if isinstance(value, (list, tuple)):
+        return tuple([hashable(part) for part in value])
+    return repr(value)
 
 
 def _future_value(obj: Any, name: str) -> Any:

@@ -177,7 +177,7 @@ def new_orphans(obj: Any) -> list[Any]:
 def _given_by_parents(mapper: Any, obj: Any, state: InstanceState, names: list[str]) -> dict[str, Any]:
     """Return many-to-one relationships among ``names`` whose present value is a change of the other object's.
 
-    A collection that the object was put into still holds it, and is to be written.
+    A collection that the object was put into still holds it, and one that it was taken out of does so no more: both are to be written.
     """
     found: dict[str, Any] = {}
     changes = state.changes or {}
@@ -186,11 +186,22 @@ def _given_by_parents(mapper: Any, obj: Any, state: InstanceState, names: list[s
         if prop is None or prop.reverse is None or prop.direction is not Direction.MANY_TO_ONE:
             continue
         parent = obj.__dict__.get(name)
-        if name in changes and parent is not None and contains_identical(_added_to(parent, prop.reverse), obj):
-            found[name] = parent
+        if name not in changes:
+            continue
+        if parent is not None:
+            if contains_identical(_changes_of(parent, prop.reverse)[0], obj):
+                found[name] = parent
+        elif (former := changes[name]) is not None and former is not NO_VALUE:
+            if contains_identical(_changes_of(former, prop.reverse)[1], obj):
+                found[name] = None
     return found
 
 
-def _added_to(parent: Any, prop: Any) -> Sequence[Any]:
+def _changes_of(parent: Any, prop: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return what was added on the parent's side, and what was taken out there."""
     waiting = parent.__dict__.get(PENDING, {}).get(prop.key)
-    return waiting[0] if waiting is not None else get_history(parent, prop.key, passive=True).added
+    if waiting is not None:
+        added, removed = waiting
+        return added, removed
+    history = get_history(parent, prop.key, passive=True)
+    return history.added, history.deleted
