@@ -35,6 +35,7 @@ from flask_uow.web.scope import current_scope
 from flask_uow.web.session import UnitOptions, WebSession
 from flask_uow.web.units import Transactional, open_unit, unit_options
 from flask_uow.web.views import no_retry
+from flask_uow.web.vocabulary import Vocabulary
 
 __all__ = ["UnitOfWork"]
 
@@ -64,8 +65,10 @@ class _AppState:
         return cls(settings, engines, arguments, FixedConfig(config, KEYS))
 
 
-class UnitOfWork:
+class UnitOfWork(Vocabulary):
     """The Flask extension. One object may serve several apps; threads may share it.
+
+    Every public name of flask_uow is an attribute, too: ``db.Column``, ``db.relationship``, ``db.select``, ``db.func``.
 
     :param app: an app to initialize at once; else call :meth:`init_app`.
     :param commit_when: ``commit_when(response, exc) -> bool``, the app's own rule for requests; ``UOW_COMMIT_WHEN``

@@ -127,3 +127,11 @@ def use_transactional() -> None:
     reveal_type(count_users())  # reveals: int
     reveal_type(rename(1, "ed"))  # reveals: tests.typing.user_code.User
     reveal_type(db.run(lambda: 1))  # reveals: int
+
+
+def use_names_of_the_extension() -> None:
+    reveal_type(db.String(30))  # reveals: Any
+    reveal_type(db.func.count())  # reveals: flask_uow.sql.functions.FunctionElement
+    reveal_type(db.and_(User.name == "ed"))  # reveals: flask_uow.sql.expressions.ColumnElement[bool]
+    db.Colum  # type: ignore[attr-defined]
+    db.ForeignKey(1)  # type: ignore[arg-type]
