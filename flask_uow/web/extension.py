@@ -8,18 +8,19 @@ engine.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask import Flask, abort, current_app
 
 from flask_uow.engine import Engine
 from flask_uow.engine.atomic import Recovery, prepare_database, recover
-from flask_uow.exc import ArgumentError, ConfigurationError, DataError, InvalidRequestError, did_you_mean
-from flask_uow.orm import DeclarativeBase, Query, Session, scoped_session
+from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
+from flask_uow.orm import DeclarativeBase, ScopedSession, Session
+from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
@@ -29,7 +30,8 @@ from flask_uow.web.config import KEYS, Settings, create_engines, read_settings, 
 from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.models import MetaDatas, add_defaults, add_query, make_model_class
 from flask_uow.web.outcome import CommitWhen
-from flask_uow.web.pagination import paginate
+from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
+from flask_uow.web.query import Query, get_or_404, with_helpers
 from flask_uow.web.recording import listen
 from flask_uow.web.scope import current_scope
 from flask_uow.web.session import UnitOptions, WebSession
@@ -62,6 +64,7 @@ class _AppState:
         # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
         setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
         arguments = {"bind_key_engines": engines, "setup": setup, **settings.session_options}
+        arguments["query_cls"] = with_helpers(arguments.get("query_cls", Query))
         return cls(settings, engines, arguments, FixedConfig(config, KEYS))
 
 
@@ -95,7 +98,7 @@ class UnitOfWork(Vocabulary):
         self._engine_options = engine_options
         self._apps: weakref.WeakKeyDictionary[Flask, _AppState] = weakref.WeakKeyDictionary()
         self.metadatas = MetaDatas()
-        self.session = scoped_session(self._make_session, scopefunc=self.scope_id)
+        self.session = _AppSession(self._make_session, scopefunc=self.scope_id)
         self.session.registry = _CurrentSession(self)
         # Any: a type checker cannot follow a base class that is an attribute; model_class= is for those who want one
         self.Model: Any = self._prepare_model_class(model_class)
@@ -432,29 +435,40 @@ class UnitOfWork(Vocabulary):
 
     # -- helpers for views
 
-    def get_or_404(self, entity: type[T], ident: Any, *, description: str | None = None) -> T:
+    def get_or_404(
+        self,
+        entity: type[T],
+        ident: Any,
+        *,
+        description: str | None = None,
+        options: Sequence[Any] = (),
+        populate_existing: bool = False,
+        with_for_update: bool | Mapping[str, Any] = False,
+    ) -> T:
         """Return an object by its primary key, or abort with 404.
 
         :param ident: the key; a text, as it stands in URLs, is taken for the int or UUID that it says. A key that the column cannot hold, a text
             that is no number or a number out of range, is a 404 like any that no row has.
         :param description: the text of the error page.
+        :param options: as for :meth:`Session.get`, ``populate_existing`` and ``with_for_update`` too.
         :raises DataError: for a key of another kind, such as a date for an Integer column.
         """
-        found: T | None = None
-        try:
-            found = self.session.get(entity, ident)
-        except DataError as error:
-            # found before anything was sent: the value was out of range (ValueError), or not of the column's kind (TypeError)
-            is_unknown = isinstance(error.orig, ValueError) or (isinstance(error.orig, TypeError) and _has_text(ident))
-            if not is_unknown:
-                raise
-        if found is None:
-            abort(404, description=description)
+        if options or populate_existing or with_for_update:
+            get: Any = partial(
+                self.session.get,
+                entity,
+                options=options,
+                populate_existing=populate_existing,
+                with_for_update=with_for_update,
+            )
+        else:
+            get = partial(self.session.get, entity)
+        found: T = get_or_404(get, ident, description)
         return found
 
     def first_or_404(self, statement: Any, *, description: str | None = None) -> Any:
         """Return the first object or value of a SELECT or a Query, or abort with 404."""
-        if isinstance(statement, Query):
+        if isinstance(statement, OrmQuery):
             found = _first_item(statement.first())
         else:
             found = self.session.scalars(statement).first()
@@ -465,7 +479,7 @@ class UnitOfWork(Vocabulary):
     def one_or_404(self, statement: Any, *, description: str | None = None) -> Any:
         """Return the only object or value of a SELECT or a Query; abort with 404 when there is none, or more than one."""
         try:
-            if isinstance(statement, Query):
+            if isinstance(statement, OrmQuery):
                 return _first_item(statement.one())
             return self.session.scalars(statement).one()
         except (NoResultFound, MultipleResultsFound):
@@ -477,7 +491,7 @@ class UnitOfWork(Vocabulary):
         *,
         page: int | None = None,
         per_page: int | None = None,
-        max_per_page: int | None = 100,
+        max_per_page: int | None = DEFAULT_MAX_PER_PAGE,
         error_out: bool = True,
         count: bool = True,
         keyset: Any = None,
@@ -508,6 +522,20 @@ class UnitOfWork(Vocabulary):
 
     def __repr__(self) -> str:
         return f"<UnitOfWork of {len(self._apps)} apps>"
+
+
+class _AppSession(ScopedSession):
+    """``db.session``."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def query(self, entity: type[T], /) -> Query[T]: ...
+
+        @overload
+        def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
+
+        def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
 
 
 class _CurrentSession(SessionRegistry):
@@ -542,9 +570,3 @@ class _CurrentSession(SessionRegistry):
 def _first_item(found: Any) -> Any:
     """Return what a query gave: an object, or the first item of a row."""
     return found[0] if isinstance(found, tuple) else found
-
-
-def _has_text(ident: Any) -> bool:
-    """Return True where a key, or a part of it, is a text, as parts of URLs are."""
-    parts = ident.values() if isinstance(ident, Mapping) else ident if isinstance(ident, (tuple, list)) else (ident,)
-    return any(isinstance(part, str) for part in parts)

@@ -20,9 +20,10 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.web.keyset import Keyset
 from flask_uow.web.scope import current_request
 
-__all__ = ["KeysetPagination", "Pagination", "paginate"]
+__all__ = ["DEFAULT_MAX_PER_PAGE", "KeysetPagination", "Pagination", "paginate"]
 
 DEFAULT_PER_PAGE = 20
+DEFAULT_MAX_PER_PAGE = 100
 _LARGEST_PAGE = 2**31
 
 

@@ -134,4 +134,8 @@ def use_names_of_the_extension() -> None:
     reveal_type(db.func.count())  # reveals: flask_uow.sql.functions.FunctionElement
     reveal_type(db.and_(User.name == "ed"))  # reveals: flask_uow.sql.expressions.ColumnElement[bool]
     db.Colum  # type: ignore[attr-defined]
-    db.ForeignKey(1)  # type: ignore[arg-type]
+    db.not_()  # type: ignore[call-arg]
+    users = db.session.query(User)
+    reveal_type(users)  # reveals: flask_uow.web.query.Query[tests.typing.user_code.User]
+    reveal_type(db.session.query(User).first_or_404())  # reveals: tests.typing.user_code.User
+    reveal_type(db.session.query(User).get_or_404(1))  # reveals: tests.typing.user_code.User
