@@ -19,8 +19,8 @@ from flask import Flask, abort, current_app
 from flask_uow.engine import Engine
 from flask_uow.engine.atomic import Recovery, prepare_database, recover
 from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
-from flask_uow.orm import DeclarativeBase, ScopedSession, Session
 from flask_uow.orm import Query as OrmQuery
+from flask_uow.orm import ScopedSession, Session
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
@@ -28,7 +28,7 @@ from flask_uow.web import boundary
 from flask_uow.web.cli import NO_MODELS, uow_commands
 from flask_uow.web.config import KEYS, Settings, create_engines, read_settings, unknown_bind
 from flask_uow.web.fixed_config import FixedConfig
-from flask_uow.web.models import MetaDatas, add_defaults, add_query, make_model_class
+from flask_uow.web.models import MetaDatas, add_defaults, add_query, add_repr, make_model_class
 from flask_uow.web.outcome import CommitWhen
 from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
 from flask_uow.web.query import Query, get_or_404, with_helpers
@@ -57,14 +57,14 @@ class _AppState:
     config: FixedConfig
 
     @classmethod
-    def of(cls, settings: Settings, config: Mapping[str, Any]) -> _AppState:
+    def of(cls, settings: Settings, config: Mapping[str, Any], query_class: type[OrmQuery[Any]]) -> _AppState:
         """Return the state of an app with new engines."""
         engines = create_engines(settings)
         seconds = settings.statement_timeout_seconds
         # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
         setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
         arguments = {"bind_key_engines": engines, "setup": setup, **settings.session_options}
-        arguments["query_cls"] = with_helpers(arguments.get("query_cls", Query))
+        arguments["query_cls"] = with_helpers(arguments.get("query_cls", query_class))
         return cls(settings, engines, arguments, FixedConfig(config, KEYS))
 
 
@@ -76,10 +76,16 @@ class UnitOfWork(Vocabulary):
     :param app: an app to initialize at once; else call :meth:`init_app`.
     :param commit_when: ``commit_when(response, exc) -> bool``, the app's own rule for requests; ``UOW_COMMIT_WHEN``
         overrides it.
-    :param model_class: the declarative base of the models; without it ``db.Model`` is a new one.
+    :param model_class: the declarative base of the models; a plain class is one that ``db.Model`` derives from; None: it is a new base.
     :param session_options: keyword arguments for each Session; ``UOW_SESSION_OPTIONS`` overrides them one by one.
     :param engine_options: keyword arguments for each engine; ``UOW_ENGINE_OPTIONS`` overrides them one by one.
+    :param metadata: the MetaData of ``db.Model``, with a naming convention say; a new one when None.
+    :param query_class: the class of ``Model.query`` and ``db.session.query()``; ``query_cls`` among the session's options overrides it.
+    :param disable_autonaming: models have no default table name; one that names no table is an InvalidRequestError.
 
+    :raises ArgumentError: for an argument of another kind.
+
+    :ivar Query: the class of queries.
     :ivar session: the Session of the current scope.
     :ivar metadatas: the MetaData of each bind key.
     """
@@ -89,10 +95,20 @@ class UnitOfWork(Vocabulary):
         app: Flask | None = None,
         *,
         commit_when: CommitWhen | None = None,
-        model_class: type[DeclarativeBase] | None = None,
+        model_class: type | None = None,
         session_options: Mapping[str, Any] | None = None,
         engine_options: Mapping[str, Any] | None = None,
+        metadata: MetaData | None = None,
+        query_class: type[OrmQuery[Any]] = OrmQuery,
+        disable_autonaming: bool = False,
     ) -> None:
+        if not (isinstance(query_class, type) and issubclass(query_class, OrmQuery)):
+            raise ArgumentError(
+                f"query_class={query_class!r} is no class of queries. Write `class MyQuery(Query): ...` and pass query_class=MyQuery."
+            )
+        if not isinstance(disable_autonaming, bool):
+            raise ArgumentError(f"disable_autonaming={disable_autonaming!r}: True or False was expected.")
+        self.Query = with_helpers(query_class)
         self._commit_when = commit_when
         self._session_options = session_options
         self._engine_options = engine_options
@@ -101,23 +117,12 @@ class UnitOfWork(Vocabulary):
         self.session = _AppSession(self._make_session, scopefunc=self.scope_id)
         self.session.registry = _CurrentSession(self)
         # Any: a type checker cannot follow a base class that is an attribute; model_class= is for those who want one
-        self.Model: Any = self._prepare_model_class(model_class)
+        self.Model: Any = make_model_class(model_class, self.metadatas, metadata)
+        add_defaults(self.Model, self.metadatas, names=not disable_autonaming)
+        add_query(self.Model, self)
+        add_repr(self.Model)
         if app is not None:
             self.init_app(app)
-
-    def _prepare_model_class(self, model_class: type[DeclarativeBase] | None) -> type[DeclarativeBase]:
-        if model_class is None:
-            model_class = make_model_class(self.metadatas)
-        elif not (isinstance(model_class, type) and issubclass(model_class, DeclarativeBase)):
-            raise ArgumentError(
-                f"model_class={model_class!r} is no declarative base. Write `class Base(DeclarativeBase): pass` and"
-                " pass model_class=Base."
-            )
-        else:
-            self.metadatas[None] = model_class.metadata
-        add_defaults(model_class, self.metadatas)
-        add_query(model_class, self)
-        return model_class
 
     def init_app(self, app: Flask) -> None:
         """Read the configuration of ``app``, make its engines (which do not connect yet), and hook into its requests.
@@ -143,7 +148,7 @@ class UnitOfWork(Vocabulary):
             commit_when=self._commit_when,
         )
         self._check_bind_keys(settings)
-        state = _AppState.of(settings, app.config)
+        state = _AppState.of(settings, app.config, self.Query)
         self._check_session_options(app, state)
         for key, engine in state.engines.items():
             engine.where_is_table = partial(self.metadatas.where_is, key)

@@ -15,12 +15,15 @@ from typing import Any
 
 from flask import current_app
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm import DeclarativeBase
 from flask_uow.orm.mapping.class_arguments import asks_each_class, declares_key, is_mapped
+from flask_uow.orm.mapping.declarative import DeclarativeMeta
+from flask_uow.orm.symbols import STATE
 from flask_uow.sql import MetaData, Table
+from flask_uow.web.query import with_helpers
 
-__all__ = ["MetaDatas", "add_defaults", "add_query", "make_model_class", "table_name_of"]
+__all__ = ["MetaDatas", "add_defaults", "add_query", "add_repr", "make_model_class", "table_name_of"]
 
 
 class MetaDatas(dict[str | None, MetaData]):
@@ -81,13 +84,67 @@ class _Query:
             serving: Any = current_app.extensions.get("uow")
             if serving in self._others:
                 extension = serving
-        return extension.session.query(owner)
+        # a class may name the class of its queries, as an extension does
+        own = getattr(owner, "query_class", None)
+        return extension.session.query(owner) if own is None else with_helpers(own)(owner, extension.session())
 
 
-def make_model_class(metadatas: MetaDatas) -> type[DeclarativeBase]:
-    """Return a new declarative base, to be ``db.Model``."""
+def make_model_class(model_class: Any, metadatas: MetaDatas, metadata: MetaData | None) -> type[DeclarativeBase]:
+    """Return the declarative base that is to be ``db.Model``.
+
+    :param model_class: one of the user's, whose MetaData is then that of the default bind; a plain class that a new one is to derive from; None.
+    :param metadata: the MetaData of the default bind; a new one when None.
+    :raises ArgumentError: for what is neither, and for a base that has another MetaData.
+    """
+    if metadata is not None and not isinstance(metadata, MetaData):
+        raise ArgumentError(f"metadata={metadata!r} is no MetaData. Pass MetaData(...), or leave it out.")
+    if model_class is not None and not (isinstance(model_class, type) and _is_plain(model_class)):
+        raise ArgumentError(
+            f"model_class={model_class!r} is no class for models. Write `class Base(DeclarativeBase): pass` and pass model_class=Base; a plain class of"
+            " methods that all models are to have is taken as well."
+        )
+    if model_class is DeclarativeBase:
+        raise ArgumentError(
+            "model_class=DeclarativeBase is no base of models, but what bases derive from. Write `class Base(DeclarativeBase): pass` and"
+            " pass model_class=Base."
+        )
+    if model_class is not None and issubclass(model_class, DeclarativeBase):
+        if metadata is not None and metadata is not model_class.metadata:
+            raise ArgumentError(
+                f"metadata= is another MetaData than that of model_class={model_class.__name__}. Write `metadata = MetaData(...)` into the"
+                " class, and leave out metadata=."
+            )
+        metadatas[None] = model_class.metadata
+        return model_class
+    if metadata is not None:
+        metadatas[None] = metadata
+    bases: tuple[Any, ...] = (DeclarativeBase,) if model_class is None else (model_class, DeclarativeBase)
     body = {"metadata": metadatas[None]}
-    return types.new_class("Model", (DeclarativeBase,), exec_body=lambda namespace: namespace.update(body))
+    meta: Any = DeclarativeMeta
+    if not issubclass(meta, type(bases[0])):
+        # the plain class has a metaclass of its own, ABCMeta say
+        meta = type("ModelMeta", (DeclarativeMeta, type(bases[0])), {})
+    return types.new_class("Model", bases, {"metaclass": meta}, lambda namespace: namespace.update(body))
+
+
+def _is_plain(class_: type) -> bool:
+    """Return False for classes whose objects are something else already, as those of dict and Exception."""
+    return all(base is object or base.__module__ != "builtins" for base in class_.__mro__)
+
+
+def add_repr(base: type[DeclarativeBase]) -> None:
+    """Give the classes that are derived from ``base`` a text that tells class and key, unless they have one of their own."""
+    if base.__repr__ is object.__repr__:
+        setattr(base, "__repr__", _describe)  # noqa: B010 (mypy forbids plain assignment)
+
+
+def _describe(obj: Any) -> str:
+    """Return ``<User 5>``, of several columns ``<Seat 5, 'a'>``, before there is a row ``<User (transient 140...)>``. Loads nothing."""
+    state = obj.__dict__.get(STATE)
+    if state is None or state.identity is None:
+        return f"<{type(obj).__name__} ({'transient' if state is None else state.status} {id(obj)})>"
+    key = state.identity if isinstance(state.identity, tuple) else (state.identity,)
+    return f"<{type(obj).__name__} {', '.join(map(repr, key))}>"
 
 
 def add_query(base: type[DeclarativeBase], extension: Any) -> None:
@@ -102,9 +159,10 @@ def add_query(base: type[DeclarativeBase], extension: Any) -> None:
         setattr(base, "query", _Query(extension))  # noqa: B010 (mypy does not know the attribute)
 
 
-def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas) -> None:
-    """Give each class that will be derived from ``base`` the MetaData of its ``__bind_key__`` and a table name.
+def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas, names: bool) -> None:
+    """Give each class that will be derived from ``base`` the MetaData of its ``__bind_key__`` and, with ``names``, a table name.
 
+    Without ``names`` a class that ought to have a table and names none is refused.
     The tables of classes that name a bind key and were there before the extension come into its MetaData as well.
     """
     for mapper in base.registry.mappers:
@@ -116,7 +174,7 @@ def add_defaults(base: type[DeclarativeBase], metadatas: MetaDatas) -> None:
 
     def before_mapping(cls: type[DeclarativeBase]) -> None:
         _choose_metadata(cls, metadatas)
-        _choose_table_name(cls)
+        _choose_table_name(cls, names)
         call_own(cls)
 
     setattr(base, "before_mapping", classmethod(before_mapping))  # noqa: B010 (mypy forbids plain assignment)
@@ -139,7 +197,7 @@ def _choose_metadata(cls: type[DeclarativeBase], metadatas: MetaDatas) -> None:
         cls.metadata = metadatas[bind_key]
 
 
-def _choose_table_name(cls: type[DeclarativeBase]) -> None:
+def _choose_table_name(cls: type[DeclarativeBase], names: bool) -> None:
     if "__table__" in vars(cls) or "__tablename__" in vars(cls) or asks_each_class(cls, "__tablename__"):
         return
     parent = next((base for base in cls.__mro__[1:] if is_mapped(base)), None)
@@ -149,4 +207,9 @@ def _choose_table_name(cls: type[DeclarativeBase]) -> None:
             return
     elif getattr(cls, "__tablename__", None) is not None:
         return
+    if not names:
+        raise InvalidRequestError(
+            f"{cls.__name__} has no table: it names none, and disable_autonaming=True leaves it without a default. Write __tablename__ = ..."
+            " or __table__ = ... into the class, or __abstract__ = True."
+        )
     cls.__tablename__ = table_name_of(cls.__name__)

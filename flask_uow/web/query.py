@@ -5,7 +5,6 @@ A query class of the user's own (``query_class=``, ``query_cls``) gets the same 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -66,16 +65,21 @@ class Query(OrmQuery[T]):
         )  # fmt: skip
 
 
-@functools.cache
+# query class -> the one with the helpers: the same whenever it is asked for
+_with_helpers: dict[type[OrmQuery[Any]], type[OrmQuery[Any]]] = {OrmQuery: Query}
+
+
 def with_helpers(query_class: type[OrmQuery[Any]]) -> type[OrmQuery[Any]]:
     """Return the class with the methods of a Flask app's queries; what it defines itself wins."""
-    if query_class is OrmQuery:
-        return Query
     if issubclass(query_class, Query):
         return query_class
+    found = _with_helpers.get(query_class)
+    if found is not None:
+        return found
     body = {"__slots__": (), "__module__": query_class.__module__, "__qualname__": query_class.__qualname__}
     bases: tuple[Any, ...] = (query_class, Query)
-    return type(query_class.__name__, bases, {**body, "__doc__": query_class.__doc__})
+    made = type(query_class.__name__, bases, {**body, "__doc__": query_class.__doc__})
+    return _with_helpers.setdefault(query_class, made)
 
 
 def get_or_404(get: Any, ident: Any, description: str | None) -> Any:

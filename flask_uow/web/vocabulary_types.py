@@ -113,7 +113,6 @@ class VocabularyTypes:
         self.PrimaryKeyConstraint = flask_uow.PrimaryKeyConstraint
         self.ProgrammingError = flask_uow.ProgrammingError
         self.PropComparator = flask_uow.PropComparator
-        self.Query = flask_uow.Query
         self.REAL = flask_uow.REAL
         self.RecordedQuery = flask_uow.RecordedQuery
         self.Registry = flask_uow.Registry
