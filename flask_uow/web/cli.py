@@ -18,15 +18,14 @@ from flask_uow.engine import Inspector
 from flask_uow.engine.atomic import InDoubt, in_doubt
 from flask_uow.exc import FlaskUowError, did_you_mean
 from flask_uow.sql.ddl import create_statements
+from flask_uow.web.config import DEFAULT_BIND
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
 
-__all__ = ["DEFAULT_BIND", "NO_MODELS", "uow_commands"]
+__all__ = ["NO_MODELS", "uow_commands"]
 
 P = ParamSpec("P")
-
-DEFAULT_BIND = "default"
 
 NO_MODELS = "No model or table is known, so nothing is created: import the modules that define them where the app is made, in create_app() say."
 

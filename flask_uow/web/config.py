@@ -23,6 +23,7 @@ from flask_uow.web.outcome import CommitOn, CommitWhen
 from flask_uow.web.retry import check_attempts
 
 __all__ = [
+    "DEFAULT_BIND",
     "DEFAULT_DATABASE",
     "KEYS",
     "EngineSettings",
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 DEFAULT_DATABASE = "sqlite:///app.db"
+
+# how the default bind, whose key is None, is called where a text is needed
+DEFAULT_BIND = "default"
 
 KEYS = (
     "UOW_DATABASE_URI",
@@ -52,7 +56,7 @@ KEYS = (
 # where apps that come from Flask-SQLAlchemy name their databases
 _KEYS_OF_OTHERS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINES")
 
-_TAKEN_KEYS = ("", "default", "__all__")
+_TAKEN_KEYS = ("", DEFAULT_BIND, "__all__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +144,22 @@ def read_settings(
 
 
 class Engines(dict[str | None, Engine]):
-    """The engines of an app by bind key; an unknown key is a KeyError that names the known ones."""
+    """The engines of an app by bind key; an unknown key is a KeyError that names the known ones.
+
+    The key of the default bind is None; it is found by ``"default"`` too.
+    """
 
     def __missing__(self, key: Any) -> Engine:
+        if key == DEFAULT_BIND:
+            return self[None]
         raise KeyError(unknown_bind(self, key))
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or key == DEFAULT_BIND
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return an engine, or ``default`` for a key that is not known."""
+        return super().get(None if key == DEFAULT_BIND else key, default)
 
 
 def unknown_bind(engines: Mapping[str | None, Engine], key: Any) -> str:

@@ -26,7 +26,7 @@ from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
 from flask_uow.web.cli import NO_MODELS, uow_commands
-from flask_uow.web.config import KEYS, Settings, create_engines, read_settings, unknown_bind
+from flask_uow.web.config import DEFAULT_BIND, KEYS, Settings, create_engines, read_settings, unknown_bind
 from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.models import MetaDatas, add_defaults, add_query, add_repr, make_model_class
 from flask_uow.web.outcome import CommitWhen
@@ -46,6 +46,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ALL_BINDS = "__all__"
 
+BindKeys = str | list[str] | list[str | None] | tuple[str | None, ...] | set[str] | None
+
 
 @dataclass(frozen=True, slots=True)
 class _AppState:
@@ -63,7 +65,8 @@ class _AppState:
         seconds = settings.statement_timeout_seconds
         # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
         setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
-        arguments = {"bind_key_engines": engines, "setup": setup, **settings.session_options}
+        # a plain dict: each statement looks its engine up
+        arguments = {"bind_key_engines": dict(engines), "setup": setup, **settings.session_options}
         arguments["query_cls"] = with_helpers(arguments.get("query_cls", query_class))
         return cls(settings, engines, arguments, FixedConfig(config, KEYS))
 
@@ -342,7 +345,7 @@ class UnitOfWork(Vocabulary):
 
     @property
     def engines(self) -> Mapping[str | None, Engine]:
-        """The current app's engines by bind key; the default bind's key is None."""
+        """The current app's engines by bind key; the default bind's key is None, and ``"default"`` too, as for the command line."""
         app = self._current_app()
         state = self._apps[app]
         state.config.check(app.config)
@@ -374,10 +377,10 @@ class UnitOfWork(Vocabulary):
             return Table(name, *columns, **options)
         return Table(name, self.metadatas[bind_key], *columns, **options)
 
-    def create_all(self, bind_key: str | None = ALL_BINDS) -> None:
+    def create_all(self, bind_key: BindKeys = ALL_BINDS) -> None:
         """Create the tables that do not exist yet, on the current app's engines. A log line tells when no table is known at all.
 
-        :param bind_key: one bind (None: the default one); by default all.
+        :param bind_key: one bind (None or ``"default"``: the default one), or a list of them; by default all.
         :raises ArgumentError: for a bind key that the app does not have.
         """
         keys = self._chosen_keys(bind_key)
@@ -389,11 +392,23 @@ class UnitOfWork(Vocabulary):
                 with self.engines[key].connect() as connection:
                     prepare_database(connection)
 
+    def reflect(self, bind_key: BindKeys = ALL_BINDS) -> None:
+        """Load the tables of the current app's databases that ``db.metadatas`` does not have yet; then ``db.metadata.tables["name"]`` is one.
+
+        Models are classes with ``__table__ = db.metadata.tables["name"]``, or queries are made of the tables alone. More can be said with
+        ``db.metadata.reflect(db.engine, only=[...])``.
+
+        :param bind_key: as for :meth:`create_all`.
+        :raises ArgumentError: for a bind key that the app does not have.
+        """
+        for key in self._chosen_keys(bind_key):
+            self.metadatas[key].reflect(self.engines[key])
+
     def has_twophase(self) -> bool:
         """Return whether the current app commits over several databases atomically (``UOW_TWOPHASE``)."""
         return bool(self._apps[self._current_app()].settings.session_options.get("twophase"))
 
-    def recover(self, *, grace: float = 60.0, dry_run: bool = False, bind_key: str | None = ALL_BINDS) -> Recovery:
+    def recover(self, *, grace: float = 60.0, dry_run: bool = False, bind_key: BindKeys = ALL_BINDS) -> Recovery:
         """Finish what a crash has left prepared in the current app's databases: all of a unit of work, or nothing of it.
 
         May run at any moment, several times at once and beside live traffic. Transactions of other programs are left alone.
@@ -407,7 +422,7 @@ class UnitOfWork(Vocabulary):
         binds = None if bind_key == ALL_BINDS else self._chosen_keys(bind_key)
         return recover(self.engines, grace=grace, dry_run=dry_run, binds=binds)
 
-    def drop_all(self, bind_key: str | None = ALL_BINDS) -> None:
+    def drop_all(self, bind_key: BindKeys = ALL_BINDS) -> None:
         """Drop the tables with all their rows; the parameter as for :meth:`create_all`.
 
         :raises InvalidRequestError: when the current scope's Session is in a transaction there, which would block it for ever.
@@ -430,13 +445,19 @@ class UnitOfWork(Vocabulary):
                 " Call db.session.commit() or db.session.rollback() first."
             )
 
-    def _chosen_keys(self, bind_key: str | None) -> list[str | None]:
+    def _chosen_keys(self, bind_key: BindKeys) -> list[str | None]:
         keys = list(self.engines)
         if bind_key == ALL_BINDS:
             return keys
-        if bind_key not in keys:
-            raise ArgumentError(unknown_bind(self.engines, bind_key))
-        return [bind_key]
+        asked = [bind_key] if bind_key is None or isinstance(bind_key, str) else bind_key
+        if not isinstance(asked, (list, tuple, set, frozenset)):
+            raise ArgumentError(f"bind_key={bind_key!r}: a bind key, None or a list of them was expected.")
+        chosen: dict[str | None, None] = {}
+        for key in asked:
+            if not (key is None or isinstance(key, str)) or key not in self.engines:
+                raise ArgumentError(unknown_bind(self.engines, key))
+            chosen[None if key == DEFAULT_BIND else key] = None
+        return list(chosen)
 
     # -- helpers for views
 

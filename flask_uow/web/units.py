@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response
 from flask_uow.engine import Connection, Engine
 from flask_uow.exc import ArgumentError
 from flask_uow.web.boundary import end_scope, is_redirect
-from flask_uow.web.config import unknown_bind
+from flask_uow.web.config import DEFAULT_BIND, unknown_bind
 from flask_uow.web.outcome import CommitOn, CommitWhen, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.retry import check_attempts, pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope, context_scope, current_request, open_block, request_context
@@ -64,17 +64,22 @@ def _session_binds(engines: Mapping[str | None, Engine], binds: Any) -> dict[str
             " engines. Write binds=[...] or binds={...}."
         )
     if not isinstance(binds, Mapping):
-        return {"bind_key_engines": {key: _engine(engines, key) for key in binds}}
+        return {"bind_key_engines": {_bind_key(key): _engine(engines, key) for key in binds}}
     by_key: dict[str | None, Any] = dict(engines)
     others: dict[Any, Any] = {}
     for target, given in binds.items():
         engine = given if isinstance(given, (Engine, Connection)) else _engine(engines, given)
         if target is None or isinstance(target, str):
             _engine(engines, target)
-            by_key[target] = engine
+            by_key[_bind_key(target)] = engine
         else:
             others[target] = engine
     return {"bind_key_engines": by_key, "binds": others}
+
+
+def _bind_key(name: str | None) -> str | None:
+    """Return the bind key that a name stands for."""
+    return None if name == DEFAULT_BIND else name
 
 
 def _engine(engines: Mapping[str | None, Engine], key: Any) -> Engine:
