@@ -52,6 +52,7 @@ KEYS = (
     "UOW_SLOW_QUERY_SECONDS",
     "UOW_STATEMENT_TIMEOUT_SECONDS",
     "UOW_SQL_COMMENTS",
+    "UOW_ECHO",
 )
 # where apps that come from Flask-SQLAlchemy name their databases
 _KEYS_OF_OTHERS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINES")
@@ -115,6 +116,9 @@ def read_settings(
     config = app.config
     _refuse_unknown_keys(config)
     common = _merged("engine_options", engine_options, config, "UOW_ENGINE_OPTIONS")
+    if config.get("UOW_ECHO") is not None:
+        # what the engine's options say is closer to it
+        common = {"echo": (_read_echo(config), _source("UOW_ECHO")), **common}
     session = _merged("session_options", session_options, config, "UOW_SESSION_OPTIONS")
     _check_session_options(session)
     if "UOW_TWOPHASE" in config:
@@ -269,6 +273,13 @@ def _read_flag(config: Mapping[str, Any], key: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise ConfigurationError(f"app.config[{key!r}] is {value!r}; True or False was expected.")
     return bool(value)
+
+
+def _read_echo(config: Mapping[str, Any]) -> Any:
+    value = config["UOW_ECHO"]
+    if not (isinstance(value, bool) or value == "debug"):
+        raise ConfigurationError(f"app.config['UOW_ECHO'] is {value!r}; True, False or 'debug' was expected.")
+    return value
 
 
 def _read_attempts(config: Mapping[str, Any]) -> int:

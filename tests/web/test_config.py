@@ -90,6 +90,8 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
             r"'UOW_DATABASE_URI'\] gives no engine",
         ),
         ({"UOW_ENGINE_OPTIONS": 3}, r"'UOW_ENGINE_OPTIONS'\] is a int"),
+        ({"UOW_ECHO": "false"}, r"'UOW_ECHO'\] is 'false'; True, False or 'debug' was expected"),
+        ({"UOW_ECHO": 1}, r"'UOW_ECHO'\] is 1; True, False or 'debug' was expected"),
         ({"UOW_SESSION_OPTIONS": {"autoflash": True}}, r"UOW_SESSION_OPTIONS.*'autoflash'.*Did you mean 'autoflush'\?"),
         (
             {"UOW_SESSION_OPTIONS": {"autoflush": "no"}},
@@ -270,6 +272,7 @@ LATE: dict[str, Any] = {
     "UOW_DATABASE_URI": "sqlite:///late.db",
     "UOW_BINDS": {"audit": "sqlite:///late.db"},
     "UOW_ENGINE_OPTIONS": {"echo": True},
+    "UOW_ECHO": True,
     "UOW_SESSION_OPTIONS": {"autoflush": False},
     "UOW_COMMIT_ON": None,
     "UOW_COMMIT_WHEN": lambda response, error: True,
@@ -366,3 +369,37 @@ def test_create_all_without_models_logs_that_none_is_known(tmp_path: Path, caplo
     with app.app_context():
         db.create_all()
     assert "No model or table is known" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("config", "echoed"),
+    [
+        ({"UOW_ECHO": True}, (True, True)),
+        ({"UOW_ECHO": "debug"}, ("debug", "debug")),
+        ({"UOW_ECHO": None}, (False, False)),
+        ({"UOW_ECHO": False}, (False, False)),
+        ({"UOW_ECHO": True, "UOW_ENGINE_OPTIONS": {"echo": False}}, (False, False)),
+        ({"UOW_ECHO": True, "UOW_BINDS": {"audit": {"url": "sqlite://", "echo": False}}}, (True, False)),
+    ],
+)
+def test_one_key_has_all_engines_echo_and_their_own_options_win(
+    tmp_path: Path, config: dict[str, Any], echoed: tuple[Any, Any]
+) -> None:
+    db = UnitOfWork()
+    app = app_with(tmp_path, **{"UOW_DATABASE_URI": "sqlite://", "UOW_BINDS": {"audit": "sqlite://"}, **config})
+    db.init_app(app)
+    engines = db.engines_of(app)
+    assert (engines[None].echo, engines["audit"].echo) == echoed
+
+
+def test_an_app_that_echoes_logs_its_statements(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, database_uri: str
+) -> None:
+    db = make_db()
+    app = app_with(tmp_path, UOW_DATABASE_URI=database_uri, UOW_ECHO=True)
+    db.init_app(app)
+    with app.app_context(), caplog.at_level("INFO", logger="flask_uow.engine"):
+        assert db.session.scalar("SELECT 6 * 7") == 42
+        db.session.close()
+        db.engine.dispose()
+    assert any("SELECT 6 * 7" in record.getMessage() for record in caplog.records)
