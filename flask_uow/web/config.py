@@ -216,14 +216,21 @@ def _merged(argument: str, given: Any, config: Mapping[str, Any], key: str) -> d
 
 def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
     parameters = dict(inspect.signature(Session).parameters)
-    for name in ("bind", "binds", "bind_key_engines"):
+    for name in ("bind", "bind_key_engines"):
         if name in options:
             raise ConfigurationError(
                 f"{options[name][1]} has {name!r}: engines come from UOW_DATABASE_URI and UOW_BINDS. Remove the option."
             )
         del parameters[name]
-    known = [name for name in parameters if not name.startswith("_")]
+    known = [*(name for name in parameters if not name.startswith("_")), "class_"]
     for name, (value, source) in options.items():
+        if name == "class_":
+            if not (isinstance(value, type) and issubclass(value, Session)):
+                raise ConfigurationError(
+                    f"{source} has class_={value!r}; a subclass of Session was expected. Write `class MySession(Session): ...` and give the"
+                    " class itself."
+                )
+            continue
         if name not in parameters:
             raise ConfigurationError(
                 f"{source} has {name!r}, which is no option of the Session.{did_you_mean(str(name), known)} Its options are:"
@@ -231,6 +238,10 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
             )
         if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
             raise ConfigurationError(f"{source} has {name}={value!r}; True or False was expected.")
+        if name == "binds" and not isinstance(value, Mapping):
+            raise ConfigurationError(
+                f"{source} has binds={value!r}; a mapping from mapped classes or tables to bind keys or engines was expected."
+            )
         if name == "query_cls" and not (isinstance(value, type) and issubclass(value, Query)):
             raise ConfigurationError(
                 f"{source} has query_cls={value!r}; a subclass of Query was expected. Write `class MyQuery(Query): ...` and give"

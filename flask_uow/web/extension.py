@@ -21,7 +21,7 @@ from flask_uow.engine.atomic import Recovery, prepare_database, recover
 from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
 from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm import ScopedSession, Session
-from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
+from flask_uow.orm.exc import MultipleResultsFound, NoResultFound, UnmappedClassError
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
@@ -34,8 +34,8 @@ from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
 from flask_uow.web.query import Query, get_or_404, with_helpers
 from flask_uow.web.recording import listen
 from flask_uow.web.scope import current_scope
-from flask_uow.web.session import UnitOptions, WebSession
-from flask_uow.web.units import Transactional, open_unit, unit_options
+from flask_uow.web.session import UnitOptions, WebSession, session_class_of
+from flask_uow.web.units import Transactional, open_unit, session_binds, unit_options
 from flask_uow.web.views import no_retry
 from flask_uow.web.vocabulary import Vocabulary
 
@@ -55,6 +55,7 @@ class _AppState:
 
     settings: Settings
     engines: Mapping[str | None, Engine]
+    session_class: type[WebSession]
     session_arguments: Mapping[str, Any]
     config: FixedConfig
 
@@ -67,8 +68,14 @@ class _AppState:
         setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
         # a plain dict: each statement looks its engine up
         arguments = {"bind_key_engines": dict(engines), "setup": setup, **settings.session_options}
+        session_class = session_class_of(arguments.pop("class_", Session))
+        if "binds" in arguments:
+            try:
+                arguments.update(session_binds(engines, arguments["binds"]))
+            except ArgumentError as error:
+                raise ConfigurationError(f"the option 'binds' of the Session (UOW_SESSION_OPTIONS): {error}") from error
         arguments["query_cls"] = with_helpers(arguments.get("query_cls", query_class))
-        return cls(settings, engines, arguments, FixedConfig(config, KEYS))
+        return cls(settings, engines, session_class, arguments, FixedConfig(config, KEYS))
 
 
 class UnitOfWork(Vocabulary):
@@ -80,7 +87,8 @@ class UnitOfWork(Vocabulary):
     :param commit_when: ``commit_when(response, exc) -> bool``, the app's own rule for requests; ``UOW_COMMIT_WHEN``
         overrides it.
     :param model_class: the declarative base of the models; a plain class is one that ``db.Model`` derives from; None: it is a new base.
-    :param session_options: keyword arguments for each Session; ``UOW_SESSION_OPTIONS`` overrides them one by one.
+    :param session_options: keyword arguments for each Session, and ``class_``, a subclass of Session to make them of; ``binds`` has bind keys or
+        engines by mapped class or table; ``UOW_SESSION_OPTIONS`` overrides them one by one.
     :param engine_options: keyword arguments for each engine; ``UOW_ENGINE_OPTIONS`` overrides them one by one.
     :param metadata: the MetaData of ``db.Model``, with a naming convention say; a new one when None.
     :param query_class: the class of ``Model.query`` and ``db.session.query()``; ``query_cls`` among the session's options overrides it.
@@ -174,8 +182,8 @@ class UnitOfWork(Vocabulary):
 
     def _check_session_options(self, app: Flask, state: _AppState) -> None:
         try:
-            WebSession(app, bind_key_engines=state.engines, **state.settings.session_options).close()
-        except (TypeError, ArgumentError) as error:
+            state.session_class(app, **state.session_arguments).close()
+        except (TypeError, ArgumentError, UnmappedClassError) as error:
             raise ConfigurationError(f"app.config['UOW_SESSION_OPTIONS'] does not fit the Session: {error}") from error
 
     # -- the current scope
@@ -334,7 +342,7 @@ class UnitOfWork(Vocabulary):
         unit = scope.unit
         if options or unit is not None:
             arguments = {**arguments, **(unit.session_options if unit is not None else {}), **options}
-        return WebSession(scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, **arguments)
+        return state.session_class(scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, **arguments)
 
     # -- schema and engines
 

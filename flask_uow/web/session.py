@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from blinker import NamedSignal
 from flask import Flask
@@ -25,7 +25,7 @@ from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
-__all__ = ["UnitOptions", "WebSession"]
+__all__ = ["UnitOptions", "WebSession", "session_class_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,8 @@ class WebSession(Session):
     )
     # set when the scope has ended
     _scope = ""
+    # what it becomes then
+    _ended_class: ClassVar[type[WebSession]]
 
     def __init__(
         self,
@@ -401,4 +403,21 @@ class _EndedSession(WebSession):
 
 def _refuse_from_now_on(session: WebSession) -> None:
     # another class, so that a Session in use does not pay for the question whether it has ended
-    session.__class__ = _EndedSession
+    session.__class__ = session._ended_class
+
+
+WebSession._ended_class = _EndedSession
+
+
+def session_class_of(own: type[Session]) -> type[WebSession]:
+    """Return the class of an app's Sessions: WebSession with what a class of the user's own has before it."""
+    if issubclass(WebSession, own):
+        return WebSession
+    if issubclass(own, WebSession):
+        return own
+    bases: tuple[Any, ...] = (own, WebSession)
+    body = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    made: type[WebSession] = type(own.__name__, bases, body)
+    ended: tuple[Any, ...] = (_EndedSession, made)
+    made._ended_class = type(own.__name__, ended, body)
+    return made

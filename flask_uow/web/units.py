@@ -32,7 +32,7 @@ from flask_uow.web.views import is_view
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
 
-__all__ = ["Transactional", "open_unit", "unit_options"]
+__all__ = ["Transactional", "open_unit", "session_binds", "unit_options"]
 
 
 def unit_options(
@@ -52,10 +52,16 @@ def unit_options(
     """
     for engine in engines.values():
         engine.dialect.check_isolation_level(isolation_level)
-    return UnitOptions(isolation_level, bool(read_only), for_reads, _session_binds(engines, binds))
+    return UnitOptions(isolation_level, bool(read_only), for_reads, session_binds(engines, binds))
 
 
-def _session_binds(engines: Mapping[str | None, Engine], binds: Any) -> dict[str, Any]:
+def session_binds(engines: Mapping[str | None, Engine], binds: Any) -> dict[str, Any]:
+    """Return the engines of a Session, as its arguments.
+
+    :param engines: those of the app.
+    :param binds: the keys of those that it is to have; or engines, or keys, by what they are to serve; None for all.
+    :raises ArgumentError: for something else, and for an unknown key.
+    """
     if binds is None:
         return {}
     if isinstance(binds, (str, bytes)) or not isinstance(binds, Iterable):
