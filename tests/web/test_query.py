@@ -142,3 +142,30 @@ def test_get_or_404_loads_as_it_is_told(db: UnitOfWork, singers: Any) -> None:
     assert db.get_or_404(singers, 2, populate_existing=True, with_for_update=True) is bob
     with pytest.raises(NotFound):
         db.get_or_404(singers, 7, options=[joinedload(singers.songs)])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("paginat", "paginate"), ("filterby", "filter_by"), ("first_or404", "first_or_404")]
+)
+def test_an_unknown_name_on_a_query_says_which_one_is_near(singers: Any, wrong: str, right: str) -> None:
+    for query in (singers.query, singers.query.filter_by(id=1), singers.query.get(1).long_songs):
+        with pytest.raises(AttributeError, match=rf"'{wrong}'.*Did you mean '{right}'"):
+            getattr(query, wrong)
+    assert not hasattr(singers.query, "nothing_like_it")
+    with pytest.raises(AttributeError, match="'__wrapped__'"):
+        singers.query.__wrapped__
+
+
+def test_what_a_query_class_keeps_itself_goes_along_when_it_is_built_on(database_uri: str) -> None:
+    class Marked(Query[Any]):
+        mark = "none"
+
+    db = _make_db(query_class=Marked)
+    app = make_app(db, database_uri)
+    with app.app_context():
+        query: Any = db.session.query(db.models[0])  # type: ignore[attr-defined]
+        query.mark = "red"
+        assert query.filter_by(id=1).mark == "red"
+        with pytest.raises(AttributeError, match="Did you mean 'mark'"):
+            query.mrk
+    dispose(db, app)

@@ -77,9 +77,10 @@ class BuildingQuery(Generic[T]):
         clone._autoflush = self._autoflush
         clone._labels_tables = self._labels_tables
         clone._assertions = self._assertions
-        for name, value in getattr(self, "__dict__", {}).items():
-            # of a subclass of the user's own
-            setattr(clone, name, value)
+        if type(self).__dictoffset__:
+            for name, value in self.__dict__.items():
+                # of a subclass of the user's own
+                setattr(clone, name, value)
         return clone
 
     def _with(self, select: Select, criteria_given: bool | None = None) -> Self:

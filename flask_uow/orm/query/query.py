@@ -7,9 +7,9 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound
+from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.plan import first_mapper, is_gathered
@@ -38,6 +38,17 @@ class Query(BuildingQuery[T]):
     def __call__(self) -> Self:
         """Return the query itself: of a class that ``ScopedSession.mapper()`` has mapped, ``Leaf.query()`` is ``Leaf.query``."""
         return self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            known = [known for known in dir(type(self)) if not known.startswith("_")]
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}.{did_you_mean(name, known)} What is asked of a query's objects, say"
+                " after it was executed: query.first()."
+            )
 
     # -- results
 
