@@ -11,12 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from flask_uow.engine.dialects.base import Dialect
-from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_maker
-from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_class, row_maker
+from flask_uow.exc import (
+    ArgumentError,
+    InvalidRequestError,
+    MultipleResultsFound,
+    NoResultFound,
+    ResourceClosedError,
+    did_you_mean,
+)
 from flask_uow.sql.compiler import Compiled
 
 __all__ = [
-    "FetchedResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
+    "FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -60,6 +67,22 @@ class FetchedResult(Generic[T]):
         taken = items[self._position : self._position + size]
         self._position += len(taken)
         return taken
+
+    def partitions(self, size: int | None = None) -> Iterator[list[T]]:
+        """Yield what is left in lists.
+
+        :param size: how many are in each list, fewer in the last one; None yields one list of all.
+        :raises ArgumentError: for a size below 1.
+        """
+        if size is not None and size < 1:
+            raise ArgumentError(
+                f"partitions({size}): a list holds 1 item at least. Pass a positive size, or None for one list."
+            )
+        return self._partitions(size)
+
+    def _partitions(self, size: int | None) -> Iterator[list[T]]:
+        while part := self.all() if size is None else self.fetchmany(size):
+            yield part
 
     def first(self) -> T | None:
         """Return the first one, or None; the rest is dropped."""
@@ -175,6 +198,69 @@ class Result(FetchedResult[Row]):
     def mappings(self) -> MappingResult:
         """Return the rows as mappings by column name."""
         return MappingResult([row._mapping for row in self.all()])
+
+    def tuples(self) -> Result:
+        """Return the result itself: its rows are tuples already."""
+        return self
+
+    def columns(self, *columns: int | str) -> Result:
+        """Return what is left with some of its columns only, in this order.
+
+        :param columns: names or positions of columns.
+        :raises ArgumentError: for none, or something that is neither a name nor a position.
+        :raises InvalidRequestError: when there is no such column, or several of that name.
+        """
+        if not columns:
+            raise ArgumentError(
+                "columns() was called without columns. Pass the names or positions of those that are wanted."
+            )
+        self._open_items()
+        positions = tuple(self._position_of(column) for column in columns)
+        names = tuple(self._names[position] for position in positions)
+        make = row_class(names)
+        rows = [tuple.__new__(make, [row[position] for position in positions]) for row in self.all()]
+        return Result(rows, names, self.rowcount, self.lastrowid)
+
+    def freeze(self) -> FrozenResult:
+        """Return a copy of what is left that gives a new result at each call; this result is consumed by that."""
+        return FrozenResult(self.all(), self._names, self.rowcount, self.lastrowid)
+
+    def _position_of(self, column: int | str) -> int:
+        count = len(self._names)
+        if isinstance(column, str):
+            if self._names.count(column) == 1:
+                return self._names.index(column)
+            if column in self._names:
+                raise InvalidRequestError(
+                    f"the result has several columns {column!r}, and one was expected. Pass a position, or label the columns."
+                )
+            raise InvalidRequestError(
+                f"the result has no column {column!r}; its columns are {', '.join(self._names)}."
+                f"{did_you_mean(column, self._names)} Pass one of them, or a position."
+            )
+        if not isinstance(column, int):
+            raise ArgumentError(
+                f"columns() takes names and positions, got {column!r}. Pass the column's name in the result."
+            )
+        if not -count <= column < count:
+            raise InvalidRequestError(f"columns({column}): the result has {count} columns. Pass a position of one.")
+        return column
+
+
+class FrozenResult:
+    """The rows of a result, kept; each call gives them as a new :class:`Result`. Made by :meth:`Result.freeze`."""
+
+    __slots__ = ("_lastrowid", "_names", "_rowcount", "_rows")
+
+    def __init__(self, rows: list[Row], names: tuple[str, ...], rowcount: int, lastrowid: int | None) -> None:
+        self._rows = rows
+        self._names = names
+        self._rowcount = rowcount
+        self._lastrowid = lastrowid
+
+    def __call__(self) -> Result:
+        """Return the rows as a result of their own."""
+        return Result(list(self._rows), self._names, self._rowcount, self._lastrowid)
 
 
 class StreamedResult(Generic[T]):
