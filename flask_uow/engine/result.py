@@ -7,7 +7,7 @@ base.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from flask_uow.engine.dialects.base import Dialect
@@ -27,6 +27,11 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+
+def _value_key(value: Any) -> Hashable:
+    """Return what a value is told apart by: mapped objects may define an equality of their own, which is not about rows."""
+    return (_value_key, id(value)) if hasattr(type(value), "__mapper__") else value
 
 
 class FetchedResult(Generic[T]):
@@ -67,6 +72,34 @@ class FetchedResult(Generic[T]):
         taken = items[self._position : self._position + size]
         self._position += len(taken)
         return taken
+
+    def unique(self, strategy: Callable[[T], Hashable] | None = None) -> Self:
+        """Drop from what is left the items that came before, and return this result.
+
+        Mapped objects are told apart by identity, other values by equality. Values that are taken from unique rows afterwards (``scalars()``,
+        ``columns()``, ``mappings()``) are unique too, unless a strategy chose the rows.
+
+        :param strategy: gives for an item the value that it is told apart by.
+        :raises InvalidRequestError: for values that cannot be hashed, such as lists and dicts.
+        """
+        position = self._position
+        found: dict[Hashable, T] = {}
+        key = strategy or self._key
+        try:
+            for item in self._open_items()[position:]:
+                found.setdefault(key(item), item)
+        except TypeError as error:
+            if strategy is not None:
+                raise
+            raise InvalidRequestError(
+                f"unique() compares values by their hashes, and there is one without: {error}. Pass a strategy, such as unique(repr)."
+            ) from error
+        self._items = list(found.values())
+        self._position = 0
+        return self
+
+    def _key(self, item: T) -> Hashable:
+        return _value_key(item)
 
     def partitions(self, size: int | None = None) -> Iterator[list[T]]:
         """Yield what is left in lists.
@@ -141,6 +174,9 @@ class MappingResult(FetchedResult[RowMapping]):
 
     __slots__ = ()
 
+    def _key(self, item: RowMapping) -> Hashable:
+        return tuple(map(_value_key, item.values()))
+
 
 class Result(FetchedResult[Row]):
     """The rows of one statement.
@@ -149,13 +185,14 @@ class Result(FetchedResult[Row]):
     :ivar lastrowid: the rowid of the last INSERT on SQLite, else None.
     """
 
-    __slots__ = ("_names", "lastrowid", "rowcount")
+    __slots__ = ("_is_unique", "_names", "lastrowid", "rowcount")
 
     def __init__(
         self, items: list[Row] | None, names: tuple[str, ...], rowcount: int, lastrowid: int | None = None
     ) -> None:
         super().__init__(items)
         self._names = names
+        self._is_unique = False
         self.rowcount = rowcount
         self.lastrowid = lastrowid
 
@@ -163,6 +200,15 @@ class Result(FetchedResult[Row]):
     def returns_rows(self) -> bool:
         """True when the statement returns rows, be it none at all this time."""
         return self._items is not None
+
+    def unique(self, strategy: Callable[[Row], Hashable] | None = None) -> Self:
+        """See :meth:`FetchedResult.unique`."""
+        super().unique(strategy)
+        self._is_unique = strategy is None
+        return self
+
+    def _key(self, item: Row) -> Hashable:
+        return tuple(map(_value_key, item))
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the columns."""
@@ -193,7 +239,8 @@ class Result(FetchedResult[Row]):
             raise InvalidRequestError(
                 f"scalars({index}): the result has {len(self._names)} columns. Pass a position of one."
             )
-        return ScalarResult([row[index] for row in items])
+        values = ScalarResult([row[index] for row in items])
+        return values.unique() if self._is_unique else values
 
     def mappings(self) -> MappingResult:
         """Return the rows as mappings by column name."""
@@ -219,7 +266,8 @@ class Result(FetchedResult[Row]):
         names = tuple(self._names[position] for position in positions)
         make = row_class(names)
         rows = [tuple.__new__(make, [row[position] for position in positions]) for row in self.all()]
-        return Result(rows, names, self.rowcount, self.lastrowid)
+        chosen = Result(rows, names, self.rowcount, self.lastrowid)
+        return chosen.unique() if self._is_unique else chosen
 
     def freeze(self) -> FrozenResult:
         """Return a copy of what is left that gives a new result at each call; this result is consumed by that."""

@@ -221,3 +221,34 @@ def test_a_frozen_result_gives_its_rows_again_and_again(engine: Engine) -> None:
     frozen().all().clear()
     assert frozen().columns("name").all() == [("b",), ("c",)]
     assert once.all() == [(3, "c")]
+
+
+TWICE = (
+    "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 1, 'b' UNION ALL SELECT 2, 'a' UNION ALL SELECT 1, 'a' ORDER BY 1, 2"
+)
+
+
+def test_a_unique_result_gives_each_row_once(engine: Engine) -> None:
+    result = fetch(engine, TWICE)
+    assert result.unique() is result
+    assert (result.fetchone(), result.fetchmany(5)) == ((1, "a"), [(1, "b"), (2, "a")])
+    assert fetch(engine, TWICE).unique().scalars().all() == fetch(engine, TWICE).scalars().unique().all() == [1, 2]
+    assert fetch(engine, TWICE).unique().columns("name").all() == [("a",), ("b",)]
+    assert fetch(engine, TWICE).columns("n").unique().scalars().all() == [1, 2]
+    assert (
+        len(fetch(engine, TWICE).mappings().unique().all()) == len(fetch(engine, TWICE).unique().mappings().all()) == 3
+    )
+    assert list(fetch(engine, TWICE).scalars().unique().partitions(1)) == [[1], [2]]
+    assert fetch(engine, TWICE).unique(lambda row: row.n).all() == [(1, "a"), (2, "a")]
+    assert fetch(engine, NONE).unique().all() == []
+    assert fetch(engine, "SELECT 5 AS n UNION ALL SELECT 5").unique().one() == (5,)
+    left = fetch(engine, TWICE)
+    left.fetchone()
+    assert left.unique().all() == [(1, "a"), (1, "b"), (2, "a")]
+
+
+def test_values_without_a_hash_need_a_strategy_to_be_unique(engine: Engine) -> None:
+    listed = Result([row_class(("v",))([[1]]), row_class(("v",))([[1]])], ("v",), 2)
+    with pytest.raises(InvalidRequestError, match=r"Pass a strategy, such as unique\(repr\)"):
+        listed.unique()
+    assert listed.unique(repr).scalars().all() == [[1]]
