@@ -7,19 +7,31 @@ base.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from flask_uow.engine.dialects.base import Dialect
-from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_maker
-from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_class, row_maker
+from flask_uow.exc import (
+    ArgumentError,
+    InvalidRequestError,
+    MultipleResultsFound,
+    NoResultFound,
+    ResourceClosedError,
+    did_you_mean,
+)
 from flask_uow.sql.compiler import Compiled
 
 __all__ = [
-    "FetchedResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
+    "FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
 ]  # fmt: skip
 
 T = TypeVar("T")
+
+
+def _value_key(value: Any) -> Hashable:
+    """Return what a value is told apart by: mapped objects may define an equality of their own, which is not about rows."""
+    return (_value_key, id(value)) if hasattr(type(value), "__mapper__") else value
 
 
 class FetchedResult(Generic[T]):
@@ -60,6 +72,50 @@ class FetchedResult(Generic[T]):
         taken = items[self._position : self._position + size]
         self._position += len(taken)
         return taken
+
+    def unique(self, strategy: Callable[[T], Hashable] | None = None) -> Self:
+        """Drop from what is left the items that came before, and return this result.
+
+        Mapped objects are told apart by identity, other values by equality. Values that are taken from unique rows afterwards (``scalars()``,
+        ``columns()``, ``mappings()``) are unique too, unless a strategy chose the rows.
+
+        :param strategy: gives for an item the value that it is told apart by.
+        :raises InvalidRequestError: for values that cannot be hashed, such as lists and dicts.
+        """
+        position = self._position
+        found: dict[Hashable, T] = {}
+        key = strategy or self._key
+        try:
+            for item in self._open_items()[position:]:
+                found.setdefault(key(item), item)
+        except TypeError as error:
+            if strategy is not None:
+                raise
+            raise InvalidRequestError(
+                f"unique() compares values by their hashes, and there is one without: {error}. Pass a strategy, such as unique(repr)."
+            ) from error
+        self._items = list(found.values())
+        self._position = 0
+        return self
+
+    def _key(self, item: T) -> Hashable:
+        return _value_key(item)
+
+    def partitions(self, size: int | None = None) -> Iterator[list[T]]:
+        """Yield what is left in lists.
+
+        :param size: how many are in each list, fewer in the last one; None yields one list of all.
+        :raises ArgumentError: for a size below 1.
+        """
+        if size is not None and size < 1:
+            raise ArgumentError(
+                f"partitions({size}): a list holds 1 item at least. Pass a positive size, or None for one list."
+            )
+        return self._partitions(size)
+
+    def _partitions(self, size: int | None) -> Iterator[list[T]]:
+        while part := self.all() if size is None else self.fetchmany(size):
+            yield part
 
     def first(self) -> T | None:
         """Return the first one, or None; the rest is dropped."""
@@ -118,6 +174,9 @@ class MappingResult(FetchedResult[RowMapping]):
 
     __slots__ = ()
 
+    def _key(self, item: RowMapping) -> Hashable:
+        return tuple(map(_value_key, item.values()))
+
 
 class Result(FetchedResult[Row]):
     """The rows of one statement.
@@ -126,13 +185,14 @@ class Result(FetchedResult[Row]):
     :ivar lastrowid: the rowid of the last INSERT on SQLite, else None.
     """
 
-    __slots__ = ("_names", "lastrowid", "rowcount")
+    __slots__ = ("_is_unique", "_names", "lastrowid", "rowcount")
 
     def __init__(
         self, items: list[Row] | None, names: tuple[str, ...], rowcount: int, lastrowid: int | None = None
     ) -> None:
         super().__init__(items)
         self._names = names
+        self._is_unique = False
         self.rowcount = rowcount
         self.lastrowid = lastrowid
 
@@ -140,6 +200,15 @@ class Result(FetchedResult[Row]):
     def returns_rows(self) -> bool:
         """True when the statement returns rows, be it none at all this time."""
         return self._items is not None
+
+    def unique(self, strategy: Callable[[Row], Hashable] | None = None) -> Self:
+        """See :meth:`FetchedResult.unique`."""
+        super().unique(strategy)
+        self._is_unique = strategy is None
+        return self
+
+    def _key(self, item: Row) -> Hashable:
+        return tuple(map(_value_key, item))
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the columns."""
@@ -170,11 +239,76 @@ class Result(FetchedResult[Row]):
             raise InvalidRequestError(
                 f"scalars({index}): the result has {len(self._names)} columns. Pass a position of one."
             )
-        return ScalarResult([row[index] for row in items])
+        values = ScalarResult([row[index] for row in items])
+        return values.unique() if self._is_unique else values
 
     def mappings(self) -> MappingResult:
         """Return the rows as mappings by column name."""
         return MappingResult([row._mapping for row in self.all()])
+
+    def tuples(self) -> Result:
+        """Return the result itself: its rows are tuples already."""
+        return self
+
+    def columns(self, *columns: int | str) -> Result:
+        """Return what is left with some of its columns only, in this order.
+
+        :param columns: names or positions of columns.
+        :raises ArgumentError: for none, or something that is neither a name nor a position.
+        :raises InvalidRequestError: when there is no such column, or several of that name.
+        """
+        if not columns:
+            raise ArgumentError(
+                "columns() was called without columns. Pass the names or positions of those that are wanted."
+            )
+        self._open_items()
+        positions = tuple(self._position_of(column) for column in columns)
+        names = tuple(self._names[position] for position in positions)
+        make = row_class(names)
+        rows = [tuple.__new__(make, [row[position] for position in positions]) for row in self.all()]
+        chosen = Result(rows, names, self.rowcount, self.lastrowid)
+        return chosen.unique() if self._is_unique else chosen
+
+    def freeze(self) -> FrozenResult:
+        """Return a copy of what is left that gives a new result at each call; this result is consumed by that."""
+        return FrozenResult(self.all(), self._names, self.rowcount, self.lastrowid)
+
+    def _position_of(self, column: int | str) -> int:
+        count = len(self._names)
+        if isinstance(column, str):
+            if self._names.count(column) == 1:
+                return self._names.index(column)
+            if column in self._names:
+                raise InvalidRequestError(
+                    f"the result has several columns {column!r}, and one was expected. Pass a position, or label the columns."
+                )
+            raise InvalidRequestError(
+                f"the result has no column {column!r}; its columns are {', '.join(self._names)}."
+                f"{did_you_mean(column, self._names)} Pass one of them, or a position."
+            )
+        if not isinstance(column, int):
+            raise ArgumentError(
+                f"columns() takes names and positions, got {column!r}. Pass the column's name in the result."
+            )
+        if not -count <= column < count:
+            raise InvalidRequestError(f"columns({column}): the result has {count} columns. Pass a position of one.")
+        return column
+
+
+class FrozenResult:
+    """The rows of a result, kept; each call gives them as a new :class:`Result`. Made by :meth:`Result.freeze`."""
+
+    __slots__ = ("_lastrowid", "_names", "_rowcount", "_rows")
+
+    def __init__(self, rows: list[Row], names: tuple[str, ...], rowcount: int, lastrowid: int | None) -> None:
+        self._rows = rows
+        self._names = names
+        self._rowcount = rowcount
+        self._lastrowid = lastrowid
+
+    def __call__(self) -> Result:
+        """Return the rows as a result of their own."""
+        return Result(list(self._rows), self._names, self._rowcount, self._lastrowid)
 
 
 class StreamedResult(Generic[T]):

@@ -8,7 +8,7 @@ import pytest
 
 from flask_uow.engine import Engine, Result
 from flask_uow.engine.rows import row_class
-from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
+from flask_uow.exc import ArgumentError, InvalidRequestError, MultipleResultsFound, NoResultFound, ResourceClosedError
 from flask_uow.orm import exc as orm_exc
 from flask_uow.sql import literal, select, union_all
 
@@ -158,3 +158,97 @@ def test_rows_that_a_loop_has_left_are_not_taken_for_none(engine: Engine) -> Non
         again = connection.execute(numbers)
         assert [again.fetchone(), *again.fetchmany(2), *again] == [(0,), (1,), (2,), (3,), (4,)]
         assert again.all() == []
+
+
+def test_partitions_give_what_is_left_in_lists(engine: Engine) -> None:
+    assert list(fetch(engine, THREE).partitions(2)) == [[(1, "a"), (2, "b")], [(3, "c")]]
+    assert list(fetch(engine, THREE).scalars().partitions(1)) == [[1], [2], [3]]
+    assert [[row["n"] for row in part] for part in fetch(engine, THREE).mappings().partitions(3)] == [[1, 2, 3]]
+    result = fetch(engine, THREE)
+    assert result.fetchone() == (1, "a")
+    assert list(result.partitions()) == [[(2, "b"), (3, "c")]]
+    assert list(fetch(engine, NONE).partitions(2)) == list(fetch(engine, NONE).partitions()) == []
+    for size in (0, -1):
+        with pytest.raises(ArgumentError, match="Pass a positive size"):
+            fetch(engine, THREE).partitions(size)
+
+
+def test_some_columns_of_a_result_are_chosen_by_name_or_position(engine: Engine) -> None:
+    chosen = fetch(engine, THREE).columns("name", 0)
+    assert chosen.keys() == ("name", "n")
+    first = chosen.fetchone()
+    assert first is not None
+    assert (first, first.name, first.n) == (("a", 1), "a", 1)
+    assert chosen.scalars().all() == ["b", "c"]
+    assert fetch(engine, THREE).columns(-1).all() == [("a",), ("b",), ("c",)]
+    assert fetch(engine, NONE).columns("n").all() == []
+
+
+def test_columns_that_a_result_cannot_give_are_refused(engine: Engine) -> None:
+    result = fetch(engine, THREE)
+    with pytest.raises(InvalidRequestError, match=r"no column 'nam'.*Did you mean 'name'"):
+        result.columns("nam")
+    with pytest.raises(InvalidRequestError, match="has 2 columns"):
+        result.columns(2)
+    with pytest.raises(ArgumentError, match="without columns"):
+        result.columns()
+    with pytest.raises(ArgumentError, match="names and positions"):
+        result.columns(literal(1))  # type: ignore[arg-type]
+    assert len(result.all()) == 3
+    with pytest.raises(InvalidRequestError, match="several columns 'n'"):
+        fetch(engine, "SELECT 1 AS n, 2 AS n").columns("n")
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        without_rows = connection.execute("CREATE TEMPORARY TABLE passing (n INTEGER)")
+        with pytest.raises(ResourceClosedError):
+            without_rows.columns(0)
+        transaction.rollback()
+
+
+def test_rows_of_a_result_are_tuples_where_they_are_asked_for_as_such(engine: Engine) -> None:
+    assert fetch(engine, THREE).tuples().all() == [(1, "a"), (2, "b"), (3, "c")]
+
+
+def test_a_frozen_result_gives_its_rows_again_and_again(engine: Engine) -> None:
+    result = fetch(engine, THREE)
+    result.fetchone()
+    frozen = result.freeze()
+    assert result.all() == []
+    once = frozen()
+    assert once.fetchone() == (2, "b")
+    assert (once.keys(), once.rowcount) == (("n", "name"), 3)
+    assert frozen().scalars().all() == [2, 3]
+    frozen().all().clear()
+    assert frozen().columns("name").all() == [("b",), ("c",)]
+    assert once.all() == [(3, "c")]
+
+
+TWICE = (
+    "SELECT 1 AS n, 'a' AS name UNION ALL SELECT 1, 'b' UNION ALL SELECT 2, 'a' UNION ALL SELECT 1, 'a' ORDER BY 1, 2"
+)
+
+
+def test_a_unique_result_gives_each_row_once(engine: Engine) -> None:
+    result = fetch(engine, TWICE)
+    assert result.unique() is result
+    assert (result.fetchone(), result.fetchmany(5)) == ((1, "a"), [(1, "b"), (2, "a")])
+    assert fetch(engine, TWICE).unique().scalars().all() == fetch(engine, TWICE).scalars().unique().all() == [1, 2]
+    assert fetch(engine, TWICE).unique().columns("name").all() == [("a",), ("b",)]
+    assert fetch(engine, TWICE).columns("n").unique().scalars().all() == [1, 2]
+    assert (
+        len(fetch(engine, TWICE).mappings().unique().all()) == len(fetch(engine, TWICE).unique().mappings().all()) == 3
+    )
+    assert list(fetch(engine, TWICE).scalars().unique().partitions(1)) == [[1], [2]]
+    assert fetch(engine, TWICE).unique(lambda row: row.n).all() == [(1, "a"), (2, "a")]
+    assert fetch(engine, NONE).unique().all() == []
+    assert fetch(engine, "SELECT 5 AS n UNION ALL SELECT 5").unique().one() == (5,)
+    left = fetch(engine, TWICE)
+    left.fetchone()
+    assert left.unique().all() == [(1, "a"), (1, "b"), (2, "a")]
+
+
+def test_values_without_a_hash_need_a_strategy_to_be_unique(engine: Engine) -> None:
+    listed = Result([row_class(("v",))([[1]]), row_class(("v",))([[1]])], ("v",), 2)
+    with pytest.raises(InvalidRequestError, match=r"Pass a strategy, such as unique\(repr\)"):
+        listed.unique()
+    assert listed.unique(repr).scalars().all() == [[1]]

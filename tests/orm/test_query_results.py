@@ -339,3 +339,35 @@ def test_a_query_that_is_executed_as_a_statement_keeps_its_parameters(filled: Se
     assert names(filled.scalars(query)) == ["bob"]
     assert filled.execute(query).scalar().name == "bob"
     assert filled.scalar(query, {"name": "cy"}).name == "cy"
+
+
+def test_a_unique_result_tells_objects_apart_by_identity(filled: Session) -> None:
+    joined = select(User).join(User.posts).order_by(User.id)
+    assert [user.name for user in filled.scalars(joined).unique()] == ["ann", "bob"]
+    assert [user.name for user in filled.execute(joined).unique().scalars()] == ["ann", "bob"]
+    labels = filled.execute(select(User, Tag.label).join(User.posts).join(Post.tags).order_by(Tag.label))
+    assert labels.unique().columns(1).all() == [("x",), ("y",)]
+    eager = select(User).options(joinedload(User.posts)).order_by(User.id)
+    assert [user.name for user in filled.scalars(eager).unique()] == ["ann", "bob", "cy"]
+
+
+def test_a_unique_result_keeps_objects_that_are_equal_by_a_method_of_their_class(session: Session) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Alike(Base):
+        __tablename__ = "alike"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Alike)
+
+        __hash__ = None  # type: ignore[assignment]
+
+    connection = session.connection()
+    Base.metadata.create_all(connection)
+    session.add_all([Alike(id=1), Alike(id=2)])
+    session.flush()
+    assert [one.id for one in session.scalars(select(Alike).order_by(Alike.id)).unique()] == [1, 2]
+    assert len(session.execute(select(Alike)).unique().all()) == 2
+    session.rollback()

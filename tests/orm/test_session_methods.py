@@ -16,6 +16,7 @@ from flask_uow import (
     Integer,
     InvalidRequestError,
     MetaData,
+    NoResultFound,
     ObjectDeletedError,
     Query,
     Session,
@@ -29,7 +30,9 @@ from flask_uow import (
     mapper,
     object_session,
     relationship,
+    scoped_session,
     select,
+    sessionmaker,
     text,
 )
 from flask_uow.orm import Registry
@@ -470,3 +473,70 @@ def test_begin_in_autocommit_mode_writes_first_what_was_added_before(make_sessio
     other.begin()
     assert inside in other.new
     other.rollback()
+
+
+def test_get_one_returns_what_get_does_and_refuses_a_key_without_a_row(session: Session, make_session: Any) -> None:
+    user, tree = User(name="ann"), Node()
+    saved(session, user, tree)
+    assert session.get_one(User, user.id) is user
+    session.execute(User.__table__.update().values(email="new"))  # type: ignore[attr-defined]
+    assert session.get_one(User, user.id, populate_existing=True).email == "new"
+    assert session.get_one(User, {"id": user.id}, with_for_update=True) is user
+    with pytest.raises(NoResultFound, match=r"no User with the primary key 999, and one was expected\. Use get\(\)"):
+        session.get_one(User, 999)
+    with pytest.raises(NoResultFound, match="no Node"):
+        session.get_one(Node, 999, with_for_update=True)
+    pending = User(name="bob", id=50)
+    session.add(pending)
+    assert session.get_one(User, 50) is pending
+
+
+def test_a_session_tells_whether_it_is_in_a_transaction_or_a_savepoint(session: Session) -> None:
+    session.rollback()
+    session.add(User(name="ann"))
+    assert not session.in_transaction()
+    session.flush()
+    assert session.in_transaction()
+    assert not session.in_nested_transaction()
+    with session.begin_nested():
+        assert session.in_nested_transaction()
+        with session.begin(subtransactions=True):
+            assert session.in_nested_transaction()
+    assert session.in_transaction()
+    assert not session.in_nested_transaction()
+    session.commit()
+    assert not session.in_transaction()
+    with session.begin():
+        assert session.in_transaction()
+    assert not session.in_transaction()
+    session.get(User, 1)
+    assert session.in_transaction()
+    session.close()
+    assert not session.in_transaction()
+
+
+def test_in_autocommit_mode_only_begin_makes_a_transaction(make_session: Any) -> None:
+    session = make_session(autocommit=True)
+    assert session.query(User).count() == 0
+    assert not session.in_transaction()
+    with session.begin():
+        assert session.in_transaction()
+    assert not session.in_transaction()
+
+
+def test_info_holds_notes_of_the_application_for_one_session(tables: Engine) -> None:
+    notes = {"user": 5}
+    make = sessionmaker(bind=tables, info=notes)
+    one, other = make(), make()
+    one.info["page"] = 2
+    assert one.info == {"user": 5, "page": 2}
+    assert other.info == notes == {"user": 5}
+    one.close()
+    assert one.info["page"] == 2
+    assert Session(tables).info == {}
+    scoped = scoped_session(make)
+    scoped.info["trace"] = "x"
+    assert scoped().info == {"user": 5, "trace": "x"}
+    scoped.remove()
+    assert scoped.info == {"user": 5}
+    scoped.remove()

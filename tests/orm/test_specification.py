@@ -22,7 +22,7 @@ _ROW = re.compile(r"^\| `(.+?)` \| (.*?) \| (.*?) \| (.*?) \| \[(.+?)\]\((.+?)\)
 
 # what is accepted beyond the specification's parameters
 _BEYOND = {
-    "Session": ["bind_key_engines", "batch_loading", "join_transaction_mode"],
+    "Session": ["bind_key_engines", "batch_loading", "info", "join_transaction_mode"],
     "Session.connection": ["**kw"],
     "Session.get_bind": ["instance"],
     "ScopedSession.mapper": ["class_", "save_on_init", "validate"],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
+from flask_uow.exc import NoResultFound
 from flask_uow.orm.dml.bulk import Progress, bulk_insert
 from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.keyed import bulk_update
@@ -294,6 +295,29 @@ class ExecutingSession(TransactionalSession):
             if state is not None and (obj := state()) is not None and key in obj.__dict__:
                 return obj if class_ is None or isinstance(obj, class_) else None
         return exclusively(self, get_slowly, self, entity, ident)  # type: ignore[no-any-return]
+
+    def get_one(
+        self,
+        entity: type[T],
+        ident: Any,
+        options: Any = (),
+        populate_existing: bool = False,
+        with_for_update: bool | Mapping[str, Any] = False,
+    ) -> T:
+        """Return the object of a primary key like :meth:`get`, which has to be there.
+
+        :param entity: a mapped class.
+        :param ident: the key's value, and the other arguments: see :meth:`get`.
+        :raises NoResultFound: when there is none.
+        :raises UnmappedClassError: when the class is not mapped.
+        """
+        found = self.get(entity, ident, options, populate_existing, with_for_update)
+        if found is None:
+            raise NoResultFound(
+                f"there is no {class_mapper(entity).class_.__name__} with the primary key {ident!r}, and one was expected. "
+                "Use get(), which returns None, where that may be."
+            )
+        return found
 
     def _autoflush(self, loading: Any = None) -> bool:
         raise NotImplementedError

@@ -254,6 +254,17 @@ class ScopedSession:
             )
         return session.get(entity, ident)
 
+    def get_one(
+        self,
+        entity: type[T],
+        ident: Any,
+        options: Any = (),
+        populate_existing: bool = False,
+        with_for_update: bool | Mapping[str, Any] = False,
+    ) -> T:
+        """See :meth:`Session.get_one`."""
+        return self.registry().get_one(entity, ident, options, populate_existing, with_for_update)
+
     def bulk_insert(
         self, entity: type, rows: Iterable[Any], *, return_keys: bool = False, progress: Progress | None = None
     ) -> Any:
@@ -332,6 +343,19 @@ class ScopedSession:
     def identity_map(self) -> Any:
         """See :attr:`Session.identity_map`."""
         return self.registry().identity_map
+
+    def in_transaction(self) -> bool:
+        """See :meth:`Session.in_transaction`."""
+        return self.registry().in_transaction()
+
+    def in_nested_transaction(self) -> bool:
+        """See :meth:`Session.in_nested_transaction`."""
+        return self.registry().in_nested_transaction()
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """See :attr:`Session.info`."""
+        return self.registry().info
 
     @property
     def is_active(self) -> bool:

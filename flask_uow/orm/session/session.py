@@ -59,6 +59,7 @@ class Session(ExecutingSession):
         ``"create_savepoint"``: it stays, and the Session works in a savepoint of its own; ``"conditional_savepoint"``: that only within
         a savepoint, else ``"rollback_only"``.
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
+    :param info: notes of the application, the beginning of :attr:`info`; the Session has a copy.
     :raises ArgumentError: for an unknown ``join_transaction_mode``.
     """
 
@@ -78,6 +79,7 @@ class Session(ExecutingSession):
         join_transaction_mode: str = "rollback_only",
         bind_key_engines: Mapping[str | None, Any] | None = None,
         batch_loading: bool = True,
+        info: Mapping[Any, Any] | None = None,
     ) -> None:
         super().__init__(
             Binds(bind, binds, bind_key_engines),
@@ -101,6 +103,7 @@ class Session(ExecutingSession):
         # whether an object that was marked as deleted is not any more, since the last flush
         self._taken_back = False
         self._mutable: dict[InstanceState, Any] = {}
+        self._info = dict(info) if info is not None else None
         self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
 
     # -- objects
@@ -353,6 +356,13 @@ class Session(ExecutingSession):
             hook(self, context)
 
     # -- what is inside
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes of the application about this Session; it reads none of them, and keeps them over ``close()``."""
+        if self._info is None:
+            self._info = {}
+        return self._info
 
     @property
     def new(self) -> IdentitySet:

@@ -80,6 +80,22 @@ class TransactionalSession:
             return not self.autocommit
         return self._transaction.is_active
 
+    def in_transaction(self) -> bool:
+        """Return True when a transaction is in progress, be it one that a failed flush ended and that waits for ``rollback()``.
+
+        It begins with ``begin()`` or the first statement, not when an object is added.
+        """
+        return self._transaction is not None
+
+    def in_nested_transaction(self) -> bool:
+        """Return True within a SAVEPOINT of this Session (``begin_nested()``)."""
+        level = self._transaction
+        while level is not None:
+            if level.nested:
+                return True
+            level = level.parent
+        return False
+
     @exclusive
     def begin(self: Any, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
         """Begin a transaction. In autocommit mode, what is pending is flushed before, in a transaction of its own.
