@@ -93,8 +93,9 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(data=st.data(), name=st.text("xyz", max_size=3))
     def rename_user(self, data: Any, name: str) -> None:
         number = self.some(data, self.model.users)
-        self.user(number).name = f"{number}{name}"
-        self.model.users[number] = f"{number}{name}"
+        # a number of its own: another user may have been passed the name of this one
+        self.number += 1
+        self.user(number).name = self.model.users[number] = f"{self.number}{name}"
 
     @precondition(lambda self: self.model.posts)
     @rule(data=st.data(), through_collection=st.booleans())
@@ -243,14 +244,16 @@ class SessionMachine(RuleBasedStateMachine):
     def merge_post(self, data: Any, labels: set[int], author_loaded: bool) -> None:
         number, author = self.some(data, self.model.posts), self.some(data, self.model.users)
         post, user = self.post(number), self.user(author)
-        copy_of_user = User(id=user.id, name=f"{author}merged", posts=[]) if author_loaded else User(id=user.id)
+        self.number += 1
+        name = f"{self.number}merged"
+        copy_of_user = User(id=user.id, name=name, posts=[]) if author_loaded else User(id=user.id)
         if author_loaded:
             copy_of_user.posts.extend(Post(id=other.id) for other in user.posts if other is not post)
         tags = [Tag(id=self.labels[n]) for n in sorted(labels)]
         merged = self.session.merge(Post(id=post.id, title=f"{number}:merged", author=copy_of_user, tags=tags))
         assert merged is post
         if author_loaded:
-            self.model.users[author] = f"{author}merged"
+            self.model.users[author] = name
         self.model.posts[number] = (f"{number}:merged", author)
         self.model.tags[number] = labels
 
@@ -283,9 +286,10 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def change_within_a_subtransaction(self, data: Any) -> None:
         number = self.some(data, self.model.users)
+        self.number += 1
         with self.session.begin(subtransactions=True):
-            self.user(number).name = f"{number}sub"
-        self.model.users[number] = f"{number}sub"
+            self.user(number).name = f"{self.number}sub"
+        self.model.users[number] = f"{self.number}sub"
 
     @precondition(lambda self: self.model.users)
     @rule(data=st.data())
