@@ -134,6 +134,23 @@ def test_when_only_one_database_was_written_to_it_is_committed_in_one_phase(data
     assert not databases.has_record(databases.one)
 
 
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_the_first_commit_is_atomic_in_a_transaction_that_does_not_see_the_record(
+    databases: Databases, level: str
+) -> None:
+    # its snapshot is older than the tables, which the commit makes
+    engines = [engine.execution_options(isolation_level=level) for engine in (databases.one, databases.two)]
+    with Session(twophase=True, binds={Account: engines[0], Entry: engines[1]}) as session:
+        for _ in range(2):
+            session.add_all([Account(balance=1), Entry(amount=1)])
+            session.commit()
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.prepare()
+        session.commit()
+    assert databases.counts() == [3, 3, 0]
+    assert databases.decisions(databases.one) == 0
+
+
 def test_a_row_that_was_only_locked_is_committed_with_the_others(databases: Databases) -> None:
     with databases.session() as session:
         session.add_all([Account(balance=1), Entry(amount=1)])
@@ -195,6 +212,21 @@ def test_an_error_while_the_decision_is_deleted_is_a_warning(
     # a database that took part is not among those of this run, so somebody may still need the decision
     assert recover({"one": databases.one}, grace=0, retention=0).forgotten == 0
     assert recover(engines, grace=0, retention=0).forgotten == 1
+
+
+def test_another_identity_in_the_middle_of_a_transaction_is_an_error_and_nothing_is_saved(
+    databases: Databases,
+) -> None:
+    with databases.session() as session:
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.commit()
+        session.add_all([Account(balance=1), Entry(amount=1)])
+        session.flush()
+        execute(databases.one.url.render(hide_password=False), "UPDATE uow_database SET id = '0123456789abcdef'")
+        with pytest.raises(InvalidRequestError, match="another identity"):
+            session.commit()
+    assert databases.counts() == [1, 1, 0]
+    assert databases.prepared() == 0
 
 
 ALTERATIONS = [

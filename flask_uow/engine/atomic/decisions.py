@@ -73,19 +73,31 @@ class DecisionRecord:
         :raises IntegrityError: when recovery has decided otherwise.
         :raises InvalidRequestError: when the database is no longer the one of that name.
         """
-        source = _qualified(self.schema, DATABASE_TABLE)
         mark = self.mark
+        values = (gtrid, " ".join(sorted(participants)))
         durably = "SET LOCAL synchronous_commit = on; " if connection.dialect.supports_two_phase else ""
+        insert = f"{durably}INSERT INTO {self._decisions} (gtrid, outcome, participants)"
+        identified = f" FROM {_qualified(self.schema, DATABASE_TABLE)} WHERE id = {mark}"
         inserted = connection.run(
-            f"{durably}INSERT INTO {self._decisions} (gtrid, outcome, participants)"
-            f" SELECT {mark}, '{COMMIT}', {mark} FROM {source} WHERE id = {mark}",
-            (gtrid, " ".join(sorted(participants)), self.database_id),
+            f"{insert} SELECT {mark}, '{COMMIT}', {mark}{identified}", (*values, self.database_id)
         )
-        if inserted != 1:
+        if inserted == 1:
+            return
+        # a transaction with a snapshot from before the record was made does not see it
+        if not self._is_still_of(connection.engine):
             raise InvalidRequestError(
                 f"the database {connection.engine.url} has another identity than at the transaction's begin: {DATABASE_TABLE} was altered or the"
                 " database replaced. Nothing was saved; try again."
             )
+        connection.run(f"{insert} VALUES ({mark}, '{COMMIT}', {mark})", values)
+
+    def _is_still_of(self, engine: Engine) -> bool:
+        if not engine.dialect.supports_two_phase:
+            # the transaction holds the only write lock, and sees everything
+            return False
+        with engine.connect_apart() as connection:
+            found = read_record(connection)
+        return found is not None and found.database_id == self.database_id
 
     def settle(self, connection: Connection, gtrid: str) -> str:
         """Return what was decided about a unit of work; where nothing was yet, that is now the decision to abort.
