@@ -542,3 +542,36 @@ def test_an_object_that_a_list_holds_twice_is_in_it_once_after_the_flush(engine:
         club.towns.remove(town)
         session.commit()
         assert (club.towns, town.clubs) == ([], [])
+
+
+# -- a reference and its foreign key, both set
+
+
+@pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "not loaded"])
+def test_a_key_that_is_set_after_an_empty_reference_was_emptied_again_holds(session: Session, loaded: bool) -> None:
+    town = session.query(Town).one()
+    if loaded:
+        assert town.region is None
+    town.region = None
+    town.region_code = "BE"
+    session.commit()
+    assert (town.region_code, town.region) == ("BE", session.query(Region).one())
+
+
+def test_a_reference_that_is_emptied_after_its_key_was_set_clears_the_key(session: Session) -> None:
+    town = session.query(Town).one()
+    town.region_code = "BE"
+    town.region = None
+    session.commit()
+    assert town.region_code is None
+
+
+def test_a_reference_that_was_emptied_is_empty_whatever_its_key_was_set_to(session: Session) -> None:
+    town = session.query(Town).one()
+    town.region = session.query(Region).one()
+    session.commit()
+    assert town.region is not None
+    town.region = None
+    town.region_code = "BE"
+    session.commit()
+    assert town.region_code is None

@@ -223,7 +223,7 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], work: WorkLi
             if changes is None or key not in changes:
                 continue
         if target is None:
-            if only_changed:
+            if only_changed and not _was_given_a_key_since(prop, values[STATE].changes):
                 _clear_foreign_key(prop, obj)
             continue
         if waiting and waits(work, target):
@@ -240,6 +240,18 @@ def _carry_many_to_one(session: Any, prop: Any, objects: list[Any], work: WorkLi
                 set_column(obj, own, value)
             else:
                 values[own] = value
+
+
+def _was_given_a_key_since(prop: Any, changes: dict[str, Any]) -> bool:
+    """Return True where a reference was None before, was set to None again, and its foreign key was set by hand after that."""
+    if changes[prop.key] is not None:
+        return False
+    # changes are noted in the order in which they were first made
+    names = iter(changes)
+    for name in names:
+        if name == prop.key:
+            break
+    return not set(names).isdisjoint(prop.names_to_clear)
 
 
 def _clear_foreign_key(prop: Any, child: Any) -> None:
