@@ -342,7 +342,9 @@ def test_a_criterion_is_built_before_its_object_has_a_key_and_printed(session: S
 
 def test_an_object_without_a_key_in_a_criterion_is_an_error(session: Session) -> None:
     with pytest.raises(InvalidRequestError, match="no primary key yet"):
-        session.query(Post).filter(Post.author == User(name="in no Session"))
+        session.query(Post).filter(Post.author == User(name="in no Session")).all()
+    with pytest.raises(InvalidRequestError, match=r"with_parent\(\) got <User, transient>"):
+        session.query(Post).with_parent(User(name="in no Session"), User.posts).all()
     user = User(name="ann")
     session.add(user)
     with session.no_autoflush, pytest.raises(InvalidRequestError, match=r"Post\.author == obj got <User, pending>"):
@@ -355,6 +357,19 @@ def test_an_object_without_a_key_in_a_criterion_is_an_error(session: Session) ->
     with pytest.raises(InvalidRequestError, match="no primary key yet"):
         query.all()
     assert post not in session
+
+
+def test_a_criterion_may_name_an_object_that_is_added_before_the_statement_runs(session: Session) -> None:
+    user, post = User(name="ann"), Post(title="p")
+    posts = session.query(Post).filter(Post.author == user)
+    others = session.query(Post).filter(Post.author != user)
+    of_parent = session.query(Post).with_parent(user, User.posts)
+    authors = select(User).where(User.posts.contains(post))
+    post.author = user
+    session.add(post)
+    assert posts.all() == of_parent.all() == [post]
+    assert others.count() == 0
+    assert session.scalars(authors).all() == [user]
 
 
 def test_an_object_that_left_its_session_is_known_by_what_it_was(depots: Session) -> None:

@@ -452,9 +452,9 @@ def test_relationships_as_criteria(session: Session) -> None:
     assert session.query(Post).filter(Post.author != other).one().author is user
     assert session.query(Post).filter(Post.tags.contains(session.query(Tag).one())).count() == 1
     with pytest.raises(InvalidRequestError, match="no primary key yet"):
-        session.query(Post).filter(Post.author == User(name="new"))
+        session.query(Post).filter(Post.author == User(name="new")).all()
     with pytest.raises(InvalidRequestError, match="without a primary key"):
-        session.query(User).filter(User.posts.contains(Post(title="new")))
+        session.query(User).filter(User.posts.contains(Post(title="new"))).all()
     with pytest.raises(ArgumentError, match="== and !="):
         session.query(Post).filter(Post.author > user)
     with pytest.raises(ArgumentError, match="is a relationship, not a column"):

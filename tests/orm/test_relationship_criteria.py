@@ -236,4 +236,4 @@ def test_with_parent_says_what_it_cannot_take(filled: Session) -> None:
     with pytest.raises(UnmappedInstanceError):
         filled.query(Post).with_parent(object())
     with pytest.raises(InvalidRequestError, match="without a primary key"):
-        with_parent(User(), User.posts)
+        filled.query(Post).filter(with_parent(User(), User.posts)).all()

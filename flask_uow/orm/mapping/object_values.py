@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.state import describe, instance_state
+from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.types import TypeEngine
 
-__all__ = ["ObjectValue", "check_may_have_key"]
+__all__ = ["ObjectValue"]
 
 
 class ObjectValue(BindParameter[Any]):
@@ -61,16 +61,6 @@ class ObjectValue(BindParameter[Any]):
             return obj.__dict__[name]
         is_detached = state is not None and state.identity is not None and state.session is None
         return self._known if is_detached and self._known is not NO_VALUE else getattr(obj, name)
-
-
-def check_may_have_key(obj: Any, names: tuple[str, ...], what: str) -> None:
-    """Refuse an object without a key that no flush will give one, since it is in no Session.
-
-    :raises InvalidRequestError: saying so.
-    """
-    state = instance_state(obj)
-    if state.identity is None and state.session is None and any(getattr(obj, name) is None for name in names):
-        raise no_key(obj, what)
 
 
 def no_key(obj: Any, what: str) -> InvalidRequestError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.proxies import real_value
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, ends_within, target_of
-from flask_uow.orm.mapping.object_values import ObjectValue, check_may_have_key
+from flask_uow.orm.mapping.object_values import ObjectValue
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, literal_column, null
@@ -71,11 +71,9 @@ class RelationshipSQL:
         else:
             other = prop.attribute.check(other)
             what = f"{prop.name} == obj"
-            names = tuple(name for _, name in prop.pairs)
-            check_may_have_key(other, names, what)
             pairs = [
                 (column, ObjectValue(other, prop.mapper, name, prop.mapper.columns[name].column.type, what))
-                for column, name in zip(columns, names, strict=True)
+                for column, (_, name) in zip(columns, prop.pairs, strict=True)
             ]
             if not is_equal:
                 # a row that refers to nothing does not refer to the object either
@@ -90,7 +88,6 @@ class RelationshipSQL:
         mapper = prop.mapper
         other = prop.attribute.check(other)
         what = f"{prop.name}.contains()"
-        check_may_have_key(other, mapper.primary_key_names, what)
         keys = [
             ObjectValue(other, mapper, name, column.type, what)
             for name, column in zip(mapper.primary_key_names, mapper.primary_key, strict=True)
@@ -106,10 +103,8 @@ class RelationshipSQL:
         """Return the condition on rows of the far side that they are related to an object.
 
         :param target: the entity on the far side, an alias say; the relationship's own when None.
-        :raises InvalidRequestError: when the object has no primary key, and is in no Session that could give it one.
         """
         prop = self._property
-        check_may_have_key(instance, prop.parent.primary_key_names, "with_parent()")
         between = self.aliases_between()
         conditions = self.conditions_for(instance, target, between)
         through = [prop.secondary] if prop.secondary is not None else list(between.values())
