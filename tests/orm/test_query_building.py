@@ -439,7 +439,7 @@ def test_with_parent_finds_what_a_relationship_leads_to(filled: Session) -> None
     with pytest.raises(InvalidRequestError, match="none leads from User"):
         filled.query(Tag).with_parent(u2)
     with pytest.raises(InvalidRequestError, match="without a primary key"):
-        filled.query(Post).with_parent(User())
+        filled.query(Post).with_parent(User()).all()
 
 
 def test_grouping_having_and_case(filled: Session) -> None:
