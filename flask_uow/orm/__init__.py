@@ -37,6 +37,7 @@ from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclarativeMeta, declarative_base, declared_attr
 from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
+from flask_uow.orm.mapping.hybrids import Comparator, hybrid_method, hybrid_property
 from flask_uow.orm.mapping.inheritance import polymorphic_union
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.mapping.properties import column_property, deferred, mapped_column
@@ -57,14 +58,14 @@ object_session = Session.object_session
 relation = relationship
 
 __all__ = [
-    "AliasedClass", "AttributeExtension", "DeclarativeBase", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "AliasedClass", "AttributeExtension", "Comparator", "DeclarativeBase", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
     "InstrumentedAttribute", "Mapped", "MappedCollection", "Mapper", "MapperExtension",
     "MultipleResultsFound", "NoResultFound", "PropComparator", "Query", "Registry", "ScopedSession",
     "Session", "SessionExtension", "SessionTransaction", "aliased", "attribute_mapped_collection",
     "attributes", "backref", "class_mapper", "clear_mappers", "collection", "column_mapped_collection",
     "column_property", "comparable_property", "compile_mappers", "composite", "configure_mappers",
     "contains_eager", "create_session", "declarative_base", "declared_attr", "defer", "deferred",
-    "dynamic_loader", "eagerload", "eagerload_all", "inspect", "join", "joinedload", "joinedload_all",
+    "dynamic_loader", "hybrid_method", "hybrid_property", "eagerload", "eagerload_all", "inspect", "join", "joinedload", "joinedload_all",
     "lazyload", "load_only", "make_transient", "mapped_collection", "mapped_column", "mapper", "noload", "object_mapper",
     "object_session", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "relation",
     "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "subqueryload",

@@ -55,6 +55,16 @@ class DMLStatement(ChainedStatement):
         entities = (getattr(entity, "__uow_entity__", None) for entity in self.entities)
         return (*self._returning, *(entity.plan_atom for entity in entities if entity is not None))
 
+    def _assignments(self, values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+        """Return what is to be set, with its values: an attribute that stands for others gives these."""
+        for name, value in values.items():
+            given = self._entity.attribute_for_filter(name) if isinstance(name, str) and self._entity else name
+            assignments = getattr(given, "assignments", None)
+            if assignments is None:
+                yield given, value
+            else:
+                yield from assignments(value)
+
     def _column(self, name: Any) -> ColumnElement[Any]:
         if isinstance(name, str):
             if self._entity is not None:
@@ -67,7 +77,7 @@ class DMLStatement(ChainedStatement):
 
     def _pairs(self, values: Mapping[Any, Any]) -> tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...]:
         made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
-        for name, value in values.items():
+        for name, value in self._assignments(values):
             column = self._column(name)
             if hasattr(value, "__clause_element__") or isinstance(value, ClauseElement):
                 made.append((column, coerce_value(value, column.type)))

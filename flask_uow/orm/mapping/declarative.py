@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
+from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.class_arguments import (
     check_no_table_arguments,
     declared_attr,
@@ -97,7 +98,8 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
                     value = check(self, value)
                 # pyright takes __dict__ for that of the metaclass
                 own[name] = value  # pyright: ignore[reportIndexIssue]
-            elif name in columns or hasattr(class_, name):
+            # reading a hybrid on the class would work its expression out
+            elif name in columns or class_expression(class_, name) is not None or hasattr(class_, name):
                 setattr(self, name, value)
             else:
                 known = class_.__mapper__.attribute_names

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute, operand_of
+from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column, Table
@@ -187,6 +188,9 @@ class EntityView:
 
         :raises AttributeError: when the class has none of that name.
         """
+        expression = class_expression(self.mapper.class_, name)
+        if expression is not None:
+            return expression.of_entity(EntityNamespace(self))
         return self.here(getattr(self.mapper.class_, name))
 
     def here(self, found: Any) -> Any:
@@ -271,6 +275,21 @@ class EntityView:
 
     def _is_ours(self, node: Any) -> bool:
         return getattr(node, "table", None) is not None and self.key_of(self.mapper.column(node)) is not None
+
+
+class EntityNamespace:
+    """Has the attributes of a view, as a class has its own: what a hybrid is called with in place of its class."""
+
+    def __init__(self, view: EntityView) -> None:
+        self.__uow_entity__ = view
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.__uow_entity__.attribute(name)
+
+    def __repr__(self) -> str:
+        return f"<an alias of {self.__uow_entity__.mapper.class_.__name__}>"
 
 
 def keys_of(mapper: Any) -> dict[Any, str]:

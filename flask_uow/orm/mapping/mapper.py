@@ -22,6 +22,7 @@ from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.by_name import evaluate
+from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.column_mapping import (
     check_declared,
     columns_of_declaration,
@@ -491,7 +492,8 @@ class Mapper(MappedSource):
         :raises InvalidRequestError: when there is none.
         """
         self.configure()
-        if name not in self.attribute_names and name not in self.descriptors:
+        is_mapped = name in self.attribute_names or name in self.descriptors
+        if not is_mapped and class_expression(self.class_, name) is None:
             raise self.unknown_attribute(name)
         return getattr(self.class_, name)  # type: ignore[no-any-return]
 

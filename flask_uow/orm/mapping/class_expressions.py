@@ -1,0 +1,30 @@
+"""Attributes that no mapper knows, and that are expressions on their class all the same: hybrids and association proxies.
+
+The names in ``filter_by()`` and ``values()``, and the attributes of aliases, are looked for here as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["ClassExpression", "class_expression"]
+
+
+class ClassExpression:
+    """An attribute of a class that gives an expression of it, or of an alias of it; objects have a value of their own under its name."""
+
+    def of_entity(self, entity: Any) -> Any:
+        """Return what reading the attribute gives.
+
+        :param entity: a mapped class, an alias of one, or what has the attributes of one.
+        """
+        raise NotImplementedError
+
+
+def class_expression(class_: type, name: str) -> ClassExpression | None:
+    """Return the attribute of that name, where it is one of these; it is not read."""
+    for base in class_.__mro__:
+        if name in vars(base):
+            found = vars(base)[name]
+            return found if isinstance(found, ClassExpression) else None
+    return None
