@@ -34,6 +34,7 @@ from flask_uow.orm.loading.options import (
     undefer_group,
 )
 from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
+from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclarativeMeta, declarative_base, declared_attr
 from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
@@ -58,10 +59,10 @@ object_session = Session.object_session
 relation = relationship
 
 __all__ = [
-    "AliasedClass", "AttributeExtension", "Comparator", "DeclarativeBase", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "AliasedClass", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
     "InstrumentedAttribute", "Mapped", "MappedCollection", "Mapper", "MapperExtension",
     "MultipleResultsFound", "NoResultFound", "PropComparator", "Query", "Registry", "ScopedSession",
-    "Session", "SessionExtension", "SessionTransaction", "aliased", "attribute_mapped_collection",
+    "Session", "SessionExtension", "SessionTransaction", "aliased", "association_proxy", "attribute_mapped_collection",
     "attributes", "backref", "class_mapper", "clear_mappers", "collection", "column_mapped_collection",
     "column_property", "comparable_property", "compile_mappers", "composite", "configure_mappers",
     "contains_eager", "create_session", "declarative_base", "declared_attr", "defer", "deferred",

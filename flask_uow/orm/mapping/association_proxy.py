@@ -1,0 +1,624 @@
+"""``association_proxy``: an attribute of related objects, shown as if it were the object's own.
+
+``Recipe.ingredients = association_proxy("parts", "name")`` is, on a recipe, a list of the names of its parts, which can be changed: what is put in
+becomes a new part. On the class it is a criterion: ``Recipe.ingredients == "salt"`` is true for recipes with such a part. A proxy keeps nothing
+itself; all goes through the relationship, and so does what is flushed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet, Set
+from typing import Any, Generic, NoReturn, SupportsIndex, TypeVar, overload
+
+from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.mapping.class_expressions import ClassExpression, class_expression
+from flask_uow.sql import operators as ops
+from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.expressions import ColumnElement, or_
+
+__all__ = ["AssociationExpression", "AssociationProxy", "association_proxy"]
+
+T = TypeVar("T")
+
+
+class AssociationProxy(ClassExpression, Generic[T]):
+    """The descriptor that :func:`association_proxy` returns; see there.
+
+    :ivar target_collection: the name of the relationship.
+    :ivar value_attr: the name of the attribute of the related objects.
+    :ivar info: notes of the application.
+    """
+
+    def __init__(
+        self,
+        target_collection: str,
+        attr: str,
+        *,
+        creator: Callable[..., Any] | None = None,
+        getset_factory: Callable[[type, AssociationProxy[Any]], tuple[Callable[..., Any], Callable[..., None]]]
+        | None = None,
+        proxy_factory: Callable[..., Any] | None = None,
+        proxy_bulk_set: Callable[[Any, Iterable[Any]], None] | None = None,
+        info: Mapping[Any, Any] | None = None,
+        cascade_scalar_deletes: bool = False,
+        create_on_none_assignment: bool = False,
+    ) -> None:
+        self.target_collection = target_collection
+        self.value_attr = attr
+        self.creator = creator
+        self.getset_factory = getset_factory
+        self.proxy_factory = proxy_factory
+        self.proxy_bulk_set = proxy_bulk_set
+        self.info: dict[Any, Any] = dict(info or {})
+        self.cascade_scalar_deletes = cascade_scalar_deletes
+        self.create_on_none_assignment = create_on_none_assignment
+        self.key = f"{target_collection}.{attr}"
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = name
+
+    @overload
+    def __get__(self, obj: None, owner: type) -> AssociationExpression: ...
+    @overload
+    def __get__(self, obj: object, owner: type) -> T: ...
+    def __get__(self, obj: Any, owner: type) -> Any:
+        if obj is None:
+            return self.of_entity(owner)
+        behind = Behind(self, obj)
+        if behind.uselist:
+            return behind.collection()
+        target = getattr(obj, self.target_collection)
+        return None if target is None else behind.get(target)
+
+    def __set__(self, obj: object, value: T) -> None:
+        behind = Behind(self, obj)
+        if behind.uselist:
+            behind.replace(value)
+            return
+        target = getattr(obj, self.target_collection)
+        if target is None:
+            if value is not None or self.create_on_none_assignment:
+                setattr(obj, self.target_collection, behind.create(value))
+            return
+        behind.set(target, value)
+        if value is None and self.cascade_scalar_deletes:
+            setattr(obj, self.target_collection, None)
+
+    def __delete__(self, obj: object) -> None:
+        if Behind(self, obj).uselist:
+            setattr(obj, self.target_collection, type(getattr(obj, self.target_collection))())
+        else:
+            delattr(obj, self.target_collection)
+
+    def of_entity(self, entity: Any) -> AssociationExpression:
+        return AssociationExpression(self, entity)
+
+    def for_class(self, class_: Any) -> AssociationExpression:
+        """Return the proxy as a class, or an alias of one, has it."""
+        return self.of_entity(class_)
+
+    def __repr__(self) -> str:
+        return f"<association_proxy {self.key}: {self.value_attr!r} of {self.target_collection!r}>"
+
+
+def association_proxy(
+    target_collection: str,
+    attr: str,
+    *,
+    creator: Callable[..., Any] | None = None,
+    getset_factory: Callable[[type, AssociationProxy[Any]], tuple[Callable[..., Any], Callable[..., None]]]
+    | None = None,
+    proxy_factory: Callable[..., Any] | None = None,
+    proxy_bulk_set: Callable[[Any, Iterable[Any]], None] | None = None,
+    info: Mapping[Any, Any] | None = None,
+    cascade_scalar_deletes: bool = False,
+    create_on_none_assignment: bool = False,
+) -> AssociationProxy[Any]:
+    """Show an attribute of related objects as if it were one of the object's own.
+
+    The value is a list, a set or a dict of these values, as the relationship's collection is one of the objects; or the value itself, for a
+    relationship to one object. Members whose value is assigned again stay; those whose value is not leave the relationship.
+
+    :param target_collection: the name of the relationship.
+    :param attr: the attribute of the related objects; may be a relationship or a proxy itself.
+    :param creator: makes a related object of a value (for a dict: of key and value); the related class itself when None.
+    :param getset_factory: returns, for the class of the collection and the proxy, a getter of a related object's value and its setter.
+    :param proxy_factory: makes the collection of values, called with a function that returns the relationship's collection, the
+        creator, the attribute's name and the proxy; for collections of one's own class.
+    :param proxy_bulk_set: called with that collection and the values when one is assigned.
+    :param info: notes of the application, see :attr:`AssociationProxy.info`.
+    :param cascade_scalar_deletes: with a relationship to one object, assigning None takes the related object out.
+    :param create_on_none_assignment: with a relationship to one object, assigning None makes a related object where there is none.
+
+    >>> class Recipe(Base):                                                                     # doctest: +SKIP
+    ...     parts: Mapped[list["Part"]] = relationship()
+    ...     ingredients = association_proxy("parts", "name", creator=lambda name: Part(name=name))
+    """
+    return AssociationProxy(
+        target_collection,
+        attr,
+        creator=creator,
+        getset_factory=getset_factory,
+        proxy_factory=proxy_factory,
+        proxy_bulk_set=proxy_bulk_set,
+        info=info,
+        cascade_scalar_deletes=cascade_scalar_deletes,
+        create_on_none_assignment=create_on_none_assignment,
+    )
+
+
+class Behind:
+    """The related objects behind the proxy of one object: how their values are read, set, and made into objects."""
+
+    def __init__(self, proxy: AssociationProxy[Any], obj: object) -> None:
+        self.proxy = proxy
+        self.obj = obj
+        self.expression = AssociationExpression(proxy, type(obj))
+        self.uselist = not self.expression.scalar
+        self.accessors = None
+        if proxy.getset_factory is not None:
+            collection_class = type(self.targets()) if self.uselist else None
+            self.accessors = proxy.getset_factory(collection_class, proxy)  # type: ignore[arg-type]
+
+    def targets(self) -> Any:
+        """Return the relationship's collection."""
+        return getattr(self.obj, self.proxy.target_collection)
+
+    def get(self, target: object) -> Any:
+        """Return the value of a related object."""
+        if self.accessors is not None:
+            return self.accessors[0](target)
+        return getattr(target, self.proxy.value_attr)
+
+    def set(self, target: object, *value: Any) -> None:
+        """Set the value of a related object; with its key first for one in a dict, where the accessors are the user's own."""
+        if self.accessors is not None:
+            self.accessors[1](target, *value)
+        else:
+            setattr(target, self.proxy.value_attr, value[-1])
+
+    def create(self, *values: Any) -> Any:
+        """Return a new related object of a value, or of a key and a value.
+
+        :raises InvalidRequestError: where the related class does not take them.
+        """
+        class_ = self.expression.target_class
+        if self.proxy.creator is not None:
+            return self.proxy.creator(*values)
+        try:
+            return class_(*values)
+        except TypeError as error:
+            name, attr = self.proxy.key, self.proxy.value_attr
+            example = f"lambda key, value: {class_.__name__}(..., {attr}=value)" if len(values) > 1 else f"lambda value: {class_.__name__}({attr}=value)"
+            raise InvalidRequestError(
+                f"{type(self.obj).__name__}.{name} cannot make a {class_.__name__} of {', '.join(map(repr, values))}: its constructor takes no such"
+                f" argument ({error}). Say how it is made: association_proxy(..., creator={example})."
+            ) from error
+
+    def collection(self) -> Any:
+        """Return the collection of values."""
+        if self.proxy.proxy_factory is not None:
+            return self.proxy.proxy_factory(self.targets, self.create, self.proxy.value_attr, self.proxy)
+        return self._kind()(self)
+
+    def _kind(self) -> type[ProxyList] | type[ProxySet] | type[ProxyDict]:
+        targets = self.targets()
+        emulated = getattr(targets, "__emulates__", None)
+        for kind, made in ((dict, ProxyDict), (list, ProxyList), (set, ProxySet)):
+            if isinstance(targets, kind) or emulated is kind:
+                return made  # type: ignore[return-value]
+        raise InvalidRequestError(
+            f"{type(self.obj).__name__}.{self.proxy.target_collection} is a {type(targets).__name__}, which is no list, set or dict, so"
+            f" {self.proxy.key} cannot show the values in it. Pass association_proxy(..., proxy_factory=...) that makes such a collection."
+        )
+
+    def replace(self, values: Any) -> None:
+        """Put these values in the place of those that are there."""
+        collection = self.collection()
+        if self.proxy.proxy_bulk_set is not None:
+            self.proxy.proxy_bulk_set(collection, values)
+        elif collection is not values:
+            collection.replace(values)
+
+
+class ProxyList(MutableSequence[Any]):
+    """The values of the objects in a list, as a list that can be changed."""
+
+    def __init__(self, behind: Behind) -> None:
+        self._behind = behind
+
+    @property
+    def col(self) -> Any:
+        """The relationship's collection."""
+        return self._behind.targets()
+
+    def _values(self) -> list[Any]:
+        return [self._behind.get(target) for target in self.col]
+
+    def replace(self, values: Iterable[Any]) -> None:
+        """Put values in the place of all; objects whose value comes again stay."""
+        present = list(self.col)
+        unused = [(self._behind.get(target), target) for target in present]
+        made = []
+        for value in values:
+            place = next((n for n, (held, _) in enumerate(unused) if held == value), None)
+            made.append(self._behind.create(value) if place is None else unused.pop(place)[1])
+        setattr(self._behind.obj, self._behind.proxy.target_collection, made)
+
+    def __len__(self) -> int:
+        return len(self.col)
+
+    def __bool__(self) -> bool:
+        return bool(self.col)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self._behind.get(target) for target in self.col[index]]
+        return self._behind.get(self.col[index])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            values = self._values()
+            values[index] = value
+            self.replace(values)
+        else:
+            self._behind.set(self.col[index], value)
+
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
+        del self.col[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values())
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._values()
+
+    def insert(self, index: int, value: Any) -> None:
+        self.col.insert(index, self._behind.create(value))
+
+    def append(self, value: Any) -> None:
+        self.col.append(self._behind.create(value))
+
+    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        """Sort by the values."""
+        self.replace(sorted(self._values(), key=key, reverse=reverse))
+
+    def reverse(self) -> None:
+        self.replace(self._values()[::-1])
+
+    def copy(self) -> list[Any]:
+        """Return a list of the values."""
+        return self._values()
+
+    def clear(self) -> None:
+        del self.col[:]
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == (other._values() if isinstance(other, ProxyList) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __lt__(self, other: Iterable[Any]) -> bool:
+        return self._values() < list(other)
+
+    def __le__(self, other: Iterable[Any]) -> bool:
+        return self._values() <= list(other)
+
+    def __gt__(self, other: Iterable[Any]) -> bool:
+        return self._values() > list(other)
+
+    def __ge__(self, other: Iterable[Any]) -> bool:
+        return self._values() >= list(other)
+
+    def __add__(self, other: Iterable[Any]) -> list[Any]:
+        return [*self._values(), *other]
+
+    def __radd__(self, other: Iterable[Any]) -> list[Any]:
+        return [*other, *self._values()]
+
+    def __mul__(self, times: int) -> list[Any]:
+        return self._values() * times
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return repr(self._values())
+
+
+class ProxySet(MutableSet[Any]):
+    """The values of the objects in a set, as a set that can be changed."""
+
+    def __init__(self, behind: Behind) -> None:
+        self._behind = behind
+
+    @property
+    def col(self) -> Any:
+        """The relationship's collection."""
+        return self._behind.targets()
+
+    @classmethod
+    def _from_iterable(cls, values: Iterable[Any]) -> set[Any]:  # type: ignore[override]
+        # what the operators of the base class make is a plain set
+        return set(values)
+
+    def replace(self, values: Iterable[Any]) -> None:
+        """Put values in the place of all; objects whose value comes again stay."""
+        wanted = set(values)
+        for target in list(self.col):
+            if self._behind.get(target) not in wanted:
+                self.col.discard(target)
+        self.update(wanted)
+
+    def __len__(self) -> int:
+        return len(self.col)
+
+    def __bool__(self) -> bool:
+        return bool(self.col)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self._behind.get(target) for target in self.col])
+
+    def __contains__(self, value: object) -> bool:
+        return any(held == value for held in self)
+
+    def add(self, value: Any) -> None:
+        if value not in self:
+            self.col.add(self._behind.create(value))
+
+    def discard(self, value: Any) -> None:
+        for target in list(self.col):
+            if self._behind.get(target) == value:
+                self.col.discard(target)
+                return
+
+    def update(self, *others: Iterable[Any]) -> None:
+        """Add the values of others."""
+        for other in others:
+            for value in list(other):
+                self.add(value)
+
+    def difference_update(self, *others: Iterable[Any]) -> None:
+        """Take the values of others out."""
+        for other in others:
+            for value in list(other):
+                self.discard(value)
+
+    def intersection_update(self, *others: Iterable[Any]) -> None:
+        """Keep what all others have, too."""
+        self.replace(set(self).intersection(*others))
+
+    def symmetric_difference_update(self, other: Iterable[Any]) -> None:
+        """Keep what one of the two has, but not both."""
+        self.replace(set(self) ^ set(other))
+
+    def copy(self) -> set[Any]:
+        """Return a set of the values."""
+        return set(self)
+
+    def union(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a set of the values and those of others."""
+        return set(self).union(*others)
+
+    def intersection(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a set of the values that all others have, too."""
+        return set(self).intersection(*others)
+
+    def difference(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a set of the values that no other has."""
+        return set(self).difference(*others)
+
+    def symmetric_difference(self, other: Iterable[Any]) -> set[Any]:
+        """Return a set of the values that one of the two has, but not both."""
+        return set(self) ^ set(other)
+
+    def issubset(self, other: Iterable[Any]) -> bool:
+        """Return True where the other has all values."""
+        return set(self) <= set(other)
+
+    def issuperset(self, other: Iterable[Any]) -> bool:
+        """Return True where all values of the other are here."""
+        return set(self) >= set(other)
+
+    def __eq__(self, other: object) -> bool:
+        return set(self) == (set(other) if isinstance(other, Set) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(set(self))
+
+
+class ProxyDict(MutableMapping[Any, Any]):
+    """The values of the objects in a dict by their keys, as a dict that can be changed."""
+
+    def __init__(self, behind: Behind) -> None:
+        self._behind = behind
+
+    @property
+    def col(self) -> Any:
+        """The relationship's collection."""
+        return self._behind.targets()
+
+    def replace(self, values: Any) -> None:
+        """Put values in the place of all; objects whose key comes again stay, with the new value."""
+        wanted = dict(values)
+        for key in [key for key in self.col if key not in wanted]:
+            del self.col[key]
+        self.update(wanted)
+
+    def __len__(self) -> int:
+        return len(self.col)
+
+    def __bool__(self) -> bool:
+        return bool(self.col)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.col)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.col
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._behind.get(self.col[key])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key in self.col:
+            target = self.col[key]
+            if self._behind.accessors is not None:
+                self._behind.set(target, key, value)
+            else:
+                self._behind.set(target, value)
+        else:
+            self.col[key] = self._behind.create(key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        del self.col[key]
+
+    def clear(self) -> None:
+        self.col.clear()
+
+    def copy(self) -> dict[Any, Any]:
+        """Return a dict of the values."""
+        return dict(self.items())
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self.items()) == (dict(other.items()) if isinstance(other, Mapping) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(dict(self.items()))
+
+
+class AssociationExpression(ColumnOperators):
+    """An association proxy as its class shows it: a criterion on the related objects.
+
+    Compared with a value, it is true for objects with at least one related object whose attribute compares so.
+
+    :ivar key: the name of the proxy.
+    """
+
+    def __init__(self, proxy: AssociationProxy[Any], entity: Any) -> None:
+        self._proxy = proxy
+        self._entity = entity
+        self.key = proxy.key
+        self.info = proxy.info
+
+    @property
+    def local_attr(self) -> Any:
+        """The relationship of the class."""
+        name = self._proxy.target_collection
+        found = getattr(self._entity, name, None)
+        if not hasattr(found, "relationship"):
+            class_ = _class_of(self._entity)
+            known = getattr(getattr(class_, "__mapper__", None), "relationships", ())
+            raise ArgumentError(
+                f"{class_.__name__}.{self.key}: association_proxy() names {name!r}, which is no relationship of {class_.__name__}."
+                f"{did_you_mean(name, known)}"
+            )
+        return found
+
+    @property
+    def target_class(self) -> Any:
+        """The class of the related objects."""
+        return self.local_attr.relationship.mapper.class_
+
+    @property
+    def scalar(self) -> bool:
+        """True where the relationship leads to one object."""
+        return not self.local_attr.relationship.uselist
+
+    @property
+    def remote_attr(self) -> Any:
+        """The attribute of the related class."""
+        return getattr(self._aim(), self._proxy.value_attr)
+
+    @property
+    def attr(self) -> tuple[Any, Any]:
+        """The relationship, and the attribute of the related class."""
+        return self.local_attr, self.remote_attr
+
+    def _aim(self) -> Any:
+        class_, name = self.target_class, self._proxy.value_attr
+        if class_expression(class_, name) is None and not isinstance(getattr(class_, name, None), ColumnOperators):
+            raise ArgumentError(
+                f"{_class_of(self._entity).__name__}.{self.key} stands for {class_.__name__}.{name}, which is no mapped attribute and so no"
+                " criterion of a query. Give it a hybrid_property of that name, or compare an attribute that is mapped."
+            )
+        return class_
+
+    def _exists(self, criterion: Any = None) -> ColumnElement[bool]:
+        local = self.local_attr
+        found: ColumnElement[bool] = local.has(criterion) if self.scalar else local.any(criterion)
+        return found
+
+    def operate(self, op: ops.Operator, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+        if op in ops.ORDERINGS:
+            self._refuse()
+        found = self._exists(self.remote_attr.operate(op, other, **modifiers))
+        if op is ops.EQ and other is None:
+            # who has no related object has no value either
+            return or_(found, ~self._exists())
+        return found
+
+    def contains(self, other: Any, autoescape: bool = False) -> ColumnElement[bool]:
+        """Return the criterion that a related object of the values is this one; for a column, that a text contains another."""
+        remote = self.remote_attr
+        if hasattr(remote, "relationship"):
+            return self._exists(remote.contains(other) if remote.relationship.uselist else remote == other)
+        return self._exists(remote.contains(other, autoescape=autoescape))
+
+    def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+        """Return the criterion that at least one value, itself an object, fulfils a criterion.
+
+        :param criterion: about the class of the values; where these are columns, about the class of the related objects.
+        :param values: attributes of the values' class with what they are to be.
+        :raises InvalidRequestError: where there is one value at most: use :meth:`has`.
+        """
+        if self.scalar and not self._leads_to_many():
+            raise InvalidRequestError(f"{self!r} leads to one object, so any() does not fit. Use has().")
+        return self._fulfils(criterion, values)
+
+    def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+        """Return the criterion that there is a value and fulfils a criterion; parameters as for :meth:`any`.
+
+        :raises InvalidRequestError: where there may be several values: use :meth:`any`.
+        """
+        if not self.scalar or self._leads_to_many():
+            raise InvalidRequestError(f"{self!r} leads to a collection, so has() does not fit. Use any().")
+        return self._fulfils(criterion, values)
+
+    def _leads_to_many(self) -> bool:
+        remote = self.remote_attr
+        return hasattr(remote, "relationship") and bool(remote.relationship.uselist)
+
+    def _fulfils(self, criterion: Any, values: Mapping[str, Any]) -> ColumnElement[bool]:
+        remote = self.remote_attr
+        if hasattr(remote, "relationship"):
+            inner = remote.any if remote.relationship.uselist else remote.has
+            return self._exists(inner(criterion, **values))
+        if isinstance(remote, AssociationExpression):
+            return self._exists(remote._fulfils(criterion, values))
+        if values:
+            raise ArgumentError(
+                f"{self!r} stands for a column, which has no attributes: got {', '.join(values)}. Compare the proxy itself with a value."
+            )
+        return self._exists(criterion)
+
+    def __clause_element__(self) -> ColumnElement[Any]:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ArgumentError(
+            f"{self!r} stands for values of related objects and cannot be selected or sorted by. Join along"
+            f" {_class_of(self._entity).__name__}.{self._proxy.target_collection} and use {self.target_class.__name__}.{self._proxy.value_attr}."
+        )
+
+    def __repr__(self) -> str:
+        return f"{_class_of(self._entity).__name__}.{self.key}"
+
+
+def _class_of(entity: Any) -> Any:
+    if isinstance(entity, type):
+        return entity
+    return entity.__uow_entity__.mapper.class_
