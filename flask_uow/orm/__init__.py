@@ -17,6 +17,9 @@ from flask_uow.orm.instrumentation.collections import (
 )
 from flask_uow.orm.instrumentation.custom_collections import collection
 from flask_uow.orm.instrumentation.events import AttributeExtension, reconstructor, validates
+from flask_uow.orm.instrumentation.flagging import flag_dirty, flag_modified, set_committed_value
+from flask_uow.orm.instrumentation.mutable import Mutable, MutableDict, MutableList, MutableSet
+from flask_uow.orm.instrumentation.ordering_list import OrderingList, ordering_list
 from flask_uow.orm.loading.options import (
     contains_eager,
     defer,
@@ -61,14 +64,14 @@ relation = relationship
 __all__ = [
     "AliasedClass", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
     "InstrumentedAttribute", "Mapped", "MappedCollection", "Mapper", "MapperExtension",
-    "MultipleResultsFound", "NoResultFound", "PropComparator", "Query", "Registry", "ScopedSession",
+    "MultipleResultsFound", "Mutable", "MutableDict", "MutableList", "MutableSet", "NoResultFound", "OrderingList", "PropComparator", "Query", "Registry", "ScopedSession",
     "Session", "SessionExtension", "SessionTransaction", "aliased", "association_proxy", "attribute_mapped_collection",
     "attributes", "backref", "class_mapper", "clear_mappers", "collection", "column_mapped_collection",
     "column_property", "comparable_property", "compile_mappers", "composite", "configure_mappers",
     "contains_eager", "create_session", "declarative_base", "declared_attr", "defer", "deferred",
-    "dynamic_loader", "hybrid_method", "hybrid_property", "eagerload", "eagerload_all", "inspect", "join", "joinedload", "joinedload_all",
+    "dynamic_loader", "hybrid_method", "hybrid_property", "eagerload", "eagerload_all", "flag_dirty", "flag_modified", "inspect", "join", "joinedload", "joinedload_all",
     "lazyload", "load_only", "make_transient", "mapped_collection", "mapped_column", "mapper", "noload", "object_mapper",
-    "object_session", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "relation",
-    "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "subqueryload",
+    "object_session", "ordering_list", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "relation",
+    "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "set_committed_value", "subqueryload",
     "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_parent", "with_polymorphic",
 ]  # fmt: skip

@@ -34,8 +34,12 @@ class User(Base):
     __tablename__ = "user_account"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
-    memberships: Mapped[list[Membership]] = relationship(back_populates="user", cascade="all, delete-orphan", order_by="Membership.id")
-    groups: AssociationProxy[list[Group]] = association_proxy("memberships", "group", creator=lambda group: Membership(group=group))
+    memberships: Mapped[list[Membership]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", order_by="Membership.id"
+    )
+    groups: AssociationProxy[list[Group]] = association_proxy(
+        "memberships", "group", creator=lambda group: Membership(group=group)
+    )
     group_names: AssociationProxy[list[str]] = association_proxy(
         "memberships", "group_name", creator=lambda name: Membership(group=Group(name=name))
     )
@@ -48,7 +52,9 @@ class User(Base):
         "settings", "value", creator=lambda key, value: Setting(key=key, value=value)
     )
     profile: Mapped[Profile | None] = relationship(back_populates="user", cascade="all, delete-orphan")
-    motto: AssociationProxy[str | None] = association_proxy("profile", "motto", creator=lambda motto: Profile(motto=motto))
+    motto: AssociationProxy[str | None] = association_proxy(
+        "profile", "motto", creator=lambda motto: Profile(motto=motto)
+    )
     badly_made = association_proxy("labels", "text")
     plain = association_proxy("labels", "shout")
 
@@ -171,7 +177,12 @@ def test_the_values_may_be_objects(session: Session, ann: User) -> None:
 def test_a_set_behaves_as_a_set(session: Session, ann: User) -> None:
     shown = ann.label_texts
     assert shown == {"a", "b"} and "a" in shown and len(shown) == 2 and shown | {"c"} == {"a", "b", "c"}
-    assert shown.union(["c"]) == {"a", "b", "c"} and shown & {"a"} == {"a"} and shown - {"a"} == {"b"} and shown <= {"a", "b", "c"}
+    assert (
+        shown.union(["c"]) == {"a", "b", "c"}
+        and shown & {"a"} == {"a"}
+        and shown - {"a"} == {"b"}
+        and shown <= {"a", "b", "c"}
+    )
     shown.add("a")
     shown.add("c")
     shown.discard("nothing")
@@ -231,7 +242,13 @@ def test_a_single_value_may_take_its_object_along(engine: Engine) -> None:
         __tablename__ = "l"
         id: Mapped[int] = mapped_column(primary_key=True)
         right: Mapped[Right | None] = relationship(cascade="all, delete-orphan")
-        value = association_proxy("right", "value", cascade_scalar_deletes=True, create_on_none_assignment=True, creator=lambda v: Right(value=v))
+        value = association_proxy(
+            "right",
+            "value",
+            cascade_scalar_deletes=True,
+            create_on_none_assignment=True,
+            creator=lambda v: Right(value=v),
+        )
 
     class Right(Own):
         __tablename__ = "r"

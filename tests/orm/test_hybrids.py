@@ -144,7 +144,9 @@ def session(engine: Engine) -> Iterator[Session]:
     Base.metadata.create_all(engine)
     with Session(engine) as session:
         ann = Person(name="Ann Bee", pets=[Pet(name="Rex"), Pet(name="Ivy")])
-        session.add_all([ann, Person(name="Cy Dee"), Worker(name="Eve Fox", wage=100), Worker(first="Gil", last="Ham", wage=10)])
+        session.add_all(
+            [ann, Person(name="Cy Dee"), Worker(name="Eve Fox", wage=100), Worker(first="Gil", last="Ham", wage=10)]
+        )
         session.commit()
         yield session
 
@@ -167,10 +169,14 @@ def test_a_hybrid_stands_wherever_a_column_does(session: Session, form: str) -> 
     elif form == "order":
         assert session.scalars(select(Person.first).order_by(Person.name.desc())).all() == ["Gil", "Eve", "Cy", "Ann"]
     elif form == "group":
-        counted = session.execute(select(Worker.level, func.count()).group_by(Worker.level).order_by(Worker.level)).all()
+        counted = session.execute(
+            select(Worker.level, func.count()).group_by(Worker.level).order_by(Worker.level)
+        ).all()
         assert [tuple(row) for row in counted] == [("high", 1), ("low", 1)]
     elif form == "having":
-        found = session.scalars(select(Person.initial).group_by(Person.initial).having(Person.initial > "C").order_by(Person.initial))
+        found = session.scalars(
+            select(Person.initial).group_by(Person.initial).having(Person.initial > "C").order_by(Person.initial)
+        )
         assert found.all() == ["E", "G"]
     else:
         assert session.scalars(select(Person.id).where(Person.name.in_(["Ann Bee", "?"]))).all() == [1]
@@ -195,7 +201,10 @@ def test_a_hybrid_may_be_a_select_of_one_value(session: Session) -> None:
     assert session.scalars(select(Person.first).where(Person.pet_count == 2)).all() == ["Ann"]
     counts = session.execute(select(Person.first, Person.pet_count).order_by(Person.id)).all()
     assert [tuple(row) for row in counts] == [("Ann", 2), ("Cy", 0), ("Eve", 0), ("Gil", 0)]
-    assert session.scalars(select(Pet.name).where(Pet.owner_name == "Ann Bee").order_by(Pet.name)).all() == ["Ivy", "Rex"]
+    assert session.scalars(select(Pet.name).where(Pet.owner_name == "Ann Bee").order_by(Pet.name)).all() == [
+        "Ivy",
+        "Rex",
+    ]
     assert session.get_one(Person, 1).pet_count == 2
 
 

@@ -533,7 +533,7 @@ class CollectionAttribute(RelationshipAttribute):
                 items[number] = real_object(listeners.append(obj, state, item, self))
         self.record(obj, state, old)
         old._detach()
-        obj.__dict__[self.key] = self.new_collection(obj, items)
+        made = obj.__dict__[self.key] = self.new_collection(obj, items)
         kept = {id(item) for item in items}
         for item in before:
             if id(item) not in kept:
@@ -541,6 +541,9 @@ class CollectionAttribute(RelationshipAttribute):
         for item in items:
             if id(item) not in had:
                 self.fire_append(obj, item)
+        after_assignment = getattr(made, "after_assignment", None)
+        if after_assignment is not None:
+            after_assignment()
 
     def _items_to_set(self, obj: Any, value: Any) -> list[Any]:
         """Return the objects of what is assigned to the attribute.

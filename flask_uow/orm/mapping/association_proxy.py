@@ -189,7 +189,11 @@ class Behind:
             return class_(*values)
         except TypeError as error:
             name, attr = self.proxy.key, self.proxy.value_attr
-            example = f"lambda key, value: {class_.__name__}(..., {attr}=value)" if len(values) > 1 else f"lambda value: {class_.__name__}({attr}=value)"
+            example = (
+                f"lambda key, value: {class_.__name__}(..., {attr}=value)"
+                if len(values) > 1
+                else f"lambda value: {class_.__name__}({attr}=value)"
+            )
             raise InvalidRequestError(
                 f"{type(self.obj).__name__}.{name} cannot make a {class_.__name__} of {', '.join(map(repr, values))}: its constructor takes no such"
                 f" argument ({error}). Say how it is made: association_proxy(..., creator={example})."

@@ -17,6 +17,7 @@ from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init, telling_load
 from flask_uow.orm.instrumentation.events import AttributeEvents
+from flask_uow.orm.instrumentation.mutable import MutableType
 from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
@@ -395,6 +396,7 @@ class Mapper(MappedSource):
         """Give each relationship its loader, once all are configured."""
         for name, column_property in self.columns.items():
             if column_property.is_stored:
+                MutableType.take_place(column_property.column)
                 self.manager.check_assignments_of(name, column_property.column.type, self.events.of(name))
         for prop in self.relationships.values():
             if prop.parent is self:
