@@ -19,6 +19,7 @@ class VocabularyTypes:
         self.Alias = flask_uow.Alias
         self.AliasedClass = flask_uow.AliasedClass
         self.ArgumentError = flask_uow.ArgumentError
+        self.AssociationProxy = flask_uow.AssociationProxy
         self.AttributeExtension = flask_uow.AttributeExtension
         self.BIGINT = flask_uow.BIGINT
         self.BLOB = flask_uow.BLOB
@@ -36,6 +37,7 @@ class VocabularyTypes:
         self.ColumnElement = flask_uow.ColumnElement
         self.ColumnOperators = flask_uow.ColumnOperators
         self.CommitOutcomeUnknown = flask_uow.CommitOutcomeUnknown
+        self.Comparator = flask_uow.Comparator
         self.CompileError = flask_uow.CompileError
         self.CompoundSelect = flask_uow.CompoundSelect
         self.Computed = flask_uow.Computed
@@ -95,6 +97,10 @@ class VocabularyTypes:
         self.MapperExtension = flask_uow.MapperExtension
         self.MetaData = flask_uow.MetaData
         self.MultipleResultsFound = flask_uow.MultipleResultsFound
+        self.Mutable = flask_uow.Mutable
+        self.MutableDict = flask_uow.MutableDict
+        self.MutableList = flask_uow.MutableList
+        self.MutableSet = flask_uow.MutableSet
         self.NULLTYPE = flask_uow.NULLTYPE
         self.NUMERIC = flask_uow.NUMERIC
         self.NativeType = flask_uow.NativeType
@@ -108,6 +114,7 @@ class VocabularyTypes:
         self.Numeric = flask_uow.Numeric
         self.ObjectDeletedError = flask_uow.ObjectDeletedError
         self.OperationalError = flask_uow.OperationalError
+        self.OrderingList = flask_uow.OrderingList
         self.Pagination = flask_uow.Pagination
         self.PickleType = flask_uow.PickleType
         self.PrimaryKeyConstraint = flask_uow.PrimaryKeyConstraint
@@ -164,6 +171,7 @@ class VocabularyTypes:
         self.aliased = flask_uow.aliased
         self.and_ = flask_uow.and_
         self.asc = flask_uow.asc
+        self.association_proxy = flask_uow.association_proxy
         self.attribute_mapped_collection = flask_uow.attribute_mapped_collection
         self.attributes = flask_uow.attributes
         self.backref = flask_uow.backref
@@ -199,8 +207,12 @@ class VocabularyTypes:
         self.except_all = flask_uow.except_all
         self.exists = flask_uow.exists
         self.extract = flask_uow.extract
+        self.flag_dirty = flask_uow.flag_dirty
+        self.flag_modified = flask_uow.flag_modified
         self.func = flask_uow.func
         self.get_recorded_queries = flask_uow.get_recorded_queries
+        self.hybrid_method = flask_uow.hybrid_method
+        self.hybrid_property = flask_uow.hybrid_property
         self.insert = flask_uow.insert
         self.inspect = flask_uow.inspect
         self.intersect = flask_uow.intersect
@@ -224,6 +236,7 @@ class VocabularyTypes:
         self.object_mapper = flask_uow.object_mapper
         self.object_session = flask_uow.object_session
         self.or_ = flask_uow.or_
+        self.ordering_list = flask_uow.ordering_list
         self.orm = flask_uow.orm
         self.outerjoin = flask_uow.outerjoin
         self.polymorphic_union = flask_uow.polymorphic_union
@@ -236,6 +249,7 @@ class VocabularyTypes:
         self.selectinload = flask_uow.selectinload
         self.selectinload_all = flask_uow.selectinload_all
         self.sessionmaker = flask_uow.sessionmaker
+        self.set_committed_value = flask_uow.set_committed_value
         self.signals = flask_uow.signals
         self.sql = flask_uow.sql
         self.subqueryload = flask_uow.subqueryload

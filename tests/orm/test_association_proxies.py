@@ -124,10 +124,20 @@ def names(session: Session, criterion: Any) -> list[str]:
 
 def test_a_list_behaves_as_a_list(session: Session, ann: User) -> None:
     shown = ann.group_names
-    assert shown == ["x", "y", "z"] and shown != ["x"] and len(shown) == 3 and bool(shown)
-    assert shown[0] == "x" and shown[-1] == "z" and shown[1:] == ["y", "z"] and "y" in shown
-    assert shown + ["w"] == ["x", "y", "z", "w"] and shown * 2 == [*shown, *shown] and shown < ["y"]
-    assert shown.index("y") == 1 and shown.count("x") == 1 and repr(shown) == "['x', 'y', 'z']"
+    assert shown == ["x", "y", "z"]
+    assert shown != ["x"]
+    assert len(shown) == 3
+    assert bool(shown)
+    assert shown[0] == "x"
+    assert shown[-1] == "z"
+    assert shown[1:] == ["y", "z"]
+    assert "y" in shown
+    assert [*shown, "w"] == ["x", "y", "z", "w"]
+    assert shown * 2 == [*shown, *shown]
+    assert shown < ["y"]
+    assert shown.index("y") == 1
+    assert shown.count("x") == 1
+    assert repr(shown) == "['x', 'y', 'z']"
     shown.append("w")
     shown.insert(0, "first")
     shown.extend(["u", "v"])
@@ -148,7 +158,8 @@ def test_a_list_behaves_as_a_list(session: Session, ann: User) -> None:
     assert list(ann.group_names) == ["v", "u", "s", "renamed"]
     ann.group_names.clear()
     session.commit()
-    assert ann.group_names == [] and not ann.group_names
+    assert ann.group_names == []
+    assert not ann.group_names
     assert session.scalar(select(func.count(Membership.id))) == 0
 
 
@@ -157,7 +168,8 @@ def test_objects_that_are_assigned_again_stay(session: Session, ann: User) -> No
     ann.group_names = ["z", "new", "x"]
     session.commit()
     after = {membership.group_name: membership.id for membership in ann.memberships}
-    assert (after["z"], after["x"]) == (before["z"], before["x"]) and set(after) == {"z", "new", "x"}
+    assert (after["z"], after["x"]) == (before["z"], before["x"])
+    assert set(after) == {"z", "new", "x"}
 
 
 def test_the_values_may_be_objects(session: Session, ann: User) -> None:
@@ -171,18 +183,20 @@ def test_the_values_may_be_objects(session: Session, ann: User) -> None:
     assert names(session, ~User.groups.any()) == ["bob"]
     ann.groups.remove(group)
     session.commit()
-    assert session.get(Group, group.id) is group and len(ann.memberships) == 3
+    assert session.get(Group, group.id) is group
+    assert len(ann.memberships) == 3
 
 
 def test_a_set_behaves_as_a_set(session: Session, ann: User) -> None:
     shown = ann.label_texts
-    assert shown == {"a", "b"} and "a" in shown and len(shown) == 2 and shown | {"c"} == {"a", "b", "c"}
-    assert (
-        shown.union(["c"]) == {"a", "b", "c"}
-        and shown & {"a"} == {"a"}
-        and shown - {"a"} == {"b"}
-        and shown <= {"a", "b", "c"}
-    )
+    assert shown == {"a", "b"}
+    assert "a" in shown
+    assert len(shown) == 2
+    assert shown | {"c"} == {"a", "b", "c"}
+    assert shown.union(["c"]) == {"a", "b", "c"}
+    assert shown & {"a"} == {"a"}
+    assert shown - {"a"} == {"b"}
+    assert shown <= {"a", "b", "c"}
     shown.add("a")
     shown.add("c")
     shown.discard("nothing")
@@ -190,11 +204,13 @@ def test_a_set_behaves_as_a_set(session: Session, ann: User) -> None:
     with pytest.raises(KeyError):
         shown.remove("b")
     session.commit()
-    assert ann.label_texts == {"a", "c"} and session.scalar(select(func.count(Label.id))) == 2
+    assert ann.label_texts == {"a", "c"}
+    assert session.scalar(select(func.count(Label.id))) == 2
     kept = next(label.id for label in ann.labels if label.text == "a")
     ann.label_texts = ["a", "d"]  # type: ignore[assignment]
     session.commit()
-    assert ann.label_texts == {"a", "d"} and kept in {label.id for label in ann.labels}
+    assert ann.label_texts == {"a", "d"}
+    assert kept in {label.id for label in ann.labels}
     shown = ann.label_texts
     shown |= {"e"}
     shown -= {"a"}
@@ -204,30 +220,39 @@ def test_a_set_behaves_as_a_set(session: Session, ann: User) -> None:
 
 def test_a_dict_behaves_as_a_dict(session: Session, ann: User) -> None:
     shown = ann.options
-    assert shown == {"lang": "pt", "tz": "utc"} and shown["lang"] == "pt" and shown.get("no") is None and "tz" in shown
-    assert sorted(shown) == ["lang", "tz"] and sorted(shown.values()) == ["pt", "utc"]
+    assert shown == {"lang": "pt", "tz": "utc"}
+    assert shown["lang"] == "pt"
+    assert shown.get("no") is None
+    assert "tz" in shown
+    assert sorted(shown) == ["lang", "tz"]
+    assert sorted(shown.values()) == ["pt", "utc"]
     kept = ann.settings["lang"].id
     shown["lang"] = "es"
     shown["theme"] = "dark"
     del shown["tz"]
-    assert shown.setdefault("x", "1") == "1" and shown.pop("x") == "1"
+    assert shown.setdefault("x", "1") == "1"
+    assert shown.pop("x") == "1"
     session.commit()
-    assert ann.options == {"lang": "es", "theme": "dark"} and ann.settings["lang"].id == kept
+    assert ann.options == {"lang": "es", "theme": "dark"}
+    assert ann.settings["lang"].id == kept
     ann.options = {"lang": "fr"}
     session.commit()
-    assert ann.options == {"lang": "fr"} and session.scalar(select(func.count(Setting.id))) == 1
+    assert ann.options == {"lang": "fr"}
+    assert session.scalar(select(func.count(Setting.id))) == 1
     with pytest.raises(KeyError):
         ann.options["tz"]
 
 
 def test_a_single_value(session: Session, ann: User) -> None:
     bob = session.query(User).filter_by(name="bob").one()
-    assert ann.motto == "hm" and bob.motto is None
+    assert ann.motto == "hm"
+    assert bob.motto is None
     bob.motto = None
     assert bob.profile is None
     bob.motto = "so"
     session.commit()
-    assert bob.profile is not None and bob.profile.motto == "so"
+    assert bob.profile is not None
+    assert bob.profile.motto == "so"
     assert names(session, User.motto == "so") == ["bob"]
     bob.motto = None
     session.commit()
@@ -265,7 +290,8 @@ def test_a_single_value_may_take_its_object_along(engine: Engine) -> None:
         assert other.right is not None
         left.value = None
         session.commit()
-        assert left.right is None and session.scalar(select(func.count(Right.id))) == 1
+        assert left.right is None
+        assert session.scalar(select(func.count(Right.id))) == 1
         del other.value
         session.commit()
         assert other.right is None
@@ -295,9 +321,9 @@ def test_a_proxy_of_an_alias_is_about_the_alias(session: Session, ann: User) -> 
 def test_mistakes_say_the_cure(session: Session, ann: User) -> None:
     with pytest.raises(InvalidRequestError, match=r"creator=lambda value: Label\(text=value\)"):
         ann.badly_made.add("x")
-    with pytest.raises(ArgumentError, match="Label.shout, which is no mapped attribute"):
-        User.plain == "A"
-    with pytest.raises(ArgumentError, match="cannot be selected or sorted by. Join along User.labels"):
+    with pytest.raises(ArgumentError, match=r"Label\.shout, which is no mapped attribute"):
+        User.plain == "A"  # noqa: B015
+    with pytest.raises(ArgumentError, match=r"cannot be selected or sorted by\. Join along User.labels"):
         select(User.label_texts)
     with pytest.raises(ArgumentError, match="cannot be selected or sorted by"):
         select(User).order_by(User.motto.desc())
@@ -320,10 +346,13 @@ def test_a_proxy_to_nowhere_is_named() -> None:
         names = association_proxy("partz", "name")
 
     with pytest.raises(ArgumentError, match="'partz', which is no relationship of Lost"):
-        Lost.names == "x"
+        Lost.names == "x"  # noqa: B015
 
 
 def test_the_parts_of_a_proxy_can_be_read() -> None:
     shown = User.label_texts
-    assert shown.target_class is Label and shown.scalar is False and User.motto.scalar is True
-    assert [part.key for part in shown.attr] == ["labels", "text"] and shown.remote_attr.key == "text"
+    assert shown.target_class is Label
+    assert shown.scalar is False
+    assert User.motto.scalar is True
+    assert [part.key for part in shown.attr] == ["labels", "text"]
+    assert shown.remote_attr.key == "text"

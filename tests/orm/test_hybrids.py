@@ -245,7 +245,7 @@ def test_an_update_sets_the_column_that_a_hybrid_is(session: Session) -> None:
 
 
 def test_an_update_of_an_expression_says_what_is_missing() -> None:
-    with pytest.raises(ArgumentError, match="@pet_count.update_expression"):
+    with pytest.raises(ArgumentError, match=r"@pet_count\.update_expression"):
         update(Person).values(pet_count=3)
 
 

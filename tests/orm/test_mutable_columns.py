@@ -114,7 +114,8 @@ CHANGES: dict[str, tuple[str, Callable[[Any], Any], Any]] = {
 def test_changes_in_place_are_written(session: Session, profile: Profile, change: str) -> None:
     name, act, expected = CHANGES[change]
     act(getattr(profile, name))
-    assert profile in session.dirty and session.is_modified(profile)
+    assert profile in session.dirty
+    assert session.is_modified(profile)
     present = copy.deepcopy(getattr(profile, name))
     session.commit()
     assert getattr(profile, name) == present
@@ -141,7 +142,8 @@ def test_values_are_of_the_class_however_they_came(session: Session, profile: Pr
 
 
 def test_a_value_of_ones_own_tells_of_its_changes(session: Session, profile: Profile) -> None:
-    assert profile.point.x == 1 and profile not in session.dirty
+    assert profile.point.x == 1
+    assert profile not in session.dirty
     profile.point.move_in_secret(5)
     assert profile not in session.dirty
     profile.point.move(6)
@@ -157,7 +159,9 @@ def test_nothing_changed_is_nothing_written(session: Session, profile: Profile) 
     profile.data["b"] = 1
     del profile.data["b"]
     assert not session.dirty
-    assert profile.data is not None and profile.items and not session.dirty
+    assert profile.data is not None
+    assert profile.items
+    assert not session.dirty
 
 
 def test_none_stays_none_and_a_rollback_brings_the_value_back(session: Session, profile: Profile) -> None:
@@ -179,7 +183,8 @@ def test_other_values_are_refused(profile: Profile) -> None:
 
 
 def test_pickled_objects_keep_noticing(session: Session, profile: Profile) -> None:
-    assert profile.data and profile.items
+    assert profile.data
+    assert profile.items
     session.expunge(profile)
     copied = pickle.loads(pickle.dumps(profile))
     copied.data["later"] = True
@@ -268,9 +273,12 @@ def test_a_committed_value_is_no_change(session: Session, profile: Profile) -> N
     profile.plain = {"changed": True}
     set_committed_value(profile, "plain", {"c": 3})
     set_committed_value(profile, "data", {"d": 4})
-    assert profile.plain == {"c": 3} and profile.data == {"d": 4} and profile not in session.dirty
+    assert profile.plain == {"c": 3}
+    assert profile.data == {"d": 4}
+    assert profile not in session.dirty
     session.commit()
-    assert profile.plain == {"a": 1} and profile.data["a"] == 1
+    assert profile.plain == {"a": 1}
+    assert profile.data["a"] == 1
 
 
 def test_a_committed_collection_is_as_if_loaded(session: Session, profile: Profile) -> None:
@@ -278,7 +286,8 @@ def test_a_committed_collection_is_as_if_loaded(session: Session, profile: Profi
     session.add(child)
     session.commit()
     set_committed_value(profile, "children", [child])
-    assert profile.children == [child] and not session.dirty
+    assert profile.children == [child]
+    assert not session.dirty
     profile.children.remove(child)
     session.commit()
     assert child.parent_id is None

@@ -136,7 +136,8 @@ def test_loading_changes_nothing(session: Session) -> None:
     playlist = Playlist(entries=[Entry(title=title) for title in "ab"])
     session.add(playlist)
     session.commit()
-    assert len(playlist.entries) == 2 and not session.dirty
+    assert len(playlist.entries) == 2
+    assert not session.dirty
 
 
 def test_numbers_of_ones_own(session: Session) -> None:

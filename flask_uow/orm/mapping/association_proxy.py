@@ -7,7 +7,8 @@ itself; all goes through the relationship, and so does what is flushed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
+from collections.abc import Set as AbstractSet
 from typing import Any, Generic, NoReturn, SupportsIndex, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -205,12 +206,12 @@ class Behind:
             return self.proxy.proxy_factory(self.targets, self.create, self.proxy.value_attr, self.proxy)
         return self._kind()(self)
 
-    def _kind(self) -> type[ProxyList] | type[ProxySet] | type[ProxyDict]:
+    def _kind(self) -> type[ProxyList | ProxySet | ProxyDict]:
         targets = self.targets()
         emulated = getattr(targets, "__emulates__", None)
         for kind, made in ((dict, ProxyDict), (list, ProxyList), (set, ProxySet)):
             if isinstance(targets, kind) or emulated is kind:
-                return made  # type: ignore[return-value]
+                return made
         raise InvalidRequestError(
             f"{type(self.obj).__name__}.{self.proxy.target_collection} is a {type(targets).__name__}, which is no list, set or dict, so"
             f" {self.proxy.key} cannot show the values in it. Pass association_proxy(..., proxy_factory=...) that makes such a collection."
@@ -341,7 +342,7 @@ class ProxySet(MutableSet[Any]):
         return self._behind.targets()
 
     @classmethod
-    def _from_iterable(cls, values: Iterable[Any]) -> set[Any]:  # type: ignore[override]
+    def _from_iterable(cls, values: Iterable[Any]) -> set[Any]:
         # what the operators of the base class make is a plain set
         return set(values)
 
@@ -424,7 +425,7 @@ class ProxySet(MutableSet[Any]):
         return set(self) >= set(other)
 
     def __eq__(self, other: object) -> bool:
-        return set(self) == (set(other) if isinstance(other, Set) else other)
+        return set(self) == (set(other) if isinstance(other, AbstractSet) else other)
 
     __hash__ = None  # type: ignore[assignment]
 

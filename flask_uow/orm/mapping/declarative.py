@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
-from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.class_arguments import (
     check_no_table_arguments,
     declared_attr,
@@ -24,6 +23,7 @@ from flask_uow.orm.mapping.class_arguments import (
     table_name,
     with_copied_columns,
 )
+from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn

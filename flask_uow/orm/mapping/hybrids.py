@@ -1,8 +1,9 @@
 """``hybrid_property`` and ``hybrid_method``: one definition that is a value on objects and an SQL expression on their class.
 
-The function of a hybrid is called with an object, or with the class (or an alias of it) in its place: ``self.width * self.height`` multiplies
-numbers there and columns here. Where the two need different code, :meth:`hybrid_property.expression` gives the class its own. Mapper, flush and
-loaders know nothing of hybrids; the names of statements (``filter_by()``, ``values()``) find them through :class:`~flask_uow.orm.mapping.class_expressions.ClassExpression`.
+The function of a hybrid is called with an object, or with the class (or an alias of it) in its place: ``self.width * self.height``
+multiplies numbers there and columns here. Where the two need different code, :meth:`hybrid_property.expression` gives the class its own.
+Mapper, flush and loaders know nothing of hybrids; names in ``filter_by()`` and ``values()`` find them through
+:mod:`~flask_uow.orm.mapping.class_expressions`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Comparator(ColumnOperators):
         """Return what an UPDATE sets, in order to set the hybrid: pairs of attributes and values."""
         if self._hybrid is None:
             return [(self.expression, value)]
-        return self._hybrid.assignments(self._entity, self.expression, value)
+        found: list[tuple[Any, Any]] = self._hybrid.assignments(self._entity, self.expression, value)
+        return found
 
     def __clause_element__(self) -> ColumnElement[Any]:
         """Return the expression, for use in the overridden operators."""
@@ -102,7 +104,8 @@ class HybridExpression(ColumnOperators):
 
     def assignments(self, value: Any) -> list[tuple[Any, Any]]:
         """Return what an UPDATE sets, in order to set the hybrid: pairs of attributes and values."""
-        return self._hybrid.assignments(self._entity, self.expression, value)
+        found: list[tuple[Any, Any]] = self._hybrid.assignments(self._entity, self.expression, value)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("expression", "_hybrid"):
