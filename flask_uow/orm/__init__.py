@@ -8,7 +8,6 @@ from flask_uow.orm import exc as exc
 from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.inspection import inspect
-from flask_uow.orm.instrumentation import history as attributes
 from flask_uow.orm.instrumentation.collections import (
     MappedCollection,
     attribute_mapped_collection,
@@ -42,13 +41,14 @@ from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.mapping.properties import column_property, deferred, mapped_column
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
 from flask_uow.orm.mapping.relationships import backref, dynamic_loader, relationship
-from flask_uow.orm.membership import make_transient
 from flask_uow.orm.query import Query
 from flask_uow.orm.query.parents import with_parent
 from flask_uow.orm.session.factory import create_session, sessionmaker
 from flask_uow.orm.session.scoping import ScopedSession, scoped_session
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.state import history as attributes
+from flask_uow.orm.state.session_objects import make_transient
 
 compile_mappers = configure_mappers
 eagerload = joinedload

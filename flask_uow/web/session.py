@@ -19,9 +19,9 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks
-from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.session.expiry import Keep, expire_all
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.state.expiry import Keep, expire_all
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
-from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.mapping.mapped_table import holds_expressions
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.sql.dml import Insert
 
 __all__ = [

@@ -13,11 +13,11 @@ from flask_uow.exc import ArgumentError, FlaskUowError, InvalidRequestError
 from flask_uow.orm.dml.bulk import Progress, pages_of, stored_columns, transaction_of, values_of
 from flask_uow.orm.dml.versions import count_versions, require_counting, versioned_part
 from flask_uow.orm.exc import StaleDataError
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
 from flask_uow.orm.loading.column_loader import identity_values, key_of
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
-from flask_uow.orm.session.expiry import expire_changed
+from flask_uow.orm.state.expiry import expire_changed
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Update
 from flask_uow.sql.functions import func

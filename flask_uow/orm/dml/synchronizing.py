@@ -26,8 +26,8 @@ from flask_uow.orm.dml.families import (
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.plan import make_plan
-from flask_uow.orm.membership import forget_deleted, register_deleted
-from flask_uow.orm.session.expiry import expire_all, expire_changed
+from flask_uow.orm.state.expiry import expire_all, expire_changed
+from flask_uow.orm.state.session_objects import forget_deleted, register_deleted
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update

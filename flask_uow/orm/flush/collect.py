@@ -14,11 +14,11 @@ from typing import Any
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.half_made import half_made
 from flask_uow.orm.flush.orphans import delete_orphans
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.history import History, get_history
-from flask_uow.orm.instrumentation.state import InstanceState, describe
-from flask_uow.orm.mapping.cascades import related
-from flask_uow.orm.membership import was_deleted
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.history import History, get_history
+from flask_uow.orm.state.instance_state import InstanceState, describe
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.session_objects import was_deleted
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, UNDONE, Direction
 
 __all__ = ["Automatic", "Link", "SecondaryRows", "WorkList", "by_mapper", "collect", "require_stored", "waits"]

@@ -27,10 +27,10 @@ from flask_uow.orm.flush.row_switch import find_switches, switch_rows
 from flask_uow.orm.flush.unique_order import in_turns, those_that_take
 from flask_uow.orm.flush.unique_values import carried_values
 from flask_uow.orm.flush.update import has_null, not_among, set_column, stale_rows, update_objects, versioned_key
-from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values
-from flask_uow.orm.mapping.cascades import related
 from flask_uow.orm.mapping.mapped_table import MappedTable
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.dml import Delete
 

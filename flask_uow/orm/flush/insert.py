@@ -13,11 +13,11 @@ from typing import Any
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.collect import by_mapper, require_stored
-from flask_uow.orm.instrumentation.mutables import remember, take_snapshots, write_composites
-from flask_uow.orm.instrumentation.siblings import Siblings
-from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
-from flask_uow.orm.membership import expunge_one
+from flask_uow.orm.state.instance_state import InstanceState, describe
+from flask_uow.orm.state.mutables import remember, take_snapshots, write_composites
+from flask_uow.orm.state.session_objects import expunge_one
+from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.collect import WorkList
-from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.mapping.column_mapping import is_inheritance
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.constraints import ForeignKeyConstraint
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.mapping.cascades import related
-from flask_uow.orm.membership import expunge_one, mark_deleted
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.history import get_history
+from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.session_objects import expunge_one, mark_deleted
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
 __all__ = ["delete_orphans"]

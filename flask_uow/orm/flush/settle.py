@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.flush.collect import WorkList
-from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.membership import register_deleted
+from flask_uow.orm.state.history import get_history
+from flask_uow.orm.state.session_objects import register_deleted
 from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE, UNDONE
 
 __all__ = ["settle"]

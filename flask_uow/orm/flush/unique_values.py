@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_uow.orm.flush.collect import Link, by_mapper
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
 from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import is_expression
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.schema import Column

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import DetachedInstanceError
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
-from flask_uow.orm.instrumentation.keeping import drop_kept
-from flask_uow.orm.instrumentation.proxies import real_object, real_value
-from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
+from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state
+from flask_uow.orm.state.keeping import drop_kept
+from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
+from flask_uow.orm.state.proxies import real_object, real_value
 from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, READ, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced

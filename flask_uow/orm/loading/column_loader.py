@@ -9,9 +9,6 @@ from typing import Any
 from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.instrumentation.mutables import remember
-from flask_uow.orm.instrumentation.siblings import siblings_that
-from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.eager import load_related, needs_care
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.statements import (
@@ -22,6 +19,9 @@ from flask_uow.orm.loading.statements import (
     unknown_but_null,
     unknown_keys,
 )
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.mutables import remember
+from flask_uow.orm.state.siblings import siblings_that
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.orm.session.expiry import expire_object
+from flask_uow.orm.state.expiry import expire_object
 
 __all__ = ["expire_present"]
 

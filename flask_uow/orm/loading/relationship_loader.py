@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE, siblings_that
-from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.column_loader import identity_values, session_is_gone
 from flask_uow.orm.loading.eager import load_below, load_related, needs_care
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.orm.loading.statements import compiled_once, keys_condition, padded, unknown_keys
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.siblings import BATCH_SIZE, siblings_that
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.select import Select

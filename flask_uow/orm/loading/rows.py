@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.identity import Identities
-from flask_uow.orm.instrumentation.mutables import remember
-from flask_uow.orm.instrumentation.siblings import Siblings
-from flask_uow.orm.instrumentation.state import InstanceState, describe, forget
 from flask_uow.orm.mapping.entity import Layout
+from flask_uow.orm.state.identity import Identities
+from flask_uow.orm.state.instance_state import InstanceState, describe, forget
+from flask_uow.orm.state.mutables import remember
+from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_source"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
-from flask_uow.orm.instrumentation.proxies import real_object
-from flask_uow.orm.instrumentation.state import ensure_state
+from flask_uow.orm.state.instance_state import ensure_state
+from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
 
 if TYPE_CHECKING:

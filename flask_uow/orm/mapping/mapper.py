@@ -17,7 +17,6 @@ from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init, telling_load
 from flask_uow.orm.instrumentation.events import AttributeEvents
-from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.joined import EAGER
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
@@ -38,6 +37,7 @@ from flask_uow.orm.mapping.registry import Registry, default_registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
+from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.sql.expressions import coerce_order
 from flask_uow.sql.schema import Table
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.types import TypeEngine

@@ -12,8 +12,6 @@ from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.keyed import bulk_update
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.identity import Identities
-from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.loading.plan import first_mapper, in_default_order, load_result, make_plan
 from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
@@ -22,6 +20,8 @@ from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
+from flask_uow.orm.state.identity import Identities
+from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase

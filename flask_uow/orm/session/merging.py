@@ -8,14 +8,14 @@ from typing import Any
 from flask_uow.exc import InvalidRequestError, UOWDeprecationWarning
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.history import is_changed
-from flask_uow.orm.instrumentation.mutables import copied, record_mutations, remember, take_snapshots, write_composites
-from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.state.history import is_changed
+from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.symbols import PENDING, STATE
 
 __all__ = ["merge"]

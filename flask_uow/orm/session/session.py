@@ -18,21 +18,21 @@ from flask_uow.orm.extensions import FlushContext
 from flask_uow.orm.flush.collect import Automatic, collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.flush.settle import settle
-from flask_uow.orm.identity import Identities, IdentityMap
-from flask_uow.orm.instrumentation.history import has_net_changes
-from flask_uow.orm.instrumentation.mutables import find_mutations
-from flask_uow.orm.instrumentation.proxies import real_object
-from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
-from flask_uow.orm.mapping.cascades import cascaded
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.execution import ExecutingSession
-from flask_uow.orm.session.expiry import expire_all, expire_object, new_orphans
 from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.merging import merge
+from flask_uow.orm.state.cascades import cascaded
+from flask_uow.orm.state.expiry import expire_all, expire_object, new_orphans
+from flask_uow.orm.state.history import has_net_changes
+from flask_uow.orm.state.identity import Identities, IdentityMap
+from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state
+from flask_uow.orm.state.mutables import find_mutations
+from flask_uow.orm.state.proxies import real_object
+from flask_uow.orm.state.session_objects import attach, expunge_all, expunge_one, mark_deleted, prune
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["Session"]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
-from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.membership import forget_deleted, make_transient_again, restore_deleted
-from flask_uow.orm.session.expiry import loaded_values, restore_values
 from flask_uow.orm.session.participants import Participants
+from flask_uow.orm.state.expiry import loaded_values, restore_values
+from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.session_objects import forget_deleted, make_transient_again, restore_deleted
 from flask_uow.orm.symbols import STATE, UNDONE
 
 if TYPE_CHECKING:

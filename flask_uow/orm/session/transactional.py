@@ -10,9 +10,9 @@ from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension
-from flask_uow.orm.session.expiry import expire_all
 from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.state.expiry import expire_all
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection, Transaction

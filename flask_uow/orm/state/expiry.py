@@ -1,7 +1,7 @@
 """Expiring objects: their mapped values go, so that the next access loads them.
 
 A Session that says so has them set aside instead (:class:`Keep`): the next access loads all the same, and an object that leaves the
-Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.instrumentation.keeping`).
+Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.state.keeping`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.instrumentation.keeping import collection_names, set_all_aside, set_values_aside
-from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS
-from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.mapping.cascades import related
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.history import get_history
+from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.keeping import collection_names, set_all_aside, set_values_aside
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS
 from flask_uow.orm.symbols import KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
 
 __all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "new_orphans", "restore_values"]

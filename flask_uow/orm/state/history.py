@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.mutables import record_mutations
-from flask_uow.orm.instrumentation.state import instance_state
+from flask_uow.orm.state.instance_state import instance_state
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.mutables import record_mutations
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
 
 __all__ = ["History", "get_history", "has_net_changes", "is_changed"]

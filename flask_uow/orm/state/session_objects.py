@@ -9,11 +9,11 @@ import gc
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.keeping import put_values_back
-from flask_uow.orm.instrumentation.mutables import remember
-from flask_uow.orm.instrumentation.proxies import real_object
-from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state, unmapped
-from flask_uow.orm.mapping.cascades import cascaded, related
+from flask_uow.orm.state.cascades import cascaded, related
+from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state, unmapped
+from flask_uow.orm.state.keeping import put_values_back
+from flask_uow.orm.state.mutables import remember
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import KEPT, PENDING
 
 __all__ = [

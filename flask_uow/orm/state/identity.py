@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask_uow.orm.instrumentation.state import InstanceState
+from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["Identities", "IdentityMap"]
 
@@ -23,7 +23,7 @@ class Identities:
     :ivar entries: states by primary key (a single value, or a tuple for a composite key).
     :ivar modified: the Session's changed objects, by state; strong, shared by all its identity maps.
     :ivar strong: all objects, by state, where the Session's identity map is not weak; else None.
-    :ivar mutable: the Session's objects that are looked at before a flush, see :mod:`flask_uow.orm.instrumentation.mutables`.
+    :ivar mutable: the Session's objects that are looked at before a flush, see :mod:`flask_uow.orm.state.mutables`.
     :ivar session_ref: a weak reference to the Session.
     """
 

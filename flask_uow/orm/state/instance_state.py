@@ -20,12 +20,12 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import UnmappedInstanceError
-from flask_uow.orm.instrumentation.proxies import real_object
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
-    from flask_uow.orm.identity import Identities
-    from flask_uow.orm.instrumentation.siblings import Siblings
+    from flask_uow.orm.state.identity import Identities
+    from flask_uow.orm.state.siblings import Siblings
 
 __all__ = ["InstanceState", "PickledState", "adopt_collections", "describe", "ensure_state", "forget", "instance_state"]
 

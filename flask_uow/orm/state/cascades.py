@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.state.members import members_of
 from flask_uow.orm.symbols import STATE, Direction
 
 __all__ = ["cascaded", "related"]
