@@ -114,7 +114,7 @@ class WebSession(Session):
     :ivar commits: how many transactions it has committed.
     """
 
-    _cure_for_threads = (
+    cure_for_threads = (
         "Give each thread a scope of its own: wrap its function in copy_current_request_context() once for each thread, or use"
         " `with db.unit_of_work() as session:` in it."
     )
@@ -150,25 +150,25 @@ class WebSession(Session):
 
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
-        transaction = self._transaction
-        if self._has_changes():
+        transaction = self.current_transaction
+        if self.objects.has_changes():
             return True
         # one that a failed flush made inactive counts: committing it must fail
         return transaction is not None and (bool(transaction.participants) or not transaction.is_active)
 
     def has_changes(self) -> bool:
         """Return whether there is work that a rollback would undo: changes, flushed or not, and whatever else was sent that writes."""
-        transaction = self._transaction
+        transaction = self.current_transaction
         while transaction is not None:
             # what a failed flush has undone is lost already, and was told
             if transaction.is_active and transaction.participants.has_written:
                 return True
             transaction = transaction.parent
-        return self._has_changes()
+        return self.objects.has_changes()
 
     def has_connections(self) -> bool:
         """Return whether the current transaction has taken a connection."""
-        return self._transaction is not None and bool(self._transaction.participants)
+        return self.current_transaction is not None and bool(self.current_transaction.participants)
 
     @exclusive
     def commit_all(self, is_last: bool = False) -> None:
@@ -193,7 +193,7 @@ class WebSession(Session):
             root.rollback()
 
     def _root(self) -> SessionTransaction | None:
-        level = self._transaction
+        level = self.current_transaction
         while level is not None and level.parent is not None:
             level = level.parent
         return level
@@ -241,15 +241,15 @@ class WebSession(Session):
     _keeps_values = True
 
     def _expire_after_commit(self) -> None:
-        is_seen = self._callbacks or self._hooks.after_commit or signals.after_commit.receivers
+        is_seen = self._callbacks or self.hooks.after_commit or signals.after_commit.receivers
         if self._is_ending and not is_seen:
             # nobody looks any more: what is detached at once needs not be set aside before
             return
-        expire_all(self, None, Keep.LOADED)
+        expire_all(self.objects, None, Keep.LOADED)
 
     def _expire_after_rollback(self, are_true: bool) -> None:
         # where something was undone nobody can tell which of the values were never true
-        expire_all(self, None, Keep.LOADED if are_true else Keep.OLDER)
+        expire_all(self.objects, None, Keep.LOADED if are_true else Keep.OLDER)
 
     # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
 
@@ -329,7 +329,7 @@ class WebSession(Session):
 
     def _savepoint(self) -> SessionTransaction | None:
         """Return the innermost savepoint, None outside of any."""
-        transaction = self._transaction
+        transaction = self.current_transaction
         return transaction.real if transaction is not None and transaction.real.nested else None
 
     def _run_callbacks(self) -> None:
@@ -368,7 +368,7 @@ class WebSession(Session):
 
         :param tell: log an error about them; else somebody has been told already.
         """
-        if not self._has_changes():
+        if not self.objects.has_changes():
             return
         left = [describe(obj) for objects in (self.new, self.dirty, self.deleted) for obj in objects]
         if tell:

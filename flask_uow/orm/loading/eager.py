@@ -72,7 +72,7 @@ def load_related(
     """
     path = tree.path if tree is not None and tree.path else (mapper,)
     root = _root(mapper, mapper.selectable, tree, path)
-    connection = session._connection_for(mapper, reads=True)
+    connection = session.connection_for(mapper, reads=True)
     values, multiplied = _run(session, connection, select, [root, *columns], None, batch)
     if not columns:
         return (list({id(obj): obj for obj in values[0]}.values()) if multiplied else values[0]), []

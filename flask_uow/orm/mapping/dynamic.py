@@ -111,7 +111,7 @@ class DynamicAttribute(RelationshipAttribute):
             # one that is detached has a row, and no Session to ask
             return state is not None and state.identity is not None
         if state.identity is None:
-            state.session._autoflush()
+            state.session.autoflush_now()
         return state.identity is not None
 
     def members(self, obj: Any, load: bool) -> list[Any]:

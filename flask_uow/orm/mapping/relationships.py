@@ -22,6 +22,7 @@ from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
+from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.expressions import ColumnElement, coerce_order
 from flask_uow.sql.schema import Table
@@ -377,7 +378,7 @@ class RelationshipProperty:
         session = state.owner.session_ref()
         if session is None or NO_VALUE in key:
             return NO_VALUE
-        found = session._identities_of(self._mapper).get(key[0] if len(key) == 1 else key)
+        found = session.objects.identities_of(self._mapper).get(identity_from(key))
         return found if isinstance(found, self._mapper.class_) else NO_VALUE
 
     def __repr__(self) -> str:

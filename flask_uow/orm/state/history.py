@@ -73,7 +73,7 @@ def get_history(obj: Any, key: str, passive: bool = False) -> History:
 
 def _is_new(state: Any) -> bool:
     # a flush that has inserted the row, and is not over yet, leaves the history as it was
-    return state.identity is None or (state.session is not None and state in state.session._new)
+    return state.identity is None or (state.session is not None and state in state.session.objects.new)
 
 
 def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = False) -> bool:
