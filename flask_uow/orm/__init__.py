@@ -1,6 +1,7 @@
 """Mapped classes, identity map, unit of work, Session and Query. Knows no Flask.
 
-In reading order: symbols, interfaces, extensions, exclusive, instrumentation, identity, loading, mapping, flush, query, session.
+In reading order, from the bottom: symbols, strategies, interfaces, extensions, exclusive; state, instrumentation, mapping, loading; dml and flush;
+query and session. Imports point one way, downwards.
 """
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
@@ -16,6 +17,7 @@ from flask_uow.orm.instrumentation.collections import (
 )
 from flask_uow.orm.instrumentation.custom_collections import collection
 from flask_uow.orm.instrumentation.events import AttributeExtension, reconstructor, validates
+from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.options import (
     contains_eager,
     defer,
@@ -32,11 +34,13 @@ from flask_uow.orm.loading.options import (
     undefer,
     undefer_group,
 )
+from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclarativeMeta, declarative_base, declared_attr
 from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
 from flask_uow.orm.mapping.inheritance import polymorphic_union
+from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.mapping.properties import column_property, deferred, mapped_column
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
@@ -49,6 +53,9 @@ from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state import history as attributes
 from flask_uow.orm.state.session_objects import make_transient
+
+# the mapping gives each attribute its loader, and must not import what stands above it
+lazy_loaders.column, lazy_loaders.relationship = ColumnLoader, RelationshipLoader
 
 compile_mappers = configure_mappers
 eagerload = joinedload

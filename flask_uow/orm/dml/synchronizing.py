@@ -8,7 +8,7 @@ objects whose rows are gone leave the Session.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Result
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -27,10 +27,11 @@ from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.plan import make_plan
 from flask_uow.orm.state.expiry import expire_all, expire_changed
-from flask_uow.orm.state.session_objects import forget_deleted
-from flask_uow.orm.symbols import STATE
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+
+if TYPE_CHECKING:
+    from flask_uow.orm.session.session import Session
 
 __all__ = ["execute_dml"]
 
@@ -246,16 +247,8 @@ def _with_identities(session: Any, mapper: Any, found: Iterable[Any]) -> list[tu
     return [(obj, True) for obj in objects if obj is not None]
 
 
-def _let_go(session: Any, matched: Iterable[tuple[Any, bool]]) -> None:
-    for obj, _ in matched:
-        state = obj.__dict__[STATE]
-        if session.transaction is not None:
-            session.objects.register_deleted(obj, state)
-        else:
-            state.owner.remove(state)
-            state.owner = None
-            session.objects.modified.pop(state, None)
-            forget_deleted({state: obj})
+def _let_go(session: Session, matched: Iterable[tuple[Any, bool]]) -> None:
+    session.objects.register_deleted(obj for obj, _ in matched)
 
 
 def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: Iterable[tuple[Any, bool]]) -> None:

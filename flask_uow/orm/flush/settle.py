@@ -47,8 +47,7 @@ def settle(session: Any, work: WorkList) -> None:
             modified[state] = obj
         state.changes[key] = original
     for members in (*work.deleted.values(), work.deleted_first):
-        for obj in members:
-            session.objects.register_deleted(obj, obj.__dict__[STATE])
+        session.objects.register_deleted(members)
     session.objects.taken_back = False
 
 

@@ -56,7 +56,8 @@ class RelationshipLoader:
         prop = self.property
         siblings = state.siblings
         tree: LoadTree | None = siblings.options if siblings is not None else None
-        strategy, below = prop.lazy, None
+        strategy: str = prop.lazy
+        below: LoadTree | None = None
         if tree is not None:
             strategy, below = tree.strategy(prop.key) or strategy, tree.under(prop.key)
         if strategy == "raise":

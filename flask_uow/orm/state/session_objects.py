@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_uow.exc import InvalidRequestError
@@ -311,17 +311,24 @@ class SessionObjects:
                     put_values_back(obj)
             identities.entries.clear()
 
-    def register_deleted(self, obj: object, state: InstanceState) -> None:
-        """Note that an object's row was deleted in the current transaction; the object goes out."""
-        if state.owner is not None:
-            state.owner.remove(state)
-            state.owner = None
-        self.deleted.pop(state, None)
-        self.modified.pop(state, None)
-        state.changes = None
+    def register_deleted(self, objects: Iterable[Any]) -> None:
+        """Note that the rows of objects were deleted in the current transaction; the objects go out.
+
+        Outside of a transaction they are deleted for good.
+        """
         level = self._level()
-        if level is not None:
-            level.deleted[state] = obj
+        for obj in objects:
+            state: InstanceState = obj.__dict__[STATE]
+            if state.owner is not None:
+                state.owner.remove(state)
+                state.owner = None
+            self.deleted.pop(state, None)
+            self.modified.pop(state, None)
+            state.changes = None
+            if level is not None:
+                level.deleted[state] = obj
+            else:
+                forget_deleted({state: obj})
 
     def make_transient_again(self, state: InstanceState) -> None:
         """Undo of an INSERT or of add(): the object is as if it had never been in a Session, with its values."""
