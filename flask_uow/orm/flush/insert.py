@@ -52,6 +52,7 @@ def _refuse_known_keys(session: Any, base: Any, objects: list[Any]) -> None:
     """
     entries = session.objects.identities_of(base).entries
     names = base.primary_key_names
+    deleted = session.objects.deleted
     if not entries:
         return
     for obj in objects:
@@ -63,7 +64,7 @@ def _refuse_known_keys(session: Any, base: Any, objects: list[Any]) -> None:
             # an SQL expression cannot be looked up
             continue
         holder = other() if other is not None else None
-        if other is None or holder is None or holder is obj or holder.__dict__[STATE] in session.objects.deleted:
+        if other is None or holder is None or holder is obj or holder.__dict__[STATE] in deleted:
             continue
         if any(name in holder.__dict__ for name in base.columns):
             raise _key_in_use(obj, holder)
