@@ -1,6 +1,7 @@
 """Mapped classes, identity map, unit of work, Session and Query. Knows no Flask.
 
-In reading order: symbols, interfaces, extensions, exclusive, instrumentation, identity, loading, mapping, flush, query, session.
+In reading order, from the bottom: symbols, strategies, interfaces, extensions, exclusive; state, instrumentation, mapping, loading; dml and flush;
+query and session. Imports point one way, downwards.
 """
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
@@ -8,7 +9,6 @@ from flask_uow.orm import exc as exc
 from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.inspection import inspect
-from flask_uow.orm.instrumentation import history as attributes
 from flask_uow.orm.instrumentation.collections import (
     MappedCollection,
     attribute_mapped_collection,
@@ -20,6 +20,7 @@ from flask_uow.orm.instrumentation.events import AttributeExtension, reconstruct
 from flask_uow.orm.instrumentation.flagging import flag_dirty, flag_modified, set_committed_value
 from flask_uow.orm.instrumentation.mutable import Mutable, MutableDict, MutableList, MutableSet
 from flask_uow.orm.instrumentation.ordering_list import OrderingList, ordering_list
+from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.options import (
     contains_eager,
     defer,
@@ -36,6 +37,7 @@ from flask_uow.orm.loading.options import (
     undefer,
     undefer_group,
 )
+from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
 from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
 from flask_uow.orm.mapping.classical import mapper
@@ -43,17 +45,22 @@ from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclarativeMeta, 
 from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
 from flask_uow.orm.mapping.hybrids import Comparator, hybrid_method, hybrid_property
 from flask_uow.orm.mapping.inheritance import polymorphic_union
+from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.mapping.properties import column_property, deferred, mapped_column
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
 from flask_uow.orm.mapping.relationships import backref, dynamic_loader, relationship
-from flask_uow.orm.membership import make_transient
 from flask_uow.orm.query import Query
 from flask_uow.orm.query.parents import with_parent
 from flask_uow.orm.session.factory import create_session, sessionmaker
 from flask_uow.orm.session.scoping import ScopedSession, scoped_session
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.state import history as attributes
+from flask_uow.orm.state.session_objects import make_transient
+
+# the mapping gives each attribute its loader, and must not import what stands above it
+lazy_loaders.column, lazy_loaders.relationship = ColumnLoader, RelationshipLoader
 
 compile_mappers = configure_mappers
 eagerload = joinedload

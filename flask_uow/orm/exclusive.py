@@ -22,7 +22,7 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 def _two_threads(session: Any) -> InvalidRequestError:
     return InvalidRequestError(
-        f"this Session is being used by two threads at once, and it is for one at a time. {session._cure_for_threads}"
+        f"this Session is being used by two threads at once, and it is for one at a time. {session.cure_for_threads}"
     )
 
 
@@ -36,7 +36,7 @@ def exclusive(method: M) -> M:
 
     @functools.wraps(method)
     def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
-        lock = self._lock
+        lock = self.thread_lock
         if not lock.acquire(False):
             raise _two_threads(self)
         try:
@@ -52,9 +52,9 @@ def exclusively(session: Any, load: Callable[P, R], *args: P.args, **kwargs: P.k
 
     :raises InvalidRequestError: when another thread is inside.
     """
-    if not __debug__ or (session.autocommit and session._transaction is None):
+    if not __debug__ or (session.autocommit and session.current_transaction is None):
         return load(*args, **kwargs)
-    lock = session._lock
+    lock = session.thread_lock
     if not lock.acquire(False):
         raise _two_threads(session)
     try:

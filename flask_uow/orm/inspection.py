@@ -6,8 +6,8 @@ from typing import Any, overload
 
 from flask_uow.engine import Connection, Engine, Inspector
 from flask_uow.orm.exc import UnmappedInstanceError
-from flask_uow.orm.instrumentation.state import InstanceState, instance_state
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
+from flask_uow.orm.state.instance_state import InstanceState, instance_state
 
 __all__ = ["inspect"]
 

@@ -19,6 +19,7 @@ from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm import DeclarativeBase
 from flask_uow.orm.mapping.class_arguments import asks_each_class, declares_key, is_mapped
 from flask_uow.orm.mapping.declarative import DeclarativeMeta
+from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import MetaData, Table
 from flask_uow.web.query import with_helpers
@@ -143,7 +144,7 @@ def _describe(obj: Any) -> str:
     state = obj.__dict__.get(STATE)
     if state is None or state.identity is None:
         return f"<{type(obj).__name__} ({'transient' if state is None else state.status} {id(obj)})>"
-    key = state.identity if isinstance(state.identity, tuple) else (state.identity,)
+    key = identity_values(state.identity)
     return f"<{type(obj).__name__} {', '.join(map(repr, key))}>"
 
 

@@ -19,9 +19,9 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks
-from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.session.expiry import Keep, expire_all
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.state.expiry import Keep, expire_all
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
@@ -64,37 +64,33 @@ class _Callback:
 class _SignalExtension(SessionExtension):
     """Sends the signals of a Session's moments; those of whole transactions are the Session's own."""
 
-    def before_flush(self, session: Any, flush_context: FlushContext, instances: Any) -> None:
-        if session._only_reads:
+    def before_flush(self, session: WebSession, flush_context: FlushContext, instances: Any) -> None:
+        if session.only_reads:
             raise InvalidRequestError(
                 "an after-commit callback (or a receiver of the signal after_commit) changes objects of db.session, whose work is committed"
                 " already: nothing would save them. Write in a unit of work of its own: `with db.unit_of_work() as session:`."
             )
-        signals.before_flush.send(session._app, session=session, flush_context=flush_context, instances=instances)
+        session.send_signal(signals.before_flush, flush_context=flush_context, instances=instances)
 
-    def after_flush(self, session: Any, flush_context: FlushContext) -> None:
-        signals.after_flush.send(session._app, session=session, flush_context=flush_context)
+    def after_flush(self, session: WebSession, flush_context: FlushContext) -> None:
+        session.send_signal(signals.after_flush, flush_context=flush_context)
 
-    def after_flush_postexec(self, session: Any, flush_context: FlushContext) -> None:
-        signals.after_flush_postexec.send(session._app, session=session, flush_context=flush_context)
+    def after_flush_postexec(self, session: WebSession, flush_context: FlushContext) -> None:
+        session.send_signal(signals.after_flush_postexec, flush_context=flush_context)
 
-    def after_begin(self, session: Any, transaction: Any, connection: Connection) -> None:
+    def after_begin(self, session: WebSession, transaction: Any, connection: Connection) -> None:
         if signals.after_begin.receivers:
-            signals.after_begin.send(session._app, session=session, transaction=transaction, connection=connection)
+            session.send_signal(signals.after_begin, transaction=transaction, connection=connection)
 
-    def after_attach(self, session: Any, instance: Any) -> None:
+    def after_attach(self, session: WebSession, instance: Any) -> None:
         if signals.after_attach.receivers:
-            signals.after_attach.send(session._app, session=session, instance=instance)
+            session.send_signal(signals.after_attach, instance=instance)
 
-    def after_bulk_update(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
-        signals.after_bulk_update.send(
-            session._app, session=session, query=query, query_context=query_context, result=result
-        )
+    def after_bulk_update(self, session: WebSession, query: Any, query_context: Any, result: Any) -> None:
+        session.send_signal(signals.after_bulk_update, query=query, query_context=query_context, result=result)
 
-    def after_bulk_delete(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
-        signals.after_bulk_delete.send(
-            session._app, session=session, query=query, query_context=query_context, result=result
-        )
+    def after_bulk_delete(self, session: WebSession, query: Any, query_context: Any, result: Any) -> None:
+        session.send_signal(signals.after_bulk_delete, query=query, query_context=query_context, result=result)
 
 
 _signals = _SignalExtension()
@@ -114,14 +110,14 @@ class WebSession(Session):
     :ivar commits: how many transactions it has committed.
     """
 
-    _cure_for_threads = (
+    cure_for_threads = (
         "Give each thread a scope of its own: wrap its function in copy_current_request_context() once for each thread, or use"
         " `with db.unit_of_work() as session:` in it."
     )
     # set when the scope has ended
     _scope = ""
     # what it becomes then
-    _ended_class: ClassVar[type[WebSession]]
+    ended_class: ClassVar[type[WebSession]]
 
     def __init__(
         self,
@@ -144,31 +140,35 @@ class WebSession(Session):
         self._callbacks: list[_Callback] = []
         self._had_work = False
         # while after-commit callbacks and receivers of the signal run: what they would write is refused
-        self._only_reads = False
+        self.only_reads = False
         self._is_ending = False
         self.commits = 0
 
+    def send_signal(self, signal: NamedSignal, **values: Any) -> None:
+        """Send a signal about this Session, from its app."""
+        signal.send(self._app, session=self, **values)
+
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
-        transaction = self._transaction
-        if self._has_changes():
+        transaction = self.current_transaction
+        if self.objects.has_changes():
             return True
         # one that a failed flush made inactive counts: committing it must fail
         return transaction is not None and (bool(transaction.participants) or not transaction.is_active)
 
     def has_changes(self) -> bool:
         """Return whether there is work that a rollback would undo: changes, flushed or not, and whatever else was sent that writes."""
-        transaction = self._transaction
+        transaction = self.current_transaction
         while transaction is not None:
             # what a failed flush has undone is lost already, and was told
             if transaction.is_active and transaction.participants.has_written:
                 return True
             transaction = transaction.parent
-        return self._has_changes()
+        return self.objects.has_changes()
 
     def has_connections(self) -> bool:
         """Return whether the current transaction has taken a connection."""
-        return self._transaction is not None and bool(self._transaction.participants)
+        return self.current_transaction is not None and bool(self.current_transaction.participants)
 
     @exclusive
     def commit_all(self, is_last: bool = False) -> None:
@@ -193,7 +193,7 @@ class WebSession(Session):
             root.rollback()
 
     def _root(self) -> SessionTransaction | None:
-        level = self._transaction
+        level = self.current_transaction
         while level is not None and level.parent is not None:
             level = level.parent
         return level
@@ -223,11 +223,11 @@ class WebSession(Session):
 
     def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
         connection.set_holder(self._holder)
-        if self._unit is None and not self._setup and not self._only_reads:
+        if self._unit is None and not self._setup and not self.only_reads:
             return super()._begin_on(connection, **options)
         unit = self._unit or _DEFAULTS
         # in AUTOCOMMIT there is no transaction that could be read only, and nothing that could be lost with it
-        is_lost = self._only_reads and (unit.isolation_level or connection.get_isolation_level()) != AUTOCOMMIT
+        is_lost = self.only_reads and (unit.isolation_level or connection.get_isolation_level()) != AUTOCOMMIT
         return super()._begin_on(
             connection,
             isolation_level=unit.isolation_level,
@@ -241,15 +241,15 @@ class WebSession(Session):
     _keeps_values = True
 
     def _expire_after_commit(self) -> None:
-        is_seen = self._callbacks or self._hooks.after_commit or signals.after_commit.receivers
+        is_seen = self._callbacks or self.hooks.after_commit or signals.after_commit.receivers
         if self._is_ending and not is_seen:
             # nobody looks any more: what is detached at once needs not be set aside before
             return
-        expire_all(self, None, Keep.LOADED)
+        expire_all(self.objects, None, Keep.LOADED)
 
     def _expire_after_rollback(self, are_true: bool) -> None:
         # where something was undone nobody can tell which of the values were never true
-        expire_all(self, None, Keep.LOADED if are_true else Keep.OLDER)
+        expire_all(self.objects, None, Keep.LOADED if are_true else Keep.OLDER)
 
     # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
 
@@ -258,7 +258,7 @@ class WebSession(Session):
             return
         self._had_work = self.has_work()
         if self._had_work:
-            signals.before_commit.send(self._app, session=self)
+            self.send_signal(signals.before_commit)
 
     def _after_commit(self, transaction: SessionTransaction) -> None:
         if transaction.nested:
@@ -269,10 +269,10 @@ class WebSession(Session):
                     callback.savepoint = outer
             return
         self.commits += 1
-        if self._only_reads:
+        if self.only_reads:
             # a callback has committed what it had read; the callbacks that wait are called when it returns
             return
-        self._only_reads = True
+        self.only_reads = True
         try:
             if self._had_work:
                 self._progress.note()
@@ -283,7 +283,7 @@ class WebSession(Session):
                 # what they have read must not become part of the next transaction, which may write
                 self.rollback_all()
         finally:
-            self._only_reads = False
+            self.only_reads = False
 
     def _before_rollback(self, transaction: SessionTransaction) -> None:
         if transaction.nested:
@@ -296,7 +296,7 @@ class WebSession(Session):
         self._callbacks.clear()
 
     def _after_rollback(self, transaction: SessionTransaction) -> None:
-        if not transaction.nested and self._had_work and not self._only_reads:
+        if not transaction.nested and self._had_work and not self.only_reads:
             self._send_afterwards(signals.after_rollback, "the work is rolled back")
 
     def _send_afterwards(self, signal: NamedSignal, fact: str) -> bool:
@@ -305,7 +305,7 @@ class WebSession(Session):
         :returns: False when a receiver failed.
         """
         try:
-            signal.send(self._app, session=self)
+            self.send_signal(signal)
         except Exception:
             self._app.logger.exception("A receiver of the signal %s failed; %s", signal.name, fact)
             return False
@@ -329,7 +329,7 @@ class WebSession(Session):
 
     def _savepoint(self) -> SessionTransaction | None:
         """Return the innermost savepoint, None outside of any."""
-        transaction = self._transaction
+        transaction = self.current_transaction
         return transaction.real if transaction is not None and transaction.real.nested else None
 
     def _run_callbacks(self) -> None:
@@ -368,7 +368,7 @@ class WebSession(Session):
 
         :param tell: log an error about them; else somebody has been told already.
         """
-        if not self._has_changes():
+        if not self.objects.has_changes():
             return
         left = [describe(obj) for objects in (self.new, self.dirty, self.deleted) for obj in objects]
         if tell:
@@ -403,10 +403,10 @@ class _EndedSession(WebSession):
 
 def _refuse_from_now_on(session: WebSession) -> None:
     # another class, so that a Session in use does not pay for the question whether it has ended
-    session.__class__ = session._ended_class
+    session.__class__ = session.ended_class
 
 
-WebSession._ended_class = _EndedSession
+WebSession.ended_class = _EndedSession
 
 
 def session_class_of(own: type[Session]) -> type[WebSession]:
@@ -419,5 +419,5 @@ def session_class_of(own: type[Session]) -> type[WebSession]:
     body = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
     made: type[WebSession] = type(own.__name__, bases, body)
     ended: tuple[Any, ...] = (_EndedSession, made)
-    made._ended_class = type(own.__name__, ended, body)
+    made.ended_class = type(own.__name__, ended, body)
     return made

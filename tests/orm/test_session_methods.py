@@ -378,10 +378,10 @@ def test_flush_of_chosen_objects_leaves_the_others_waiting(session: Session) -> 
 
 def test_flush_within_a_flush_is_refused(make_session: Any) -> None:
     session = make_session()
-    session._flushing = True
+    session.is_flushing = True
     with pytest.raises(InvalidRequestError, match="already"):
         session.flush()
-    session._flushing = False
+    session.is_flushing = False
 
 
 # -- execute, scalar, connection

@@ -110,7 +110,7 @@ def test_sessionmaker_passes_every_option_on(make_session: Any, tables: Any, opt
     for session in (factory(), make_session(**{option: value})):
         with session:
             shown = {
-                "_enable_transaction_accounting": lambda s: s._accounting,
+                "_enable_transaction_accounting": lambda s: s.accounting,
                 "query_cls": lambda s: type(s.query(User)),
             }.get(option, lambda s: getattr(s, option))
             assert shown(session) == value

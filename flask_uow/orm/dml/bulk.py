@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
-from flask_uow.orm.instrumentation.proxies import real_object
 from flask_uow.orm.mapping.mapped_table import holds_expressions
+from flask_uow.orm.state.keys import identity_from
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.sql.dml import Insert
 
 __all__ = [
@@ -43,7 +44,7 @@ def bulk_insert(
     count = 0
     columns = written_columns(mapper)
     with transaction_of(session):
-        connection = session._connection_for(mapper)
+        connection = session.connection_for(mapper)
         for page in pages_of(rows):
             found = _insert_page(connection, mapper, [values_of(mapper, row, columns) for row in page], nulls)
             if return_keys:
@@ -86,7 +87,7 @@ def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]], nulls
             if found is not None and made is not None:
                 row[made] = found[position]
             key = tuple(row.get(name) for name in mapper.primary_key_names)
-            keys[number] = key[0] if len(key) == 1 else key
+            keys[number] = identity_from(key)
     return keys
 
 
@@ -127,7 +128,7 @@ def mapping_defaults(mapper: Any, columns: Mapping[str, Any]) -> dict[str, Calla
 @contextmanager
 def transaction_of(session: Any) -> Iterator[None]:
     """Flush what is waiting, and hold a transaction of the Session: its own, or one of this block in autocommit mode."""
-    session._autoflush()
+    session.autoflush_now()
     with session.begin(subtransactions=True):
         yield
 

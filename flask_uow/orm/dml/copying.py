@@ -27,7 +27,7 @@ def copy_from(
     if first is None:
         return 0
     with transaction_of(session):
-        connection = session._connection_for(mapper)
+        connection = session.connection_for(mapper)
         names, defaults = _chosen(mapper, first)
         values = _sequences(mapper, chain([first], named), names, defaults)
         chosen = [mapper.columns[name].column for name in names]

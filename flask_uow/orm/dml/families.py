@@ -111,7 +111,7 @@ def delete_from_tables(
     if session.transaction is None:
         # the statements belong together, in autocommit mode as well
         with transaction_of(session):
-            return _delete(session._connection_for(mapper, statement), statement, given, mapper)
+            return _delete(session.connection_for(mapper, statement), statement, given, mapper)
     return _delete(connection, statement, given, mapper)
 
 

@@ -13,11 +13,12 @@ from flask_uow.exc import ArgumentError, FlaskUowError, InvalidRequestError
 from flask_uow.orm.dml.bulk import Progress, pages_of, stored_columns, transaction_of, values_of
 from flask_uow.orm.dml.versions import count_versions, require_counting, versioned_part
 from flask_uow.orm.exc import StaleDataError
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
-from flask_uow.orm.loading.column_loader import identity_values, key_of
+from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions
-from flask_uow.orm.session.expiry import expire_changed
+from flask_uow.orm.state.expiry import expire_changed
+from flask_uow.orm.state.keys import identity_values
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Update
 from flask_uow.sql.functions import func
@@ -66,7 +67,7 @@ def update_by_key(
                     require_counting(mapper, called)
     count = 0
     with transaction_of(session):
-        connection = session._connection_for(mapper)
+        connection = session.connection_for(mapper)
         for page in pages_of(rows):
             _Page(session, connection, mapper, columns, page, called, refusal).write(synchronize)
             count += len(page)
@@ -196,7 +197,7 @@ class _Page:
             )
 
     def _synchronize(self, names: tuple[str, ...], members: Group) -> None:
-        identities = self.session._identities.get(self.mapper.base_mapper)
+        identities = self.session.objects.families.get(self.mapper.base_mapper)
         if identities is None:
             return
         changed = {*names, *(name for part in self.mapper.stored for name, _ in part.onupdate)} - {self.version}

@@ -8,7 +8,7 @@ objects whose rows are gone leave the Session.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Result
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -26,11 +26,12 @@ from flask_uow.orm.dml.families import (
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.plan import make_plan
-from flask_uow.orm.membership import forget_deleted, register_deleted
-from flask_uow.orm.session.expiry import expire_all, expire_changed
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.state.expiry import expire_all, expire_changed
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+
+if TYPE_CHECKING:
+    from flask_uow.orm.session.session import Session
 
 __all__ = ["execute_dml"]
 
@@ -106,7 +107,7 @@ def _insert(session: Any, connection: Any, statement: Insert, params: Any, way: 
     statement = counted_upsert(statement, mapper)
     result = _send(session, connection, statement, params)
     if statement.may_update and way is not False and not _gives_objects(statement):
-        expire_all(session, [mapper])
+        expire_all(session.objects, [mapper])
     return result
 
 
@@ -146,7 +147,7 @@ def _execute_counting(session: Any, statement: Update, params: Any, way: Any) ->
     sets = [params] if params is None or isinstance(params, Mapping) else params
     count = 0
     with transaction_of(session):
-        connection = session._connection_for(mapper, statement)
+        connection = session.connection_for(mapper, statement)
         for values in sets:
             result, identities = _fetched(connection, updating_class(statement, mapper), values, mapper)
             count_versions(connection, mapper, identities)
@@ -187,7 +188,7 @@ def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -
 def _send_and_expire(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
     """Execute, where it is not known whom the statement concerns: all objects of the class are loaded anew."""
     result = _send(session, connection, statement, params)
-    expire_all(session, [statement.entity.mapper])
+    expire_all(session.objects, [statement.entity.mapper])
     return result
 
 
@@ -205,7 +206,7 @@ def _evaluated(
     session: Any, statement: Any, mapper: Any, params: Mapping[str, Any], strict: bool
 ) -> list[tuple[Any, bool]] | None:
     """Return the Session's objects that the criteria fit, each with whether that is certain; None where Python cannot tell."""
-    identities = session._identities.get(mapper.base_mapper)
+    identities = session.objects.families.get(mapper.base_mapper)
     try:
         test = Evaluator(mapper, params).condition(statement._where)
         found: list[tuple[Any, bool]] = []
@@ -239,23 +240,15 @@ def _fetched(connection: Any, statement: Any, params: Any, mapper: Any) -> tuple
 
 def _with_identities(session: Any, mapper: Any, found: Iterable[Any]) -> list[tuple[Any, bool]]:
     """Return the Session's objects with one of these identities."""
-    identities = session._identities.get(mapper.base_mapper)
+    identities = session.objects.families.get(mapper.base_mapper)
     if identities is None:
         return []
     objects = (identities.get(identity) for identity in found)
     return [(obj, True) for obj in objects if obj is not None]
 
 
-def _let_go(session: Any, matched: Iterable[tuple[Any, bool]]) -> None:
-    for obj, _ in matched:
-        state = obj.__dict__[STATE]
-        if session.transaction is not None:
-            register_deleted(session, obj, state)
-        else:
-            state.owner.remove(state)
-            state.owner = None
-            session._modified.pop(state, None)
-            forget_deleted({state: obj})
+def _let_go(session: Session, matched: Iterable[tuple[Any, bool]]) -> None:
+    session.objects.register_deleted(obj for obj, _ in matched)
 
 
 def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: Iterable[tuple[Any, bool]]) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
 from flask_uow.orm.loading.statements import keys_condition
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.sql.dml import Insert, Update
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from typing import Any
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.half_made import half_made
 from flask_uow.orm.flush.orphans import delete_orphans
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.history import History, get_history
-from flask_uow.orm.instrumentation.state import InstanceState, describe
-from flask_uow.orm.mapping.cascades import related
-from flask_uow.orm.membership import was_deleted
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.history import History, get_history
+from flask_uow.orm.state.instance_state import InstanceState, describe
+from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, UNDONE, Direction
 
 __all__ = ["Automatic", "Link", "SecondaryRows", "WorkList", "by_mapper", "collect", "require_stored", "waits"]
@@ -146,11 +145,11 @@ def collect(session: Any, only: Iterable[Any] | None = None, automatic: Automati
     spared = delete_orphans(session, automatic.loading if automatic is not None else None)
     if only is not None:
         chosen = _with_new_children(session, only)
-        waiting = {id(obj): obj for obj in session._new.values() if id(obj) not in chosen}
+        waiting = {id(obj): obj for obj in session.objects.new.values() if id(obj) not in chosen}
         return _gather(session, chosen, {**waiting, **spared})
     waiting = spared
     work = _gather(session, None, waiting)
-    if automatic is not None and session._unasked:
+    if automatic is not None and session.objects.unasked:
         while found := half_made(session, work):
             waiting = {**waiting, **found}
             work = _gather(session, None, waiting)
@@ -165,7 +164,7 @@ def _with_new_children(session: Any, objects: Iterable[Any]) -> set[int]:
             if prop.viewonly or prop.direction is not Direction.ONE_TO_MANY:
                 continue
             for item in related(obj, prop, load=False):
-                if id(item) not in chosen and item.__dict__.get(STATE) in session._new:
+                if id(item) not in chosen and item.__dict__.get(STATE) in session.objects.new:
                     chosen[id(item)] = item
                     queue.append(item)
     return set(chosen)
@@ -173,12 +172,16 @@ def _with_new_children(session: Any, objects: Iterable[Any]) -> set[int]:
 
 def _gather(session: Any, chosen: set[int] | None, waiting: dict[int, Any]) -> WorkList:
     work = WorkList(waiting=waiting)
-    for attribute, states in (("deleted", session._deleted), ("new", session._new), ("changed", session._modified)):
+    for attribute, states in (
+        ("deleted", session.objects.deleted),
+        ("new", session.objects.new),
+        ("changed", session.objects.modified),
+    ):
         families: dict[Any, list[Any]] = getattr(work, attribute)
         for state, obj in list(states.items()):
             if (chosen is not None and id(obj) not in chosen) or (waiting and id(obj) in waiting):
                 continue
-            if attribute == "changed" and state in session._deleted:
+            if attribute == "changed" and state in session.objects.deleted:
                 continue
             base = type(obj).__mapper__.base_mapper
             members = families.get(base)
@@ -238,11 +241,13 @@ def _collect_relationships(session: Any, work: WorkList, restricted: bool) -> No
                             add_pair(prop, obj, item, False)
                 elif prop.direction is Direction.ONE_TO_MANY:
                     _release_children(session, work, prop, objects)
-    if session._modified and not restricted:
+    if session.objects.modified and not restricted:
         known = set(map(id, (*chain(*work.new.values()), *chain(*work.changed.values()))))
         # collections that were loaded on the way have taken in what waited for them, and so have changed
         known |= work.waiting.keys()
-        while changed := [o for s, o in session._modified.items() if id(o) not in known and s not in session._deleted]:
+        while changed := [
+            o for s, o in session.objects.modified.items() if id(o) not in known and s not in session.objects.deleted
+        ]:
             group: dict[Any, list[Any]] = {}
             for obj in changed:
                 known.add(id(obj))
@@ -297,7 +302,7 @@ def _collect_pairs(session: Any, work: WorkList, prop: Any, objects: list[Any], 
                 continue
             require_in_session(session, obj, prop, item)
             state = item.__dict__[STATE]
-            if state not in session._deleted and not was_deleted(session, state):
+            if state not in session.objects.deleted and not session.objects.was_deleted(state):
                 add_pair(prop, obj, item, True)
         for item in history.deleted:
             add_pair(prop, obj, item, False)
@@ -366,14 +371,14 @@ def _remind_children(session: Any, prop: Any, objects: list[Any]) -> None:
     for obj in objects:
         for child in related(obj, prop, load=False):
             state = child.__dict__[STATE]
-            is_free = state.identity is not None and state.session is session and state not in session._deleted
+            is_free = state.identity is not None and state.session is session and state not in session.objects.deleted
             if is_free and back not in (state.changes or ()) and child.__dict__.get(back) is not obj:
                 prop.reverse.attribute.silently_add(child, obj)
 
 
 def _link(session: Any, work: WorkList, prop: Any, child: Any, parent: Any) -> None:
     state: InstanceState = child.__dict__[STATE]
-    if state in session._deleted or state.owner is None:
+    if state in session.objects.deleted or state.owner is None:
         return
     if prop.post_update:
         work.late_links.append(Link(prop, child, parent))
@@ -386,9 +391,13 @@ def _release_children(session: Any, work: WorkList, prop: Any, objects: list[Any
     # children that stay behind when their parent is deleted: their foreign keys become NULL
     if prop.passive_deletes == "all":
         return
-    deleted = session._deleted
+    deleted = session.objects.deleted
     for obj in objects:
-        if prop.cascade.delete and not session._taken_back and prop.key not in (obj.__dict__[STATE].changes or ()):
+        if (
+            prop.cascade.delete
+            and not session.objects.taken_back
+            and prop.key not in (obj.__dict__[STATE].changes or ())
+        ):
             # they are to be deleted, too
             continue
         if prop.key not in obj.__dict__ and (prop.passive_deletes or prop.cascade.delete):

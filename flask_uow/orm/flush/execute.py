@@ -27,10 +27,10 @@ from flask_uow.orm.flush.row_switch import find_switches, switch_rows
 from flask_uow.orm.flush.unique_order import in_turns, those_that_take
 from flask_uow.orm.flush.unique_values import carried_values
 from flask_uow.orm.flush.update import has_null, not_among, set_column, stale_rows, update_objects, versioned_key
-from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.loading.column_loader import identity_values
-from flask_uow.orm.mapping.cascades import related
 from flask_uow.orm.mapping.mapped_table import MappedTable
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.dml import Delete
 
@@ -150,7 +150,7 @@ def with_hooks(kind: str, write: Callable[[list[Any]], None], session: Any, obje
         for obj in objects:
             with_hooks(kind, write, session, [obj])
         return
-    connections = {mapper: session._connection_for(mapper) for mapper in mappers}
+    connections = {mapper: session.connection_for(mapper) for mapper in mappers}
     for obj in objects:
         mapper = type(obj).__mapper__
         mapper.hooks.call(f"before_{kind}", mapper, connections[mapper], obj)
@@ -306,7 +306,7 @@ def _write_late_links(session: Any, links: list[Link]) -> None:
         state = child.__dict__[STATE]
         if state.changes is not None:
             state.changes.pop(name, None)
-            if not state.changes and state in session._new:
+            if not state.changes and state in session.objects.new:
                 state.changes = None
                 state.owner.modified.pop(state, None)
 
@@ -328,7 +328,7 @@ def _clear_late_links(session: Any, work: WorkList) -> None:
                         Link(prop, child, None)
                         for obj in objects
                         for child in related(obj, prop, load=True)
-                        if child.__dict__[STATE] in session._deleted
+                        if child.__dict__[STATE] in session.objects.deleted
                     )
     _write_late_links(session, links)
 
@@ -339,7 +339,7 @@ def delete_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
     :raises StaleDataError: when rows are gone already, or have another version by now.
     :raises FlushError: when no table of the class can be written to.
     """
-    connection = session._connection_for(mapper)
+    connection = session.connection_for(mapper)
     batch = connection.dialect.batch
     require_stored(mapper, objects[0], "deleted")
     for part in reversed(mapper.stored):
@@ -404,7 +404,7 @@ def insert_secondary(session: Any, rows: SecondaryRows) -> None:
     """INSERT rows of a secondary table."""
     if rows.added:
         columns, values = _secondary_values(rows, rows.added, _key_value)
-        connection = session._connection_for(rows.prop.parent)
+        connection = session.connection_for(rows.prop.parent)
         connection.dialect.batch.insert(connection, rows.prop.secondary, columns, values, generated_key=None)
 
 
@@ -416,7 +416,7 @@ def delete_secondary(session: Any, rows: SecondaryRows) -> None:
     if not rows.removed:
         return
     columns, values = _secondary_values(rows, rows.removed, _stored_value)
-    connection = session._connection_for(rows.prop.parent)
+    connection = session.connection_for(rows.prop.parent)
     found = connection.dialect.batch.delete(connection, rows.prop.secondary, columns, values)
     if found != len(rows.removed):
         raise StaleDataError(

@@ -28,7 +28,7 @@ def half_made(session: Any, work: Any) -> dict[int, Any]:
             if work.waiting and any(_waits(work, target) for _, target in _references(obj)):
                 found[id(obj)] = obj
                 continue
-            if obj.__dict__[STATE] not in session._unasked:
+            if obj.__dict__[STATE] not in session.objects.unasked:
                 continue
             missing = _missing(obj)
             if missing:

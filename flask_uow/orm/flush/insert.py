@@ -13,11 +13,11 @@ from typing import Any
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.collect import by_mapper, require_stored
-from flask_uow.orm.instrumentation.mutables import remember, take_snapshots, write_composites
-from flask_uow.orm.instrumentation.siblings import Siblings
-from flask_uow.orm.instrumentation.state import InstanceState, describe
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
-from flask_uow.orm.membership import expunge_one
+from flask_uow.orm.state.instance_state import InstanceState, describe
+from flask_uow.orm.state.keys import identity_from
+from flask_uow.orm.state.mutables import remember, take_snapshots, write_composites
+from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
 
@@ -38,7 +38,7 @@ def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
         prepare(mapper, members)
         for part in mapper.stored:
             parts.setdefault(part.table, []).append((part, members))
-    connection = session._connection_for(base)
+    connection = session.connection_for(base)
     for members in parts.values():
         own = members[0][1] if len(members) == 1 else _in_order(objects, members)
         _insert_into_table(session, connection, members, own)
@@ -50,20 +50,21 @@ def _refuse_known_keys(session: Any, base: Any, objects: list[Any]) -> None:
 
     :raises FlushError: naming both.
     """
-    entries = session._identities_of(base).entries
+    entries = session.objects.identities_of(base).entries
     names = base.primary_key_names
+    deleted = session.objects.deleted
     if not entries:
         return
     for obj in objects:
         values = obj.__dict__
         key = tuple([values.get(name) for name in names])
         try:
-            other = entries.get(key[0] if len(key) == 1 else key)
+            other = entries.get(identity_from(key))
         except TypeError:
             # an SQL expression cannot be looked up
             continue
         holder = other() if other is not None else None
-        if other is None or holder is None or holder is obj or holder.__dict__[STATE] in session._deleted:
+        if other is None or holder is None or holder is obj or holder.__dict__[STATE] in deleted:
             continue
         if any(name in holder.__dict__ for name in base.columns):
             raise _key_in_use(obj, holder)
@@ -270,7 +271,7 @@ def _insert_one_by_one(
 
 def make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
     """Enter objects whose rows have been written into the identity map."""
-    identities = session._identities_of(base)
+    identities = session.objects.identities_of(base)
     entries = identities.entries
     strong = identities.strong
     inserted = session.transaction.inserted
@@ -314,9 +315,9 @@ def _let_go(session: Any, base: Any, obj: Any, other: InstanceState) -> None:
     if holder is None:
         return
     values = holder.__dict__
-    if other.changes or other in session._deleted or any(name in values for name in base.columns):
+    if other.changes or other in session.objects.deleted or any(name in values for name in base.columns):
         raise _key_in_use(obj, holder)
-    expunge_one(session, holder, other)
+    session.objects.expunge_one(holder, other)
 
 
 def _key_in_use(obj: Any, holder: Any) -> FlushError:

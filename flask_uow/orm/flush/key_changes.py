@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask_uow.orm.loading.column_loader import identity_values
+from flask_uow.orm.state.keys import identity_from, identity_values
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.dml import Update
 
@@ -67,13 +67,13 @@ def _update_rows(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new
         if not all(own in part.columns for own, _ in pairs):
             continue
         columns = [part.columns[own] for own, _ in pairs]
-        _replace(session._connection_for(child), part.table, columns, old, new)
+        _replace(session.connection_for(child), part.table, columns, old, new)
         return
 
 
 def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Moved:
     """Set the foreign keys of loaded objects that referred to the old key; return those whose own key has changed by that."""
-    identities = session._identities_of(child)
+    identities = session.objects.identities_of(child)
     moved: Moved = []
     for obj in identities.objects():
         values = obj.__dict__
@@ -103,7 +103,7 @@ def _update_secondary(session: Any, mapper: Any, prop: Any, moved: Moved) -> Non
         new = tuple(obj.__dict__.get(own) for own, _ in pairs)
         if old is None or old == new:
             continue
-        _replace(session._connection_for(mapper), prop.secondary, columns, old, new)
+        _replace(session.connection_for(mapper), prop.secondary, columns, old, new)
 
 
 def _replace(connection: Any, table: Any, columns: list[Any], old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
@@ -116,5 +116,5 @@ def move_identity(session: Any, identities: Any, obj: Any, key: tuple[Any, ...])
     state = obj.__dict__[STATE]
     identities.remove(state)
     session.transaction.moved.setdefault(state, state.identity)
-    state.identity = key[0] if len(key) == 1 else key
+    state.identity = identity_from(key)
     identities.put(state, obj)

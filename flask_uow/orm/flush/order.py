@@ -12,8 +12,9 @@ from typing import Any
 
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.collect import WorkList
-from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.mapping.column_mapping import is_inheritance
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.constraints import ForeignKeyConstraint
 
@@ -132,7 +133,7 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
                 parents.append(id(values.get(prop.key)))
         for names, target in _key_references(mapper):
             # a relationship that is not loaded, or not mapped: the foreign key itself says who the parent is
-            parents.append(by_key.get((target, _as_key([values.get(name) for name in names])), 0))
+            parents.append(by_key.get((target, identity_from([values.get(name) for name in names])), 0))
         waits[id(obj)].extend(parent for parent in parents if parent in members and parent != id(obj))
     for base in group:
         for link in work.links.get(base, ()):
@@ -169,7 +170,7 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
         refers = id(obj) in waiting or any(id(target) in new_ids for target in _references(obj))
         if not refers and new_keys:
             refers = any(
-                (target, _as_key([obj.__dict__.get(name) for name in names])) in new_keys
+                (target, identity_from([obj.__dict__.get(name) for name in names])) in new_keys
                 for names, target in _key_references(type(obj).__mapper__)
                 if cleared.get(id(obj), set()).isdisjoint(names)
             )
@@ -198,17 +199,13 @@ def _references(obj: Any) -> Iterator[Any]:
             yield obj.__dict__.get(prop.key)
 
 
-def _as_key(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else tuple(values)
-
-
 def _present_key(obj: Any) -> Any:
     """Return the key of an object: its identity, or for a new one the values that it was given, None while they are missing."""
     state = obj.__dict__.get(STATE)
     if state is not None and state.identity is not None:
         return state.identity
     key = [obj.__dict__.get(name) for name in type(obj).__mapper__.primary_key_names]
-    return None if None in key else _as_key(key)
+    return None if None in key else identity_from(key)
 
 
 def _key_references(mapper: Any) -> tuple[tuple[tuple[str, ...], Any], ...]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.mapping.cascades import related
-from flask_uow.orm.membership import expunge_one, mark_deleted
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.history import get_history
+from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
 __all__ = ["delete_orphans"]
@@ -20,33 +19,33 @@ def delete_orphans(session: Any, loading: Any = None) -> dict[int, Any]:
         may be on its way into another, and is left alone.
     :returns: the objects that were left alone, by id.
     """
-    if session._deleted:
+    if session.objects.deleted:
         _follow_deletes(session)
     spared: dict[int, Any] = {}
     holders: dict[Any, dict[int, list[InstanceState]]] = {}
     for prop, item in _candidates(session):
         state = item.__dict__.get(STATE)
-        if state is None or state.identity is None or state in session._deleted or state.session is not session:
+        if state is None or state.identity is None or state in session.objects.deleted or state.session is not session:
             continue
         if prop.reverse is not None and not prop.reverse.uselist:
             has_parent = item.__dict__.get(prop.reverse.key) is not None
         else:
             if prop not in holders:
                 holders[prop] = _parents_by_item(session, prop)
-            has_parent = any(parent not in session._deleted for parent in holders[prop].get(id(item), ()))
+            has_parent = any(parent not in session.objects.deleted for parent in holders[prop].get(id(item), ()))
         if has_parent:
             continue
-        if prop is loading and not any(isinstance(obj, prop.parent.class_) for obj in session._deleted.values()):
+        if prop is loading and not any(isinstance(obj, prop.parent.class_) for obj in session.objects.deleted.values()):
             spared[id(item)] = item
         else:
-            mark_deleted(session, item)
+            session.objects.mark_deleted(item)
     return spared
 
 
 def _candidates(session: Any) -> list[tuple[Any, Any]]:
     """Return what was taken out of relationships: the side with the cascade, and the object."""
     found: list[tuple[Any, Any]] = []
-    for state, obj in list(session._modified.items()):
+    for state, obj in list(session.objects.modified.items()):
         for name in state.changes or ():
             prop = type(obj).__mapper__.relationships.get(name)
             if prop is None or prop.viewonly:
@@ -80,8 +79,8 @@ def _had_parent(obj: Any, state: InstanceState, prop: Any) -> bool:
 
 def _follow_deletes(session: Any) -> None:
     # what was put into an object after it was marked as deleted goes with it
-    for state, obj in list(session._modified.items()):
-        for name in (state.changes or ()) if state in session._deleted else ():
+    for state, obj in list(session.objects.modified.items()):
+        for name in (state.changes or ()) if state in session.objects.deleted else ():
             prop = type(obj).__mapper__.relationships.get(name)
             if prop is None or prop.viewonly or not prop.cascade.delete:
                 continue
@@ -90,15 +89,15 @@ def _follow_deletes(session: Any) -> None:
                     continue
                 own = item.__dict__[STATE]
                 if own.identity is not None:
-                    mark_deleted(session, item)
+                    session.objects.mark_deleted(item)
                 elif own.session is session:
-                    expunge_one(session, item, own)
+                    session.objects.expunge_one(item, own)
 
 
 def _parents_by_item(session: Any, prop: Any) -> dict[int, list[InstanceState]]:
     """Return which new and changed parents have an object now, by the identity of the object."""
     found: dict[int, list[InstanceState]] = {}
-    for states in (session._new, session._modified):
+    for states in (session.objects.new, session.objects.modified):
         for state, parent in list(states.items()):
             if isinstance(parent, prop.parent.class_):
                 for item in related(parent, prop, load=False):

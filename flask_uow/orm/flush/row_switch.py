@@ -13,8 +13,8 @@ from flask_uow.orm.flush.collect import WorkList, by_mapper
 from flask_uow.orm.flush.insert import make_persistent, prepare
 from flask_uow.orm.flush.unique_values import carried_values, future_key
 from flask_uow.orm.flush.update import update_batch
-from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.mapped_table import MappedTable, is_expression, stored_value
+from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import literal
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity
@@ -59,7 +59,7 @@ def _referred(session: Any, work: WorkList) -> Iterator[int]:
                     yield id(obj.__dict__.get(prop.key))
     for link in (*(link for links in work.links.values() for link in links), *work.late_links):
         state = link.child.__dict__[STATE]
-        if state.identity is not None and state not in session._deleted:
+        if state.identity is not None and state not in session.objects.deleted:
             yield id(link.parent)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.orm.flush.collect import WorkList
-from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.membership import register_deleted
+from flask_uow.orm.state.history import get_history
 from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE, UNDONE
 
 __all__ = ["settle"]
@@ -14,7 +13,7 @@ __all__ = ["settle"]
 
 def settle(session: Any, work: WorkList) -> None:
     """Forget the changes that a flush has written; what it left out stays a change."""
-    new, modified, unasked = session._new, session._modified, session._unasked
+    new, modified, unasked = session.objects.new, session.objects.modified, session.objects.unasked
     kept = _kept_changes(work) if work.kept else []
     for members in work.new.values():
         for obj in members:
@@ -30,7 +29,7 @@ def settle(session: Any, work: WorkList) -> None:
             if PENDING in values:
                 # what waited for a dynamic collection is written
                 _settle_waiting(obj, work)
-    level = session._transaction.real if session._transaction is not None else None
+    level = session.current_transaction.real if session.current_transaction is not None else None
     note = level.note_updated if level is not None and level.nested else None
     for members in (*work.changed.values(), work.updated_first):
         for obj in members:
@@ -48,9 +47,8 @@ def settle(session: Any, work: WorkList) -> None:
             modified[state] = obj
         state.changes[key] = original
     for members in (*work.deleted.values(), work.deleted_first):
-        for obj in members:
-            register_deleted(session, obj, obj.__dict__[STATE])
-    session._taken_back = False
+        session.objects.register_deleted(members)
+    session.objects.taken_back = False
 
 
 def _forget_empty(obj: Any, names: set[str]) -> None:

@@ -22,7 +22,7 @@ from flask_uow.orm.flush.unique_values import (
     unique_keys,
     unique_names,
 )
-from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 
 __all__ = ["in_turns", "those_that_take"]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_uow.orm.flush.collect import Link, by_mapper
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE
-from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import is_expression
+from flask_uow.orm.state.keys import identity_values
+from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.schema import Column
@@ -100,7 +100,7 @@ def find_originals(session: Any, base: Any, objects: list[Any]) -> None:
 
 
 def _find_original(session: Any, mapper: Any, name: str, objects: list[Any]) -> None:
-    connection = session._connection_for(mapper)
+    connection = session.connection_for(mapper)
     keys = [mapper.columns[own].column for own in mapper.primary_key_names]
     select = Select((mapper.columns[name].column, *keys)).select_from(mapper.selectable)
     for start in range(0, len(objects), BATCH_SIZE):

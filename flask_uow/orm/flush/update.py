@@ -9,11 +9,11 @@ from flask_uow.orm.flush.collect import require_stored
 from flask_uow.orm.flush.key_changes import cascade_key_changes, move_identity
 from flask_uow.orm.flush.unique_order import in_turns
 from flask_uow.orm.flush.unique_values import unique_names
-from flask_uow.orm.instrumentation.history import is_changed
-from flask_uow.orm.instrumentation.mutables import remember, take_snapshots
-from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.loading.column_loader import identity_values
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
+from flask_uow.orm.state.history import is_changed
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.keys import identity_values
+from flask_uow.orm.state.mutables import remember, take_snapshots
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.dml import Update
 from flask_uow.sql.functions import func
@@ -158,7 +158,7 @@ def update_batch(
     versioning: Any,
     new_keys: bool = False,
 ) -> None:
-    connection = session._connection_for(mapper)
+    connection = session.connection_for(mapper)
     key, key_values = versioned_key(part, versioning, objects)
     if new_keys:
         for number, position in enumerate(part.positions):
@@ -260,7 +260,7 @@ def not_among(connection: Any, part: MappedTable, objects: list[Any], keys: list
 
 def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
     """Give objects the identity that their key columns say; return each with the key it had."""
-    identities = session._identities_of(mapper)
+    identities = session.objects.identities_of(mapper)
     moved = []
     for obj in objects:
         values = obj.__dict__

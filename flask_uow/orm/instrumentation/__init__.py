@@ -1,2 +1,1 @@
-"""How a change is noticed. In reading order: state, attributes, collections, custom_collections, events, class_manager, history, mutables, siblings,
-pickling."""
+"""How a change is noticed. In reading order: attributes, collections, custom_collections, events, class_manager, construction, pickling."""

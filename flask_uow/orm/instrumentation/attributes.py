@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import DetachedInstanceError
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
-from flask_uow.orm.instrumentation.keeping import drop_kept
-from flask_uow.orm.instrumentation.proxies import real_object, real_value
-from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state
 from flask_uow.orm.interfaces import AttributeLoader
+from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state
+from flask_uow.orm.state.keeping import drop_kept
+from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
+from flask_uow.orm.state.proxies import real_object, real_value
 from flask_uow.orm.symbols import NO_VALUE, PARENTS, PENDING, READ, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
@@ -243,15 +243,15 @@ class RelationshipAttribute(Attribute):
         if own_owner is not None and other_owner is None and self.relationship.cascade.save_update:
             session = own_owner.session_ref()
             if session is not None:
-                session._bring_along(item)
+                session.objects.bring_along(item)
         elif other_owner is not None and own_owner is None and self.reverse is not None:
             if self.reverse.relationship.cascade.save_update:
                 session = other_owner.session_ref()
                 if session is not None:
-                    session._bring_along(obj)
+                    session.objects.bring_along(obj)
         elif own_owner is not None and other_owner is not None:
             session = own_owner.session_ref()
-            if session is not None and session._deleted:
+            if session is not None and session.objects.deleted:
                 self._take_back_deleted(session, obj, item)
 
     def _take_back_deleted(self, session: Any, obj: Any, item: Any) -> None:
@@ -260,10 +260,13 @@ class RelationshipAttribute(Attribute):
         for prop, parent, child in ((self.relationship, obj, item), (reverse, item, obj)):
             if prop is None or prop.direction is Direction.MANY_TO_ONE:
                 continue
-            if not (prop.cascade.save_update and prop.cascade.delete) or parent.__dict__[STATE] in session._deleted:
+            if (
+                not (prop.cascade.save_update and prop.cascade.delete)
+                or parent.__dict__[STATE] in session.objects.deleted
+            ):
                 continue
-            if child.__dict__[STATE] in session._deleted and child.__dict__[STATE].session is session:
-                session._cascade_add(child)
+            if child.__dict__[STATE] in session.objects.deleted and child.__dict__[STATE].session is session:
+                session.objects.add(child)
 
     def set(self, obj: Any, value: Any) -> None:
         """Set the attribute as the user does."""

@@ -13,8 +13,8 @@ from flask_uow.exc import ArgumentError, DataError
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
 from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_state
-from flask_uow.orm.instrumentation.proxies import ITSELF, itself
-from flask_uow.orm.instrumentation.state import ensure_state
+from flask_uow.orm.state.instance_state import ensure_state
+from flask_uow.orm.state.proxies import ITSELF, itself
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
 __all__ = ["ClassManager"]

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
-from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.instrumentation.proxies import real_object
-from flask_uow.orm.instrumentation.state import InstanceState, ensure_state
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.state.instance_state import InstanceState, ensure_state
+from flask_uow.orm.state.members import TrackedCollection, contains_identical
+from flask_uow.orm.state.proxies import real_object
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import CollectionAttribute
@@ -29,14 +30,11 @@ __all__ = [
     "SetMethods",
     "attribute_mapped_collection",
     "column_mapped_collection",
-    "contains_identical",
     "mapped_collection",
-    "members_of",
-    "remove_identical",
 ]
 
 
-class Instrumented:
+class Instrumented(TrackedCollection):
     """What the collections share: the owner, and the events.
 
     :ivar _owner: the state of the object that the collection belongs to; None once it was replaced, and while it is changed silently.
@@ -91,10 +89,6 @@ class Instrumented:
 
     def _detach(self) -> None:
         setattr(self, "_owner", None)  # noqa: B010 - the slot is the subclasses'
-
-    def _items(self) -> list[Any]:
-        """Return the members."""
-        raise NotImplementedError
 
     def _silently_add(self, item: Any) -> None:
         """Put an object in without any event."""
@@ -477,31 +471,3 @@ def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
         return values[0] if len(values) == 1 else values
 
     return mapped_collection(keyfunc)
-
-
-def contains_identical(items: Iterable[Any], item: Any) -> bool:
-    """Return True when the very object is a member."""
-    return any(other is item for other in items)
-
-
-def remove_identical(items: list[Any], item: Any) -> bool:
-    """Take the very object out of a plain list; return False where it is no member."""
-    for number, other in enumerate(items):
-        if other is item:
-            del items[number]
-            return True
-    return False
-
-
-def members_of(collection: Any) -> list[Any]:
-    """Return the members of a collection, of an instrumented one or (from a pickle) a plain one.
-
-    :raises ArgumentError: for something that is no collection.
-    """
-    if isinstance(collection, Instrumented):
-        return collection._items()
-    if isinstance(collection, dict):
-        return list(collection.values())
-    if isinstance(collection, (str, bytes)) or not hasattr(collection, "__iter__"):
-        raise ArgumentError(f"a collection of objects was expected, got {collection!r}. To empty it, assign [].")
-    return list(collection)

@@ -20,7 +20,7 @@ from flask_uow.orm.instrumentation.collections import (
     MappedCollection,
     SetMethods,
 )
-from flask_uow.orm.instrumentation.proxies import real_object
+from flask_uow.orm.state.proxies import real_object
 
 __all__ = ["collection", "collection_maker"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
-from flask_uow.orm.instrumentation.collections import members_of
-from flask_uow.orm.instrumentation.mutables import take_snapshots
-from flask_uow.orm.instrumentation.state import InstanceState, instance_state
+from flask_uow.orm.state.instance_state import InstanceState, instance_state
+from flask_uow.orm.state.members import members_of
+from flask_uow.orm.state.mutables import take_snapshots
 from flask_uow.orm.symbols import NO_VALUE, PENDING
 
 __all__ = ["flag_dirty", "flag_modified", "set_committed_value"]

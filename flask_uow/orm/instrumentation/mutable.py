@@ -1,7 +1,7 @@
 """``MutableDict``, ``MutableList``, ``MutableSet``, and ``Mutable`` for values of one's own: values of a column that notice their changes.
 
 ``mapped_column(MutableDict.as_mutable(JSON))`` gives each value as a dict whose changes in place are written by the next flush. They are found as
-those of pickled values are (:mod:`~flask_uow.orm.instrumentation.mutables`): the value is compared, before a flush, with what was loaded. A dict,
+those of pickled values are (:mod:`~flask_uow.orm.state.mutables`): the value is compared, before a flush, with what was loaded. A dict,
 list or set is compared by what it holds, deep inside too; any other value by how often it has called :meth:`Mutable.changed`.
 """
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_uow.orm.instrumentation.collections import members_of
-from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
-from flask_uow.orm.instrumentation.state import PickledState, adopt_collections, ensure_state
+from flask_uow.orm.state.instance_state import PickledState, adopt_collections, ensure_state
+from flask_uow.orm.state.members import members_of
+from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
 from flask_uow.orm.symbols import KEPT, PARENTS, PENDING, READ, STATE, UNDONE
 
 __all__ = ["copy_object", "get_state", "set_state"]

@@ -9,9 +9,6 @@ from typing import Any
 from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.instrumentation.mutables import remember
-from flask_uow.orm.instrumentation.siblings import siblings_that
-from flask_uow.orm.instrumentation.state import describe
 from flask_uow.orm.loading.eager import load_related, needs_care
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.statements import (
@@ -22,6 +19,10 @@ from flask_uow.orm.loading.statements import (
     unknown_but_null,
     unknown_keys,
 )
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.keys import identity_from, identity_values
+from flask_uow.orm.state.mutables import remember
+from flask_uow.orm.state.siblings import siblings_that
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
@@ -32,7 +33,6 @@ __all__ = [
     "check_lock_mode",
     "check_version",
     "has_version",
-    "identity_values",
     "key_of",
     "load_by_identity",
     "refresh_columns",
@@ -99,11 +99,6 @@ class ColumnLoader:
             return chosen.get(name, not prop.deferred)  # type: ignore[no-any-return]
 
         return tuple(name for name, prop in columns.items() if name not in values and is_due(name, prop))
-
-
-def identity_values(identity: Any) -> tuple[Any, ...]:
-    """Return an identity as a tuple, whatever the number of key columns."""
-    return identity if isinstance(identity, tuple) else (identity,)
 
 
 def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
@@ -175,7 +170,7 @@ def session_is_gone(name: str) -> DetachedInstanceError:
 
 
 def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
-    connection = session._connection_for(mapper, reads=lock is None)
+    connection = session.connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
 
@@ -200,7 +195,7 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
 
 def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
     """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
-    connection = session._connection_for(mapper, reads=True)
+    connection = session.connection_for(mapper, reads=True)
     dialect = connection.dialect
     source, key, chosen = source_of(mapper, names)
     columns = [*key, *chosen]
@@ -219,7 +214,7 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
     was_found = False
     for row in rows:
         converted = [p(v) if p is not None else v for p, v in zip(processors, row, strict=True)]
-        obj = by_identity[converted[0] if len(key) == 1 else tuple(converted[: len(key)])]
+        obj = by_identity[identity_from(converted[: len(key)])]
         was_found = was_found or obj is first
         own = obj.__dict__
         for name, value in zip(names, converted[len(key) :], strict=True):
@@ -265,7 +260,7 @@ def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
         select = Select((mapper,)).where(key_condition(columns, identity_values(identity)))
         found = load_related(session, select, [], mapper, None, None)[0]
         return found[0] if found else None
-    connection = session._connection_for(mapper, reads=True)
+    connection = session.connection_for(mapper, reads=True)
     dialect = connection.dialect
     key = tuple(mapper.column(column) for column in mapper.primary_key)
     if isinstance(identity, tuple) and None in identity:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
-from flask_uow.orm.instrumentation.collections import members_of
-from flask_uow.orm.loading.joined import EAGER, EntityPart, strategy_of, view_of, with_joins
+from flask_uow.orm.loading.joined import EntityPart, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.options import BatchLoading, LoadTree, load_tree
 from flask_uow.orm.loading.populating import expire_present
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.several import warn_of_several
+from flask_uow.orm.state.members import members_of
+from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
@@ -72,7 +73,7 @@ def load_related(
     """
     path = tree.path if tree is not None and tree.path else (mapper,)
     root = _root(mapper, mapper.selectable, tree, path)
-    connection = session._connection_for(mapper, reads=True)
+    connection = session.connection_for(mapper, reads=True)
     values, multiplied = _run(session, connection, select, [root, *columns], None, batch)
     if not columns:
         return (list({id(obj): obj for obj in values[0]}.values()) if multiplied else values[0]), []

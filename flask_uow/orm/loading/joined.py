@@ -12,6 +12,7 @@ from typing import Any
 
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
+from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
@@ -19,9 +20,7 @@ from flask_uow.sql.rewriting import rewritten, without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import CTE, Join
 
-__all__ = ["EAGER", "EntityPart", "strategy_of", "with_joins"]
-
-EAGER = frozenset({"joined", "selectin", "subquery"})
+__all__ = ["EntityPart", "strategy_of", "with_joins"]
 
 
 def strategy_of(prop: Any, tree: LoadTree | None, path: tuple[Any, ...]) -> str:

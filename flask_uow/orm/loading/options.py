@@ -12,12 +12,10 @@ from typing import Any
 from flask_uow.exc import ArgumentError, did_you_mean
 
 __all__ = [
-    "LAZY_NAMES",
     "BatchLoading",
     "EagerLoading",
     "LoadTree",
     "LoaderOption",
-    "check_lazy",
     "contains_eager",
     "defer",
     "joinedload",
@@ -34,24 +32,6 @@ __all__ = [
     "undefer",
     "undefer_group",
 ]
-
-# the values of relationship(lazy=...), the older ones included
-LAZY_NAMES: dict[Any, str] = {
-    "select": "select", True: "select", "joined": "joined", False: "joined", "subquery": "subquery",
-    "selectin": "selectin", "noload": "noload", None: "noload", "raise": "raise", "dynamic": "dynamic",
-}  # fmt: skip
-
-
-def check_lazy(value: Any) -> str:
-    """Return the strategy that ``relationship(lazy=...)`` names.
-
-    :raises ArgumentError: for an unknown one.
-    """
-    try:
-        return LAZY_NAMES[value]
-    except (KeyError, TypeError):
-        names = ", ".join(repr(name) for name in LAZY_NAMES)
-        raise ArgumentError(f"lazy={value!r} is unknown. It is one of: {names}.") from None
 
 
 class BatchLoading:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.orm.session.expiry import expire_object
+from flask_uow.orm.state.expiry import expire_object
+from flask_uow.orm.state.keys import identity_from
 
 __all__ = ["expire_present"]
 
@@ -18,7 +19,7 @@ def expire_present(
     :param rows: the driver's rows, holding the entity's columns only.
     :param names: the attributes that they hold, in order; None for all that are not deferred.
     """
-    identities = session._identities_of(mapper)
+    identities = session.objects.identities_of(mapper)
     order = list(names if names is not None else mapper.loaded_names)
     key = []
     for name in mapper.primary_key_names:
@@ -26,7 +27,7 @@ def expire_present(
     seen: set[Any] = set()
     for row in rows:
         values = [row[position] if p is None else p(row[position]) for position, p in key]
-        identity = values[0] if len(values) == 1 else tuple(values)
+        identity = identity_from(values)
         if identity in seen:
             continue
         seen.add(identity)

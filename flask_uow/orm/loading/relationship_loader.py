@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
-from flask_uow.orm.instrumentation.siblings import BATCH_SIZE, siblings_that
-from flask_uow.orm.instrumentation.state import describe
-from flask_uow.orm.loading.column_loader import identity_values, session_is_gone
+from flask_uow.orm.loading.column_loader import session_is_gone
 from flask_uow.orm.loading.eager import load_below, load_related, needs_care
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.loading.rows import load_objects
 from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.orm.loading.statements import compiled_once, keys_condition, padded, unknown_keys
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.keys import identity_from, identity_values
+from flask_uow.orm.state.siblings import BATCH_SIZE, siblings_that
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.select import Select
@@ -55,7 +56,8 @@ class RelationshipLoader:
         prop = self.property
         siblings = state.siblings
         tree: LoadTree | None = siblings.options if siblings is not None else None
-        strategy, below = prop.lazy, None
+        strategy: str = prop.lazy
+        below: LoadTree | None = None
         if tree is not None:
             strategy, below = tree.strategy(prop.key) or strategy, tree.under(prop.key)
         if strategy == "raise":
@@ -68,7 +70,7 @@ class RelationshipLoader:
         found = self._in_identity_map(session, obj) if prop.uses_get else None
         if found is not None:
             return self._store(obj, (found,))
-        session._autoflush(prop)
+        session.autoflush_now(prop)
         if prop.mapper.has_eager:
             # the way back is known already, and need not be loaded eagerly
             below = below if below is not None else LoadTree()
@@ -88,7 +90,7 @@ class RelationshipLoader:
 
     def _present(self, session: Any, key: Key) -> Any:
         target = self.property.mapper
-        found = session._identities_of(target).get(key[0] if len(key) == 1 else key)
+        found = session.objects.identities_of(target).get(identity_from(key))
         return found if isinstance(found, target.class_) else None
 
     # -- for many objects
@@ -172,7 +174,7 @@ class RelationshipLoader:
     ) -> Iterable[tuple[Key, Any]]:
         """Return the related objects of parents, each with its parent's key."""
         target = self.property.mapper
-        connection = session._connection_for(target, reads=True)
+        connection = session.connection_for(target, reads=True)
         dialect = connection.dialect
         keys_and_padding = padded(keys)
         if needs_care(target, below):

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.identity import Identities
-from flask_uow.orm.instrumentation.mutables import remember
-from flask_uow.orm.instrumentation.siblings import Siblings
-from flask_uow.orm.instrumentation.state import InstanceState, describe, forget
 from flask_uow.orm.mapping.entity import Layout
+from flask_uow.orm.state.identity import FamilyIdentities
+from flask_uow.orm.state.instance_state import InstanceState, describe, forget
+from flask_uow.orm.state.mutables import remember
+from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_source"]
 
-EntityLoader = Callable[[Any, Identities, "Siblings | None"], list[Any]]
+EntityLoader = Callable[[Any, FamilyIdentities, "Siblings | None"], list[Any]]
 
 
 def entity_loader(mapper: Any, dialect: Any, columns: tuple[str | None, ...] | None = None) -> EntityLoader:
@@ -63,7 +63,7 @@ def load_objects(
     if mapper.discriminator is not None or (layout is not None and layout.discriminator is not None):
         return _load_family(rows, mapper, dialect, session, siblings, layout or mapper.layout)
     loader = entity_loader(mapper, dialect, layout.names if layout is not None else None)
-    found: list[Any] = loader(rows, session._identities_of(mapper), siblings)
+    found: list[Any] = loader(rows, session.objects.identities_of(mapper), siblings)
     if mapper.base_mapper is not mapper:
         _check_classes(found, mapper)
     return found
@@ -99,7 +99,7 @@ def _load_family(
         target = _class_for(mapper, value if processor is None or value is None else processor(value))
         loader = entity_loader(target, dialect, _columns_for(target, layout))
         own = rows if len(numbers) == len(rows) else [rows[number] for number in numbers]
-        found = loader(own, session._identities_of(target), siblings)
+        found = loader(own, session.objects.identities_of(target), siblings)
         if own is rows:
             return found
         for number, obj in zip(numbers, found, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import UOWWarning
-from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.state.instance_state import describe
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty

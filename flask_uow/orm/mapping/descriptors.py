@@ -1,7 +1,7 @@
 """Attributes that stand for others: ``synonym``, ``composite``, ``comparable_property``; and operators of one's own, ``PropComparator``.
 
 None of them is a column or a relationship itself. Flush and loaders know nothing of them, but for one thing: a composite value that was changed
-in place is noticed by :mod:`flask_uow.orm.instrumentation.mutables`.
+in place is noticed by :mod:`flask_uow.orm.state.mutables`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute, operand_of
-from flask_uow.orm.instrumentation.mutables import COMPOSITES, remember
 from flask_uow.orm.mapping.properties import MappedColumn
+from flask_uow.orm.state.mutables import COMPOSITES, remember
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of, remove_identical
-from flask_uow.orm.instrumentation.proxies import real_object
-from flask_uow.orm.instrumentation.state import ensure_state
+from flask_uow.orm.state.instance_state import ensure_state
+from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class DynamicAttribute(RelationshipAttribute):
             # one that is detached has a row, and no Session to ask
             return state is not None and state.identity is not None
         if state.identity is None:
-            state.session._autoflush()
+            state.session.autoflush_now()
         return state.identity is not None
 
     def members(self, obj: Any, load: bool) -> list[Any]:

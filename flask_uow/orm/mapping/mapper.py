@@ -18,10 +18,6 @@ from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init, telling_load
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.mutable import MutableType
-from flask_uow.orm.instrumentation.state import instance_state
-from flask_uow.orm.loading.column_loader import ColumnLoader
-from flask_uow.orm.loading.joined import EAGER
-from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.by_name import evaluate
 from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.column_mapping import (
@@ -34,12 +30,15 @@ from flask_uow.orm.mapping.column_mapping import (
 )
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
+from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
 from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
+from flask_uow.orm.state.instance_state import instance_state
+from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.expressions import coerce_order
 from flask_uow.sql.schema import Table
 
@@ -229,7 +228,7 @@ class Mapper(MappedSource):
         for column in prop.columns:
             self._names.setdefault(column, prop.key)
         attribute = ColumnAttribute(prop.key, self, prop)
-        attribute.loader = ColumnLoader(self, prop.key)
+        attribute.loader = lazy_loaders.column(self, prop.key)
         self.manager.add(prop.key, attribute)
         self.events.add_extensions(prop.key, prop.extension)
 
@@ -400,7 +399,7 @@ class Mapper(MappedSource):
                 self.manager.check_assignments_of(name, column_property.column.type, self.events.of(name))
         for prop in self.relationships.values():
             if prop.parent is self:
-                prop.attribute.loader = RelationshipLoader(prop)
+                prop.attribute.loader = lazy_loaders.relationship(prop)
             self.has_eager = self.has_eager or prop.lazy in EAGER
         if self.has_eager:
             # a query of the base may give objects of this class

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.state import describe
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.types import TypeEngine
@@ -56,7 +57,7 @@ class ObjectValue(BindParameter[Any]):
         if state is not None and state.identity is not None and name in self._mapper.primary_key_names:
             identity = state.identity
             position = self._mapper.primary_key_names.index(name)
-            return identity[position] if isinstance(identity, tuple) else identity
+            return identity_values(identity)[position]
         if name in obj.__dict__:
             return obj.__dict__[name]
         is_detached = state is not None and state.identity is not None and state.session is None

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
-from flask_uow.orm.instrumentation.proxies import real_value
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, ends_within, target_of
 from flask_uow.orm.mapping.object_values import ObjectValue
+from flask_uow.orm.state.proxies import real_value
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import literal, literal_column, null

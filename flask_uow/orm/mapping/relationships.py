@@ -14,7 +14,6 @@ from flask_uow.orm.instrumentation.attributes import (
     ScalarRelationshipAttribute,
 )
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
-from flask_uow.orm.loading.options import check_lazy
 from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
@@ -22,6 +21,8 @@ from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
+from flask_uow.orm.state.keys import identity_from
+from flask_uow.orm.strategies import Strategy, strategy_named
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 from flask_uow.sql.expressions import ColumnElement, coerce_order
 from flask_uow.sql.schema import Table
@@ -77,8 +78,8 @@ class RelationshipProperty:
         self.extension = options["extension"]
         self.comparator_factory = options["comparator_factory"]
         self.query_class = options["query_class"]
-        self.lazy = check_lazy(options["lazy"])
-        self.is_dynamic = self.lazy == "dynamic"
+        self.lazy = strategy_named(options["lazy"])
+        self.is_dynamic = self.lazy is Strategy.DYNAMIC
         self.join_depth: int | None = options["join_depth"]
         self.innerjoin: bool = options["innerjoin"]
         self.batch_loading: bool = options["batch_loading"]
@@ -377,7 +378,7 @@ class RelationshipProperty:
         session = state.owner.session_ref()
         if session is None or NO_VALUE in key:
             return NO_VALUE
-        found = session._identities_of(self._mapper).get(key[0] if len(key) == 1 else key)
+        found = session.objects.identities_of(self._mapper).get(identity_from(key))
         return found if isinstance(found, self._mapper.class_) else NO_VALUE
 
     def __repr__(self) -> str:

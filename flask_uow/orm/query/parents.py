@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.instrumentation.state import instance_state
 from flask_uow.orm.mapping.mapper import object_mapper
+from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.sql.expressions import ColumnElement
 
 __all__ = ["leads_to", "with_parent"]

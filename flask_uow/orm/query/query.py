@@ -14,6 +14,7 @@ from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.plan import first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
+from flask_uow.orm.state.keys import identity_from
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
@@ -53,7 +54,7 @@ class Query(BuildingQuery[T]):
     # -- results
 
     def _fetch(self, select: Any, what: str = "query") -> list[Any]:
-        return self._session()._load_query(select, self._params, self._autoflush, what)  # type: ignore[no-any-return]
+        return self._session().load_query(select, self._params, self._autoflush, what)  # type: ignore[no-any-return]
 
     def _session(self) -> Any:
         if self.session is None:
@@ -68,7 +69,7 @@ class Query(BuildingQuery[T]):
         size = self.statement.get_execution_options().get("yield_per")
         if size is None:
             return iter(self._fetch(self.statement))
-        pages = self._session()._stream_query(self.statement, self._params, self._autoflush, "query", size)
+        pages = self._session().stream_query(self.statement, self._params, self._autoflush, "query", size)
         return (item for page in pages for item in page)
 
     def first(self) -> T | None:
@@ -171,7 +172,7 @@ class Query(BuildingQuery[T]):
             return session.get(entity, ident)
         mapper = entity.__uow_entity__.mapper
         key = key_of(mapper, ident)
-        found = session._identities_of(mapper).get(key[0] if len(key) == 1 else key)
+        found = session.objects.identities_of(mapper).get(identity_from(key))
         if found is not None and not fresh:
             return session.get(entity, ident)
         query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
@@ -221,7 +222,7 @@ class Query(BuildingQuery[T]):
             statement = _countable(statement)
         counted = Select((func.count(),)).select_from(statement.subquery())
         mapper = first_mapper(self._select.entities)
-        found = exclusively(session, session._execute, counted, self._params or None, mapper, {}, self._autoflush)
+        found = exclusively(session, session.execute_now, counted, self._params or None, mapper, {}, self._autoflush)
         return int(found.scalar())
 
     def __getitem__(self, item: Any) -> Any:
@@ -280,7 +281,7 @@ class Query(BuildingQuery[T]):
         select = self._select.without_stand_ins(self._select.entities[0].__uow_entity__)
         statement = statement.where(*select._where).execution_options(synchronize_session=synchronize_session)
         result = session.execute(statement, self._params or None)
-        for hook in getattr(session._hooks, hook_name):
+        for hook in getattr(session.hooks, hook_name):
             hook(session, self, statement, result)
         return result.rowcount  # type: ignore[no-any-return]
 

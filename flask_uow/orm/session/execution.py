@@ -12,16 +12,15 @@ from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.keyed import bulk_update
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.identity import Identities
-from flask_uow.orm.instrumentation.state import InstanceState
 from flask_uow.orm.loading.plan import first_mapper, in_default_order, load_result, make_plan
 from flask_uow.orm.loading.streaming import stream_result
-from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
+from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
+from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
@@ -40,7 +39,6 @@ class ExecutingSession(TransactionalSession):
     :param query_cls: the class of queries.
     """
 
-    _identities: dict[Mapper, Identities]
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
 
@@ -93,11 +91,16 @@ class ExecutingSession(TransactionalSession):
             return bind if isinstance(bind, Connection) else bind.connect()
         return transaction.connection_for(bind)
 
-    def _connection_for(self, mapper: Any, clause: Any = None, *, reads: bool = False, **kw: Any) -> Any:
+    def connection_for(self, mapper: Any, clause: Any = None, *, reads: bool = False, **kw: Any) -> Any:
+        """Return the connection of the current transaction for a mapper or statement; one that lends itself outside of it. For the package.
+
+        :param reads: True for a load that locks nothing; a statement says so itself.
+        :param kw: passed on to :meth:`get_bind`.
+        """
         bind = self.get_bind(mapper, clause, **kw)
         if self._binds.route is not None:
             bind = self._binds.served_by(bind, not (reads or is_read(clause)))
-        transaction = self._transaction or self.transaction
+        transaction = self.current_transaction or self.transaction
         return PassThrough(bind) if transaction is None else transaction.connection_for(bind)
 
     # -- statements
@@ -114,9 +117,10 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, SchemaSequence):
             # as the field has it: the number itself
             return self.scalar(clause, None, mapper, **kw)  # type: ignore[no-any-return]
-        return exclusively(self, self._execute, clause, params, mapper, kw, True)
+        return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
-    def _execute(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
+    def execute_now(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
+        """:meth:`execute` without its lock; ``autoflush=False`` sends the statement before what is pending is flushed. For the package."""
         if isinstance(clause, str):
             clause = text(clause)
         if isinstance(clause, Query):
@@ -129,27 +133,27 @@ class ExecutingSession(TransactionalSession):
                 if size is not None:
                     return self._streamed(clause, params, mapper or found, kw, "rows", size)  # type: ignore[return-value]
                 if autoflush:
-                    self._autoflush()
+                    self.autoflush_now()
                 names, rows = self._load_now(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
         if autoflush:
             # of any other statement nobody knows whether it reads what is pending: a subquery may be about a class, or SQL text
-            self._autoflush()
+            self.autoflush_now()
         if isinstance(clause, DMLStatement) and clause.entity is not None:
-            connection = self._connection_for(mapper or clause.entity.mapper, clause, **kw)
+            connection = self.connection_for(mapper or clause.entity.mapper, clause, **kw)
             return execute_dml(self, connection, clause, params)
-        return self._connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
+        return self.connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
 
     def _streamed(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str, size: int
     ) -> StreamedResult[Any]:
         if isinstance(select, Select) and not select._order_by:
             select = in_default_order(select)
-        names = make_plan(select, self._connection_for(mapper, select, **kw).dialect).names
-        pages = self._stream_query(select, params, True, what, size, mapper, kw)
+        names = make_plan(select, self.connection_for(mapper, select, **kw).dialect).names
+        pages = self.stream_query(select, params, True, what, size, mapper, kw)
         return StreamedResult(pages, lambda: names)
 
-    def _stream_query(
+    def stream_query(
         self,
         select: Any,
         params: Any,
@@ -159,10 +163,10 @@ class ExecutingSession(TransactionalSession):
         mapper: Any = None,
         kw: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Any]]:
-        """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile."""
+        """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile. For the package."""
         if autoflush:
-            self._autoflush()
-        connection = self._connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))
+            self.autoflush_now()
+        connection = self.connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))
         pages = stream_result(self, connection, select, params, what, size)
         try:
             while (page := exclusively(self, next, pages, None)) is not None:
@@ -173,7 +177,7 @@ class ExecutingSession(TransactionalSession):
     def _load(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
     ) -> tuple[tuple[str, ...], list[Any]]:
-        self._autoflush()
+        self.autoflush_now()
         if isinstance(select, Select) and not select._order_by:
             select = in_default_order(select)
         return self._load_now(select, params, mapper, kw, what)
@@ -181,7 +185,7 @@ class ExecutingSession(TransactionalSession):
     def _load_now(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
     ) -> tuple[tuple[str, ...], list[Any]]:
-        return load_result(self, self._connection_for(mapper, select, **kw), select, params, what)
+        return load_result(self, self.connection_for(mapper, select, **kw), select, params, what)
 
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
@@ -209,10 +213,10 @@ class ExecutingSession(TransactionalSession):
         """
         return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
 
-    def _load_query(self, select: Any, params: Any = None, autoflush: bool = True, what: str = "query") -> list[Any]:
-        """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`."""
+    def load_query(self, select: Any, params: Any = None, autoflush: bool = True, what: str = "query") -> list[Any]:
+        """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`. For the package."""
         if autoflush:
-            self._autoflush()
+            self.autoflush_now()
         mapper = first_mapper(select.entities)
         return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
 
@@ -319,5 +323,5 @@ class ExecutingSession(TransactionalSession):
             )
         return found
 
-    def _autoflush(self, loading: Any = None) -> bool:
+    def autoflush_now(self, loading: Any = None) -> bool:
         raise NotImplementedError

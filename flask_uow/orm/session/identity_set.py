@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from flask_uow.orm.instrumentation.proxies import real_object
+from flask_uow.orm.state.proxies import real_object
 
 __all__ = ["IdentitySet"]
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask_uow.orm.exc import ObjectDeletedError
 from flask_uow.orm.loading.column_loader import key_of, load_by_identity, refresh_columns
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
+from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import STATE
 
 __all__ = ["get_slowly"]
@@ -36,13 +37,13 @@ def get_slowly(session: Any, entity: Any, ident: Any) -> Any:
         return session.query(entity).populate_existing().get(ident)
     if None in key and (not mapper.allow_partial_pks or set(key) == {None}):
         return None
-    identity = key[0] if len(key) == 1 else key
-    identities = session._identities_of(mapper)
+    identity = identity_from(key)
+    identities = session.objects.identities_of(mapper)
     if entity is mapper.class_:
         related = mapper.class_ if mapper.inherits is not None else None
         session._places[entity] = (identities.entries, mapper.primary_key_names[0], related)
     obj: Any = identities.get(identity)
-    if obj is None and session._autoflush():
+    if obj is None and session.autoflush_now():
         # an object that was pending may have this key
         obj = identities.get(identity)
     if obj is None:

@@ -8,14 +8,15 @@ from typing import Any
 from flask_uow.exc import InvalidRequestError, UOWDeprecationWarning
 from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.history import is_changed
-from flask_uow.orm.instrumentation.mutables import copied, record_mutations, remember, take_snapshots, write_composites
-from flask_uow.orm.instrumentation.state import InstanceState, describe, instance_state
 from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.state.history import is_changed
+from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
+from flask_uow.orm.state.keys import identity_from, identity_values
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.symbols import PENDING, STATE
 
 __all__ = ["merge"]
@@ -33,7 +34,7 @@ def merge(session: Any, instance: Any, load: bool, **kw: Any) -> Any:
         raise TypeError(f"merge() got an unexpected keyword argument {next(iter(kw))!r}")
     given = instance_state(instance).obj
     if load:
-        session._autoflush()
+        session.autoflush_now()
     with session.no_autoflush:
         return _Merge(session, load).merge(given)
 
@@ -88,7 +89,7 @@ class _Merge:
     def _counterpart(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
         session = self.session
         identity = state.identity if state.identity is not None else self._key_of(instance, mapper)
-        found = session._identities_of(mapper).get(identity) if identity is not None else None
+        found = session.objects.identities_of(mapper).get(identity) if identity is not None else None
         if found is not None:
             return found
         if not self.load:
@@ -96,11 +97,11 @@ class _Merge:
         if identity is not None:
             found = self.made.get((mapper.base_mapper, identity))
             if found is None:
-                key = identity if isinstance(identity, tuple) else (identity,)
+                key = identity_values(identity)
                 found = session.get(mapper.class_, key)
         if found is None:
             found = mapper.new_instance()
-            session._cascade_add(found)
+            session.objects.add(found)
             if identity is not None:
                 self.made[mapper.base_mapper, identity] = found
         return found
@@ -114,7 +115,7 @@ class _Merge:
         if None in key:
             return None
         key = key_of(mapper, key)
-        return key[0] if len(key) == 1 else key
+        return identity_from(key)
 
     def _make_persistent(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
         record_mutations(state, instance)
@@ -126,7 +127,7 @@ class _Merge:
         merged = mapper.new_instance()
         own = instance_state(merged)
         own.identity = state.identity
-        self.session._cascade_add(merged)
+        self.session.objects.add(merged)
         return merged
 
     # -- copying

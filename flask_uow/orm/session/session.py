@@ -18,22 +18,19 @@ from flask_uow.orm.extensions import FlushContext
 from flask_uow.orm.flush.collect import Automatic, collect
 from flask_uow.orm.flush.execute import execute_work
 from flask_uow.orm.flush.settle import settle
-from flask_uow.orm.identity import Identities, IdentityMap
-from flask_uow.orm.instrumentation.history import has_net_changes
-from flask_uow.orm.instrumentation.mutables import find_mutations
-from flask_uow.orm.instrumentation.proxies import real_object
-from flask_uow.orm.instrumentation.state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
-from flask_uow.orm.mapping.cascades import cascaded
-from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.membership import attach, expunge_all, expunge_one, mark_deleted, prune
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.execution import ExecutingSession
-from flask_uow.orm.session.expiry import expire_all, expire_object, new_orphans
 from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.merging import merge
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.state.cascades import cascaded
+from flask_uow.orm.state.expiry import expire_all, expire_object, new_orphans
+from flask_uow.orm.state.history import has_net_changes
+from flask_uow.orm.state.identity import IdentityMap
+from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state
+from flask_uow.orm.state.proxies import real_object
+from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = ["Session"]
 
@@ -61,6 +58,10 @@ class Session(ExecutingSession):
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
     :param info: notes of the application, the beginning of :attr:`info`; the Session has a copy.
     :raises ArgumentError: for an unknown ``join_transaction_mode``.
+
+    For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``connection_for()``,
+    ``autoflush_now()``, ``execute_now()``, ``load_query()``, ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``,
+    ``hooks``, ``thread_lock`` and ``cure_for_threads``.
     """
 
     def __init__(
@@ -93,33 +94,18 @@ class Session(ExecutingSession):
         )
         self.autoflush = autoflush
         self.batch_loading = batch_loading
-        self._identities: dict[Mapper, Identities] = {}
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
-        self._new: dict[InstanceState, Any] = {}
-        # those of the new objects that nobody has added: they came along with others
-        self._unasked: dict[InstanceState, None] = {}
-        self._modified: dict[InstanceState, Any] = {}
-        self._deleted: dict[InstanceState, Any] = {}
-        # whether an object that was marked as deleted is not any more, since the last flush
-        self._taken_back = False
-        self._mutable: dict[InstanceState, Any] = {}
+        self.objects = SessionObjects(
+            self, weak=weak_identity_map, after_attach=self.hooks.after_attach, keeps_values=self._keeps_values
+        )
         self._info = dict(info) if info is not None else None
-        self._strong: dict[InstanceState, Any] | None = None if weak_identity_map else {}
 
     # -- objects
-
-    def _identities_of(self, mapper: Mapper) -> Identities:
-        base = mapper.base_mapper
-        found = self._identities.get(base)
-        if found is None:
-            base.configure()
-            found = self._identities[base] = Identities(base, self, self._modified, self._strong, self._mutable)
-        return found
 
     @property
     def identity_map(self) -> IdentityMap:
         """The persistent objects, by identity key."""
-        return IdentityMap(self._identities)
+        return self.objects.identity_map
 
     @exclusive
     def add(self, instance: Any) -> None:
@@ -130,39 +116,13 @@ class Session(ExecutingSession):
         :raises UnmappedInstanceError: when its class is not mapped.
         :raises InvalidRequestError: when it is in another Session, or its key belongs to another object of this one.
         """
-        self._cascade_add(instance)
+        self.objects.add(instance)
 
     @exclusive
     def add_all(self, instances: Iterable[Any]) -> None:
         """Put objects into the Session, see :meth:`add`."""
         for instance in instances:
-            self._cascade_add(instance)
-
-    def _cascade_add(self, instance: Any) -> None:
-        instance = attach(self, instance)
-        unasked = self._unasked
-        if unasked:
-            unasked.pop(instance.__dict__[STATE], None)
-        if type(instance).__mapper__.relationships:
-            # what is in the Session was followed when it came in
-            for obj in cascaded("save_update", instance, stop_in=self, past_unasked=bool(unasked)):
-                attach(self, obj)
-                if unasked:
-                    unasked.pop(obj.__dict__[STATE], None)
-
-    def _bring_along(self, instance: Any) -> None:
-        """Put an object into the Session because one that is in it was related to it; see :func:`half_made`."""
-        unasked = self._unasked
-        attach(self, instance)
-        state = instance.__dict__[STATE]
-        if state.identity is None:
-            unasked[state] = None
-        if type(instance).__mapper__.relationships:
-            for obj in cascaded("save_update", instance, stop_in=self):
-                attach(self, obj)
-                state = obj.__dict__[STATE]
-                if state.identity is None:
-                    unasked[state] = None
+            self.objects.add(instance)
 
     @exclusive
     def merge(self, instance: T, load: bool = True, **kw: Any) -> T:
@@ -184,7 +144,7 @@ class Session(ExecutingSession):
 
         :raises InvalidRequestError: when the object has no row yet.
         """
-        mark_deleted(self, instance)
+        self.objects.mark_deleted(instance)
 
     @exclusive
     def expunge(self, instance: Any) -> None:
@@ -192,19 +152,12 @@ class Session(ExecutingSession):
 
         :raises InvalidRequestError: when it is not in this Session.
         """
-        state = instance_state(instance)
-        if state.session is not self:
-            raise InvalidRequestError(f"{describe(state.obj)} is not in this Session.")
-        instance = state.obj
-        for obj in [instance, *cascaded("expunge", instance)]:
-            own = ensure_state(obj)
-            if own.session is self:
-                expunge_one(self, obj, own)
+        self.objects.expunge(instance)
 
     @exclusive
     def expunge_all(self) -> None:
         """Take all objects out of the Session."""
-        expunge_all(self)
+        self.objects.expunge_all()
 
     @exclusive
     def prune(self) -> int:
@@ -212,7 +165,7 @@ class Session(ExecutingSession):
 
         :returns: how many; always 0 with a weak identity map, which prunes itself.
         """
-        return prune(self)
+        return self.objects.prune()
 
     @exclusive
     def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
@@ -239,12 +192,12 @@ class Session(ExecutingSession):
         for obj in orphans:
             own = ensure_state(obj)
             if own.session is self and own.identity is None:
-                expunge_one(self, obj, own)
+                self.objects.expunge_one(obj, own)
 
     @exclusive
     def expire_all(self) -> None:
         """Forget the values of all persistent objects, and changes to them that were not flushed."""
-        expire_all(self, None)
+        expire_all(self.objects, None)
 
     @exclusive
     def refresh(self, instance: Any, attribute_names: Iterable[str] | None = None, lockmode: str | None = None) -> None:
@@ -286,20 +239,14 @@ class Session(ExecutingSession):
 
     # -- flush
 
-    def _has_changes(self) -> bool:
-        if self._mutable:
-            find_mutations(self._mutable)
-        return bool(self._new or self._modified or self._deleted)
-
-    def _autoflush(self, loading: Any = None) -> bool:
-        """Flush where the Session has autoflush and something to write; return True when it did.
+    def autoflush_now(self, loading: Any = None) -> bool:
+        """Flush where the Session has autoflush and something to write; return True when it did. For the package.
 
         :param loading: the relationship that is to be loaded, if that is the reason.
         """
-        if self.autoflush and not self._flushing and (self._new or self._modified or self._deleted or self._mutable):
-            if self._has_changes():
-                self._flush(None, Automatic(loading))
-                return True
+        if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
+            self._flush(None, Automatic(loading))
+            return True
         return False
 
     @property
@@ -320,39 +267,39 @@ class Session(ExecutingSession):
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
-        if self._flushing:
+        if self.is_flushing:
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         chosen = tuple(map(real_object, objects)) if objects is not None else None
         for obj in chosen or ():
             instance_state(obj)
-        if self._has_changes():
+        if self.objects.has_changes():
             self._flush(chosen, None)
 
     @exclusive
     def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
         context = FlushContext(self, chosen)
-        self._flushing = True
+        self.is_flushing = True
         try:
-            for hook in self._hooks.before_flush:
+            for hook in self.hooks.before_flush:
                 hook(self, context, chosen)
             transaction = self.begin(subtransactions=True)
             try:
                 work = collect(self, chosen, automatic)
                 context.new, context.dirty, context.deleted = work.objects()
                 execute_work(self, work)
-                for hook in self._hooks.after_flush:
+                for hook in self.hooks.after_flush:
                     hook(self, context)
                 settle(self, work)
                 transaction.commit()
             except BaseException as error:
                 transaction.failure = error
-                if not self._accounting:
+                if not self.accounting:
                     transaction.undo_flush()
                 transaction.rollback()
                 raise
         finally:
-            self._flushing = False
-        for hook in self._hooks.after_flush_postexec:
+            self.is_flushing = False
+        for hook in self.hooks.after_flush_postexec:
             hook(self, context)
 
     # -- what is inside
@@ -367,18 +314,18 @@ class Session(ExecutingSession):
     @property
     def new(self) -> IdentitySet:
         """The pending objects."""
-        return IdentitySet(self._new.values())
+        return IdentitySet(self.objects.new.values())
 
     @property
     def dirty(self) -> IdentitySet:
         """The persistent objects that were changed (perhaps back again) and are not marked as deleted."""
-        self._has_changes()
-        return IdentitySet(obj for state, obj in self._modified.items() if state not in self._deleted)
+        self.objects.has_changes()
+        return IdentitySet(obj for state, obj in self.objects.modified.items() if state not in self.objects.deleted)
 
     @property
     def deleted(self) -> IdentitySet:
         """The objects that are marked as deleted."""
-        return IdentitySet(self._deleted.values())
+        return IdentitySet(self.objects.deleted.values())
 
     def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
         """Return True when an object has a net change.
@@ -393,7 +340,7 @@ class Session(ExecutingSession):
         return instance_state(instance).session is self
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([*self._new.values(), *self.identity_map.values()])
+        return iter([*self.objects.new.values(), *self.identity_map.values()])
 
     @classmethod
     def object_session(cls, instance: Any) -> Session | None:

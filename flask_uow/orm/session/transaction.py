@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
-from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.membership import forget_deleted, make_transient_again, restore_deleted
-from flask_uow.orm.session.expiry import loaded_values, restore_values
 from flask_uow.orm.session.participants import Participants
+from flask_uow.orm.state.expiry import loaded_values, restore_values
+from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.session_objects import forget_deleted
 from flask_uow.orm.symbols import STATE, UNDONE
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class SessionTransaction:
             )
 
     def _has_begun(self, connection: Connection) -> None:
-        for hook in self.session._hooks.after_begin:
+        for hook in self.session.hooks.after_begin:
             hook(self.session, self, connection)
 
     def connection_for(self, bind: Any) -> Connection:
@@ -143,13 +143,13 @@ class SessionTransaction:
             self._hand_over()
         else:
             self.participants.release()
-            if session._accounting:
+            if session.accounting:
                 forget_deleted(self.deleted)
         self._close()
-        if not self.nested and session.expire_on_commit and session._accounting:
+        if not self.nested and session.expire_on_commit and session.accounting:
             session._expire_after_commit()
         try:
-            for hook in session._hooks.after_commit:
+            for hook in session.hooks.after_commit:
                 hook(session)
         finally:
             # an error in a hook comes too late to change that
@@ -158,14 +158,14 @@ class SessionTransaction:
     def _flush(self) -> None:
         session = self.session
         if not self.is_subtransaction:
-            for hook in session._hooks.before_commit:
+            for hook in session.hooks.before_commit:
                 hook(session)
             session._before_commit(self)
-        if session._flushing:
+        if session.is_flushing:
             return
         # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
         for _ in range(100):
-            if not session._has_changes():
+            if not session.objects.has_changes():
                 return
             session.flush()
         raise InvalidRequestError(
@@ -208,7 +208,7 @@ class SessionTransaction:
         session._after_rollback(self)
 
     def _call_after_rollback(self) -> None:
-        for hook in self.session._hooks.after_rollback:
+        for hook in self.session.hooks.after_rollback:
             hook(self.session)
 
     def _fail_enclosing(self) -> None:
@@ -257,7 +257,7 @@ class SessionTransaction:
         :raises ResourceClosedError: when this level has ended already.
         """
         inner: list[SessionTransaction] = []
-        level = self.session._transaction
+        level = self.session.current_transaction
         while level is not None and level is not self:
             inner.append(level)
             level = level.parent
@@ -296,11 +296,11 @@ class SessionTransaction:
 
     def _restore(self, has_written: bool) -> None:
         session = self.session
-        if not session._accounting:
+        if not session.accounting:
             return
         if self.nested:
             self._keep_values()
-        pending = list(session._new)
+        pending = list(session.objects.new)
         for state, identity in self.moved.items():
             obj = state()
             if obj is not None and state.owner is not None:
@@ -309,14 +309,14 @@ class SessionTransaction:
                 state.owner.put(state, obj)
         undone = self._undo_inserts()
         for state in pending:
-            make_transient_again(session, state)
-        session._new.clear()
+            session.objects.make_transient_again(state)
+        session.objects.new.clear()
         for state, obj in self.deleted.items():
             if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.identity) in undone:
-                make_transient_again(session, state)
+                session.objects.make_transient_again(state)
             else:
-                restore_deleted(session, obj, state)
-        session._deleted.clear()
+                session.objects.restore_deleted(obj, state)
+        session.objects.deleted.clear()
         # those of a savepoint may still be undone by the transaction around it
         session._expire_after_rollback(not has_written and not self.nested)
         self.inserted.clear()
@@ -342,7 +342,7 @@ class SessionTransaction:
             if base is None:
                 continue
             undone.add((base, state.identity))
-            loaded = session._identities_of(base).get(state.identity)
+            loaded = session.objects.identities_of(base).get(state.identity)
             for gone in (obj, loaded if loaded is not obj else None):
                 if gone is None:
                     continue
@@ -350,7 +350,7 @@ class SessionTransaction:
                 if own.owner is not None:
                     own.owner.remove(own)
                 self.deleted.pop(own, None)
-                make_transient_again(session, own)
+                session.objects.make_transient_again(own)
                 gone.__dict__[UNDONE] = True
                 if own is state:
                     restore_values(gone, self.kept.get(state, {}))
@@ -360,7 +360,7 @@ class SessionTransaction:
 
     def undo_flush(self) -> None:
         """Make the objects that a failed flush has inserted pending again, where no accounting will make them transient."""
-        for state, obj in self.session._new.items():
+        for state, obj in self.session.objects.new.items():
             generated = self.inserted.pop(state, None)
             if state.identity is not None and state.owner is not None:
                 state.owner.remove(state)

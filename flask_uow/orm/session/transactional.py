@@ -10,9 +10,9 @@ from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension
-from flask_uow.orm.session.expiry import expire_all
 from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.orm.state.expiry import expire_all
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection, Transaction
@@ -45,15 +45,15 @@ class TransactionalSession:
         self.autocommit = autocommit
         self.twophase = twophase
         self.join_transaction_mode = check_join_mode(join_mode)
-        self._accounting = accounting
-        self._hooks = Hooks.of(SessionExtension, extension)
-        self._transaction: SessionTransaction | None = None
-        self._flushing = False
-        self._lock = threading.RLock()
+        self.accounting = accounting
+        self.hooks = Hooks.of(SessionExtension, extension)
+        self.current_transaction: SessionTransaction | None = None
+        self.is_flushing = False
+        self.thread_lock = threading.RLock()
         _sessions.add(weakref.ref(self, _sessions.discard))
 
     # how several threads get on, said by the error for two that use one Session
-    _cure_for_threads = (
+    cure_for_threads = (
         "Give each thread a Session of its own (scoped_session does), or let the threads take turns with a lock."
     )
     expire_on_commit: bool
@@ -61,35 +61,35 @@ class TransactionalSession:
     twophase: bool
     join_transaction_mode: str
     _binds: Binds
-    _accounting: bool
-    _hooks: Hooks
-    _transaction: SessionTransaction | None
-    _flushing: bool
+    accounting: bool
+    hooks: Hooks
+    current_transaction: SessionTransaction | None
+    is_flushing: bool
 
     @property
     def transaction(self: Any) -> SessionTransaction | None:
         """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
-        if self._transaction is None and not self.autocommit:
-            self._transaction = SessionTransaction(self)
-        return self._transaction  # type: ignore[no-any-return]
+        if self.current_transaction is None and not self.autocommit:
+            self.current_transaction = SessionTransaction(self)
+        return self.current_transaction  # type: ignore[no-any-return]
 
     @property
     def is_active(self) -> bool:
         """True if the Session has an active transaction: one that was not ended by a failed flush."""
-        if self._transaction is None:
+        if self.current_transaction is None:
             return not self.autocommit
-        return self._transaction.is_active
+        return self.current_transaction.is_active
 
     def in_transaction(self) -> bool:
         """Return True when a transaction is in progress, be it one that a failed flush ended and that waits for ``rollback()``.
 
         It begins with ``begin()`` or the first statement, not when an object is added.
         """
-        return self._transaction is not None
+        return self.current_transaction is not None
 
     def in_nested_transaction(self) -> bool:
         """Return True within a SAVEPOINT of this Session (``begin_nested()``)."""
-        level = self._transaction
+        level = self.current_transaction
         while level is not None:
             if level.nested:
                 return True
@@ -106,27 +106,27 @@ class TransactionalSession:
         :raises InvalidRequestError: inside a transaction, without one of the two flags; for a SAVEPOINT outside of one.
         """
         # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
-        current = self.transaction if subtransactions or nested else self._transaction
+        current = self.transaction if subtransactions or nested else self.current_transaction
         if current is None:
             if nested:
                 raise InvalidRequestError(
                     "a SAVEPOINT needs a transaction around it, and none is in progress. In autocommit mode, call begin() first."
                 )
-            if self.autocommit and self._accounting and not self._flushing:
+            if self.autocommit and self.accounting and not self.is_flushing:
                 # what was added before is no part of the transaction, and not undone with it
                 self.flush()
-            self._transaction = SessionTransaction(self)
-            return self._transaction  # type: ignore[no-any-return]
+            self.current_transaction = SessionTransaction(self)
+            return self.current_transaction  # type: ignore[no-any-return]
         if not subtransactions and not nested:
             raise InvalidRequestError(
                 "this Session is in a transaction already. Pass subtransactions=True to begin one within it, or nested=True for a SAVEPOINT."
             )
         if not current.is_active:
             raise current._inactive()
-        if nested and self._accounting:
+        if nested and self.accounting:
             self.flush()
-        self._transaction = SessionTransaction(self, current, nested)
-        return self._transaction  # type: ignore[no-any-return]
+        self.current_transaction = SessionTransaction(self, current, nested)
+        return self.current_transaction  # type: ignore[no-any-return]
 
     def begin_nested(self) -> SessionTransaction:
         """Begin a SAVEPOINT; the next ``commit()`` or ``rollback()`` is about it."""
@@ -162,19 +162,19 @@ class TransactionalSession:
         Objects that were new become transient again, deleted ones persistent; all others are loaded anew at their next use. In a
         subtransaction the real transaction is rolled back, and each level around has to be ended by a ``rollback()`` of its own.
         """
-        if self._transaction is None:
+        if self.current_transaction is None:
             # nothing was sent to the database, but there may be objects whose states and values go back
-            if self.autocommit or not (self._has_changes() or self._identities):
+            if self.autocommit or not (self.objects.has_changes() or self.objects.families):
                 return
-            self._transaction = SessionTransaction(self)
-        self._transaction.rollback()
+            self.current_transaction = SessionTransaction(self)
+        self.current_transaction.rollback()
 
     @exclusive
     def close(self: Any) -> None:
         """End any transaction by rolling back, give connections back, and take all objects out. May be used again."""
         try:
-            if self._transaction is not None:
-                self._transaction.close()
+            if self.current_transaction is not None:
+                self.current_transaction.close()
         finally:
             self.expunge_all()
 
@@ -194,8 +194,8 @@ class TransactionalSession:
             raise failure
 
     def _transaction_ended(self, transaction: SessionTransaction) -> None:
-        if self._transaction is transaction:
-            self._transaction = transaction.parent
+        if self.current_transaction is transaction:
+            self.current_transaction = transaction.parent
 
     def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
         """Begin a transaction on a connection that takes part from now on; ``options`` are those of ``begin()``, for subclasses."""
@@ -211,14 +211,14 @@ class TransactionalSession:
 
     def _expire_after_commit(self: Any) -> None:
         """Have all values loaded anew, since others may change them from now on."""
-        expire_all(self, None)
+        expire_all(self.objects, None)
 
     def _expire_after_rollback(self: Any, are_true: bool) -> None:
         """Have all values loaded anew.
 
         :param are_true: nothing was undone that they could have come from.
         """
-        expire_all(self, None)
+        expire_all(self.objects, None)
 
     # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
 

@@ -1,22 +1,25 @@
 """Expiring objects: their mapped values go, so that the next access loads them.
 
 A Session that says so has them set aside instead (:class:`Keep`): the next access loads all the same, and an object that leaves the
-Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.instrumentation.keeping`).
+Session gets back what was not loaded anew meanwhile (:mod:`flask_uow.orm.state.keeping`).
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.history import get_history
-from flask_uow.orm.instrumentation.keeping import collection_names, set_all_aside, set_values_aside
-from flask_uow.orm.instrumentation.mutables import COMPOSITES, SNAPSHOTS
-from flask_uow.orm.instrumentation.state import InstanceState
-from flask_uow.orm.mapping.cascades import related
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.history import get_history
+from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.keeping import collection_names, set_all_aside, set_values_aside
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS
 from flask_uow.orm.symbols import KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "new_orphans", "restore_values"]
 
@@ -32,7 +35,7 @@ class Keep(enum.Enum):
     LOADED = enum.auto()  # that, and what is loaded now
 
 
-def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NOTHING) -> None:
+def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Keep = Keep.NOTHING) -> None:
     """Expire all persistent objects of a Session.
 
     :param mappers: only those of these mappers; all when None. Changes that were not flushed are forgotten.
@@ -40,7 +43,7 @@ def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NO
     """
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
     keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
-    for base, identities in list(session._identities.items()):
+    for base, identities in list(objects.families.items()):
         if wanted is not None and base not in wanted:
             continue
         class_: type | None = None
@@ -65,7 +68,7 @@ def expire_all(session: Any, mappers: Iterable[Any] | None, keep: Keep = Keep.NO
             changes = state.changes
             if changes is not None:
                 state.changes = None
-                session._modified.pop(state, None)
+                objects.modified.pop(state, None)
             if len(others) == 1:
                 # our own bookkeeping is all that is left
                 if keeps_loaded and not changes and len(values) > 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from flask_uow.orm.instrumentation.state import InstanceState
+from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["BATCH_SIZE", "Siblings", "siblings_that"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.collections import members_of
+from flask_uow.orm.state.members import members_of
 from flask_uow.orm.symbols import STATE, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = ["cascaded", "related"]
 
@@ -38,23 +41,25 @@ def _is_detached(item: Any) -> bool:
     return state is not None and state.identity is not None and state.owner is None
 
 
-def _stops(current: Any, prop: Any, item: Any, session: Any, past_unasked: bool) -> bool:
+def _stops(current: Any, prop: Any, item: Any, objects: SessionObjects, past_unasked: bool) -> bool:
     """Return True when a walk into a Session ends at an object: it is in already, with all that it leads to."""
     state = item.__dict__.get(STATE)
-    if state is None or state.owner is None or state.session is not session:
+    if state is None or not objects.holds(state):
         return False
-    if state in session._deleted:
+    if state in objects.deleted:
         # a new object that has got it keeps it; one that only refers to it does not
         return prop.direction is Direction.MANY_TO_ONE or current.__dict__[STATE].identity is not None
-    return not (past_unasked and state in session._unasked)
+    return not (past_unasked and state in objects.unasked)
 
 
-def cascaded(kind: str, obj: Any, load: bool = False, stop_in: Any = None, past_unasked: bool = False) -> Iterator[Any]:
+def cascaded(
+    kind: str, obj: Any, load: bool = False, stop_in: SessionObjects | None = None, past_unasked: bool = False
+) -> Iterator[Any]:
     """Yield the objects that an operation reaches from ``obj``, each once, ``obj`` itself left out.
 
     :param kind: the cascade, with an underscore: ``"save_update"``, ``"delete"``, ``"merge"``, ``"expunge"``, ``"refresh_expire"``.
     :param load: load relationships that are not loaded (needed for delete).
-    :param stop_in: a Session; objects that are in it already are left out, and what they lead to is not looked at. Those that it is to
+    :param stop_in: the objects of a Session; those that are in it already are left out, and what they lead to is not looked at. Those that it is to
         delete are not left out where a new object has got them.
     :param past_unasked: don't stop at objects that came into the Session along with others.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.orm.instrumentation.mutables import SNAPSHOTS
+from flask_uow.orm.state.mutables import SNAPSHOTS
 from flask_uow.orm.symbols import KEPT, STATE
 
 __all__ = ["collection_names", "drop_kept", "put_values_back", "set_all_aside", "set_values_aside"]

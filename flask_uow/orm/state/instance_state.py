@@ -20,12 +20,13 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import UnmappedInstanceError
-from flask_uow.orm.instrumentation.proxies import real_object
+from flask_uow.orm.state.keys import IdentityKey, identity_values
+from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
-    from flask_uow.orm.identity import Identities
-    from flask_uow.orm.instrumentation.siblings import Siblings
+    from flask_uow.orm.state.identity import FamilyIdentities
+    from flask_uow.orm.state.siblings import Siblings
 
 __all__ = ["InstanceState", "PickledState", "adopt_collections", "describe", "ensure_state", "forget", "instance_state"]
 
@@ -41,7 +42,7 @@ class InstanceState(weakref.ref[Any]):
 
     __slots__ = ("changes", "identity", "owner", "siblings")
     identity: Any
-    owner: Identities | None
+    owner: FamilyIdentities | None
     changes: dict[str, Any] | None
     siblings: Siblings | None
 
@@ -61,12 +62,11 @@ class InstanceState(weakref.ref[Any]):
         return class_.__mapper__
 
     @property
-    def key(self) -> tuple[type, tuple[Any, ...]] | None:
+    def key(self) -> IdentityKey | None:
         """The identity key, ``(class, primary-key tuple)``; None while the object has no row."""
         if self.identity is None:
             return None
-        identity = self.identity if isinstance(self.identity, tuple) else (self.identity,)
-        return (self.mapper.base_mapper.class_, identity)
+        return (self.mapper.base_mapper.class_, identity_values(self.identity))
 
     identity_key = key
 
@@ -124,7 +124,7 @@ class PickledState:
     """What a pickle carries of an :class:`InstanceState`; stands for one until the object is used with a Session."""
 
     __slots__ = ("changes", "identity")
-    owner: Identities | None = None
+    owner: FamilyIdentities | None = None
     session: Any = None
 
     def __init__(self, identity: Any, changes: dict[str, Any] | None) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from flask_uow.orm.instrumentation.collections import contains_identical, members_of
-from flask_uow.orm.instrumentation.mutables import record_mutations
-from flask_uow.orm.instrumentation.state import instance_state
+from flask_uow.orm.state.instance_state import instance_state
+from flask_uow.orm.state.members import contains_identical, members_of
+from flask_uow.orm.state.mutables import record_mutations
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
 
 __all__ = ["History", "get_history", "has_net_changes", "is_changed"]
@@ -73,7 +73,7 @@ def get_history(obj: Any, key: str, passive: bool = False) -> History:
 
 def _is_new(state: Any) -> bool:
     # a flush that has inserted the row, and is not over yet, leaves the history as it was
-    return state.identity is None or (state.session is not None and state in state.session._new)
+    return state.identity is None or (state.session is not None and state in state.session.objects.new)
 
 
 def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = False) -> bool:

@@ -1,0 +1,395 @@
+"""The objects of a Session: which are new, changed or marked as deleted, where each is found, and their ways in and out.
+
+A Session, or whatever holds objects in its place, has one :class:`SessionObjects`; flush, loading and the tracked attributes use it directly. No
+SQL is sent from here, but by the cascade delete, which loads what it goes on to.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.state.cascades import cascaded, related
+from flask_uow.orm.state.identity import FamilyIdentities, IdentityMap
+from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state, unmapped
+from flask_uow.orm.state.keeping import put_values_back
+from flask_uow.orm.state.mutables import find_mutations, remember
+from flask_uow.orm.state.proxies import real_object
+from flask_uow.orm.symbols import KEPT, PENDING, STATE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+
+__all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted", "make_transient"]
+
+
+class TransactionLevel(Protocol):
+    """One level of a transaction: what was deleted in it."""
+
+    @property
+    def parent(self) -> TransactionLevel | None:
+        """The level around this one."""
+
+    @property
+    def deleted(self) -> dict[InstanceState, Any]:
+        """The objects whose rows were deleted in it."""
+        raise NotImplementedError
+
+
+class Holder(Protocol):
+    """What objects are held by: a Session."""
+
+    @property
+    def current_transaction(self) -> TransactionLevel | None:
+        """The innermost level of the transaction, None outside of one."""
+
+
+class SessionObjects:
+    """The objects of a Session, by their states.
+
+    The dicts are shared with the identity maps of the families and read by the flush; their order is that in which objects came in.
+
+    :param holder: the Session; held weakly.
+    :param weak: hold persistent objects weakly, changed ones strongly until they are flushed; False holds all.
+    :param after_attach: called with the Session and an object that has come in.
+    :param keeps_values: True where expired values are set aside for the time after the Session.
+
+    :ivar new: the pending objects.
+    :ivar unasked: those of the new objects that nobody has added: they came along with others.
+    :ivar modified: the persistent objects that have changes.
+    :ivar deleted: those that are marked as deleted.
+    :ivar taken_back: True when an object that was marked as deleted is not any more, since the last flush.
+    :ivar mutable: those whose values may change in place.
+    :ivar strong: all persistent objects, where they are not held weakly; else None.
+    :ivar families: the identity maps by base mapper.
+    :ivar identity_map: all of these as one mapping.
+    :ivar session_ref: the weak reference to the holder, by which states tell whose they are.
+    """
+
+    __slots__ = (
+        "_after_attach", "_keeps_values", "deleted", "families", "identity_map", "modified", "mutable", "new", "session_ref", "strong",
+        "taken_back", "unasked",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        holder: Holder,
+        *,
+        weak: bool = True,
+        after_attach: Sequence[Callable[[Any, Any], object]] = (),
+        keeps_values: bool = False,
+    ) -> None:
+        self.session_ref: weakref.ref[Any] = weakref.ref(holder)
+        self.new: dict[InstanceState, Any] = {}
+        self.unasked: dict[InstanceState, None] = {}
+        self.modified: dict[InstanceState, Any] = {}
+        self.deleted: dict[InstanceState, Any] = {}
+        self.taken_back = False
+        self.mutable: dict[InstanceState, Any] = {}
+        self.strong: dict[InstanceState, Any] | None = None if weak else {}
+        self.families: dict[Mapper, FamilyIdentities] = {}
+        self.identity_map = IdentityMap(self.families)
+        self._after_attach = after_attach
+        self._keeps_values = keeps_values
+
+    def __repr__(self) -> str:
+        return (
+            f"<SessionObjects: {len(self.new)} new, {len(self.modified)} modified, {len(self.deleted)} deleted,"
+            f" {len(self.identity_map)} persistent>"
+        )
+
+    # -- looking
+
+    def identities_of(self, mapper: Mapper) -> FamilyIdentities:
+        """Return the identity map of a mapper's family."""
+        base = mapper.base_mapper
+        identities = self.families.get(base)
+        if identities is None:
+            base.configure()
+            identities = self.families[base] = FamilyIdentities(
+                base, self.session_ref, self.modified, self.strong, self.mutable
+            )
+        return identities
+
+    def holds(self, state: InstanceState) -> bool:
+        """Return True when an object is in this Session, pending or persistent."""
+        return state.owner is not None and state.owner.session_ref is self.session_ref
+
+    def may_have_changes(self) -> bool:
+        """Return False when there is certainly nothing to flush; values that change in place are not compared for it."""
+        return bool(self.new or self.modified or self.deleted or self.mutable)
+
+    def has_changes(self) -> bool:
+        """Return True when there is something to flush; changes in place are recorded as changes first."""
+        if self.mutable:
+            find_mutations(self.mutable)
+        return bool(self.new or self.modified or self.deleted)
+
+    def was_deleted(self, state: InstanceState) -> bool:
+        """Return True when an object's row was deleted in the current transaction."""
+        level = self._level()
+        while level is not None:
+            if state in level.deleted:
+                return True
+            level = level.parent
+        return False
+
+    def _level(self) -> TransactionLevel | None:
+        holder: Holder | None = self.session_ref()
+        return holder.current_transaction if holder is not None else None
+
+    # -- coming in
+
+    def add(self, instance: Any) -> None:
+        """Put an object in, and those that its relationships reach (cascade save-update).
+
+        :raises: as :meth:`attach`.
+        """
+        instance = self.attach(instance)
+        unasked = self.unasked
+        if unasked:
+            unasked.pop(instance.__dict__[STATE], None)
+        if type(instance).__mapper__.relationships:
+            # what is in the Session was followed when it came in
+            for obj in cascaded("save_update", instance, stop_in=self, past_unasked=bool(unasked)):
+                self.attach(obj)
+                if unasked:
+                    unasked.pop(obj.__dict__[STATE], None)
+
+    def bring_along(self, instance: Any) -> None:
+        """Put an object in because one that is in was related to it; nobody has added it yet, see :attr:`unasked`."""
+        unasked = self.unasked
+        self.attach(instance)
+        state = instance.__dict__[STATE]
+        if state.identity is None:
+            unasked[state] = None
+        if type(instance).__mapper__.relationships:
+            for obj in cascaded("save_update", instance, stop_in=self):
+                self.attach(obj)
+                state = obj.__dict__[STATE]
+                if state.identity is None:
+                    unasked[state] = None
+
+    def attach(self, obj: Any) -> Any:
+        """Transient to pending, detached to persistent; an object marked as deleted is unmarked. Without cascades.
+
+        :returns: the object; where a proxy was given, the one that it stands for.
+        :raises UnmappedInstanceError: when its class is not mapped.
+        :raises InvalidRequestError: when it is in another Session, its key belongs to another object of this one, or its row was deleted in
+            the current transaction.
+        """
+        mapper = getattr(type(obj), "__mapper__", None)
+        if mapper is None:
+            real = real_object(obj)
+            if real is obj:
+                raise unmapped(obj)
+            return self.attach(real)
+        if type(obj) is not mapper.class_:
+            mapper.manager.adopt(type(obj))
+        state = ensure_state(obj)
+        owner = state.owner
+        if owner is not None:
+            if owner.session_ref is self.session_ref:
+                if self.deleted.pop(state, None) is not None:
+                    self.taken_back = True
+                return obj
+            holder = owner.session_ref()
+            if holder is not None:
+                raise _in_another_session(obj, state, holder)
+        identities = self.identities_of(mapper)
+        if state.identity is None:
+            state.owner = identities
+            self.new[state] = obj
+        else:
+            self._attach_detached(obj, state, identities)
+        if self._after_attach:
+            session = self.session_ref()
+            for hook in self._after_attach:
+                hook(session, obj)
+        return obj
+
+    def _attach_detached(self, obj: Any, state: InstanceState, identities: FamilyIdentities) -> None:
+        if self.was_deleted(state):
+            raise InvalidRequestError(
+                f"{describe(obj)} was deleted in this transaction. To insert it again, call make_transient(obj) and then session.add(obj)."
+                " If it was only to be moved to another parent with the cascade delete-orphan, a query in between has flushed it while it had"
+                " none: set the new parent in one step, or move it within `with session.no_autoflush:`."
+            )
+        present = identities.get(state.identity)
+        if present is not None and present is not obj:
+            raise InvalidRequestError(
+                f"cannot add {describe(obj)}: another object with this key is in the Session. Change that one instead, or expunge() it first."
+            )
+        identities.put(state, obj)
+        mapper = type(obj).__mapper__
+        if mapper.mutable_types or mapper.composites:
+            remember(state, obj)
+        if state.changes:
+            self.modified[state] = obj
+
+    def mark_deleted(self, instance: Any) -> None:
+        """Mark an object, and those that the cascade delete reaches, to be deleted by the next flush.
+
+        :raises InvalidRequestError: when the object has no row yet.
+        """
+        state = instance_state(instance)
+        if state in self.deleted:
+            return
+        if state.identity is None:
+            raise InvalidRequestError(
+                f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
+            )
+        if state.owner is None and self.was_deleted(state):
+            # a flush was faster: it has deleted the object as an orphan, say
+            return
+        instance = self.attach(instance)
+        for obj in [instance, *cascaded("delete", instance, load=True)]:
+            state = ensure_state(obj)
+            if state.owner is None and state.identity is not None and self.was_deleted(state):
+                # the cascade has loaded something, and the flush before that has deleted this one
+                continue
+            if state.identity is not None:
+                self.attach(obj)
+                self.deleted[state] = obj
+            elif state.owner is not None:
+                self.expunge_one(obj, state)
+
+    def restore_deleted(self, obj: Any, state: InstanceState) -> None:
+        """Undo of a DELETE: the object is persistent again, unless it was made transient since, or put elsewhere."""
+        if state.identity is None or (state.owner is not None and state.owner.entries.get(state.identity) is state):
+            return
+        self.identities_of(type(obj).__mapper__).put(state, obj)
+
+    # -- going out
+
+    def expunge(self, instance: object) -> None:
+        """Take an object out, and those that its relationships reach (cascade expunge).
+
+        :raises InvalidRequestError: when it is not in this Session.
+        """
+        state = instance_state(instance)
+        if not self.holds(state):
+            raise InvalidRequestError(f"{describe(state.obj)} is not in this Session.")
+        instance = state.obj
+        for obj in [instance, *cascaded("expunge", instance)]:
+            state = ensure_state(obj)
+            if self.holds(state):
+                self.expunge_one(obj, state)
+
+    def expunge_one(self, obj: object, state: InstanceState) -> None:
+        """Persistent to detached, pending to transient."""
+        self.new.pop(state, None)
+        self.unasked.pop(state, None)
+        self.deleted.pop(state, None)
+        self.modified.pop(state, None)
+        self.mutable.pop(state, None)
+        if state.owner is not None:
+            state.owner.remove(state)
+            state.owner = None
+        if KEPT in obj.__dict__:
+            put_values_back(obj)
+
+    def expunge_all(self) -> None:
+        """Take all objects out."""
+        for states in (self.new, self.deleted):
+            for state in states:
+                state.owner = None
+            states.clear()
+        self.modified.clear()
+        self.mutable.clear()
+        self.unasked.clear()
+        if self.strong is not None:
+            self.strong.clear()
+        keeps_values = self._keeps_values
+        for identities in self.families.values():
+            for state in list(identities.entries.values()):
+                state.owner = None
+                if keeps_values and (obj := state()) is not None and KEPT in obj.__dict__:
+                    put_values_back(obj)
+            identities.entries.clear()
+
+    def register_deleted(self, objects: Iterable[Any]) -> None:
+        """Note that the rows of objects were deleted in the current transaction; the objects go out.
+
+        Outside of a transaction they are deleted for good.
+        """
+        level = self._level()
+        for obj in objects:
+            state: InstanceState = obj.__dict__[STATE]
+            if state.owner is not None:
+                state.owner.remove(state)
+                state.owner = None
+            self.deleted.pop(state, None)
+            self.modified.pop(state, None)
+            state.changes = None
+            if level is not None:
+                level.deleted[state] = obj
+            else:
+                forget_deleted({state: obj})
+
+    def make_transient_again(self, state: InstanceState) -> None:
+        """Undo of an INSERT or of add(): the object is as if it had never been in a Session, with its values."""
+        state.identity = state.owner = state.changes = None
+        self.modified.pop(state, None)
+        self.unasked.pop(state, None)
+
+    def prune(self) -> int:
+        """Let go of the objects that only a strong identity map holds; return how many are gone."""
+        strong = self.strong
+        if strong is None:
+            return 0
+        kept = {state: obj for state, obj in strong.items() if state in self.modified or state in self.deleted}
+        waiting = [state for state in strong if state not in kept]
+        strong.clear()
+        strong.update(kept)
+        if any(state() is not None for state in waiting):
+            # objects that only refer to each other
+            gc.collect()
+        for state in waiting:
+            obj = state()
+            if obj is not None:
+                strong[state] = obj
+        return sum(1 for state in waiting if state() is None)
+
+
+def _in_another_session(obj: Any, state: InstanceState, holder: object) -> InvalidRequestError:
+    """Return the error for an object that another Session holds; it names the one that came there first, where a relationship has taken it along."""
+    if state.identity is None:
+        for prop in type(obj).__mapper__.relationships.values():
+            for other in related(obj, prop, load=False):
+                own = ensure_state(other)
+                if own.session is holder and own.identity is not None:
+                    return InvalidRequestError(
+                        f"{describe(obj)} is in another Session already: there is {describe(other)}, to which {prop.name} relates it. Bring that"
+                        " one here first, with expunge() there and add() here, or relate to its copy from merge()."
+                    )
+    return InvalidRequestError(
+        f"{describe(obj)} is in another Session already. Take it out there with expunge(), or copy it here with merge()."
+    )
+
+
+def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
+    """The rows are gone for good: the objects are transient, and could be inserted again."""
+    for state, obj in deleted.items():
+        if state.owner is None:
+            state.identity = state.changes = None
+            put_values_back(obj)
+
+
+def make_transient(instance: Any) -> None:
+    """Make an object transient: out of its Session, without a primary key of its own, as if newly made with its values.
+
+    Expired and unloaded attributes become undefined: they read as None, or as an empty collection, and load nothing.
+
+    :raises UnmappedInstanceError: when its class is not mapped.
+    """
+    state = instance_state(instance)
+    session, instance = state.session, state.obj
+    instance.__dict__.pop(KEPT, None)
+    if session is not None:
+        session.objects.expunge_one(instance, state)
+    state.identity = state.owner = state.changes = None
+    instance.__dict__.pop(PENDING, None)
