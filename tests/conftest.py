@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -30,6 +31,17 @@ def pytest_report_header() -> str:
     return (
         f"databases: SQLite {sqlite3.sqlite_version}; PostgreSQL {source}, psycopg2 {psycopg2.__version__.split()[0]}"
     )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # a process of `pytest -n 2` tells the one that reports
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["versions"] = _versions
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _versions.update(getattr(node, "workeroutput", {}).get("versions", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
