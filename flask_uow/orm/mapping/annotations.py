@@ -15,7 +15,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
 from flask_uow.exc import ArgumentError
@@ -31,6 +31,9 @@ if sys.version_info >= (3, 14):
 __all__ = ["InstrumentedAttribute", "Mapped", "MappedAnnotation", "annotations_of", "read_annotation"]
 
 T = TypeVar("T")
+
+# what `type Name = ...` makes, from Python 3.12 on
+_ALIAS: Any = getattr(typing, "TypeAliasType", None)
 
 if TYPE_CHECKING:
     # in the body of its class an attribute may be used in expressions
@@ -87,6 +90,8 @@ class MappedAnnotation:
     :ivar optional: True for ``Optional``.
     :ivar collection: ``list``, ``set`` or ``dict`` for a collection, else None.
     :ivar whole: the type as it stands, without ``Optional``: ``list[str]``, say.
+    :ivar aliases: what stood for the type, the outermost first: ``Annotated[...]``, an alias of ``type X = ...``, a ``NewType``.
+    :ivar extras: what ``Annotated`` says beside the type.
     """
 
     type: Any
@@ -95,6 +100,8 @@ class MappedAnnotation:
     optional: bool
     collection: type | None
     whole: Any
+    aliases: tuple[Any, ...] = ()
+    extras: tuple[Any, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -207,7 +214,9 @@ class _Reader:
 
     def read(self, inner: Any) -> MappedAnnotation:
         """Return what the type inside the brackets says."""
-        inner = self._unwrap(inner)
+        aliases: list[Any] = []
+        extras: list[Any] = []
+        inner = self._bare(inner, aliases, extras)
         optional = False
         if get_origin(inner) in (Union, types.UnionType):
             members = [member for member in get_args(inner) if member is not type(None)]
@@ -216,12 +225,29 @@ class _Reader:
                 raise ArgumentError(
                     f"{self._owner} is annotated as a union of several types; a column has one. Use Optional[...] for NULL."
                 )
-            inner = self._unwrap(members[0])
+            inner = self._bare(members[0], aliases, extras)
         origin, arguments = get_origin(inner), get_args(inner)
         if origin in (list, set, dict) and arguments:
-            member = self._unwrap(arguments[-1])
-            return _annotation(member, optional, origin, inner)
-        return _annotation(inner, optional, None, inner)
+            read = _annotation(self._unwrap(arguments[-1]), optional, origin, inner)
+        else:
+            read = _annotation(inner, optional, None, inner)
+        return replace(read, aliases=tuple(aliases), extras=tuple(extras)) if aliases else read
+
+    def _bare(self, inner: Any, aliases: list[Any], extras: list[Any]) -> Any:
+        """Return the type behind ``Annotated`` and aliases, and take note of these."""
+        inner = self._unwrap(inner)
+        while True:
+            if get_origin(inner) is typing.Annotated:
+                behind, *said = get_args(inner)
+                extras.extend(said)
+            elif _ALIAS is not None and isinstance(inner, _ALIAS):
+                behind = inner.__value__
+            elif isinstance(inner, typing.NewType):
+                behind = inner.__supertype__
+            else:
+                return inner
+            aliases.append(inner)
+            inner = self._unwrap(behind)
 
     def _unwrap(self, inner: Any) -> Any:
         while isinstance(inner, (str, ForwardRef)):

@@ -41,6 +41,9 @@ else:
 class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
     """Mark a method of a mixin or a base that makes an attribute for each class: a relationship, a foreign key, ``__tablename__``.
 
+    ``@declared_attr.directive`` says more plainly that a method stands for ``__tablename__`` or another name with underscores. One marked
+    ``@declared_attr.cascading`` is asked for every subclass of a mapped class as well, not only for the class that has the mixin.
+
     >>> class HasOwner:
     ...     @declared_attr
     ...     def owner_id(cls) -> Mapped[int]:
@@ -54,10 +57,31 @@ class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
     def __init__(self: declared_attr[Any], method: Callable[[Any], Any]) -> None: ...
 
     def __init__(self, method: Callable[[Any], Any]) -> None:
+        self.is_cascading = False
         self.method: Callable[[Any], Any] = method.__func__ if isinstance(method, classmethod) else method
         self.__doc__ = method.__doc__
 
-    if not TYPE_CHECKING:
+    if TYPE_CHECKING:
+
+        @classmethod
+        def directive(cls, method: Callable[[Any], Any]) -> Any: ...
+
+        @classmethod
+        def cascading(cls, method: Callable[[Any], Any]) -> Any: ...
+
+    else:
+
+        @classmethod
+        def directive(cls, method: Callable[[Any], Any]) -> declared_attr[Any]:
+            """Mark a method that returns ``__tablename__``, ``__table_args__`` or ``__mapper_args__``."""
+            return cls(method)
+
+        @classmethod
+        def cascading(cls, method: Callable[[Any], Any]) -> declared_attr[Any]:
+            """Mark a method that is asked for every subclass, too."""
+            made = cls(method)
+            made.is_cascading = True
+            return made
 
         def __get__(self, instance: Any, owner: type) -> Any:
             return self.method(owner)

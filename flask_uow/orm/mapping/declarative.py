@@ -6,33 +6,27 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, ClassVar
 
-from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.exc import did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
-from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
-from flask_uow.orm.mapping.class_arguments import (
-    check_no_table_arguments,
-    declared_attr,
-    is_mapped,
-    mapper_arguments,
-    table_arguments,
-    table_name,
-    with_copied_columns,
-)
+from flask_uow.orm.mapping.class_arguments import declared_attr
 from flask_uow.orm.mapping.class_expressions import class_expression
-from flask_uow.orm.mapping.descriptors import DescriptorProperty
+from flask_uow.orm.mapping.declared_class import DECLARATIONS, MACHINERY, add_to_mapping, map_declared
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
 from flask_uow.orm.mapping.registry import Registry
-from flask_uow.orm.mapping.relationships import RelationshipProperty
-from flask_uow.sql.schema import Column, MetaData, Table
-from flask_uow.sql.types import TypeEngine, to_instance, type_for_annotation
+from flask_uow.sql.schema import MetaData, Table
 
-__all__ = ["DeclarativeBase", "DeclarativeMeta", "declarative_base", "declared_attr"]
+__all__ = [
+    "DeclarativeBase",
+    "DeclarativeBaseNoMeta",
+    "DeclarativeMeta",
+    "DeclaredClass",
+    "declarative_base",
+    "declared_attr",
+    "is_base",
+]
 
 
 class DeclarativeMeta(type):
@@ -48,29 +42,14 @@ class DeclarativeMeta(type):
 
         :raises ArgumentError: for a name that is mapped already.
         """
-        if isinstance(value, _DECLARATIONS) and "__mapper__" in vars(cls):
-            _add_to_mapping(cls, name, value)
+        if isinstance(value, DECLARATIONS) and "__mapper__" in vars(cls):
+            add_to_mapping(cls, name, value)
         else:
             super().__setattr__(name, value)
 
 
-class DeclarativeBase(metaclass=DeclarativeMeta):
-    """The base of a family of mapped classes; derive a base from it first, and models from that.
-
-    :cvar metadata: the tables of the family.
-    :cvar registry: its mappers.
-    :cvar type_annotation_map: SQL types by the Python types that annotate attributes, before those that go without saying:
-        ``{str: String(120), dict[str, Any]: JSON}``; classes derived from the base add to it.
-
-    >>> class Base(DeclarativeBase):
-    ...     pass
-    >>> class Tag(Base):
-    ...     __tablename__ = "tag"
-    ...     id: Mapped[int] = mapped_column(primary_key=True)
-    ...     label: Mapped[str]
-    >>> Tag.__table__.c.keys()
-    ['id', 'label']
-    """
+class DeclaredClass:
+    """What declarative bases share; see :class:`DeclarativeBase`."""
 
     metadata: ClassVar[MetaData]
     registry: ClassVar[Registry]
@@ -109,44 +88,91 @@ class DeclarativeBase(metaclass=DeclarativeMeta):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if DeclarativeBase in cls.__bases__:
+        if DeclaredClass in cls.__bases__:
+            # the two that follow
+            return
+        if is_base(cls):
             cls.prepare_base()
             return
         if cls.__dict__.get("__abstract__", False):
             return
         cls.before_mapping()
-        parent, local_names = _mapped_parent(cls), _local_names()
-        name = table_name(cls, parent)
-        if "__table__" in vars(cls) or name is not None or _shares_table(cls, parent, local_names):
-            _map_class(cls, parent, name, local_names)
+        map_declared(cls, cls.registry)
 
     @classmethod
     def prepare_base(cls) -> None:
         """Give a new base what it lacks: a MetaData and a registry."""
-        if "metadata" not in vars(cls):
-            cls.metadata = MetaData()
         if "registry" not in vars(cls):
-            cls.registry = Registry(cls.metadata)
+            own = vars(cls).get("metadata")
+            cls.registry = Registry(own if own is not None else MetaData())
+        if "metadata" not in vars(cls):
+            cls.metadata = cls.registry.metadata
 
     @classmethod
     def before_mapping(cls) -> None:
         """A hook for bases: called for each class before it is mapped, to set ``__tablename__``, say."""
 
 
-def declarative_base(*, metadata: MetaData | None = None, cls: type | tuple[type, ...] = (), name: str = "Base") -> Any:
+class DeclarativeBase(DeclaredClass, metaclass=DeclarativeMeta):
+    """The base of a family of mapped classes; derive a base from it first, and models from that.
+
+    :cvar metadata: the tables of the family.
+    :cvar registry: its mappers.
+    :cvar type_annotation_map: SQL types by the Python types that annotate attributes, before those that go without saying:
+        ``{str: String(120), dict[str, Any]: JSON}``; classes derived from the base add to it. The whole type is looked up first, an alias of
+        it included: ``Annotated[str, 30]``, a ``NewType``.
+
+    >>> class Base(DeclarativeBase):
+    ...     pass
+    >>> class Tag(Base):
+    ...     __tablename__ = "tag"
+    ...     id: Mapped[int] = mapped_column(primary_key=True)
+    ...     label: Mapped[str]
+    >>> Tag.__table__.c.keys()
+    ['id', 'label']
+    """
+
+
+class DeclarativeBaseNoMeta(DeclaredClass):
+    """As :class:`DeclarativeBase`, for classes that must not have a metaclass; a class is mapped as it stands when it is made.
+
+    An attribute that is given to a class later is not mapped: use ``inspect(cls).add_property(name, prop)``.
+    """
+
+
+for _family in (DeclaredClass, DeclarativeBase, DeclarativeBaseNoMeta):
+    MACHINERY.add(_family)
+
+
+def is_base(cls: type) -> bool:
+    """Return True for a class that is a base of mapped classes and no mapped class itself."""
+    return DeclarativeBase in cls.__bases__ or DeclarativeBaseNoMeta in cls.__bases__
+
+
+def declarative_base(
+    *,
+    metadata: MetaData | None = None,
+    cls: type | tuple[type, ...] = (),
+    name: str = "Base",
+    registry: Registry | None = None,
+    type_annotation_map: Mapping[Any, Any] | None = None,
+) -> Any:
     """Return a new declarative base.
 
     :param metadata: the MetaData of its tables.
     :param cls: classes that the base derives from besides.
     :param name: its name.
+    :param registry: takes the mappers of its classes; a new one when None.
+    :param type_annotation_map: SQL types by the Python types that annotate attributes, see :class:`DeclarativeBase`.
     """
     bases = cls if isinstance(cls, tuple) else (cls,)
-    return type(name, (*bases, DeclarativeBase), {"metadata": metadata} if metadata is not None else {})
+    given = {"metadata": metadata, "registry": registry, "type_annotation_map": type_annotation_map}
+    return type(name, (*bases, DeclarativeBase), {name: value for name, value in given.items() if value is not None})
 
 
 def _not_mapped(cls: type) -> UnmappedClassError:
     """Return the error for a class of a family that is no mapped class."""
-    if DeclarativeBase in cls.__bases__:
+    if is_base(cls):
         return UnmappedClassError(
             f"{cls.__name__} is the base of mapped classes and has no objects. Derive a class from it."
         )
@@ -155,308 +181,3 @@ def _not_mapped(cls: type) -> UnmappedClassError:
     return UnmappedClassError(
         f"{cls.__name__} is not mapped, since it has no table. Give it a __tablename__, or a __table__."
     )
-
-
-def _local_names() -> dict[str, Any]:
-    # a class made inside a function may annotate with names of that function
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("flask_uow."):
-        frame = frame.f_back
-    names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
-    outer = frame.f_back
-    if outer is not None and outer.f_locals is not outer.f_globals:
-        names = {**outer.f_locals, **names}
-    return names
-
-
-def _mapped_parent(cls: type) -> Any:
-    """Return the nearest mapped class that a class derives from, or None.
-
-    :raises ArgumentError: for two of them, none of which derives from the other.
-    """
-    mapped = [base for base in cls.__mro__[1:] if is_mapped(base)]
-    others = [base for base in mapped if not issubclass(mapped[0], base)]
-    if others:
-        raise ArgumentError(
-            f"{cls.__name__} derives from two mapped classes, {mapped[0].__name__} and {others[0].__name__}, and a row is of one. Derive it from one"
-            " of them, and let the other one's attributes come from a mixin."
-        )
-    return mapped[0] if mapped else None
-
-
-def _shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
-    """Return True for a subclass that is mapped into its parent's table.
-
-    A plain subclass of a class that is not polymorphic, with nothing of its own to map, goes on as its parent.
-    """
-    if parent is None:
-        return False
-    if mapper_arguments(cls, parent) or parent.__mapper__.discriminator is not None:
-        return True
-    if any(isinstance(value, _DECLARATIONS) for value in vars(cls).values()):
-        return True
-    annotations = annotations_of(cls).items()
-    return any(read_annotation(a, f"{cls.__name__}.{name}", cls.__module__, local_names) for name, a in annotations)
-
-
-# what the base itself keeps on the class
-_RESERVED = ("metadata", "registry")
-
-
-def _map_class(cls: type[DeclarativeBase], parent: Any, tablename: str | None, local_names: dict[str, Any]) -> None:
-    options = mapper_arguments(cls, parent)
-    concrete = bool(options.get("concrete"))
-    columns: list[tuple[str, Column[Any]]] = []
-    properties: dict[str, Any] = {}
-    copies: dict[Any, Column[Any]] = {}
-    declarations = _declarations(cls, None if concrete else parent, local_names, copies)
-    table = vars(cls).get("__table__")
-    if parent is not None and tablename == getattr(parent.__mapper__.local_table, "name", None) and not concrete:
-        raise ArgumentError(
-            f"{cls.__name__} has __tablename__ = {tablename!r}, which is the table of {parent.__name__}. Leave __tablename__ out to have its rows in"
-            " there (single-table inheritance), or give it a table of its own name."
-        )
-    shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
-    for name, (value, annotation) in declarations.items():
-        owner = f"{cls.__name__}.{name}"
-        if name in _RESERVED:
-            raise ArgumentError(
-                f"{owner}: the name {name!r} is taken, for the family's {'tables' if name == 'metadata' else 'mappers'}. Call the attribute otherwise; the"
-                f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
-            )
-        if isinstance(value, RelationshipProperty):
-            properties[name] = _complete_relationship(owner, value, annotation, cls.registry)
-        elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
-            column = _complete_column(owner, name, value, annotation, cls)
-            found = table.c.get(column.name) if table is not None else None
-            if found is not None:
-                if name != column.name:
-                    # the column under another name
-                    properties[name] = found
-                continue
-            columns.append((name, column))
-            if column.name != name or shared is not None:
-                properties[name] = column
-        elif annotation is not None and not isinstance(value, _DECLARATIONS):
-            raise ArgumentError(
-                f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
-            )
-        elif value is not None:
-            columns.extend(_columns_inside(value))
-            properties[name] = value
-    if table is None and shared is None:
-        assert tablename is not None
-        own_columns = [column for _, column in columns]
-        items, table_options = table_arguments(cls, None if concrete else parent, own_columns, copies)
-        table = cls.__table__ = Table(tablename, cls.metadata, *own_columns, *items, **table_options)
-    elif shared is not None:
-        check_no_table_arguments(cls)
-        _check_shared_table(cls, parent, columns, options)
-        _add_to_table(cls, shared, columns)
-    elif columns:
-        names = ", ".join(name for name, _ in columns)
-        raise ArgumentError(
-            f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
-        )
-    for name in [*properties, *(name for name, _ in columns)]:
-        if name in vars(cls):
-            delattr(cls, name)
-    if parent is not None:
-        options.setdefault("inherits", parent)
-    if shared is not None:
-        own = [column.name for _, column in columns]
-        options.setdefault("include_properties", own)
-    Mapper(cls, table, properties, registry=cls.registry, **with_copied_columns(options, copies))
-
-
-def _add_to_mapping(cls: Any, name: str, value: Any) -> None:
-    owner, mapper = f"{cls.__name__}.{name}", cls.__mapper__
-    if isinstance(value, (MappedColumn, Column)):
-        value = _complete_column(owner, name, value, None, cls)
-        if value.table is None and mapper.is_single:
-            _add_to_table(cls, mapper.local_table, [(name, value)])
-        elif value.table is None:
-            mapper.local_table.append_column(value)
-    elif isinstance(value, RelationshipProperty):
-        value = _complete_relationship(owner, value, None, cls.registry)
-    mapper.add_property(name, value)
-
-
-def _columns_inside(value: Any) -> list[tuple[str, Column[Any]]]:
-    """Return the columns that a ``composite()`` or the like declares in passing."""
-    found = [c.column for c in getattr(value, "columns", ()) if isinstance(c, MappedColumn) and c.column.table is None]
-    return [(str(column.name), column) for column in found if column.name is not None]
-
-
-def _check_shared_table(cls: type, parent: Any, columns: list[Any], options: dict[str, Any]) -> None:
-    if columns and parent.__mapper__.discriminator is None and "polymorphic_on" not in options:
-        raise ArgumentError(
-            f"{cls.__name__} declares columns for the table of {parent.__name__}, and no polymorphic_on= tells the rows of the two apart. Give"
-            f" {parent.__name__} one, or {cls.__name__} a __tablename__ of its own."
-        )
-
-
-def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]]) -> None:
-    """Add the columns of a subclass to the table that it shares with its parent."""
-    for _, column in columns:
-        present = table.c.get(column.name)
-        if present is not None:
-            raise ArgumentError(
-                f"{cls.__name__}.{column.name} is a column of {table.description} already, of its parent or of another subclass. Give it another"
-                " name in the table, as in mapped_column('other_name', ...), or declare it on the parent."
-            )
-        if column.primary_key:
-            raise ArgumentError(
-                f"{cls.__name__}.{column.name} is declared as a primary key, and the rows of {cls.__name__} are in {table.description}, which has one."
-                " Leave primary_key=True out, or give the class a __tablename__ of its own."
-            )
-        if not column.nullable and column.server_default is None and column.default is None:
-            # rows of the other classes have no value for it
-            column.nullable = True
-        table.append_column(column)
-
-
-def _declarations(
-    cls: type, parent: Any, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
-) -> dict[str, tuple[Any, MappedAnnotation | None]]:
-    """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied.
-
-    :param parent: the mapped class that it inherits from; what that one has, mixins included, is not declared anew.
-    :param copies: takes the copies of mixins' columns, by the column that each is a copy of.
-    """
-    found: dict[str, tuple[Any, MappedAnnotation | None]] = {}
-    inherited = parent.__mro__ if parent is not None else ()
-    for base in reversed(cls.__mro__):
-        if base is not cls and (base in inherited or is_mapped(base) or base in (object, DeclarativeBase)):
-            continue
-        annotations = annotations_of(base)
-        for name, annotation in annotations.items():
-            read = read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
-            if read is not None:
-                found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls, copies), read)
-        for name, value in list(vars(base).items()):
-            if (name in annotations and name in found) or name.startswith("__"):
-                continue
-            if isinstance(value, declared_attr):
-                found[name] = (value.method(cls), _returned(value, base, name, local_names))
-            elif isinstance(value, _DECLARATIONS):
-                found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
-    return found
-
-
-_DECLARATIONS = (MappedColumn, Column, RelationshipProperty, ColumnDeclaration, DescriptorProperty)
-
-
-def _returned(value: declared_attr[Any], base: type, name: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
-    annotation = annotations_of(value.method).get("return")
-    if annotation is None:
-        return None
-    return read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
-
-
-def _copied(owner: str, value: Any, from_mixin: bool, copies: dict[Any, Column[Any]]) -> Any:
-    if not from_mixin or value is None:
-        return value
-    if isinstance(value, MappedColumn):
-        made = value.copy()
-        copies[value.column] = made.column
-        return made
-    if isinstance(value, Column):
-        column = copies[value] = value.copy()
-        return column
-    raise ArgumentError(
-        f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
-    )
-
-
-def _complete_relationship(
-    owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None, registry: Registry
-) -> RelationshipProperty:
-    if annotation is not None:
-        if prop.argument is None:
-            prop.argument = partial(
-                registry.annotated,
-                annotation.type if annotation.is_found else None,
-                annotation.name,
-                f"relationship {owner}",
-            )
-        if prop.given_uselist is None and not (annotation.is_found and annotation.type is Any):
-            holds_many = prop.collection_class is not None or prop.is_dynamic
-            prop.given_uselist = annotation.collection is not None or holds_many
-            prop.is_annotated_scalar = not prop.given_uselist
-        if prop.collection_class is None and annotation.collection is not None:
-            prop.collection_class = annotation.collection
-    if prop.argument is None:
-        raise ArgumentError(
-            f"relationship {owner} does not say where it leads. Annotate it, as in Mapped[list['Post']], or pass the class."
-        )
-    return prop
-
-
-def _complete_column(
-    owner: str, name: str, value: Any, annotation: MappedAnnotation | None, cls: type[DeclarativeBase]
-) -> Column[Any]:
-    if isinstance(value, MappedColumn):
-        column, nullable_given = value.column, value.nullable_given
-    elif isinstance(value, Column):
-        column, nullable_given = value, True
-    elif value is None:
-        column, nullable_given = Column(), False
-    else:
-        raise ArgumentError(
-            f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
-        )
-    if column._name is None:
-        column.set_name(name)
-    if annotation is None:
-        if not column.has_own_type and not column.foreign_keys:
-            raise ArgumentError(
-                f"{owner} has no SQL type. Annotate it as Mapped[int] or the like, or pass a type, as in mapped_column(Integer)."
-            )
-        return column
-    if not nullable_given:
-        column.nullable = annotation.optional and not column.primary_key
-    if not column.has_own_type and not column.foreign_keys:
-        column.set_type(_type_of(owner, annotation, cls))
-    return column
-
-
-def _type_of(owner: str, annotation: MappedAnnotation, cls: type[DeclarativeBase]) -> TypeEngine[Any]:
-    """Return the SQL type for an annotation: what the base's ``type_annotation_map`` says of it, or what goes without saying.
-
-    :raises ArgumentError: for what is no column.
-    """
-    whole, member = annotation.whole if annotation.collection is not None else annotation.type, annotation.type
-    given = _in_annotation_map(cls, whole)
-    if given is not None:
-        return to_instance(given)
-    if annotation.collection is not None:
-        is_known = annotation.name is None or not cls.registry.has(annotation.name)
-        type_ = type_for_annotation(whole) if is_known and member is not None and not _is_declared(member) else None
-        if type_ is None:
-            raise ArgumentError(
-                f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...), or give the column a type:"
-                " mapped_column(ARRAY(String))."
-            )
-        return type_
-    type_ = type_for_annotation(member)
-    if type_ is None:
-        raise ArgumentError(
-            f"{owner} is annotated as Mapped[{annotation.shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
-            " or write = relationship(...) if it leads to another class."
-        )
-    return type_
-
-
-def _in_annotation_map(cls: type[DeclarativeBase], python_type: Any) -> Any:
-    maps = [vars(base).get("type_annotation_map") or {} for base in cls.__mro__]
-    try:
-        return next((known[python_type] for known in maps if python_type in known), None)
-    except TypeError:
-        # a type with arguments that cannot be hashed
-        return None
-
-
-def _is_declared(cls: Any) -> bool:
-    """Return True for a mapped class, or one of a declarative base."""
-    return isinstance(cls, type) and (issubclass(cls, DeclarativeBase) or hasattr(cls, "__mapper__"))

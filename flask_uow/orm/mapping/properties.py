@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from collections.abc import Sequence as AbstractSequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
 from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.constraints import Constraint, ForeignKey
 from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.sequences import FetchedValue, Sequence
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
 
 __all__ = [
+    "ACTIVE_HISTORY",
     "DECLARED",
     "DEFERRED",
+    "ColumnArguments",
     "ColumnDeclaration",
     "ColumnProperty",
     "MappedColumn",
@@ -30,9 +37,11 @@ __all__ = [
     "mapped_column",
 ]
 
-# the keys in a column's info: that its attribute is deferred, with the name of its group; what deferred() says of it
+# the keys in a column's info: that its attribute is deferred, with the name of its group; what deferred() says of it; that its old value is loaded
+# when a new one is set
 DEFERRED = "uow_deferred"
 DECLARED = "uow_declared"
+ACTIVE_HISTORY = "uow_active_history"
 
 
 class ColumnProperty:
@@ -140,7 +149,7 @@ def labelled(key: str, expression: Any, owner: str) -> ColumnElement[Any]:
     return expression if isinstance(expression, (Column, Label)) else Label(key, expression)
 
 
-def about_rows_of(elements: Sequence[Any], expression: ColumnElement[Any]) -> ColumnElement[Any]:
+def about_rows_of(elements: AbstractSequence[Any], expression: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return an expression whose subqueries take the class's tables, and nothing else, from the statement around them.
 
     That statement may have the other tables of a subquery as well: it selects the class by a joined relationship, say.
@@ -216,22 +225,74 @@ def deferred(
     return cast(Any, made)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class ColumnArguments:
+    """What ``mapped_column()`` was given, so that a template in ``Annotated`` and an attribute's own say can be put together."""
+
+    name: str | None
+    type: Any
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+    def over(self, template: ColumnArguments) -> ColumnArguments:
+        """Return these arguments, with those of a template where these say nothing."""
+        return ColumnArguments(
+            self.name if self.name is not None else template.name,
+            self.type if self.type is not None else template.type,
+            (*template.args, *self.args),
+            {**template.options, **self.options},
+        )
+
+    def column(self) -> Column[Any]:
+        """Return a new column of them."""
+        args = [arg.copy_for_column() if hasattr(arg, "copy_for_column") else arg for arg in self.args]
+        return Column(self.name, self.type, *args, **self.options)
+
+
 class MappedColumn(ColumnOperators):
     """A column that waits for its class: the name and the annotation of the attribute complete it.
 
     In the body of its class it may be used in expressions, for a ``column_property()`` say.
 
     :ivar column: the column; without a type when the annotation gives it.
-    :ivar nullable_given: True where ``nullable`` was passed explicitly.
+    :ivar given: what it was declared with.
+    :ivar field: what a dataclass is to make of it.
+    :ivar sort_order: its place among the columns of the table: lower numbers come first, equal ones as they are declared.
+    :ivar use_existing: True where a column of its name, which another class has given the table that both share, is taken in its place.
     """
 
-    def __init__(self, column: Column[Any], nullable_given: bool) -> None:
-        self.column = column
-        self.nullable_given = nullable_given
+    def __init__(
+        self,
+        given: ColumnArguments,
+        field: FieldOptions = NO_FIELD,
+        sort_order: int = 0,
+        use_existing: bool = False,
+        column: Column[Any] | None = None,
+    ) -> None:
+        self.given = given
+        self.field = field
+        self.sort_order = sort_order
+        self.use_existing = use_existing
+        self.column = column if column is not None else given.column()
+
+    @property
+    def nullable_given(self) -> bool:
+        """True where ``nullable`` was passed explicitly."""
+        return self.given.options.get("nullable") is not None
 
     def copy(self) -> MappedColumn:
         """Return an unattached copy, for a mixin that serves several classes."""
-        return MappedColumn(self.column.copy(), self.nullable_given)
+        return MappedColumn(self.given, self.field, self.sort_order, self.use_existing, self.column.copy())
+
+    def on(self, template: MappedColumn) -> MappedColumn:
+        """Return the declaration with what a template in ``Annotated`` says where this one says nothing."""
+        field = self.field.over(template.field)
+        return MappedColumn(
+            self.given.over(template.given),
+            field,
+            self.sort_order or template.sort_order,
+            self.use_existing or template.use_existing,
+        )
 
     def __clause_element__(self) -> Column[Any]:
         return self.column
@@ -244,6 +305,18 @@ def mapped_column(
     nullable: bool | None = None,
     deferred: bool = False,
     deferred_group: str | None = None,
+    insert_default: Any = None,
+    sort_order: int = 0,
+    use_existing_column: bool = False,
+    active_history: bool = False,
+    init: bool | None = None,
+    repr: bool | None = None,
+    default: Any = NOT_GIVEN,
+    default_factory: Any = NOT_GIVEN,
+    compare: bool | None = None,
+    hash: bool | None = None,
+    kw_only: bool | None = None,
+    dataclass_metadata: Mapping[Any, Any] | None = None,
     **options: Any,
 ) -> Mapped[Any]:
     """Declare a column of a declarative class: ``name: Mapped[str] = mapped_column(unique=True)``.
@@ -255,9 +328,35 @@ def mapped_column(
     :param type_: the type; see :class:`flask_uow.sql.schema.Column` for this and all further parameters.
     :param deferred: load the column at first access, not with the object.
     :param deferred_group: a name; the deferred columns of one group are loaded together.
+    :param insert_default: the column's default, where ``default`` is to be that of a dataclass's constructor only.
+    :param default: the column's default, and in a dataclass that of the constructor as well.
+    :param sort_order: the column's place in its table: lower numbers come first, equal ones as they are declared.
+    :param use_existing_column: take the column of this name that another class has given the table which both share.
+    :param active_history: load the old value, where it is not loaded, when a new one is set, so that listeners and history have it.
+    :param init: whether the constructor of a dataclass (:class:`MappedAsDataclass`) takes it; likewise ``repr``, ``compare``, ``hash``, ``kw_only``,
+        ``default_factory`` and ``dataclass_metadata``, as :func:`dataclasses.field` has them.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
-    column: Column[Any] = Column(name, type_, *args, nullable=nullable, **options)
+    parts = [part for part in (name, type_, *args) if part is not None]
+    given_name = parts.pop(0) if parts and isinstance(parts[0], str) else None
+    given_type = None
+    if parts and not isinstance(parts[0], (ForeignKey, Sequence, FetchedValue, Constraint)):
+        given_type = parts.pop(0)
+    if nullable is not None:
+        options["nullable"] = nullable
+    if insert_default is not None:
+        options["default"] = insert_default
+    elif default is not NOT_GIVEN:
+        options["default"] = default
+    info = dict(options.pop("info", None) or {})
     if deferred or deferred_group is not None:
-        column.info[DEFERRED] = deferred_group
-    return cast(Any, MappedColumn(column, nullable is not None))  # type: ignore[no-any-return]
+        info[DEFERRED] = deferred_group
+    if active_history:
+        info[ACTIVE_HISTORY] = True
+    if info:
+        options["info"] = info
+    field = FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata)
+    made = MappedColumn(
+        ColumnArguments(given_name, given_type, tuple(parts), options), field, sort_order, use_existing_column
+    )
+    return cast(Any, made)  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -25,11 +26,13 @@ class Registry:
     Threads may share it; configuring is done once, under a lock.
 
     :ivar metadata: the tables among which names of tables are looked up.
+    :ivar type_annotation_map: SQL types by the Python types that annotate attributes.
     :ivar mappers: the mappers, in order of definition.
     """
 
-    def __init__(self, metadata: MetaData | None = None) -> None:
+    def __init__(self, metadata: MetaData | None = None, type_annotation_map: Mapping[Any, Any] | None = None) -> None:
         self.metadata = metadata if metadata is not None else MetaData()
+        self.type_annotation_map: dict[Any, Any] = dict(type_annotation_map or {})
         self.mappers: list[Any] = []
         self._classes: dict[str, list[type]] = {}
         self._waiting: list[Any] = []

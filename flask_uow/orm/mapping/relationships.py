@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
@@ -16,6 +16,7 @@ from flask_uow.orm.instrumentation.attributes import (
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
+from flask_uow.orm.mapping.dataclass_fields import NOT_GIVEN, FieldOptions
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
@@ -86,6 +87,19 @@ class RelationshipProperty:
         self.primaryjoin_argument = options["primaryjoin"]
         self.secondaryjoin_argument = options["secondaryjoin"]
         self.doc: str | None = options["doc"]
+        self.info: dict[Any, Any] = dict(options["info"] or {})
+        self.sync_backref: bool | None = options["sync_backref"]
+        self.active_history: bool = options["active_history"]
+        self.field: FieldOptions = options["field"]
+        if self.sync_backref and self.viewonly:
+            raise ArgumentError(
+                f"relationship({self.argument!r}): viewonly=True is never written, so sync_backref=True cannot hold. Leave one of the two out."
+            )
+        if options["omit_join"] is False:
+            raise ArgumentError(
+                f"relationship({self.argument!r}): omit_join=False asks selectin loading to join the parents' table again, which it never does here and"
+                " nothing needs. Leave it out."
+            )
         if self.backref is not None and self.back_populates is not None:
             raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
         if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
@@ -323,7 +337,8 @@ class RelationshipProperty:
                 " where a table refers to itself, pass remote_side=[its primary key] on that side."
             )
         self.reverse = other
-        self.attribute.reverse = other.attribute
+        if self.sync_backref is not False:
+            self.attribute.reverse = other.attribute
         self.attribute.is_exclusive = other.attribute.is_exclusive = self.single_parent or other.single_parent
         self.canonical = other.canonical = min(self, other, key=id)
         # what is said on one side holds for the foreign key, and so for both
@@ -426,6 +441,19 @@ def relationship(
     comparator_factory: Any = None,
     query_class: Any = None,
     doc: str | None = None,
+    info: Mapping[Any, Any] | None = None,
+    overlaps: str | None = None,
+    sync_backref: bool | None = None,
+    omit_join: bool | None = None,
+    active_history: bool = False,
+    init: bool | None = None,
+    repr: bool | None = None,
+    default: Any = NOT_GIVEN,
+    default_factory: Any = NOT_GIVEN,
+    compare: bool | None = None,
+    hash: bool | None = None,
+    kw_only: bool | None = None,
+    dataclass_metadata: Mapping[Any, Any] | None = None,
 ) -> Mapped[Any]:
     """Declare a relationship to another mapped class.
 
@@ -464,6 +492,13 @@ def relationship(
     :param extension: an :class:`AttributeExtension`, or a list of them.
     :param comparator_factory: a subclass of :class:`PropComparator`: the attribute's operators on its class.
     :param query_class: the class of query that ``lazy="dynamic"`` gives; the Session's when None.
+    :param info: notes of the application, see ``inspect(cls).relationships.name.info``.
+    :param overlaps: names of relationships that write the same columns. It silences a warning that SQLAlchemy has; there is none here.
+    :param sync_backref: False leaves the other side alone when this one is changed in memory.
+    :param omit_join: None or True: selectin loading never joins the parents' table, where it can do without.
+    :param active_history: load the old object, where it is not loaded, when a new one is set, so that listeners and history have it.
+    :param init: whether the constructor of a dataclass (:class:`MappedAsDataclass`) takes it; likewise ``repr``, ``default``, ``default_factory``,
+        ``compare``, ``hash``, ``kw_only`` and ``dataclass_metadata``, as :func:`dataclasses.field` has them.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     :raises ArgumentError: for an unknown cascade or collection class, or both backref and back_populates.
     """
@@ -474,6 +509,8 @@ def relationship(
         "batch_loading": batch_loading, "passive_updates": passive_updates, "post_update": post_update,
         "single_parent": single_parent, "enable_typechecks": enable_typechecks, "extension": extension,
         "comparator_factory": comparator_factory, "query_class": query_class,
+        "info": info, "overlaps": overlaps, "sync_backref": sync_backref, "omit_join": omit_join, "active_history": active_history,
+        "field": FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
     return cast(Any, RelationshipProperty(argument, options))  # type: ignore[no-any-return]

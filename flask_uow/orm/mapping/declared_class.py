@@ -1,0 +1,429 @@
+"""What a declarative class declares, turned into a table and a mapper: annotations, columns, mixins, the parent's table.
+
+Called by :mod:`~flask_uow.orm.mapping.declarative`, which has the bases of such classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from functools import partial
+from typing import Any, Literal, get_args, get_origin
+
+from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
+from flask_uow.orm.mapping.class_arguments import (
+    check_no_table_arguments,
+    declared_attr,
+    is_mapped,
+    mapper_arguments,
+    table_arguments,
+    table_name,
+    with_copied_columns,
+)
+from flask_uow.orm.mapping.descriptors import DescriptorProperty
+from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
+from flask_uow.orm.mapping.registry import Registry
+from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.sql.schema import Column, Table
+from flask_uow.sql.types import Enum, TypeEngine, to_instance, type_for_annotation
+
+__all__ = [
+    "DECLARATIONS",
+    "MACHINERY",
+    "add_to_mapping",
+    "local_names_here",
+    "map_class",
+    "map_declared",
+    "mapped_parent",
+    "shares_table",
+]
+
+
+# the classes of this package that bases derive from: nothing is declared in them
+MACHINERY: set[type] = {object}
+
+
+def map_declared(cls: Any, registry: Registry) -> None:
+    """Map a class where it has a table: its own, or its parent's.
+
+    :param registry: takes the mapper.
+    """
+    parent, local_names = mapped_parent(cls), local_names_here()
+    name = table_name(cls, parent)
+    if "__table__" in vars(cls) or name is not None or shares_table(cls, parent, local_names):
+        map_class(cls, parent, name, local_names, registry)
+
+
+def local_names_here() -> dict[str, Any]:
+    # a class made inside a function may annotate with names of that function
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("flask_uow."):
+        frame = frame.f_back
+    names = {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+    outer = frame.f_back
+    if outer is not None and outer.f_locals is not outer.f_globals:
+        names = {**outer.f_locals, **names}
+    return names
+
+
+def mapped_parent(cls: type) -> Any:
+    """Return the nearest mapped class that a class derives from, or None.
+
+    :raises ArgumentError: for two of them, none of which derives from the other.
+    """
+    mapped = [base for base in cls.__mro__[1:] if is_mapped(base)]
+    others = [base for base in mapped if not issubclass(mapped[0], base)]
+    if others:
+        raise ArgumentError(
+            f"{cls.__name__} derives from two mapped classes, {mapped[0].__name__} and {others[0].__name__}, and a row is of one. Derive it from one"
+            " of them, and let the other one's attributes come from a mixin."
+        )
+    return mapped[0] if mapped else None
+
+
+def shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
+    """Return True for a subclass that is mapped into its parent's table.
+
+    A plain subclass of a class that is not polymorphic, with nothing of its own to map, goes on as its parent.
+    """
+    if parent is None:
+        return False
+    if mapper_arguments(cls, parent) or parent.__mapper__.discriminator is not None:
+        return True
+    if any(isinstance(value, DECLARATIONS) for value in vars(cls).values()):
+        return True
+    annotations = annotations_of(cls).items()
+    return any(read_annotation(a, f"{cls.__name__}.{name}", cls.__module__, local_names) for name, a in annotations)
+
+
+# what the base itself keeps on the class
+_RESERVED = ("metadata", "registry")
+
+
+def map_class(cls: Any, parent: Any, tablename: str | None, local_names: dict[str, Any], registry: Registry) -> None:
+    """Make the table of a class from what its body, its mixins and its abstract bases declare, and map it."""
+    options = mapper_arguments(cls, parent)
+    concrete = bool(options.get("concrete"))
+    columns: list[tuple[str, Column[Any]]] = []
+    places: dict[str, int] = {}
+    existing: set[str] = set()
+    properties: dict[str, Any] = {}
+    copies: dict[Any, Column[Any]] = {}
+    declarations = _declarations(cls, None if concrete else parent, local_names, copies)
+    table = vars(cls).get("__table__")
+    if parent is not None and tablename == getattr(parent.__mapper__.local_table, "name", None) and not concrete:
+        raise ArgumentError(
+            f"{cls.__name__} has __tablename__ = {tablename!r}, which is the table of {parent.__name__}. Leave __tablename__ out to have its rows in"
+            " there (single-table inheritance), or give it a table of its own name."
+        )
+    shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
+    for name, (value, annotation) in declarations.items():
+        owner = f"{cls.__name__}.{name}"
+        if name in _RESERVED:
+            raise ArgumentError(
+                f"{owner}: the name {name!r} is taken, for the family's {'tables' if name == 'metadata' else 'mappers'}. Call the attribute otherwise; the"
+                f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
+            )
+        if not dataclasses.is_dataclass(cls) and hasattr(value, "field"):
+            value.field.check_unused(owner)
+        if isinstance(value, RelationshipProperty):
+            properties[name] = _complete_relationship(owner, value, annotation, registry)
+        elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
+            value = _with_template(value, annotation)
+            column = _complete_column(owner, name, value, annotation, cls, registry)
+            if isinstance(value, MappedColumn):
+                places[name] = value.sort_order
+                existing.update([name] if value.use_existing else [])
+            found = table.c.get(column.name) if table is not None else None
+            if found is not None:
+                if name != column.name:
+                    # the column under another name
+                    properties[name] = found
+                continue
+            columns.append((name, column))
+            if column.name != name or shared is not None:
+                properties[name] = column
+        elif annotation is not None and not isinstance(value, DECLARATIONS):
+            raise ArgumentError(
+                f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
+            )
+        elif value is not None:
+            columns.extend(_columns_inside(value))
+            properties[name] = value
+    columns.sort(key=lambda named: places.get(named[0], 0))
+    if table is None and shared is None:
+        assert tablename is not None
+        own_columns = [column for _, column in columns]
+        items, table_options = table_arguments(cls, None if concrete else parent, own_columns, copies)
+        table = cls.__table__ = Table(
+            tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
+        )
+    elif shared is not None:
+        check_no_table_arguments(cls)
+        _check_shared_table(cls, parent, columns, options)
+        columns = [
+            (name, _existing_or(cls, shared, column) if name in existing else column) for name, column in columns
+        ]
+        properties.update({name: column for name, column in columns if name in existing})
+        _add_to_table(cls, shared, columns)
+    elif columns:
+        names = ", ".join(name for name, _ in columns)
+        raise ArgumentError(
+            f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
+        )
+    for name in [*properties, *(name for name, _ in columns)]:
+        if name in vars(cls):
+            delattr(cls, name)
+    if parent is not None:
+        options.setdefault("inherits", parent)
+    if shared is not None:
+        own = [column.name for _, column in columns]
+        options.setdefault("include_properties", own)
+    Mapper(cls, table, properties, registry=registry, **with_copied_columns(options, copies))
+
+
+def add_to_mapping(cls: Any, name: str, value: Any) -> None:
+    owner, mapper = f"{cls.__name__}.{name}", cls.__mapper__
+    if isinstance(value, (MappedColumn, Column)):
+        value = _complete_column(owner, name, value, None, cls, mapper.registry)
+        if value.table is None and mapper.is_single:
+            _add_to_table(cls, mapper.local_table, [(name, value)])
+        elif value.table is None:
+            mapper.local_table.append_column(value)
+    elif isinstance(value, RelationshipProperty):
+        value = _complete_relationship(owner, value, None, mapper.registry)
+    mapper.add_property(name, value)
+
+
+def _columns_inside(value: Any) -> list[tuple[str, Column[Any]]]:
+    """Return the columns that a ``composite()`` or the like declares in passing."""
+    found = [c.column for c in getattr(value, "columns", ()) if isinstance(c, MappedColumn) and c.column.table is None]
+    return [(str(column.name), column) for column in found if column.name is not None]
+
+
+def _check_shared_table(cls: type, parent: Any, columns: list[Any], options: dict[str, Any]) -> None:
+    if columns and parent.__mapper__.discriminator is None and "polymorphic_on" not in options:
+        raise ArgumentError(
+            f"{cls.__name__} declares columns for the table of {parent.__name__}, and no polymorphic_on= tells the rows of the two apart. Give"
+            f" {parent.__name__} one, or {cls.__name__} a __tablename__ of its own."
+        )
+
+
+def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]]) -> None:
+    """Add the columns of a subclass to the table that it shares with its parent."""
+    for _, column in columns:
+        present = table.c.get(column.name)
+        if present is column:
+            continue
+        if present is not None:
+            raise ArgumentError(
+                f"{cls.__name__}.{column.name} is a column of {table.description} already, of its parent or of another subclass. Give it another"
+                " name in the table, as in mapped_column('other_name', ...), declare it on the parent, or share it:"
+                " mapped_column(use_existing_column=True) in each class that has it."
+            )
+        if column.primary_key:
+            raise ArgumentError(
+                f"{cls.__name__}.{column.name} is declared as a primary key, and the rows of {cls.__name__} are in {table.description}, which has one."
+                " Leave primary_key=True out, or give the class a __tablename__ of its own."
+            )
+        if not column.nullable and column.server_default is None and column.default is None:
+            # rows of the other classes have no value for it
+            column.nullable = True
+        table.append_column(column)
+
+
+def _existing_or(cls: type, table: Any, column: Column[Any]) -> Column[Any]:
+    """Return the column of that name that another class has given the shared table, else the column itself.
+
+    :raises ArgumentError: where it has another type.
+    """
+    present: Column[Any] | None = table.c.get(column.name)
+    if present is None:
+        return column
+    if type(present.type) is not type(column.type):
+        raise ArgumentError(
+            f"{cls.__name__}.{column.name} is to use the column of that name that {table.description} has, which is {present.type!r} and not"
+            f" {column.type!r}. Give both the same type, or this one another name."
+        )
+    return present
+
+
+def _with_template(value: Any, annotation: MappedAnnotation | None) -> Any:
+    """Return a declaration with what ``Annotated[..., mapped_column(...)]`` says where it says nothing itself."""
+    extras = annotation.extras if annotation is not None else ()
+    template = next((extra for extra in extras if isinstance(extra, MappedColumn)), None)
+    if template is None or isinstance(value, Column):
+        return value
+    # a copy: the template serves other attributes as well
+    return (
+        value.on(template)
+        if value is not None
+        else MappedColumn(template.given, template.field, template.sort_order, template.use_existing)
+    )
+
+
+def _declarations(
+    cls: type, parent: Any, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
+) -> dict[str, tuple[Any, MappedAnnotation | None]]:
+    """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied.
+
+    :param parent: the mapped class that it inherits from; what that one has, mixins included, is not declared anew.
+    :param copies: takes the copies of mixins' columns, by the column that each is a copy of.
+    """
+    found: dict[str, tuple[Any, MappedAnnotation | None]] = {}
+    inherited = parent.__mro__ if parent is not None else ()
+    for base in reversed(cls.__mro__):
+        if base is not cls and (base in inherited or is_mapped(base) or base in MACHINERY):
+            for name, value in vars(base).items():
+                if isinstance(value, declared_attr) and value.is_cascading and not name.startswith("__"):
+                    found[name] = (value.method(cls), _returned(value, base, name, local_names))
+            continue
+        annotations = annotations_of(base)
+        for name, annotation in annotations.items():
+            read = read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
+            if read is not None:
+                found[name] = (_copied(f"{cls.__name__}.{name}", vars(base).get(name), base is not cls, copies), read)
+        for name, value in list(vars(base).items()):
+            if (name in annotations and name in found) or name.startswith("__"):
+                continue
+            if isinstance(value, declared_attr):
+                found[name] = (value.method(cls), _returned(value, base, name, local_names))
+            elif isinstance(value, DECLARATIONS):
+                found[name] = (_copied(f"{cls.__name__}.{name}", value, base is not cls, copies), None)
+    return found
+
+
+DECLARATIONS = (MappedColumn, Column, RelationshipProperty, ColumnDeclaration, DescriptorProperty)
+
+
+def _returned(value: declared_attr[Any], base: type, name: str, local_names: dict[str, Any]) -> MappedAnnotation | None:
+    annotation = annotations_of(value.method).get("return")
+    if annotation is None:
+        return None
+    return read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
+
+
+def _copied(owner: str, value: Any, from_mixin: bool, copies: dict[Any, Column[Any]]) -> Any:
+    if not from_mixin or value is None:
+        return value
+    if isinstance(value, MappedColumn):
+        made = value.copy()
+        copies[value.column] = made.column
+        return made
+    if isinstance(value, Column):
+        column = copies[value] = value.copy()
+        return column
+    raise ArgumentError(
+        f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
+    )
+
+
+def _complete_relationship(
+    owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None, registry: Registry
+) -> RelationshipProperty:
+    if annotation is not None:
+        if prop.argument is None:
+            prop.argument = partial(
+                registry.annotated,
+                annotation.type if annotation.is_found else None,
+                annotation.name,
+                f"relationship {owner}",
+            )
+        if prop.given_uselist is None and not (annotation.is_found and annotation.type is Any):
+            holds_many = prop.collection_class is not None or prop.is_dynamic
+            prop.given_uselist = annotation.collection is not None or holds_many
+            prop.is_annotated_scalar = not prop.given_uselist
+        if prop.collection_class is None and annotation.collection is not None:
+            prop.collection_class = annotation.collection
+    if prop.argument is None:
+        raise ArgumentError(
+            f"relationship {owner} does not say where it leads. Annotate it, as in Mapped[list['Post']], or pass the class."
+        )
+    return prop
+
+
+def _complete_column(
+    owner: str, name: str, value: Any, annotation: MappedAnnotation | None, cls: type, registry: Registry
+) -> Column[Any]:
+    if isinstance(value, MappedColumn):
+        column, nullable_given = value.column, value.nullable_given
+    elif isinstance(value, Column):
+        column, nullable_given = value, True
+    elif value is None:
+        column, nullable_given = Column(), False
+    else:
+        raise ArgumentError(
+            f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
+        )
+    if column._name is None:
+        column.set_name(name)
+    if annotation is None:
+        if not column.has_own_type and not column.foreign_keys:
+            raise ArgumentError(
+                f"{owner} has no SQL type. Annotate it as Mapped[int] or the like, or pass a type, as in mapped_column(Integer)."
+            )
+        return column
+    if not nullable_given:
+        column.nullable = annotation.optional and not column.primary_key
+    if not column.has_own_type and not column.foreign_keys:
+        column.set_type(_type_of(owner, annotation, cls, registry))
+    return column
+
+
+def _type_of(owner: str, annotation: MappedAnnotation, cls: type, registry: Registry) -> TypeEngine[Any]:
+    """Return the SQL type for an annotation: what the base's ``type_annotation_map`` says of it, or what goes without saying.
+
+    :raises ArgumentError: for what is no column.
+    """
+    whole, member = annotation.whole if annotation.collection is not None else annotation.type, annotation.type
+    for alias in (*annotation.aliases, whole):
+        given = _in_annotation_map(cls, alias, registry)
+        if given is not None:
+            return to_instance(given)
+    if get_origin(member) is Literal and annotation.collection is None:
+        return _enum_of(owner, get_args(member))
+    if annotation.collection is not None:
+        is_known = annotation.name is None or not registry.has(annotation.name)
+        type_ = type_for_annotation(whole) if is_known and member is not None and not _is_declared(member) else None
+        if type_ is None:
+            raise ArgumentError(
+                f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...), or give the column a type:"
+                " mapped_column(ARRAY(String))."
+            )
+        return type_
+    type_ = type_for_annotation(member)
+    if type_ is None:
+        raise ArgumentError(
+            f"{owner} is annotated as Mapped[{annotation.shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
+            " or write = relationship(...) if it leads to another class."
+        )
+    return type_
+
+
+def _enum_of(owner: str, values: tuple[Any, ...]) -> TypeEngine[Any]:
+    """Return the type for ``Literal["small", "big"]``.
+
+    :raises ArgumentError: for other values than texts.
+    """
+    if not all(isinstance(value, str) for value in values):
+        raise ArgumentError(
+            f"{owner} is annotated as a Literal of {', '.join(map(repr, values))}, and a column of such values is one of texts. Use texts, or give the"
+            " column a type."
+        )
+    return Enum(*values)
+
+
+def _in_annotation_map(cls: type, python_type: Any, registry: Registry) -> Any:
+    maps = [vars(base).get("type_annotation_map") or {} for base in cls.__mro__] + [registry.type_annotation_map]
+    try:
+        return next((known[python_type] for known in maps if python_type in known), None)
+    except TypeError:
+        # a type with arguments that cannot be hashed
+        return None
+
+
+def _is_declared(cls: Any) -> bool:
+    """Return True for a mapped class, or one of a declarative base."""
+    return isinstance(cls, type) and (hasattr(cls, "registry") or hasattr(cls, "__mapper__"))
