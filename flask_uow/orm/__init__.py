@@ -38,7 +38,7 @@ from flask_uow.orm.loading.options import (
     undefer_group,
 )
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
-from flask_uow.orm.mapping.annotations import InstrumentedAttribute, Mapped
+from flask_uow.orm.mapping.annotations import DynamicMapped, InstrumentedAttribute, Mapped, WriteOnlyMapped
 from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.declarative import (
@@ -49,8 +49,10 @@ from flask_uow.orm.mapping.declarative import (
     declared_attr,
 )
 from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
+from flask_uow.orm.mapping.dynamic import AppenderQuery, WriteOnlyCollection
 from flask_uow.orm.mapping.hybrids import Comparator, hybrid_method, hybrid_property
 from flask_uow.orm.mapping.inheritance import polymorphic_union
+from flask_uow.orm.mapping.join_marks import foreign, remote
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_dataclass import MappedAsDataclass
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
@@ -77,19 +79,19 @@ object_session = Session.object_session
 relation = relationship
 
 __all__ = [
-    "AliasedClass", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase",
-    "DeclarativeBaseNoMeta", "DeclarativeMeta", "EXT_CONTINUE", "EXT_STOP", "FlushContext", "InstrumentedAttribute",
-    "Mapped", "MappedAsDataclass", "MappedCollection", "Mapper", "MapperExtension", "MultipleResultsFound",
-    "Mutable", "MutableDict", "MutableList", "MutableSet", "NoResultFound", "OrderingList", "PropComparator",
-    "Query", "Registry", "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "aliased",
-    "association_proxy", "attribute_mapped_collection", "attributes", "backref", "class_mapper", "clear_mappers",
-    "collection", "column_mapped_collection", "column_property", "comparable_property", "compile_mappers",
-    "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declared_attr",
-    "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all", "flag_dirty", "flag_modified",
-    "hybrid_method", "hybrid_property", "inspect", "join", "joinedload", "joinedload_all", "lazyload", "load_only",
-    "make_transient", "mapped_collection", "mapped_column", "mapper", "noload", "object_mapper", "object_session",
-    "ordering_list", "outerjoin", "polymorphic_union", "raiseload", "reconstructor", "registry", "relation",
-    "relationship", "scoped_session", "selectinload", "selectinload_all", "sessionmaker", "set_committed_value",
-    "subqueryload", "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_parent",
-    "with_polymorphic",
+    "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase",
+    "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "InstrumentedAttribute", "Mapped", "MappedAsDataclass", "MappedCollection", "Mapper", "MapperExtension",
+    "MultipleResultsFound", "Mutable", "MutableDict", "MutableList", "MutableSet", "NoResultFound", "OrderingList",
+    "PropComparator", "Query", "Registry", "ScopedSession", "Session", "SessionExtension", "SessionTransaction",
+    "WriteOnlyCollection", "WriteOnlyMapped", "aliased", "association_proxy", "attribute_mapped_collection",
+    "attributes", "backref", "class_mapper", "clear_mappers", "collection", "column_mapped_collection",
+    "column_property", "comparable_property", "compile_mappers", "composite", "configure_mappers", "contains_eager",
+    "create_session", "declarative_base", "declared_attr", "defer", "deferred", "dynamic_loader", "eagerload",
+    "eagerload_all", "flag_dirty", "flag_modified", "foreign", "hybrid_method", "hybrid_property", "inspect", "join",
+    "joinedload", "joinedload_all", "lazyload", "load_only", "make_transient", "mapped_collection", "mapped_column",
+    "mapper", "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
+    "raiseload", "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session", "selectinload",
+    "selectinload_all", "sessionmaker", "set_committed_value", "subqueryload", "subqueryload_all", "synonym",
+    "undefer", "undefer_group", "validates", "with_parent", "with_polymorphic",
 ]  # fmt: skip

@@ -56,15 +56,17 @@ class AliasedClass:
     :ivar entity_name: the name of its objects in a result row.
     """
 
-    def __init__(self, view: _AliasView) -> None:
+    def __init__(self, view: _AliasView, members: tuple[Any, ...] = ()) -> None:
         self.__uow_entity__ = view
+        self.__uow_members__ = members
         self.entity_name = view.name or view.mapper.class_.__name__
 
     def __getattr__(self, name: str) -> Any:
         view: _AliasView = self.__dict__["__uow_entity__"]
         class_ = view.mapper.class_
+        member = next((m for m in self.__dict__["__uow_members__"] if m.class_.__name__ == name), None)
         try:
-            found = view.attribute(name)
+            found = view.attribute(name) if member is None else _member_of(view, member)
         except AttributeError:
             hint = did_you_mean(name, view.mapper.attribute_names)
             raise AttributeError(f"{class_.__name__} has no attribute {name!r}.{hint}") from None
@@ -75,6 +77,15 @@ class AliasedClass:
     def __repr__(self) -> str:
         view = self.__uow_entity__
         return f"<{f'alias {view.name!r}' if view.name else 'an alias'} of {view.mapper.class_.__name__}>"
+
+
+def _member_of(view: _AliasView, mapper: Any) -> Any:
+    """Return a subclass within a view of its base: what has its attributes there."""
+    if view.is_plain:
+        return mapper.class_
+    return AliasedClass(
+        _AliasView(mapper, view.selectable, mapper.loaded_names, view.name, _standing_in(mapper, view.selectable))
+    )
 
 
 def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any:
@@ -110,16 +121,30 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
     return AliasedClass(_AliasView(mapper, source, mapper.loaded_names, name, own))
 
 
-def with_polymorphic(base: Any, classes: Any = "*", selectable: Any = None, polymorphic_on: Any = None) -> Any:
+def with_polymorphic(
+    base: Any,
+    classes: Any = "*",
+    selectable: Any = None,
+    polymorphic_on: Any = None,
+    *,
+    flat: bool = False,
+    aliased: bool = False,
+    name: str | None = None,
+    innerjoin: bool = False,
+) -> Any:
     """Return a mapped class together with subclasses, whose columns a query then loads in the same statement.
 
-    Criteria may use the subclasses' attributes as they are: ``filter(Engineer.language == "c")``.
+    Criteria may use the subclasses' attributes as they are, ``filter(Engineer.language == "c")``, or as attributes of the result:
+    ``staff.Engineer.language``.
 
     :param base: the class.
     :param classes: a subclass, several, or ``"*"`` for all of them. What is left out is loaded as otherwise, a statement for each class.
     :param selectable: what the rows come from, a polymorphic union say, whose columns stand for those of the tables; None for outer joins of
         the tables.
     :param polymorphic_on: the column of ``selectable`` that tells the class of a row; None where an attribute of the class does.
+    :param flat: True, as ``aliased``, gives the tables names of their own, so that the family can stand twice in one statement.
+    :param name: that name.
+    :param innerjoin: True joins the subclasses' tables plainly: only objects of all these classes are found.
     :raises ArgumentError: for a class that is no subclass of ``base``, where no column tells the class of a row, and for a selectable
         that lacks a column of the class.
 
@@ -133,7 +158,11 @@ def with_polymorphic(base: Any, classes: Any = "*", selectable: Any = None, poly
             f"with_polymorphic({mapper.class_.__name__}, ...) got polymorphic_on= and no selectable, whose column that would be. Pass the selectable"
             " as well."
         )
-    source = polymorphic_source(mapper, given) if selectable is None else coerce_from(selectable)
+    source = _joined(mapper, given, innerjoin) if selectable is None else coerce_from(selectable)
+    if flat or aliased or name is not None:
+        if mapper.discriminator is None and polymorphic_on is None:
+            raise _without_discriminator(mapper)
+        return _aliased_family(mapper, given, alias_of(source, name), name)
     stand_ins = stand_ins_in(mapper, source, mapper.descendants[1:]) if selectable is not None else None
     present = {id(part) for part in source._from_objects()}
 
@@ -150,7 +179,27 @@ def with_polymorphic(base: Any, classes: Any = "*", selectable: Any = None, poly
         view.discriminator = _discriminator_in(mapper, source, polymorphic_on)
     elif mapper.discriminator not in view.names:
         raise _without_discriminator(mapper)
-    return AliasedClass(view)
+    return AliasedClass(view, tuple(given))
+
+
+def _joined(mapper: Any, given: list[Any], innerjoin: bool) -> FromClause:
+    source: FromClause = polymorphic_source(mapper, given)
+    if not innerjoin:
+        return source
+
+    def plain(element: FromClause) -> FromClause:
+        return Join(plain(element.left), element.right, element.onclause) if isinstance(element, Join) else element
+
+    return plain(source)
+
+
+def _aliased_family(mapper: Any, given: list[Any], source: FromClause, name: str | None) -> AliasedClass:
+    """Return a class with subclasses from a selectable that has the columns of their tables under a name of its own."""
+    view = _AliasView(mapper, source, mapper.loaded_names, name, _standing_in(mapper, source))
+    mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))
+    extra = mapper.extra_columns(mappers, None, None)
+    view.extra = tuple(column for column in extra if all(map(view.has, columns_of(column.column))))
+    return AliasedClass(view, tuple(given))
 
 
 def _chosen(mapper: Any, classes: Any) -> list[Any]:

@@ -20,6 +20,7 @@ class Strategy(enum.StrEnum):
     NOLOAD = "noload"  # never, it is empty
     RAISE = "raise"  # never, the access is an error
     DYNAMIC = "dynamic"  # never, the attribute is a query
+    WRITE_ONLY = "write_only"  # never, the attribute takes objects in and out and gives statements
 
     def __repr__(self) -> str:
         # as users write it
@@ -40,6 +41,7 @@ _LAZY: dict[object, Strategy] = {
     None: Strategy.NOLOAD,
     "raise": Strategy.RAISE,
     "dynamic": Strategy.DYNAMIC,
+    "write_only": Strategy.WRITE_ONLY,
 }
 
 

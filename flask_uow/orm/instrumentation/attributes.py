@@ -355,7 +355,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
                 self.claim(obj, value)
         old = self.current(obj)
         values = obj.__dict__
-        wanted = self.listeners is not None and self.listeners.active_history
+        wanted = self.relationship.active_history or (self.listeners is not None and self.listeners.active_history)
         if old is NO_VALUE and (wanted or self._leaves_another_row):
             old = self._load(obj, values[STATE])
         if self.listeners is not None:

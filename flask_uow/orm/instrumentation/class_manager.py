@@ -116,9 +116,15 @@ class ClassManager:
         elif isinstance(attribute, RelationshipAttribute):
             self.relationships[name] = attribute
 
-    def check_assignments_of(self, name: str, type_: Any, listeners: Listeners | None) -> None:
-        """Check what is assigned to a column, and tell those who listen; for a foreign key once its type, the target's, is known."""
-        self.columns[name] = _assignment_check(type_, listeners, name)
+    def check_assignments_of(
+        self, name: str, type_: Any, listeners: Listeners | None, loads_first: bool = False
+    ) -> None:
+        """Check what is assigned to a column, and tell those who listen; for a foreign key once its type, the target's, is known.
+
+        :param loads_first: load the old value before the new one is set.
+        """
+        check = _assignment_check(type_, listeners, name)
+        self.columns[name] = _loading_first(name, check) if loads_first else check
 
     def replace(self, name: str, value: Any) -> None:
         """Put something on the class; :meth:`uninstall` takes it away again."""
@@ -169,6 +175,16 @@ def _assignment_check(type_: Any, listeners: Listeners | None, name: str) -> Che
             raise DataError(f"{type(obj).__name__}.{name}: {error.message}", orig=error.orig) from error
 
     return check_value
+
+
+def _loading_first(name: str, check: Check | None) -> Check:
+    def load_and_check(obj: Any, value: Any) -> Any:
+        state = obj.__dict__.get(STATE)
+        if name not in obj.__dict__ and state is not None and state.session is not None:
+            getattr(obj, name)
+        return value if check is None else check(obj, value)
+
+    return load_and_check
 
 
 def make_setattr(

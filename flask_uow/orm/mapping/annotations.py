@@ -19,16 +19,28 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.strategies import Strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+    from flask_uow.orm.mapping.dynamic import AppenderQuery, WriteOnlyCollection
     from flask_uow.sql.column_operators import ColumnOperators
     from flask_uow.sql.expressions import ColumnElement
 
 if sys.version_info >= (3, 14):
     import annotationlib
 
-__all__ = ["InstrumentedAttribute", "Mapped", "MappedAnnotation", "annotations_of", "read_annotation"]
+__all__ = [
+    "DynamicMapped",
+    "InstrumentedAttribute",
+    "Mapped",
+    "MappedAnnotation",
+    "WriteOnlyMapped",
+    "annotations_of",
+    "read_annotation",
+]
 
 T = TypeVar("T")
 
@@ -80,6 +92,47 @@ class Mapped(_ClassBody, Generic[T]):
         def __delete__(self, obj: Any) -> None: ...
 
 
+class DynamicMapped(Mapped[T]):
+    """The annotation of a collection that is a query: ``relationship(lazy="dynamic")`` without saying so."""
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+
+        @overload
+        def __get__(self, obj: object, owner: Any) -> AppenderQuery[T]: ...
+
+        def __get__(self, obj: object | None, owner: Any) -> InstrumentedAttribute[T] | AppenderQuery[T]: ...
+
+        def __set__(self, obj: Any, value: Iterable[T]) -> None: ...  # type: ignore[override]
+
+
+class WriteOnlyMapped(Mapped[T]):
+    """The annotation of a collection that is never loaded whole: ``relationship(lazy="write_only")`` without saying so."""
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+
+        @overload
+        def __get__(self, obj: object, owner: Any) -> WriteOnlyCollection[T]: ...
+
+        def __get__(self, obj: object | None, owner: Any) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
+
+        def __set__(self, obj: Any, value: Iterable[T]) -> None: ...  # type: ignore[override]
+
+
+# what an annotation may begin with, and the strategy of a relationship that it says
+_FORMS: dict[Any, Strategy | None] = {
+    Mapped: None,
+    DynamicMapped: Strategy.DYNAMIC,
+    WriteOnlyMapped: Strategy.WRITE_ONLY,
+}
+_FORM_NAMES = {form.__name__: form for form in _FORMS}
+
+
 @dataclass(frozen=True, slots=True)
 class MappedAnnotation:
     """What ``Mapped[...]`` says.
@@ -92,6 +145,7 @@ class MappedAnnotation:
     :ivar whole: the type as it stands, without ``Optional``: ``list[str]``, say.
     :ivar aliases: what stood for the type, the outermost first: ``Annotated[...]``, an alias of ``type X = ...``, a ``NewType``.
     :ivar extras: what ``Annotated`` says beside the type.
+    :ivar strategy: how ``DynamicMapped`` and ``WriteOnlyMapped`` have a relationship loaded; None for ``Mapped``.
     """
 
     type: Any
@@ -102,6 +156,7 @@ class MappedAnnotation:
     whole: Any
     aliases: tuple[Any, ...] = ()
     extras: tuple[Any, ...] = ()
+    strategy: Strategy | None = None
 
     @property
     def shown(self) -> str:
@@ -172,11 +227,17 @@ def read_annotation(
         if not reader.is_mapped(annotation):
             return None
         annotation = reader.evaluate(annotation)
-    if annotation is Mapped:
-        raise ArgumentError(f"{owner} is annotated as Mapped without a type. Write Mapped[int], say.")
-    if get_origin(annotation) is not Mapped:
+    if annotation in _FORMS:
+        name = annotation.__name__
+        raise ArgumentError(
+            f"{owner} is annotated as {name} without a type. Write {name}[{'int' if annotation is Mapped else 'Post'}], say."
+        )
+    form = get_origin(annotation)
+    if form not in _FORMS:
         return None
-    return reader.read(get_args(annotation)[0])
+    read = reader.read(get_args(annotation)[0])
+    strategy = _FORMS[form]
+    return read if strategy is None else replace(read, strategy=strategy)
 
 
 class _Reader:
@@ -192,7 +253,9 @@ class _Reader:
     def is_mapped(self, text: str) -> bool:
         """Return True where the text of an annotation begins with ``Mapped``, under whatever name."""
         head = text.partition("[")[0].strip()
-        return head.rpartition(".")[2] == "Mapped" or any(names.get(head) is Mapped for names in self._scopes)
+        if head.rpartition(".")[2] in _FORM_NAMES:
+            return True
+        return any(names.get(head) is form for names in self._scopes for form in _FORMS)
 
     def evaluate(self, text: str) -> Any:
         """Return what a text means; a name that nothing has stands for itself."""
@@ -210,7 +273,7 @@ class _Reader:
         for names in self._scopes:
             if name in names:
                 return names[name]
-        return Mapped if name == "Mapped" else _Later(name)
+        return _FORM_NAMES.get(name) or _Later(name)
 
     def read(self, inner: Any) -> MappedAnnotation:
         """Return what the type inside the brackets says."""

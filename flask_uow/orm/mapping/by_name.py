@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.exc import ArgumentError, FlaskUowError, did_you_mean
+from flask_uow.orm.mapping.join_marks import foreign, remote
 from flask_uow.sql.constructors import asc, case, cast_, desc, literal, null
 from flask_uow.sql.expressions import and_, not_, or_
 from flask_uow.sql.functions import func
@@ -20,7 +21,7 @@ __all__ = ["evaluate"]
 
 _FUNCTIONS: dict[str, Any] = {
     "and_": and_, "or_": or_, "not_": not_, "asc": asc, "desc": desc, "func": func, "case": case, "cast": cast_, "literal": literal,
-    "null": null,
+    "null": null, "foreign": foreign, "remote": remote,
 }  # fmt: skip
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 

@@ -34,6 +34,8 @@ def mapper(
           refer to the others), ``concrete``, ``polymorphic_on`` (the column
           that tells the class of a row), ``polymorphic_identity`` (its value for this class) and ``with_polymorphic`` (``"*"``, classes, or a
           pair of these and a selectable, or a function that returns it: load subclasses' columns with the query);
+        - ``polymorphic_load``: of a subclass, ``"inline"`` to have queries of its base select its columns, too, or ``"selectin"`` to have them
+          followed by one more statement for these; ``polymorphic_abstract=True`` for a class between, of which no row is;
         - ``include_properties``, ``exclude_properties``: names of columns; ``column_prefix``;
         - ``order_by``: the default order of queries;
         - ``version_id_col``, ``version_id_generator``: optimistic locking by a version column;

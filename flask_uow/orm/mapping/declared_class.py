@@ -324,6 +324,8 @@ def _complete_relationship(
     owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None, registry: Registry
 ) -> RelationshipProperty:
     if annotation is not None:
+        if annotation.strategy is not None:
+            prop.choose_strategy(annotation.strategy)
         if prop.argument is None:
             prop.argument = partial(
                 registry.annotated,

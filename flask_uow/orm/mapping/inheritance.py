@@ -22,6 +22,7 @@ from flask_uow.sql.sourced import without_sources
 
 __all__ = [
     "check_identity",
+    "check_polymorphic_options",
     "chosen_of",
     "constant",
     "discriminator_of",
@@ -96,6 +97,25 @@ def check_identity(mapper: Any, known: Mapping[Any, Any], identity: Any) -> None
         raise ArgumentError(
             f"{mapper.class_.__name__} and {other.class_.__name__} both have polymorphic_identity={identity!r}. Each class of a family needs"
             " one of its own."
+        )
+
+
+def check_polymorphic_options(mapper: Any, identity: Any) -> None:
+    """Refuse what ``polymorphic_load=`` and ``polymorphic_abstract=`` cannot mean.
+
+    :raises ArgumentError: for an unknown way to load, for one of a class that inherits nothing, and for an abstract class with an identity.
+    """
+    name, load = mapper.class_.__name__, mapper.polymorphic_load
+    if load not in (None, "inline", "selectin"):
+        raise ArgumentError(
+            f"{name}: polymorphic_load={load!r} is unknown. It is 'inline' (a query of the base selects the columns of this class, too) or"
+            " 'selectin' (it is followed by one more statement for them)."
+        )
+    if load is not None and mapper.inherits is None:
+        raise ArgumentError(f"{name}: polymorphic_load= is for a subclass, and {name} inherits from no mapped class.")
+    if mapper.polymorphic_abstract and identity is not None:
+        raise ArgumentError(
+            f"{name}: polymorphic_abstract=True says that no row is of this class, and polymorphic_identity={identity!r} which rows are. Leave one out."
         )
 
 

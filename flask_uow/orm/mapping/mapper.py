@@ -29,10 +29,11 @@ from flask_uow.orm.mapping.column_mapping import (
     tables_in,
 )
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
+from flask_uow.orm.mapping.inheritance import check_polymorphic_options
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
-from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, about_rows_of, labelled
+from flask_uow.orm.mapping.properties import ACTIVE_HISTORY, ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
@@ -81,6 +82,8 @@ class Mapper(MappedSource):
         polymorphic_on: Any = None,
         polymorphic_identity: Any = None,
         with_polymorphic: Any = None,
+        polymorphic_load: str | None = None,
+        polymorphic_abstract: bool = False,
         include_properties: Iterable[str] | None = None,
         exclude_properties: Iterable[str] | None = None,
         column_prefix: str | None = None,
@@ -134,6 +137,9 @@ class Mapper(MappedSource):
         given = self._with_renamed_columns(dict(properties or {}))
         self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
         self._find_primary_key(primary_key, shares)
+        self.polymorphic_load = polymorphic_load
+        self.polymorphic_abstract = polymorphic_abstract
+        check_polymorphic_options(self, polymorphic_identity)
         self._be_polymorphic(polymorphic_on, polymorphic_identity, with_polymorphic)
         self.versioning = Versioning.of(self, version_id_col, version_id_generator)
         self._find_stored()
@@ -396,7 +402,9 @@ class Mapper(MappedSource):
         for name, column_property in self.columns.items():
             if column_property.is_stored:
                 MutableType.take_place(column_property.column)
-                self.manager.check_assignments_of(name, column_property.column.type, self.events.of(name))
+                column = column_property.column
+                loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
+                self.manager.check_assignments_of(name, column.type, self.events.of(name), loads_first)
         for prop in self.relationships.values():
             if prop.parent is self:
                 prop.attribute.loader = lazy_loaders.relationship(prop)

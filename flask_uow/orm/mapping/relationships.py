@@ -17,9 +17,10 @@ from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dataclass_fields import NOT_GIVEN, FieldOptions
-from flask_uow.orm.mapping.dynamic import DynamicAttribute
+from flask_uow.orm.mapping.dynamic import DynamicAttribute, WriteOnlyAttribute
 from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
+from flask_uow.orm.mapping.join_marks import without_marks
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.state.keys import identity_from
@@ -80,7 +81,7 @@ class RelationshipProperty:
         self.comparator_factory = options["comparator_factory"]
         self.query_class = options["query_class"]
         self.lazy = strategy_named(options["lazy"])
-        self.is_dynamic = self.lazy is Strategy.DYNAMIC
+        self.is_dynamic = self.lazy in (Strategy.DYNAMIC, Strategy.WRITE_ONLY)
         self.join_depth: int | None = options["join_depth"]
         self.innerjoin: bool = options["innerjoin"]
         self.batch_loading: bool = options["batch_loading"]
@@ -127,6 +128,18 @@ class RelationshipProperty:
         self.reverse: RelationshipProperty | None = None
         # of two sides of a many-to-many relationship, the one in whose order pairs are counted
         self.canonical: RelationshipProperty = self
+
+    def choose_strategy(self, strategy: Strategy) -> None:
+        """Take the way of loading that the annotation says.
+
+        :raises ArgumentError: where ``lazy=`` says another one.
+        """
+        if self.lazy not in (Strategy.SELECT, strategy):
+            raise ArgumentError(
+                f"a relationship is annotated as one with lazy={strategy!r}, and lazy={self.lazy!r} is given. Leave lazy= out, or annotate it as Mapped."
+            )
+        self.lazy = strategy
+        self.is_dynamic = True
 
     def attach(self, key: str, parent: Any, resolve: Callable[..., Any]) -> None:
         """Tie the property to its mapper.
@@ -184,10 +197,13 @@ class RelationshipProperty:
             self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
         )
         far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
+        near_half = without_marks(self._expression(self.primaryjoin_argument, far))
+        far_half = without_marks(self._expression(self.secondaryjoin_argument, far))
+        foreign_keys = self._columns(self.foreign_keys_argument, every=True) + near_half.foreign + far_half.foreign
+        remote_side = self._columns(self.remote_side_argument, every=True) + near_half.remote + far_half.remote
         self.condition = find_join_condition(
-            self.name, self._side(self.parent), far, self.secondary,
-            self._columns(self.foreign_keys_argument, every=True), self._columns(self.remote_side_argument, every=True),
-            self._expression(self.primaryjoin_argument, far), self._expression(self.secondaryjoin_argument, far), self.viewonly,
+            self.name, self._side(self.parent), far, self.secondary, foreign_keys, remote_side,
+            near_half.condition, far_half.condition, self.viewonly,
         )  # fmt: skip
         if view is not None:
             self.condition = chosen_by(self.name, self.condition, view, self.viewonly)
@@ -203,7 +219,7 @@ class RelationshipProperty:
             )
         if self.is_dynamic and not self.uselist:
             raise ArgumentError(
-                f"relationship {self.name}: lazy='dynamic' is for collections, and this one refers to one object. Leave it out."
+                f"relationship {self.name}: lazy={self.lazy!r} is for collections, and this one refers to one object. Leave it out."
             )
 
     @staticmethod
@@ -214,7 +230,9 @@ class RelationshipProperty:
         """Install the attribute on the class."""
         make: Any = ScalarRelationshipAttribute
         if self.uselist:
-            make = DynamicAttribute if self.is_dynamic else CollectionAttribute
+            make = CollectionAttribute
+            if self.is_dynamic:
+                make = DynamicAttribute if self.lazy is Strategy.DYNAMIC else WriteOnlyAttribute
         attribute = self.attribute = make(self.key, self.parent, self)
         attribute.is_exclusive = self.single_parent
         self.is_installed = True
@@ -475,7 +493,8 @@ def relationship(
     :param secondaryjoin: the condition between ``secondary`` and the other table.
     :param lazy: when it is loaded: ``"select"`` (or True) at first access, ``"joined"`` (or False) by a LEFT OUTER JOIN with its parents,
         ``"selectin"`` and ``"subquery"`` with them by one more statement, ``"raise"`` never, with an error at access, ``"noload"`` (or None)
-        never, empty instead; ``"dynamic"``: the attribute is a query that objects can be put into.
+        never, empty instead; ``"dynamic"``: the attribute is a query that objects can be put into, ``"write_only"``: a
+        :class:`WriteOnlyCollection`, for collections that are never to be loaded whole.
     :param join_depth: how many levels deep a relationship of a class to itself is loaded eagerly; not at all when None.
     :param innerjoin: True where every object has such a related one: eager loading by a join then joins plainly instead of by LEFT OUTER
         JOIN. An object without is not found by such a query. Behind an outer join it stays an outer one.

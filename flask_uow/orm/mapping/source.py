@@ -185,7 +185,10 @@ class MappedSource:
             return
         chosen, source = self._chosen
         if chosen is None and source is None:
-            mappers = self.relatives_in_table
+            inline = [m for m in self.descendants[1:] if m.polymorphic_load == "inline"]
+            mappers = list(dict.fromkeys([*self.relatives_in_table, *inline]))
+            if any(not m.is_single for m in inline):
+                self.selectable = polymorphic_source(self, mappers)
         else:
             mappers = with_polymorphic_members(self, chosen)
         if source is not None:
