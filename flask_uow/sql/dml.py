@@ -90,12 +90,13 @@ class DMLStatement(ChainedStatement):
 class Insert(DMLStatement):
     """``INSERT INTO table``; without values it takes them, all columns, at execution."""
 
-    __slots__ = ("_conflict", "_excluded", "_rows", "_select", "_select_columns")
+    __slots__ = ("_conflict", "_excluded", "_fixed", "_rows", "_select", "_select_columns")
     __visit_name__ = "insert"
 
     def __init__(self, table: Any) -> None:
         super().__init__(table)
         self._rows: tuple[tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], ...] = ()
+        self._fixed: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
         self._select: SelectBase | None = None
         self._select_columns: tuple[ColumnElement[Any], ...] = ()
         self._conflict: OnConflict | None = None
@@ -126,7 +127,7 @@ class Insert(DMLStatement):
                 "values() got a list without rows. Leave the statement out where there is none; values({}) is a row of defaults."
             )
         clone = self._clone()
-        clone._rows = _in_one_order((*self._rows, *(self._pairs(row) for row in given)))
+        clone._rows = _in_one_order((*self._rows, *((*self._fixed, *self._pairs(row)) for row in given)))
         return clone
 
     def from_select(self, columns: Sequence[Any], select: Any) -> Insert:
@@ -217,8 +218,17 @@ class Insert(DMLStatement):
         columns = [(name, self._column(name)) for name in names]
         clone = self._clone()
         clone._rows = (
-            tuple((column, BindParameter(None, column.type, name, required=True)) for name, column in columns),
+            (
+                *self._fixed,
+                *((column, BindParameter(None, column.type, name, required=True)) for name, column in columns),
+            ),
         )
+        return clone
+
+    def in_every_row(self, values: Mapping[Any, Any]) -> Insert:
+        """Return the statement with values that every row is to have, whatever else it is given."""
+        clone = self._clone()
+        clone._fixed = (*self._fixed, *self._pairs(values))
         return clone
 
     def _parts(self) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ class VocabularyTypes:
         self.ARRAY = flask_uow.ARRAY
         self.Alias = flask_uow.Alias
         self.AliasedClass = flask_uow.AliasedClass
+        self.AppenderQuery = flask_uow.AppenderQuery
         self.ArgumentError = flask_uow.ArgumentError
         self.AssociationProxy = flask_uow.AssociationProxy
         self.AttributeExtension = flask_uow.AttributeExtension
@@ -55,10 +56,12 @@ class VocabularyTypes:
         self.Date = flask_uow.Date
         self.DateTime = flask_uow.DateTime
         self.DeclarativeBase = flask_uow.DeclarativeBase
+        self.DeclarativeBaseNoMeta = flask_uow.DeclarativeBaseNoMeta
         self.DeclarativeMeta = flask_uow.DeclarativeMeta
         self.Delete = flask_uow.Delete
         self.DetachedInstanceError = flask_uow.DetachedInstanceError
         self.DropSchema = flask_uow.DropSchema
+        self.DynamicMapped = flask_uow.DynamicMapped
         self.EXT_CONTINUE = flask_uow.EXT_CONTINUE
         self.EXT_STOP = flask_uow.EXT_STOP
         self.Engine = flask_uow.Engine
@@ -92,6 +95,7 @@ class VocabularyTypes:
         self.KeysetPagination = flask_uow.KeysetPagination
         self.LargeBinary = flask_uow.LargeBinary
         self.Mapped = flask_uow.Mapped
+        self.MappedAsDataclass = flask_uow.MappedAsDataclass
         self.MappedCollection = flask_uow.MappedCollection
         self.Mapper = flask_uow.Mapper
         self.MapperExtension = flask_uow.MapperExtension
@@ -167,6 +171,8 @@ class VocabularyTypes:
         self.Update = flask_uow.Update
         self.Uuid = flask_uow.Uuid
         self.VARCHAR = flask_uow.VARCHAR
+        self.WriteOnlyCollection = flask_uow.WriteOnlyCollection
+        self.WriteOnlyMapped = flask_uow.WriteOnlyMapped
         self.alias = flask_uow.alias
         self.aliased = flask_uow.aliased
         self.and_ = flask_uow.and_
@@ -209,6 +215,7 @@ class VocabularyTypes:
         self.extract = flask_uow.extract
         self.flag_dirty = flask_uow.flag_dirty
         self.flag_modified = flask_uow.flag_modified
+        self.foreign = flask_uow.foreign
         self.func = flask_uow.func
         self.get_recorded_queries = flask_uow.get_recorded_queries
         self.hybrid_method = flask_uow.hybrid_method
@@ -242,8 +249,10 @@ class VocabularyTypes:
         self.polymorphic_union = flask_uow.polymorphic_union
         self.raiseload = flask_uow.raiseload
         self.reconstructor = flask_uow.reconstructor
+        self.registry = flask_uow.registry
         self.relation = flask_uow.relation
         self.relationship = flask_uow.relationship
+        self.remote = flask_uow.remote
         self.scoped_session = flask_uow.scoped_session
         self.select = flask_uow.select
         self.selectinload = flask_uow.selectinload

@@ -349,6 +349,9 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
 
     def set(self, obj: Any, value: Any) -> None:
         if value is not None:
+            if value is NO_VALUE:
+                # the constructor of a dataclass was not given it
+                return
             if type(value) is not self.relationship.target_class and (value := real_value(value)) is not None:
                 value = self.check(value)
             if value is not None:

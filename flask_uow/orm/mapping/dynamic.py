@@ -127,7 +127,7 @@ class WriteOnlyCollection(Generic[T]):
 
         :raises InvalidRequestError: when the object has no row yet, and for a relationship with a secondary table, whose rows it would not write.
         """
-        return Insert(self._written("insert()")).values(self._key_values("insert()"))
+        return Insert(self._written("insert()")).in_every_row(self._key_values("insert()"))
 
     def update(self) -> Update:
         """Return an UPDATE of the related objects.

@@ -1,0 +1,122 @@
+"""Subclasses loaded with their base: polymorphic_load, and with_polymorphic() with attributes for its classes and names of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    DeclarativeBase,
+    Engine,
+    ForeignKey,
+    Mapped,
+    Session,
+    mapped_column,
+    select,
+    with_polymorphic,
+)
+from tests.statements import StatementLog
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Vehicle(Base):
+    __tablename__ = "vehicle"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    owner: Mapped[str] = mapped_column(default="me")
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}
+
+
+class Car(Vehicle):
+    __tablename__ = "car"
+    id: Mapped[int] = mapped_column(ForeignKey("vehicle.id"), primary_key=True)
+    doors: Mapped[int]
+    __mapper_args__ = {"polymorphic_identity": "car", "polymorphic_load": "inline"}
+
+
+class Sports(Car):
+    __tablename__ = "sports"
+    id: Mapped[int] = mapped_column(ForeignKey("car.id"), primary_key=True)
+    speed: Mapped[int]
+    __mapper_args__ = {"polymorphic_identity": "sports", "polymorphic_load": "inline"}
+
+
+class Boat(Vehicle):
+    __tablename__ = "boat"
+    id: Mapped[int] = mapped_column(ForeignKey("vehicle.id"), primary_key=True)
+    sails: Mapped[int]
+    __mapper_args__ = {"polymorphic_identity": "boat"}
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Car(doors=3), Boat(sails=2), Vehicle(), Sports(doors=2, speed=300)])
+        session.commit()
+        yield session
+
+
+def test_inline_subclasses_come_with_their_base(session: Session, statements: StatementLog) -> None:
+    with statements.expect(1):
+        found = session.scalars(select(Vehicle).order_by(Vehicle.id)).all()
+        assert [(type(v), vars(v).get("doors"), vars(v).get("speed")) for v in found] == [
+            (Car, 3, None),
+            (Boat, None, None),
+            (Vehicle, None, None),
+            (Sports, 2, 300),
+        ]
+    session.expunge_all()
+    with statements.expect(1):
+        assert [car.doors for car in session.scalars(select(Car).order_by(Car.id))] == [3, 2]
+
+
+@pytest.mark.parametrize("options", [{}, {"flat": True}, {"aliased": True}, {"name": "v", "flat": True}])
+def test_classes_are_attributes_of_with_polymorphic(session: Session, options: Any, statements: StatementLog) -> None:
+    some = with_polymorphic(Vehicle, [Car, Boat], **options)
+    with statements.expect(1):
+        found = session.scalars(
+            select(some).where((some.Car.doors == 3) | (some.Boat.sails == 2)).order_by(some.id)
+        ).all()
+        assert [vars(vehicle).get("doors") or vars(vehicle).get("sails") for vehicle in found] == [3, 2]
+    assert session.scalars(select(some.Boat.sails).where(some.Boat.sails > 0)).all() == [2]
+
+
+def test_a_family_can_stand_twice_in_a_statement(session: Session) -> None:
+    one, other = with_polymorphic(Vehicle, "*", flat=True), with_polymorphic(Vehicle, [Boat], aliased=True)
+    pairs = session.execute(
+        select(one.id, other.id).join(other, one.owner == other.owner).where(one.Car.doors == 3, other.Boat.sails == 2)
+    ).all()
+    assert [tuple(pair) for pair in pairs] == [(1, 2)]
+
+
+def test_plain_joins_find_only_objects_of_all_classes(session: Session) -> None:
+    assert [v.id for v in session.scalars(select(with_polymorphic(Vehicle, [Boat], innerjoin=True)))] == [2]
+
+
+def test_mistakes_are_named() -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    with pytest.raises(ArgumentError, match="polymorphic_load='joined' is unknown"):
+
+        class Parent(Own):
+            __tablename__ = "parent"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            __mapper_args__ = {"polymorphic_load": "joined"}
+
+    with pytest.raises(ArgumentError, match="inherits from no mapped class"):
+
+        class Alone(Own):
+            __tablename__ = "alone"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            __mapper_args__ = {"polymorphic_load": "inline"}
+
+    with pytest.raises(AttributeError, match="has no attribute 'Ship'"):
+        with_polymorphic(Vehicle, [Boat]).Ship
