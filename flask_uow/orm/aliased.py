@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
@@ -19,6 +19,8 @@ from flask_uow.sql.selectable import FromClause, Join, coerce_from
 from flask_uow.sql.stand_ins import StandIns
 
 __all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
+
+T = TypeVar("T")
 
 
 class _AliasView(EntityView):
@@ -86,6 +88,14 @@ def _member_of(view: _AliasView, mapper: Any) -> Any:
     return AliasedClass(
         _AliasView(mapper, view.selectable, mapper.loaded_names, view.name, _standing_in(mapper, view.selectable))
     )
+
+
+@overload
+def aliased(element: type[T], selectable: Any = None, name: str | None = None) -> type[T]: ...
+
+
+@overload
+def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any: ...
 
 
 def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
 from flask_uow.exc import NoResultFound
@@ -26,6 +26,12 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.text import text
+from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
+
+if TYPE_CHECKING:
+    from flask_uow.engine.rows import TypedRow
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.typed import Item
 
 __all__ = ["ExecutingSession"]
 
@@ -105,7 +111,18 @@ class ExecutingSession(TransactionalSession):
 
     # -- statements
 
-    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
+    @overload
+    def execute(self, clause: SchemaSequence, params: Any = None, mapper: Any = None, **kw: Any) -> Any: ...
+
+    @overload
+    def execute(
+        self, clause: ReturnsRows[tuple[*Ts]], params: Any = None, mapper: Any = None, **kw: Any
+    ) -> Result[tuple[*Ts]]: ...
+
+    @overload
+    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result: ...
+
+    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """Execute a statement in the current transaction; what is pending is flushed first, where the Session has autoflush.
 
         :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
@@ -116,7 +133,7 @@ class ExecutingSession(TransactionalSession):
         """
         if isinstance(clause, SchemaSequence):
             # as the field has it: the number itself
-            return self.scalar(clause, None, mapper, **kw)  # type: ignore[no-any-return]
+            return self.scalar(clause, None, mapper, **kw)
         return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
     def execute_now(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
@@ -187,21 +204,78 @@ class ExecutingSession(TransactionalSession):
     ) -> tuple[tuple[str, ...], list[Any]]:
         return load_result(self, self.connection_for(mapper, select, **kw), select, params, what)
 
+    @overload
+    def scalar(
+        self,
+        clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
+        params: Any = None,
+        mapper: Any = None,
+        **kw: Any,
+    ) -> T | None: ...
+
+    @overload
+    def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any: ...
+
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
         if isinstance(clause, SchemaSequence):
             clause = Select((clause.next_value(),))
         return self.execute(clause, params, mapper, **kw).scalar()
 
+    @overload
+    def scalars(
+        self,
+        clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
+        params: Any = None,
+        mapper: Any = None,
+        **kw: Any,
+    ) -> ScalarResult[T]: ...
+
+    @overload
+    def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult: ...
+
     def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
         """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
         found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
         if found is None or clause.get_execution_options().get("yield_per") is not None:
-            return self.execute(clause, params, mapper, **kw).scalars()
+            result: Result = self.execute(clause, params, mapper, **kw)
+            return result.scalars()
         return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
 
     @overload
-    def query(self, entity: type[T], /) -> Query[T]: ...
+    def query(self, entity: type[T0], /) -> Query[T0]: ...
+
+    @overload
+    def query(self, column: ColumnElement[T0], /) -> Query[TypedRow[T0]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], /) -> Query[TypedRow[T0, T1]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], c: Item[T2], /) -> Query[TypedRow[T0, T1, T2]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], /) -> Query[TypedRow[T0, T1, T2, T3]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5, T6]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], h: Item[T7], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5, T6, T7]]: ...
 
     @overload
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import ArgumentError, InvalidRequestError, UOWDeprecationWarning, did_you_mean
@@ -15,6 +15,13 @@ from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.sql.sequences import Sequence as SchemaSequence
+from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
+
+if TYPE_CHECKING:
+    from flask_uow.engine.rows import TypedRow
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.typed import Item
 
 __all__ = ["ScopedSession", "SessionRegistry", "scoped_session"]
 
@@ -216,20 +223,87 @@ class ScopedSession:
         """See :meth:`Session.bind_table`."""
         self.registry().bind_table(table, bind)
 
-    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
+    @overload
+    def execute(self, clause: SchemaSequence, params: Any = None, mapper: Any = None, **kw: Any) -> Any: ...
+
+    @overload
+    def execute(
+        self, clause: ReturnsRows[tuple[*Ts]], params: Any = None, mapper: Any = None, **kw: Any
+    ) -> Result[tuple[*Ts]]: ...
+
+    @overload
+    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result: ...
+
+    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """See :meth:`Session.execute`."""
         return self.registry().execute(clause, params, mapper, **kw)
+
+    @overload
+    def scalar(
+        self,
+        clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
+        params: Any = None,
+        mapper: Any = None,
+        **kw: Any,
+    ) -> T | None: ...
+
+    @overload
+    def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any: ...
 
     def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
         """See :meth:`Session.scalar`."""
         return self.registry().scalar(clause, params, mapper, **kw)
+
+    @overload
+    def scalars(
+        self,
+        clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
+        params: Any = None,
+        mapper: Any = None,
+        **kw: Any,
+    ) -> ScalarResult[T]: ...
+
+    @overload
+    def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult: ...
 
     def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
         """See :meth:`Session.scalars`."""
         return self.registry().scalars(clause, params, mapper, **kw)
 
     @overload
-    def query(self, entity: type[T], /) -> Query[T]: ...
+    def query(self, entity: type[T0], /) -> Query[T0]: ...
+
+    @overload
+    def query(self, column: ColumnElement[T0], /) -> Query[TypedRow[T0]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], /) -> Query[TypedRow[T0, T1]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], c: Item[T2], /) -> Query[TypedRow[T0, T1, T2]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], /) -> Query[TypedRow[T0, T1, T2, T3]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5, T6]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], h: Item[T7], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5, T6, T7]]: ...
 
     @overload
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
