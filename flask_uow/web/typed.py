@@ -5,7 +5,7 @@ Never imported at run time.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
 from flask_uow.engine.rows import TypedRow
 from flask_uow.orm import DeclarativeBase as OrmBase
@@ -31,25 +31,10 @@ class DeclarativeBase(OrmBase):
     query: ClassVar[_QueryOfClass]
 
 
-class _AnyModel:
-    """``db.Model`` to mypy, which has no base classes that are attributes of an object: ``model_class=`` is for its users."""
-
-    Model: Any
-
-
-class _TypedModel:
-    """``db.Model``, a base of typed models."""
+class ModelAttribute:
+    """``db.Model``, a base of typed models. mypy takes no attribute of an object as a base class: ``model_class=`` is for its users."""
 
     Model: type[DeclarativeBase]
-
-
-# mypy takes this name for true, other type checkers see that it is not
-MYPY: Final = False
-
-if MYPY:
-    ModelAttribute = _AnyModel
-else:
-    ModelAttribute = _TypedModel
 
 
 class QueryingSession(ScopedSession):
