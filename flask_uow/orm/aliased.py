@@ -37,6 +37,15 @@ class _AliasView(EntityView):
         # what a subquery leaves out of subclasses' columns is loaded at first access
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
 
+    is_aliased_class = True
+    is_mapper = False
+
+    @property
+    def class_(self) -> type:
+        """The mapped class."""
+        class_: type = self.mapper.class_
+        return class_
+
     @property
     def plan_atom(self) -> Any:
         return (self.mapper, self.layout, self.name)
@@ -177,7 +186,7 @@ def with_polymorphic(
     present = {id(part) for part in source._from_objects()}
 
     def is_present(name: str) -> bool:
-        column = mapper.columns[name].column
+        column = mapper.column_attrs[name].column
         needed = froms_of(stand_ins.adapt(column) if stand_ins is not None else column)
         return all(id(element) in present for element in needed)
 
@@ -255,7 +264,7 @@ def _standing_in(mapper: Any, source: FromClause) -> StandIns:
 
 
 def _is_missing(mapper: Any, name: str, source: FromClause, own: StandIns) -> bool:
-    prop = mapper.columns[name]
+    prop = mapper.column_attrs[name]
     # an expression is there under its name, or is worked out from columns that are
     if not prop.is_stored and prop.column.name in source.c:
         return False

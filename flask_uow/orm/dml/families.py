@@ -137,8 +137,10 @@ def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert
         raise InvalidRequestError(
             f"INSERT writes one table, and the rows of {mapper.class_.__name__} are in several. Use session.add_all() for it."
         )
-    for name, make in mapping_defaults(mapper, {n: p.column for n, p in mapper.columns.items() if p.is_stored}).items():
-        statement, params = _with_default(statement, params, name, mapper.columns[name].column, make)
+    for name, make in mapping_defaults(
+        mapper, {n: p.column for n, p in mapper.column_attrs.items() if p.is_stored}
+    ).items():
+        statement, params = _with_default(statement, params, name, mapper.column_attrs[name].column, make)
     return statement, params
 
 
@@ -218,7 +220,7 @@ def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
         return rows
     # a union of concrete classes has the rows of all of them, and they may have the same keys
     own = [other.polymorphic_identity for other in mapper.family if other.polymorphic_identity is not None]
-    return rows.where(entity.column(mapper.columns[mapper.discriminator].column).in_(own))
+    return rows.where(entity.column(mapper.column_attrs[mapper.discriminator].column).in_(own))
 
 
 def _written_part(statement: Any, mapper: Any) -> Any:
@@ -253,7 +255,7 @@ def _check_returning(statement: Any, mapper: Any, table: Table) -> None:
 
 def _stored(mapper: Any, column: Any) -> Any:
     """Return a column as a table of the class has it, for one of a union that the class is queried from."""
-    for name, prop in mapper.columns.items():
+    for name, prop in mapper.column_attrs.items():
         if any(other is column for other in prop.columns):
             found = next((part.columns[name] for part in mapper.stored if name in part.columns), column)
             return column if any(column.table is part.table for part in mapper.stored) else found

@@ -283,7 +283,7 @@ def _history_to_write(obj: Any, prop: Any) -> History | None:
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
         return get_history(obj, prop.key, passive=True) if prop.key in obj.__dict__.get(PENDING, {}) else None
-    if prop.key not in obj.__dict__ or (state.identity is not None and prop.key not in (state.changes or ())):
+    if prop.key not in obj.__dict__ or (state.row_key is not None and prop.key not in (state.changes or ())):
         return None
     return get_history(obj, prop.key, passive=True)
 
@@ -371,7 +371,7 @@ def _remind_children(session: Any, prop: Any, objects: list[Any]) -> None:
     for obj in objects:
         for child in related(obj, prop, load=False):
             state = child.__dict__[STATE]
-            is_free = state.identity is not None and state.session is session and state not in session.objects.deleted
+            is_free = state.row_key is not None and state.session is session and state not in session.objects.deleted
             if is_free and back not in (state.changes or ()) and child.__dict__.get(back) is not obj:
                 prop.reverse.attribute.silently_add(child, obj)
 
@@ -383,7 +383,7 @@ def _link(session: Any, work: WorkList, prop: Any, child: Any, parent: Any) -> N
     if prop.post_update:
         work.late_links.append(Link(prop, child, parent))
         return
-    if work.add_link(Link(prop, child, parent)) and state.identity is not None:
+    if work.add_link(Link(prop, child, parent)) and state.row_key is not None:
         work.add_changed(child)
 
 
@@ -434,7 +434,7 @@ def _members_in_database(obj: Any, prop: Any) -> list[Any]:
 
 def waits(work: WorkList, obj: Any) -> bool:
     """Return True for a new object that this flush leaves out."""
-    return id(obj) in work.waiting and obj.__dict__[STATE].identity is None
+    return id(obj) in work.waiting and obj.__dict__[STATE].row_key is None
 
 
 def require_in_session(session: Any, obj: Any, prop: Any, item: Any) -> None:
@@ -444,7 +444,7 @@ def require_in_session(session: Any, obj: Any, prop: Any, item: Any) -> None:
     """
     state = item.__dict__.get(STATE)
     if state is None or state.owner is None or state.session is not session:
-        if state is not None and state.identity is not None and state.owner is None:
+        if state is not None and state.row_key is not None and state.owner is None:
             return
         raise FlushError(
             f"cannot flush {prop.name}: {describe(item)} is not in this session; every object that a relationship reaches must be."

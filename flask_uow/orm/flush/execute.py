@@ -261,7 +261,7 @@ def _clear_foreign_key(prop: Any, child: Any) -> None:
     """
     for own in prop.names_to_clear:
         state = child.__dict__[STATE]
-        if state.identity is not None and own in type(child).__mapper__.primary_key_names:
+        if state.row_key is not None and own in type(child).__mapper__.primary_key_names:
             raise FlushError(
                 f"cannot flush {prop.name}: {describe(child)} is to refer to nothing any more, and {own!r} is part of its primary key, which cannot"
                 " be empty. Delete the object, or give it another one to refer to (the cascade 'all, delete-orphan' deletes it by itself)."
@@ -395,8 +395,8 @@ def _stored_value(prop: Any, obj: Any, name: str) -> Any:
     """Return the part of a key that rows of a secondary table have: a new one counts when it was written."""
     state = obj.__dict__[STATE]
     names = type(obj).__mapper__.primary_key_names
-    if state.changes and name in state.changes and name in names and state.identity is not None:
-        return identity_values(state.identity)[names.index(name)]
+    if state.changes and name in state.changes and name in names and state.row_key is not None:
+        return identity_values(state.row_key)[names.index(name)]
     return _key_value(prop, obj, name)
 
 

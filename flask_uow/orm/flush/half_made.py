@@ -41,7 +41,7 @@ def half_made(session: Any, work: Any) -> dict[int, Any]:
 
 
 def _waits(work: Any, target: Any) -> bool:
-    return id(target) in work.waiting and target.__dict__[STATE].identity is None
+    return id(target) in work.waiting and target.__dict__[STATE].row_key is None
 
 
 def _references(obj: Any) -> Iterator[tuple[Any, Any]]:

@@ -66,7 +66,7 @@ def _refuse_known_keys(session: Any, base: Any, objects: list[Any]) -> None:
         holder = other() if other is not None else None
         if other is None or holder is None or holder is obj or holder.__dict__[STATE] in deleted:
             continue
-        if any(name in holder.__dict__ for name in base.columns):
+        if any(name in holder.__dict__ for name, _ in base.column_attrs.items()):
             raise _key_in_use(obj, holder)
 
 
@@ -74,11 +74,11 @@ def prepare(mapper: Any, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
     require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
-    if name is not None and identity is not None and mapper.columns[name].is_stored:
+    if name is not None and identity is not None and mapper.column_attrs[name].is_stored:
         for obj in objects:
             if obj.__dict__.get(name) is None:
                 obj.__dict__[name] = identity
-    elif name is not None and mapper.inherits is not None and mapper.columns[name].is_stored:
+    elif name is not None and mapper.inherits is not None and mapper.column_attrs[name].is_stored:
         _require_identity(mapper, name, objects)
     if mapper.versioning is not None:
         for obj in objects:
@@ -93,7 +93,7 @@ def _require_identity(mapper: Any, name: str, objects: list[Any]) -> None:
 
     :raises FlushError: naming what is missing.
     """
-    column = mapper.columns[name].column
+    column = mapper.column_attrs[name].column
     if column.default is not None or column.server_default is not None:
         return
     for obj in objects:
@@ -290,7 +290,7 @@ def make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
         other = entries.get(identity)
         if other is not None and other is not state:
             _let_go(session, base, obj, other)
-        state.identity = identity
+        state.row_key = identity
         entries[identity] = state
         if siblings is not None:
             state.siblings = siblings
@@ -315,13 +315,17 @@ def _let_go(session: Any, base: Any, obj: Any, other: InstanceState) -> None:
     if holder is None:
         return
     values = holder.__dict__
-    if other.changes or other in session.objects.deleted or any(name in values for name in base.columns):
+    if (
+        other.changes
+        or other in session.objects.deleted
+        or any(name in values for name, _ in base.column_attrs.items())
+    ):
         raise _key_in_use(obj, holder)
     session.objects.expunge_one(holder, other)
 
 
 def _key_in_use(obj: Any, holder: Any) -> FlushError:
     return FlushError(
-        f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].identity!r}: {describe(holder)} has that key in"
+        f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].row_key!r}: {describe(holder)} has that key in"
         " this Session. Change the object that is there, or delete it and flush first."
     )

@@ -86,7 +86,7 @@ def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], ne
             values[own] = value
         names = type(obj).__mapper__.primary_key_names
         if any(own in names for own, _ in pairs):
-            before = identity_values(state.identity)
+            before = identity_values(state.row_key)
             # what else has changed about the key is written by an UPDATE of the object's own, which has to find the row first
             carried = dict(zip((own for own, _ in pairs), new, strict=True))
             key = tuple(carried.get(name, part) for name, part in zip(names, before, strict=True))
@@ -115,6 +115,6 @@ def move_identity(session: Any, identities: Any, obj: Any, key: tuple[Any, ...])
     """Have an object under another key in the identity map, until a rollback."""
     state = obj.__dict__[STATE]
     identities.remove(state)
-    session.transaction.moved.setdefault(state, state.identity)
-    state.identity = identity_from(key)
+    session.transaction.moved.setdefault(state, state.row_key)
+    state.row_key = identity_from(key)
     identities.put(state, obj)

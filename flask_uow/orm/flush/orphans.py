@@ -25,7 +25,7 @@ def delete_orphans(session: Any, loading: Any = None) -> dict[int, Any]:
     holders: dict[Any, dict[int, list[InstanceState]]] = {}
     for prop, item in _candidates(session):
         state = item.__dict__.get(STATE)
-        if state is None or state.identity is None or state in session.objects.deleted or state.session is not session:
+        if state is None or state.row_key is None or state in session.objects.deleted or state.session is not session:
             continue
         if prop.reverse is not None and not prop.reverse.uselist:
             has_parent = item.__dict__.get(prop.reverse.key) is not None
@@ -88,7 +88,7 @@ def _follow_deletes(session: Any) -> None:
                 if item is None:
                     continue
                 own = item.__dict__[STATE]
-                if own.identity is not None:
+                if own.row_key is not None:
                     session.objects.mark_deleted(item)
                 elif own.session is session:
                     session.objects.expunge_one(item, own)

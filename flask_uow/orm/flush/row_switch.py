@@ -28,7 +28,7 @@ def find_switches(session: Any, work: WorkList) -> None:
         new = work.new.get(base)
         if not new:
             continue
-        by_key = {identity_values(obj.__dict__[STATE].identity): obj for obj in doomed}
+        by_key = {identity_values(obj.__dict__[STATE].row_key): obj for obj in doomed}
         carried = carried_values(work.links.get(base, ()))
         referred: set[int] | None = None
         for obj in new:
@@ -59,7 +59,7 @@ def _referred(session: Any, work: WorkList) -> Iterator[int]:
                     yield id(obj.__dict__.get(prop.key))
     for link in (*(link for links in work.links.values() for link in links), *work.late_links):
         state = link.child.__dict__[STATE]
-        if state.identity is not None and state not in session.objects.deleted:
+        if state.row_key is not None and state not in session.objects.deleted:
             yield id(link.parent)
 
 
@@ -84,7 +84,7 @@ def switch_rows(session: Any, base: Any, objects: list[Any], work: WorkList) -> 
 
 def _take_over(mapper: Any, obj: Any, old: Any) -> None:
     state, before = obj.__dict__[STATE], old.__dict__[STATE]
-    state.identity = before.identity
+    state.row_key = before.row_key
     if mapper.versioning is not None:
         name = mapper.versioning.name
         version = (before.changes or {}).get(name, NO_VALUE)

@@ -101,10 +101,10 @@ def find_originals(session: Any, base: Any, objects: list[Any]) -> None:
 
 def _find_original(session: Any, mapper: Any, name: str, objects: list[Any]) -> None:
     connection = session.connection_for(mapper)
-    keys = [mapper.columns[own].column for own in mapper.primary_key_names]
-    select = Select((mapper.columns[name].column, *keys)).select_from(mapper.selectable)
+    keys = [mapper.column_attrs[own].column for own in mapper.primary_key_names]
+    select = Select((mapper.column_attrs[name].column, *keys)).select_from(mapper.selectable)
     for start in range(0, len(objects), BATCH_SIZE):
-        page = {identity_values(obj.__dict__[STATE].identity): obj for obj in objects[start : start + BATCH_SIZE]}
+        page = {identity_values(obj.__dict__[STATE].row_key): obj for obj in objects[start : start + BATCH_SIZE]}
         rows = connection.execute(select.where(keys_condition(keys, list(page)))).all()
         for original, *key in rows:
             obj = page.get(tuple(key))
@@ -115,7 +115,7 @@ def _find_original(session: Any, mapper: Any, name: str, objects: list[Any]) -> 
 def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     state = obj.__dict__[STATE]
     values, changes = obj.__dict__, state.changes or {}
-    identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.identity), strict=True))
+    identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.row_key), strict=True))
     found = []
     for name in names:
         if name in identity:
@@ -165,8 +165,8 @@ def _future_value(obj: Any, name: str) -> Any:
 def _present_value(obj: Any, name: str) -> Any:
     """Return a value without loading it; a key is known also of an expired object."""
     value = obj.__dict__.get(name)
-    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.identity is not None:
+    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.row_key is not None:
         keys = type(obj).__mapper__.primary_key_names
         if name in keys and name not in obj.__dict__:
-            return identity_values(state.identity)[keys.index(name)]
+            return identity_values(state.row_key)[keys.index(name)]
     return value

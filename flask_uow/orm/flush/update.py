@@ -26,7 +26,7 @@ def set_column(obj: Any, name: str, value: Any) -> None:
     """Set a column in the course of a flush, with its original value kept."""
     values = obj.__dict__
     state = values[STATE]
-    if state.identity is not None:
+    if state.row_key is not None:
         present = values.get(name, NO_VALUE)
         if present is not NO_VALUE and present == value:
             return
@@ -77,14 +77,14 @@ def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
     changes = values[STATE].changes
     if not changes:
         return ()
-    columns = mapper.columns
+    columns = mapper.column_attrs
     names = [
         name
         for name, old in changes.items()
         if name in columns and is_changed(old, values.get(name, NO_VALUE)) and columns[name].is_stored
     ]
     # one order of columns, so that objects changed in another order share a statement
-    return tuple(names) if len(names) < 2 else tuple(name for name in columns if name in names)
+    return tuple(names) if len(names) < 2 else tuple(name for name, _ in columns.items() if name in names)
 
 
 def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: list[Any]) -> None:
@@ -130,7 +130,7 @@ def _with_onupdate(part: MappedTable, names: tuple[str, ...], objects: list[Any]
 
 def versioned_key(part: MappedTable, versioning: Any, objects: list[Any]) -> tuple[list[Any], list[list[Any]]]:
     """Return the columns that tell the rows of objects, with the version that was loaded, and their values."""
-    identities = [obj.__dict__[STATE].identity for obj in objects]
+    identities = [obj.__dict__[STATE].row_key for obj in objects]
     columns, values = list(part.key), part.key_values(identities)
     if versioning is not None:
         columns.append(part.columns[versioning.name])
@@ -236,7 +236,7 @@ def _without_row(connection: Any, part: MappedTable, objects: list[Any]) -> list
     """Return the objects whose rows are gone, the first few of them."""
     gone = []
     for obj in objects[:1000]:
-        identity = identity_values(obj.__dict__[STATE].identity)
+        identity = identity_values(obj.__dict__[STATE].row_key)
         select = Select((func.count(),)).select_from(part.table)
         keyed = zip(part.key, part.positions, strict=True)
         if not connection.execute(select.where(*(c == identity[position] for c, position in keyed))).scalar():
@@ -252,7 +252,7 @@ def not_among(connection: Any, part: MappedTable, objects: list[Any], keys: list
     found = {tuple(p(v) if p is not None else v for p, v in zip(processors, key, strict=True)) for key in keys}
 
     def key_of(obj: Any) -> tuple[Any, ...]:
-        identity = identity_values(obj.__dict__[STATE].identity)
+        identity = identity_values(obj.__dict__[STATE].row_key)
         return tuple(identity[position] for position in part.positions)
 
     return [obj for obj in objects if key_of(obj) not in found]
@@ -265,7 +265,7 @@ def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> list[tupl
     for obj in objects:
         values = obj.__dict__
         state = values[STATE]
-        old = identity_values(state.identity)
+        old = identity_values(state.row_key)
         key = tuple(values.get(name, part) for name, part in zip(mapper.primary_key_names, old, strict=True))
         if None in key:
             raise FlushError(

@@ -65,10 +65,10 @@ class ColumnLoader:
         name = self.name
         mapper, classes = self._together(names)
         objects = siblings_that(state, obj, lambda other: type(other) in classes and name not in other.__dict__)
-        if isinstance(state.identity, tuple):
+        if isinstance(state.row_key, tuple):
             # NULL in a key is no value that IN could find
-            objects = [o for o in objects if o is obj or None not in o.__dict__[STATE].identity]
-            objects = [obj] if None in state.identity else objects
+            objects = [o for o in objects if o is obj or None not in o.__dict__[STATE].row_key]
+            objects = [obj] if None in state.row_key else objects
         if len(objects) == 1:
             _refresh(session, self.mapper, obj, state, names, None)
         else:
@@ -77,10 +77,13 @@ class ColumnLoader:
     def _together(self, names: tuple[str, ...]) -> tuple[Any, set[type]]:
         """Return the mapper of the first class of the family that has all these attributes, and the classes that have them from it."""
         mapper = self.mapper
-        columns = [mapper.columns[name].column for name in names]
+        columns = [mapper.column_attrs[name].column for name in names]
 
         def has(other: Any) -> bool:
-            return all(n in other.columns and other.columns[n].column is c for n, c in zip(names, columns, strict=True))
+            return all(
+                n in other.column_attrs and other.column_attrs[n].column is c
+                for n, c in zip(names, columns, strict=True)
+            )
 
         family = (m for m in mapper.lineage if m.base_mapper is mapper.base_mapper)
         first = mapper if mapper.inherits is None else next(m for m in family if has(m))
@@ -90,7 +93,7 @@ class ColumnLoader:
         values = obj.__dict__
         tree = state.siblings.options if state.siblings is not None else None
         chosen = tree.columns if tree is not None else {}
-        columns = self.mapper.columns
+        columns = self.mapper.column_attrs
         group = columns[self.name].group
 
         def is_due(name: str, prop: Any) -> bool:
@@ -126,7 +129,7 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
         raise UnfitArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
     kinds = mapper.memo.get("kinds of key")
     if kinds is None:
-        kinds = mapper.memo["kinds of key"] = tuple(mapper.columns[name].column.type.python_type for name in names)
+        kinds = mapper.memo["kinds of key"] = tuple(mapper.column_attrs[name].column.type.python_type for name in names)
     if tuple(map(type, key)) == kinds:
         return key
     return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
@@ -134,7 +137,7 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
 
 def _key_value(mapper: Any, name: str, value: Any) -> Any:
     """Return a part of a key as the identity map has it: 12 for the text "12"."""
-    type_ = mapper.columns[name].column.type
+    type_ = mapper.column_attrs[name].column.type
     if value is None or type(value) is type_.python_type:
         return value
     try:
@@ -174,7 +177,7 @@ def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, 
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
 
-    identity = identity_values(state.identity)
+    identity = identity_values(state.row_key)
     nulls = tuple(value is None for value in identity) if None in identity else None
 
     def build() -> Select:
@@ -199,7 +202,7 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
     dialect = connection.dialect
     source, key, chosen = source_of(mapper, names)
     columns = [*key, *chosen]
-    by_identity = {obj.__dict__[STATE].identity: obj for obj in objects}
+    by_identity = {obj.__dict__[STATE].row_key: obj for obj in objects}
     identities = list(by_identity)
     keys = padded(identities)
     statement = compiled_once(
@@ -233,12 +236,12 @@ def source_of(mapper: Any, names: tuple[str, ...]) -> tuple[Any, tuple[Any, ...]
     One table, where it has all of them; else the join that the class is mapped to. None as the source means that the columns tell.
     """
     if isinstance(mapper.mapped_selectable, Table):
-        return None, mapper.primary_key, [mapper.columns[name].columns[-1] for name in names]
+        return None, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
     for part in reversed(mapper.stored):
         if len(part.key) == len(mapper.primary_key) and all(name in part.columns for name in names):
             key = tuple(part.key[part.positions.index(n)] for n in range(len(part.key)))
             return None, key, [part.columns[name] for name in names]
-    return mapper.mapped_selectable, mapper.primary_key, [mapper.columns[name].columns[-1] for name in names]
+    return mapper.mapped_selectable, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
 
 
 def _select_from(source: Any, columns: Any) -> Select:

@@ -187,7 +187,7 @@ class CompositeProperty(DescriptorProperty):
     @staticmethod
     def _name_of(column: Any, key: str, mapper: Any) -> str:
         if isinstance(column, str):
-            if column not in mapper.columns:
+            if column not in mapper.column_attrs:
                 raise ArgumentError(
                     f"{mapper.class_.__name__}.{key}: composite() names {column!r}, which is no column attribute."
                 )

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.type_values import whole_number
 from flask_uow.sql.types import Integer
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapped_properties import MappedProperties
+    from flask_uow.orm.mapping.properties import ColumnProperty
 
 __all__ = ["MappedTable", "holds_expressions", "is_expression", "mapped_tables", "root_of", "stored_value"]
 
@@ -133,7 +137,7 @@ def stored_value(value: Any) -> Any:
 
 def mapped_tables(
     tables: Iterable[Table],
-    properties: Mapping[str, Any],
+    properties: MappedProperties[ColumnProperty],
     primary_key: Sequence[Any],
     equated: Mapping[Any, Any],
 ) -> tuple[MappedTable, ...]:

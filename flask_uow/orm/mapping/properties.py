@@ -54,6 +54,7 @@ class ColumnProperty:
     :ivar group: the name of the deferred columns that are loaded together with it, or None.
     :ivar comparator_factory: the class of the attribute's operators on its class, or None for the usual ones.
     :ivar extension: attribute extensions, or None.
+    :ivar parent: the mapper.
     """
 
     def __init__(self, key: str, columns: list[Any]) -> None:
@@ -65,6 +66,17 @@ class ColumnProperty:
         self.group: str | None = None
         self.comparator_factory: Any = None
         self.extension: Any = None
+        self.parent: Any = None
+
+    @property
+    def expression(self) -> Any:
+        """The column or expression that is selected; another name of :attr:`column`."""
+        return self.columns[0]
+
+    @property
+    def class_attribute(self) -> Any:
+        """The attribute on the class."""
+        return getattr(self.parent.class_, self.key)
 
     @property
     def column(self) -> Any:

@@ -206,7 +206,7 @@ class Query(BuildingQuery[T]):
         :raises StaleDataError: when it has another one.
         """
         own = type(obj).__mapper__
-        found: Any = self.add_columns(mapper.column(own.columns[own.versioning.name].column)).one_or_none()
+        found: Any = self.add_columns(mapper.column(own.column_attrs[own.versioning.name].column)).one_or_none()
         if found is None:
             return None
         check_version(obj, found[1])

@@ -187,11 +187,11 @@ class Session(ExecutingSession):
         expire_object(instance, state, names)
         for obj in reached[1:]:
             own = ensure_state(obj)
-            if own.session is self and own.identity is not None:
+            if own.session is self and own.row_key is not None:
                 expire_object(obj, own, None)
         for obj in orphans:
             own = ensure_state(obj)
-            if own.session is self and own.identity is None:
+            if own.session is self and own.row_key is None:
                 self.objects.expunge_one(obj, own)
 
     @exclusive
@@ -218,10 +218,10 @@ class Session(ExecutingSession):
         if lockmode is not None and state.changes and has_version(instance):
             # a change that others have overtaken is not forgotten without a word by a lock, which is there to prevent that
             with self.no_autoflush:
-                self.query(type(instance)).with_lockmode(lockmode).get(state.identity)
+                self.query(type(instance)).with_lockmode(lockmode).get(state.row_key)
         self._expire(instance, state, names)
         mapper = type(instance).__mapper__
-        wanted = tuple(name for name in mapper.columns if names is None or name in names)
+        wanted = tuple(name for name, _ in mapper.column_attrs.items() if names is None or name in names)
         if wanted:
             refresh_columns(mapper, instance, state, wanted, lockmode)
         with self.no_autoflush:
@@ -231,7 +231,7 @@ class Session(ExecutingSession):
 
     def _persistent_state(self, instance: Any) -> InstanceState:
         state = instance_state(instance)
-        if state.identity is None or state.session is not self:
+        if state.row_key is None or state.session is not self:
             raise InvalidRequestError(
                 f"{describe(state.obj)} is not persistent within this Session, so it cannot be refreshed or expired."
             )

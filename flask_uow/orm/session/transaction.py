@@ -269,11 +269,11 @@ class SessionTransaction:
 
     def note_replaced(self, base: Any, objects: Iterable[Any]) -> None:
         """Note which objects that were deleted before had the keys of objects that were inserted just now."""
-        keys = {obj.__dict__[STATE].identity for obj in objects}
+        keys = {obj.__dict__[STATE].row_key for obj in objects}
         level: SessionTransaction | None = self
         while level is not None:
             for state, obj in level.deleted.items():
-                if state.identity in keys and type(obj).__mapper__.base_mapper is base:
+                if state.row_key in keys and type(obj).__mapper__.base_mapper is base:
                     level.replaced.add(state)
             level = level.parent
 
@@ -288,7 +288,7 @@ class SessionTransaction:
         while level is not None:
             for state in level.inserted:
                 obj = state()
-                if obj is not None and state.identity is not None:
+                if obj is not None and state.row_key is not None:
                     originals = {**(state.changes or {}), **self.updated.get(state, {})}
                     # what an earlier rollback has expired, and nobody has loaded since, is kept already
                     level.kept[state] = {**level.kept.get(state, {}), **loaded_values(obj, originals)}
@@ -305,14 +305,14 @@ class SessionTransaction:
             obj = state()
             if obj is not None and state.owner is not None:
                 state.owner.remove(state)
-                state.identity = identity
+                state.row_key = identity
                 state.owner.put(state, obj)
         undone = self._undo_inserts()
         for state in pending:
             session.objects.make_transient_again(state)
         session.objects.new.clear()
         for state, obj in self.deleted.items():
-            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.identity) in undone:
+            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.row_key) in undone:
                 session.objects.make_transient_again(state)
             else:
                 session.objects.restore_deleted(obj, state)
@@ -334,15 +334,15 @@ class SessionTransaction:
         session = self.session
         undone: set[tuple[Any, Any]] = set()
         for state, generated in self.inserted.items():
-            if state.identity is None:
+            if state.row_key is None:
                 # made transient by the user since
                 continue
             obj = state()
             base = type(obj).__mapper__.base_mapper if obj is not None else state.owner.mapper if state.owner else None
             if base is None:
                 continue
-            undone.add((base, state.identity))
-            loaded = session.objects.identities_of(base).get(state.identity)
+            undone.add((base, state.row_key))
+            loaded = session.objects.identities_of(base).get(state.row_key)
             for gone in (obj, loaded if loaded is not obj else None):
                 if gone is None:
                     continue
@@ -362,9 +362,9 @@ class SessionTransaction:
         """Make the objects that a failed flush has inserted pending again, where no accounting will make them transient."""
         for state, obj in self.session.objects.new.items():
             generated = self.inserted.pop(state, None)
-            if state.identity is not None and state.owner is not None:
+            if state.row_key is not None and state.owner is not None:
                 state.owner.remove(state)
-                state.identity = None
+                state.row_key = None
                 if generated is not None:
                     obj.__dict__.pop(generated, None)
 
