@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError
+from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError, did_you_mean
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.eager import load_related, needs_care
@@ -30,16 +30,22 @@ from flask_uow.sql.types import Integer
 
 __all__ = [
     "ColumnLoader",
+    "Lock",
     "check_lock_mode",
     "check_version",
     "has_version",
     "key_of",
     "load_by_identity",
+    "lock_of",
     "refresh_columns",
     "session_is_gone",
 ]
 
 _LOCK_MODES = (None, "read", "update", "update_nowait")
+_LOCK_OPTIONS = ("read", "nowait", "skip_locked", "of", "key_share")
+
+# a lock mode, or the arguments of Select.with_for_update() by name
+Lock = str | tuple[tuple[str, Any], ...] | None
 
 
 class ColumnLoader:
@@ -150,11 +156,11 @@ def _key_value(mapper: Any, name: str, value: Any) -> Any:
         raise DataError(message, orig=error.orig) from error
 
 
-def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None = None) -> None:
+def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: Lock = None) -> None:
     """Load columns of one object into its ``__dict__``.
 
     :param names: the attributes to load.
-    :param lock: ``"read"``, ``"update"`` or ``"update_nowait"`` to lock the row.
+    :param lock: ``"read"``, ``"update"`` or ``"update_nowait"`` to lock the row; or what :func:`lock_of` gives.
     :raises ObjectDeletedError: when the row is gone.
     """
     if not names:
@@ -172,7 +178,7 @@ def session_is_gone(name: str) -> DetachedInstanceError:
     )
 
 
-def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
+def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: Lock) -> None:
     connection = session.connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
@@ -307,8 +313,31 @@ def check_lock_mode(lock: str | None) -> None:
         )
 
 
-def with_lock(select: Select, lock: str | None) -> Select:
-    """Return the SELECT with the locking clause that a lock mode of the specification means."""
+def lock_of(with_for_update: bool | Mapping[str, Any] | None) -> Lock:
+    """Return the lock that ``with_for_update=`` asks for: True, or the arguments of :meth:`Select.with_for_update`.
+
+    :raises ArgumentError: for something else.
+    """
+    if with_for_update is None or isinstance(with_for_update, bool):
+        return "update" if with_for_update else None
+    if not isinstance(with_for_update, Mapping):
+        raise ArgumentError(
+            f"with_for_update={with_for_update!r}: True, False or the arguments of Select.with_for_update() were expected, such as"
+            ' {"nowait": True}.'
+        )
+    for name in with_for_update:
+        if name not in _LOCK_OPTIONS:
+            raise ArgumentError(
+                f"with_for_update= got an unknown name {name!r}.{did_you_mean(str(name), _LOCK_OPTIONS)} It takes {', '.join(_LOCK_OPTIONS)}."
+            )
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in with_for_update.items()}
+    return tuple(sorted(options.items(), key=lambda item: item[0]))
+
+
+def with_lock(select: Select, lock: Lock) -> Select:
+    """Return the SELECT with the locking clause that a lock mode of the specification means, or :func:`lock_of` has given."""
     if lock is None:
         return select
+    if isinstance(lock, tuple):
+        return select.with_for_update(**dict(lock))
     return select.with_for_update(read=lock == "read", nowait=lock.endswith("nowait"))

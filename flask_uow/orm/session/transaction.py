@@ -10,7 +10,7 @@ transient, persistent, or what they were again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
@@ -79,13 +79,17 @@ class SessionTransaction:
         for hook in self.session.hooks.after_begin:
             hook(self.session, self, connection)
 
-    def connection_for(self, bind: Any) -> Connection:
+    def connection_for(self, bind: Any, options: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
-        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared.
+        :param options: execution options of the connection for this transaction.
+        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared; for options of a connection
+            that takes part already.
         """
         if not self.is_active:
             raise self._inactive()
+        if options:
+            self.participants.set_options(bind, options)
         return self.participants.connection_for(bind)
 
     # -- ending
