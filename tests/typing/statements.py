@@ -7,7 +7,9 @@ from typing import Any, assert_type
 from flask_uow import (
     CompoundSelect,
     Engine,
+    Insert,
     KeysetPagination,
+    Mapper,
     Pagination,
     Query,
     Result,
@@ -23,6 +25,7 @@ from flask_uow import (
     exists,
     func,
     insert,
+    inspect,
     joinedload,
     literal,
     select,
@@ -131,6 +134,25 @@ def ask_for_nothing_known(session: Session, engine: Engine, statement: Any, give
         assert_type(connection.scalars(select(User.name)).all(), list[str])
 
 
+def return_rows(session: Session) -> None:
+    assert_type(session.scalars(insert(User).returning(User.id), [{"name": "ed"}]).all(), list[int])
+    assert_type(session.scalars(insert(User).values(name="ed").returning(User)).one(), User)
+    number, email = session.execute(update(User).where(User.id == 1).returning(User.id, User.email)).one()
+    assert_type(email, str | None)
+    assert_type(session.scalar(delete(User).returning(User.id).where(User.id == 1)), int | None)
+    statement: Insert = insert(User).returning(User.id)
+    session.execute(statement)
+
+
+def look_inside(user: User, engine: Engine) -> None:
+    assert_type(inspect(User), Mapper)
+    assert_type(inspect(User).relationships.posts.uselist, bool)
+    assert_type([column.key for column in inspect(User).column_attrs], list[str])
+    assert_type(inspect(user).persistent, bool)
+    assert_type(inspect(user).attrs.name.history.has_changes(), bool)
+    assert_type(inspect(engine).get_table_names(), list[str])
+
+
 def annotate(session: Session) -> Select[tuple[User]]:
     def first(row: Row[tuple[int, str]]) -> Any:
         return row[0]
@@ -160,6 +182,8 @@ def query(session: Session) -> None:
     assert_type(session.get(User, 1, with_for_update=True, options=[joinedload(User.posts)]), User | None)
     assert_type(session.get_one(User, 1), User)
     assert_type(session.merge(User(name="ed")), User)
+    assert_type(session.merge_all([User(name="ed")]), list[User])
+    session.refresh(User(name="ed"), with_for_update={"nowait": True})
 
 
 def use_the_session_of_an_app() -> None:

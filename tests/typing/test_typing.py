@@ -18,7 +18,7 @@ from flask_uow.sql.columns import Column, ColumnOptions
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 # db.Model is beyond mypy
-FILES = ["mistakes", "star_import", "statements", "user_code"]
+FILES = ["mapped_dataclasses", "mistakes", "star_import", "statements", "user_code"]
 FILES_OF_PYRIGHT = [*FILES, "models_of_the_extension"]
 
 Found = dict[str, dict[int, list[str]]]
@@ -114,8 +114,9 @@ def test_both_type_checkers_know_what_statements_give(problems: Callable[[str], 
 
 
 @pytest.mark.slow
-def test_both_type_checkers_report_mistakes(problems: Callable[[str], list[str]]) -> None:
-    assert problems("mistakes") == []
+@pytest.mark.parametrize("name", ["mistakes", "mapped_dataclasses"])
+def test_both_type_checkers_report_mistakes(problems: Callable[[str], list[str]], name: str) -> None:
+    assert problems(name) == []
 
 
 @pytest.mark.slow
