@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -26,7 +27,7 @@ T = TypeVar("T")
 class _AliasView(EntityView):
     """The view behind an alias; the alias's name is the name of its objects in a result row."""
 
-    __slots__ = ("name",)
+    __slots__ = ("alias", "name")
 
     def __init__(
         self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None, own: StandIns | None = None
@@ -34,6 +35,7 @@ class _AliasView(EntityView):
         super().__init__(mapper, selectable, names)
         self.name = name
         self.own = own
+        self.alias: weakref.ref[AliasedClass] | None = None
         # what a subquery leaves out of subclasses' columns is loaded at first access
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
 
@@ -45,6 +47,11 @@ class _AliasView(EntityView):
         """The mapped class."""
         class_: type = self.mapper.class_
         return class_
+
+    @property
+    def entity(self) -> Any:
+        """What :func:`aliased` has returned."""
+        return self.alias() if self.alias is not None else None
 
     @property
     def plan_atom(self) -> Any:
@@ -59,6 +66,7 @@ class _PolymorphicView(_AliasView):
     def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], extra: tuple[ExtraColumn, ...]) -> None:
         EntityView.__init__(self, mapper, selectable, names, extra=extra, is_plain=True)
         self.name = None
+        self.alias = None
 
 
 class AliasedClass:
@@ -69,6 +77,7 @@ class AliasedClass:
 
     def __init__(self, view: _AliasView, members: tuple[Any, ...] = ()) -> None:
         self.__uow_entity__ = view
+        view.alias = weakref.ref(self)
         self.__uow_members__ = members
         self.entity_name = view.name or view.mapper.class_.__name__
 

@@ -6,7 +6,7 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
@@ -14,6 +14,7 @@ from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.plan import first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
+from flask_uow.orm.query.describing import described
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
@@ -22,6 +23,7 @@ from flask_uow.sql.select import Select
 __all__ = ["Query"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Query(BuildingQuery[T]):
@@ -50,6 +52,30 @@ class Query(BuildingQuery[T]):
                 f"{type(self).__name__!r} object has no attribute {name!r}.{did_you_mean(name, known)} What is asked of a query's objects, say"
                 " after it was executed: query.first()."
             )
+
+    # -- what others ask of it
+
+    @property
+    def column_descriptions(self) -> list[dict[str, Any]]:
+        """For each thing that is selected: ``name`` in rows, ``type``, ``aliased``, ``expr``, and the ``entity``, the class or alias that it is of."""
+        return described(self._select.entities)
+
+    @property
+    def is_single_entity(self) -> bool:
+        """Whether the results are objects of one mapped class, not rows."""
+        return len(self._select.entities) == 1 and hasattr(self._select.entities[0], "__uow_entity__")
+
+    def get_execution_options(self) -> Mapping[str, Any]:
+        """Return the options that :meth:`execution_options` has set."""
+        return self.statement.get_execution_options()
+
+    def tuples(self) -> Self:
+        """Return the query itself: its rows are tuples already."""
+        return self
+
+    def with_transformation(self, function: Callable[[Self], R]) -> R:
+        """Return what a function makes of the query: ``query.with_transformation(only_published)``."""
+        return function(self)
 
     # -- results
 
