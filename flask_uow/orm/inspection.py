@@ -16,7 +16,9 @@ __all__ = ["inspect"]
 
 
 @overload
-def inspect(subject: Engine | Connection, raiseerr: Literal[True] = True) -> Inspector: ...
+def inspect(  # pyright: ignore[reportOverlappingOverload]
+    subject: Engine | Connection, raiseerr: Literal[True] = True
+) -> Inspector: ...
 
 
 @overload

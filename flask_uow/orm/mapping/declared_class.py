@@ -126,7 +126,7 @@ def map_class(cls: Any, parent: Any, tablename: str | None, local_names: dict[st
                 f"{owner}: the name {name!r} is taken, for the family's {'tables' if name == 'metadata' else 'mappers'}. Call the attribute otherwise; the"
                 f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
             )
-        if not dataclasses.is_dataclass(cls) and hasattr(value, "field"):
+        if hasattr(value, "field") and not _is_dataclass(cls):
             value.field.check_unused(owner)
         if isinstance(value, RelationshipProperty):
             properties[name] = _complete_relationship(owner, value, annotation, registry)
@@ -318,6 +318,10 @@ def _copied(owner: str, value: Any, from_mixin: bool, copies: dict[Any, Column[A
     raise ArgumentError(
         f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
     )
+
+
+def _is_dataclass(cls: type) -> bool:
+    return dataclasses.is_dataclass(cls)
 
 
 def _complete_relationship(

@@ -64,7 +64,7 @@ def sessionmaker(
 
         configured = kw = kwargs
         class_ = base
-        begin = _Begin(base.begin)
+        begin: Any = _Begin(base.begin)
 
         def __init__(self, **given: Any) -> None:
             configured = type(self).configured
