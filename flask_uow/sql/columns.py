@@ -56,15 +56,13 @@ def _refuse_arguments(function: Any) -> None:
         return
 
 
-class ColumnOptions(TypedDict, total=False):
-    """The keyword arguments of a :class:`Column`, for type checkers."""
+class SharedColumnOptions(TypedDict, total=False):
+    """The keyword arguments that a :class:`Column` has in common with ``mapped_column()``, for type checkers."""
 
     key: str | None
     primary_key: bool
-    nullable: bool | None
     unique: bool
     index: bool
-    default: Any
     onupdate: Any
     server_default: Any
     server_onupdate: Any
@@ -72,6 +70,13 @@ class ColumnOptions(TypedDict, total=False):
     comment: str | None
     doc: str | None
     info: dict[Any, Any] | None
+
+
+class ColumnOptions(SharedColumnOptions, total=False):
+    """The keyword arguments of a :class:`Column`, for type checkers."""
+
+    nullable: bool | None
+    default: Any
 
 
 class Column(ColumnElement[T], Generic[T]):

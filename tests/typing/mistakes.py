@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import flask_uow
-from flask_uow import DeclarativeBase, Row, Select, Session, UnitOfWork, relationship, select
+from flask_uow import (
+    Column,
+    DeclarativeBase,
+    Row,
+    Select,
+    Session,
+    String,
+    UnitOfWork,
+    mapped_column,
+    relationship,
+    select,
+)
 from tests.typing.user_code import Base, Post, User, db
 
 
@@ -38,6 +49,10 @@ def give_wrong_values(session: Session) -> None:
 
 def give_wrong_arguments() -> None:
     relationship(back_populate="x")  # wrong
+    mapped_column(primary_kye=True)  # wrong
+    mapped_column(String(3), unique=True, index=True, server_default="x", comment="c")
+    Column("a", String(3), nulable=False)  # wrong
+    Session(autofluhs=False)  # wrong
     UnitOfWork(modelclass=Base)  # wrong
     db.paginate(select(User), per_pge=3)  # wrong
     User.query.paginate(pag=3)  # wrong

@@ -28,7 +28,9 @@ from flask_uow import (
     inspect,
     joinedload,
     literal,
+    scoped_session,
     select,
+    sessionmaker,
     text,
     union_all,
     update,
@@ -172,6 +174,7 @@ def query(session: Session) -> None:
     assert_type(session.query(User).filter(User.name == "ed").first(), User | None)
     assert_type(session.query(User).get(1), User | None)
     assert_type(session.query(User).count(), int)
+    assert_type(session.query(func.count(User.id)).scalar(), int | None)
     for number, email in session.query(User.id, User.email):
         assert_type(email, str | None)
     for (number,) in session.query(User.id):
@@ -184,6 +187,24 @@ def query(session: Session) -> None:
     assert_type(session.merge(User(name="ed")), User)
     assert_type(session.merge_all([User(name="ed")]), list[User])
     session.refresh(User(name="ed"), with_for_update={"nowait": True})
+
+
+class OwnSession(Session):
+    pass
+
+
+def make_sessions(engine: Engine) -> None:
+    maker = sessionmaker(engine, expire_on_commit=False)
+    with maker() as session:
+        assert_type(session.scalars(select(User)).all(), list[User])
+    with maker.begin() as session:
+        assert_type(session, Session)
+    maker.configure(autoflush=False)
+    with sessionmaker(engine, class_=OwnSession).begin() as own:
+        assert_type(own, OwnSession)
+    scoped = scoped_session(maker)
+    assert_type(scoped.scalars(select(User)).all(), list[User])
+    assert_type(scoped.query(User.id, User.name).all()[0][1], str)
 
 
 def use_the_session_of_an_app() -> None:

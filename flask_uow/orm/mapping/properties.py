@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
@@ -21,6 +21,7 @@ from flask_uow.sql.sequences import FetchedValue, Sequence
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.annotations import Mapped
+    from flask_uow.sql.columns import SharedColumnOptions
 
 __all__ = [
     "ACTIVE_HISTORY",
@@ -329,7 +330,7 @@ def mapped_column(
     hash: bool | None = None,
     kw_only: bool | None = None,
     dataclass_metadata: Mapping[Any, Any] | None = None,
-    **options: Any,
+    **options: Unpack[SharedColumnOptions],
 ) -> Mapped[Any]:
     """Declare a column of a declarative class: ``name: Mapped[str] = mapped_column(unique=True)``.
 
@@ -349,26 +350,27 @@ def mapped_column(
         ``default_factory`` and ``dataclass_metadata``, as :func:`dataclasses.field` has them.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
+    keywords: dict[str, Any] = {**options}
     parts = [part for part in (name, type_, *args) if part is not None]
     given_name = parts.pop(0) if parts and isinstance(parts[0], str) else None
     given_type = None
     if parts and not isinstance(parts[0], (ForeignKey, Sequence, FetchedValue, Constraint)):
         given_type = parts.pop(0)
     if nullable is not None:
-        options["nullable"] = nullable
+        keywords["nullable"] = nullable
     if insert_default is not None:
-        options["default"] = insert_default
+        keywords["default"] = insert_default
     elif default is not NOT_GIVEN:
-        options["default"] = default
-    info = dict(options.pop("info", None) or {})
+        keywords["default"] = default
+    info = dict(keywords.pop("info", None) or {})
     if deferred or deferred_group is not None:
         info[DEFERRED] = deferred_group
     if active_history:
         info[ACTIVE_HISTORY] = True
     if info:
-        options["info"] = info
+        keywords["info"] = info
     field = FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata)
     made = MappedColumn(
-        ColumnArguments(given_name, given_type, tuple(parts), options), field, sort_order, use_existing_column
+        ColumnArguments(given_name, given_type, tuple(parts), keywords), field, sort_order, use_existing_column
     )
     return cast(Any, made)  # type: ignore[no-any-return]

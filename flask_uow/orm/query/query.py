@@ -7,7 +7,7 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
 from flask_uow.orm.exclusive import exclusively
@@ -20,10 +20,14 @@ from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
+if TYPE_CHECKING:
+    from flask_uow.engine.rows import TypedRow
+
 __all__ = ["Query"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S")
 
 
 class Query(BuildingQuery[T]):
@@ -140,6 +144,12 @@ class Query(BuildingQuery[T]):
                 "one row was expected, and there are several. Use first(), or make the criteria narrower."
             )
         return found
+
+    @overload
+    def scalar(self: Query[TypedRow[S, *tuple[Any, ...]]]) -> S | None: ...
+
+    @overload
+    def scalar(self) -> Any: ...
 
     def scalar(self) -> Any:
         """Return the first item of the only result, None when there is none.

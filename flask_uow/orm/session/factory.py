@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from flask_uow.orm.session.session import Session
 
+if TYPE_CHECKING:
+    from flask_uow.orm.state.keys import IdentityKey
+
 __all__ = ["create_session", "sessionmaker"]
+
+S = TypeVar("S", bound=Session)
 
 
 class _Begin:
@@ -33,6 +38,48 @@ class _Begin:
 def _begun(make: Callable[[], Session]) -> Iterator[Session]:
     with make() as session, session.begin():
         yield session
+
+
+if TYPE_CHECKING:
+
+    class SessionFactory(Protocol[S]):
+        """What :func:`sessionmaker` gives, to a type checker: a class whose objects are Sessions with these arguments."""
+
+        kw: dict[str, Any]
+        class_: type[S]
+
+        def __call__(self, **given: Any) -> S: ...
+        def begin(self) -> AbstractContextManager[S]: ...
+        def configure(self, **changed: Any) -> None: ...
+        def close_all(self) -> None: ...
+        def object_session(self, instance: object) -> Session | None: ...
+        def identity_key(self, class_: Any = None, ident: Any = None, *, instance: Any = None) -> IdentityKey: ...
+
+
+@overload
+def sessionmaker(
+    bind: Any = None,
+    class_: None = None,
+    autoflush: bool = True,
+    autocommit: bool = False,
+    expire_on_commit: bool = True,
+    *,
+    info: Mapping[Any, Any] | None = None,
+    **kwargs: Any,
+) -> SessionFactory[Session]: ...
+
+
+@overload
+def sessionmaker(
+    bind: Any = None,
+    *,
+    class_: type[S],
+    autoflush: bool = True,
+    autocommit: bool = False,
+    expire_on_commit: bool = True,
+    info: Mapping[Any, Any] | None = None,
+    **kwargs: Any,
+) -> SessionFactory[S]: ...
 
 
 def sessionmaker(
