@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
-from flask_uow.orm.extensions import FlushContext
-from flask_uow.orm.flush.collect import Automatic, collect
-from flask_uow.orm.flush.execute import execute_work
-from flask_uow.orm.flush.settle import settle
+from flask_uow.orm.flush.changes import Automatic
+from flask_uow.orm.flush.flush import flush, plan_flush
+from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.binds import Binds
@@ -267,36 +266,41 @@ class Session(ExecutingSession):
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
+        chosen = self._chosen(objects)
+        if self.objects.has_changes():
+            self._flush(chosen, None)
+
+    @exclusive
+    def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
+        """Return what :meth:`flush` would do now, without doing it: ``print(session.plan_flush())``.
+
+        The plan says for each step the operation, the table, the columns of an UPDATE, how many rows, and why it has its place. Nothing is
+        written, and neither objects nor the Session change; what has to be known of deleted objects is loaded. Hooks are not called, so what a
+        ``before_flush`` or a mapper's hook would change is not in the plan.
+
+        :param objects: as for :meth:`flush`.
+        :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
+        :raises FlushError: when a relationship leads out of the Session.
+        :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
+        """
+        chosen = self._chosen(objects)
+        with self.no_autoflush:
+            self.objects.has_changes()
+            return plan_flush(self, chosen)
+
+    def _chosen(self, objects: Iterable[Any] | None) -> tuple[Any, ...] | None:
         if self.is_flushing:
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         chosen = tuple(map(real_object, objects)) if objects is not None else None
         for obj in chosen or ():
             instance_state(obj)
-        if self.objects.has_changes():
-            self._flush(chosen, None)
+        return chosen
 
     @exclusive
     def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
-        context = FlushContext(self, chosen)
         self.is_flushing = True
         try:
-            for hook in self.hooks.before_flush:
-                hook(self, context, chosen)
-            transaction = self.begin(subtransactions=True)
-            try:
-                work = collect(self, chosen, automatic)
-                context.new, context.dirty, context.deleted = work.objects()
-                execute_work(self, work)
-                for hook in self.hooks.after_flush:
-                    hook(self, context)
-                settle(self, work)
-                transaction.commit()
-            except BaseException as error:
-                transaction.failure = error
-                if not self.accounting:
-                    transaction.undo_flush()
-                transaction.rollback()
-                raise
+            context = flush(self, chosen, automatic)
         finally:
             self.is_flushing = False
         for hook in self.hooks.after_flush_postexec:

@@ -1,0 +1,246 @@
+"""The plan of a flush: its steps in order, made from a work list without writing anything.
+
+The order, where nothing else is needed: for each group of families, parents first, UPDATEs, then INSERTs, then UPDATEs that refer to new rows of the
+group; the foreign keys of relationships with ``post_update``; rows of secondary tables, those to be deleted first; then DELETEs, children first.
+Where a row takes a key or unique values that a deleted one frees, the deletions come first: see :mod:`~flask_uow.orm.flush.reused_keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.flush.keys import carried_values, link_pairs, references_of
+from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels, split_by_reference
+from flask_uow.orm.flush.plan_text import plan_lines
+from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
+from flask_uow.orm.flush.row_switch import find_switches
+from flask_uow.orm.flush.steps import (
+    DeleteLinks,
+    DeleteRows,
+    InsertLinks,
+    InsertRows,
+    SetLateKeys,
+    Step,
+    SwitchRows,
+    UpdateRows,
+)
+from flask_uow.orm.flush.unique_order import in_turns, those_that_take
+from flask_uow.orm.flush.unique_values import unique_names
+from flask_uow.orm.flush.work import ByFamily, Link, WorkList, by_family, by_mapper
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.symbols import STATE, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+
+__all__ = ["FlushPlan", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlushPlan:
+    """What a flush does: its steps, in order. ``print()`` shows them with tables, columns, numbers of rows and reasons.
+
+    :ivar steps: the steps.
+    """
+
+    steps: tuple[Step, ...]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __str__(self) -> str:
+        return "\n".join(plan_lines(self.steps)) or "nothing to write"
+
+
+def make_plan(work: WorkList) -> FlushPlan:
+    """Return the steps that write a work list.
+
+    :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
+    """
+    return FlushPlan(tuple(_Planner(work).steps()))
+
+
+class _Planner:
+    """Puts the objects of a work list into steps.
+
+    :ivar changed: the objects that are still to be updated, without those that were updated first.
+    :ivar deleted: the objects whose rows are still to be deleted.
+    :ivar switched: deleted objects whose rows new ones take over, by the ids of these.
+    """
+
+    def __init__(self, work: WorkList) -> None:
+        self.work = work
+        self.groups = group_mappers(work.families())
+        self.switched: dict[int, Any] = find_switches(work) if work.deleted and work.new else {}
+        self.changed: ByFamily = work.changed
+        self.deleted: ByFamily = work.deleted
+        if self.switched:
+            kept = {id(obj) for obj in self.switched.values()}
+            self.deleted = {base: [o for o in objects if id(o) not in kept] for base, objects in work.deleted.items()}
+        # hooks may change objects while the flush is on, so that nothing can be left out beforehand
+        self.has_hooks = any(
+            mapper.has_hooks
+            for families in (work.new, work.changed, work.deleted)
+            for base in families
+            for mapper in (base, *base.descendants)
+        )
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps in order."""
+        work = self.work
+        clearing = (
+            SetLateKeys(links, "post_update: before the rows are deleted") if (links := self._keys_to_clear()) else None
+        )
+        first = families_to_delete_first(work, self.deleted) if self.deleted and (work.new or work.changed) else {}
+        if first:
+            yield from self._delete_first(first, clearing)
+        for group in self.groups:
+            yield from self._write_group(group)
+        if work.late_links:
+            yield SetLateKeys(work.late_links, "post_update: when all rows are there")
+        if not first:
+            yield from self._delete_links()
+        for rows in work.link_rows:
+            if rows.added:
+                yield InsertLinks(rows.prop, rows.added)
+        if clearing is not None and not first:
+            yield clearing
+        for group in reversed(self.groups):
+            yield from self._delete_group(group, {base: "" for base in group if base not in first})
+
+    # -- deletions that come first
+
+    def _delete_first(self, first: dict[Mapper, str], clearing: SetLateKeys | None) -> Iterator[Step]:
+        """Yield the deletions that free keys for other rows, with all that has to let go of the rows before."""
+        yield from self._delete_links()
+        early = updates_to_make_first(self.work, self.deleted, first)
+        for base, objects in early.items():
+            yield from self._update(base, objects, "before rows are deleted to which it refers, or did")
+            done = {id(obj) for obj in objects}
+            self.changed = {**self.changed, base: [obj for obj in self.changed[base] if id(obj) not in done]}
+        if clearing is not None:
+            yield clearing
+        for group in reversed(self.groups):
+            yield from self._delete_group(group, first, frees_keys=True)
+
+    def _delete_links(self) -> Iterator[Step]:
+        for rows in self.work.link_rows:
+            if rows.removed:
+                yield DeleteLinks(rows.prop, rows.removed)
+
+    def _keys_to_clear(self) -> list[Link]:
+        """Return the foreign keys by which objects that are to be deleted refer to each other, where ``post_update`` says so."""
+        links: list[Link] = []
+        deleted = self.work.changes.deleted
+        for base, family in self.deleted.items():
+            for mapper, objects in by_mapper(base, family).items():
+                late = [prop for prop in mapper.relationships.values() if prop.post_update]
+                for prop in late:
+                    if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly:
+                        links += [
+                            Link(prop, obj, None)
+                            for obj in objects
+                            if any(getattr(obj, own) is not None for own in prop.names_to_clear)
+                        ]
+                for prop in late:
+                    if prop.direction is Direction.ONE_TO_MANY and prop.reverse is None:
+                        links += [
+                            Link(prop, child, None)
+                            for obj in objects
+                            for child in related(obj, prop, load=True)
+                            if child.__dict__[STATE] in deleted
+                        ]
+        return links
+
+    # -- INSERTs and UPDATEs
+
+    def _write_group(self, group: Group) -> Iterator[Step]:
+        new = [obj for base in group for obj in self.work.new.get(base, ())]
+        changed = [obj for base in group for obj in self.changed.get(base, ())]
+        if not new or not refers_to_itself(group):
+            # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
+            yield from self._update_all(changed, "")
+            yield from self._insert_all(new, "")
+            return
+        early, late = split_by_reference(changed, new, self.work) if changed else ([], [])
+        if early and late:
+            early, late = self._after_those_that_leave(early, late)
+        yield from self._update_all(early, "before the INSERTs of its own table, since it refers to no new row")
+        for number, level in enumerate(sort_levels(group, new, self.work)):
+            yield from self._insert_all(level, "after the rows of its own table to which it refers" if number else "")
+        yield from self._update_all(late, "after the new rows to which it refers")
+
+    def _after_those_that_leave(self, early: list[Any], late: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Have those of the early objects wait that take a unique value which a late one leaves."""
+        waiting: set[int] = set()
+        members = by_family(early)
+        for base, leaving in by_family(late).items():
+            carried = carried_values(self.work.links.get(base, ()))
+            waiting.update(map(id, those_that_take(base, members.get(base, []), leaving, carried)))
+        if not waiting:
+            return early, late
+        return [obj for obj in early if id(obj) not in waiting], [*late, *(obj for obj in early if id(obj) in waiting)]
+
+    def _insert_all(self, objects: list[Any], why: str) -> Iterator[Step]:
+        for base, family in by_family(objects).items():
+            if self.switched:
+                taking = [obj for obj in family if id(obj) in self.switched]
+                family = [obj for obj in family if id(obj) not in self.switched]
+                if taking:
+                    yield SwitchRows(base, taking, [self.switched[id(obj)] for obj in taking])
+            if family:
+                yield InsertRows(base, family, why)
+
+    def _update_all(self, objects: list[Any], why: str) -> Iterator[Step]:
+        for base, family in by_family(objects).items():
+            yield from self._update(base, family, why)
+
+    def _update(self, base: Mapper, objects: list[Any], why: str) -> Iterator[Step]:
+        links = self.work.links.get(base, ())
+        names = self._changed_names(base, objects, links)
+        members = by_mapper(base, objects)
+        turns = [objects]
+        # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
+        if len(objects) > 1 and (len(members) > 1 or not base.has_hooks):
+            if not unique_names(base).isdisjoint(names):
+                turns = in_turns(self.work.changes.session, base, objects, carried_values(links))
+        known = None if self.has_hooks else names
+        for number, turn in enumerate(turns):
+            reason = "takes unique values that the UPDATE before it leaves" if number else why
+            for mapper, own in members.items() if len(turns) == 1 else by_mapper(base, turn).items():
+                yield UpdateRows(mapper, own, links, known, not mapper.has_hooks, reason)
+
+    def _changed_names(self, base: Mapper, objects: list[Any], links: Sequence[Link]) -> set[str]:
+        """Return the attributes that have changed, or are foreign keys that follow from that, of all objects together."""
+        names: set[str] = set()
+        for obj in objects:
+            names.update(obj.__dict__[STATE].changes or ())
+        for link in links:
+            names.update(own for own, _ in link_pairs(link))
+        for mapper in base.descendants if base.subclasses else (base,):
+            for prop in references_of(mapper):
+                if prop.key in names:
+                    names.update(own for own, _ in prop.pairs)
+        return names
+
+    # -- DELETEs
+
+    def _delete_group(self, group: Group, families: Mapping[Mapper, str], frees_keys: bool = False) -> Iterator[Step]:
+        """Yield the deletions of a group, children first.
+
+        :param families: those whose rows are deleted now, each with the reason.
+        """
+        doomed = [obj for base in group if base in families for obj in self.deleted.get(base, ())]
+        if not doomed:
+            return
+        levels = sort_levels(group, doomed, self.work) if refers_to_itself(group) else [doomed]
+        for number, level in enumerate(reversed(levels)):
+            for base, objects in by_family(level).items():
+                why = families[base] or ("after the rows of its own table that refer to it" if number else "")
+                for mapper, own in by_mapper(base, objects).items():
+                    yield DeleteRows(mapper, own, frees_keys, why)
