@@ -54,9 +54,9 @@ class Changes:
         objects = session.objects
         return cls(
             session,
-            dict(objects.new),
+            dict(objects.new) if objects.new else {},
             objects.modified,
-            dict(objects.deleted),
+            dict(objects.deleted) if objects.deleted else {},
             objects.unasked,
             objects.taken_back,
         )

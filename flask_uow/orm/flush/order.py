@@ -7,7 +7,7 @@ objects are sorted one by one instead. A family is the mappers that share a base
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import CircularDependencyError
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.schema import Table
 
-__all__ = ["Group", "group_mappers", "referring_families", "refers_to_itself", "sort_levels", "split_by_reference"]
+__all__ = [
+    "Group",
+    "after_new_keys",
+    "group_mappers",
+    "referring_families",
+    "refers_to_itself",
+    "sort_levels",
+    "split_by_reference",
+]
 
 Group = tuple["Mapper", ...]
 
@@ -63,8 +71,12 @@ def _keys_of_relationships(base: Mapper) -> Iterator[tuple[Table, Table]]:
                 yield child.columns[own].column.table, parent.columns[far].column.table
 
 
-def _tables(base: Mapper) -> set[Table]:
-    return {part.table for mapper in base.descendants if mapper.base_mapper is base for part in mapper.stored}
+def _tables(base: Mapper) -> frozenset[Table]:
+    found: frozenset[Table] | None = base.memo.get("tables")
+    if found is None:
+        family = (mapper for mapper in base.descendants if mapper.base_mapper is base)
+        found = base.memo["tables"] = frozenset(part.table for mapper in family for part in mapper.stored)
+    return found
 
 
 def group_mappers(mappers: Iterable[Mapper]) -> list[Group]:
@@ -99,14 +111,15 @@ def _condense(mappers: list[Mapper], edges: dict[Mapper, set[Mapper]]) -> list[G
 
 def refers_to_itself(group: Group) -> bool:
     """Return True when rows of the group may refer to rows of the group."""
-    tables = set().union(*(_tables(base) for base in group)) if len(group) > 1 else None
-    for base in group:
-        keys = _foreign_keys(base)
-        if keys:
-            own = tables if tables is not None else _tables(base)
-            if any(referred in own for _, referred in keys):
-                return True
-    return False
+    if len(group) > 1:
+        # that is why it is a group
+        return True
+    base = group[0]
+    found: bool | None = base.memo.get("refers to itself")
+    if found is None:
+        tables = _tables(base)
+        found = base.memo["refers to itself"] = any(referred in tables for _, referred in _foreign_keys(base))
+    return found
 
 
 def referring_families(base: Mapper, others: Iterable[Mapper]) -> Iterator[Mapper]:
@@ -144,18 +157,10 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
         for link in work.links.get(base, ()):
             if link.parent is not None and id(link.child) in members and id(link.parent) in members:
                 waits[id(link.child)].append(id(link.parent))
-    position = {id(obj): number for number, obj in enumerate(objects)}
-    sorter = graphlib.TopologicalSorter(waits)
     try:
-        sorter.prepare()
+        return _levels(objects, waits)
     except graphlib.CycleError as error:
         raise _circle([members[key] for key in error.args[1]]) from None
-    levels: list[list[Any]] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=position.__getitem__)
-        levels.append([members[key] for key in ready])
-        sorter.done(*ready)
-    return levels
 
 
 def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tuple[list[Any], list[Any]]:
@@ -181,6 +186,64 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
             )
         (dependent if refers else independent).append(obj)
     return independent, dependent
+
+
+def after_new_keys(objects: list[Any], work: WorkList) -> list[list[Any]]:
+    """Return changed objects in levels: one that was made to refer to an object whose primary key changes comes after that.
+
+    Rows that have referred to it before follow the change by themselves. Where objects wait for each other, all are of one level: a constraint
+    may be checked later.
+    """
+    moving = {id(obj): obj for obj in objects if _changes_key(obj)}
+    if not moving:
+        return [objects]
+    by_new_key = {
+        (
+            type(obj).__mapper__.base_mapper,
+            identity_from([obj.__dict__.get(n) for n in type(obj).__mapper__.primary_key_names]),
+        ): key
+        for key, obj in moving.items()
+    }
+    waits: dict[int, set[int]] = {}
+    for obj in objects:
+        mapper, changes = type(obj).__mapper__, obj.__dict__[STATE].changes or ()
+        parents = {id(obj.__dict__.get(prop.key)) for prop in references_of(mapper) if prop.key in changes}
+        for names, target in _key_references(mapper):
+            if not set(names).isdisjoint(changes):
+                parents.add(by_new_key.get((target, identity_from([obj.__dict__.get(name) for name in names])), 0))
+        waits[id(obj)] = {parent for parent in parents if parent in moving and parent != id(obj)}
+    for link in (link for links in work.links.values() for link in links):
+        if id(link.parent) in moving and id(link.child) in waits and link.parent is not link.child:
+            waits[id(link.child)].add(id(link.parent))
+    if not any(waits.values()):
+        return [objects]
+    try:
+        return _levels(objects, waits)
+    except graphlib.CycleError:
+        return [objects]
+
+
+def _changes_key(obj: Any) -> bool:
+    changes = obj.__dict__[STATE].changes
+    return bool(changes) and any(name in changes for name in type(obj).__mapper__.primary_key_names)
+
+
+def _levels(objects: list[Any], waits: Mapping[int, Iterable[int]]) -> list[list[Any]]:
+    """Return objects in levels: each comes after those that it waits for, and else as they are given.
+
+    :param waits: for the id of each object those of the ones that come before it.
+    :raises CycleError: when objects wait for each other.
+    """
+    members = {id(obj): obj for obj in objects}
+    position = {id(obj): number for number, obj in enumerate(objects)}
+    sorter = graphlib.TopologicalSorter(waits)
+    sorter.prepare()
+    levels: list[list[Any]] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        levels.append([members[key] for key in ready])
+        sorter.done(*ready)
+    return levels
 
 
 def _references(obj: Any) -> Iterator[Any]:

@@ -8,11 +8,17 @@ Where a row takes a key or unique values that a deleted one frees, the deletions
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.keys import carried_values, link_pairs, references_of
-from flask_uow.orm.flush.order import Group, group_mappers, refers_to_itself, sort_levels, split_by_reference
+from flask_uow.orm.flush.order import (
+    Group,
+    after_new_keys,
+    group_mappers,
+    refers_to_itself,
+    sort_levels,
+    split_by_reference,
+)
 from flask_uow.orm.flush.plan_text import plan_lines
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
 from flask_uow.orm.flush.row_switch import find_switches
@@ -38,23 +44,16 @@ if TYPE_CHECKING:
 __all__ = ["FlushPlan", "make_plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class FlushPlan:
-    """What a flush does: its steps, in order. ``print()`` shows them with tables, columns, numbers of rows and reasons.
+class FlushPlan(tuple[Step, ...]):
+    """What a flush does: its steps, in order. ``print()`` shows them with tables, columns, numbers of rows and reasons."""
 
-    :ivar steps: the steps.
-    """
+    __slots__ = ()
 
-    steps: tuple[Step, ...]
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self.steps)
-
-    def __len__(self) -> int:
-        return len(self.steps)
+    def __repr__(self) -> str:
+        return f"<FlushPlan of {len(self)} steps>"
 
     def __str__(self) -> str:
-        return "\n".join(plan_lines(self.steps)) or "nothing to write"
+        return "\n".join(plan_lines(self)) or "nothing to write"
 
 
 def make_plan(work: WorkList) -> FlushPlan:
@@ -62,7 +61,13 @@ def make_plan(work: WorkList) -> FlushPlan:
 
     :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
     """
-    return FlushPlan(tuple(_Planner(work).steps()))
+    return FlushPlan(_Planner(work).steps())
+
+
+def _members(group: Group, families: ByFamily) -> list[Any]:
+    if len(group) == 1:
+        return families.get(group[0], [])
+    return [obj for base in group for obj in families.get(base, ())]
 
 
 class _Planner:
@@ -82,21 +87,16 @@ class _Planner:
         if self.switched:
             kept = {id(obj) for obj in self.switched.values()}
             self.deleted = {base: [o for o in objects if id(o) not in kept] for base, objects in work.deleted.items()}
-        # hooks may change objects while the flush is on, so that nothing can be left out beforehand
-        self.has_hooks = any(
-            mapper.has_hooks
-            for families in (work.new, work.changed, work.deleted)
-            for base in families
-            for mapper in (base, *base.descendants)
-        )
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in order."""
-        work = self.work
-        clearing = (
-            SetLateKeys(links, "post_update: before the rows are deleted") if (links := self._keys_to_clear()) else None
-        )
-        first = families_to_delete_first(work, self.deleted) if self.deleted and (work.new or work.changed) else {}
+        work, first = self.work, {}
+        clearing: SetLateKeys | None = None
+        if self.deleted:
+            if links := self._keys_to_clear():
+                clearing = SetLateKeys(links, "post_update: before the rows are deleted")
+            if work.new or work.changed:
+                first = families_to_delete_first(work, self.deleted)
         if first:
             yield from self._delete_first(first, clearing)
         for group in self.groups:
@@ -110,7 +110,7 @@ class _Planner:
                 yield InsertLinks(rows.prop, rows.added)
         if clearing is not None and not first:
             yield clearing
-        for group in reversed(self.groups):
+        for group in reversed(self.groups) if self.deleted else ():
             yield from self._delete_group(group, {base: "" for base in group if base not in first})
 
     # -- deletions that come first
@@ -160,20 +160,25 @@ class _Planner:
     # -- INSERTs and UPDATEs
 
     def _write_group(self, group: Group) -> Iterator[Step]:
-        new = [obj for base in group for obj in self.work.new.get(base, ())]
-        changed = [obj for base in group for obj in self.changed.get(base, ())]
-        if not new or not refers_to_itself(group):
+        new, changed = _members(group, self.work.new), _members(group, self.changed)
+        is_linked = bool(new or len(changed) > 1) and refers_to_itself(group)
+        if not new or not is_linked:
             # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
-            yield from self._update_all(changed, "")
-            yield from self._insert_all(new, "")
+            if changed:
+                yield from self._update_all(changed, "", is_linked)
+            if new:
+                yield from self._insert_all(new, "")
             return
         early, late = split_by_reference(changed, new, self.work) if changed else ([], [])
         if early and late:
             early, late = self._after_those_that_leave(early, late)
-        yield from self._update_all(early, "before the INSERTs of its own table, since it refers to no new row")
+        yield from self._update_all(
+            early, "before the INSERTs of its own table, since it refers to no new row", is_linked
+        )
+        later = "after the rows of its own table to which it refers" if len(group) == 1 else ""
         for number, level in enumerate(sort_levels(group, new, self.work)):
-            yield from self._insert_all(level, "after the rows of its own table to which it refers" if number else "")
-        yield from self._update_all(late, "after the new rows to which it refers")
+            yield from self._insert_all(level, later if number else "")
+        yield from self._update_all(late, "after the new rows to which it refers", is_linked)
 
     def _after_those_that_leave(self, early: list[Any], late: list[Any]) -> tuple[list[Any], list[Any]]:
         """Have those of the early objects wait that take a unique value which a late one leaves."""
@@ -196,24 +201,34 @@ class _Planner:
             if family:
                 yield InsertRows(base, family, why)
 
-    def _update_all(self, objects: list[Any], why: str) -> Iterator[Step]:
-        for base, family in by_family(objects).items():
-            yield from self._update(base, family, why)
+    def _update_all(self, objects: list[Any], why: str, is_linked: bool) -> Iterator[Step]:
+        levels = after_new_keys(objects, self.work) if is_linked and len(objects) > 1 else [objects]
+        for number, level in enumerate(levels):
+            for base, family in by_family(level).items():
+                yield from self._update(
+                    base, family, "after the rows with new keys to which it refers" if number else why
+                )
 
     def _update(self, base: Mapper, objects: list[Any], why: str) -> Iterator[Step]:
         links = self.work.links.get(base, ())
-        names = self._changed_names(base, objects, links)
         members = by_mapper(base, objects)
-        turns = [objects]
-        # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
-        if len(objects) > 1 and (len(members) > 1 or not base.has_hooks):
-            if not unique_names(base).isdisjoint(names):
+        turns, known = [objects], None
+        if len(objects) > 1:
+            names = self._changed_names(base, objects, links)
+            # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
+            is_settled = len(members) > 1 or not base.has_hooks
+            if is_settled and not unique_names(base).isdisjoint(names):
                 turns = in_turns(self.work.changes.session, base, objects, carried_values(links))
-        known = None if self.has_hooks else names
+            known = None if self._has_hooks() else names
         for number, turn in enumerate(turns):
             reason = "takes unique values that the UPDATE before it leaves" if number else why
             for mapper, own in members.items() if len(turns) == 1 else by_mapper(base, turn).items():
                 yield UpdateRows(mapper, own, links, known, not mapper.has_hooks, reason)
+
+    def _has_hooks(self) -> bool:
+        """Return True where hooks may change objects while the flush is on, so that nothing can be left out beforehand."""
+        bases = (*self.work.new, *self.work.changed, *self.work.deleted)
+        return any(mapper.has_hooks for base in bases for mapper in (base.descendants if base.subclasses else (base,)))
 
     def _changed_names(self, base: Mapper, objects: list[Any], links: Sequence[Link]) -> set[str]:
         """Return the attributes that have changed, or are foreign keys that follow from that, of all objects together."""
@@ -239,8 +254,9 @@ class _Planner:
         if not doomed:
             return
         levels = sort_levels(group, doomed, self.work) if refers_to_itself(group) else [doomed]
+        later = "after the rows of its own table that refer to it" if len(group) == 1 else ""
         for number, level in enumerate(reversed(levels)):
             for base, objects in by_family(level).items():
-                why = families[base] or ("after the rows of its own table that refer to it" if number else "")
+                why = families[base] or (later if number else "")
                 for mapper, own in by_mapper(base, objects).items():
                     yield DeleteRows(mapper, own, frees_keys, why)

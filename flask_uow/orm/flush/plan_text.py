@@ -25,19 +25,17 @@ __all__ = ["plan_lines"]
 def plan_lines(steps: Sequence[Step]) -> list[str]:
     """Return the lines that describe steps, numbered and aligned; a step that writes several tables has several lines."""
     cells: list[tuple[str, str, str, str]] = []
-    number = 0
-    for position, step in enumerate(steps):
-        lines = list(step.rows())
-        if not lines:
-            # objects that were changed and changed back
-            continue
-        number += 1
-        for line, (table, columns, count) in enumerate(lines):
+    # objects that were changed and changed back write nothing
+    written = [(step, lines) for step in steps if (lines := list(step.rows()))]
+    only = [step for step, _ in written]
+    for position, (step, lines) in enumerate(written):
+        for line, (table, columns, number) in enumerate(lines):
             what = f"{step.operation} {table.fullname}"
             if step.operation == "UPDATE":
                 what += f" ({', '.join(columns)})"
-            rows = "1 row" if count == 1 else f"{count} rows"
-            cells.append((f"{number}." if line == 0 else "", what, rows, _reason(steps, position) if line == 0 else ""))
+            rows = "1 row" if number == 1 else f"{number} rows"
+            first = line == 0
+            cells.append((f"{position + 1}." if first else "", what, rows, _reason(only, position) if first else ""))
     widths = [max((len(row[column]) for row in cells), default=0) for column in range(3)]
     return [f"{row[0]:>{widths[0]}} {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]}".rstrip() for row in cells]
 
@@ -45,7 +43,7 @@ def plan_lines(steps: Sequence[Step]) -> list[str]:
 def _reason(steps: Sequence[Step], position: int) -> str:
     step = steps[position]
     why = step.why or _place(step, steps[:position], steps[position + 1 :])
-    return f"{why}; keys follow" if isinstance(step, UpdateRows) and _changes_key(step) else why
+    return f"{why}; keys that refer to it follow" if isinstance(step, UpdateRows) and _changes_key(step) else why
 
 
 def _place(step: Step, before: Sequence[Step], after: Sequence[Step]) -> str:
@@ -69,7 +67,7 @@ def _place(step: Step, before: Sequence[Step], after: Sequence[Step]) -> str:
         return f"after {_tables(parents)}, to which it refers"
     if referring := list(referring_families(base, [other for other in written_after if other is not base])):
         return f"before {_tables(referring)}, which {_refers(referring)} to it"
-    if isinstance(step, UpdateRows) and base in written_after:
+    if isinstance(step, UpdateRows) and any(isinstance(other, InsertRows) and other.mapper is base for other in after):
         return "before INSERTs, since it may free unique values"
     return "depends on nothing else"
 

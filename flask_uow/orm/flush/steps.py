@@ -72,7 +72,7 @@ class Step:
         return tuple(dict.fromkeys(name for rows in self.rows() for name in rows.columns))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class InsertRows(Step):
     """New objects of one family: a row in each table of their classes.
 
@@ -98,7 +98,7 @@ class InsertRows(Step):
             yield TableRows(table, tuple(names), counts[table])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class SwitchRows(Step):
     """New objects that take over the rows of deleted ones, which are updated with all their values.
 
@@ -120,7 +120,7 @@ class SwitchRows(Step):
                     yield TableRows(part.table, names, len(objects))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class UpdateRows(Step):
     """Changed objects of one class; those without a net change write nothing.
 
@@ -158,7 +158,7 @@ class UpdateRows(Step):
             yield TableRows(table, columns, count)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class SetLateKeys(Step):
     """Foreign keys that are written apart from their rows (``post_update``): set when all rows are there, cleared before rows are deleted."""
 
@@ -180,7 +180,7 @@ class SetLateKeys(Step):
             yield TableRows(table, columns, len(objects))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class DeleteRows(Step):
     """Deleted objects of one class: their rows in the tables from its own up to that of its base.
 
@@ -198,7 +198,7 @@ class DeleteRows(Step):
             yield TableRows(part.table, (), len(self.objects))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class InsertLinks(Step):
     """Rows of the table between the two sides of a many-to-many relationship.
 
@@ -215,7 +215,7 @@ class InsertLinks(Step):
         yield TableRows(secondary_table(self.prop), names, len(self.pairs))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class DeleteLinks(Step):
     """Rows to be deleted from the table between the two sides of a many-to-many relationship."""
 

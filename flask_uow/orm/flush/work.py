@@ -118,6 +118,8 @@ def by_mapper(base: Mapper, objects: list[Any]) -> dict[Mapper, list[Any]]:
 
 def by_family(objects: list[Any]) -> ByFamily:
     """Return objects by the base mappers of their classes."""
+    if len(objects) == 1:
+        return {type(objects[0]).__mapper__.base_mapper: objects}
     families: ByFamily = {}
     for obj in objects:
         base = type(obj).__mapper__.base_mapper

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.exc import ArgumentError, InvalidRequestError, UOWDeprecationWarning, did_you_mean
 from flask_uow.orm.dml.bulk import Progress
+from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.mapping.classical import mapper as make_mapper
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.query import Query
@@ -175,6 +176,10 @@ class ScopedSession:
     def flush(self, objects: Iterable[Any] | None = None) -> None:
         """See :meth:`Session.flush`."""
         self.registry().flush(objects)
+
+    def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
+        """See :meth:`Session.plan_flush`."""
+        return self.registry().plan_flush(objects)
 
     def prepare(self) -> None:
         """See :meth:`Session.prepare`."""
