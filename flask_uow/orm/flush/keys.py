@@ -271,12 +271,16 @@ def future_changes(obj: Any, names: Iterable[str], links: Sequence[Link]) -> set
         else:
             carried += [(own, _value_to_be(link.parent, far), True) for own, far in link_pairs(link)]
     for name, value, is_set in carried:
-        present = _present_value(obj, name)
-        # a key that the database is going to make differs from all others
-        if (is_set and value is None) or is_changed(changes.get(name, present), value):
+        # as set_column() will do it
+        present = obj.__dict__.get(name, NO_VALUE)
+        if is_set and value is None:
+            # a key that the database is going to make differs from all others
             found.add(name)
-        else:
-            found.discard(name)
+        elif present is NO_VALUE or present != value:
+            if is_changed(changes.get(name, present), value):
+                found.add(name)
+            else:
+                found.discard(name)
     return found
 
 

@@ -183,10 +183,10 @@ class _Planner:
     def _after_those_that_leave(self, early: list[Any], late: list[Any]) -> tuple[list[Any], list[Any]]:
         """Have those of the early objects wait that take a unique value which a late one leaves."""
         waiting: set[int] = set()
-        members = by_family(early)
+        session, members = self.work.changes.session, by_family(early)
         for base, leaving in by_family(late).items():
             carried = carried_values(self.work.links.get(base, ()))
-            waiting.update(map(id, those_that_take(base, members.get(base, []), leaving, carried)))
+            waiting.update(map(id, those_that_take(session, base, members.get(base, []), leaving, carried)))
         if not waiting:
             return early, late
         return [obj for obj in early if id(obj) not in waiting], [*late, *(obj for obj in early if id(obj) in waiting)]

@@ -59,7 +59,8 @@ def updates_to_make_first(work: WorkList, deleted: ByFamily, first: dict[Mapper,
         after += [obj for obj in before if _reuses_key(base, doomed, [obj], links)]
         waiting = {id(obj) for obj in after}
         if after:
-            after += those_that_take(base, [o for o in before if id(o) not in waiting], after, carried_values(links))
+            rest = [obj for obj in before if id(obj) not in waiting]
+            after += those_that_take(work.changes.session, base, rest, after, carried_values(links))
             waiting = {id(obj) for obj in after}
         early[base] = [obj for obj in before if id(obj) not in waiting]
     return early

@@ -76,14 +76,16 @@ def _sorted(movers: list[Any], waits: dict[int, set[int]]) -> list[list[Any]]:
 
 
 def those_that_take(
-    base: Mapper, objects: list[Any], leaving: Iterable[Any], carried: dict[int, dict[str, Any]]
+    session: Session, base: Mapper, objects: list[Any], leaving: Iterable[Any], carried: dict[int, dict[str, Any]]
 ) -> list[Any]:
     """Return those of the changed objects that take a unique value which others leave, or one of these leaves.
 
     :param carried: the foreign keys that follow from collections.
     """
     # they may move by a reference, too
-    waits, _ = _waits(base, [*objects, *leaving], carried, unique_keys)
+    movers = _movers(base, [*objects, *leaving], carried)
+    find_originals(session, base, movers)
+    waits, _ = _waits(base, movers, carried, unique_keys)
     late = {id(obj) for obj in leaving}
     found: list[Any] = []
     while True:
