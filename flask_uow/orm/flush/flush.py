@@ -58,7 +58,8 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
 
 
 def plan_flush(session: Session, only: tuple[Any, ...] | None) -> FlushPlan:
-    """Return the steps of the flush that would be made now."""
+    """Return the steps of the flush that would be made now, those that write something."""
     changes = Changes.of(session)
     orphans = find_orphans(changes, None)
-    return make_plan(collect(changes, orphans.spared, only))
+    plan = make_plan(collect(changes, orphans.spared, only))
+    return FlushPlan(step for step in plan if step.table is not None)

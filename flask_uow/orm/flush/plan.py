@@ -120,6 +120,8 @@ class _Planner:
         yield from self._delete_links()
         early = updates_to_make_first(self.work, self.deleted, first)
         for base, objects in early.items():
+            if not objects:
+                continue
             yield from self._update(base, objects, "before rows are deleted to which it refers, or did")
             done = {id(obj) for obj in objects}
             self.changed = {**self.changed, base: [obj for obj in self.changed[base] if id(obj) not in done]}
