@@ -10,7 +10,7 @@ import datetime as dt
 import operator
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import DataError
 from flask_uow.orm.symbols import NO_VALUE, STATE
@@ -30,6 +30,9 @@ from flask_uow.sql.expressions import (
 from flask_uow.sql.schema import Column
 from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
 
@@ -65,7 +68,7 @@ class Evaluator:
     :param params: values for named parameters.
     """
 
-    def __init__(self, mapper: Any, params: Mapping[str, Any]) -> None:
+    def __init__(self, mapper: Mapper, params: Mapping[str, Any]) -> None:
         self._mapper = mapper
         self._params = params
 

@@ -7,7 +7,7 @@ goes to the one whose columns it sets and finds the rows by a subquery, a DELETE
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
@@ -22,6 +22,11 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 from flask_uow.sql.sourced import without_sources
 
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
+
 __all__ = [
     "delete_from_tables",
     "inserting_class",
@@ -33,7 +38,7 @@ __all__ = [
 ]
 
 
-def updating_class(statement: Any, mapper: Any) -> Any:
+def updating_class(statement: Any, mapper: Mapper) -> Any:
     """Return an UPDATE (or a DELETE of a class in one table) for rows of its class only, and of the table that it writes.
 
     :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores; for RETURNING of other tables' columns.
@@ -60,7 +65,7 @@ def updating_class(statement: Any, mapper: Any) -> Any:
     return changed
 
 
-def is_written_apart(statement: Any, mapper: Any, column: Any) -> bool:
+def is_written_apart(statement: Any, mapper: Mapper, column: Any) -> bool:
     """Return True when a column of the class is in another table than what an UPDATE of it sets.
 
     :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores.
@@ -70,7 +75,7 @@ def is_written_apart(statement: Any, mapper: Any, column: Any) -> bool:
     return _stored(mapper, column).table is not _written_part(statement, mapper).table
 
 
-def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tuple[int, ...]]:
+def keys_to_return(statement: DMLStatement, mapper: Mapper) -> tuple[list[Any], tuple[int, ...]]:
     """Return the columns of the table written that hold the identity, and which part of it each of them is."""
     for part in mapper.stored:
         if part.table is statement.table:
@@ -85,7 +90,7 @@ def written_column(statement: DMLStatement, column: Any) -> Any:
     return column if entity is entity.mapper else entity.column(column)
 
 
-def is_in_several_tables(mapper: Any) -> bool:
+def is_in_several_tables(mapper: Mapper) -> bool:
     """Return True when rows of the class, or of a subclass, are in several tables."""
     found: bool | None = mapper.memo.get("several tables")
     if found is None:
@@ -94,7 +99,7 @@ def is_in_several_tables(mapper: Any) -> bool:
 
 
 def delete_from_tables(
-    session: Any, connection: Any, statement: Delete, params: Any, mapper: Any
+    session: ExecutingSession, connection: Connection, statement: Delete, params: Any, mapper: Mapper
 ) -> tuple[int, list[Any]]:
     """Delete the rows of a class from all tables that they are in, those of subclasses first.
 
@@ -115,7 +120,7 @@ def delete_from_tables(
     return _delete(connection, statement, given, mapper)
 
 
-def _delete(connection: Any, statement: Delete, given: Any, mapper: Any) -> tuple[int, list[Any]]:
+def _delete(connection: Connection, statement: Delete, given: Any, mapper: Mapper) -> tuple[int, list[Any]]:
     found = connection.execute(_rows(statement, mapper, mapper.primary_key), given).all()
     identities: list[tuple[Any, ...]] = list(dict.fromkeys(map(tuple, found)))
     count = 0
@@ -128,7 +133,7 @@ def _delete(connection: Any, statement: Delete, given: Any, mapper: Any) -> tupl
     return count, [key for (key,) in identities] if len(mapper.primary_key) == 1 else list(identities)
 
 
-def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert, Any]:
+def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Insert, Any]:
     """Return an INSERT and its parameters with what the mapping says of new rows (their class, the first version), where that is not given.
 
     :raises InvalidRequestError: for a class in several tables.
@@ -176,7 +181,7 @@ def _selecting(statement: Insert, column: Any, value: Any) -> Insert:
     return changed
 
 
-def _tables(mapper: Any) -> list[Any]:
+def _tables(mapper: Mapper) -> list[Any]:
     """Return the tables that rows of the class or of a subclass are in, those of bases first."""
     found: dict[Any, Any] = {}
     for other in mapper.family:
@@ -208,7 +213,7 @@ def _missing_criteria(statement: Any) -> list[Any]:
     return [c for c in statement.entity.own_criteria if not any(condition is c for condition in statement._where)]
 
 
-def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
+def _rows(statement: Any, mapper: Mapper, columns: Any) -> Select:
     """Return the SELECT of columns of the rows that the statement, made for the class or an alias of it, is about."""
     entity = statement.entity
     conditions = (*_missing_criteria(statement), *statement._where)
@@ -221,7 +226,7 @@ def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
     return rows.where(entity.column(mapper.columns[mapper.discriminator].column).in_(own))
 
 
-def _written_part(statement: Any, mapper: Any) -> Any:
+def _written_part(statement: Any, mapper: Mapper) -> Any:
     name = mapper.class_.__name__
     tables = {part.table: part for part in mapper.stored}
     values = getattr(statement, "_values", ())
@@ -241,7 +246,7 @@ def _written_part(statement: Any, mapper: Any) -> Any:
     return tables[written[0]] if written else mapper.stored[0]
 
 
-def _check_returning(statement: Any, mapper: Any, table: Table) -> None:
+def _check_returning(statement: Any, mapper: Mapper, table: Table) -> None:
     for returned in statement._returning:
         for column in columns_of(returned):
             if column.table is not table:
@@ -251,7 +256,7 @@ def _check_returning(statement: Any, mapper: Any, table: Table) -> None:
                 )
 
 
-def _stored(mapper: Any, column: Any) -> Any:
+def _stored(mapper: Mapper, column: Any) -> Any:
     """Return a column as a table of the class has it, for one of a union that the class is queried from."""
     for name, prop in mapper.columns.items():
         if any(other is column for other in prop.columns):
@@ -260,7 +265,7 @@ def _stored(mapper: Any, column: Any) -> Any:
     return column
 
 
-def _reaching(value: Any, mapper: Any, part: Any) -> Any:
+def _reaching(value: Any, mapper: Mapper, part: Any) -> Any:
     """Return a new value with a subquery for each column that is in another table of the class."""
     others = {other.table: other for other in mapper.stored if other is not part}
 

@@ -16,6 +16,7 @@ from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.sql.dml import Insert, Update
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapped_table import MappedTable
     from flask_uow.orm.mapping.mapper import Mapper
 
@@ -80,7 +81,7 @@ def _version_column(statement: Any, mapper: Mapper) -> Any:
     return statement.entity.column(mapper.columns[mapper.versioning.name].column)
 
 
-def count_versions(connection: Any, mapper: Mapper, identities: Sequence[Any]) -> int:
+def count_versions(connection: Connection, mapper: Mapper, identities: Sequence[Any]) -> int:
     """Count the versions of the rows with these keys, in a statement of its own; return how many were found."""
     part = versioned_part(mapper)
     assert part is not None
