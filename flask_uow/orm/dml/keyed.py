@@ -217,7 +217,8 @@ class _Page:
 
     def _next_version(self, obj: Any, row: Mapping[str, Any]) -> None:
         # an object that is older than its row was stays so, and what it holds is not written over what others have written
-        assert self.versioning is not None and self.version is not None
+        assert self.versioning is not None
+        assert self.version is not None
         loaded = obj.__dict__.get(self.version)
         if loaded is None:
             return

@@ -33,6 +33,7 @@ from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["execute_dml"]
@@ -72,10 +73,14 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
             if is_written_apart(statement, mapper, column):
                 return _execute_counting(session, statement, params, way)
             statement = statement.values({column: column + 1})
+    # there is no other DML
+    assert isinstance(statement, (Update, Delete))
     return _execute(session, connection, statement, params, way)
 
 
-def _execute(session: ExecutingSession, connection: Connection, given: Any, params: Any, way: Any) -> Result:
+def _execute(
+    session: ExecutingSession, connection: Connection, given: Update | Delete, params: Any, way: str | bool
+) -> Result:
     """Execute an UPDATE, or a DELETE of rows in one table."""
     mapper = given.entity.mapper
     statement = updating_class(given, mapper)
@@ -98,12 +103,14 @@ def _execute(session: ExecutingSession, connection: Connection, given: Any, para
         result = _send(session, connection, statement, params)
     if isinstance(statement, Delete):
         _let_go(session, matched)
-    elif isinstance(statement, Update) and not _gives_objects(statement):
+    elif isinstance(given, Update) and not _gives_objects(statement):
         _change(given, mapper, values, matched)
     return result
 
 
-def _insert(session: ExecutingSession, connection: Connection, statement: Insert, params: Any, way: Any) -> Result:
+def _insert(
+    session: ExecutingSession, connection: Connection, statement: Insert, params: Any, way: str | bool
+) -> Result:
     mapper = statement.entity.mapper
     statement, params = inserting_class(statement, params, mapper)
     statement = counted_upsert(statement, mapper)
@@ -113,7 +120,7 @@ def _insert(session: ExecutingSession, connection: Connection, statement: Insert
     return result
 
 
-def _update_by_key(session: ExecutingSession, statement: Update, rows: Any, way: Any) -> Result:
+def _update_by_key(session: ExecutingSession, statement: Update, rows: Any, way: str | bool) -> Result:
     """Execute an UPDATE that was given a list, and neither values nor criteria: each row by its primary key."""
     mapper = statement.entity.mapper
     if statement.entity is not mapper or statement.entities:
@@ -138,7 +145,7 @@ def _refuse_key(mapper: Mapper, params: Mapping[str, Any]) -> None:
         )
 
 
-def _execute_counting(session: ExecutingSession, statement: Update, params: Any, way: Any) -> Result:
+def _execute_counting(session: ExecutingSession, statement: Update, params: Any, way: str | bool) -> Result:
     """Execute an UPDATE that writes one table of a class whose versions are in another, and count them there."""
     mapper = statement.entity.mapper
     if statement.entities:
@@ -162,7 +169,7 @@ def _execute_counting(session: ExecutingSession, statement: Update, params: Any,
     return Result(None, (), count)
 
 
-def _count_loaded(obj: Any, versioning: Any) -> None:
+def _count_loaded(obj: Any, versioning: Versioning) -> None:
     loaded = obj.__dict__.get(versioning.name)
     if loaded is not None:
         obj.__dict__[versioning.name] = versioning.next_version(loaded)
@@ -205,7 +212,7 @@ def _moves_keys(mapper: Mapper, statement: Update) -> bool:
 
 
 def _evaluated(
-    session: ExecutingSession, statement: Any, mapper: Mapper, params: Mapping[str, Any], strict: bool
+    session: ExecutingSession, statement: Update | Delete, mapper: Mapper, params: Mapping[str, Any], strict: bool
 ) -> list[tuple[Any, bool]] | None:
     """Return the Session's objects that the criteria fit, each with whether that is certain; None where Python cannot tell."""
     identities = session.objects.families.get(mapper.base_mapper)
@@ -231,7 +238,7 @@ def _evaluated(
     return None if must_know and not all(certain for _, certain in found) else found
 
 
-def _fetched(connection: Connection, statement: Any, params: Any, mapper: Mapper) -> tuple[Result, list[Any]]:
+def _fetched(connection: Connection, statement: DMLStatement, params: Any, mapper: Mapper) -> tuple[Result, list[Any]]:
     """Execute with RETURNING the keys; return the result, and the keys."""
     keys, positions = keys_to_return(statement, mapper)
     rows = connection.execute(statement.returning(*keys), params).all()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.state.siblings import BATCH_SIZE
-from flask_uow.sql.dml import Insert, Update
+from flask_uow.sql.dml import DMLStatement, Insert, Update
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
@@ -76,7 +76,7 @@ def counted_upsert(statement: Insert, mapper: Mapper) -> Insert:
     return changed
 
 
-def _version_column(statement: Any, mapper: Mapper) -> Any:
+def _version_column(statement: DMLStatement, mapper: Mapper) -> Any:
     assert mapper.versioning is not None
     return statement.entity.column(mapper.columns[mapper.versioning.name].column)
 
