@@ -132,7 +132,7 @@ def _insert_group(
 
 
 def mapping_defaults(mapper: Mapper, columns: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
-    """Return what the mapping says of new rows, by attribute: the discriminator, the first version."""
+    """Return the values that the mapping gives to new rows, by attribute: the discriminator, the first version."""
     found: dict[str, Callable[[], Any]] = {}
     discriminator, versioning = mapper.discriminator, mapper.versioning
     if discriminator is not None and discriminator in columns and mapper.polymorphic_identity is not None:

@@ -87,7 +87,7 @@ def _execute(
     if way is False:
         return _send(session, connection, statement, params)
     if not isinstance(params, Mapping) and params is not None and len(params) != 1:
-        # many statements in one: whom they concern is not worth the work
+        # executemany: finding the affected objects costs more than expiring the class
         return _send_and_expire(session, connection, statement, params)
     values: Mapping[str, Any] = (params if isinstance(params, Mapping) else params[0]) if params else {}
     if isinstance(statement, Update) and _moves_keys(mapper, statement):
@@ -176,7 +176,7 @@ def _count_loaded(obj: Any, versioning: Versioning) -> None:
 
 
 def _send(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
-    """Execute; what RETURNING gives of mapped classes becomes objects, as the rows now are."""
+    """Execute a statement, and load the mapped classes of its RETURNING as objects."""
     if not _gives_objects(statement):
         return connection.execute(statement, params)
     if params is not None and not getattr(statement, "has_values", True):
@@ -195,7 +195,7 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
 
 
 def _send_and_expire(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
-    """Execute, where it is not known whom the statement concerns: all objects of the class are loaded anew."""
+    """Execute without finding the affected objects: all objects of the class are expired."""
     result = _send(session, connection, statement, params)
     expire_all(session.objects, [statement.entity.mapper])
     return result

@@ -29,7 +29,7 @@ __all__ = ["collect"]
 def collect(
     changes: Changes, spared: dict[int, Any], only: Iterable[Any] | None = None, automatic: Automatic | None = None
 ) -> WorkList:
-    """Return what a flush of changes has to do.
+    """Return the work list of a flush.
 
     :param spared: objects that it leaves alone, by id.
     :param only: restrict the flush to these objects, and the new ones in their collections.
@@ -288,7 +288,7 @@ def _leave_to_mapped_rows(work: WorkList, rows: LinkRows) -> None:
 
 
 def _history_to_write(obj: Any, prop: RelationshipProperty) -> History | None:
-    """Return what has changed about a relationship since the last flush, None when nothing can have."""
+    """Return the history of a relationship since the last flush, None when nothing can have changed."""
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
         return get_history(obj, prop.key, passive=True) if prop.key in obj.__dict__.get(PENDING, {}) else None

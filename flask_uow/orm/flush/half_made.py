@@ -48,7 +48,7 @@ def half_made(work: WorkList) -> dict[int, Any]:
 
 
 def _references(obj: Any) -> Iterator[tuple[RelationshipProperty, Any]]:
-    """Yield what a new object refers to, with the relationships: many-to-one, written together with its row."""
+    """Yield the objects that a new one refers to, after the relationships: many-to-one, written together with its row."""
     values = obj.__dict__
     for prop in references_of(type(obj).__mapper__):
         target = values.get(prop.key)

@@ -1,4 +1,4 @@
-"""What follows when the primary key of an object has changed: foreign keys that refer to it.
+"""Carries a changed primary key on: to the foreign keys that refer to it.
 
 With ``passive_updates`` (the default) the database changes them itself, ON UPDATE CASCADE, and objects in memory are told. Without, the flush
 updates them with one statement for each changed key and column; constraints have to be deferrable for that.

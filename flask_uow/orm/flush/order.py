@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.keys import cleared_names, references_of
@@ -33,7 +33,8 @@ __all__ = [
     "split_by_reference",
 ]
 
-Group = tuple["Mapper", ...]
+# families that are written together, by their base mappers; one but for a circle
+Group: TypeAlias = "tuple[Mapper, ...]"
 
 
 def _foreign_keys(base: Mapper) -> tuple[tuple[Table, Table], ...]:

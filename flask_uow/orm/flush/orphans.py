@@ -99,7 +99,7 @@ def _expunge(changes: Changes, orphans: Orphans, obj: Any, state: InstanceState)
 
 
 def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
-    """Return what was taken out of relationships: the side with the cascade, and the object."""
+    """Return the objects that were taken out of relationships, each after the side with the cascade."""
     found: list[tuple[RelationshipProperty, Any]] = []
     for state, obj in list(changes.modified.items()):
         if state in changes.left_out:

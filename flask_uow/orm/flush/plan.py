@@ -45,7 +45,7 @@ __all__ = ["FlushPlan", "make_plan"]
 
 
 class FlushPlan(tuple[Step, ...]):
-    """What a flush does: its steps, in order. ``print()`` shows them with tables, columns, numbers of rows and reasons."""
+    """The steps of a flush, in order. ``print()`` shows them with tables, columns, numbers of rows and reasons."""
 
     __slots__ = ()
 

@@ -58,7 +58,7 @@ class Step:
     why: str
 
     def rows(self) -> Iterator[TableRows]:
-        """Yield what is written, table by table and set of columns by set of columns."""
+        """Yield the rows that are written, by table and set of columns."""
         raise NotImplementedError
 
     @property

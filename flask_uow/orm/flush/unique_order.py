@@ -104,7 +104,7 @@ def _movers(base: Mapper, objects: Iterable[Any], carried: dict[int, dict[str, A
 
 
 def _changing_names(obj: Any, carried: dict[int, dict[str, Any]]) -> set[str]:
-    """Return what has changed about an object, and the foreign keys that follow from that."""
+    """Return the attributes of an object that have changed, and the foreign keys that follow from that."""
     changes = obj.__dict__[STATE].changes or {}
     names = {*changes, *carried.get(id(obj), ())}
     relationships = type(obj).__mapper__.relationships
