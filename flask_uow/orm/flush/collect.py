@@ -316,7 +316,7 @@ def _take_out_repeated(collection: Any) -> None:
     seen: set[int] = set()
     for item in items:
         if id(item) in seen:
-            collection._silently_remove(item)
+            collection.__uow_take__(item)
         seen.add(id(item))
 
 

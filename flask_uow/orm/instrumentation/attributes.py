@@ -194,7 +194,7 @@ class RelationshipAttribute(Attribute):
         if parent is not None and parent is not obj:
             held = parent.__dict__.get(self.key)
             if held is item or (
-                self.relationship.uselist and held is not None and contains_identical(held._items(), item)
+                self.relationship.uselist and held is not None and contains_identical(held.__uow_items__(), item)
             ):
                 raise InvalidRequestError(
                     f"{self.class_.__name__}.{self.key} has single_parent=True, and {describe(item)} belongs to {describe(parent)} already. Take it"
@@ -452,9 +452,9 @@ class CollectionAttribute(RelationshipAttribute):
         """Return an instrumented collection of ``obj``, filled without any event."""
         collection = self.make_collection()
         if items:
-            collection._fill(items)
-        collection._owner = ensure_state(obj)
-        collection._attribute = self
+            collection.__uow_fill__(items)
+        collection.__uow_owner__ = ensure_state(obj)
+        collection.__uow_attribute__ = self
         return collection
 
     def revive_parent(self, collection: Any, gone: InstanceState) -> Any:
@@ -477,9 +477,9 @@ class CollectionAttribute(RelationshipAttribute):
             )
         replaced = parent.__dict__.get(self.key)
         if replaced is not None and replaced is not collection:
-            replaced._detach()
+            replaced.__uow_detach__()
         parent.__dict__[self.key] = collection
-        collection._owner = ensure_state(parent)
+        collection.__uow_owner__ = ensure_state(parent)
         return parent
 
     def empty(self, obj: Any) -> Any:
@@ -496,10 +496,10 @@ class CollectionAttribute(RelationshipAttribute):
         """Make a collection that was read before its object had a row, and that someone still holds, the object's again."""
         present = getattr(parent, self.key)
         if present is not collection:
-            present._detach()
-            for item in collection._items():
-                collection._silently_remove(item)
-            collection._fill(present._items())
+            present.__uow_detach__()
+            for item in collection.__uow_items__():
+                collection.__uow_take__(item)
+            collection.__uow_fill__(present.__uow_items__())
             parent.__dict__[self.key] = collection
 
     def admit(self, collection: Any, item: Any) -> Any:
@@ -507,7 +507,7 @@ class CollectionAttribute(RelationshipAttribute):
         item = self.check(item)
         if self.listeners is None and not self.is_exclusive:
             return item
-        parent = collection._parent()
+        parent = collection.__uow_parent__()
         if parent is None:
             return item
         self.claim_for_both(parent, item)
@@ -527,7 +527,7 @@ class CollectionAttribute(RelationshipAttribute):
             old = getattr(obj, self.key)
         if old is value:
             return
-        before = old._items()
+        before = old.__uow_items__()
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
         listeners, is_exclusive = self.listeners, self.is_exclusive
@@ -538,7 +538,7 @@ class CollectionAttribute(RelationshipAttribute):
             if listeners is not None and id(item) not in had:
                 items[number] = real_object(listeners.append(obj, state, item, self))
         self.record(obj, state, old)
-        old._detach()
+        old.__uow_detach__()
         made = obj.__dict__[self.key] = self.new_collection(obj, items)
         kept = {id(item) for item in items}
         for item in before:
@@ -557,7 +557,7 @@ class CollectionAttribute(RelationshipAttribute):
         :raises ArgumentError: for a dict whose keys are not those that the collection gives its objects.
         """
         sample = self.make_collection()
-        converter = getattr(sample, "_converter", None)
+        converter = getattr(sample, "__uow_converter__", None)
         if converter is not None:
             return list(getattr(sample, converter)(value))
         if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
@@ -586,9 +586,9 @@ class CollectionAttribute(RelationshipAttribute):
                 self._wait(obj, item, added=True)
                 return
             collection = values[self.key] = self.new_collection(obj)
-        if not collection._holds(item):
+        if not collection.__uow_holds__(item):
             self.record(obj, state, collection)
-            collection._silently_add(item)
+            collection.__uow_put__(item)
         if self.is_exclusive:
             self.note_parent(obj, item)
 
@@ -602,9 +602,9 @@ class CollectionAttribute(RelationshipAttribute):
             if state is not None and state.identity is not None:
                 self._wait(obj, item, added=False)
             return
-        if contains_identical(collection._items(), item):
+        if contains_identical(collection.__uow_items__(), item):
             self.record(obj, values.get(STATE), collection)
-            collection._silently_remove(item)
+            collection.__uow_take__(item)
 
     def _wait(self, obj: Any, item: Any, added: bool) -> None:
         # the collection is not loaded: the change is applied when it is
@@ -622,8 +622,8 @@ class CollectionAttribute(RelationshipAttribute):
         if added or removed:
             self.record(obj, ensure_state(obj), collection)
             for item in removed:
-                collection._silently_remove(item)
+                collection.__uow_take__(item)
             for item in added:
-                if not collection._holds(item):
-                    collection._silently_add(item)
+                if not collection.__uow_holds__(item):
+                    collection.__uow_put__(item)
         return collection

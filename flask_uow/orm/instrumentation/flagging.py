@@ -80,7 +80,7 @@ def set_committed_value(instance: object, key: str, value: Any) -> None:
     if isinstance(attribute, CollectionAttribute):
         present = obj.__dict__.get(key)
         if present is not None:
-            present._detach()
+            present.__uow_detach__()
         obj.__dict__[key] = attribute.new_collection(obj, members_of(value))
         return
     obj.__dict__[key] = value

@@ -63,7 +63,7 @@ def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Kee
                 collection = values.get(name)
                 if collection is not None:
                     # one that someone still holds must not report changes to an attribute that will be loaded anew
-                    collection._detach()
+                    collection.__uow_detach__()
             others = values.keys() - names
             changes = state.changes
             if changes is not None:
@@ -107,7 +107,7 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
         kept.pop(name, None)
         snapshots.pop(name, None)
         if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
-            value._detach()
+            value.__uow_detach__()
         elif mapper.composites:
             values.pop(COMPOSITES, None)
         if state.changes is not None:

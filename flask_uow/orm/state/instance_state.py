@@ -170,7 +170,7 @@ def adopt_collections(obj: Any) -> None:
     mapper.configure()
     for name, prop in mapper.relationships.items():
         value = obj.__dict__.get(name)
-        if prop.uselist and value is not None and not hasattr(value, "_detach"):
+        if prop.uselist and value is not None and not hasattr(value, "__uow_detach__"):
             obj.__dict__[name] = prop.attribute.new_collection(obj, value)
 
 

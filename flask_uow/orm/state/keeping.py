@@ -62,7 +62,7 @@ def put_values_back(obj: Any) -> None:
     for name in collection_names(mapper):
         if kept.get(name) is not None and values.get(name) is kept[name]:
             # it tells of changes again
-            kept[name]._owner = values[STATE]
+            kept[name].__uow_owner__ = values[STATE]
 
 
 def drop_kept(obj: Any, name: str) -> None:
