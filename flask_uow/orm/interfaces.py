@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["AttributeLoader"]
+__all__ = ["AttributeLoader", "MappedObject"]
+
+
+class MappedObject(Protocol):
+    """An object of a mapped class. Its values are in its ``__dict__``, where the package reads and writes them."""
+
+    __mapper__: ClassVar[Mapper]
 
 
 class AttributeLoader(Protocol):
     """Gives the value of an attribute that is absent from its object's ``__dict__``."""
 
-    def load(self, obj: Any, state: InstanceState) -> Any:
+    def load(self, obj: MappedObject, state: InstanceState) -> Any:
         """Load the attribute of a persistent object, store it in its ``__dict__`` and return it."""

@@ -19,6 +19,7 @@ from flask_uow.orm.state.proxies import real_object
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+    from flask_uow.orm.interfaces import MappedObject
 
 __all__ = [
     "DictMethods",
@@ -62,39 +63,43 @@ class Instrumented(TrackedCollection):
             attribute.record(parent, ensure_state(parent), self)
         return parent
 
-    def __uow_admit__(self, item: Any) -> Any:
+    def __uow_admit__(self, item: object) -> Any:
         """Check an object that is to be put in, and return the one that validators make of it."""
         if getattr(self, "__uow_owner__", None) is None:
             return item
         return self.__uow_attribute__.admit(self, item)
 
-    def __uow_added__(self, parent: Any, item: Any) -> None:
+    def __uow_added__(self, parent: MappedObject, item: object) -> None:
         if parent is not None:
             self.__uow_attribute__.fire_append(parent, item)
 
-    def __uow_removed__(self, parent: Any, item: Any) -> None:
+    def __uow_removed__(self, parent: MappedObject, item: object) -> None:
         if parent is not None and not contains_identical(self.__uow_items__(), item):
             self.__uow_attribute__.fire_remove(parent, item)
 
-    def __uow_all_removed__(self, parent: Any, items: list[Any]) -> None:
+    def __uow_all_removed__(self, parent: MappedObject, items: list[Any]) -> None:
         if parent is not None:
             present = {id(item) for item in self.__uow_items__()}
             for item in items:
                 if id(item) not in present:
                     self.__uow_attribute__.fire_remove(parent, item)
 
-    def __uow_holds__(self, item: Any) -> bool:
+    def __uow_holds__(self, item: object) -> bool:
         """Return True when the very object is a member."""
         return contains_identical(self.__uow_items__(), item)
+
+    def __uow_attach__(self, owner: InstanceState) -> None:
+        """Report changes to an object from now on."""
+        setattr(self, "__uow_owner__", owner)  # noqa: B010 - the slot is the subclasses'
 
     def __uow_detach__(self) -> None:
         setattr(self, "__uow_owner__", None)  # noqa: B010 - the slot is the subclasses'
 
-    def __uow_put__(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         """Put an object in without any event."""
         raise NotImplementedError
 
-    def __uow_take__(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         """Take an object out, by identity, without any event."""
         raise NotImplementedError
 
@@ -114,10 +119,10 @@ class ListMethods(Instrumented):
 
     if TYPE_CHECKING:
 
-        def __getitem__(self, index: Any) -> Any: ...
+        def __getitem__(self, index: SupportsIndex | slice) -> Any: ...
         def __iter__(self) -> Any: ...
 
-    def append(self, item: Any) -> None:
+    def append(self, item: object) -> None:
         item = self.__uow_admit__(item)
         parent = self.__uow_before__()
         super().append(item)  # type: ignore[misc]
@@ -131,16 +136,16 @@ class ListMethods(Instrumented):
         self.extend(items)
         return self
 
-    def __imul__(self, count: Any) -> Any:
+    def __imul__(self, count: object) -> Any:
         raise InvalidRequestError("a collection of related objects cannot be multiplied: an object is in it once.")
 
-    def insert(self, index: SupportsIndex, item: Any) -> None:
+    def insert(self, index: SupportsIndex, item: object) -> None:
         item = self.__uow_admit__(item)
         parent = self.__uow_before__()
         super().insert(index, item)  # type: ignore[misc]
         self.__uow_added__(parent, item)
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         item = real_object(item)
         for index, other in enumerate(self):
             if other is item:
@@ -157,7 +162,7 @@ class ListMethods(Instrumented):
     def clear(self) -> None:
         del self[:]
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         values = [self.__uow_admit__(item) for item in (list(value) if isinstance(index, slice) else [value])]
         parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
@@ -166,7 +171,7 @@ class ListMethods(Instrumented):
         for item in values:
             self.__uow_added__(parent, item)
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
         parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
         super().__delitem__(index)  # type: ignore[misc]
@@ -175,10 +180,10 @@ class ListMethods(Instrumented):
     def __uow_items__(self) -> list[Any]:
         return list(self)
 
-    def __uow_put__(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         super().append(item)  # type: ignore[misc]
 
-    def __uow_take__(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         for index, other in enumerate(self):
             if other is item:
                 super().__delitem__(index)  # type: ignore[misc]
@@ -193,10 +198,10 @@ class SetMethods(Instrumented):
     if TYPE_CHECKING:
 
         def __iter__(self) -> Any: ...
-        def __contains__(self, item: Any) -> bool: ...
+        def __contains__(self, item: object) -> bool: ...
         def intersection(self, *others: Any) -> Any: ...
 
-    def add(self, item: Any) -> None:
+    def add(self, item: object) -> None:
         if item in self:
             return
         item = self.__uow_admit__(item)
@@ -204,11 +209,11 @@ class SetMethods(Instrumented):
         super().add(item)  # type: ignore[misc]
         self.__uow_added__(parent, item)
 
-    def discard(self, item: Any) -> None:
+    def discard(self, item: object) -> None:
         if item in self:
             self.remove(item)
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         if item not in self:
             raise KeyError(item)
         member = self.__uow_member__(item)
@@ -216,14 +221,14 @@ class SetMethods(Instrumented):
         super().remove(item)  # type: ignore[misc]
         self.__uow_removed__(parent, member)
 
-    def __uow_member__(self, item: Any) -> Any:
+    def __uow_member__(self, item: object) -> Any:
         item = real_object(item)
         # by the classes' own __eq__ an equal object stands for the one that is in the set
         if cast(Any, type(item)).__eq__ is object.__eq__ or any(other is item for other in self):
             return item
         return next((other for other in self if other == item), item)
 
-    def __uow_removed__(self, parent: Any, item: Any) -> None:
+    def __uow_removed__(self, parent: MappedObject, item: object) -> None:
         # a set cannot hold an object twice
         if parent is not None:
             self.__uow_attribute__.fire_remove(parent, item)
@@ -261,29 +266,29 @@ class SetMethods(Instrumented):
             else:
                 self.add(item)
 
-    def __ior__(self, other: Any) -> Any:
+    def __ior__(self, other: Iterable[Any]) -> Any:
         self.update(other)
         return self
 
-    def __isub__(self, other: Any) -> Any:
+    def __isub__(self, other: Iterable[Any]) -> Any:
         self.difference_update(other)
         return self
 
-    def __iand__(self, other: Any) -> Any:
+    def __iand__(self, other: Iterable[Any]) -> Any:
         self.intersection_update(other)
         return self
 
-    def __ixor__(self, other: Any) -> Any:
+    def __ixor__(self, other: Iterable[Any]) -> Any:
         self.symmetric_difference_update(other)
         return self
 
     def __uow_items__(self) -> list[Any]:
         return list(self)
 
-    def __uow_put__(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         super().add(item)  # type: ignore[misc]
 
-    def __uow_take__(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         super().discard(item)  # type: ignore[misc]
 
 
@@ -298,12 +303,12 @@ class DictMethods(Instrumented):
     if TYPE_CHECKING:
         keyfunc: Callable[[Any], Any]
 
-        def __getitem__(self, key: Any) -> Any: ...
+        def __getitem__(self, key: object) -> Any: ...
         def __iter__(self) -> Any: ...
-        def get(self, key: Any, default: Any = None) -> Any: ...
+        def get(self, key: object, default: object = None) -> Any: ...
         def keys(self) -> Any: ...
 
-    def __setitem__(self, key: Any, item: Any) -> None:
+    def __setitem__(self, key: object, item: object) -> None:
         item = self.__uow_admit__(item)
         old = self.get(key, _ABSENT)
         if old is item:
@@ -314,13 +319,13 @@ class DictMethods(Instrumented):
             self.__uow_removed__(parent, old)
         self.__uow_added__(parent, item)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: object) -> None:
         item = self[key]
         parent = self.__uow_before__()
         super().__delitem__(key)  # type: ignore[misc]
         self.__uow_removed__(parent, item)
 
-    def pop(self, key: Any, default: Any = _ABSENT) -> Any:
+    def pop(self, key: object, default: object = _ABSENT) -> Any:
         item = self.get(key, default)
         if item is _ABSENT:
             raise KeyError(key)
@@ -339,7 +344,7 @@ class DictMethods(Instrumented):
         super().clear()  # type: ignore[misc]
         self.__uow_all_removed__(parent, items)
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, key: object, default: object = None) -> Any:
         if key not in self.keys():
             self[key] = default
         return self[key]
@@ -348,17 +353,17 @@ class DictMethods(Instrumented):
         for key, item in dict(*others, **named).items():
             self[key] = item
 
-    def __ior__(self, other: Any) -> Any:
+    def __ior__(self, other: Iterable[Any]) -> Any:
         self.update(other)
         return self
 
     def __uow_items__(self) -> list[Any]:
         return list(dict.values(self))  # type: ignore[arg-type]
 
-    def __uow_put__(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         super().__setitem__(self.keyfunc(item), item)  # type: ignore[misc]
 
-    def __uow_take__(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         # the object's key may have changed since it was put in
         for key in list(self):
             if self[key] is item:
@@ -375,12 +380,12 @@ class MappedCollection(dict[Any, Any]):
         super().__init__()
         self.keyfunc = keyfunc
 
-    def set(self, item: Any) -> None:
+    def set(self, item: object) -> None:
         """Put an object in under its key."""
         item = real_object(item)
         self[self.keyfunc(item)] = item
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         """Take an object out.
 
         :raises InvalidRequestError: when another object, or none, is under its key.
@@ -416,20 +421,20 @@ class InstrumentedList(ListMethods, list[Any]):
         self.__uow_ids__ = None
         return super().__uow_before__()
 
-    def __uow_holds__(self, item: Any) -> bool:
+    def __uow_holds__(self, item: object) -> bool:
         if len(self) < _WORTH_AN_INDEX:
             return contains_identical(self, item)
         if getattr(self, "__uow_ids__", None) is None:
             self.__uow_ids__ = set(map(id, self))
         return id(item) in (self.__uow_ids__ or ())
 
-    def __uow_put__(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         list.append(self, item)
         ids = getattr(self, "__uow_ids__", None)
         if ids is not None:
             ids.add(id(item))
 
-    def __uow_take__(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         self.__uow_ids__ = None
         super().__uow_take__(item)
 
@@ -457,7 +462,7 @@ def attribute_mapped_collection(name: str) -> Callable[[], MappedCollection]:
     return mapped_collection(attrgetter(name))
 
 
-def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
+def column_mapped_collection(column: object) -> Callable[[], MappedCollection]:
     """Return a ``collection_class``: a dict of the related objects by the value of a column, or a tuple for a list of columns.
 
     :param column: a column of their table (or a list of them), which a mapped attribute stands for.
@@ -465,7 +470,7 @@ def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
     columns = list(column) if isinstance(column, (list, tuple)) else [column]
     plain = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in columns]
 
-    def keyfunc(obj: Any) -> Any:
+    def keyfunc(obj: MappedObject) -> Any:
         mapper: Any = type(obj).__mapper__
         values = tuple(getattr(obj, mapper.name_of_column(c)) for c in plain)
         return values[0] if len(values) == 1 else values

@@ -30,7 +30,7 @@ _ROLE = "__uow_role__"
 _EFFECT = "__uow_effect__"
 
 
-def _mark(name: str, value: Any) -> Callable[[F], F]:
+def _mark(name: str, value: object) -> Callable[[F], F]:
     def mark(method: F) -> F:
         setattr(method, name, value)
         return method
@@ -100,7 +100,7 @@ class _ObjectMethods(Instrumented):
     __slots__ = ()
 
 
-def collection_maker(given: Any, what: str) -> Callable[[], Any]:
+def collection_maker(given: object, what: str) -> Callable[[], Any]:
     """Return the function that makes an empty instrumented collection for ``collection_class``.
 
     :param what: the relationship as messages call it.
@@ -135,7 +135,7 @@ def collection_maker(given: Any, what: str) -> Callable[[], Any]:
     return make
 
 
-def _sample(given: Any, what: str) -> Any:
+def _sample(given: Callable[[], Any], what: str) -> Any:
     try:
         return given()
     except TypeError as error:
@@ -145,7 +145,7 @@ def _sample(given: Any, what: str) -> Any:
 
 
 @functools.cache
-def instrumented_type(class_: Any, what: str) -> type:
+def instrumented_type(class_: type, what: str) -> type:
     """Return the subclass of a collection class whose methods tell what they do.
 
     :raises ArgumentError: when methods to put in, take out and iterate are missing.
@@ -220,7 +220,7 @@ def _quietly(self: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -
         self.__uow_owner__ = owner
 
 
-def _wrapped(method: Any, effect: str, position: int) -> Callable[..., Any]:
+def _wrapped(method: Callable[..., Any], effect: str, position: int) -> Callable[..., Any]:
     @functools.wraps(method)
     def instrumented(self: Any, *args: Any, **kwargs: Any) -> Any:
         arguments = list(args)

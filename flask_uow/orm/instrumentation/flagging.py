@@ -56,7 +56,7 @@ def _changes(state: InstanceState) -> dict[str, Any] | None:
     return state.changes
 
 
-def set_committed_value(instance: object, key: str, value: Any) -> None:
+def set_committed_value(instance: object, key: str, value: object) -> None:
     """Set an attribute as if its value had been loaded: no change is recorded, no event, and no other side of a relationship is told.
 
     :param value: for a collection an iterable of its objects.
