@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from flask_uow.orm.mapping.entity import EntityView
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.sql.columns import Column
+    from flask_uow.sql.selectable import ColumnClause
 
-__all__ = ["AttributeLoader", "MappedObject"]
+__all__ = ["AnyColumn", "AttributeLoader", "Entity", "MappedObject"]
+
+# a mapped class: with its own tables, or as something else stands for it in a statement
+Entity: TypeAlias = "Mapper | EntityView"
+# a column of a table, or of another element of FROM
+AnyColumn: TypeAlias = "Column[Any] | ColumnClause"
 
 
 class MappedObject(Protocol):

@@ -80,16 +80,16 @@ class Mapped(_ClassBody, Generic[T]):
     if TYPE_CHECKING:
 
         @overload
-        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+        def __get__(self, obj: None, owner: object) -> InstrumentedAttribute[T]: ...
 
         @overload
-        def __get__(self, obj: object, owner: Any) -> T: ...
+        def __get__(self, obj: object, owner: object) -> T: ...
 
-        def __get__(self, obj: object | None, owner: Any) -> InstrumentedAttribute[T] | T: ...
+        def __get__(self, obj: object | None, owner: object) -> InstrumentedAttribute[T] | T: ...
 
-        def __set__(self, obj: Any, value: T | ColumnElement[Any]) -> None: ...
+        def __set__(self, obj: object, value: T | ColumnElement[Any]) -> None: ...
 
-        def __delete__(self, obj: Any) -> None: ...
+        def __delete__(self, obj: object) -> None: ...
 
 
 class DynamicMapped(Mapped[T]):
@@ -172,10 +172,10 @@ class _Later:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: object) -> Any:
         return Union[ForwardRef(self.name), other]  # noqa: UP007
 
-    def __ror__(self, other: Any) -> Any:
+    def __ror__(self, other: object) -> Any:
         return Union[other, ForwardRef(self.name)]  # noqa: UP007
 
     def __getattr__(self, name: str) -> Any:
@@ -183,7 +183,7 @@ class _Later:
             raise AttributeError(name)
         return _Later(f"{self.name}.{name}")
 
-    def __getitem__(self, arguments: Any) -> Any:
+    def __getitem__(self, arguments: object) -> Any:
         # a mapped class takes none, so this is Optional, List or the like
         generic = _of_python(self.name)
         if generic is None:
@@ -197,7 +197,7 @@ class _Later:
         return self.name
 
 
-def annotations_of(owner: Any) -> Mapping[str, Any]:
+def annotations_of(owner: type | Callable[..., Any]) -> Mapping[str, Any]:
     """Return the annotations of a class or a function, as text where they name what is not defined yet."""
     if sys.version_info >= (3, 14):
         try:
@@ -275,7 +275,7 @@ class _Reader:
                 return names[name]
         return _FORM_NAMES.get(name) or _Later(name)
 
-    def read(self, inner: Any) -> MappedAnnotation:
+    def read(self, inner: object) -> MappedAnnotation:
         """Return what the type inside the brackets says."""
         aliases: list[Any] = []
         extras: list[Any] = []
@@ -312,7 +312,7 @@ class _Reader:
             aliases.append(inner)
             inner = self._unwrap(behind)
 
-    def _unwrap(self, inner: Any) -> Any:
+    def _unwrap(self, inner: object) -> Any:
         while isinstance(inner, (str, ForwardRef)):
             text = inner if isinstance(inner, str) else inner.__forward_arg__
             inner = self.evaluate(text)
@@ -347,7 +347,7 @@ def _of_python(name: str) -> Any:
     return getattr(builtins, last, None) or getattr(typing, last, None)
 
 
-def _annotation(inner: Any, optional: bool, collection: type | None, whole: Any) -> MappedAnnotation:
+def _annotation(inner: object, optional: bool, collection: type | None, whole: object) -> MappedAnnotation:
     known = _known(whole)
     if isinstance(inner, _Later):
         return MappedAnnotation(_of_python(inner.name), inner.name, False, optional, collection, known)

@@ -61,7 +61,7 @@ def _free(tree: ast.Expression) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name)} - own
 
 
-def _along(found: Any, names: list[str], text: str, what: str) -> Any:
+def _along(found: object, names: list[str], text: str, what: str) -> Any:
     for name in names:
         inner = getattr(found, name, None)
         if inner is None:

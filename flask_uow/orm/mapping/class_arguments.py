@@ -30,6 +30,8 @@ __all__ = [
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+
     # to a type checker, what the method returns is declared in its place
     _Base = Mapped
 else:
@@ -83,7 +85,7 @@ class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
             made.is_cascading = True
             return made
 
-        def __get__(self, instance: Any, owner: type) -> Any:
+        def __get__(self, instance: object, owner: type) -> Any:
             return self.method(owner)
 
 
@@ -136,7 +138,7 @@ def table_name(cls: type, parent: type | None) -> str | None:
     return name if is_own else None
 
 
-def declares_key(cls: type, parent: type) -> bool:
+def declares_key(cls: type, parent: type[MappedObject]) -> bool:
     """Return True where a subclass, or a mixin of its own, declares a column of a primary key: it is to have a table of its own then."""
     for base in cls.__mro__:
         if base in parent.__mro__:
@@ -203,7 +205,7 @@ def table_arguments(
     return items, dict(options)
 
 
-def _is_about_parent(item: Any, own: set[str], parent: Any) -> bool:
+def _is_about_parent(item: object, own: set[str], parent: type[MappedObject]) -> bool:
     """Return True for what is said of columns that the table of the parent has, not that of the class."""
     if not isinstance(item, (Constraint, Index)):
         return False
@@ -226,7 +228,7 @@ def check_no_table_arguments(cls: type) -> None:
 def with_copied_columns(options: dict[str, Any], copies: Mapping[Any, Column[Any]]) -> dict[str, Any]:
     """Return options of a mapper in which a mixin's columns are those of the class."""
 
-    def own(value: Any) -> Any:
+    def own(value: object) -> Any:
         column = value.column if isinstance(value, MappedColumn) else value
         return copies.get(column, value) if isinstance(column, Column) else value
 

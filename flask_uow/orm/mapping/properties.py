@@ -20,7 +20,9 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.sequences import FetchedValue, Sequence
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.events import AttributeExtension
     from flask_uow.orm.mapping.annotations import Mapped
+    from flask_uow.orm.mapping.descriptors import PropComparator
 
 __all__ = [
     "ACTIVE_HISTORY",
@@ -94,8 +96,8 @@ class ColumnDeclaration:
         *,
         deferred: bool = False,
         group: str | None = None,
-        comparator_factory: Any = None,
-        extension: Any = None,
+        comparator_factory: type[PropComparator] | None = None,
+        extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
         doc: str | None = None,
     ) -> None:
         if not columns:
@@ -126,7 +128,7 @@ class ColumnDeclaration:
         return f"column_property({', '.join(map(repr, self.columns))})"
 
 
-def labelled(key: str, expression: Any, owner: str) -> ColumnElement[Any]:
+def labelled(key: str, expression: object, owner: str) -> ColumnElement[Any]:
     """Return the SQL expression of a column property, under the attribute's name.
 
     :param owner: the attribute as messages call it.
@@ -169,8 +171,8 @@ def column_property(
     *columns: Any,
     deferred: bool = False,
     group: str | None = None,
-    comparator_factory: Any = None,
-    extension: Any = None,
+    comparator_factory: type[PropComparator] | None = None,
+    extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
     doc: str | None = None,
 ) -> Mapped[Any]:
     """Map an attribute to a column, to several columns that are kept equal, or to an SQL expression that is only read.
@@ -195,11 +197,11 @@ def column_property(
 
 
 def deferred(
-    column: Any,
+    column: object,
     *columns: Any,
     group: str | None = None,
-    comparator_factory: Any = None,
-    extension: Any = None,
+    comparator_factory: type[PropComparator] | None = None,
+    extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
     doc: str | None = None,
 ) -> Mapped[Any]:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
@@ -299,8 +301,8 @@ class MappedColumn(ColumnOperators):
 
 
 def mapped_column(
-    name: Any = None,
-    type_: Any = None,
+    name: object = None,
+    type_: object = None,
     *args: Any,
     nullable: bool | None = None,
     deferred: bool = False,

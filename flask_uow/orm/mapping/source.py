@@ -7,7 +7,7 @@ The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` nee
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
@@ -30,6 +30,10 @@ from flask_uow.sql.selectable import FromClause, coerce_from
 from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.stand_ins import StandIns
 
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.orm.mapping.mapper import Mapper
+
 __all__ = ["MappedSource"]
 
 
@@ -48,7 +52,7 @@ class MappedSource:
     def _install_column(self, prop: ColumnProperty) -> None:
         raise NotImplementedError
 
-    def _check_parent(self, local_table: Any, concrete: bool) -> None:
+    def _check_parent(self, local_table: object, concrete: bool) -> None:
         name, parent = self.class_.__name__, self.inherits
         if parent is not None and not issubclass(self.class_, parent.class_):
             raise ArgumentError(
@@ -66,12 +70,16 @@ class MappedSource:
                 " mapped one does without (pass inherits=)."
             )
 
-    def _find_source(self, local_table: Any, shares: Any, condition: Any, foreign_keys: Any) -> None:
+    def _find_source(self, local_table: object, shares: Mapper | None, condition: object, foreign_keys: object) -> None:
         """Work out the tables.
 
         :param shares: the parent's mapper, where rows of this class have a part in its tables.
         """
-        self.local_table: Any = coerce_from(local_table) if local_table is not None else shares.local_table
+        if local_table is None:
+            assert shares is not None
+            self.local_table: Any = shares.local_table
+        else:
+            self.local_table = coerce_from(local_table)
         self.is_single = shares is not None and self.local_table is shares.local_table
         self.own_join = None
         given = foreign_keys if isinstance(foreign_keys, (list, tuple, set)) else [foreign_keys]
@@ -91,7 +99,7 @@ class MappedSource:
             self.own_join = inherited_join(self, shares, condition, keys)
             self.mapped_selectable = self.own_join
         own_equated = equated_columns(self.mapped_selectable, keys)
-        self.equated = {**(shares.equated if shares is not None else {}), **own_equated}
+        self.equated: dict[Any, Any] = {**(shares.equated if shares is not None else {}), **own_equated}
         self.selectable: Any = self.mapped_selectable
         own = tables_in(self.local_table)
         self.tables = tuple(dict.fromkeys([*own, *reversed(tables_in(self.mapped_selectable))]))
@@ -100,7 +108,7 @@ class MappedSource:
 
     # -- the family
 
-    def _be_polymorphic(self, polymorphic_on: Any, identity: Any, with_polymorphic: Any) -> None:
+    def _be_polymorphic(self, polymorphic_on: object, identity: object, with_polymorphic: object) -> None:
         parent = self.inherits
         self.polymorphic_identity = identity
         self.with_polymorphic = with_polymorphic
@@ -150,7 +158,7 @@ class MappedSource:
         if is_alone and not (self.subclasses and all(m.concrete for m in self.subclasses)):
             raise identity_without_column(self)
 
-    def _discriminator(self, column: Any) -> str:
+    def _discriminator(self, column: AnyColumn) -> str:
         """Return the attribute of the discriminator, made where it has none."""
         found = self._names.get(column) or attribute_made_of(column, self._names)
         if found is not None:
@@ -172,7 +180,7 @@ class MappedSource:
             found.extend(mapper.subclasses)
         return found
 
-    def isa(self, other: Any) -> bool:
+    def isa(self, other: object) -> bool:
         """Return True when this is the mapper of the other's class or of a subclass."""
         return self is other or (self.inherits is not None and self.inherits.isa(other))
 
@@ -241,11 +249,6 @@ class MappedSource:
                 yield ExtraColumn(other, name, column)
 
     @property
-    def criteria(self) -> tuple[ColumnElement[bool], ...]:
-        """What WHERE has to say of it."""
-        return self.own_criteria
-
-    @property
     def own_criteria(self) -> tuple[ColumnElement[bool], ...]:
         """What rows of the class fulfil, where its table holds those of other classes too (single-table inheritance)."""
         if not self.is_single or self.discriminator is None:
@@ -255,6 +258,11 @@ class MappedSource:
             identities = [m.polymorphic_identity for m in self.descendants if m.polymorphic_identity is not None]
             found = self.memo["criteria"] = (self.column(self.columns[self.discriminator].column).in_(identities),)
         return found
+
+    @property
+    def criteria(self) -> tuple[ColumnElement[bool], ...]:
+        """What WHERE has to say of it."""
+        return self.own_criteria
 
     # -- as an item of a SELECT
 
@@ -284,11 +292,6 @@ class MappedSource:
         return () if isinstance(self.selectable, Table) else (self.selectable,)
 
     @property
-    def loaded_names(self) -> tuple[str, ...]:
-        """The attributes whose columns are loaded with an object: all but the deferred ones."""
-        return self.layout.names
-
-    @property
     def layout(self) -> Layout:
         """Which attributes the columns of a row belong to."""
         found: Layout | None = self.memo.get("layout")
@@ -296,6 +299,11 @@ class MappedSource:
             names = tuple(name for name, prop in self.columns.items() if not prop.deferred)
             found = self.memo["layout"] = Layout(names, self.extra)
         return found
+
+    @property
+    def loaded_names(self) -> tuple[str, ...]:
+        """The attributes whose columns are loaded with an object: all but the deferred ones."""
+        return self.layout.names
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
         """The columns that make up one object, deferred ones left out; then those of subclasses."""
@@ -309,14 +317,14 @@ class MappedSource:
         own = [self.columns[name].column for name in self.loaded_names]
         return [*own, *(extra.column for extra in self.extra)]
 
-    def column(self, column: Any) -> Any:
+    def column(self, column: AnyColumn) -> Any:
         """Return a column of the tables as queries of the class call it; a view of the class may call it otherwise."""
         return column if self.stand_ins is None else self.stand_ins.column(column)
 
-    def adapt(self, expression: Any) -> Any:
+    def adapt(self, expression: ColumnElement[Any]) -> Any:
         """Return an expression on columns of the tables as queries of the class say it."""
         return expression if self.stand_ins is None else self.stand_ins.adapt(expression)
 
-    def said_of(self, column: Any) -> Any:
+    def said_of(self, column: AnyColumn) -> Any:
         """Return a column of the tables for a criterion, which says what it stands for once it is in a statement."""
         return column if self.stand_ins is None else Sourced(column, self)
