@@ -24,6 +24,10 @@ from flask_uow.orm.state.session_objects import forget_deleted
 from flask_uow.orm.symbols import STATE, UNDONE
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from flask_uow.engine import Engine
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
 __all__ = ["STATUS_CHANGES", "SessionTransaction", "Status"]
@@ -144,7 +148,7 @@ class SessionTransaction:
         for hook in self.session.hooks.after_begin:
             hook(self.session, self, connection)
 
-    def connection_for(self, bind: Any) -> Connection:
+    def connection_for(self, bind: Engine | Connection) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
         :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared.
@@ -331,7 +335,7 @@ class SessionTransaction:
 
     # -- accounting
 
-    def note_replaced(self, base: Any, objects: Iterable[Any]) -> None:
+    def note_replaced(self, base: Mapper, objects: Iterable[Any]) -> None:
         """Note which objects that were deleted before had the keys of objects that were inserted just now."""
         keys = {obj.__dict__[STATE].identity for obj in objects}
         level: SessionTransaction | None = self
@@ -450,7 +454,9 @@ class SessionTransaction:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self.is_closed:
             return
         if error is not None:
