@@ -89,7 +89,7 @@ class AliasedClass:
         return f"<{f'alias {view.name!r}' if view.name else 'an alias'} of {view.mapper.class_.__name__}>"
 
 
-def _member_of(view: _AliasView, mapper: Any) -> Any:
+def _member_of(view: _AliasView, mapper: Mapper) -> Any:
     """Return a subclass within a view of its base: what has its attributes there."""
     if view.is_plain:
         return mapper.class_
@@ -98,7 +98,7 @@ def _member_of(view: _AliasView, mapper: Any) -> Any:
     )
 
 
-def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any:
+def aliased(element: object, selectable: object = None, name: str | None = None) -> Any:
     """Return a mapped class under another name, to have it twice in one query; or a table, likewise.
 
     :param element: a mapped class, a table, or a SELECT.
@@ -132,10 +132,10 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
 
 
 def with_polymorphic(
-    base: Any,
-    classes: Any = "*",
-    selectable: Any = None,
-    polymorphic_on: Any = None,
+    base: object,
+    classes: object = "*",
+    selectable: object = None,
+    polymorphic_on: object = None,
     *,
     flat: bool = False,
     aliased: bool = False,
@@ -192,7 +192,7 @@ def with_polymorphic(
     return AliasedClass(view, tuple(given))
 
 
-def _joined(mapper: Any, given: list[Any], innerjoin: bool) -> FromClause:
+def _joined(mapper: Mapper, given: list[Any], innerjoin: bool) -> FromClause:
     source: FromClause = polymorphic_source(mapper, given)
     if not innerjoin:
         return source
@@ -203,7 +203,7 @@ def _joined(mapper: Any, given: list[Any], innerjoin: bool) -> FromClause:
     return plain(source)
 
 
-def _aliased_family(mapper: Any, given: list[Any], source: FromClause, name: str | None) -> AliasedClass:
+def _aliased_family(mapper: Mapper, given: list[Any], source: FromClause, name: str | None) -> AliasedClass:
     """Return a class with subclasses from a selectable that has the columns of their tables under a name of its own."""
     view = _AliasView(mapper, source, mapper.loaded_names, name, _standing_in(mapper, source))
     mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))

@@ -14,7 +14,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
@@ -98,14 +98,14 @@ class DynamicMapped(Mapped[T]):
     if TYPE_CHECKING:
 
         @overload  # type: ignore[override]
-        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+        def __get__(self, obj: None, owner: object) -> InstrumentedAttribute[T]: ...
 
         @overload
-        def __get__(self, obj: object, owner: Any) -> AppenderQuery[T]: ...
+        def __get__(self, obj: object, owner: object) -> AppenderQuery[T]: ...
 
-        def __get__(self, obj: object | None, owner: Any) -> InstrumentedAttribute[T] | AppenderQuery[T]: ...
+        def __get__(self, obj: object | None, owner: object) -> InstrumentedAttribute[T] | AppenderQuery[T]: ...
 
-        def __set__(self, obj: Any, value: Iterable[T]) -> None: ...  # type: ignore[override]
+        def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
 
 
 class WriteOnlyMapped(Mapped[T]):
@@ -114,14 +114,14 @@ class WriteOnlyMapped(Mapped[T]):
     if TYPE_CHECKING:
 
         @overload  # type: ignore[override]
-        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+        def __get__(self, obj: None, owner: object) -> InstrumentedAttribute[T]: ...
 
         @overload
-        def __get__(self, obj: object, owner: Any) -> WriteOnlyCollection[T]: ...
+        def __get__(self, obj: object, owner: object) -> WriteOnlyCollection[T]: ...
 
-        def __get__(self, obj: object | None, owner: Any) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
+        def __get__(self, obj: object | None, owner: object) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
 
-        def __set__(self, obj: Any, value: Iterable[T]) -> None: ...  # type: ignore[override]
+        def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
 
 
 # what an annotation may begin with, and the strategy of a relationship that it says
@@ -296,7 +296,7 @@ class _Reader:
             read = _annotation(inner, optional, None, inner)
         return replace(read, aliases=tuple(aliases), extras=tuple(extras)) if aliases else read
 
-    def _bare(self, inner: Any, aliases: list[Any], extras: list[Any]) -> Any:
+    def _bare(self, inner: object, aliases: list[Any], extras: list[Any]) -> Any:
         """Return the type behind ``Annotated`` and aliases, and take note of these."""
         inner = self._unwrap(inner)
         while True:

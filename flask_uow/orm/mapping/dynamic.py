@@ -94,7 +94,7 @@ class WriteOnlyCollection(Generic[T]):
     The statements are to be executed by the Session: ``session.scalars(user.posts.select().where(...).limit(10))``.
     """
 
-    def __init__(self, attribute: WriteOnlyAttribute, obj: Any) -> None:
+    def __init__(self, attribute: WriteOnlyAttribute, obj: MappedObject) -> None:
         self._attribute = attribute
         self._obj = obj
 
@@ -187,11 +187,11 @@ class DynamicAttribute(RelationshipAttribute):
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return super().__get__(None, owner) if obj is None else self.collection_of(obj)
 
-    def collection_of(self, obj: Any) -> Any:
+    def collection_of(self, obj: MappedObject) -> Any:
         """Return what the attribute is on an object."""
         return AppenderQuery(self, obj)
 
-    def conditions_of(self, obj: Any, method: str) -> tuple[Any, ...]:
+    def conditions_of(self, obj: MappedObject, method: str) -> tuple[Any, ...]:
         """Return the conditions that the rows of an object's related objects fulfil.
 
         :param method: who asks, for the message.
@@ -304,10 +304,10 @@ class DynamicAttribute(RelationshipAttribute):
 class WriteOnlyAttribute(DynamicAttribute):
     """An attribute that takes related objects in and out and gives statements about them, and loads none."""
 
-    def collection_of(self, obj: Any) -> Any:
+    def collection_of(self, obj: MappedObject) -> Any:
         return WriteOnlyCollection(self, obj)
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         state = obj.__dict__.get(STATE)
         if state is not None and state.identity is not None:
             raise InvalidRequestError(

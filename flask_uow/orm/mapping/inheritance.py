@@ -105,7 +105,7 @@ def check_identity(mapper: MappedSource, known: Mapping[Any, Any], identity: obj
         )
 
 
-def check_polymorphic_options(mapper: Any, identity: Any) -> None:
+def check_polymorphic_options(mapper: Mapper, identity: object) -> None:
     """Refuse what ``polymorphic_load=`` and ``polymorphic_abstract=`` cannot mean.
 
     :raises ArgumentError: for an unknown way to load, for one of a class that inherits nothing, and for an abstract class with an identity.
@@ -124,7 +124,7 @@ def check_polymorphic_options(mapper: Any, identity: Any) -> None:
         )
 
 
-def identity_without_column(mapper: Any) -> ArgumentError:
+def identity_without_column(mapper: MappedSource) -> ArgumentError:
     """Return the error for a polymorphic identity that no column holds."""
     return ArgumentError(
         f"{mapper.class_.__name__} has polymorphic_identity={mapper.polymorphic_identity!r}, and no class that it inherits from says with polymorphic_on="

@@ -97,7 +97,7 @@ class ColumnDeclaration:
         deferred: bool = False,
         group: str | None = None,
         comparator_factory: type[PropComparator] | None = None,
-        extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
+        extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
         doc: str | None = None,
     ) -> None:
         if not columns:
@@ -172,7 +172,7 @@ def column_property(
     deferred: bool = False,
     group: str | None = None,
     comparator_factory: type[PropComparator] | None = None,
-    extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
+    extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
     doc: str | None = None,
 ) -> Mapped[Any]:
     """Map an attribute to a column, to several columns that are kept equal, or to an SQL expression that is only read.
@@ -201,7 +201,7 @@ def deferred(
     *columns: Any,
     group: str | None = None,
     comparator_factory: type[PropComparator] | None = None,
-    extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
+    extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
     doc: str | None = None,
 ) -> Mapped[Any]:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
@@ -307,14 +307,14 @@ def mapped_column(
     nullable: bool | None = None,
     deferred: bool = False,
     deferred_group: str | None = None,
-    insert_default: Any = None,
+    insert_default: object = None,
     sort_order: int = 0,
     use_existing_column: bool = False,
     active_history: bool = False,
     init: bool | None = None,
     repr: bool | None = None,
-    default: Any = NOT_GIVEN,
-    default_factory: Any = NOT_GIVEN,
+    default: object = NOT_GIVEN,
+    default_factory: object = NOT_GIVEN,
     compare: bool | None = None,
     hash: bool | None = None,
     kw_only: bool | None = None,

@@ -149,7 +149,7 @@ class RelationshipProperty:
         self.lazy = strategy
         self.is_dynamic = True
 
-    def attach(self, key: str, parent: Any, resolve: Callable[..., Any]) -> None:
+    def attach(self, key: str, parent: Mapper, resolve: Callable[..., Any]) -> None:
         """Tie the property to its mapper.
 
         :param resolve: finds a class, a table or a column that is given as a name or a function.
@@ -474,8 +474,8 @@ def relationship(
     active_history: bool = False,
     init: bool | None = None,
     repr: bool | None = None,
-    default: Any = NOT_GIVEN,
-    default_factory: Any = NOT_GIVEN,
+    default: object = NOT_GIVEN,
+    default_factory: object = NOT_GIVEN,
     compare: bool | None = None,
     hash: bool | None = None,
     kw_only: bool | None = None,
