@@ -245,7 +245,7 @@ def _discriminator_in(mapper: Mapper, source: FromClause, polymorphic_on: object
 
 
 def _standing_in(mapper: Mapper, source: FromClause) -> StandIns:
-    """Return what stands in a selectable for the columns of a class's tables, and of what the class is selected from."""
+    """Return the stand-ins in a selectable for the columns of a class's tables, and of its usual source."""
     found = columns_standing_in(mapper, source, mapper.descendants[1:])
     if mapper.stand_ins is not None:
         for column in mapper.stand_ins.originals:

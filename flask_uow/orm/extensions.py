@@ -36,7 +36,7 @@ EXT_STOP: Final = _Answer.STOP
 
 
 class FlushContext:
-    """What extensions are told of a flush.
+    """A flush, as extensions see it.
 
     :ivar session: the Session.
     :ivar objects: the objects that the flush is restricted to, None for all.

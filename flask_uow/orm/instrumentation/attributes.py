@@ -143,14 +143,14 @@ class ColumnAttribute(Attribute):
 
 
 def operand_of(element: ColumnElement[Any], entity: Any, prop: object) -> ColumnElement[Any]:
-    """Return what stands for an attribute of a class, or of an alias of one, within an expression."""
+    """Return the operand for an attribute of a class, or of an alias of one, within an expression."""
     mapper = entity.mapper
     is_enough = mapper.inherits is None and not mapper.is_stood_for and getattr(prop, "is_stored", True)
     return element if is_enough else Sourced(element, entity)
 
 
 class RelationshipAttribute(Attribute):
-    """What the attributes of both kinds of relationship share.
+    """The base of the attributes of relationships, scalar ones and collections.
 
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
     :ivar listeners: validators and extensions, or None.

@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Instrumented(TrackedCollection):
-    """What the collections share: the owner, and the events.
+    """The base of tracked collections: the owner, and the events.
 
     :ivar __uow_owner__: the state of the object that the collection belongs to; None once it was replaced, and while it is changed silently.
     """

@@ -37,7 +37,7 @@ def telling_init(mapper: Mapper) -> Callable[..., None] | None:
 
 
 def telling_load(mapper: Mapper, own: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    """Return what is called with an object that was loaded: the class's own method, then the extensions of its mapper; None for neither.
+    """Return the function to call with each loaded object: the class's own method, then the extensions of its mapper; None for neither.
 
     :param own: the method that is marked as ``@reconstructor``, or None.
     """

@@ -1,4 +1,4 @@
-"""What users hang on attributes: validators, attribute extensions, and the method that is called after an object was loaded."""
+"""Validators, attribute extensions, and the method that is called after an object was loaded."""
 
 from __future__ import annotations
 
@@ -171,6 +171,6 @@ class AttributeEvents:
                     self.add_extensions(name, extension)
 
     def of(self, name: str) -> Listeners | None:
-        """Return what listens to an attribute, None when nothing does."""
+        """Return the listeners of an attribute, None when it has none."""
         validators, extensions = self.validators.get(name, ()), self.extensions.get(name, ())
         return Listeners(name, validators, extensions) if validators or extensions else None

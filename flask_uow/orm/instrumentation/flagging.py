@@ -1,4 +1,4 @@
-"""What a program says itself about an attribute: that its value has changed, or that it is the one of the row."""
+"""Functions by which a program marks an attribute itself: as changed, or as loaded from the row."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     _ClassBody = ColumnOperators
 
     class InstrumentedAttribute(RelationshipAttribute, ColumnElement[T], Generic[T]):
-        """What a mapped attribute is on its class, to a type checker: an expression, with the methods of relationships."""
+        """A mapped attribute on its class, to a type checker: an expression, with the methods of relationships."""
 
 else:
 
@@ -60,7 +60,7 @@ else:
         """The base of :class:`Mapped`; its operators are for type checkers."""
 
     class InstrumentedAttribute(Generic[T]):
-        """What a mapped attribute is on its class; for annotations only."""
+        """A mapped attribute on its class; for annotations only."""
 
 
 class Mapped(_ClassBody, Generic[T]):
@@ -135,7 +135,7 @@ _FORM_NAMES = {form.__name__: form for form in _FORMS}
 
 @dataclass(frozen=True, slots=True)
 class MappedAnnotation:
-    """What ``Mapped[...]`` says.
+    """The content of ``Mapped[...]``.
 
     :ivar type: a Python type, that of the members for a collection; None where only the name is known.
     :ivar name: the name of the type, by which a mapped class may be looked up later; None where it has none.
@@ -210,7 +210,7 @@ def annotations_of(owner: type | Callable[..., Any]) -> Mapping[str, Any]:
 def read_annotation(
     annotation: Any, owner: str, module: str, local_names: Mapping[str, Any]
 ) -> MappedAnnotation | None:
-    """Return what an annotation says, or None when it is not ``Mapped[...]``.
+    """Read an annotation; return None when it is not ``Mapped[...]``.
 
     :param owner: the attribute as messages call it, ``Class.attribute``.
     :param module: the module of the class, in whose names the annotation is read.
@@ -258,7 +258,7 @@ class _Reader:
         return any(names.get(head) is form for names in self._scopes for form in _FORMS)
 
     def evaluate(self, text: str) -> Any:
-        """Return what a text means; a name that nothing has stands for itself."""
+        """Evaluate a text; an unknown name stands for itself."""
         try:
             code, used = _parsed(text.strip())
             # all names are there beforehand: a debugger that looks for names of its own in the frame finds none
@@ -276,7 +276,7 @@ class _Reader:
         return _FORM_NAMES.get(name) or _Later(name)
 
     def read(self, inner: object) -> MappedAnnotation:
-        """Return what the type inside the brackets says."""
+        """Read the type inside the brackets."""
         aliases: list[Any] = []
         extras: list[Any] = []
         inner = self._bare(inner, aliases, extras)
@@ -342,7 +342,7 @@ def _parsed(text: str) -> tuple[types.CodeType, frozenset[str]]:
 
 
 def _of_python(name: str) -> Any:
-    """Return what :mod:`typing` or Python itself calls so, None where neither does."""
+    """Return the type of that name in :mod:`typing` or Python itself, None where neither has it."""
     last = name.rpartition(".")[2]
     return getattr(builtins, last, None) or getattr(typing, last, None)
 

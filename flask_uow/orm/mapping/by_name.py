@@ -27,7 +27,7 @@ _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
 def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
-    """Return what a text means.
+    """Evaluate a text.
 
     :param what: who asks, for the message.
     :param find: returns the class or table of a name; raises ArgumentError for an unknown one.

@@ -1,4 +1,4 @@
-"""What a declarative class says of its table and its mapper: ``__tablename__``, ``__table_args__``, ``__mapper_args__``.
+"""The arguments that a declarative class gives for its table and its mapper: ``__tablename__``, ``__table_args__``, ``__mapper_args__``.
 
 Said in the body of a mapped class, it is about that class. A mixin or a base that is not mapped itself says it for each class that derives
 from it; a method ``@declared_attr`` is asked for each class, wherever it stands.
@@ -100,7 +100,7 @@ def asks_each_class(cls: type, name: str) -> bool:
 
 
 def _said(cls: type, name: str) -> tuple[Any, type | None]:
-    """Return what is said of a class under a name, and the class that says it; None where nothing is.
+    """Return the value of a special name on a class, and the class that defines it; None where none does.
 
     What the body of another mapped class says, but by ``@declared_attr``, is that class's own business.
     """

@@ -18,7 +18,7 @@ class ClassExpression:
     """An attribute of a class that gives an expression of it, or of an alias of it; objects have a value of their own under its name."""
 
     def of_entity(self, entity: Entity | EntityNamespace) -> Any:
-        """Return what reading the attribute gives.
+        """Return the value of the attribute on an entity.
 
         :param entity: a mapped class, an alias of one, or what has the attributes of one.
         """

@@ -1,4 +1,4 @@
-"""What declarations of attributes say to :func:`dataclasses.dataclass`, and the class made into a dataclass before it is mapped."""
+"""Turns declarations of attributes into fields of :func:`dataclasses.dataclass`, and a class into a dataclass before it is mapped."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class DeclarativeMeta(type):
 
 
 class DeclaredClass:
-    """What declarative bases share; see :class:`DeclarativeBase`."""
+    """The common base of declarative bases; see :class:`DeclarativeBase`."""
 
     metadata: ClassVar[MetaData]
     registry: ClassVar[Registry]

@@ -1,4 +1,4 @@
-"""What a declarative class declares, turned into a table and a mapper: annotations, columns, mixins, the parent's table.
+"""Turns the declarations of a class into a table and a mapper: annotations, columns, mixins, the parent's table.
 
 Called by :mod:`~flask_uow.orm.mapping.declarative`, which has the bases of such classes.
 """

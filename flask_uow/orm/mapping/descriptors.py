@@ -106,13 +106,13 @@ class DescriptorProperty:
     doc: str | None = None
 
     def descriptor(self, key: str, mapper: Mapper) -> Any:
-        """Return what is put on the class under the name ``key``."""
+        """Return the descriptor that the class gets under the name ``key``."""
         self.key = key
         self.parent = mapper
         return _Descriptor(self, vars(mapper.class_).get(key))
 
     def on_class(self, owner: type[MappedObject]) -> Any:
-        """Return what reading the attribute on the class gives."""
+        """Return the value of the attribute on the class."""
         raise NotImplementedError
 
     def get(self, obj: MappedObject) -> Any:

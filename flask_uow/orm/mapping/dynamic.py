@@ -188,7 +188,7 @@ class DynamicAttribute(RelationshipAttribute):
         return super().__get__(None, owner) if obj is None else self.collection_of(obj)
 
     def collection_of(self, obj: MappedObject) -> Any:
-        """Return what the attribute is on an object."""
+        """Return the value of the attribute on an object."""
         return AppenderQuery(self, obj)
 
     def conditions_of(self, obj: MappedObject, method: str) -> tuple[Any, ...]:

@@ -89,7 +89,7 @@ def alias_of(selectable: FromClause, name: str | None = None) -> Alias:
 
 
 class EntityView:
-    """What ``select()`` and the loaders need of an entity; see :class:`flask_uow.sql.interfaces.MappedEntity`.
+    """A mapped class as ``select()`` and the loaders see it; see :class:`flask_uow.sql.interfaces.MappedEntity`.
 
     :ivar mapper: the mapper.
     :ivar selectable: the FROM element that rows come from: the mapper's own, or an alias of it.
@@ -144,7 +144,7 @@ class EntityView:
 
     @property
     def shape_atom(self) -> Any:
-        """What stands for the columns in the shape of a statement; None where they have to be walked."""
+        """Stands for the columns in the shape of a statement; None where they have to be walked."""
         if self.selectable is not self.mapper.selectable or self.mapper.shape_atom is None:
             return None
         return (self.mapper, self.names, len(self.extra))
@@ -156,22 +156,22 @@ class EntityView:
 
     @property
     def plan_atom(self) -> Any:
-        """What tells the rows apart that become objects in another way."""
+        """Tells statements apart whose rows become objects in another way."""
         return (self.mapper, self.layout)
 
     @property
     def entity_froms(self) -> tuple[Any, ...]:
-        """What has to be in FROM beside the tables that the columns bring in."""
+        """The elements of FROM beside the tables that the columns bring in."""
         return () if isinstance(self.selectable, Table) else (self.selectable,)
 
     @property
     def own_criteria(self) -> tuple[Any, ...]:
-        """What the rows of the class fulfil, where its table holds others as well."""
+        """The conditions on rows of the class, where its table holds others as well."""
         return tuple(self.adapt(criterion) for criterion in self.mapper.own_criteria)
 
     @property
     def criteria(self) -> tuple[Any, ...]:
-        """What WHERE has to say of it."""
+        """The conditions that a statement puts into WHERE."""
         return () if self.is_joined else self.own_criteria
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
@@ -203,7 +203,7 @@ class EntityView:
         return self.here(getattr(self.mapper.class_, name))
 
     def here(self, found: Any) -> Any:
-        """Return what an attribute of the class is here."""
+        """Return an attribute of the class as it is here."""
         if isinstance(found, RelationshipAttribute):
             return ViewRelationship(found, self)
         of_view = getattr(type(found), "of_view", None)
@@ -266,7 +266,7 @@ class EntityView:
         return self.is_plain or f"{self.prefix}{self.key_of(self.mapper.column(column))}" in self.selectable.c
 
     def _equal_column(self, column: AnyColumn, key: str) -> Any:
-        """Return what stands for a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
+        """Return a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
         if self.mapper.maps_column(column):
             for other in self.mapper.columns[self.mapper.name_of_column(column)].columns:
                 found = self.selectable.c.get(f"{self.prefix}{self.key_of(self.mapper.column(other))}")

@@ -169,7 +169,7 @@ def with_polymorphic_member(mapper: MappedSource, member: object) -> Any:
 
 
 def polymorphic_source(mapper: MappedSource, mappers: Iterable[Any]) -> FromClause:
-    """Return what a class is selected from together with subclasses: its own source, outer joined with their tables."""
+    """Return the FROM element of a class together with subclasses: its own source, outer joined with their tables."""
     source = mapper.mapped_selectable
     present = set(tables_in(source))
     for other in mappers:

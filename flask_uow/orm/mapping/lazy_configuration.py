@@ -1,4 +1,4 @@
-"""What stands on a class until its mappers are configured, and what configures them: reading such an attribute, or making an object."""
+"""Placeholders on a class until its mappers are configured; reading one, or making an object, configures them."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class ColumnProperty:
 
 
 class ColumnDeclaration:
-    """What ``properties=`` says of a column attribute; made by :func:`column_property` and :func:`deferred`.
+    """The declaration of a column attribute in ``properties=``; made by :func:`column_property` and :func:`deferred`.
 
     :ivar columns: columns, or one expression (or a function that returns it, called when the mappers are configured).
     """
@@ -229,7 +229,7 @@ def deferred(
 
 @dataclass(frozen=True)
 class ColumnArguments:
-    """What ``mapped_column()`` was given, so that a template in ``Annotated`` and an attribute's own say can be put together."""
+    """The arguments of ``mapped_column()``: a template in ``Annotated`` and an attribute's own arguments are merged."""
 
     name: str | None
     type: Any

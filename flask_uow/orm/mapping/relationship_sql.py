@@ -33,10 +33,10 @@ _NONE: Mapping[Any, Any] = {}
 
 
 class _HasColumns(Protocol):
-    """What a join condition needs of either side: what stands for a column of its class."""
+    """One side of a join condition: gives the columns of its class."""
 
     def column(self, column: AnyColumn) -> ColumnElement[Any]:
-        """Return what stands for a column."""
+        """Return the side's own form of a column."""
         ...
 
 
@@ -342,7 +342,7 @@ class RelationshipSQL:
     def conditions_for(
         self, obj: object, target: Entity | None = None, between: Mapping[Any, Any] = _NONE
     ) -> tuple[ColumnElement[bool], ...]:
-        """Return what related rows of one object fulfil; its own values are parameters, read when the statement runs.
+        """Return the conditions on the related rows of one object; its own values are parameters, read when the statement runs.
 
         With a secondary table, that has to be in FROM.
 

@@ -1,4 +1,4 @@
-"""What a mapped class is selected from: its table, the join of a family's tables, or whatever else it is mapped to.
+"""The FROM element of a mapped class: its table, the join of a family's tables, or whatever else it is mapped to.
 
 The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` needs of a mapped class (see
 :class:`flask_uow.sql.interfaces.MappedEntity`) is here.
@@ -250,7 +250,7 @@ class MappedSource:
 
     @property
     def own_criteria(self) -> tuple[ColumnElement[bool], ...]:
-        """What rows of the class fulfil, where its table holds those of other classes too (single-table inheritance)."""
+        """The conditions on rows of the class, where its table holds those of other classes too (single-table inheritance)."""
         if not self.is_single or self.discriminator is None:
             return ()
         found: tuple[ColumnElement[bool], ...] | None = self.memo.get("criteria")
@@ -261,7 +261,7 @@ class MappedSource:
 
     @property
     def criteria(self) -> tuple[ColumnElement[bool], ...]:
-        """What WHERE has to say of it."""
+        """The conditions that a statement puts into WHERE."""
         return self.own_criteria
 
     # -- as an item of a SELECT
@@ -283,12 +283,12 @@ class MappedSource:
 
     @property
     def plan_atom(self) -> Any:
-        """What tells the rows apart that become objects in another way."""
+        """Tells statements apart whose rows become objects in another way."""
         return self
 
     @property
     def entity_froms(self) -> tuple[Any, ...]:
-        """What has to be in FROM beside the tables that the columns bring in."""
+        """The elements of FROM beside the tables that the columns bring in."""
         return () if isinstance(self.selectable, Table) else (self.selectable,)
 
     @property

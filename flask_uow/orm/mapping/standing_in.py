@@ -22,7 +22,7 @@ __all__ = ["attribute_made_of", "columns_standing_in", "stand_ins_in"]
 
 
 def stand_ins_in(mapper: MappedSource, source: FromClause, relatives: Iterable[Any]) -> StandIns | None:
-    """Return what stands for the columns of a class and of subclasses in what it is selected from; None where they are there themselves.
+    """Return the stand-ins for the columns of a class and of subclasses in the source it is selected from; None where they are there themselves.
 
     :param source: a polymorphic union, say.
     :param relatives: the mappers of the subclasses.
@@ -42,7 +42,7 @@ def stand_ins_in(mapper: MappedSource, source: FromClause, relatives: Iterable[A
 
 
 def _told_apart(mapper: MappedSource, family: Iterable[Any], found: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return what stands for each column, one object for each attribute, so that the columns of the tables can be told again.
+    """Return the stand-in for each column, one object for each attribute, so that the columns of the tables can be told again.
 
     Columns of the same name in two subclasses' tables share a column of a union.
     """

@@ -32,7 +32,7 @@ class Versioning:
 
     @classmethod
     def of(cls, mapper: Mapper, column: object, generator: Callable[[Any], Any] | None) -> Versioning | None:
-        """Return what ``version_id_col=`` and ``version_id_generator=`` say, the parent's where nothing is given; or None.
+        """Return the versioning of a mapper, the parent's where nothing is given; or None.
 
         :raises ArgumentError: for something that is no column of the class, or no function.
         """

@@ -25,7 +25,7 @@ Route = Callable[[Any, bool], Any]
 
 
 class Binds:
-    """What a Session knows of engines.
+    """The engines of a Session.
 
     :param bind: the engine (or connection) for everything.
     :param binds: engines by mapped class, mapper or table.
@@ -76,7 +76,7 @@ class Binds:
         return len({id(engine) for engine in engines if engine is not None}) > 1
 
     def name_of(self, bind: Engine | Connection, number: int) -> tuple[str, bool]:
-        """Return what a bind is called in a transaction over several, and whether it is the default one.
+        """Return the name of a bind in a transaction over several, and whether it is the default one.
 
         :param number: its number in that transaction, which is the name of one without a bind key.
         """

@@ -31,7 +31,7 @@ _OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE})
 
 
 class Keep(enum.Enum):
-    """What expired objects keep for the time after their Session."""
+    """The values that expired objects keep for the time after their Session."""
 
     NOTHING = enum.auto()
     OLDER = enum.auto()  # what was set aside before
@@ -204,7 +204,7 @@ def _given_by_parents(mapper: Mapper, obj: MappedObject, state: InstanceState, n
 
 
 def _changes_of(parent: MappedObject, prop: RelationshipProperty) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Return what was added on the parent's side, and what was taken out there."""
+    """Return the objects that were added on the parent's side, and those that were removed there."""
     waiting = parent.__dict__.get(PENDING, {}).get(prop.key)
     if waiting is not None:
         added, removed = waiting

@@ -1,4 +1,4 @@
-"""What has changed about an attribute: added, unchanged, deleted."""
+"""The history of an attribute: what was added, is unchanged, was deleted."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class InstanceState(weakref.ref[Any]):
 
 
 class PickledState:
-    """What a pickle carries of an :class:`InstanceState`; stands for one until the object is used with a Session."""
+    """The pickled form of an :class:`InstanceState`; stands for one until the object is used with a Session."""
 
     __slots__ = ("changes", "identity")
     owner: FamilyIdentities | None = None

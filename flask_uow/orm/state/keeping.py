@@ -1,4 +1,4 @@
-"""What an object had loaded when its values expired: set aside, and put back when the object leaves its Session.
+"""Keeps the values of an object that expires, and puts them back when the object leaves its Session.
 
 So that objects stay readable after a unit of work whose end expires them. While they are in the Session nothing of this is seen: an
 expired value is loaded anew. An object that was expired several times keeps the newest of each value.
@@ -29,7 +29,7 @@ def set_all_aside(obj: object, values: dict[str, Any]) -> None:
 def set_values_aside(
     mapper: Mapper, values: dict[str, Any], others: Iterable[str], changed: Iterable[str] | None
 ) -> dict[str, Any]:
-    """Return what an object is to keep of its ``__dict__``, whose mapped values are about to go.
+    """Return the part of an object's ``__dict__`` that is kept when its mapped values expire.
 
     :param others: the names in it that are no mapped attributes.
     :param changed: attributes that were changed and not flushed; nothing of these is kept.

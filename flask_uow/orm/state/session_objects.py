@@ -41,7 +41,7 @@ class TransactionLevel(Protocol):
 
 
 class Holder(Protocol):
-    """What objects are held by: a Session."""
+    """A Session, as the holder of objects."""
 
     @property
     def current_transaction(self) -> TransactionLevel | None:
