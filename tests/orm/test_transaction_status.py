@@ -79,7 +79,7 @@ def test_a_prepared_transaction_is_not_active_and_can_be_ended(make_session: Any
     assert (transaction.status, transaction.is_prepared) == (Status.CLOSED, False)
 
 
-@pytest.mark.parametrize("end", ("rollback", "close"))
+@pytest.mark.parametrize("end", ["rollback", "close"])
 def test_a_commit_is_an_error_when_a_hook_has_ended_the_transaction(make_session: Any, end: str) -> None:
     told: list[str] = []
 
