@@ -98,7 +98,7 @@ def _member_of(view: _AliasView, mapper: Mapper) -> Any:
     )
 
 
-def aliased(element: object, selectable: object = None, name: str | None = None) -> Any:
+def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any:
     """Return a mapped class under another name, to have it twice in one query; or a table, likewise.
 
     :param element: a mapped class, a table, or a SELECT.

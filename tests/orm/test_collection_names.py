@@ -77,9 +77,7 @@ def kind(request: pytest.FixtureRequest, engine: Engine) -> Any:
         registry=registry,
         properties={"children": relationship(Child, collection_class=request.param, back_populates="parent")},
     )
-    mapper(
-        Child, children, registry=registry, properties={"parent": relationship(Parent, back_populates="children")}
-    )
+    mapper(Child, children, registry=registry, properties={"parent": relationship(Parent, back_populates="children")})
     metadata.create_all(engine)
     yield request.param
     registry.dispose()

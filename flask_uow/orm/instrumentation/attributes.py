@@ -57,7 +57,8 @@ class Attribute(ColumnOperators):
     def __init__(self, key: str, parent: Mapper, prop: ColumnProperty | RelationshipProperty) -> None:
         self.key = key
         self.parent = parent
-        self.property: ColumnProperty | RelationshipProperty = prop
+        # the kinds of attribute have kinds of property
+        self.property: Any = prop
         self.__doc__ = getattr(prop, "doc", None)
 
     @property
@@ -99,10 +100,6 @@ class ColumnAttribute(Attribute):
     """
 
     selected_name: str | None = None
-
-    def __init__(self, key: str, parent: Mapper, prop: ColumnProperty) -> None:
-        super().__init__(key, parent, prop)
-        self.property: ColumnProperty = prop
 
     def called(self, name: str) -> ColumnAttribute:
         """Return the attribute as a synonym of it gives it: the same but for the name that it has in rows."""

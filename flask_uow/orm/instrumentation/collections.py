@@ -462,7 +462,7 @@ def attribute_mapped_collection(name: str) -> Callable[[], MappedCollection]:
     return mapped_collection(attrgetter(name))
 
 
-def column_mapped_collection(column: object) -> Callable[[], MappedCollection]:
+def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
     """Return a ``collection_class``: a dict of the related objects by the value of a column, or a tuple for a list of columns.
 
     :param column: a column of their table (or a list of them), which a mapped attribute stands for.

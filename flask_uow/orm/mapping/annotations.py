@@ -296,7 +296,7 @@ class _Reader:
             read = _annotation(inner, optional, None, inner)
         return replace(read, aliases=tuple(aliases), extras=tuple(extras)) if aliases else read
 
-    def _bare(self, inner: object, aliases: list[Any], extras: list[Any]) -> Any:
+    def _bare(self, inner: Any, aliases: list[Any], extras: list[Any]) -> Any:
         """Return the type behind ``Annotated`` and aliases, and take note of these."""
         inner = self._unwrap(inner)
         while True:
@@ -312,7 +312,7 @@ class _Reader:
             aliases.append(inner)
             inner = self._unwrap(behind)
 
-    def _unwrap(self, inner: object) -> Any:
+    def _unwrap(self, inner: Any) -> Any:
         while isinstance(inner, (str, ForwardRef)):
             text = inner if isinstance(inner, str) else inner.__forward_arg__
             inner = self.evaluate(text)

@@ -230,7 +230,7 @@ def constant(identity: object, type_: TypeEngine[Any] | None = None) -> ColumnEl
     return cast_(value, value.type if type_ is None else type_)
 
 
-def discriminator_of(mapper: MappedSource, polymorphic_on: object) -> Any:
+def discriminator_of(mapper: MappedSource, polymorphic_on: Any) -> Any:
     """Return the column or expression that ``polymorphic_on=`` names.
 
     :raises ArgumentError: for an attribute that the class does not have.

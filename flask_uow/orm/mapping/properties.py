@@ -301,8 +301,8 @@ class MappedColumn(ColumnOperators):
 
 
 def mapped_column(
-    name: object = None,
-    type_: object = None,
+    name: Any = None,
+    type_: Any = None,
     *args: Any,
     nullable: bool | None = None,
     deferred: bool = False,

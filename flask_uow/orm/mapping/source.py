@@ -70,7 +70,7 @@ class MappedSource:
                 " mapped one does without (pass inherits=)."
             )
 
-    def _find_source(self, local_table: object, shares: Mapper | None, condition: object, foreign_keys: object) -> None:
+    def _find_source(self, local_table: object, shares: Mapper | None, condition: object, foreign_keys: Any) -> None:
         """Work out the tables.
 
         :param shares: the parent's mapper, where rows of this class have a part in its tables.

@@ -31,7 +31,7 @@ class Versioning:
         self.next_version: Callable[[Any], Any] = next_version if next_version is not None else _count
 
     @classmethod
-    def of(cls, mapper: Mapper, column: object, generator: Callable[[Any], Any] | None) -> Versioning | None:
+    def of(cls, mapper: Mapper, column: Any, generator: Callable[[Any], Any] | None) -> Versioning | None:
         """Return the versioning of a mapper, the parent's where nothing is given; or None.
 
         :raises ArgumentError: for something that is no column of the class, or no function.

@@ -294,7 +294,9 @@ class ScopedSession:
         """See :meth:`Session.expire_all`."""
         self.registry().expire_all()
 
-    def refresh(self, instance: object, attribute_names: Iterable[str] | None = None, lockmode: str | None = None) -> None:
+    def refresh(
+        self, instance: object, attribute_names: Iterable[str] | None = None, lockmode: str | None = None
+    ) -> None:
         """See :meth:`Session.refresh`."""
         self.registry().refresh(instance, attribute_names, lockmode)
 

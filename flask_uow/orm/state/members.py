@@ -38,7 +38,7 @@ def remove_identical(items: list[Any], item: object) -> bool:
     return False
 
 
-def members_of(collection: object) -> list[Any]:
+def members_of(collection: Any) -> list[Any]:
     """Return the members of a collection, of a tracked one or (from a pickle) a plain one.
 
     :raises ArgumentError: for something that is no collection.
