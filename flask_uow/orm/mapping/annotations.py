@@ -103,7 +103,9 @@ class DynamicMapped(Mapped[T]):
         @overload
         def __get__(self, obj: object, owner: object) -> AppenderQuery[T]: ...
 
-        def __get__(self, obj: object | None, owner: object) -> InstrumentedAttribute[T] | AppenderQuery[T]: ...
+        def __get__(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, obj: object | None, owner: object
+        ) -> InstrumentedAttribute[T] | AppenderQuery[T]: ...
 
         def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
 
@@ -119,7 +121,9 @@ class WriteOnlyMapped(Mapped[T]):
         @overload
         def __get__(self, obj: object, owner: object) -> WriteOnlyCollection[T]: ...
 
-        def __get__(self, obj: object | None, owner: object) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
+        def __get__(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, obj: object | None, owner: object
+        ) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
 
         def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
 

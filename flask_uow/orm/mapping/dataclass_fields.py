@@ -36,7 +36,8 @@ class FieldOptions(NamedTuple):
 
     def over(self, template: FieldOptions) -> FieldOptions:
         """Return these options, with those of a template where these say nothing."""
-        return FieldOptions(*(t if o is None or o is NOT_GIVEN else o for o, t in zip(self, template, strict=True)))
+        merged: list[Any] = [t if o is None or o is NOT_GIVEN else o for o, t in zip(self, template, strict=True)]
+        return FieldOptions(*merged)
 
     @property
     def named(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
@@ -110,6 +110,7 @@ def map_class(
 ) -> None:
     """Make the table of a class from what its body, its mixins and its abstract bases declare, and map it."""
     options = mapper_arguments(cls, parent)
+    is_dataclass = dataclasses.is_dataclass(cast("object", cls))
     concrete = bool(options.get("concrete"))
     columns: list[tuple[str, Column[Any]]] = []
     places: dict[str, int] = {}
@@ -131,7 +132,7 @@ def map_class(
                 f"{owner}: the name {name!r} is taken, for the family's {'tables' if name == 'metadata' else 'mappers'}. Call the attribute otherwise; the"
                 f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
             )
-        if not dataclasses.is_dataclass(cls) and hasattr(value, "field"):
+        if not is_dataclass and hasattr(value, "field"):
             value.field.check_unused(owner)
         if isinstance(value, RelationshipProperty):
             properties[name] = _complete_relationship(owner, value, annotation, registry)
