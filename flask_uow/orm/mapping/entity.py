@@ -347,7 +347,7 @@ class ViewColumn(ColumnOperators):
     @property
     def class_(self) -> type:
         """The mapped class."""
-        return self.parent.mapper.class_  # type: ignore[no-any-return]
+        return self.parent.mapper.class_
 
     def __clause_element__(self) -> ColumnElement[Any]:
         return self.parent.adapt(self._attribute.__clause_element__())  # type: ignore[no-any-return]
@@ -383,7 +383,7 @@ class ViewRelationship(ColumnOperators):
     @property
     def class_(self) -> type:
         """The mapped class."""
-        return self.parent.mapper.class_  # type: ignore[no-any-return]
+        return self.parent.mapper.class_
 
     @property
     def target(self) -> Any:
@@ -411,22 +411,22 @@ class ViewRelationship(ColumnOperators):
         return ViewRelationship(self._attribute, start, target)
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self._attribute.__clause_element__()  # type: ignore[no-any-return]
+        return self._attribute.__clause_element__()
 
     def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
-        return self.relationship.sql.comparison(op, other, self.parent)  # type: ignore[no-any-return]
+        return self.relationship.sql.comparison(op, other, self.parent)
 
     def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, True, self.parent, self._target)  # type: ignore[no-any-return]
+        return self.relationship.sql.exists(criterion, values, True, self.parent, self._target)
 
     def has(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, False, self.parent, self._target)  # type: ignore[no-any-return]
+        return self.relationship.sql.exists(criterion, values, False, self.parent, self._target)
 
     def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
-        return self.relationship.sql.contains(other, self.parent)  # type: ignore[no-any-return]
+        return self.relationship.sql.contains(other, self.parent)
 
     def join_steps(self, onclause: ColumnElement[bool] | None = None, target: Entity | None = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""

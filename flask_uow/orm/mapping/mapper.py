@@ -111,7 +111,7 @@ class Mapper(MappedSource):
         self._check_parent(local_table, concrete)
         parent = self.inherits
         self.concrete = concrete
-        self.registry = (
+        self.registry: Registry = (
             registry if registry is not None else parent.registry if parent is not None else default_registry
         )
         shares = parent if parent is not None and not concrete else None
@@ -145,7 +145,10 @@ class Mapper(MappedSource):
         self.polymorphic_load = polymorphic_load
         self.polymorphic_abstract = polymorphic_abstract
         check_polymorphic_options(self, polymorphic_identity)
-        self._be_polymorphic(polymorphic_on, polymorphic_identity, with_polymorphic)
+        discriminator = self._find_discriminator(polymorphic_on, with_polymorphic)
+        if discriminator is not None:
+            self._install_column(discriminator)
+        self._enter_family(polymorphic_identity)
         self.versioning = Versioning.of(self, version_id_col, version_id_generator)
         self._find_stored()
         self.manager.install(parent.manager if parent is not None else None)

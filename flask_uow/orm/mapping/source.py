@@ -38,19 +38,16 @@ __all__ = ["MappedSource"]
 
 
 class MappedSource:
-    """The tables of a mapper, and its place in a family of classes."""
+    """The tables of a mapper, and its place in a family of classes. It reads the attributes that follow, and calls nothing of the mapper."""
 
     class_: type
-    inherits: Any
-    lineage: tuple[Any, ...]
-    subclasses: list[Any]
+    inherits: Mapper | None
+    lineage: tuple[Mapper, ...]
+    subclasses: list[Mapper]
     concrete: bool
     columns: dict[str, ColumnProperty]
     memo: dict[Any, Any]
     _names: dict[Any, str]
-
-    def _install_column(self, prop: ColumnProperty) -> None:
-        raise NotImplementedError
 
     def _check_parent(self, local_table: object, concrete: bool) -> None:
         name, parent = self.class_.__name__, self.inherits
@@ -108,9 +105,9 @@ class MappedSource:
 
     # -- the family
 
-    def _be_polymorphic(self, polymorphic_on: object, identity: object, with_polymorphic: object) -> None:
+    def _find_discriminator(self, polymorphic_on: object, with_polymorphic: object) -> ColumnProperty | None:
+        """Find the attribute that tells the class of a row; return the property that is to be installed for it, where it has none."""
         parent = self.inherits
-        self.polymorphic_identity = identity
         self.with_polymorphic = with_polymorphic
         self._chosen = chosen_of(with_polymorphic)
         source = self._chosen[1]
@@ -124,12 +121,22 @@ class MappedSource:
         self.extra: tuple[ExtraColumn, ...] = ()
         self.shape_atom: Any = self
         self.stand_ins: StandIns | None = None
+        made: ColumnProperty | None = None
         if polymorphic_on is not None:
-            self.discriminator = self._discriminator(discriminator_of(self, polymorphic_on))
+            self.discriminator, made = self._discriminator(discriminator_of(self, polymorphic_on))
         if with_polymorphic is not None and self.discriminator is None:
             raise ArgumentError(
                 f"{self.class_.__name__}: with_polymorphic= needs polymorphic_on=, the column that tells the class of a row."
             )
+        return made
+
+    def _enter_family(self, identity: object) -> None:
+        """Enter the class into the polymorphic map of its family.
+
+        :raises ArgumentError: for an identity that no column holds, or that another class has.
+        """
+        parent = self.inherits
+        self.polymorphic_identity = identity
         if identity is not None:
             if not self.concrete and parent is not None and all(m.discriminator is None for m in self.lineage):
                 raise identity_without_column(self)
@@ -158,22 +165,21 @@ class MappedSource:
         if is_alone and not (self.subclasses and all(m.concrete for m in self.subclasses)):
             raise identity_without_column(self)
 
-    def _discriminator(self, column: AnyColumn) -> str:
-        """Return the attribute of the discriminator, made where it has none."""
+    def _discriminator(self, column: AnyColumn) -> tuple[str, ColumnProperty | None]:
+        """Return the attribute of the discriminator, and its property, made where it has none."""
         found = self._names.get(column) or attribute_made_of(column, self._names)
         if found is not None:
-            return found
+            return found, None
         if column.name in self.columns and getattr(column, "table", None) is not None:
             # the column of a polymorphic union, which takes the place of the table's
-            return str(column.name)
+            return str(column.name), None
         name = "_polymorphic_on"
         prop = ColumnProperty(name, [labelled(name, column, self.class_.__name__)])
         prop.is_stored = False
-        self._install_column(prop)
-        return name
+        return name, prop
 
     @property
-    def descendants(self) -> list[Any]:
+    def descendants(self) -> list[Mapper]:
         """This mapper and all those of subclasses, parents first."""
         found: list[Any] = [self]
         for mapper in found:
@@ -220,7 +226,7 @@ class MappedSource:
             self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
 
     @property
-    def relatives_in_table(self) -> list[Any]:
+    def relatives_in_table(self) -> list[Mapper]:
         """The mappers of subclasses whose columns are in the same table, so that reading them costs nothing."""
         family = self.descendants[1:]
         return [m for m in family if all(step.is_single for step in m.lineage[len(self.lineage) :])]
