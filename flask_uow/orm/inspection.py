@@ -21,7 +21,7 @@ def inspect(subject: Any) -> Any: ...
 
 
 def inspect(subject: Any) -> InstanceState | Mapper | Inspector:
-    """Return what is behind an object: the :class:`InstanceState` of a mapped object, the :class:`Mapper` of a mapped class, an
+    """Return the bookkeeping of a subject: the :class:`InstanceState` of a mapped object, the :class:`Mapper` of a mapped class, an
     :class:`~flask_uow.engine.reflection.inspector.Inspector` of the database of an engine or a connection.
 
     :raises UnmappedClassError: for an unmapped class.

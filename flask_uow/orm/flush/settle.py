@@ -222,7 +222,7 @@ def _forget_empty(obj: Any, names: set[str]) -> None:
     values = obj.__dict__
     for name in names:
         collection = values.get(name)
-        if collection is not None and not collection._items():
+        if collection is not None and not collection.__uow_items__():
             del values[name]
 
 

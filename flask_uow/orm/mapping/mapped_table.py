@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.type_values import whole_number
 from flask_uow.sql.types import Integer
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
 
 __all__ = ["MappedTable", "holds_expressions", "is_expression", "mapped_tables", "root_of", "stored_value"]
 
@@ -116,7 +119,7 @@ def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
     return any(_stands_for_sql(kind) for column in values for kind in set(map(type, column)))
 
 
-def is_expression(value: Any) -> bool:
+def is_expression(value: object) -> bool:
     """Return True for what the database has to work out: a column expression, or a SELECT or Query of one value."""
     return _stands_for_sql(type(value))
 
@@ -166,7 +169,7 @@ def mapped_tables(
     return tuple(found)
 
 
-def root_of(column: Any, equated: Mapping[Any, Any]) -> Any:
+def root_of(column: AnyColumn, equated: Mapping[Any, Any]) -> Any:
     """Return the column that a column is, in the end, kept equal to."""
     while column in equated:
         column = equated[column]

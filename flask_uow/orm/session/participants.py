@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
 from flask_uow.engine.atomic import AtomicCommit, Branch
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Engine
 
 __all__ = ["JOIN_MODES", "Participants", "check_join_mode"]
 
@@ -97,12 +100,12 @@ class Participants:
     def __len__(self) -> int:
         return len(self._members)
 
-    def get(self, bind: Any) -> Connection | None:
+    def get(self, bind: Engine | Connection) -> Connection | None:
         """Return the connection of a bind, None when it does not take part (yet)."""
         found = self._members.get(bind)
         return found.connection if found is not None else None
 
-    def connection_for(self, bind: Any) -> Connection:
+    def connection_for(self, bind: Engine | Connection) -> Connection:
         """Return the connection of a bind; its transaction begins at first use.
 
         :raises InvalidRequestError: when somebody else has ended the transaction on a connection that was given.
@@ -118,7 +121,7 @@ class Participants:
             )
         return found.connection
 
-    def _enlist(self, bind: Any) -> _Participant:
+    def _enlist(self, bind: Engine | Connection) -> _Participant:
         if self._outer is not None:
             connection = self._outer.connection_for(bind)
             return _Participant(connection, connection.begin_nested(), owned=False)

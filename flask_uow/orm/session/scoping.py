@@ -157,7 +157,7 @@ class ScopedSession:
 
     # -- every method of Session, typed
 
-    def add(self, instance: Any) -> None:
+    def add(self, instance: object) -> None:
         """See :meth:`Session.add`."""
         self.registry().add(instance)
 
@@ -169,7 +169,7 @@ class ScopedSession:
         """See :meth:`Session.merge`."""
         return self.registry().merge(instance, load, **kw)
 
-    def delete(self, instance: Any) -> None:
+    def delete(self, instance: object) -> None:
         """See :meth:`Session.delete`."""
         self.registry().delete(instance)
 
@@ -291,7 +291,7 @@ class ScopedSession:
         """See :meth:`Session.copy_from`."""
         return self.registry().copy_from(entity, rows, columns=columns, progress=progress)
 
-    def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
         """See :meth:`Session.expire`."""
         self.registry().expire(instance, attribute_names)
 
@@ -299,11 +299,13 @@ class ScopedSession:
         """See :meth:`Session.expire_all`."""
         self.registry().expire_all()
 
-    def refresh(self, instance: Any, attribute_names: Iterable[str] | None = None, lockmode: str | None = None) -> None:
+    def refresh(
+        self, instance: object, attribute_names: Iterable[str] | None = None, lockmode: str | None = None
+    ) -> None:
         """See :meth:`Session.refresh`."""
         self.registry().refresh(instance, attribute_names, lockmode)
 
-    def expunge(self, instance: Any) -> None:
+    def expunge(self, instance: object) -> None:
         """See :meth:`Session.expunge`."""
         self.registry().expunge(instance)
 
@@ -315,7 +317,7 @@ class ScopedSession:
         """See :meth:`Session.prune`."""
         return self.registry().prune()
 
-    def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
+    def is_modified(self, instance: object, include_collections: bool = True, passive: bool = False) -> bool:
         """See :meth:`Session.is_modified`."""
         return self.registry().is_modified(instance, include_collections, passive)
 
@@ -325,7 +327,7 @@ class ScopedSession:
         Session.close_all()
 
     @staticmethod
-    def object_session(instance: Any) -> Session | None:
+    def object_session(instance: object) -> Session | None:
         """See :meth:`Session.object_session`."""
         return Session.object_session(instance)
 
@@ -391,14 +393,14 @@ class ScopedSession:
     def autoflush(self, value: bool) -> None:
         self.registry().autoflush = value
 
-    def __contains__(self, instance: Any) -> bool:
+    def __contains__(self, instance: object) -> bool:
         return instance in self.registry()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.registry())
 
 
-def _tie_to_scope(scoped: ScopedSession, class_: Any, save_on_init: bool, validate: bool) -> Callable[[], None]:
+def _tie_to_scope(scoped: ScopedSession, class_: type[Any], save_on_init: bool, validate: bool) -> Callable[[], None]:
     """Give a class the ``__init__`` and ``query`` of :meth:`ScopedSession.mapper`; return what takes them back."""
     before = {name: vars(class_)[name] for name in ("__init__", "query") if name in vars(class_)}
     own: Any = class_.__init__
@@ -437,7 +439,7 @@ class _QueryProperty:
         self._session = session
         self._query_cls = query_cls
 
-    def __get__(self, obj: Any, owner: type) -> Query[Any]:
+    def __get__(self, obj: object, owner: type) -> Query[Any]:
         mapper = class_mapper(owner)
         session = self._session.registry()
         return self._query_cls(mapper, session=session) if self._query_cls is not None else session.query(owner)

@@ -9,8 +9,8 @@ persistent), ``flush`` (pending to persistent), ``delete``, ``expunge`` (to deta
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
@@ -30,6 +30,14 @@ from flask_uow.orm.state.identity import IdentityMap
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.state.session_objects import SessionObjects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flask_uow.engine import Connection, Engine
+    from flask_uow.orm.extensions import Hooks, SessionExtension
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
 
 __all__ = ["Session"]
 
@@ -65,7 +73,7 @@ class Session(ExecutingSession):
 
     def __init__(
         self,
-        bind: Any = None,
+        bind: Engine | Connection | None = None,
         autoflush: bool = True,
         expire_on_commit: bool = True,
         _enable_transaction_accounting: bool = True,
@@ -73,7 +81,7 @@ class Session(ExecutingSession):
         twophase: bool = False,
         weak_identity_map: bool = True,
         binds: Mapping[Any, Any] | None = None,
-        extension: Any = None,
+        extension: Hooks | SessionExtension | Sequence[SessionExtension] | None = None,
         query_cls: type[Query[Any]] = Query,
         *,
         join_transaction_mode: str = "rollback_only",
@@ -107,7 +115,7 @@ class Session(ExecutingSession):
         return self.objects.identity_map
 
     @exclusive
-    def add(self, instance: Any) -> None:
+    def add(self, instance: object) -> None:
         """Put an object into the Session, and those that its relationships reach (cascade save-update).
 
         A new object is inserted by the next flush. Repeated calls are ignored.
@@ -138,7 +146,7 @@ class Session(ExecutingSession):
         return merge(self, instance, load, **kw)  # type: ignore[no-any-return]
 
     @exclusive
-    def delete(self, instance: Any) -> None:
+    def delete(self, instance: object) -> None:
         """Mark an object as deleted, and those that its relationships reach (cascade delete); the flush deletes the rows.
 
         :raises InvalidRequestError: when the object has no row yet.
@@ -146,7 +154,7 @@ class Session(ExecutingSession):
         self.objects.mark_deleted(instance)
 
     @exclusive
-    def expunge(self, instance: Any) -> None:
+    def expunge(self, instance: object) -> None:
         """Take an object out of the Session, and those that its relationships reach (cascade expunge).
 
         :raises InvalidRequestError: when it is not in this Session.
@@ -167,7 +175,7 @@ class Session(ExecutingSession):
         return self.objects.prune()
 
     @exclusive
-    def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
         """Forget the values of an object (or of some attributes), so that they are loaded at the next access.
 
         Changes that were not flushed are forgotten too; what another object says of this one, by a collection that this one was put into, is
@@ -179,7 +187,7 @@ class Session(ExecutingSession):
         state = self._persistent_state(instance)
         self._expire(state.obj, state, attribute_names)
 
-    def _expire(self, instance: Any, state: InstanceState, names: Iterable[str] | None) -> None:
+    def _expire(self, instance: MappedObject, state: InstanceState, names: Iterable[str] | None) -> None:
         reached = [instance, *cascaded("refresh_expire", instance)] if names is None else [instance]
         # new objects that only their parents hold, which forget them
         orphans = [orphan for obj in reached for orphan in new_orphans(obj)] if names is None else []
@@ -199,7 +207,9 @@ class Session(ExecutingSession):
         expire_all(self.objects, None)
 
     @exclusive
-    def refresh(self, instance: Any, attribute_names: Iterable[str] | None = None, lockmode: str | None = None) -> None:
+    def refresh(
+        self, instance: object, attribute_names: Iterable[str] | None = None, lockmode: str | None = None
+    ) -> None:
         """Load an object's values anew, now; relationships are loaded at their next access, or now where they are named.
 
         Changes that were not flushed are forgotten. The cascade refresh-expire expires the objects that it reaches.
@@ -211,24 +221,24 @@ class Session(ExecutingSession):
         :raises StaleDataError: with a lock mode, for a changed object with another version than its row.
         """
         state = self._persistent_state(instance)
-        instance = state.obj
+        obj: MappedObject = state.obj
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
-        if lockmode is not None and state.changes and has_version(instance):
+        if lockmode is not None and state.changes and has_version(obj):
             # a change that others have overtaken is not forgotten without a word by a lock, which is there to prevent that
             with self.no_autoflush:
-                self.query(type(instance)).with_lockmode(lockmode).get(state.identity)
-        self._expire(instance, state, names)
-        mapper = type(instance).__mapper__
+                self.query(type(obj)).with_lockmode(lockmode).get(state.identity)
+        self._expire(obj, state, names)
+        mapper = type(obj).__mapper__
         wanted = tuple(name for name in mapper.columns if names is None or name in names)
         if wanted:
-            refresh_columns(mapper, instance, state, wanted, lockmode)
+            refresh_columns(mapper, obj, state, wanted, lockmode)
         with self.no_autoflush:
             for name in names or ():
                 if name in mapper.relationships:
-                    getattr(instance, name)
+                    getattr(obj, name)
 
-    def _persistent_state(self, instance: Any) -> InstanceState:
+    def _persistent_state(self, instance: object) -> InstanceState:
         state = instance_state(instance)
         if state.identity is None or state.session is not self:
             raise InvalidRequestError(
@@ -238,7 +248,7 @@ class Session(ExecutingSession):
 
     # -- flush
 
-    def autoflush_now(self, loading: Any = None) -> bool:
+    def autoflush_now(self, loading: RelationshipProperty | None = None) -> bool:
         """Flush where the Session has autoflush and something to write; return True when it did. For the package.
 
         :param loading: the relationship that is to be loaded, if that is the reason.
@@ -249,9 +259,12 @@ class Session(ExecutingSession):
         return False
 
     @property
-    @contextmanager
-    def no_autoflush(self) -> Iterator[Session]:
+    def no_autoflush(self) -> AbstractContextManager[Session]:
         """A context in which queries don't flush."""
+        return self._without_autoflush()
+
+    @contextmanager
+    def _without_autoflush(self) -> Iterator[Session]:
         before, self.autoflush = self.autoflush, False
         try:
             yield self
@@ -331,7 +344,7 @@ class Session(ExecutingSession):
         """The objects that are marked as deleted."""
         return IdentitySet(self.objects.deleted.values())
 
-    def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
+    def is_modified(self, instance: object, include_collections: bool = True, passive: bool = False) -> bool:
         """Return True when an object has a net change.
 
         :param include_collections: False counts only what the object's own row holds: columns, and many-to-one relationships.
@@ -340,16 +353,16 @@ class Session(ExecutingSession):
         """
         return has_net_changes(instance, include_collections, passive)
 
-    def __contains__(self, instance: Any) -> bool:
+    def __contains__(self, instance: object) -> bool:
         return instance_state(instance).session is self
 
     def __iter__(self) -> Iterator[Any]:
         return iter([*self.objects.new.values(), *self.identity_map.values()])
 
     @classmethod
-    def object_session(cls, instance: Any) -> Session | None:
+    def object_session(cls, instance: object) -> Session | None:
         """Return the Session that an object is in, or None.
 
         :raises UnmappedInstanceError: when its class is not mapped.
         """
-        return instance_state(instance).session  # type: ignore[no-any-return]
+        return instance_state(instance).session

@@ -25,6 +25,9 @@ from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.siblings import Siblings
 
@@ -56,10 +59,10 @@ class InstanceState(weakref.ref[Any]):
         return self()
 
     @property
-    def mapper(self) -> Any:
+    def mapper(self) -> Mapper:
         """The object's mapper."""
-        class_: Any = type(self())
-        return class_.__mapper__
+        obj: Any = self()
+        return type(obj).__mapper__  # type: ignore[no-any-return]
 
     @property
     def key(self) -> IdentityKey | None:
@@ -71,7 +74,7 @@ class InstanceState(weakref.ref[Any]):
     identity_key = key
 
     @property
-    def session(self) -> Any:
+    def session(self) -> Session | None:
         """The Session that the object is in, or None."""
         return self.owner.session_ref() if self.owner is not None else None
 
@@ -111,7 +114,7 @@ class InstanceState(weakref.ref[Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         return (PickledState, (self.identity, self.changes))
 
-    def __deepcopy__(self, memo: Any) -> None:
+    def __deepcopy__(self, memo: object) -> None:
         # a copy is an object of its own, without a row
         return None
 
@@ -121,7 +124,7 @@ class InstanceState(weakref.ref[Any]):
 
 
 class PickledState:
-    """What a pickle carries of an :class:`InstanceState`; stands for one until the object is used with a Session."""
+    """The pickled form of an :class:`InstanceState`; stands for one until the object is used with a Session."""
 
     __slots__ = ("changes", "identity")
     owner: FamilyIdentities | None = None
@@ -136,7 +139,7 @@ class PickledState:
         """The name of the object's state."""
         return "transient" if self.identity is None else "detached"
 
-    def __deepcopy__(self, memo: Any) -> None:
+    def __deepcopy__(self, memo: object) -> None:
         return None
 
 
@@ -149,7 +152,7 @@ def forget(state: InstanceState) -> None:
         del owner.entries[state.identity]
 
 
-def ensure_state(obj: Any) -> InstanceState:
+def ensure_state(obj: MappedObject) -> InstanceState:
     """Return the state of a mapped object, made at first need."""
     values = obj.__dict__
     state = values.get(STATE)
@@ -164,13 +167,13 @@ def ensure_state(obj: Any) -> InstanceState:
     return made
 
 
-def adopt_collections(obj: Any) -> None:
+def adopt_collections(obj: MappedObject) -> None:
     """Replace plain collections, as pickles carry them, by tracked ones."""
-    mapper: Any = type(obj).__mapper__
+    mapper = type(obj).__mapper__
     mapper.configure()
     for name, prop in mapper.relationships.items():
         value = obj.__dict__.get(name)
-        if prop.uselist and value is not None and not hasattr(value, "_detach"):
+        if prop.uselist and value is not None and not hasattr(value, "__uow_detach__"):
             obj.__dict__[name] = prop.attribute.new_collection(obj, value)
 
 
@@ -187,7 +190,7 @@ def instance_state(obj: Any) -> InstanceState:
     return ensure_state(obj)
 
 
-def unmapped(obj: Any) -> UnmappedInstanceError:
+def unmapped(obj: object) -> UnmappedInstanceError:
     """Return the error for an object whose class is not mapped."""
     if isinstance(obj, type):
         return UnmappedInstanceError(
@@ -201,7 +204,7 @@ def unmapped(obj: Any) -> UnmappedInstanceError:
     )
 
 
-def describe(obj: Any) -> str:
+def describe(obj: object) -> str:
     """Return how messages call an object: ``<User 5, persistent>``; never its own ``__repr__``, which may load attributes."""
     state = obj.__dict__.get(STATE)
     if state is None:
