@@ -211,7 +211,7 @@ def _bring_into_step(work: WorkList) -> None:
         seen: set[int] = set()
         for item in members_of(collection):
             if id(item) in seen:
-                collection._silently_remove(item)
+                collection.__uow_take__(item)
             seen.add(id(item))
     for child, prop, parent in work.forgotten:
         child.__dict__[prop.key] = parent
