@@ -78,8 +78,9 @@ def strict_keys(mapper: Mapper) -> tuple[tuple[str, ...], ...]:
 
 def _names_of(mapper: Mapper, unique: Unique) -> Iterator[tuple[str, ...]]:
     for columns in unique:
-        if columns and all(isinstance(c, Column) and mapper.maps_column(c) for c in columns):
-            yield tuple(mapper.name_of_column(column) for column in columns)
+        mapped = [column for column in columns if isinstance(column, Column) and mapper.maps_column(column)]
+        if mapped and len(mapped) == len(columns):
+            yield tuple(mapper.name_of_column(column) for column in mapped)
 
 
 def find_originals(session: Session, base: Mapper, objects: list[Any]) -> None:
