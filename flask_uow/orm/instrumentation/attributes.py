@@ -112,13 +112,15 @@ class ColumnAttribute(Attribute):
         return self.parent.polymorphic_identity if self.key == self.parent.discriminator else None
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        columns = self.property.columns
+        columns: list[Any] = self.property.columns
+        found: ColumnElement[Any] = columns[0]
         if len(columns) > 1 and self.parent.inherits is not None:
             # the key of a joined subclass: its own table's column tells its rows from those of other classes
             for column in columns:
                 if column.table is self.parent.local_table:
-                    return column  # type: ignore[no-any-return]
-        return columns[0]  # type: ignore[no-any-return]
+                    found = column
+                    break
+        return found
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)
@@ -131,12 +133,14 @@ class ColumnAttribute(Attribute):
     @property
     def name(self) -> str:
         """The column's name."""
-        return self.property.column.name  # type: ignore[no-any-return]
+        name: str = self.property.column.name
+        return name
 
     @property
     def expression(self) -> ColumnElement[Any]:
         """The column."""
-        return self.property.column  # type: ignore[no-any-return]
+        column: ColumnElement[Any] = self.property.column
+        return column
 
 
 def operand_of(element: ColumnElement[Any], entity: Any, prop: object) -> ColumnElement[Any]:

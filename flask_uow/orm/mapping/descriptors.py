@@ -78,7 +78,8 @@ class PropComparator(ColumnOperators):
         return made
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self._attribute.__clause_element__()  # type: ignore[no-any-return]
+        element: ColumnElement[Any] = self._attribute.__clause_element__()
+        return element
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)
@@ -86,7 +87,8 @@ class PropComparator(ColumnOperators):
     def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         if self._attribute is None:
             return super().operate(op, other, **modifiers)
-        return self._attribute.operate(op, other, **modifiers)  # type: ignore[no-any-return]
+        expression: ColumnElement[Any] = self._attribute.operate(op, other, **modifiers)
+        return expression
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or self._attribute is None:
@@ -326,7 +328,7 @@ def synonym(
     :param descriptor: a Python property that has charge of objects; one that the class has under this name is taken by itself.
     :param comparator_factory: a subclass of :class:`PropComparator`.
     """
-    return cast(Any, SynonymProperty(name, map_column, descriptor, comparator_factory, doc))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", SynonymProperty(name, map_column, descriptor, comparator_factory, doc))
 
 
 def composite(
@@ -344,7 +346,7 @@ def composite(
     """
     if not columns:
         raise ArgumentError("composite() takes a class and the columns that make up its values, got no column.")
-    return cast(Any, CompositeProperty(class_, columns, comparator_factory, doc))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", CompositeProperty(class_, columns, comparator_factory, doc))
 
 
 def comparable_property(
@@ -355,4 +357,4 @@ def comparable_property(
     :param comparator_factory: a subclass of :class:`PropComparator` that overrides the operators (or ``__clause_element__``).
     :param descriptor: the property; the one that the class has under this name when None.
     """
-    return cast(Any, ComparableProperty(comparator_factory, descriptor, doc))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", ComparableProperty(comparator_factory, descriptor, doc))

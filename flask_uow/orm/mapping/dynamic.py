@@ -62,7 +62,8 @@ class AppenderQuery(Generic[T]):
 
         :raises DetachedInstanceError: when the object is in no Session.
         """
-        return self._attribute.query_of(self._obj)  # type: ignore[no-any-return]
+        query: Query[Any] = self._attribute.query_of(self._obj)
+        return query
 
     def __iter__(self) -> Iterator[T]:
         self._attribute.has_row(self._obj)
@@ -151,12 +152,12 @@ class WriteOnlyCollection(Generic[T]):
             return conditions
         # the rows of the secondary table are asked for in a statement of their own
         related = Select(tuple(prop.mapper.primary_key)).select_from(prop.mapper.selectable, prop.secondary)
-        keys = prop.mapper.primary_key
-        if len(keys) > 1:
+        first, *others = prop.mapper.primary_key
+        if others:
             raise InvalidRequestError(
                 f"{prop.name}.{method} would have to tell rows by a key of several columns through a secondary table. Write the statement by hand."
             )
-        return (keys[0].in_(related.where(*conditions)),)
+        return (first.in_(related.where(*conditions)),)
 
     def _written(self, method: str) -> Any:
         prop = self._attribute.relationship

@@ -350,7 +350,8 @@ class ViewColumn(ColumnOperators):
         return self.parent.mapper.class_
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self.parent.adapt(self._attribute.__clause_element__())  # type: ignore[no-any-return]
+        adapted: ColumnElement[Any] = self.parent.adapt(self._attribute.__clause_element__())
+        return adapted
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)

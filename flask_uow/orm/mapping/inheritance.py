@@ -170,7 +170,7 @@ def with_polymorphic_member(mapper: MappedSource, member: object) -> Any:
 
 def polymorphic_source(mapper: MappedSource, mappers: Iterable[Any]) -> FromClause:
     """Return the FROM element of a class together with subclasses: its own source, outer joined with their tables."""
-    source = mapper.mapped_selectable
+    source: FromClause = mapper.mapped_selectable
     present = set(tables_in(source))
     for other in mappers:
         for step in other.lineage:
@@ -178,7 +178,7 @@ def polymorphic_source(mapper: MappedSource, mappers: Iterable[Any]) -> FromClau
             if step.own_join is not None and table not in present and isinstance(table, Table):
                 present.add(table)
                 source = source.outerjoin(table, step.own_join.onclause)
-    return source  # type: ignore[no-any-return]
+    return source
 
 
 def polymorphic_union(

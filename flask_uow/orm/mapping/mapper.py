@@ -512,7 +512,8 @@ class Mapper(MappedSource):
         is_mapped = name in self.attribute_names or name in self.descriptors
         if not is_mapped and class_expression(self.class_, name) is None:
             raise self.unknown_attribute(name)
-        return getattr(self.class_, name)  # type: ignore[no-any-return]
+        attribute: Attribute = getattr(self.class_, name)
+        return attribute
 
     def dispose(self) -> None:
         """Take all hooks out of the class."""

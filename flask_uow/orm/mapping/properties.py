@@ -193,7 +193,7 @@ def column_property(
         extension=extension,
         doc=doc,
     )
-    return cast(Any, made)  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", made)
 
 
 def deferred(
@@ -223,8 +223,8 @@ def deferred(
     if isinstance(column, MappedColumn) and not columns:
         # the column is still to be completed by its class; what is declared of it goes along
         column.column.info[DECLARED] = made
-        return cast(Any, column)  # type: ignore[no-any-return]
-    return cast(Any, made)  # type: ignore[no-any-return]
+        return cast("Mapped[Any]", column)
+    return cast("Mapped[Any]", made)
 
 
 @dataclass(frozen=True)
@@ -361,4 +361,4 @@ def mapped_column(
     made = MappedColumn(
         ColumnArguments(given_name, given_type, tuple(parts), options), field, sort_order, use_existing_column
     )
-    return cast(Any, made)  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", made)

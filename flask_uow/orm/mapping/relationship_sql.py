@@ -255,9 +255,11 @@ class RelationshipSQL:
                 return None
             if secondary is not None and table is prop.secondary:
                 column: Any = node
-                return column if secondary is prop.secondary else secondary.c[str(column.key)]  # type: ignore[no-any-return]
+                other: ClauseElement = column if secondary is prop.secondary else secondary.c[str(column.key)]
+                return other
             if table in between:
-                return between[table].c[str(node.key)]  # type: ignore[attr-defined, no-any-return]
+                between_column: ClauseElement = between[table].c[str(cast("AnyColumn", node).key)]
+                return between_column
             is_near = any(table is other for other in own)
             named = cast("AnyColumn", node)
             if target is not None and any(table is other for other in far):
@@ -283,11 +285,15 @@ class RelationshipSQL:
         """
         prop = self._property
         near = parent if parent is not None else prop.parent
-        there = target if target is not None else prop.mapper
-        if isinstance(there, FromClause):
-            there = _Element(prop, there)
-        elif target is not None and target is not prop.mapper:
-            target_of(prop, target)
+        there: Entity | _Element
+        if isinstance(target, FromClause):
+            there = _Element(prop, target)
+        elif target is None:
+            there = prop.mapper
+        else:
+            there = target
+            if target is not prop.mapper:
+                target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
             between = between if between is not None else self.aliases_between()
@@ -370,13 +376,14 @@ class _Element:
             # a joined table's key is that of its base, too
             wanted.extend(mapper.columns[mapper.name_of_column(column)].columns)
         for one in wanted:
+            found: AnyColumn
             for found in self.selectable.c:
                 if found is one or _original(found) is one:
-                    return found  # type: ignore[no-any-return]
+                    return found
         for one in wanted:
-            named: Any = self.selectable.c.get(str(one.key))
+            named: AnyColumn | None = self.selectable.c.get(str(one.key))
             if named is not None and not isinstance(_original(named), Column):
-                return named  # type: ignore[no-any-return]
+                return named
         raise ArgumentError(
             f"{self._property.name} leads to {mapper.class_.__name__}, and {self.selectable.description} has no column {column.key!r}."
             f" Its columns: {', '.join(self.selectable.c.keys())}. Join a table of the class, an alias of one, or the class itself."

@@ -164,16 +164,18 @@ class RelationshipProperty:
         return f"{self.parent.class_.__name__}.{self.key}" if self.parent is not None else "relationship()"
 
     @property
-    def mapper(self) -> Any:
+    def mapper(self) -> Mapper:
         """The mapper of the class that it leads to."""
         if self._mapper is None:
             self.parent.registry.configure()
-        return self._mapper
+        mapper: Mapper | None = self._mapper
+        assert mapper is not None
+        return mapper
 
     @property
     def target_class(self) -> type:
         """The class that it leads to."""
-        return self.mapper.class_  # type: ignore[no-any-return]
+        return self.mapper.class_
 
     # -- configuration
 
@@ -253,7 +255,8 @@ class RelationshipProperty:
     def local_names(self) -> tuple[str, ...]:
         """The parent's attributes whose values tell the related rows."""
         if self.condition.through_parent:
-            return self.parent.primary_key_names  # type: ignore[no-any-return]
+            names: tuple[str, ...] = self.parent.primary_key_names
+            return names
         pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
         return tuple(own for own, _ in pairs)
 
@@ -540,7 +543,7 @@ def relationship(
         "field": FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
-    return cast(Any, RelationshipProperty(argument, options))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", RelationshipProperty(argument, options))
 
 
 def dynamic_loader(argument: object = None, secondary: object = None, **options: Any) -> Mapped[Any]:

@@ -143,7 +143,8 @@ class Session(ExecutingSession):
         :raises InvalidRequestError: with ``load=False``, for an object without a row or with changes.
         :raises StaleDataError: for an object whose version is not that of its row any more.
         """
-        return merge(self, instance, load, **kw)  # type: ignore[no-any-return]
+        merged: T = merge(self, instance, load, **kw)
+        return merged
 
     @exclusive
     def delete(self, instance: object) -> None:

@@ -62,7 +62,8 @@ class InstanceState(weakref.ref[Any]):
     def mapper(self) -> Mapper:
         """The object's mapper."""
         obj: Any = self()
-        return type(obj).__mapper__  # type: ignore[no-any-return]
+        mapper: Mapper = type(obj).__mapper__
+        return mapper
 
     @property
     def key(self) -> IdentityKey | None:
