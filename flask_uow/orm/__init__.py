@@ -8,6 +8,7 @@ from flask_uow.exc import MultipleResultsFound, NoResultFound
 from flask_uow.orm import exc as exc
 from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
+from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.inspection import inspect
 from flask_uow.orm.instrumentation.collections import (
     MappedCollection,
@@ -80,7 +81,7 @@ relation = relationship
 
 __all__ = [
     "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase",
-    "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext", "FlushPlan",
     "InstrumentedAttribute", "Mapped", "MappedAsDataclass", "MappedCollection", "Mapper", "MapperExtension",
     "MultipleResultsFound", "Mutable", "MutableDict", "MutableList", "MutableSet", "NoResultFound", "OrderingList",
     "PropComparator", "Query", "Registry", "ScopedSession", "Session", "SessionExtension", "SessionTransaction",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
@@ -19,6 +19,9 @@ from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 from flask_uow.sql.stand_ins import StandIns
 
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+
 __all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
 
 T = TypeVar("T")
@@ -30,7 +33,12 @@ class _AliasView(EntityView):
     __slots__ = ("alias", "name")
 
     def __init__(
-        self, mapper: Any, selectable: Any, names: tuple[str, ...], name: str | None, own: StandIns | None = None
+        self,
+        mapper: Mapper,
+        selectable: FromClause,
+        names: tuple[str, ...],
+        name: str | None,
+        own: StandIns | None = None,
     ) -> None:
         super().__init__(mapper, selectable, names)
         self.name = name
@@ -63,7 +71,9 @@ class _PolymorphicView(_AliasView):
 
     __slots__ = ()
 
-    def __init__(self, mapper: Any, selectable: Any, names: tuple[str, ...], extra: tuple[ExtraColumn, ...]) -> None:
+    def __init__(
+        self, mapper: Mapper, selectable: FromClause, names: tuple[str, ...], extra: tuple[ExtraColumn, ...]
+    ) -> None:
         EntityView.__init__(self, mapper, selectable, names, extra=extra, is_plain=True)
         self.name = None
         self.alias = None
@@ -99,7 +109,7 @@ class AliasedClass:
         return f"<{f'alias {view.name!r}' if view.name else 'an alias'} of {view.mapper.class_.__name__}>"
 
 
-def _member_of(view: _AliasView, mapper: Any) -> Any:
+def _member_of(view: _AliasView, mapper: Mapper) -> Any:
     """Return a subclass within a view of its base: what has its attributes there."""
     if view.is_plain:
         return mapper.class_
@@ -109,14 +119,14 @@ def _member_of(view: _AliasView, mapper: Any) -> Any:
 
 
 @overload
-def aliased(element: type[T], selectable: Any = None, name: str | None = None) -> type[T]: ...
+def aliased(element: type[T], selectable: object = None, name: str | None = None) -> type[T]: ...
 
 
 @overload
-def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any: ...
+def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any: ...
 
 
-def aliased(element: Any, selectable: Any = None, name: str | None = None) -> Any:
+def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any:
     """Return a mapped class under another name, to have it twice in one query; or a table, likewise.
 
     :param element: a mapped class, a table, or a SELECT.
@@ -150,10 +160,10 @@ def aliased(element: Any, selectable: Any = None, name: str | None = None) -> An
 
 
 def with_polymorphic(
-    base: Any,
-    classes: Any = "*",
-    selectable: Any = None,
-    polymorphic_on: Any = None,
+    base: object,
+    classes: object = "*",
+    selectable: object = None,
+    polymorphic_on: object = None,
     *,
     flat: bool = False,
     aliased: bool = False,
@@ -210,7 +220,7 @@ def with_polymorphic(
     return AliasedClass(view, tuple(given))
 
 
-def _joined(mapper: Any, given: list[Any], innerjoin: bool) -> FromClause:
+def _joined(mapper: Mapper, given: list[Any], innerjoin: bool) -> FromClause:
     source: FromClause = polymorphic_source(mapper, given)
     if not innerjoin:
         return source
@@ -221,7 +231,7 @@ def _joined(mapper: Any, given: list[Any], innerjoin: bool) -> FromClause:
     return plain(source)
 
 
-def _aliased_family(mapper: Any, given: list[Any], source: FromClause, name: str | None) -> AliasedClass:
+def _aliased_family(mapper: Mapper, given: list[Any], source: FromClause, name: str | None) -> AliasedClass:
     """Return a class with subclasses from a selectable that has the columns of their tables under a name of its own."""
     view = _AliasView(mapper, source, mapper.loaded_names, name, _standing_in(mapper, source))
     mappers = list(dict.fromkeys([*mapper.relatives_in_table, *given]))
@@ -230,7 +240,7 @@ def _aliased_family(mapper: Any, given: list[Any], source: FromClause, name: str
     return AliasedClass(view, tuple(given))
 
 
-def _chosen(mapper: Any, classes: Any) -> list[Any]:
+def _chosen(mapper: Mapper, classes: object) -> list[Any]:
     if isinstance(classes, str) and classes == "*":
         return list(mapper.descendants[1:])
     given = classes if isinstance(classes, (list, tuple, set, frozenset)) else [classes]
@@ -243,13 +253,13 @@ def _chosen(mapper: Any, classes: Any) -> list[Any]:
     return found
 
 
-def _without_discriminator(mapper: Any) -> ArgumentError:
+def _without_discriminator(mapper: Mapper) -> ArgumentError:
     return ArgumentError(
         f"with_polymorphic({mapper.class_.__name__}, ...) needs polymorphic_on=, the column that tells the class of a row."
     )
 
 
-def _discriminator_in(mapper: Any, source: FromClause, polymorphic_on: Any) -> ColumnElement[Any]:
+def _discriminator_in(mapper: Mapper, source: FromClause, polymorphic_on: object) -> ColumnElement[Any]:
     """Return the column of a selectable that tells the class of a row, given as itself or by its name."""
     column = source.c.get(polymorphic_on) if isinstance(polymorphic_on, str) else polymorphic_on
     if not isinstance(column, ColumnElement) or not all(
@@ -262,8 +272,8 @@ def _discriminator_in(mapper: Any, source: FromClause, polymorphic_on: Any) -> C
     return column
 
 
-def _standing_in(mapper: Any, source: FromClause) -> StandIns:
-    """Return what stands in a selectable for the columns of a class's tables, and of what the class is selected from."""
+def _standing_in(mapper: Mapper, source: FromClause) -> StandIns:
+    """Return the stand-ins in a selectable for the columns of a class's tables, and of its usual source."""
     found = columns_standing_in(mapper, source, mapper.descendants[1:])
     if mapper.stand_ins is not None:
         for column in mapper.stand_ins.originals:
@@ -272,7 +282,7 @@ def _standing_in(mapper: Any, source: FromClause) -> StandIns:
     return StandIns(mapper, source, found)
 
 
-def _is_missing(mapper: Any, name: str, source: FromClause, own: StandIns) -> bool:
+def _is_missing(mapper: Mapper, name: str, source: FromClause, own: StandIns) -> bool:
     prop = mapper.column_attrs[name]
     # an expression is there under its name, or is worked out from columns that are
     if not prop.is_stored and prop.column.name in source.c:
@@ -290,20 +300,22 @@ class EntityJoin(Join):
 
     __slots__ = ("joined_entities",)
 
-    def __init__(self, left: FromClause, right: FromClause, onclause: Any, isouter: bool, full: bool) -> None:
+    def __init__(
+        self, left: FromClause, right: FromClause, onclause: ColumnElement[bool] | None, isouter: bool, full: bool
+    ) -> None:
         super().__init__(left, right, onclause, isouter, full)
         self.joined_entities: tuple[Any, ...] = ()
 
-    def join(self, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+    def join(self, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
         """Return ``self JOIN right``; see :func:`join`."""
         return join(self, right, onclause, isouter, full)
 
-    def outerjoin(self, right: Any, onclause: Any = None, full: bool = False) -> Join:
+    def outerjoin(self, right: object, onclause: object = None, full: bool = False) -> Join:
         """Return ``self LEFT OUTER JOIN right``; see :func:`join`."""
         return join(self, right, onclause, True, full)
 
 
-def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+def join(left: object, right: object, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
     """Return ``left JOIN right`` of mapped classes, aliases or tables, for ``select_from()``.
 
     Its methods ``join()`` and ``outerjoin()`` take the same: ``join(User, Post, "posts").join(Tag, "tags")``.
@@ -333,12 +345,12 @@ def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, ful
     return made
 
 
-def outerjoin(left: Any, right: Any, onclause: Any = None, full: bool = False) -> Join:
+def outerjoin(left: object, right: object, onclause: object = None, full: bool = False) -> Join:
     """Return ``left LEFT OUTER JOIN right``; see :func:`join`."""
     return join(left, right, onclause, True, full)
 
 
-def joined_entities(element: Any) -> tuple[Any, ...]:
+def joined_entities(element: object) -> tuple[Any, ...]:
     """Return the mapped entities that an element of FROM stands for: that of a class or an alias, those of a join of classes."""
     entity = getattr(element, "__uow_entity__", None)
     if entity is not None:
@@ -346,7 +358,7 @@ def joined_entities(element: Any) -> tuple[Any, ...]:
     return element.joined_entities if isinstance(element, EntityJoin) else ()
 
 
-def _starting_in(left: Any, relationship: Any) -> Any:
+def _starting_in(left: object, relationship: Any) -> Any:
     """Return a relationship that begins at the alias or subclass of its class in ``left``, where the class itself is not there."""
     entities = joined_entities(left)
     if any(entity is relationship.parent for entity in entities):
@@ -355,7 +367,7 @@ def _starting_in(left: Any, relationship: Any) -> Any:
     return relationship.starting_at(heirs[0]) if len(heirs) == 1 else relationship
 
 
-def _relationship_of(left: Any, name: str) -> Any:
+def _relationship_of(left: object, name: str) -> Any:
     entities = joined_entities(left)
     if not entities:
         raise ArgumentError(

@@ -9,18 +9,44 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from threading import RLock
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from flask_uow.exc import InvalidRequestError
 
 __all__ = ["exclusive", "exclusively"]
+
+
+class Guarded(Protocol):
+    """A Session, as far as it is to be guarded."""
+
+    @property
+    def autocommit(self) -> bool:
+        """True where no transaction is kept open."""
+        ...
+
+    @property
+    def current_transaction(self) -> object:
+        """The innermost level of the transaction, None outside of one."""
+        ...
+
+    @property
+    def thread_lock(self) -> RLock:
+        """Held by the thread that is inside."""
+        ...
+
+    @property
+    def cure_for_threads(self) -> str:
+        """Tells how several threads get on."""
+        ...
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound=Callable[..., Any])
 
 
-def _two_threads(session: Any) -> InvalidRequestError:
+def _two_threads(session: Guarded) -> InvalidRequestError:
     return InvalidRequestError(
         f"this Session is being used by two threads at once, and it is for one at a time. {session.cure_for_threads}"
     )
@@ -47,7 +73,7 @@ def exclusive(method: M) -> M:
     return cast(M, guarded)
 
 
-def exclusively(session: Any, load: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def exclusively(session: Guarded, load: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a function that loads into a Session, with no other thread inside.
 
     :raises InvalidRequestError: when another thread is inside.

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from flask_uow.exc import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.query import Query
+    from flask_uow.orm.session.session import Session
+    from flask_uow.orm.session.transaction import SessionTransaction
+    from flask_uow.sql.dml import DMLStatement
 
 __all__ = ["EXT_CONTINUE", "EXT_STOP", "FlushContext", "Hooks", "MapperExtension", "SessionExtension"]
 
@@ -30,7 +36,7 @@ EXT_STOP: Final = _Answer.STOP
 
 
 class FlushContext:
-    """What extensions are told of a flush.
+    """A flush, as extensions see it.
 
     :ivar session: the Session.
     :ivar objects: the objects that the flush is restricted to, None for all.
@@ -39,7 +45,7 @@ class FlushContext:
     :ivar deleted: the objects to be deleted, those that a cascade found included.
     """
 
-    def __init__(self, session: Any, objects: tuple[Any, ...] | None) -> None:
+    def __init__(self, session: Session, objects: tuple[Any, ...] | None) -> None:
         self.session = session
         self.objects = objects
         self.new: tuple[Any, ...] = ()
@@ -53,44 +59,44 @@ class SessionExtension:
     An error in a hook ends the operation it belongs to, like any error there.
     """
 
-    def before_commit(self, session: Any) -> None:
+    def before_commit(self, session: Session) -> None:
         """Called before the flush of a commit, also of a SAVEPOINT's; may still change objects."""
 
-    def after_commit(self, session: Any) -> None:
+    def after_commit(self, session: Session) -> None:
         """Called after a commit, also of a SAVEPOINT. The transaction has ended; no SQL can be sent in it."""
 
-    def after_rollback(self, session: Any) -> None:
+    def after_rollback(self, session: Session) -> None:
         """Called after the database rolled back, also to a SAVEPOINT; the objects are as they were before."""
 
-    def before_flush(self, session: Any, flush_context: FlushContext, instances: Any) -> None:
+    def before_flush(self, session: Session, flush_context: FlushContext, instances: Sequence[Any] | None) -> None:
         """Called before a flush works out what to do; may still change objects.
 
         :param instances: the objects given to ``flush(objects)``, or None.
         """
 
-    def after_flush(self, session: Any, flush_context: FlushContext) -> None:
+    def after_flush(self, session: Session, flush_context: FlushContext) -> None:
         """Called when the SQL of a flush was sent; ``new``, ``dirty``, ``deleted`` and histories are still those of before."""
 
-    def after_flush_postexec(self, session: Any, flush_context: FlushContext) -> None:
+    def after_flush_postexec(self, session: Session, flush_context: FlushContext) -> None:
         """Called at the end of a flush, when objects and Session are in their final state."""
 
-    def after_begin(self, session: Any, transaction: Any, connection: Connection) -> None:
+    def after_begin(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
         """Called when a transaction (or a SAVEPOINT) has begun on a connection.
 
         :param transaction: the :class:`SessionTransaction`.
         """
 
-    def after_attach(self, session: Any, instance: Any) -> None:
+    def after_attach(self, session: Session, instance: Any) -> None:
         """Called when an object was put into the Session by ``add()``, ``merge()``, ``delete()`` or a cascade."""
 
-    def after_bulk_update(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
+    def after_bulk_update(self, session: Session, query: Query[Any], query_context: DMLStatement, result: Any) -> None:
         """Called after ``query.update()``.
 
         :param query_context: the UPDATE statement that was executed.
         :param result: its :class:`Result`, with ``rowcount``.
         """
 
-    def after_bulk_delete(self, session: Any, query: Any, query_context: Any, result: Any) -> None:
+    def after_bulk_delete(self, session: Session, query: Query[Any], query_context: DMLStatement, result: Any) -> None:
         """Called after ``query.delete()``; parameters as for :meth:`after_bulk_update`, with the DELETE statement."""
 
 
@@ -106,7 +112,13 @@ class MapperExtension:
         """Called once when a class, or a subclass of it, has been mapped and its columns are tracked; its relationships are not yet."""
 
     def init_instance(
-        self, mapper: Mapper, class_: type, oldinit: Callable[..., Any], instance: Any, args: Any, kwargs: Any
+        self,
+        mapper: Mapper,
+        class_: type,
+        oldinit: Callable[..., Any],
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
         """Called before ``__init__`` when an object is made, not when one is loaded.
 
@@ -115,7 +127,13 @@ class MapperExtension:
         """
 
     def init_failed(
-        self, mapper: Mapper, class_: type, oldinit: Callable[..., Any], instance: Any, args: Any, kwargs: Any
+        self,
+        mapper: Mapper,
+        class_: type,
+        oldinit: Callable[..., Any],
+        instance: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Any:
         """Called when ``__init__`` has raised; the error goes on its way afterwards. Parameters as for :meth:`init_instance`."""
 
@@ -150,13 +168,13 @@ class Hooks:
     """
 
     @classmethod
-    def of(cls, base: type, given: Any) -> Hooks:
+    def of(cls, base: type, given: object) -> Hooks:
         """Return hooks made before, or new ones of what is given; without extensions, always the same."""
         if isinstance(given, Hooks):
             return given
         return _without_extensions(base) if given is None else cls(base, given)
 
-    def __init__(self, base: type, given: Any) -> None:
+    def __init__(self, base: type, given: object) -> None:
         extensions: Iterable[Any] = () if given is None else given if isinstance(given, (list, tuple)) else (given,)
         self.extensions = tuple(extensions)
         for extension in self.extensions:

@@ -19,9 +19,11 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks
+from flask_uow.orm.query import Query
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state.expiry import Keep, expire_all
 from flask_uow.orm.state.instance_state import describe
+from flask_uow.sql.dml import DMLStatement
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
@@ -64,7 +66,8 @@ class _Callback:
 class _SignalExtension(SessionExtension):
     """Sends the signals of a Session's moments; those of whole transactions are the Session's own."""
 
-    def before_flush(self, session: WebSession, flush_context: FlushContext, instances: Any) -> None:
+    def before_flush(self, session: Session, flush_context: FlushContext, instances: Sequence[Any] | None) -> None:
+        assert isinstance(session, WebSession)
         if session.only_reads:
             raise InvalidRequestError(
                 "an after-commit callback (or a receiver of the signal after_commit) changes objects of db.session, whose work is committed"
@@ -72,24 +75,30 @@ class _SignalExtension(SessionExtension):
             )
         session.send_signal(signals.before_flush, flush_context=flush_context, instances=instances)
 
-    def after_flush(self, session: WebSession, flush_context: FlushContext) -> None:
+    def after_flush(self, session: Session, flush_context: FlushContext) -> None:
+        assert isinstance(session, WebSession)
         session.send_signal(signals.after_flush, flush_context=flush_context)
 
-    def after_flush_postexec(self, session: WebSession, flush_context: FlushContext) -> None:
+    def after_flush_postexec(self, session: Session, flush_context: FlushContext) -> None:
+        assert isinstance(session, WebSession)
         session.send_signal(signals.after_flush_postexec, flush_context=flush_context)
 
-    def after_begin(self, session: WebSession, transaction: Any, connection: Connection) -> None:
+    def after_begin(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
         if signals.after_begin.receivers:
+            assert isinstance(session, WebSession)
             session.send_signal(signals.after_begin, transaction=transaction, connection=connection)
 
-    def after_attach(self, session: WebSession, instance: Any) -> None:
+    def after_attach(self, session: Session, instance: Any) -> None:
         if signals.after_attach.receivers:
+            assert isinstance(session, WebSession)
             session.send_signal(signals.after_attach, instance=instance)
 
-    def after_bulk_update(self, session: WebSession, query: Any, query_context: Any, result: Any) -> None:
+    def after_bulk_update(self, session: Session, query: Query[Any], query_context: DMLStatement, result: Any) -> None:
+        assert isinstance(session, WebSession)
         session.send_signal(signals.after_bulk_update, query=query, query_context=query_context, result=result)
 
-    def after_bulk_delete(self, session: WebSession, query: Any, query_context: Any, result: Any) -> None:
+    def after_bulk_delete(self, session: Session, query: Query[Any], query_context: DMLStatement, result: Any) -> None:
+        assert isinstance(session, WebSession)
         session.send_signal(signals.after_bulk_delete, query=query, query_context=query_context, result=result)
 
 

@@ -73,6 +73,7 @@ class VocabularyTypes:
         self.Float = flask_uow.Float
         self.FlushContext = flask_uow.FlushContext
         self.FlushError = flask_uow.FlushError
+        self.FlushPlan = flask_uow.FlushPlan
         self.ForeignKey = flask_uow.ForeignKey
         self.ForeignKeyConstraint = flask_uow.ForeignKeyConstraint
         self.FromClause = flask_uow.FromClause

@@ -393,13 +393,14 @@ def test_a_dynamic_relationship_of_a_pending_object_is_a_query(depots: Session) 
     session.add(depot)
     session.add_all([Parcel(depot=depot), Parcel(depot=depot)])
     assert depot.notes.filter(Parcel.id > 0).count() == 2
-    for ask in (
+    questions = (
         lambda d: d.notes.count(),
         lambda d: len(list(d.notes)),
         lambda d: len(d.notes[0:5]),
         lambda d: len(d.notes.all()),
-    ):
-        pending = Depot(code=f"b{len(session.identity_map)}")
+    )
+    for number, ask in enumerate(questions):
+        pending = Depot(code=f"b{number}")
         session.add(pending)
         session.add(Parcel(depot=pending))
         assert ask(pending) == 1

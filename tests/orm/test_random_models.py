@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from flask_uow import (
     mapped_column,
     relationship,
 )
+from tests.statements import StatementLog
 
 _numbers = itertools.count(1)
 
@@ -353,6 +355,20 @@ def test_what_a_fresh_session_loads_equals_what_was_in_memory(engine: Engine, de
         world.base.metadata.drop_all(engine)
 
 
+def _flush_as_planned(engine: Engine, session: Session) -> None:
+    """Flush, and compare the tables that are written, in the order of their first statements, with those of the plan."""
+    planned = str(session.plan_flush())
+    assert str(session.plan_flush()) == planned
+    log = StatementLog().attach(engine)
+    try:
+        session.flush()
+    finally:
+        log.detach()
+    writes = re.compile(r'\b(INSERT|UPDATE|DELETE)(?: INTO| FROM)? "?(\w+)')
+    sent = [match.groups() for statement in log.sql if (match := writes.search(statement))]
+    assert list(dict.fromkeys(sent)) == list(dict.fromkeys(writes.findall(planned)))
+
+
 def _edit_at_random(engine: Engine, world: World, data: Any) -> None:
     memory = Memory(world)
     with Session(bind=engine) as session:
@@ -403,7 +419,7 @@ def _edit_at_random(engine: Engine, world: World, data: Any) -> None:
             elif step == "delete":
                 memory.delete(session, label)
             elif step == "flush":
-                session.flush()
+                _flush_as_planned(engine, session)
             elif step == "commit":
                 session.commit()
                 memory.compare(engine)

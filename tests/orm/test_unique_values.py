@@ -578,3 +578,28 @@ def test_a_child_whose_key_is_its_parents_cannot_be_released(engine: Engine, sta
         session.delete(main)
         session.commit()
         assert session.query(Main).count() == 0
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_rows_of_a_tree_move_up_when_one_of_them_goes(engine: Engine, loaded: bool) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Leaf(Own):
+        __tablename__ = "leaf"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        place: Mapped[int] = mapped_column(unique=True)
+        up_id: Mapped[int | None] = mapped_column(ForeignKey("leaf.id"))
+        up: Mapped[Leaf | None] = relationship(remote_side=[id])
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        first, second, third = leaves = [Leaf(place=place) for place in (1, 2, 3)]
+        session.add_all(leaves)
+        session.commit()
+        if loaded:
+            assert [leaf.place for leaf in leaves] == [1, 2, 3]
+        session.delete(first)
+        second.place, third.place = 1, 2
+        session.commit()
+        assert session.scalars(select(Leaf.place).order_by(Leaf.id)).all() == [1, 2]

@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.orm.mapping.mapped_table import holds_expressions
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.sql.dml import Insert
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.sql.schema import Column
 
 __all__ = [
     "Progress",
@@ -34,7 +40,12 @@ _PAGE = 10_000
 
 
 def bulk_insert(
-    session: Any, mapper: Any, rows: Iterable[Any], return_keys: bool, progress: Progress | None, nulls: bool = False
+    session: ExecutingSession,
+    mapper: Mapper,
+    rows: Iterable[Any],
+    return_keys: bool,
+    progress: Progress | None,
+    nulls: bool = False,
 ) -> Any:
     """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert`.
 
@@ -59,7 +70,7 @@ def _is_given(row: Mapping[str, Any], name: str, nulls: bool) -> bool:
     return row.get(name) is not None or (nulls and name in row)
 
 
-def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]], nulls: bool) -> list[Any]:
+def _insert_page(connection: Connection, mapper: Mapper, rows: list[dict[str, Any]], nulls: bool) -> list[Any]:
     """Insert rows and return their keys, in order."""
     columns = written_columns(mapper)
     part = mapper.stored[0]
@@ -92,7 +103,12 @@ def _insert_page(connection: Any, mapper: Any, rows: list[dict[str, Any]], nulls
 
 
 def _insert_group(
-    connection: Any, mapper: Any, names: tuple[str, ...], values: list[list[Any]], count: int, generated: Any
+    connection: Connection,
+    mapper: Mapper,
+    names: tuple[str, ...],
+    values: list[list[Any]],
+    count: int,
+    generated: Column[Any] | None,
 ) -> list[Any] | None:
     part = mapper.stored[0]
     table = part.table
@@ -100,9 +116,9 @@ def _insert_group(
     columns = [part.columns[name] for name in names]
     part.add_unmapped_defaults(columns, values, count)
     if not columns:
-        return batch.insert_defaults(connection, table, count, generated_key=generated)  # type: ignore[no-any-return]
+        return batch.insert_defaults(connection, table, count, generated_key=generated)
     if not holds_expressions(values):
-        return batch.insert(connection, table, columns, values, generated_key=generated)  # type: ignore[no-any-return]
+        return batch.insert(connection, table, columns, values, generated_key=generated)
     # expressions are worked out by the database, in a statement of their own for each row
     keys = []
     for row in zip(*values, strict=True):
@@ -115,18 +131,19 @@ def _insert_group(
 # -- what bulk operations share
 
 
-def mapping_defaults(mapper: Any, columns: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
-    """Return what the mapping says of new rows, by attribute: the discriminator, the first version."""
+def mapping_defaults(mapper: Mapper, columns: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return the values that the mapping gives to new rows, by attribute: the discriminator, the first version."""
     found: dict[str, Callable[[], Any]] = {}
-    if mapper.discriminator in columns and mapper.polymorphic_identity is not None:
-        found[mapper.discriminator] = lambda: mapper.polymorphic_identity
-    if mapper.versioning is not None:
-        found[mapper.versioning.name] = lambda: mapper.versioning.next_version(None)
+    discriminator, versioning = mapper.discriminator, mapper.versioning
+    if discriminator is not None and discriminator in columns and mapper.polymorphic_identity is not None:
+        found[discriminator] = lambda: mapper.polymorphic_identity
+    if versioning is not None:
+        found[versioning.name] = lambda: versioning.next_version(None)
     return found
 
 
 @contextmanager
-def transaction_of(session: Any) -> Iterator[None]:
+def transaction_of(session: ExecutingSession) -> Iterator[None]:
     """Flush what is waiting, and hold a transaction of the Session: its own, or one of this block in autocommit mode."""
     session.autoflush_now()
     with session.begin(subtransactions=True):
@@ -140,7 +157,7 @@ def pages_of(rows: Iterable[Any]) -> Iterator[list[Any]]:
         yield page
 
 
-def written_columns(mapper: Any) -> dict[str, Any]:
+def written_columns(mapper: Mapper) -> dict[str, Any]:
     """Return the columns of the class's table by attribute.
 
     :raises InvalidRequestError: for a class whose rows are in several tables, or in none that can be written to.
@@ -154,12 +171,12 @@ def written_columns(mapper: Any) -> dict[str, Any]:
     return columns
 
 
-def stored_columns(mapper: Any) -> dict[str, Any]:
+def stored_columns(mapper: Mapper) -> dict[str, Any]:
     """Return the columns of all tables of the class by attribute."""
     return {name: column for part in reversed(mapper.stored) for name, column in part.columns.items()}
 
 
-def values_of(mapper: Any, row: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(mapper: Mapper, row: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a row by attribute.
 
     :param row: a mapping, or an object of the class.
@@ -176,12 +193,12 @@ def values_of(mapper: Any, row: Any, columns: Mapping[str, Any]) -> dict[str, An
                 )
         return values
     row = real_object(row)
-    if not isinstance(row, mapper.class_):
+    own: Mapper | None = getattr(type(row), "__mapper__", None)
+    if own is None or not isinstance(row, mapper.class_):
         raise InvalidRequestError(
             f"bulk operations on {mapper.class_.__name__} take mappings and objects of that class, got {row!r}."
         )
     values = {name: value for name, value in row.__dict__.items() if name in columns}
-    own = type(row).__mapper__
     if own is not mapper:
         _check_class(mapper, row, own, columns)
         if own.discriminator in columns and own.polymorphic_identity is not None:
@@ -189,7 +206,7 @@ def values_of(mapper: Any, row: Any, columns: Mapping[str, Any]) -> dict[str, An
     return values
 
 
-def _check_class(mapper: Any, row: Any, own: Any, columns: Mapping[str, Any]) -> None:
+def _check_class(mapper: Mapper, row: Any, own: Mapper, columns: Mapping[str, Any]) -> None:
     """Refuse an object of a subclass that has values, or a table, which a row of the class would lack.
 
     :raises InvalidRequestError: naming the class to be asked for.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.orm.dml.bulk import Progress, bulk_insert, mapping_defaults, transaction_of, values_of, written_columns
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["copy_from"]
 
@@ -15,7 +19,11 @@ _EVERY = 10_000
 
 
 def copy_from(
-    session: Any, mapper: Any, rows: Iterable[Any], columns: Sequence[Any] | None, progress: Progress | None
+    session: ExecutingSession,
+    mapper: Mapper,
+    rows: Iterable[Any],
+    columns: Sequence[Any] | None,
+    progress: Progress | None,
 ) -> int:
     """Load rows; see :meth:`flask_uow.orm.Session.copy_from`."""
     named = _with_names(mapper, rows, columns)
@@ -45,7 +53,7 @@ def copy_from(
     return total
 
 
-def _with_names(mapper: Any, rows: Iterable[Any], columns: Sequence[Any] | None) -> Iterator[dict[str, Any]]:
+def _with_names(mapper: Mapper, rows: Iterable[Any], columns: Sequence[Any] | None) -> Iterator[dict[str, Any]]:
     """Yield each row's values by attribute."""
     if columns is None:
         written = written_columns(mapper)
@@ -67,7 +75,7 @@ def _with_names(mapper: Any, rows: Iterable[Any], columns: Sequence[Any] | None)
         yield dict(zip(names, row, strict=True))
 
 
-def _chosen(mapper: Any, first: Mapping[str, Any]) -> tuple[list[str], dict[str, Callable[[], Any]]]:
+def _chosen(mapper: Mapper, first: Mapping[str, Any]) -> tuple[list[str], dict[str, Callable[[], Any]]]:
     """Return the columns of the COPY: those of the first row, and those with a default in Python or by the mapping."""
     columns = written_columns(mapper)
     defaults = {
@@ -87,7 +95,7 @@ def _chosen(mapper: Any, first: Mapping[str, Any]) -> tuple[list[str], dict[str,
 
 
 def _sequences(
-    mapper: Any, rows: Iterable[Mapping[str, Any]], names: list[str], defaults: Mapping[str, Callable[[], Any]]
+    mapper: Mapper, rows: Iterable[Mapping[str, Any]], names: list[str], defaults: Mapping[str, Callable[[], Any]]
 ) -> Iterator[list[Any]]:
     given = {name for name in names if name not in defaults}
     for row in rows:

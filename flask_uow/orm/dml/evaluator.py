@@ -10,7 +10,7 @@ import datetime as dt
 import operator
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import DataError
 from flask_uow.orm.symbols import NO_VALUE, STATE
@@ -21,6 +21,7 @@ from flask_uow.sql.expressions import (
     BinaryExpression,
     BindParameter,
     BooleanList,
+    ColumnElement,
     ExpressionList,
     Label,
     LiteralColumn,
@@ -30,6 +31,9 @@ from flask_uow.sql.expressions import (
 from flask_uow.sql.schema import Column
 from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
 
@@ -65,7 +69,7 @@ class Evaluator:
     :param params: values for named parameters.
     """
 
-    def __init__(self, mapper: Any, params: Mapping[str, Any]) -> None:
+    def __init__(self, mapper: Mapper, params: Mapping[str, Any]) -> None:
         self._mapper = mapper
         self._params = params
 
@@ -77,28 +81,34 @@ class Evaluator:
         tests = [self.function(condition) for condition in conditions]
         return lambda obj: all(test(obj) is True for test in tests)
 
-    def function(self, node: Any) -> Function:
+    def function(self, node: object) -> Function:
         """Return the function from an object to the expression's value.
 
         :raises NotEvaluable: for an expression that only the database can work out.
         """
-        for kind, make in (
-            (Column, self._column),
-            (BindParameter, self._parameter),
-            (Null, lambda node: lambda obj: None),
-            (LiteralColumn, self._constant),
-            ((Label, Sourced), lambda node: self.function(node.element)),
-            (BinaryExpression, self._binary),
-            (Between, self._between),
-            (BooleanList, self._list),
-            (UnaryExpression, self._unary),
-            (Case, self._case),
-        ):
-            if isinstance(node, kind):
-                return make(node)
+        if isinstance(node, Column):
+            return self._column(node)
+        if isinstance(node, BindParameter):
+            return self._parameter(node)
+        if isinstance(node, Null):
+            return lambda obj: None
+        if isinstance(node, LiteralColumn):
+            return self._constant(node)
+        if isinstance(node, (Label, Sourced)):
+            return self.function(node.element)
+        if isinstance(node, BinaryExpression):
+            return self._binary(node)
+        if isinstance(node, Between):
+            return self._between(node)
+        if isinstance(node, BooleanList):
+            return self._list(node)
+        if isinstance(node, UnaryExpression):
+            return self._unary(node)
+        if isinstance(node, Case):
+            return self._case(node)
         raise NotEvaluable(f"{node}")
 
-    def _column(self, node: Any) -> Function:
+    def _column(self, node: Column[Any]) -> Function:
         type_ = node.type
         if isinstance(type_, (TypeDecorator, JSON, ARRAY)) or type_.name in ("char", "real", "null"):
             raise NotEvaluable(f"{node}")
@@ -118,7 +128,7 @@ class Evaluator:
 
         return read
 
-    def _parameter(self, node: Any) -> Function:
+    def _parameter(self, node: BindParameter[Any]) -> Function:
         value = node.value
         if str(node.key) in self._params:
             try:
@@ -128,13 +138,13 @@ class Evaluator:
                 raise NotEvaluable(str(error)) from error
         return lambda obj: value
 
-    def _constant(self, node: Any) -> Function:
+    def _constant(self, node: LiteralColumn) -> Function:
         if node.text not in _CONSTANTS:
             raise NotEvaluable(node.text)
         value = _CONSTANTS[node.text]
         return lambda obj: value
 
-    def _binary(self, node: Any) -> Function:
+    def _binary(self, node: BinaryExpression[Any]) -> Function:
         op = node.operator
         if op in (ops.IN, ops.NOT_IN):
             return self._in(node)
@@ -157,7 +167,7 @@ class Evaluator:
             raise NotEvaluable(f"{op.sql} of texts")
         return lambda obj: _applied(compare, left(obj), right(obj))
 
-    def _in(self, node: Any) -> Function:
+    def _in(self, node: BinaryExpression[Any]) -> Function:
         if not isinstance(node.right, ExpressionList) or isinstance(node.left, ExpressionList):
             raise NotEvaluable("IN (SELECT ...)")
         left = self.function(node.left)
@@ -175,7 +185,7 @@ class Evaluator:
 
         return test
 
-    def _between(self, node: Any) -> Function:
+    def _between(self, node: Between) -> Function:
         if _is_text(node.element):
             raise NotEvaluable("BETWEEN of texts")
         element, low, high = (self.function(part) for part in (node.element, node.low, node.high))
@@ -188,12 +198,12 @@ class Evaluator:
 
         return test
 
-    def _list(self, node: Any) -> Function:
+    def _list(self, node: BooleanList) -> Function:
         clauses = [self.function(clause) for clause in node.clauses]
         decide = _all if node.operator is ops.AND else _any
         return lambda obj: decide([clause(obj) for clause in clauses])
 
-    def _unary(self, node: Any) -> Function:
+    def _unary(self, node: UnaryExpression[Any]) -> Function:
         element = self.function(node.element)
         if node.operator is ops.NOT:
             return lambda obj: None if (value := element(obj)) is None else not value
@@ -201,7 +211,7 @@ class Evaluator:
             return lambda obj: None if (value := element(obj)) is None else -value
         raise NotEvaluable(node.operator.sql)
 
-    def _case(self, node: Any) -> Function:
+    def _case(self, node: Case[Any]) -> Function:
         whens = [(self.function(condition), self.function(value)) for condition, value in node.whens]
         otherwise = self.function(node.else_) if node.else_ is not None else lambda obj: None
 
@@ -213,7 +223,7 @@ class Evaluator:
 
         return choose
 
-    def new_value(self, column: Any, node: Any) -> Function:
+    def new_value(self, column: ColumnElement[Any], node: object) -> Function:
         """Return the function that gives a column's new value, exactly as it would be loaded.
 
         :raises NotEvaluable: where the database (or the column's type) has a say in that.
@@ -236,7 +246,7 @@ class Evaluator:
         return self.function(node)
 
 
-def _is_text(node: Any) -> bool:
+def _is_text(node: ColumnElement[Any]) -> bool:
     python_type = node.type.python_type
     return isinstance(python_type, type) and issubclass(python_type, str)
 

@@ -7,7 +7,7 @@ goes to the one whose columns it sets and finds the rows by a subquery, a DELETE
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
@@ -16,11 +16,19 @@ from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 from flask_uow.sql.expressions import BindParameter, and_
 from flask_uow.sql.rewriting import columns_of, rewritten
-from flask_uow.sql.schema import Table
+from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 from flask_uow.sql.sourced import without_sources
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapped_table import MappedTable
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.nodes import ClauseElement
 
 __all__ = [
     "delete_from_tables",
@@ -33,7 +41,7 @@ __all__ = [
 ]
 
 
-def updating_class(statement: Any, mapper: Any) -> Any:
+def updating_class(statement: Update | Delete, mapper: Mapper) -> Update | Delete:
     """Return an UPDATE (or a DELETE of a class in one table) for rows of its class only, and of the table that it writes.
 
     :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores; for RETURNING of other tables' columns.
@@ -54,13 +62,13 @@ def updating_class(statement: Any, mapper: Any) -> Any:
     changed = statement._clone()
     changed.table = part.table
     changed._where = (key.in_(rows.correlate(None)),)
-    if isinstance(statement, Update):
+    if isinstance(statement, Update) and isinstance(changed, Update):
         values = [(_stored(mapper, column), value) for column, value in statement._values]
         changed._values = tuple((column, _reaching(value, mapper, part)) for column, value in values)
     return changed
 
 
-def is_written_apart(statement: Any, mapper: Any, column: Any) -> bool:
+def is_written_apart(statement: DMLStatement, mapper: Mapper, column: Column[Any]) -> bool:
     """Return True when a column of the class is in another table than what an UPDATE of it sets.
 
     :raises InvalidRequestError: for values of several tables, or ones that no table of the class stores.
@@ -70,7 +78,7 @@ def is_written_apart(statement: Any, mapper: Any, column: Any) -> bool:
     return _stored(mapper, column).table is not _written_part(statement, mapper).table
 
 
-def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tuple[int, ...]]:
+def keys_to_return(statement: DMLStatement, mapper: Mapper) -> tuple[list[Any], tuple[int, ...]]:
     """Return the columns of the table written that hold the identity, and which part of it each of them is."""
     for part in mapper.stored:
         if part.table is statement.table:
@@ -79,13 +87,13 @@ def keys_to_return(statement: DMLStatement, mapper: Any) -> tuple[list[Any], tup
     return keys, tuple(range(len(keys)))
 
 
-def written_column(statement: DMLStatement, column: Any) -> Any:
+def written_column(statement: DMLStatement, column: Column[Any]) -> Any:
     """Return a column of the class's tables as the statement, made for the class or an alias of it, calls it."""
     entity: Any = statement.entity
     return column if entity is entity.mapper else entity.column(column)
 
 
-def is_in_several_tables(mapper: Any) -> bool:
+def is_in_several_tables(mapper: Mapper) -> bool:
     """Return True when rows of the class, or of a subclass, are in several tables."""
     found: bool | None = mapper.memo.get("several tables")
     if found is None:
@@ -94,7 +102,7 @@ def is_in_several_tables(mapper: Any) -> bool:
 
 
 def delete_from_tables(
-    session: Any, connection: Any, statement: Delete, params: Any, mapper: Any
+    session: ExecutingSession, connection: Connection, statement: Delete, params: Any, mapper: Mapper
 ) -> tuple[int, list[Any]]:
     """Delete the rows of a class from all tables that they are in, those of subclasses first.
 
@@ -115,7 +123,7 @@ def delete_from_tables(
     return _delete(connection, statement, given, mapper)
 
 
-def _delete(connection: Any, statement: Delete, given: Any, mapper: Any) -> tuple[int, list[Any]]:
+def _delete(connection: Connection, statement: Delete, given: Any, mapper: Mapper) -> tuple[int, list[Any]]:
     found = connection.execute(_rows(statement, mapper, mapper.primary_key), given).all()
     identities: list[tuple[Any, ...]] = list(dict.fromkeys(map(tuple, found)))
     count = 0
@@ -128,7 +136,7 @@ def _delete(connection: Any, statement: Delete, given: Any, mapper: Any) -> tupl
     return count, [key for (key,) in identities] if len(mapper.primary_key) == 1 else list(identities)
 
 
-def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert, Any]:
+def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Insert, Any]:
     """Return an INSERT and its parameters with what the mapping says of new rows (their class, the first version), where that is not given.
 
     :raises InvalidRequestError: for a class in several tables.
@@ -145,7 +153,7 @@ def inserting_class(statement: Insert, params: Any, mapper: Any) -> tuple[Insert
 
 
 def _with_default(
-    statement: Insert, params: Any, name: str, column: Any, make: Callable[[], Any]
+    statement: Insert, params: Any, name: str, column: Column[Any], make: Callable[[], Any]
 ) -> tuple[Insert, Any]:
     if statement._select is not None:
         return _selecting(statement, column, make()), params
@@ -163,11 +171,11 @@ def _with_default(
     return statement, [_told(row, name, column, make) for row in params]
 
 
-def _told(row: Mapping[str, Any], name: str, column: Any, make: Callable[[], Any]) -> Mapping[str, Any]:
+def _told(row: Mapping[str, Any], name: str, column: Column[Any], make: Callable[[], Any]) -> Mapping[str, Any]:
     return row if name in row or column.name in row else {**row, name: make()}
 
 
-def _selecting(statement: Insert, column: Any, value: Any) -> Insert:
+def _selecting(statement: Insert, column: Column[Any], value: Any) -> Insert:
     if any(other is column for other in statement._select_columns):
         return statement
     inner: Any = statement._select
@@ -178,7 +186,7 @@ def _selecting(statement: Insert, column: Any, value: Any) -> Insert:
     return changed
 
 
-def _tables(mapper: Any) -> list[Any]:
+def _tables(mapper: Mapper) -> list[Any]:
     """Return the tables that rows of the class or of a subclass are in, those of bases first."""
     found: dict[Any, Any] = {}
     for other in mapper.family:
@@ -187,7 +195,7 @@ def _tables(mapper: Any) -> list[Any]:
     return list(found.values())
 
 
-def _is_about(statement: Any, table: Table) -> bool:
+def _is_about(statement: Update | Delete, table: Table) -> bool:
     """Return True when nothing in the statement is about another table that the class is queried with."""
     if statement.entity.selectable is table:
         return True
@@ -195,7 +203,7 @@ def _is_about(statement: Any, table: Table) -> bool:
     return all(_is_plain(node, table) for node in (*statement._where, *values))
 
 
-def _is_plain(node: Any, table: Table) -> bool:
+def _is_plain(node: ClauseElement, table: Table) -> bool:
     """Return True for an expression over columns of the table only, without subqueries."""
     if isinstance(node, SelectBase):
         return False
@@ -205,12 +213,12 @@ def _is_plain(node: Any, table: Table) -> bool:
     return all(_is_plain(part, table) for part in node._children())
 
 
-def _missing_criteria(statement: Any) -> list[Any]:
+def _missing_criteria(statement: Update | Delete) -> list[Any]:
     # a query has put them there already
     return [c for c in statement.entity.own_criteria if not any(condition is c for condition in statement._where)]
 
 
-def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
+def _rows(statement: Update | Delete, mapper: Mapper, columns: Any) -> Select:
     """Return the SELECT of columns of the rows that the statement, made for the class or an alias of it, is about."""
     entity = statement.entity
     conditions = (*_missing_criteria(statement), *statement._where)
@@ -223,7 +231,7 @@ def _rows(statement: Any, mapper: Any, columns: Any) -> Select:
     return rows.where(entity.column(mapper.column_attrs[mapper.discriminator].column).in_(own))
 
 
-def _written_part(statement: Any, mapper: Any) -> Any:
+def _written_part(statement: DMLStatement, mapper: Mapper) -> Any:
     name = mapper.class_.__name__
     tables = {part.table: part for part in mapper.stored}
     values = getattr(statement, "_values", ())
@@ -243,7 +251,7 @@ def _written_part(statement: Any, mapper: Any) -> Any:
     return tables[written[0]] if written else mapper.stored[0]
 
 
-def _check_returning(statement: Any, mapper: Any, table: Table) -> None:
+def _check_returning(statement: DMLStatement, mapper: Mapper, table: Table) -> None:
     for returned in statement._returning:
         for column in columns_of(returned):
             if column.table is not table:
@@ -253,16 +261,16 @@ def _check_returning(statement: Any, mapper: Any, table: Table) -> None:
                 )
 
 
-def _stored(mapper: Any, column: Any) -> Any:
+def _stored(mapper: Mapper, column: ColumnElement[Any]) -> Any:
     """Return a column as a table of the class has it, for one of a union that the class is queried from."""
     for name, prop in mapper.column_attrs.items():
         if any(other is column for other in prop.columns):
-            found = next((part.columns[name] for part in mapper.stored if name in part.columns), column)
-            return column if any(column.table is part.table for part in mapper.stored) else found
+            is_stored = isinstance(column, Column) and any(column.table is part.table for part in mapper.stored)
+            return column if is_stored else next((p.columns[name] for p in mapper.stored if name in p.columns), column)
     return column
 
 
-def _reaching(value: Any, mapper: Any, part: Any) -> Any:
+def _reaching(value: Any, mapper: Mapper, part: MappedTable) -> Any:
     """Return a new value with a subquery for each column that is in another table of the class."""
     others = {other.table: other for other in mapper.stored if other is not part}
 

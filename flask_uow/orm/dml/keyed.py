@@ -7,7 +7,7 @@ found under that one only, and every row that is written gets its next one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, FlaskUowError, InvalidRequestError
 from flask_uow.orm.dml.bulk import Progress, pages_of, stored_columns, transaction_of, values_of
@@ -24,20 +24,25 @@ from flask_uow.sql.dml import Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
+
 __all__ = ["bulk_update", "update_by_key"]
 
 # rows that are given the same attributes: the values of each, its key among them
 Group = list[dict[str, Any]]
 
 
-def bulk_update(session: Any, mapper: Any, rows: Iterable[Any], progress: Progress | None) -> int:
+def bulk_update(session: ExecutingSession, mapper: Mapper, rows: Iterable[Any], progress: Progress | None) -> int:
     """Update rows by their keys; see :meth:`flask_uow.orm.Session.bulk_update`."""
     return update_by_key(session, mapper, rows, progress, called="bulk_update()", refusal=InvalidRequestError)
 
 
 def update_by_key(
-    session: Any,
-    mapper: Any,
+    session: ExecutingSession,
+    mapper: Mapper,
     rows: Iterable[Any],
     progress: Progress | None = None,
     *,
@@ -81,9 +86,9 @@ class _Page:
 
     def __init__(
         self,
-        session: Any,
-        connection: Any,
-        mapper: Any,
+        session: ExecutingSession,
+        connection: Connection,
+        mapper: Mapper,
         columns: Mapping[str, Any],
         rows: list[Any],
         called: str,
@@ -94,7 +99,8 @@ class _Page:
         self.mapper = mapper
         self.keys: tuple[str, ...] = mapper.primary_key_names
         part = versioned_part(mapper)
-        self.version: str | None = mapper.versioning.name if part is not None else None
+        self.versioning = mapper.versioning if part is not None else None
+        self.version: str | None = self.versioning.name if self.versioning is not None else None
         self.columns = columns
         self.groups: dict[tuple[str, ...], Group] = {}
         self.new_versions: dict[Any, Any] = {}
@@ -140,9 +146,9 @@ class _Page:
             part.add_unmapped_onupdate(columns, values)
         identities = [self._identity(row) for row in members]
         key, key_values = list(part.key), part.key_values(identities)
-        if self.version is not None and self.version in part.columns:
+        if self.versioning is not None and self.version is not None and self.version in part.columns:
             if self.version in names:
-                next_version = self.mapper.versioning.next_version
+                next_version = self.versioning.next_version
                 key.append(part.columns[self.version])
                 key_values.append([row[self.version] for row in members])
                 columns.append(part.columns[self.version])
@@ -211,17 +217,18 @@ class _Page:
 
     def _next_version(self, obj: Any, row: Mapping[str, Any]) -> None:
         # an object that is older than its row was stays so, and what it holds is not written over what others have written
+        assert self.versioning is not None
         assert self.version is not None
         loaded = obj.__dict__.get(self.version)
         if loaded is None:
             return
         if self.version not in row:
-            obj.__dict__[self.version] = self.mapper.versioning.next_version(loaded)
+            obj.__dict__[self.version] = self.versioning.next_version(loaded)
         elif row[self.version] == loaded:
             obj.__dict__[self.version] = self.new_versions[self._identity(row)]
 
 
-def _require_key(mapper: Any, values: Mapping[str, Any], called: str, refusal: type[FlaskUowError]) -> None:
+def _require_key(mapper: Mapper, values: Mapping[str, Any], called: str, refusal: type[FlaskUowError]) -> None:
     missing = [name for name in mapper.primary_key_names if values.get(name) is None]
     if missing:
         raise refusal(

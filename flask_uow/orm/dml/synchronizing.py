@@ -31,14 +31,17 @@ from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 
 if TYPE_CHECKING:
-    from flask_uow.orm.session.session import Session
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.versioning import Versioning
+    from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["execute_dml"]
 
 _WAYS = ("auto", "evaluate", "fetch", False)
 
 
-def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
+def execute_dml(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
     """Execute DML of a mapped class, and bring the Session's objects in step.
 
     :raises ArgumentError: for an unknown ``synchronize_session``, or a list of rows to be updated of which one lacks its key.
@@ -70,17 +73,21 @@ def execute_dml(session: Any, connection: Any, statement: DMLStatement, params: 
             if is_written_apart(statement, mapper, column):
                 return _execute_counting(session, statement, params, way)
             statement = statement.values({column: column + 1})
+    # there is no other DML
+    assert isinstance(statement, (Update, Delete))
     return _execute(session, connection, statement, params, way)
 
 
-def _execute(session: Any, connection: Any, given: Any, params: Any, way: Any) -> Result:
+def _execute(
+    session: ExecutingSession, connection: Connection, given: Update | Delete, params: Any, way: str | bool
+) -> Result:
     """Execute an UPDATE, or a DELETE of rows in one table."""
     mapper = given.entity.mapper
     statement = updating_class(given, mapper)
     if way is False:
         return _send(session, connection, statement, params)
     if not isinstance(params, Mapping) and params is not None and len(params) != 1:
-        # many statements in one: whom they concern is not worth the work
+        # executemany: finding the affected objects costs more than expiring the class
         return _send_and_expire(session, connection, statement, params)
     values: Mapping[str, Any] = (params if isinstance(params, Mapping) else params[0]) if params else {}
     if isinstance(statement, Update) and _moves_keys(mapper, statement):
@@ -96,12 +103,14 @@ def _execute(session: Any, connection: Any, given: Any, params: Any, way: Any) -
         result = _send(session, connection, statement, params)
     if isinstance(statement, Delete):
         _let_go(session, matched)
-    elif isinstance(statement, Update) and not _gives_objects(statement):
+    elif isinstance(given, Update) and not _gives_objects(statement):
         _change(given, mapper, values, matched)
     return result
 
 
-def _insert(session: Any, connection: Any, statement: Insert, params: Any, way: Any) -> Result:
+def _insert(
+    session: ExecutingSession, connection: Connection, statement: Insert, params: Any, way: str | bool
+) -> Result:
     mapper = statement.entity.mapper
     statement, params = inserting_class(statement, params, mapper)
     statement = counted_upsert(statement, mapper)
@@ -111,7 +120,7 @@ def _insert(session: Any, connection: Any, statement: Insert, params: Any, way: 
     return result
 
 
-def _update_by_key(session: Any, statement: Update, rows: Any, way: Any) -> Result:
+def _update_by_key(session: ExecutingSession, statement: Update, rows: Any, way: str | bool) -> Result:
     """Execute an UPDATE that was given a list, and neither values nor criteria: each row by its primary key."""
     mapper = statement.entity.mapper
     if statement.entity is not mapper or statement.entities:
@@ -123,7 +132,7 @@ def _update_by_key(session: Any, statement: Update, rows: Any, way: Any) -> Resu
     return Result(None, (), update_by_key(session, mapper, rows, synchronize=way is not False))
 
 
-def _refuse_key(mapper: Any, params: Mapping[str, Any]) -> None:
+def _refuse_key(mapper: Mapper, params: Mapping[str, Any]) -> None:
     """Refuse the values of one row where an UPDATE of all rows would set them.
 
     :raises ArgumentError: where the primary key is among them.
@@ -136,7 +145,7 @@ def _refuse_key(mapper: Any, params: Mapping[str, Any]) -> None:
         )
 
 
-def _execute_counting(session: Any, statement: Update, params: Any, way: Any) -> Result:
+def _execute_counting(session: ExecutingSession, statement: Update, params: Any, way: str | bool) -> Result:
     """Execute an UPDATE that writes one table of a class whose versions are in another, and count them there."""
     mapper = statement.entity.mapper
     if statement.entities:
@@ -160,16 +169,16 @@ def _execute_counting(session: Any, statement: Update, params: Any, way: Any) ->
     return Result(None, (), count)
 
 
-def _count_loaded(obj: Any, versioning: Any) -> None:
+def _count_loaded(obj: Any, versioning: Versioning) -> None:
     loaded = obj.__dict__.get(versioning.name)
     if loaded is not None:
         obj.__dict__[versioning.name] = versioning.next_version(loaded)
 
 
-def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
-    """Execute; what RETURNING gives of mapped classes becomes objects, as the rows now are."""
+def _send(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
+    """Execute a statement, and load the mapped classes of its RETURNING as objects."""
     if not _gives_objects(statement):
-        return connection.execute(statement, params)  # type: ignore[no-any-return]
+        return connection.execute(statement, params)
     if params is not None and not getattr(statement, "has_values", True):
         given = params if isinstance(params, Mapping) else params[0]
         statement = statement.for_parameters(list(given))  # type: ignore[attr-defined]
@@ -185,8 +194,8 @@ def _send(session: Any, connection: Any, statement: DMLStatement, params: Any) -
     return Result(plan.read(session, connection.dialect, rows, "rows", populate=True), plan.names, len(rows))
 
 
-def _send_and_expire(session: Any, connection: Any, statement: DMLStatement, params: Any) -> Result:
-    """Execute, where it is not known whom the statement concerns: all objects of the class are loaded anew."""
+def _send_and_expire(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
+    """Execute without finding the affected objects: all objects of the class are expired."""
     result = _send(session, connection, statement, params)
     expire_all(session.objects, [statement.entity.mapper])
     return result
@@ -197,13 +206,13 @@ def _gives_objects(statement: DMLStatement) -> bool:
     return any(hasattr(entity, "__uow_entity__") for entity in statement.entities)
 
 
-def _moves_keys(mapper: Any, statement: Update) -> bool:
+def _moves_keys(mapper: Mapper, statement: Update) -> bool:
     keys = {id(written_column(statement, column)) for column in mapper.primary_key}
     return any(id(column) in keys for column, _ in statement._values)
 
 
 def _evaluated(
-    session: Any, statement: Any, mapper: Any, params: Mapping[str, Any], strict: bool
+    session: ExecutingSession, statement: Update | Delete, mapper: Mapper, params: Mapping[str, Any], strict: bool
 ) -> list[tuple[Any, bool]] | None:
     """Return the Session's objects that the criteria fit, each with whether that is certain; None where Python cannot tell."""
     identities = session.objects.families.get(mapper.base_mapper)
@@ -229,7 +238,7 @@ def _evaluated(
     return None if must_know and not all(certain for _, certain in found) else found
 
 
-def _fetched(connection: Any, statement: Any, params: Any, mapper: Any) -> tuple[Result, list[Any]]:
+def _fetched(connection: Connection, statement: DMLStatement, params: Any, mapper: Mapper) -> tuple[Result, list[Any]]:
     """Execute with RETURNING the keys; return the result, and the keys."""
     keys, positions = keys_to_return(statement, mapper)
     rows = connection.execute(statement.returning(*keys), params).all()
@@ -238,7 +247,7 @@ def _fetched(connection: Any, statement: Any, params: Any, mapper: Any) -> tuple
     return Result(None, (), len(rows)), found
 
 
-def _with_identities(session: Any, mapper: Any, found: Iterable[Any]) -> list[tuple[Any, bool]]:
+def _with_identities(session: ExecutingSession, mapper: Mapper, found: Iterable[Any]) -> list[tuple[Any, bool]]:
     """Return the Session's objects with one of these identities."""
     identities = session.objects.families.get(mapper.base_mapper)
     if identities is None:
@@ -247,11 +256,11 @@ def _with_identities(session: Any, mapper: Any, found: Iterable[Any]) -> list[tu
     return [(obj, True) for obj in objects if obj is not None]
 
 
-def _let_go(session: Session, matched: Iterable[tuple[Any, bool]]) -> None:
+def _let_go(session: ExecutingSession, matched: Iterable[tuple[Any, bool]]) -> None:
     session.objects.register_deleted(obj for obj, _ in matched)
 
 
-def _change(statement: Update, mapper: Any, params: Mapping[str, Any], matched: Iterable[tuple[Any, bool]]) -> None:
+def _change(statement: Update, mapper: Mapper, params: Mapping[str, Any], matched: Iterable[tuple[Any, bool]]) -> None:
     """Give attributes their new values where they are known, and expire all others that the statement has changed."""
     evaluator = Evaluator(mapper, params)
     functions: dict[str, Callable[[Any], Any] | None] = {}

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.state.siblings import BATCH_SIZE
-from flask_uow.sql.dml import Insert, Update
+from flask_uow.sql.dml import DMLStatement, Insert, Update
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapped_table import MappedTable
     from flask_uow.orm.mapping.mapper import Mapper
 
@@ -75,12 +76,12 @@ def counted_upsert(statement: Insert, mapper: Mapper) -> Insert:
     return changed
 
 
-def _version_column(statement: Any, mapper: Mapper) -> Any:
+def _version_column(statement: DMLStatement, mapper: Mapper) -> Any:
     assert mapper.versioning is not None
     return statement.entity.column(mapper.column_attrs[mapper.versioning.name].column)
 
 
-def count_versions(connection: Any, mapper: Mapper, identities: Sequence[Any]) -> int:
+def count_versions(connection: Connection, mapper: Mapper, identities: Sequence[Any]) -> int:
     """Count the versions of the rows with these keys, in a statement of its own; return how many were found."""
     part = versioned_part(mapper)
     assert part is not None

@@ -1,2 +1,1 @@
-"""Changed objects to ordered, batched statements. In reading order: collect (what to do), order, reused_keys, execute (do it), insert, update,
-key_changes."""
+"""The flush: changed objects to ordered, batched statements. :mod:`~flask_uow.orm.flush.flush` has all of it on one screen."""

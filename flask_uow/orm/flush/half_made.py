@@ -8,15 +8,22 @@ for ``flush()``, ``commit()``, or an autoflush that finds it complete; so does w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.symbols import STATE, Direction
+from flask_uow.orm.flush.keys import linked_names, references_of
+from flask_uow.orm.symbols import STATE
 from flask_uow.sql.constraints import UniqueConstraint
+
+if TYPE_CHECKING:
+    from flask_uow.orm.flush.work import WorkList
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.sql.expressions import ColumnElement
 
 __all__ = ["half_made"]
 
 
-def half_made(session: Any, work: Any) -> dict[int, Any]:
+def half_made(work: WorkList) -> dict[int, Any]:
     """Return those of the new objects that should not be written now, by id.
 
     :param work: what the flush would do; what was found before waits already.
@@ -25,33 +32,28 @@ def half_made(session: Any, work: Any) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for members in work.new.values():
         for obj in members:
-            if work.waiting and any(_waits(work, target) for _, target in _references(obj)):
+            if work.waiting and any(work.waits(target) for _, target in _references(obj)):
                 found[id(obj)] = obj
                 continue
-            if obj.__dict__[STATE] not in session.objects.unasked:
+            if obj.__dict__[STATE] not in work.changes.unasked:
                 continue
             missing = _missing(obj)
             if missing:
                 if linked is None:
-                    linked = _linked_names(work)
+                    linked = linked_names(work.links.values())
                 missing -= linked.get(id(obj), set())
             if missing:
                 found[id(obj)] = obj
     return found
 
 
-def _waits(work: Any, target: Any) -> bool:
-    return id(target) in work.waiting and target.__dict__[STATE].row_key is None
-
-
-def _references(obj: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield what a new object refers to, with the relationships: many-to-one, written together with its row."""
+def _references(obj: Any) -> Iterator[tuple[RelationshipProperty, Any]]:
+    """Yield the objects that a new one refers to, after the relationships: many-to-one, written together with its row."""
     values = obj.__dict__
-    for prop in type(obj).__mapper__.relationships.values():
-        if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
-            target = values.get(prop.key)
-            if target is not None:
-                yield prop, target
+    for prop in references_of(type(obj).__mapper__):
+        target = values.get(prop.key)
+        if target is not None:
+            yield prop, target
 
 
 def _missing(obj: Any) -> set[str]:
@@ -65,17 +67,7 @@ def _missing(obj: Any) -> set[str]:
     return missing
 
 
-def _linked_names(work: Any) -> dict[int, set[str]]:
-    """Return the foreign keys that will be set from collections, by the ids of the children."""
-    found: dict[int, set[str]] = {}
-    for links in work.links.values():
-        for link in links:
-            if link.parent is not None:
-                found.setdefault(id(link.child), set()).update(own for _, own in link.prop.pairs)
-    return found
-
-
-def _required(mapper: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _required(mapper: Mapper) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the attributes of a mapper that must have a value, and those that should have one of their own.
 
     The latter are unique, and have a default that all rows share.
@@ -88,7 +80,9 @@ def _required(mapper: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
             made = {name for name, _ in part.copied} | {mapper.discriminator, part.generated}
             if mapper.versioning is not None:
                 made.add(mapper.versioning.name)
-            unique = {c for u in part.table.constraints if isinstance(u, UniqueConstraint) for c in u.columns}
+            unique: set[ColumnElement[Any]] = {
+                c for u in part.table.constraints if isinstance(u, UniqueConstraint) for c in u.columns
+            }
             unique.update(c for index in part.table.indexes if index.unique for c in index.expressions)
             for name, column in part.columns.items():
                 if name in made or column.server_default is not None:

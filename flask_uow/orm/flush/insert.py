@@ -8,32 +8,39 @@ base's first.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
-from flask_uow.orm.flush.collect import by_mapper, require_stored
+from flask_uow.orm.flush.settle import accounts_of, enter_inserted, refuse_known_keys
+from flask_uow.orm.flush.tables import require_stored
+from flask_uow.orm.flush.work import by_mapper
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
-from flask_uow.orm.state.instance_state import InstanceState, describe
-from flask_uow.orm.state.keys import identity_from
-from flask_uow.orm.state.mutables import remember, take_snapshots, write_composites
-from flask_uow.orm.state.siblings import Siblings
+from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.mutables import write_composites
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.dml import Insert
 
-__all__ = ["insert_objects", "make_persistent", "prepare"]
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
+    from flask_uow.sql.schema import Column, Table
+
+__all__ = ["insert_objects", "prepare"]
 
 # the objects of one statement: all of one set of columns of one table
 Group = tuple[MappedTable, tuple[str, ...], list[Any]]
 
 
-def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
+def insert_objects(session: Session, base: Mapper, objects: list[Any]) -> None:
     """INSERT objects of one family, and make them persistent.
 
     :param base: the mapper at the head of the family.
     :raises FlushError: when a primary key is missing that the database does not make, or is in use by another object.
     """
-    parts: dict[Any, list[tuple[MappedTable, list[Any]]]] = {}
+    parts: dict[Table, list[tuple[MappedTable, list[Any]]]] = {}
     for mapper, members in by_mapper(base, objects).items():
         prepare(mapper, members)
         for part in mapper.stored:
@@ -42,35 +49,10 @@ def insert_objects(session: Any, base: Any, objects: list[Any]) -> None:
     for members in parts.values():
         own = members[0][1] if len(members) == 1 else _in_order(objects, members)
         _insert_into_table(session, connection, members, own)
-    make_persistent(session, base, objects)
+    enter_inserted(session, base, objects)
 
 
-def _refuse_known_keys(session: Any, base: Any, objects: list[Any]) -> None:
-    """Refuse new objects whose key an object of the Session has, which is known to have its row.
-
-    :raises FlushError: naming both.
-    """
-    entries = session.objects.identities_of(base).entries
-    names = base.primary_key_names
-    deleted = session.objects.deleted
-    if not entries:
-        return
-    for obj in objects:
-        values = obj.__dict__
-        key = tuple([values.get(name) for name in names])
-        try:
-            other = entries.get(identity_from(key))
-        except TypeError:
-            # an SQL expression cannot be looked up
-            continue
-        holder = other() if other is not None else None
-        if other is None or holder is None or holder is obj or holder.__dict__[STATE] in deleted:
-            continue
-        if any(name in holder.__dict__ for name, _ in base.column_attrs.items()):
-            raise _key_in_use(obj, holder)
-
-
-def prepare(mapper: Any, objects: list[Any]) -> None:
+def prepare(mapper: Mapper, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
     require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
@@ -88,7 +70,7 @@ def prepare(mapper: Any, objects: list[Any]) -> None:
             write_composites(obj)
 
 
-def _require_identity(mapper: Any, name: str, objects: list[Any]) -> None:
+def _require_identity(mapper: Mapper, name: str, objects: list[Any]) -> None:
     """Refuse rows that nothing would tell the class of.
 
     :raises FlushError: naming what is missing.
@@ -110,7 +92,7 @@ def _in_order(objects: list[Any], parts: list[tuple[MappedTable, list[Any]]]) ->
 
 
 def _insert_into_table(
-    session: Any, connection: Any, parts: list[tuple[MappedTable, list[Any]]], objects: list[Any]
+    session: Session, connection: Connection, parts: list[tuple[MappedTable, list[Any]]], objects: list[Any]
 ) -> None:
     for part, members in parts:
         for own, source in part.copied:
@@ -175,10 +157,10 @@ def _by_names(part: MappedTable, objects: list[Any]) -> dict[tuple[str, ...], li
 
 
 def _allocate_in_order(
-    session: Any, connection: Any, part: MappedTable, name: str, objects: list[Any], groups: list[Group]
+    session: Session, connection: Connection, part: MappedTable, name: str, objects: list[Any], groups: list[Group]
 ) -> None:
     # several batches, and yet the keys follow the order in which the objects were added
-    inserted = session.transaction.inserted
+    inserted = accounts_of(session).inserted
     waiting = [obj for obj in objects if obj.__dict__.get(name) is None]
     if len(waiting) == len(objects) or sum(1 for _, names, _ in groups if name not in names) > 1:
         keys = connection.dialect.batch.allocate_keys(connection, part.table, part.columns[name], len(waiting))
@@ -188,7 +170,9 @@ def _allocate_in_order(
             obj.__dict__[name] = key
 
 
-def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
+def _insert_batch(
+    session: Session, connection: Connection, part: MappedTable, names: tuple[str, ...], objects: list[Any]
+) -> None:
     """INSERT the objects of one group, and take over the key that the database makes."""
     dicts = [obj.__dict__ for obj in objects]
     values = [[d.get(name) for d in dicts] for name in names]
@@ -196,9 +180,10 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
     makes_key = part.generated is not None and part.generated not in names
     base = type(objects[0]).__mapper__.base_mapper
     if not makes_key and part.table is base.stored[0].table:
-        _refuse_known_keys(session, base, objects)
+        refuse_known_keys(session, base, objects)
     generated = part.columns[part.generated] if makes_key and part.generated is not None else None
     batch = connection.dialect.batch
+    keys: Sequence[Any] | None
     if holds_expressions(values) or part.has_unmapped_expressions:
         keys = _insert_one_by_one(connection, part, names, objects, generated)
     else:
@@ -216,18 +201,18 @@ def _insert_batch(session: Any, connection: Any, part: MappedTable, names: tuple
         else:
             keys = batch.insert(connection, part.table, columns, values, generated_key=generated)
     if makes_key:
-        inserted = session.transaction.inserted
-        for d, key in zip(dicts, keys, strict=True):
+        inserted = accounts_of(session).inserted
+        for d, key in zip(dicts, keys or (), strict=True):
             d[part.generated] = key
             inserted[d[STATE]] = part.generated
 
 
 def _insert_and_fetch(
-    connection: Any,
+    connection: Connection,
     part: MappedTable,
-    columns: list[Any],
+    columns: list[Column[Any]],
     values: list[list[Any]],
-    generated: Any,
+    generated: Column[Any] | None,
     fetched: list[str],
     dicts: list[dict[str, Any]],
 ) -> Any:
@@ -248,7 +233,7 @@ def _insert_and_fetch(
 
 
 def _insert_one_by_one(
-    connection: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any], generated: Any
+    connection: Connection, part: MappedTable, names: tuple[str, ...], objects: list[Any], generated: Column[Any] | None
 ) -> list[Any]:
     # values that the database works out need a statement of their own; they are loaded at the next access
     keys = []
@@ -267,65 +252,3 @@ def _insert_one_by_one(
             elif is_expression(obj.__dict__.get(name)):
                 del obj.__dict__[name]
     return keys
-
-
-def make_persistent(session: Any, base: Any, objects: list[Any]) -> None:
-    """Enter objects whose rows have been written into the identity map."""
-    identities = session.objects.identities_of(base)
-    entries = identities.entries
-    strong = identities.strong
-    inserted = session.transaction.inserted
-    names = base.primary_key_names
-    single = names[0] if len(names) == 1 else None
-    siblings = Siblings(batch=session.batch_loading) if len(objects) > 1 else None
-    may_mutate = bool(base.mutable_types or base.subclasses)
-    for obj in objects:
-        values = obj.__dict__
-        state: InstanceState = values[STATE]
-        identity = values.get(single) if single is not None else tuple([values.get(name) for name in names])
-        if identity is None or (single is None and None in identity and not base.may_identify(identity)):
-            raise FlushError(
-                f"{describe(obj)} has no primary key ({', '.join(names)}), and the database does not make one. Set it before the flush."
-            )
-        other = entries.get(identity)
-        if other is not None and other is not state:
-            _let_go(session, base, obj, other)
-        state.row_key = identity
-        entries[identity] = state
-        if siblings is not None:
-            state.siblings = siblings
-            siblings.states.append(state)
-        if strong is not None:
-            strong[state] = obj
-        inserted.setdefault(state, None)
-        if may_mutate and type(obj).__mapper__.mutable_types:
-            take_snapshots(obj)
-            remember(state, obj)
-    if session.transaction.deleted:
-        session.transaction.note_replaced(base, objects)
-
-
-def _let_go(session: Any, base: Any, obj: Any, other: InstanceState) -> None:
-    """Take out the object that held the key of a row that was inserted just now.
-
-    The INSERT has shown that the other's row was no longer there. That is all right where the object was expired, waiting to find that
-    out: SQLite, for one, gives the keys of rows that were rolled back to the next ones.
-    """
-    holder = other()
-    if holder is None:
-        return
-    values = holder.__dict__
-    if (
-        other.changes
-        or other in session.objects.deleted
-        or any(name in values for name, _ in base.column_attrs.items())
-    ):
-        raise _key_in_use(obj, holder)
-    session.objects.expunge_one(holder, other)
-
-
-def _key_in_use(obj: Any, holder: Any) -> FlushError:
-    return FlushError(
-        f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].row_key!r}: {describe(holder)} has that key in"
-        " this Session. Change the object that is there, or delete it and flush first."
-    )

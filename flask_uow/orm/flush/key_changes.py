@@ -1,4 +1,4 @@
-"""What follows when the primary key of an object has changed: foreign keys that refer to it.
+"""Carries a changed primary key on: to the foreign keys that refer to it.
 
 With ``passive_updates`` (the default) the database changes them itself, ON UPDATE CASCADE, and objects in memory are told. Without, the flush
 updates them with one statement for each changed key and column; constraints have to be deferrable for that.
@@ -7,18 +7,30 @@ updates them with one statement for each changed key and column; constraints hav
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.state.keys import identity_from, identity_values
+from flask_uow.orm.flush.links import secondary_table
+from flask_uow.orm.flush.settle import move_identity
+from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.dml import Update
 
-__all__ = ["cascade_key_changes", "move_identity"]
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.session.session import Session
+    from flask_uow.sql.schema import Column, Table
 
+__all__ = ["Moved", "cascade_key_changes"]
+
+# objects, each with the key that it had
 Moved = list[tuple[Any, tuple[Any, ...]]]
+# attributes of a foreign key, each with the one of the key that it holds
+Pairs = tuple[tuple[str, str], ...]
 
 
-def cascade_key_changes(session: Any, mapper: Any, moved: Moved) -> None:
+def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved) -> None:
     """Carry changed keys to the objects that refer to them, and to theirs, if the foreign key is part of a key again.
 
     :param moved: objects of the mapper, each with the key it had.
@@ -40,9 +52,9 @@ def cascade_key_changes(session: Any, mapper: Any, moved: Moved) -> None:
             _update_secondary(session, mapper, prop, moved)
 
 
-def _references(mapper: Any) -> Iterator[tuple[Any, Any, tuple[tuple[str, str], ...]]]:
+def _references(mapper: Mapper) -> Iterator[tuple[RelationshipProperty, Mapper, Pairs]]:
     """Yield the relationships whose foreign keys refer to the mapper: with the child's mapper and pairs ``(child's, ours)``."""
-    seen: set[Any] = set()
+    seen: set[tuple[Mapper, Pairs]] = set()
     candidates = [(prop, prop.mapper, tuple((far, own) for own, far in prop.pairs)) for prop in mapper.relationships.values()
                   if prop.direction is Direction.ONE_TO_MANY]  # fmt: skip
     for other in mapper.registry.mappers:
@@ -55,14 +67,14 @@ def _references(mapper: Any) -> Iterator[tuple[Any, Any, tuple[tuple[str, str], 
             yield prop, child, pairs
 
 
-def _values(mapper: Any, before: tuple[Any, ...], names: list[str]) -> tuple[Any, ...] | None:
+def _values(mapper: Mapper, before: tuple[Any, ...], names: list[str]) -> tuple[Any, ...] | None:
     """Return the old values of attributes of the key; None when another attribute is referred to."""
     if not all(name in mapper.primary_key_names for name in names):
         return None
     return tuple(before[mapper.primary_key_names.index(name)] for name in names)
 
 
-def _update_rows(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
+def _update_rows(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
     for part in child.stored:
         if not all(own in part.columns for own, _ in pairs):
             continue
@@ -71,7 +83,7 @@ def _update_rows(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new
         return
 
 
-def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], new: tuple[Any, ...]) -> Moved:
+def _tell_objects(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any, ...], new: tuple[Any, ...]) -> Moved:
     """Set the foreign keys of loaded objects that referred to the old key; return those whose own key has changed by that."""
     identities = session.objects.identities_of(child)
     moved: Moved = []
@@ -84,7 +96,7 @@ def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], ne
         state = values[STATE]
         for (own, _), value in zip(pairs, new, strict=True):
             values[own] = value
-        names = type(obj).__mapper__.primary_key_names
+        names = state.mapper.primary_key_names
         if any(own in names for own, _ in pairs):
             before = identity_values(state.row_key)
             # what else has changed about the key is written by an UPDATE of the object's own, which has to find the row first
@@ -95,26 +107,20 @@ def _tell_objects(session: Any, child: Any, pairs: Any, old: tuple[Any, ...], ne
     return moved
 
 
-def _update_secondary(session: Any, mapper: Any, prop: Any, moved: Moved) -> None:
+def _update_secondary(session: Session, mapper: Mapper, prop: RelationshipProperty, moved: Moved) -> None:
     pairs = prop.secondary_pairs if mapper.isa(prop.parent) else prop.remote_pairs
-    columns = [prop.secondary.c[name] for _, name in pairs]
+    table = secondary_table(prop)
+    columns = [table.c[name] for _, name in pairs]
     for obj, before in moved:
         old = _values(mapper, before, [own for own, _ in pairs])
         new = tuple(obj.__dict__.get(own) for own, _ in pairs)
         if old is None or old == new:
             continue
-        _replace(session.connection_for(mapper), prop.secondary, columns, old, new)
+        _replace(session.connection_for(mapper), table, columns, old, new)
 
 
-def _replace(connection: Any, table: Any, columns: list[Any], old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
+def _replace(
+    connection: Connection, table: Table, columns: list[Column[Any]], old: tuple[Any, ...], new: tuple[Any, ...]
+) -> None:
     statement = Update(table).values(dict(zip(columns, new, strict=True)))
     connection.execute(statement.where(*(column == value for column, value in zip(columns, old, strict=True))))
-
-
-def move_identity(session: Any, identities: Any, obj: Any, key: tuple[Any, ...]) -> None:
-    """Have an object under another key in the identity map, until a rollback."""
-    state = obj.__dict__[STATE]
-    identities.remove(state)
-    session.transaction.moved.setdefault(state, state.row_key)
-    state.row_key = identity_from(key)
-    identities.put(state, obj)

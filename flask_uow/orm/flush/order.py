@@ -7,30 +7,44 @@ objects are sorted one by one instead. A family is the mappers that share a base
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flask_uow.exc import CircularDependencyError
-from flask_uow.orm.flush.collect import WorkList
+from flask_uow.orm.flush.keys import cleared_names, references_of
 from flask_uow.orm.mapping.column_mapping import is_inheritance
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import STATE, Direction
 from flask_uow.sql.constraints import ForeignKeyConstraint
 
-__all__ = ["Group", "group_mappers", "referring_families", "refers_to_itself", "sort_levels", "split_by_reference"]
+if TYPE_CHECKING:
+    from flask_uow.orm.flush.work import WorkList
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.schema import Table
 
-Group = tuple[Any, ...]
+__all__ = [
+    "Group",
+    "after_new_keys",
+    "group_mappers",
+    "referring_families",
+    "refers_to_itself",
+    "sort_levels",
+    "split_by_reference",
+]
+
+# families that are written together, by their base mappers; one but for a circle
+Group: TypeAlias = "tuple[Mapper, ...]"
 
 
-def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
+def _foreign_keys(base: Mapper) -> tuple[tuple[Table, Table], ...]:
     """Return the foreign keys of a family's tables as ``(table, referred table)``, those that connect its own tables left out.
 
     Relationships whose foreign key is no constraint of the database are among them: the rows need the keys all the same.
     """
-    found: tuple[tuple[Any, Any], ...] | None = base.memo.get("foreign keys")
+    found: tuple[tuple[Table, Table], ...] | None = base.memo.get("foreign keys")
     if found is None:
-        pairs: dict[tuple[Any, Any], None] = {}
+        pairs: dict[tuple[Table, Table], None] = {}
         for mapper in base.descendants:
             if mapper.base_mapper is not base:
                 continue
@@ -43,7 +57,7 @@ def _foreign_keys(base: Any) -> tuple[tuple[Any, Any], ...]:
     return found
 
 
-def _keys_of_relationships(base: Any) -> Iterator[tuple[Any, Any]]:
+def _keys_of_relationships(base: Mapper) -> Iterator[tuple[Table, Table]]:
     for mapper in base.registry.mappers:
         for prop in mapper.relationships.values():
             if prop.parent is not mapper or prop.viewonly or prop.post_update:
@@ -58,25 +72,29 @@ def _keys_of_relationships(base: Any) -> Iterator[tuple[Any, Any]]:
                 yield child.column_attrs[own].column.table, parent.column_attrs[far].column.table
 
 
-def _tables(base: Any) -> set[Any]:
-    return {part.table for mapper in base.descendants if mapper.base_mapper is base for part in mapper.stored}
+def _tables(base: Mapper) -> frozenset[Table]:
+    found: frozenset[Table] | None = base.memo.get("tables")
+    if found is None:
+        family = (mapper for mapper in base.descendants if mapper.base_mapper is base)
+        found = base.memo["tables"] = frozenset(part.table for mapper in family for part in mapper.stored)
+    return found
 
 
-def group_mappers(mappers: Iterable[Any]) -> list[Group]:
+def group_mappers(mappers: Iterable[Mapper]) -> list[Group]:
     """Return the families in groups, parents before children; a group of several refers to itself in a circle."""
     wanted = list(mappers)
     if len(wanted) == 1:
         return [(wanted[0],)]
     by_table = {table: base for base in wanted for table in _tables(base)}
-    edges: dict[Any, set[Any]] = {
+    edges: dict[Mapper, set[Mapper]] = {
         base: {by_table[referred] for _, referred in _foreign_keys(base) if referred in by_table} - {base}
         for base in wanted
     }
     return _condense(wanted, edges)
 
 
-def _condense(mappers: list[Any], edges: dict[Any, set[Any]]) -> list[Group]:
-    group_of = {mapper: (mapper,) for mapper in mappers}
+def _condense(mappers: list[Mapper], edges: dict[Mapper, set[Mapper]]) -> list[Group]:
+    group_of: dict[Mapper, Group] = {mapper: (mapper,) for mapper in mappers}
     while True:
         graph: dict[Group, list[Group]] = {group: [] for group in group_of.values()}
         for mapper in mappers:
@@ -94,17 +112,18 @@ def _condense(mappers: list[Any], edges: dict[Any, set[Any]]) -> list[Group]:
 
 def refers_to_itself(group: Group) -> bool:
     """Return True when rows of the group may refer to rows of the group."""
-    tables = set().union(*(_tables(base) for base in group)) if len(group) > 1 else None
-    for base in group:
-        keys = _foreign_keys(base)
-        if keys:
-            own = tables if tables is not None else _tables(base)
-            if any(referred in own for _, referred in keys):
-                return True
-    return False
+    if len(group) > 1:
+        # that is why it is a group
+        return True
+    base = next(iter(group))
+    found: bool | None = base.memo.get("refers to itself")
+    if found is None:
+        tables = _tables(base)
+        found = base.memo["refers to itself"] = any(referred in tables for _, referred in _foreign_keys(base))
+    return found
 
 
-def referring_families(base: Any, others: Iterable[Any]) -> Iterator[Any]:
+def referring_families(base: Mapper, others: Iterable[Mapper]) -> Iterator[Mapper]:
     """Yield the families whose tables refer to a family's."""
     tables = _tables(base)
     for other in others:
@@ -117,9 +136,10 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
 
     :raises CircularDependencyError: when objects wait for each other.
     """
+    # by id, since objects of users may compare, and hash, in ways of their own
     members = {id(obj): obj for obj in objects}
     waits: dict[int, list[int]] = {key: [] for key in members}
-    by_key: dict[tuple[Any, Any], int] = {}
+    by_key: dict[tuple[Mapper, Any], int] = {}
     for obj in objects:
         key = _present_key(obj)
         if key is not None:
@@ -128,9 +148,8 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
         mapper = type(obj).__mapper__
         values = obj.__dict__
         parents = []
-        for prop in mapper.relationships.values():
-            if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
-                parents.append(id(values.get(prop.key)))
+        for prop in references_of(mapper):
+            parents.append(id(values.get(prop.key)))
         for names, target in _key_references(mapper):
             # a relationship that is not loaded, or not mapped: the foreign key itself says who the parent is
             parents.append(by_key.get((target, identity_from([values.get(name) for name in names])), 0))
@@ -139,18 +158,10 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
         for link in work.links.get(base, ()):
             if link.parent is not None and id(link.child) in members and id(link.parent) in members:
                 waits[id(link.child)].append(id(link.parent))
-    position = {id(obj): number for number, obj in enumerate(objects)}
-    sorter = graphlib.TopologicalSorter(waits)
     try:
-        sorter.prepare()
+        return _levels(objects, waits)
     except graphlib.CycleError as error:
         raise _circle([members[key] for key in error.args[1]]) from None
-    levels: list[list[Any]] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=position.__getitem__)
-        levels.append([members[key] for key in ready])
-        sorter.done(*ready)
-    return levels
 
 
 def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tuple[list[Any], list[Any]]:
@@ -163,7 +174,7 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
         for link in links
         if link.parent is not None and id(link.parent) in new_ids
     }
-    cleared = _cleared_names(objects, work) if new_keys else {}
+    cleared = cleared_names(objects, work.links.values()) if new_keys else {}
     independent: list[Any] = []
     dependent: list[Any] = []
     for obj in objects:
@@ -178,25 +189,67 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
     return independent, dependent
 
 
-def _cleared_names(objects: list[Any], work: WorkList) -> dict[int, set[str]]:
-    """Return the foreign keys that objects still have and are about to lose, by the ids of the objects."""
-    found: dict[int, set[str]] = {}
-    for links in work.links.values():
-        for link in links:
-            if link.parent is None:
-                found.setdefault(id(link.child), set()).update(link.prop.names_to_clear)
+def after_new_keys(objects: list[Any], work: WorkList) -> list[list[Any]]:
+    """Return changed objects in levels: one that was made to refer to an object whose primary key changes comes after that.
+
+    Rows that have referred to it before follow the change by themselves. Where objects wait for each other, all are of one level: a constraint
+    may be checked later.
+    """
+    moving = {id(obj): obj for obj in objects if _changes_key(obj)}
+    if not moving:
+        return [objects]
+    by_new_key = {
+        (
+            type(obj).__mapper__.base_mapper,
+            identity_from([obj.__dict__.get(n) for n in type(obj).__mapper__.primary_key_names]),
+        ): key
+        for key, obj in moving.items()
+    }
+    waits: dict[int, set[int]] = {}
     for obj in objects:
-        for prop in type(obj).__mapper__.relationships.values():
-            if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
-                if prop.key in (obj.__dict__[STATE].changes or ()) and obj.__dict__.get(prop.key) is None:
-                    found.setdefault(id(obj), set()).update(prop.names_to_clear)
-    return found
+        mapper, changes = type(obj).__mapper__, obj.__dict__[STATE].changes or ()
+        parents = {id(obj.__dict__.get(prop.key)) for prop in references_of(mapper) if prop.key in changes}
+        for names, target in _key_references(mapper):
+            if not set(names).isdisjoint(changes):
+                parents.add(by_new_key.get((target, identity_from([obj.__dict__.get(name) for name in names])), 0))
+        waits[id(obj)] = {parent for parent in parents if parent in moving and parent != id(obj)}
+    for link in (link for links in work.links.values() for link in links):
+        if id(link.parent) in moving and id(link.child) in waits and link.parent is not link.child:
+            waits[id(link.child)].add(id(link.parent))
+    if not any(waits.values()):
+        return [objects]
+    try:
+        return _levels(objects, waits)
+    except graphlib.CycleError:
+        return [objects]
+
+
+def _changes_key(obj: Any) -> bool:
+    changes = obj.__dict__[STATE].changes
+    return bool(changes) and any(name in changes for name in type(obj).__mapper__.primary_key_names)
+
+
+def _levels(objects: list[Any], waits: Mapping[int, Iterable[int]]) -> list[list[Any]]:
+    """Return objects in levels: each comes after those that it waits for, and else as they are given.
+
+    :param waits: for the id of each object those of the ones that come before it.
+    :raises CycleError: when objects wait for each other.
+    """
+    members = {id(obj): obj for obj in objects}
+    position = {id(obj): number for number, obj in enumerate(objects)}
+    sorter = graphlib.TopologicalSorter(waits)
+    sorter.prepare()
+    levels: list[list[Any]] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=position.__getitem__)
+        levels.append([members[key] for key in ready])
+        sorter.done(*ready)
+    return levels
 
 
 def _references(obj: Any) -> Iterator[Any]:
-    for prop in type(obj).__mapper__.relationships.values():
-        if prop.direction is Direction.MANY_TO_ONE and not (prop.viewonly or prop.post_update):
-            yield obj.__dict__.get(prop.key)
+    for prop in references_of(type(obj).__mapper__):
+        yield obj.__dict__.get(prop.key)
 
 
 def _present_key(obj: Any) -> Any:
@@ -208,18 +261,18 @@ def _present_key(obj: Any) -> Any:
     return None if None in key else identity_from(key)
 
 
-def _key_references(mapper: Any) -> tuple[tuple[tuple[str, ...], Any], ...]:
+def _key_references(mapper: Mapper) -> tuple[tuple[tuple[str, ...], Mapper], ...]:
     """Return the foreign keys of a mapper that refer to the identity of a mapped class: attributes, and that class's family.
 
     Those that are written by an UPDATE of their own (post_update) are left out.
     """
-    found: tuple[tuple[tuple[str, ...], Any], ...] | None = mapper.memo.get("key references")
+    found: tuple[tuple[tuple[str, ...], Mapper], ...] | None = mapper.memo.get("key references")
     if found is None:
         found = mapper.memo["key references"] = tuple(_find_key_references(mapper))
     return found
 
 
-def _find_key_references(mapper: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _find_key_references(mapper: Mapper) -> Iterator[tuple[tuple[str, ...], Mapper]]:
     for part in mapper.stored:
         for constraint in part.table.constraints:
             if not isinstance(constraint, ForeignKeyConstraint) or is_inheritance(constraint, mapper.equated):
@@ -235,7 +288,7 @@ def _find_key_references(mapper: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
                     break
 
 
-def _is_post_updated(mapper: Any, other: Any, names: tuple[str, ...]) -> bool:
+def _is_post_updated(mapper: Mapper, other: Mapper, names: tuple[str, ...]) -> bool:
     here = ((prop, [own for own, _ in prop.pairs], Direction.MANY_TO_ONE) for prop in mapper.relationships.values())
     there = ((prop, [far for _, far in prop.pairs], Direction.ONE_TO_MANY) for prop in other.relationships.values())
     return any(

@@ -1,51 +1,109 @@
-"""Objects that were taken out of a relationship with the cascade delete-orphan: a flush deletes those that no parent has now."""
+"""Objects that a flush deletes although nobody said so: orphans, which were taken out of a relationship with the cascade delete-orphan and have
+no parent now, and what was put into an object after it was marked as deleted.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.state.cascades import related
+from flask_uow.orm.state.cascades import cascaded, related
 from flask_uow.orm.state.history import get_history
-from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
-__all__ = ["delete_orphans"]
+if TYPE_CHECKING:
+    from flask_uow.orm.flush.changes import Automatic, Changes
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.orm.state.session_objects import SessionObjects
+
+__all__ = ["Orphans", "find_orphans", "mark_orphans"]
 
 
-def delete_orphans(session: Any, loading: Any = None) -> dict[int, Any]:
-    """Mark as deleted what was taken out of a relationship with the cascade delete-orphan, and what deleted objects have got since.
+@dataclass(slots=True)
+class Orphans:
+    """The objects that a flush deletes besides those that were marked.
 
-    :param loading: the relationship that is being loaded, if that is the reason of the flush: what was taken out of one of its collections
-        may be on its way into another, and is left alone.
-    :returns: the objects that were left alone, by id.
+    :ivar doomed: those with a row, by state.
+    :ivar expunged: new ones, which leave the Session.
+    :ivar spared: those that an autoflush leaves alone for now, by id.
     """
-    if session.objects.deleted:
-        _follow_deletes(session)
-    spared: dict[int, Any] = {}
-    holders: dict[Any, dict[int, list[InstanceState]]] = {}
-    for prop, item in _candidates(session):
+
+    doomed: dict[InstanceState, Any] = field(default_factory=dict)
+    expunged: dict[InstanceState, Any] = field(default_factory=dict)
+    spared: dict[int, Any] = field(default_factory=dict)
+
+
+def find_orphans(changes: Changes, automatic: Automatic | None) -> Orphans:
+    """Find what was taken out of relationships with the cascade delete-orphan, and what deleted objects have got since.
+
+    They are deleted objects in ``changes`` from then on; the Session stays as it is.
+
+    :param automatic: an autoflush, which may be there to load a relationship: what was taken out of one of its collections may be on its way
+        into another, and is left alone.
+    """
+    orphans = Orphans()
+    if changes.deleted:
+        _follow_deletes(changes, orphans)
+    loading = automatic.loading if automatic is not None else None
+    holders: dict[RelationshipProperty, dict[int, list[InstanceState]]] = {}
+    for prop, item in _candidates(changes):
         state = item.__dict__.get(STATE)
-        if state is None or state.row_key is None or state in session.objects.deleted or state.session is not session:
+        if state is None or state.row_key is None or state in changes.deleted or state.session is not changes.session:
             continue
         if prop.reverse is not None and not prop.reverse.uselist:
             has_parent = item.__dict__.get(prop.reverse.key) is not None
         else:
             if prop not in holders:
-                holders[prop] = _parents_by_item(session, prop)
-            has_parent = any(parent not in session.objects.deleted for parent in holders[prop].get(id(item), ()))
+                holders[prop] = _parents_by_item(changes, prop)
+            has_parent = any(parent not in changes.deleted for parent in holders[prop].get(id(item), ()))
         if has_parent:
             continue
-        if prop is loading and not any(isinstance(obj, prop.parent.class_) for obj in session.objects.deleted.values()):
-            spared[id(item)] = item
+        if prop is loading and not any(isinstance(obj, prop.parent.class_) for obj in changes.deleted.values()):
+            orphans.spared[id(item)] = item
         else:
-            session.objects.mark_deleted(item)
-    return spared
+            _doom(changes, orphans, item)
+    return orphans
 
 
-def _candidates(session: Any) -> list[tuple[Any, Any]]:
-    """Return what was taken out of relationships: the side with the cascade, and the object."""
-    found: list[tuple[Any, Any]] = []
-    for state, obj in list(session.objects.modified.items()):
+def mark_orphans(objects: SessionObjects, orphans: Orphans) -> None:
+    """Mark orphans as deleted among the objects of their Session; new ones go out of it."""
+    for state, obj in orphans.doomed.items():
+        objects.attach(obj)
+        objects.deleted[state] = obj
+    for state, obj in orphans.expunged.items():
+        objects.expunge_one(obj, state)
+
+
+def _doom(changes: Changes, orphans: Orphans, instance: Any) -> None:
+    """Note an object, and those that the cascade delete reaches from it, as deleted."""
+    root = ensure_state(instance)
+    if root.owner is None and changes.session.objects.was_deleted(root):
+        return
+    for obj in (instance, *cascaded("delete", instance, load=True)):
+        state = ensure_state(obj)
+        if state.row_key is None:
+            if state.owner is not None:
+                _expunge(changes, orphans, obj, state)
+        elif state.owner is None and changes.session.objects.was_deleted(state):
+            # a flush before this one was faster: it has deleted the object as an orphan, say
+            continue
+        elif state not in changes.deleted:
+            changes.deleted[state] = orphans.doomed[state] = obj
+
+
+def _expunge(changes: Changes, orphans: Orphans, obj: Any, state: InstanceState) -> None:
+    changes.new.pop(state, None)
+    changes.left_out[state] = orphans.expunged[state] = obj
+
+
+def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
+    """Return the objects that were taken out of relationships, each after the side with the cascade."""
+    found: list[tuple[RelationshipProperty, Any]] = []
+    for state, obj in list(changes.modified.items()):
+        if state in changes.left_out:
+            continue
         for name in state.changes or ():
             prop = type(obj).__mapper__.relationships.get(name)
             if prop is None or prop.viewonly:
@@ -63,7 +121,7 @@ def _candidates(session: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _had_parent(obj: Any, state: InstanceState, prop: Any) -> bool:
+def _had_parent(obj: Any, state: InstanceState, prop: RelationshipProperty) -> bool:
     """Return True when a many-to-one relationship that is empty now was not: what never had a parent is no orphan."""
     original = (state.changes or {}).get(prop.key, NO_VALUE)
     if original is not NO_VALUE:
@@ -77,10 +135,10 @@ def _had_parent(obj: Any, state: InstanceState, prop: Any) -> bool:
     return True
 
 
-def _follow_deletes(session: Any) -> None:
+def _follow_deletes(changes: Changes, orphans: Orphans) -> None:
     # what was put into an object after it was marked as deleted goes with it
-    for state, obj in list(session.objects.modified.items()):
-        for name in (state.changes or ()) if state in session.objects.deleted else ():
+    for state, obj in list(changes.modified.items()):
+        for name in (state.changes or ()) if state in changes.deleted else ():
             prop = type(obj).__mapper__.relationships.get(name)
             if prop is None or prop.viewonly or not prop.cascade.delete:
                 continue
@@ -89,17 +147,18 @@ def _follow_deletes(session: Any) -> None:
                     continue
                 own = item.__dict__[STATE]
                 if own.row_key is not None:
-                    session.objects.mark_deleted(item)
-                elif own.session is session:
-                    session.objects.expunge_one(item, own)
+                    if own not in changes.deleted:
+                        _doom(changes, orphans, item)
+                elif own.session is changes.session:
+                    _expunge(changes, orphans, item, own)
 
 
-def _parents_by_item(session: Any, prop: Any) -> dict[int, list[InstanceState]]:
+def _parents_by_item(changes: Changes, prop: RelationshipProperty) -> dict[int, list[InstanceState]]:
     """Return which new and changed parents have an object now, by the identity of the object."""
     found: dict[int, list[InstanceState]] = {}
-    for states in (session.objects.new, session.objects.modified):
+    for states in (changes.new, changes.modified):
         for state, parent in list(states.items()):
-            if isinstance(parent, prop.parent.class_):
+            if isinstance(parent, prop.parent.class_) and state not in changes.left_out:
                 for item in related(parent, prop, load=False):
                     found.setdefault(id(item), []).append(state)
     return found

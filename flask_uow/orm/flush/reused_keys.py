@@ -8,67 +8,74 @@ refer to them; what refers to them and stays is updated before that.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.flush.collect import Link, WorkList, by_mapper
-from flask_uow.orm.flush.order import Group, referring_families, split_by_reference
+from flask_uow.orm.flush.keys import carried_values
+from flask_uow.orm.flush.order import referring_families, split_by_reference
 from flask_uow.orm.flush.unique_order import those_that_take
-from flask_uow.orm.flush.unique_values import carried_values, find_originals, future_key, stored_key, unique_keys
+from flask_uow.orm.flush.unique_values import find_originals, future_key, stored_key, unique_keys
+from flask_uow.orm.flush.work import ByFamily, Link, WorkList, by_mapper
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["families_to_delete_first", "updates_to_make_first"]
 
 
-def families_to_delete_first(session: Any, work: WorkList, groups: list[Group]) -> set[Any]:
-    """Return the families whose deletions have to come before the insertions."""
-    found: set[Any] = set()
-    for base, doomed in work.deleted.items():
+def families_to_delete_first(work: WorkList, deleted: ByFamily) -> dict[Mapper, str]:
+    """Return the families whose deletions have to come before the insertions, each with the reason.
+
+    :param deleted: the objects whose rows are to be deleted.
+    """
+    first: dict[Mapper, str] = {}
+    for base, doomed in deleted.items():
         others = [*work.new.get(base, ()), *work.changed.get(base, ())]
         if others:
-            find_originals(session, base, doomed)
+            find_originals(work.changes.session, base, doomed)
         if _reuses_key(base, doomed, others, work.links.get(base, ())):
-            found.add(base)
-    waiting = list(found)
+            first[base] = "first, since its key or unique values are taken again"
+    waiting = list(first)
     for base in waiting:
-        for other in referring_families(base, work.deleted):
-            if other not in found:
-                found.add(other)
+        for other in referring_families(base, deleted):
+            if other not in first:
+                first[other] = (
+                    f"first, since it refers to {base.stored[0].table.fullname}, whose rows are deleted first"
+                )
                 waiting.append(other)
-    return found
+    return first
 
 
-def updates_to_make_first(work: WorkList, families: set[Any]) -> dict[Any, list[Any]]:
+def updates_to_make_first(work: WorkList, deleted: ByFamily, first: dict[Mapper, str]) -> ByFamily:
     """Return the changed objects that may refer to rows that are deleted first, and refer to nothing that is still to be inserted."""
-    found: dict[Any, list[Any]] = {}
-    referring = {other for base in families for other in referring_families(base, work.changed)}
+    early: ByFamily = {}
+    referring = {other for base in first for other in referring_families(base, work.changed)}
     new = [obj for members in work.new.values() for obj in members]
     for base in work.changed:
         if base not in referring:
             continue
-        doomed = work.deleted.get(base, ())
+        doomed = deleted.get(base, [])
         links = work.links.get(base, ())
-        early, late = split_by_reference(work.changed[base], new, work)
-        late += [obj for obj in early if _reuses_key(base, doomed, [obj], links)]
-        waiting = {id(obj) for obj in late}
-        if late:
-            late += those_that_take(base, [o for o in early if id(o) not in waiting], late, carried_values(links))
-            waiting = {id(obj) for obj in late}
-        early = [obj for obj in early if id(obj) not in waiting]
-        found[base] = early
-        work.changed[base] = late
-        work.updated_first.extend(early)
-    return found
+        before, after = split_by_reference(work.changed[base], new, work)
+        after += [obj for obj in before if _reuses_key(base, doomed, [obj], links)]
+        waiting = {id(obj) for obj in after}
+        if after:
+            rest = [obj for obj in before if id(obj) not in waiting]
+            after += those_that_take(work.changes.session, base, rest, after, carried_values(links))
+            waiting = {id(obj) for obj in after}
+        early[base] = [obj for obj in before if id(obj) not in waiting]
+    return early
 
 
-def _reuses_key(base: Any, doomed: Any, others: list[Any], links: Sequence[Link]) -> bool:
+def _reuses_key(base: Mapper, doomed: list[Any], others: list[Any], links: Sequence[Link]) -> bool:
     """Return True when one of the objects will have a unique key that a doomed one has.
 
-    :param links: what foreign keys of the objects follow from collections.
+    :param links: the foreign keys of the objects that follow from collections.
     """
     if not doomed or not others:
         return False
     carried = carried_values(links)
     freed: dict[tuple[str, ...], set[Any]] = {}
-    for mapper, members in by_mapper(base, list(doomed)).items():
+    for mapper, members in by_mapper(base, doomed).items():
         for names in unique_keys(mapper):
             freed.setdefault(names, set()).update(stored_key(obj, names) for obj in members)
     for mapper, members in by_mapper(base, others).items():

@@ -7,51 +7,50 @@ since they refer to it; so it is updated with all the values of the new object.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.flush.collect import WorkList, by_mapper
-from flask_uow.orm.flush.insert import make_persistent, prepare
-from flask_uow.orm.flush.unique_values import carried_values, future_key
+from flask_uow.orm.flush.insert import prepare
+from flask_uow.orm.flush.keys import carried_values
+from flask_uow.orm.flush.settle import enter_inserted, free_keys
+from flask_uow.orm.flush.unique_values import future_key
 from flask_uow.orm.flush.update import update_batch
+from flask_uow.orm.flush.work import WorkList, by_mapper
 from flask_uow.orm.mapping.mapped_table import MappedTable, is_expression, stored_value
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import literal
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity
 
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
+
 __all__ = ["find_switches", "switch_rows"]
 
 
-def find_switches(session: Any, work: WorkList) -> None:
-    """Note which new objects take over the rows of deleted ones; these are deleted objects for the Session, and their rows stay."""
-    for base, doomed in list(work.deleted.items()):
+def find_switches(work: WorkList) -> dict[int, Any]:
+    """Return the deleted objects whose rows new ones take over, by the ids of these; the rows stay."""
+    switched: dict[int, Any] = {}
+    referred: set[int] | None = None
+    for base, doomed in work.deleted.items():
         new = work.new.get(base)
         if not new:
             continue
         by_key = {identity_values(obj.__dict__[STATE].row_key): obj for obj in doomed}
         carried = carried_values(work.links.get(base, ()))
-        referred: set[int] | None = None
         for obj in new:
             old = by_key.get(future_key(obj, base.primary_key_names, carried.get(id(obj), {})) or ())
             if old is None or type(old).__mapper__ is not type(obj).__mapper__:
                 continue
             if referred is None:
-                referred = set(_referred(session, work))
+                referred = set(_referred(work))
             if id(obj) in referred:
-                _note(session, work, base, obj, old)
+                switched[id(obj)] = old
+    return switched
 
 
-def _note(session: Any, work: WorkList, base: Any, obj: Any, old: Any) -> None:
-    work.switched[id(obj)] = old
-    work.deleted[base] = [other for other in work.deleted[base] if other is not old]
-    work.deleted_first.append(old)
-    state = old.__dict__[STATE]
-    session.transaction.deleted[state] = old
-    state.owner.remove(state)
-
-
-def _referred(session: Any, work: WorkList) -> Iterator[int]:
-    """Yield what objects with rows, which stay, will refer to."""
+def _referred(work: WorkList) -> Iterator[int]:
+    """Yield the ids of objects to which rows that stay will refer."""
     for members in work.changed.values():
         for obj in members:
             for prop in type(obj).__mapper__.relationships.values():
@@ -59,30 +58,34 @@ def _referred(session: Any, work: WorkList) -> Iterator[int]:
                     yield id(obj.__dict__.get(prop.key))
     for link in (*(link for links in work.links.values() for link in links), *work.late_links):
         state = link.child.__dict__[STATE]
-        if state.row_key is not None and state not in session.objects.deleted:
+        if state.row_key is not None and state not in work.changes.deleted:
             yield id(link.parent)
 
 
-def switch_rows(session: Any, base: Any, objects: list[Any], work: WorkList) -> None:
+def switch_rows(session: Session, base: Mapper, objects: list[Any], replaced: list[Any]) -> None:
     """Write new objects into the rows of deleted ones, and make them persistent.
 
-    :param objects: new objects that are noted in the work list.
+    :param objects: the new objects.
+    :param replaced: the deleted ones, in the same order.
     :raises StaleDataError: when a row is gone.
     """
+    # at once, since the identity map has room for one object of a key
+    free_keys(session, replaced)
+    old_of = {id(obj): old for obj, old in zip(objects, replaced, strict=True)}
     for mapper, members in by_mapper(base, objects).items():
         prepare(mapper, members)
         for obj in members:
-            _take_over(mapper, obj, work.switched[id(obj)])
+            _take_over(mapper, obj, old_of[id(obj)])
             for part in mapper.stored:
                 names = _set_all(part, obj)
                 versioning = mapper.versioning
                 counts = versioning is not None and versioning.name in part.columns
                 if names or counts:
                     update_batch(session, mapper, part, names, [obj], versioning if counts else None)
-    make_persistent(session, base, objects)
+    enter_inserted(session, base, objects)
 
 
-def _take_over(mapper: Any, obj: Any, old: Any) -> None:
+def _take_over(mapper: Mapper, obj: Any, old: Any) -> None:
     state, before = obj.__dict__[STATE], old.__dict__[STATE]
     state.row_key = before.row_key
     if mapper.versioning is not None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import CircularDependencyError
-from flask_uow.orm.flush.collect import by_mapper
 from flask_uow.orm.flush.unique_values import (
     find_originals,
     future_key,
@@ -22,30 +21,37 @@ from flask_uow.orm.flush.unique_values import (
     unique_keys,
     unique_names,
 )
+from flask_uow.orm.flush.work import by_mapper
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
 
 __all__ = ["in_turns", "those_that_take"]
 
 
-def in_turns(session: Any, base: Any, objects: list[Any]) -> list[list[Any]]:
+def in_turns(
+    session: Session, base: Mapper, objects: list[Any], carried: dict[int, dict[str, Any]] | None
+) -> list[list[Any]]:
     """Return changed objects of one family in turns: those of each leave unique values that those of a later one take.
 
-    :param objects: with the foreign keys that they will have.
+    :param carried: the foreign keys that follow from collections; None where all foreign keys are set already.
     :raises CircularDependencyError: when rows wait for each other.
     """
-    movers = _movers(base, objects)
+    movers = _movers(base, objects, carried)
     if len(movers) < 2:
         return [objects]
     find_originals(session, base, movers)
-    waits, taken = _waits(base, movers, None, unique_keys)
+    waits, taken = _waits(base, movers, carried, unique_keys)
     if not waits:
         return [objects]
     try:
         turns = _sorted(movers, waits)
     except graphlib.CycleError:
         # some keys are perhaps not checked for these rows, or not yet
-        waits, taken = _waits(base, movers, None, strict_keys)
+        waits, taken = _waits(base, movers, carried, strict_keys)
         try:
             turns = _sorted(movers, waits)
         except graphlib.CycleError as error:
@@ -69,13 +75,17 @@ def _sorted(movers: list[Any], waits: dict[int, set[int]]) -> list[list[Any]]:
     return turns
 
 
-def those_that_take(base: Any, objects: list[Any], leaving: Iterable[Any], carried: dict[int, Any]) -> list[Any]:
+def those_that_take(
+    session: Session, base: Mapper, objects: list[Any], leaving: Iterable[Any], carried: dict[int, dict[str, Any]]
+) -> list[Any]:
     """Return those of the changed objects that take a unique value which others leave, or one of these leaves.
 
     :param carried: the foreign keys that follow from collections.
     """
     # they may move by a reference, too
-    waits, _ = _waits(base, [*objects, *leaving], carried, unique_keys)
+    movers = _movers(base, [*objects, *leaving], carried)
+    find_originals(session, base, movers)
+    waits, _ = _waits(base, movers, carried, unique_keys)
     late = {id(obj) for obj in leaving}
     found: list[Any] = []
     while True:
@@ -86,13 +96,30 @@ def those_that_take(base: Any, objects: list[Any], leaving: Iterable[Any], carri
         late.update(map(id, more))
 
 
-def _movers(base: Any, objects: Iterable[Any]) -> list[Any]:
+def _movers(base: Mapper, objects: Iterable[Any], carried: dict[int, dict[str, Any]] | None) -> list[Any]:
     names = unique_names(base)
-    return [obj for obj in objects if not names.isdisjoint(obj.__dict__[STATE].changes or ())]
+    if carried is None:
+        return [obj for obj in objects if not names.isdisjoint(obj.__dict__[STATE].changes or ())]
+    return [obj for obj in objects if not names.isdisjoint(_changing_names(obj, carried))]
+
+
+def _changing_names(obj: Any, carried: dict[int, dict[str, Any]]) -> set[str]:
+    """Return the attributes of an object that have changed, and the foreign keys that follow from that."""
+    changes = obj.__dict__[STATE].changes or {}
+    names = {*changes, *carried.get(id(obj), ())}
+    relationships = type(obj).__mapper__.relationships
+    for name in changes:
+        prop = relationships.get(name)
+        if prop is not None and prop.direction is Direction.MANY_TO_ONE:
+            names.update(own for own, _ in prop.pairs)
+    return names
 
 
 def _waits(
-    base: Any, movers: list[Any], carried: dict[int, Any] | None, keys_of: Callable[[Any], tuple[tuple[str, ...], ...]]
+    base: Mapper,
+    movers: list[Any],
+    carried: dict[int, dict[str, Any]] | None,
+    keys_of: Callable[[Mapper], tuple[tuple[str, ...], ...]],
 ) -> tuple[dict[int, set[int]], dict[tuple[int, int], Any]]:
     """Return which of the objects (by id) wait for which others, and for messages what each takes from which.
 
@@ -121,7 +148,7 @@ def _waits(
 
 
 def _move(
-    mapper: Any, obj: Any, names: tuple[str, ...], carried: dict[int, Any] | None
+    mapper: Mapper, obj: Any, names: tuple[str, ...], carried: dict[int, dict[str, Any]] | None
 ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None] | None:
     """Return the values of a unique key that an object leaves and takes, None where they stay the same."""
     changes = obj.__dict__[STATE].changes or {}
@@ -133,12 +160,7 @@ def _move(
         if before is not NO_VALUE:
             before, present = hashable(before), hashable(present)
             return None if before == present else ((before,), (present,) if present is not None else None)
-    changed = {*changes, *(carried.get(id(obj), ()) if carried is not None else ())}
-    if carried is not None:
-        for name in changes:
-            prop = mapper.relationships.get(name)
-            if prop is not None and prop.direction is Direction.MANY_TO_ONE:
-                changed.update(own for own, _ in prop.pairs)
+    changed = _changing_names(obj, carried) if carried is not None else changes.keys()
     if changed.isdisjoint(names):
         return None
     old, new = stored_key(obj, names), future_key(obj, names, (carried or {}).get(id(obj), {}))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.flush.collect import Link, by_mapper
+from flask_uow.orm.flush.keys import future_value
+from flask_uow.orm.flush.work import by_mapper
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import is_expression
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.siblings import BATCH_SIZE
-from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.constraints import UniqueConstraint
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
+    from flask_uow.sql.expressions import ColumnElement
+
 __all__ = [
-    "carried_values",
     "find_originals",
     "future_key",
     "hashable",
@@ -26,24 +31,17 @@ __all__ = [
     "unique_names",
 ]
 
-
-def carried_values(links: Iterable[Link]) -> dict[int, dict[str, Any]]:
-    """Return the foreign keys that follow from collections, by the ids of the children."""
-    carried: dict[int, dict[str, Any]] = {}
-    for link in links:
-        if link.parent is not None:
-            values = carried.setdefault(id(link.child), {})
-            values.update((own, _present_value(link.parent, far)) for far, own in link.prop.pairs)
-    return carried
+# the columns, or expressions, of unique constraints and indexes
+Unique = list[Sequence["ColumnElement[Any]"]]
 
 
-def unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
+def unique_keys(mapper: Mapper) -> tuple[tuple[str, ...], ...]:
     """Return the attributes of each primary key and unique constraint of a mapper's tables."""
     found: tuple[tuple[str, ...], ...] | None = mapper.memo.get("unique keys")
     if found is None:
         keys = {mapper.primary_key_names: None}
         for part in mapper.stored:
-            unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint)]
+            unique: Unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint)]
             # a partial index, too: a deletion that comes first without need does no harm
             unique += [index.expressions for index in part.table.indexes if index.unique]
             keys.update(dict.fromkeys(_names_of(mapper, unique)))
@@ -51,7 +49,7 @@ def unique_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
     return found
 
 
-def unique_names(mapper: Any) -> set[str]:
+def unique_names(mapper: Mapper) -> set[str]:
     """Return the attributes that are in a unique key of a class of the mapper's family."""
     base = mapper.base_mapper
     found: set[str] | None = base.memo.get("unique names")
@@ -61,7 +59,7 @@ def unique_names(mapper: Any) -> set[str]:
     return found
 
 
-def strict_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
+def strict_keys(mapper: Mapper) -> tuple[tuple[str, ...], ...]:
     """Return those of the unique keys that a database checks row by row, for every row.
 
     Not those that it checks later (deferrable constraints), nor partial indexes.
@@ -70,20 +68,22 @@ def strict_keys(mapper: Any) -> tuple[tuple[str, ...], ...]:
     if found is None:
         keys = {mapper.primary_key_names: None}
         for part in mapper.stored:
-            unique = [c.columns for c in part.table.constraints if isinstance(c, UniqueConstraint) and not c.deferrable]
+            constraints = [c for c in part.table.constraints if isinstance(c, UniqueConstraint)]
+            unique: Unique = [constraint.columns for constraint in constraints if not constraint.deferrable]
             unique += [index.expressions for index in part.table.indexes if index.unique and index.where is None]
             keys.update(dict.fromkeys(_names_of(mapper, unique)))
         found = mapper.memo["strict keys"] = tuple(keys)
     return found
 
 
-def _names_of(mapper: Any, unique: Iterable[Any]) -> Iterator[tuple[str, ...]]:
+def _names_of(mapper: Mapper, unique: Unique) -> Iterator[tuple[str, ...]]:
     for columns in unique:
-        if columns and all(isinstance(c, Column) and mapper.maps_column(c) for c in columns):
-            yield tuple(mapper.name_of_column(column) for column in columns)
+        mapped = [column for column in columns if isinstance(column, Column) and mapper.maps_column(column)]
+        if mapped and len(mapped) == len(columns):
+            yield tuple(mapper.name_of_column(column) for column in mapped)
 
 
-def find_originals(session: Any, base: Any, objects: list[Any]) -> None:
+def find_originals(session: Session, base: Mapper, objects: list[Any]) -> None:
     """Load the original values of unique attributes that were set while they were not loaded.
 
     :param objects: of one family, with rows.
@@ -99,7 +99,7 @@ def find_originals(session: Any, base: Any, objects: list[Any]) -> None:
             _find_original(session, mapper, name, some)
 
 
-def _find_original(session: Any, mapper: Any, name: str, objects: list[Any]) -> None:
+def _find_original(session: Session, mapper: Mapper, name: str, objects: list[Any]) -> None:
     connection = session.connection_for(mapper)
     keys = [mapper.column_attrs[own].column for own in mapper.primary_key_names]
     select = Select((mapper.column_attrs[name].column, *keys)).select_from(mapper.selectable)
@@ -113,6 +113,7 @@ def _find_original(session: Any, mapper: Any, name: str, objects: list[Any]) -> 
 
 
 def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the values that an object's row has, as far as they are known without loading it."""
     state = obj.__dict__[STATE]
     values, changes = obj.__dict__, state.changes or {}
     identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.row_key), strict=True))
@@ -135,7 +136,7 @@ def future_key(obj: Any, names: tuple[str, ...], carried: Mapping[str, Any]) -> 
 
     :param carried: those that follow from collections that it is in.
     """
-    found = tuple([hashable(carried[name] if name in carried else _future_value(obj, name)) for name in names])
+    found = tuple([hashable(carried[name] if name in carried else future_value(obj, name)) for name in names])
     # by identity: what compares in a way of its own is not asked
     return None if any(value is None for value in found) else found
 
@@ -151,22 +152,3 @@ def hashable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple([hashable(part) for part in value])
     return repr(value)
-
-
-def _future_value(obj: Any, name: str) -> Any:
-    for prop in type(obj).__mapper__.relationships.values():
-        if prop.direction is Direction.MANY_TO_ONE and obj.__dict__.get(prop.key) is not None:
-            for own, far in prop.pairs:
-                if own == name:
-                    return _present_value(obj.__dict__[prop.key], far)
-    return _present_value(obj, name)
-
-
-def _present_value(obj: Any, name: str) -> Any:
-    """Return a value without loading it; a key is known also of an expired object."""
-    value = obj.__dict__.get(name)
-    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.row_key is not None:
-        keys = type(obj).__mapper__.primary_key_names
-        if name in keys and name not in obj.__dict__:
-            return identity_values(state.row_key)[keys.index(name)]
-    return value

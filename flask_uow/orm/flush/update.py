@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.exc import FlushError, StaleDataError
-from flask_uow.orm.flush.collect import require_stored
-from flask_uow.orm.flush.key_changes import cascade_key_changes, move_identity
+from flask_uow.orm.exc import FlushError
+from flask_uow.orm.flush.key_changes import cascade_key_changes
+from flask_uow.orm.flush.settle import move_identity
+from flask_uow.orm.flush.tables import has_null, not_among, require_stored, stale_rows, versioned_key
 from flask_uow.orm.flush.unique_order import in_turns
 from flask_uow.orm.flush.unique_values import unique_names
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
@@ -19,27 +21,27 @@ from flask_uow.sql.dml import Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
-__all__ = ["has_null", "not_among", "set_column", "stale_rows", "update_batch", "update_objects", "versioned_key"]
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.versioning import Versioning
+    from flask_uow.orm.session.session import Session
+    from flask_uow.sql.schema import Column
+
+__all__ = ["changed_columns", "follows_by_itself", "update_batch", "update_objects"]
 
 
-def set_column(obj: Any, name: str, value: Any) -> None:
-    """Set a column in the course of a flush, with its original value kept."""
-    values = obj.__dict__
-    state = values[STATE]
-    if state.row_key is not None:
-        present = values.get(name, NO_VALUE)
-        if present is not NO_VALUE and present == value:
-            return
-        if state.changes is None:
-            state.changes = {}
-            if state.owner is not None:
-                state.owner.modified[state] = obj
-        state.changes.setdefault(name, present)
-    values[name] = value
-
-
-def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
+def update_objects(
+    session: Session,
+    mapper: Mapper,
+    objects: list[Any],
+    are_in_turn: bool = False,
+    only: AbstractSet[str] | None = None,
+) -> None:
     """UPDATE the rows of objects that have a net change, those that leave unique values before those that take them.
+
+    :param are_in_turn: none takes a unique value that another leaves; the plan has seen to that.
+    :param only: write only these attributes; None for all that have changed.
 
     :raises CircularDependencyError: when rows exchange unique values.
     :raises StaleDataError: when fewer rows were found than objects.
@@ -47,19 +49,21 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
     """
     by_columns: dict[tuple[str, ...], list[Any]] = {}
     for obj in objects:
-        names = _changed_columns(mapper, obj)
+        names = changed_columns(mapper, obj)
+        if only is not None:
+            names = tuple(name for name in names if name in only)
         if names:
             members = by_columns.get(names)
             if members is None:
                 members = by_columns[names] = []
             members.append(obj)
-    if len(objects) > 1:
+    if len(objects) > 1 and not are_in_turn:
         unique = unique_names(mapper)
         if not all(unique.isdisjoint(names) for names in by_columns):
-            turns = in_turns(session, mapper.base_mapper, objects)
+            turns = in_turns(session, mapper.base_mapper, objects, None)
             if len(turns) > 1:
                 for turn in turns:
-                    update_objects(session, mapper, turn)
+                    update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return
     for names, members in by_columns.items():
         _update_tables(session, mapper, names, members)
@@ -72,7 +76,8 @@ def update_objects(session: Any, mapper: Any, objects: list[Any]) -> None:
             cascade_key_changes(session, mapper, moved)
 
 
-def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
+def changed_columns(mapper: Mapper, obj: Any) -> tuple[str, ...]:
+    """Return the attributes of columns with a net change."""
     values = obj.__dict__
     changes = values[STATE].changes
     if not changes:
@@ -87,14 +92,14 @@ def _changed_columns(mapper: Any, obj: Any) -> tuple[str, ...]:
     return tuple(names) if len(names) < 2 else tuple(name for name, _ in columns.items() if name in names)
 
 
-def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: list[Any]) -> None:
+def _update_tables(session: Session, mapper: Mapper, names: tuple[str, ...], objects: list[Any]) -> None:
     """UPDATE objects that have changed in the same columns, in each table that has some of these."""
     require_stored(mapper, objects[0], "updated")
     versioning = mapper.versioning
     written: set[str] = set()
     key_moves = mapper.passive_updates and any(name in names for name in mapper.primary_key_names)
     for part in mapper.stored:
-        own = tuple(name for name in names if name in part.columns and not _follows_by_itself(mapper, part, name))
+        own = tuple(name for name in names if name in part.columns and not follows_by_itself(mapper, part, name))
         written.update(own)
         counts_versions = versioning is not None and versioning.name in part.columns
         if own:
@@ -112,7 +117,7 @@ def _update_tables(session: Any, mapper: Any, names: tuple[str, ...], objects: l
             )
 
 
-def _follows_by_itself(mapper: Any, part: MappedTable, name: str) -> bool:
+def follows_by_itself(mapper: Mapper, part: MappedTable, name: str) -> bool:
     """Return True for the key of a joined table that the database changes with its base's (ON UPDATE CASCADE)."""
     return mapper.passive_updates and part is not mapper.stored[0] and part.columns[name] in mapper.equated
 
@@ -128,36 +133,22 @@ def _with_onupdate(part: MappedTable, names: tuple[str, ...], objects: list[Any]
     return tuple(name for name in part.columns if name in chosen)
 
 
-def versioned_key(part: MappedTable, versioning: Any, objects: list[Any]) -> tuple[list[Any], list[list[Any]]]:
-    """Return the columns that tell the rows of objects, with the version that was loaded, and their values."""
-    identities = [obj.__dict__[STATE].row_key for obj in objects]
-    columns, values = list(part.key), part.key_values(identities)
-    if versioning is not None:
-        columns.append(part.columns[versioning.name])
-        values.append([_loaded_version(obj, versioning.name) for obj in objects])
-    return columns, values
-
-
-def has_null(key_values: list[list[Any]]) -> bool:
-    """Return True for keys, or versions, that are NULL in part, so that no comparison with values finds their rows."""
-    return len(key_values) > 1 and any(None in column for column in key_values)
-
-
-def _loaded_version(obj: Any, name: str) -> Any:
-    changes = obj.__dict__[STATE].changes or {}
-    before = changes.get(name, NO_VALUE)
-    return getattr(obj, name) if before is NO_VALUE else before
-
-
 def update_batch(
-    session: Any,
-    mapper: Any,
+    session: Session,
+    mapper: Mapper,
     part: MappedTable,
     names: tuple[str, ...],
     objects: list[Any],
-    versioning: Any,
+    versioning: Versioning | None,
     new_keys: bool = False,
 ) -> None:
+    """UPDATE rows of one table, the same columns in each.
+
+    :param names: the attributes to be written.
+    :param versioning: the version column, where this table has it.
+    :param new_keys: the rows have the objects' new keys already, since the database has carried them there.
+    :raises StaleDataError: when rows are gone, or have another version by now.
+    """
     connection = session.connection_for(mapper)
     key, key_values = versioned_key(part, versioning, objects)
     if new_keys:
@@ -193,7 +184,12 @@ def update_batch(
 
 
 def _update_one(
-    connection: Any, part: MappedTable, names: tuple[str, ...], obj: Any, key: list[Any], identity: list[Any]
+    connection: Connection,
+    part: MappedTable,
+    names: tuple[str, ...],
+    obj: Any,
+    key: list[Column[Any]],
+    identity: list[Any],
 ) -> None:
     # a value that the database works out needs a statement of its own; it is loaded at the next access
     values = obj.__dict__
@@ -207,7 +203,7 @@ def _update_one(
             del values[name]
 
 
-def _forget_server_values(mapper: Any, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
+def _forget_server_values(mapper: Mapper, part: MappedTable, names: tuple[str, ...], objects: list[Any]) -> None:
     # what the database itself changes with each UPDATE, or makes of the row by an expression, is loaded at the next access
     for name in mapper.computed_names:
         for obj in objects:
@@ -219,20 +215,7 @@ def _forget_server_values(mapper: Any, part: MappedTable, names: tuple[str, ...]
                 obj.__dict__.pop(name, None)
 
 
-def stale_rows(part: MappedTable, what: str, objects: list[Any], gone: list[Any], found: int) -> StaleDataError:
-    """Return the error for rows that were not found under the key and version that were loaded.
-
-    :param gone: the objects that they belong to, as far as that is known.
-    """
-    names = ", ".join(describe(obj) for obj in gone[:5]) or "unknown"
-    more = f" and {len(gone) - 5} more" if len(gone) > 5 else ""
-    return StaleDataError(
-        f"{what} {part.table.fullname!r} found {found} of {len(objects)} rows; gone: {names}{more}."
-        " Someone else has deleted them, or changed them since they were loaded; roll back and load the objects again."
-    )
-
-
-def _without_row(connection: Any, part: MappedTable, objects: list[Any]) -> list[Any]:
+def _without_row(connection: Connection, part: MappedTable, objects: list[Any]) -> list[Any]:
     """Return the objects whose rows are gone, the first few of them."""
     gone = []
     for obj in objects[:1000]:
@@ -246,19 +229,7 @@ def _without_row(connection: Any, part: MappedTable, objects: list[Any]) -> list
     return gone
 
 
-def not_among(connection: Any, part: MappedTable, objects: list[Any], keys: list[tuple[Any, ...]]) -> list[Any]:
-    """Return the objects whose keys are not among those that a statement has returned."""
-    processors = [connection.dialect.result_processor(column.type) for column in part.key]
-    found = {tuple(p(v) if p is not None else v for p, v in zip(processors, key, strict=True)) for key in keys}
-
-    def key_of(obj: Any) -> tuple[Any, ...]:
-        identity = identity_values(obj.__dict__[STATE].row_key)
-        return tuple(identity[position] for position in part.positions)
-
-    return [obj for obj in objects if key_of(obj) not in found]
-
-
-def _move_identities(session: Any, mapper: Any, objects: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
+def _move_identities(session: Session, mapper: Mapper, objects: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
     """Give objects the identity that their key columns say; return each with the key it had."""
     identities = session.objects.identities_of(mapper)
     moved = []

@@ -25,7 +25,14 @@ from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_uow.orm.instrumentation.collections import Instrumented
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.properties import ColumnProperty
     from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.session.session import Session
 
 __all__ = [
     "Attribute",
@@ -47,16 +54,17 @@ class Attribute(ColumnOperators):
 
     loader: AttributeLoader
 
-    def __init__(self, key: str, parent: Any, prop: Any) -> None:
+    def __init__(self, key: str, parent: Mapper, prop: ColumnProperty | RelationshipProperty) -> None:
         self.key = key
         self.parent = parent
-        self.property = prop
+        # the kinds of attribute have kinds of property
+        self.property: Any = prop
         self.__doc__ = getattr(prop, "doc", None)
 
     @property
     def class_(self) -> type:
         """The mapped class."""
-        return self.parent.class_  # type: ignore[no-any-return]
+        return self.parent.class_
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         if obj is None:
@@ -69,11 +77,11 @@ class Attribute(ColumnOperators):
             raise self.detached(obj)
         return self.loader.load(obj, state)
 
-    def empty(self, obj: Any) -> Any:
+    def empty(self, obj: MappedObject) -> Any:
         """Return the value that the attribute has on an object without a row, where none was set."""
         return None
 
-    def detached(self, obj: Any) -> DetachedInstanceError:
+    def detached(self, obj: MappedObject) -> DetachedInstanceError:
         """Return the error for a load on an object that is in no Session."""
         return DetachedInstanceError(
             f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object is in no Session that could load it"
@@ -99,18 +107,20 @@ class ColumnAttribute(Attribute):
         made.selected_name = name
         return made
 
-    def empty(self, obj: Any) -> Any:
+    def empty(self, obj: MappedObject) -> Any:
         # a new object of a polymorphic class has its identity without being told
         return self.parent.polymorphic_identity if self.key == self.parent.discriminator else None
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        columns = self.property.columns
+        columns: list[Any] = self.property.columns
+        found: ColumnElement[Any] = columns[0]
         if len(columns) > 1 and self.parent.inherits is not None:
             # the key of a joined subclass: its own table's column tells its rows from those of other classes
             for column in columns:
                 if column.table is self.parent.local_table:
-                    return column  # type: ignore[no-any-return]
-        return columns[0]  # type: ignore[no-any-return]
+                    found = column
+                    break
+        return found
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)
@@ -123,23 +133,25 @@ class ColumnAttribute(Attribute):
     @property
     def name(self) -> str:
         """The column's name."""
-        return self.property.column.name  # type: ignore[no-any-return]
+        name: str = self.property.column.name
+        return name
 
     @property
     def expression(self) -> ColumnElement[Any]:
         """The column."""
-        return self.property.column  # type: ignore[no-any-return]
+        column: ColumnElement[Any] = self.property.column
+        return column
 
 
-def operand_of(element: ColumnElement[Any], entity: Any, prop: Any) -> ColumnElement[Any]:
-    """Return what stands for an attribute of a class, or of an alias of one, within an expression."""
+def operand_of(element: ColumnElement[Any], entity: Any, prop: object) -> ColumnElement[Any]:
+    """Return the operand for an attribute of a class, or of an alias of one, within an expression."""
     mapper = entity.mapper
     is_enough = mapper.inherits is None and not mapper.is_stood_for and getattr(prop, "is_stored", True)
     return element if is_enough else Sourced(element, entity)
 
 
 class RelationshipAttribute(Attribute):
-    """What the attributes of both kinds of relationship share.
+    """The base of the attributes of relationships, scalar ones and collections.
 
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
     :ivar listeners: validators and extensions, or None.
@@ -150,11 +162,11 @@ class RelationshipAttribute(Attribute):
     # True where this side or the other has single_parent
     is_exclusive: bool = False
 
-    def __init__(self, key: str, parent: Any, prop: RelationshipProperty) -> None:
+    def __init__(self, key: str, parent: Mapper, prop: RelationshipProperty) -> None:
         super().__init__(key, parent, prop)
         self.relationship = prop
 
-    def record(self, obj: Any, state: InstanceState | None, original: Any) -> None:
+    def record(self, obj: MappedObject, state: InstanceState | None, original: object) -> None:
         """Keep the original value of the attribute at its first change, and hold the object until it is flushed."""
         if state is None or state.row_key is None:
             return
@@ -166,7 +178,7 @@ class RelationshipAttribute(Attribute):
         if self.key not in changes:
             changes[self.key] = members_of(original) if self.relationship.uselist else original
 
-    def check(self, item: Any) -> Any:
+    def check(self, item: object) -> Any:
         """Return an object that may be related; where a proxy is given, the one that it stands for.
 
         :raises ArgumentError: for an object of a wrong class.
@@ -181,7 +193,7 @@ class RelationshipAttribute(Attribute):
             )
         return item
 
-    def claim(self, obj: Any, item: Any) -> None:
+    def claim(self, obj: MappedObject, item: MappedObject) -> None:
         """Note the one parent that an object of a relationship with ``single_parent`` may have.
 
         :raises InvalidRequestError: when it has another one.
@@ -194,7 +206,7 @@ class RelationshipAttribute(Attribute):
         if parent is not None and parent is not obj:
             held = parent.__dict__.get(self.key)
             if held is item or (
-                self.relationship.uselist and held is not None and contains_identical(held._items(), item)
+                self.relationship.uselist and held is not None and contains_identical(held.__uow_items__(), item)
             ):
                 raise InvalidRequestError(
                     f"{self.class_.__name__}.{self.key} has single_parent=True, and {describe(item)} belongs to {describe(parent)} already. Take it"
@@ -202,7 +214,7 @@ class RelationshipAttribute(Attribute):
                 )
         parents[self.key] = ensure_state(obj)
 
-    def claim_for_both(self, obj: Any, item: Any) -> None:
+    def claim_for_both(self, obj: MappedObject, item: MappedObject) -> None:
         """Note the one parent that either of two objects may have, before they are put together.
 
         :raises InvalidRequestError: when it has another one.
@@ -211,18 +223,18 @@ class RelationshipAttribute(Attribute):
         if self.reverse is not None:
             self.reverse.claim(item, obj)
 
-    def note_parent(self, obj: Any, item: Any) -> None:
+    def note_parent(self, obj: MappedObject, item: MappedObject) -> None:
         """Note the one parent of an object, as the other side tells it."""
         if self.relationship.single_parent:
             item.__dict__.setdefault(PARENTS, {})[self.key] = ensure_state(obj)
 
-    def fire_append(self, obj: Any, item: Any) -> None:
+    def fire_append(self, obj: MappedObject, item: MappedObject) -> None:
         """Tell the other side, and the Session, that ``item`` was put into the collection of ``obj``."""
         if self.reverse is not None:
             self.reverse.silently_add(item, obj)
         self.cascade_add(obj, item)
 
-    def fire_remove(self, obj: Any, item: Any) -> None:
+    def fire_remove(self, obj: MappedObject, item: MappedObject) -> None:
         """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
         if self.listeners is not None:
             self.listeners.remove(ensure_state(obj), item, self)
@@ -231,7 +243,7 @@ class RelationshipAttribute(Attribute):
         if self.relationship.cascade.delete_orphan:
             expunge_pending(item)
 
-    def cascade_add(self, obj: Any, item: Any) -> None:
+    def cascade_add(self, obj: MappedObject, item: MappedObject) -> None:
         """Put each side into the other's Session, where the relationship says so (cascade save-update).
 
         What comes in this way was not added by the user yet, see :meth:`Session._bring_along`.
@@ -254,7 +266,7 @@ class RelationshipAttribute(Attribute):
             if session is not None and session.objects.deleted:
                 self._take_back_deleted(session, obj, item)
 
-    def _take_back_deleted(self, session: Any, obj: Any, item: Any) -> None:
+    def _take_back_deleted(self, session: Session, obj: MappedObject, item: MappedObject) -> None:
         """Unmark an object that is to be deleted, when one that owns it (by the cascade delete) and stays has got it."""
         reverse = self.reverse.relationship if self.reverse is not None else None
         for prop, parent, child in ((self.relationship, obj, item), (reverse, item, obj)):
@@ -268,16 +280,24 @@ class RelationshipAttribute(Attribute):
             if child.__dict__[STATE] in session.objects.deleted and child.__dict__[STATE].session is session:
                 session.objects.add(child)
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         """Set the attribute as the user does."""
         raise NotImplementedError
 
-    def silently_add(self, obj: Any, item: Any) -> None:
+    def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         """Put ``item`` in, as the consequence of a change on the other side."""
         raise NotImplementedError
 
-    def silently_remove(self, obj: Any, item: Any) -> None:
+    def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
         """Take ``item`` out, as the consequence of a change on the other side."""
+        raise NotImplementedError
+
+    def new_collection(self, obj: MappedObject, items: Iterable[Any] = ()) -> Any:
+        """Return a collection of ``obj`` with some members, where the relationship is one that has collections."""
+        raise NotImplementedError
+
+    def members(self, obj: MappedObject, load: bool) -> list[Any]:
+        """Return the related objects, where the relationship is a dynamic one."""
         raise NotImplementedError
 
     # -- comparisons, as criteria of a query
@@ -288,7 +308,7 @@ class RelationshipAttribute(Attribute):
             "Compare it with == to an object, or use any(), has(), contains() or join()."
         )
 
-    def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: Any, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         return self.relationship.sql.comparison(op, other)
 
     def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
@@ -299,7 +319,7 @@ class RelationshipAttribute(Attribute):
         """True where the related object exists and fulfils the criterion."""
         return self.relationship.sql.exists(criterion, values, expect_list=False)
 
-    def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
+    def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other)
 
@@ -325,7 +345,7 @@ class RelationshipAttribute(Attribute):
         return self.relationship.mapper
 
 
-def expunge_pending(orphan: Any) -> None:
+def expunge_pending(orphan: MappedObject) -> None:
     """Take an object that lost its only parent out of the Session, if it has no row yet: it would be deleted at once."""
     state = orphan.__dict__.get(STATE)
     if state is not None and state.row_key is None and state.owner is not None:
@@ -337,7 +357,7 @@ def expunge_pending(orphan: Any) -> None:
 class ScalarRelationshipAttribute(RelationshipAttribute):
     """An attribute that refers to one object."""
 
-    def current(self, obj: Any) -> Any:
+    def current(self, obj: MappedObject) -> Any:
         """Return the present value without any SQL; NO_VALUE where that is not known."""
         values = obj.__dict__
         if self.key in values:
@@ -347,7 +367,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             return None
         return self.relationship.in_memory(obj, state)
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         if value is not None:
             if value is NO_VALUE:
                 # the constructor of a dataclass was not given it
@@ -387,7 +407,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         """True where a row that was referred to has to be known: it is to lose its foreign key, or is an orphan now."""
         return self.relationship.direction is not Direction.MANY_TO_ONE or self.relationship.cascade.delete_orphan
 
-    def _clear_key(self, obj: Any) -> None:
+    def _clear_key(self, obj: MappedObject) -> None:
         """Clear a foreign key that was set by hand, or by a flush that was undone: the relationship may not know of it."""
         values = obj.__dict__
         for own in self.relationship.names_to_clear if not self.relationship.viewonly else ():
@@ -408,14 +428,14 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         if self.relationship.cascade.delete_orphan and replaced is not None and replaced is not NO_VALUE:
             expunge_pending(replaced)
 
-    def _load(self, obj: Any, state: Any) -> Any:
+    def _load(self, obj: MappedObject, state: InstanceState) -> Any:
         session = state.session
         if session is None:
             return NO_VALUE
         with session.no_autoflush:
             return self.loader.load(obj, state)
 
-    def silently_add(self, obj: Any, item: Any) -> None:
+    def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         previous = self.current(obj)
         values = obj.__dict__
         if previous is item and self.key in values:
@@ -432,7 +452,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             self.reverse.silently_remove(previous, obj)
             self._drop_orphan(previous)
 
-    def silently_remove(self, obj: Any, item: Any) -> None:
+    def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
         current = self.current(obj)
         if current is item or current is NO_VALUE:
             if self.relationship.direction is Direction.MANY_TO_ONE:
@@ -444,20 +464,20 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
 class CollectionAttribute(RelationshipAttribute):
     """An attribute that holds a collection of objects."""
 
-    def __init__(self, key: str, parent: Any, prop: Any) -> None:
+    def __init__(self, key: str, parent: Mapper, prop: RelationshipProperty) -> None:
         super().__init__(key, parent, prop)
         self.make_collection = collection_maker(prop.collection_class, prop.name)
 
-    def new_collection(self, obj: Any, items: Any = ()) -> Any:
+    def new_collection(self, obj: MappedObject, items: Iterable[Any] = ()) -> Any:
         """Return an instrumented collection of ``obj``, filled without any event."""
         collection = self.make_collection()
         if items:
-            collection._fill(items)
-        collection._owner = ensure_state(obj)
-        collection._attribute = self
+            collection.__uow_fill__(items)
+        collection.__uow_owner__ = ensure_state(obj)
+        collection.__uow_attribute__ = self
         return collection
 
-    def revive_parent(self, collection: Any, gone: InstanceState) -> Any:
+    def revive_parent(self, collection: Instrumented, gone: InstanceState) -> Any:
         """Bring the object back that a collection belongs to, when the collection outlived it; None where it had no row.
 
         :raises InvalidRequestError: when no Session could load it.
@@ -465,7 +485,7 @@ class CollectionAttribute(RelationshipAttribute):
         if gone.row_key is None:
             return None
         session = gone.session
-        parent = None
+        parent: Any = None
         if session is not None:
             # a change is on its way that the flush should have, too
             with session.no_autoflush:
@@ -477,12 +497,12 @@ class CollectionAttribute(RelationshipAttribute):
             )
         replaced = parent.__dict__.get(self.key)
         if replaced is not None and replaced is not collection:
-            replaced._detach()
+            replaced.__uow_detach__()
         parent.__dict__[self.key] = collection
-        collection._owner = ensure_state(parent)
+        collection.__uow_attach__(ensure_state(parent))
         return parent
 
-    def empty(self, obj: Any) -> Any:
+    def empty(self, obj: MappedObject) -> Any:
         values = obj.__dict__
         collection = values[self.key] = self.new_collection(obj)
         read = values.get(READ)
@@ -492,30 +512,30 @@ class CollectionAttribute(RelationshipAttribute):
             read.add(self.key)
         return collection
 
-    def take_back(self, collection: Any, parent: Any) -> None:
+    def take_back(self, collection: Instrumented, parent: MappedObject) -> None:
         """Make a collection that was read before its object had a row, and that someone still holds, the object's again."""
         present = getattr(parent, self.key)
         if present is not collection:
-            present._detach()
-            for item in collection._items():
-                collection._silently_remove(item)
-            collection._fill(present._items())
+            present.__uow_detach__()
+            for item in collection.__uow_items__():
+                collection.__uow_take__(item)
+            collection.__uow_fill__(present.__uow_items__())
             parent.__dict__[self.key] = collection
 
-    def admit(self, collection: Any, item: Any) -> Any:
+    def admit(self, collection: Instrumented, item: object) -> Any:
         """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
-        item = self.check(item)
+        admitted = self.check(item)
         if self.listeners is None and not self.is_exclusive:
-            return item
-        parent = collection._parent()
+            return admitted
+        parent = collection.__uow_parent__()
         if parent is None:
-            return item
-        self.claim_for_both(parent, item)
+            return admitted
+        self.claim_for_both(parent, admitted)
         if self.listeners is None:
-            return item
-        return real_object(self.listeners.append(parent, ensure_state(parent), item, self))
+            return admitted
+        return real_object(self.listeners.append(parent, ensure_state(parent), admitted, self))
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         state = ensure_state(obj)
         if state.row_key is None:
             old = obj.__dict__.get(self.key)
@@ -527,7 +547,7 @@ class CollectionAttribute(RelationshipAttribute):
             old = getattr(obj, self.key)
         if old is value:
             return
-        before = old._items()
+        before = old.__uow_items__()
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
         listeners, is_exclusive = self.listeners, self.is_exclusive
@@ -538,7 +558,7 @@ class CollectionAttribute(RelationshipAttribute):
             if listeners is not None and id(item) not in had:
                 items[number] = real_object(listeners.append(obj, state, item, self))
         self.record(obj, state, old)
-        old._detach()
+        old.__uow_detach__()
         made = obj.__dict__[self.key] = self.new_collection(obj, items)
         kept = {id(item) for item in items}
         for item in before:
@@ -551,13 +571,13 @@ class CollectionAttribute(RelationshipAttribute):
         if after_assignment is not None:
             after_assignment()
 
-    def _items_to_set(self, obj: Any, value: Any) -> list[Any]:
+    def _items_to_set(self, obj: MappedObject, value: object) -> list[Any]:
         """Return the objects of what is assigned to the attribute.
 
         :raises ArgumentError: for a dict whose keys are not those that the collection gives its objects.
         """
         sample = self.make_collection()
-        converter = getattr(sample, "_converter", None)
+        converter = getattr(sample, "__uow_converter__", None)
         if converter is not None:
             return list(getattr(sample, converter)(value))
         if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
@@ -575,7 +595,7 @@ class CollectionAttribute(RelationshipAttribute):
                     )
         return members_of(value)
 
-    def silently_add(self, obj: Any, item: Any) -> None:
+    def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         values = obj.__dict__
         collection = values.get(self.key)
         state = ensure_state(obj)
@@ -586,13 +606,13 @@ class CollectionAttribute(RelationshipAttribute):
                 self._wait(obj, item, added=True)
                 return
             collection = values[self.key] = self.new_collection(obj)
-        if not collection._holds(item):
+        if not collection.__uow_holds__(item):
             self.record(obj, state, collection)
-            collection._silently_add(item)
+            collection.__uow_put__(item)
         if self.is_exclusive:
             self.note_parent(obj, item)
 
-    def silently_remove(self, obj: Any, item: Any) -> None:
+    def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
         values = obj.__dict__
         collection = values.get(self.key)
         if self.listeners is not None:
@@ -602,11 +622,11 @@ class CollectionAttribute(RelationshipAttribute):
             if state is not None and state.row_key is not None:
                 self._wait(obj, item, added=False)
             return
-        if contains_identical(collection._items(), item):
+        if contains_identical(collection.__uow_items__(), item):
             self.record(obj, values.get(STATE), collection)
-            collection._silently_remove(item)
+            collection.__uow_take__(item)
 
-    def _wait(self, obj: Any, item: Any, added: bool) -> None:
+    def _wait(self, obj: MappedObject, item: MappedObject, added: bool) -> None:
         # the collection is not loaded: the change is applied when it is
         drop_kept(obj, self.key)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
@@ -614,7 +634,7 @@ class CollectionAttribute(RelationshipAttribute):
         if not remove_identical(out_of, item):
             into.append(item)
 
-    def store_loaded(self, obj: Any, items: list[Any]) -> Any:
+    def store_loaded(self, obj: MappedObject, items: list[Any]) -> Any:
         """Store what was loaded from the database, with the changes that waited for it applied."""
         waiting = obj.__dict__.get(PENDING)
         added, removed = waiting.pop(self.key, ((), ())) if waiting else ((), ())
@@ -622,8 +642,8 @@ class CollectionAttribute(RelationshipAttribute):
         if added or removed:
             self.record(obj, ensure_state(obj), collection)
             for item in removed:
-                collection._silently_remove(item)
+                collection.__uow_take__(item)
             for item in added:
-                if not collection._holds(item):
-                    collection._silently_add(item)
+                if not collection.__uow_holds__(item):
+                    collection.__uow_put__(item)
         return collection

@@ -7,7 +7,7 @@ Copies and pickles are the business of :mod:`flask_uow.orm.instrumentation.pickl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, DataError
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
@@ -16,6 +16,10 @@ from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_s
 from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.orm.state.proxies import ITSELF, itself
 from flask_uow.orm.symbols import NO_VALUE, STATE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.sql.types import TypeEngine
 
 __all__ = ["ClassManager"]
 
@@ -117,7 +121,7 @@ class ClassManager:
             self.relationships[name] = attribute
 
     def check_assignments_of(
-        self, name: str, type_: Any, listeners: Listeners | None, loads_first: bool = False
+        self, name: str, type_: TypeEngine[Any], listeners: Listeners | None, loads_first: bool = False
     ) -> None:
         """Check what is assigned to a column, and tell those who listen; for a foreign key once its type, the target's, is known.
 
@@ -126,7 +130,7 @@ class ClassManager:
         check = _assignment_check(type_, listeners, name)
         self.columns[name] = _loading_first(name, check) if loads_first else check
 
-    def replace(self, name: str, value: Any) -> None:
+    def replace(self, name: str, value: object) -> None:
         """Put something on the class; :meth:`uninstall` takes it away again."""
         if name not in self._originals:
             self._originals[name] = vars(self.class_).get(name, NO_VALUE)
@@ -153,7 +157,7 @@ def _defines(class_: type, name: str) -> bool:
     return any(name in vars(base) for base in class_.__mro__ if base is not object)
 
 
-def _assignment_check(type_: Any, listeners: Listeners | None, name: str) -> Check | None:
+def _assignment_check(type_: TypeEngine[Any], listeners: Listeners | None, name: str) -> Check | None:
     convert = type_.convert if type_.checks_on_assignment else None
     if listeners is None and convert is None:
         return None
@@ -161,7 +165,7 @@ def _assignment_check(type_: Any, listeners: Listeners | None, name: str) -> Che
     takes_all = type_.takes_all_of_its_class
     takes_naive = not getattr(type_, "timezone", True)
 
-    def check_value(obj: Any, value: Any) -> Any:
+    def check_value(obj: MappedObject, value: Any) -> Any:
         if listeners is not None:
             value = listeners.set(obj, ensure_state(obj), value, listeners.old_value(obj), getattr(type(obj), name))
         if type(value) is plain and (takes_all or (takes_naive and value.tzinfo is None)):
@@ -195,7 +199,7 @@ def make_setattr(
     """Return the ``__setattr__`` of a mapped class (benchmark: attr_write)."""
     is_own = original is not object.__setattr__
 
-    def __setattr__(self: Any, name: str, value: Any) -> None:
+    def __setattr__(self: Any, name: str, value: object) -> None:
         if name in columns:
             check = columns[name]
             if check is not None:

@@ -19,6 +19,7 @@ from flask_uow.orm.state.proxies import real_object
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+    from flask_uow.orm.interfaces import MappedObject
 
 __all__ = [
     "DictMethods",
@@ -35,76 +36,80 @@ __all__ = [
 
 
 class Instrumented(TrackedCollection):
-    """What the collections share: the owner, and the events.
+    """The base of tracked collections: the owner, and the events.
 
-    :ivar _owner: the state of the object that the collection belongs to; None once it was replaced, and while it is changed silently.
+    :ivar __uow_owner__: the state of the object that the collection belongs to; None once it was replaced, and while it is changed silently.
     """
 
     __slots__ = ()
-    _attribute: CollectionAttribute
-    _owner: InstanceState | None
+    __uow_attribute__: CollectionAttribute
+    __uow_owner__: InstanceState | None
 
-    def _parent(self) -> Any:
-        owner: InstanceState | None = getattr(self, "_owner", None)
+    def __uow_parent__(self) -> Any:
+        owner: InstanceState | None = getattr(self, "__uow_owner__", None)
         if owner is None:
             return None
         obj = owner()
         # in session.get(User, 1).posts.append(post) nobody holds the user any more when append is called
-        return obj if obj is not None else self._attribute.revive_parent(self, owner)
+        return obj if obj is not None else self.__uow_attribute__.revive_parent(self, owner)
 
-    def _before(self) -> Any:
+    def __uow_before__(self) -> Any:
         """Note the present members as the original value; return the parent, or None."""
-        parent = self._parent()
+        parent = self.__uow_parent__()
         if parent is not None:
-            attribute = self._attribute
+            attribute = self.__uow_attribute__
             if attribute.key not in parent.__dict__:
                 attribute.take_back(self, parent)
             attribute.record(parent, ensure_state(parent), self)
         return parent
 
-    def _admit(self, item: Any) -> Any:
+    def __uow_admit__(self, item: object) -> Any:
         """Check an object that is to be put in, and return the one that validators make of it."""
-        if getattr(self, "_owner", None) is None:
+        if getattr(self, "__uow_owner__", None) is None:
             return item
-        return self._attribute.admit(self, item)
+        return self.__uow_attribute__.admit(self, item)
 
-    def _added(self, parent: Any, item: Any) -> None:
+    def __uow_added__(self, parent: MappedObject, item: object) -> None:
         if parent is not None:
-            self._attribute.fire_append(parent, item)
+            self.__uow_attribute__.fire_append(parent, item)
 
-    def _removed(self, parent: Any, item: Any) -> None:
-        if parent is not None and not contains_identical(self._items(), item):
-            self._attribute.fire_remove(parent, item)
+    def __uow_removed__(self, parent: MappedObject, item: object) -> None:
+        if parent is not None and not contains_identical(self.__uow_items__(), item):
+            self.__uow_attribute__.fire_remove(parent, item)
 
-    def _all_removed(self, parent: Any, items: list[Any]) -> None:
+    def __uow_all_removed__(self, parent: MappedObject, items: list[Any]) -> None:
         if parent is not None:
-            present = {id(item) for item in self._items()}
+            present = {id(item) for item in self.__uow_items__()}
             for item in items:
                 if id(item) not in present:
-                    self._attribute.fire_remove(parent, item)
+                    self.__uow_attribute__.fire_remove(parent, item)
 
-    def _holds(self, item: Any) -> bool:
+    def __uow_holds__(self, item: object) -> bool:
         """Return True when the very object is a member."""
-        return contains_identical(self._items(), item)
+        return contains_identical(self.__uow_items__(), item)
 
-    def _detach(self) -> None:
-        setattr(self, "_owner", None)  # noqa: B010 - the slot is the subclasses'
+    def __uow_attach__(self, owner: InstanceState) -> None:
+        """Report changes to an object from now on."""
+        setattr(self, "__uow_owner__", owner)  # noqa: B010 - the slot is the subclasses'
 
-    def _silently_add(self, item: Any) -> None:
+    def __uow_detach__(self) -> None:
+        setattr(self, "__uow_owner__", None)  # noqa: B010 - the slot is the subclasses'
+
+    def __uow_put__(self, item: object) -> None:
         """Put an object in without any event."""
         raise NotImplementedError
 
-    def _silently_remove(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         """Take an object out, by identity, without any event."""
         raise NotImplementedError
 
-    def _fill(self, items: Iterable[Any]) -> None:
+    def __uow_fill__(self, items: Iterable[Any]) -> None:
         """Put the first objects in, without any event."""
         for item in items:
-            self._silently_add(item)
+            self.__uow_put__(item)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        return (list, (self._items(),))
+        return (list, (self.__uow_items__(),))
 
 
 class ListMethods(Instrumented):
@@ -114,14 +119,14 @@ class ListMethods(Instrumented):
 
     if TYPE_CHECKING:
 
-        def __getitem__(self, index: Any) -> Any: ...
+        def __getitem__(self, index: SupportsIndex | slice) -> Any: ...
         def __iter__(self) -> Any: ...
 
-    def append(self, item: Any) -> None:
-        item = self._admit(item)
-        parent = self._before()
+    def append(self, item: object) -> None:
+        item = self.__uow_admit__(item)
+        parent = self.__uow_before__()
         super().append(item)  # type: ignore[misc]
-        self._added(parent, item)
+        self.__uow_added__(parent, item)
 
     def extend(self, items: Iterable[Any]) -> None:
         for item in list(items):
@@ -131,16 +136,16 @@ class ListMethods(Instrumented):
         self.extend(items)
         return self
 
-    def __imul__(self, count: Any) -> Any:
+    def __imul__(self, count: object) -> Any:
         raise InvalidRequestError("a collection of related objects cannot be multiplied: an object is in it once.")
 
-    def insert(self, index: SupportsIndex, item: Any) -> None:
-        item = self._admit(item)
-        parent = self._before()
+    def insert(self, index: SupportsIndex, item: object) -> None:
+        item = self.__uow_admit__(item)
+        parent = self.__uow_before__()
         super().insert(index, item)  # type: ignore[misc]
-        self._added(parent, item)
+        self.__uow_added__(parent, item)
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         item = real_object(item)
         for index, other in enumerate(self):
             if other is item:
@@ -149,36 +154,36 @@ class ListMethods(Instrumented):
         raise ValueError(f"{item!r} is not in the collection")
 
     def pop(self, index: SupportsIndex = -1) -> Any:
-        parent = self._before()
+        parent = self.__uow_before__()
         item = super().pop(index)  # type: ignore[misc]
-        self._removed(parent, item)
+        self.__uow_removed__(parent, item)
         return item
 
     def clear(self) -> None:
         del self[:]
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        values = [self._admit(item) for item in (list(value) if isinstance(index, slice) else [value])]
-        parent = self._before()
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
+        values = [self.__uow_admit__(item) for item in (list(value) if isinstance(index, slice) else [value])]
+        parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
         super().__setitem__(index, values if isinstance(index, slice) else values[0])  # type: ignore[misc]
-        self._all_removed(parent, old)
+        self.__uow_all_removed__(parent, old)
         for item in values:
-            self._added(parent, item)
+            self.__uow_added__(parent, item)
 
-    def __delitem__(self, index: Any) -> None:
-        parent = self._before()
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
+        parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
         super().__delitem__(index)  # type: ignore[misc]
-        self._all_removed(parent, old)
+        self.__uow_all_removed__(parent, old)
 
-    def _items(self) -> list[Any]:
+    def __uow_items__(self) -> list[Any]:
         return list(self)
 
-    def _silently_add(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         super().append(item)  # type: ignore[misc]
 
-    def _silently_remove(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         for index, other in enumerate(self):
             if other is item:
                 super().__delitem__(index)  # type: ignore[misc]
@@ -193,40 +198,40 @@ class SetMethods(Instrumented):
     if TYPE_CHECKING:
 
         def __iter__(self) -> Any: ...
-        def __contains__(self, item: Any) -> bool: ...
+        def __contains__(self, item: object) -> bool: ...
         def intersection(self, *others: Any) -> Any: ...
 
-    def add(self, item: Any) -> None:
+    def add(self, item: object) -> None:
         if item in self:
             return
-        item = self._admit(item)
-        parent = self._before()
+        item = self.__uow_admit__(item)
+        parent = self.__uow_before__()
         super().add(item)  # type: ignore[misc]
-        self._added(parent, item)
+        self.__uow_added__(parent, item)
 
-    def discard(self, item: Any) -> None:
+    def discard(self, item: object) -> None:
         if item in self:
             self.remove(item)
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         if item not in self:
             raise KeyError(item)
-        member = self._member(item)
-        parent = self._before()
+        member = self.__uow_member__(item)
+        parent = self.__uow_before__()
         super().remove(item)  # type: ignore[misc]
-        self._removed(parent, member)
+        self.__uow_removed__(parent, member)
 
-    def _member(self, item: Any) -> Any:
+    def __uow_member__(self, item: object) -> Any:
         item = real_object(item)
         # by the classes' own __eq__ an equal object stands for the one that is in the set
         if cast(Any, type(item)).__eq__ is object.__eq__ or any(other is item for other in self):
             return item
         return next((other for other in self if other == item), item)
 
-    def _removed(self, parent: Any, item: Any) -> None:
+    def __uow_removed__(self, parent: MappedObject, item: object) -> None:
         # a set cannot hold an object twice
         if parent is not None:
-            self._attribute.fire_remove(parent, item)
+            self.__uow_attribute__.fire_remove(parent, item)
 
     def pop(self) -> Any:
         for item in self:
@@ -261,29 +266,29 @@ class SetMethods(Instrumented):
             else:
                 self.add(item)
 
-    def __ior__(self, other: Any) -> Any:
+    def __ior__(self, other: Iterable[Any]) -> Any:
         self.update(other)
         return self
 
-    def __isub__(self, other: Any) -> Any:
+    def __isub__(self, other: Iterable[Any]) -> Any:
         self.difference_update(other)
         return self
 
-    def __iand__(self, other: Any) -> Any:
+    def __iand__(self, other: Iterable[Any]) -> Any:
         self.intersection_update(other)
         return self
 
-    def __ixor__(self, other: Any) -> Any:
+    def __ixor__(self, other: Iterable[Any]) -> Any:
         self.symmetric_difference_update(other)
         return self
 
-    def _items(self) -> list[Any]:
+    def __uow_items__(self) -> list[Any]:
         return list(self)
 
-    def _silently_add(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         super().add(item)  # type: ignore[misc]
 
-    def _silently_remove(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         super().discard(item)  # type: ignore[misc]
 
 
@@ -298,29 +303,29 @@ class DictMethods(Instrumented):
     if TYPE_CHECKING:
         keyfunc: Callable[[Any], Any]
 
-        def __getitem__(self, key: Any) -> Any: ...
+        def __getitem__(self, key: object) -> Any: ...
         def __iter__(self) -> Any: ...
-        def get(self, key: Any, default: Any = None) -> Any: ...
+        def get(self, key: object, default: object = None) -> Any: ...
         def keys(self) -> Any: ...
 
-    def __setitem__(self, key: Any, item: Any) -> None:
-        item = self._admit(item)
+    def __setitem__(self, key: object, item: object) -> None:
+        item = self.__uow_admit__(item)
         old = self.get(key, _ABSENT)
         if old is item:
             return
-        parent = self._before()
+        parent = self.__uow_before__()
         super().__setitem__(key, item)  # type: ignore[misc]
         if old is not _ABSENT:
-            self._removed(parent, old)
-        self._added(parent, item)
+            self.__uow_removed__(parent, old)
+        self.__uow_added__(parent, item)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: object) -> None:
         item = self[key]
-        parent = self._before()
+        parent = self.__uow_before__()
         super().__delitem__(key)  # type: ignore[misc]
-        self._removed(parent, item)
+        self.__uow_removed__(parent, item)
 
-    def pop(self, key: Any, default: Any = _ABSENT) -> Any:
+    def pop(self, key: object, default: object = _ABSENT) -> Any:
         item = self.get(key, default)
         if item is _ABSENT:
             raise KeyError(key)
@@ -334,12 +339,12 @@ class DictMethods(Instrumented):
         raise KeyError("popitem(): the dictionary is empty")
 
     def clear(self) -> None:
-        items = self._items()
-        parent = self._before()
+        items = self.__uow_items__()
+        parent = self.__uow_before__()
         super().clear()  # type: ignore[misc]
-        self._all_removed(parent, items)
+        self.__uow_all_removed__(parent, items)
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, key: object, default: object = None) -> Any:
         if key not in self.keys():
             self[key] = default
         return self[key]
@@ -348,17 +353,17 @@ class DictMethods(Instrumented):
         for key, item in dict(*others, **named).items():
             self[key] = item
 
-    def __ior__(self, other: Any) -> Any:
+    def __ior__(self, other: Iterable[Any]) -> Any:
         self.update(other)
         return self
 
-    def _items(self) -> list[Any]:
+    def __uow_items__(self) -> list[Any]:
         return list(dict.values(self))  # type: ignore[arg-type]
 
-    def _silently_add(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         super().__setitem__(self.keyfunc(item), item)  # type: ignore[misc]
 
-    def _silently_remove(self, item: Any) -> None:
+    def __uow_take__(self, item: object) -> None:
         # the object's key may have changed since it was put in
         for key in list(self):
             if self[key] is item:
@@ -375,12 +380,12 @@ class MappedCollection(dict[Any, Any]):
         super().__init__()
         self.keyfunc = keyfunc
 
-    def set(self, item: Any) -> None:
+    def set(self, item: object) -> None:
         """Put an object in under its key."""
         item = real_object(item)
         self[self.keyfunc(item)] = item
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         """Take an object out.
 
         :raises InvalidRequestError: when another object, or none, is under its key.
@@ -401,46 +406,46 @@ _WORTH_AN_INDEX = 32
 class InstrumentedList(ListMethods, list[Any]):
     """A list of related objects.
 
-    :ivar _ids: the identities of its members, while objects are put in one after the other from the other side; else None.
+    :ivar __uow_ids__: the identities of its members, while objects are put in one after the other from the other side; else None.
     """
 
-    __slots__ = ("__weakref__", "_attribute", "_ids", "_owner")
-    _owner: InstanceState | None
-    _ids: set[int] | None
+    __slots__ = ("__weakref__", "__uow_attribute__", "__uow_ids__", "__uow_owner__")
+    __uow_owner__: InstanceState | None
+    __uow_ids__: set[int] | None
 
-    def _fill(self, items: Iterable[Any]) -> None:
-        self._ids = None
+    def __uow_fill__(self, items: Iterable[Any]) -> None:
+        self.__uow_ids__ = None
         list.extend(self, items)
 
-    def _before(self) -> Any:
-        self._ids = None
-        return super()._before()
+    def __uow_before__(self) -> Any:
+        self.__uow_ids__ = None
+        return super().__uow_before__()
 
-    def _holds(self, item: Any) -> bool:
+    def __uow_holds__(self, item: object) -> bool:
         if len(self) < _WORTH_AN_INDEX:
             return contains_identical(self, item)
-        if getattr(self, "_ids", None) is None:
-            self._ids = set(map(id, self))
-        return id(item) in (self._ids or ())
+        if getattr(self, "__uow_ids__", None) is None:
+            self.__uow_ids__ = set(map(id, self))
+        return id(item) in (self.__uow_ids__ or ())
 
-    def _silently_add(self, item: Any) -> None:
+    def __uow_put__(self, item: object) -> None:
         list.append(self, item)
-        ids = getattr(self, "_ids", None)
+        ids = getattr(self, "__uow_ids__", None)
         if ids is not None:
             ids.add(id(item))
 
-    def _silently_remove(self, item: Any) -> None:
-        self._ids = None
-        super()._silently_remove(item)
+    def __uow_take__(self, item: object) -> None:
+        self.__uow_ids__ = None
+        super().__uow_take__(item)
 
 
 class InstrumentedSet(SetMethods, set[Any]):
     """A set of related objects."""
 
-    __slots__ = ("_attribute", "_owner")
-    _owner: InstanceState | None
+    __slots__ = ("__uow_attribute__", "__uow_owner__")
+    __uow_owner__: InstanceState | None
 
-    def _fill(self, items: Iterable[Any]) -> None:
+    def __uow_fill__(self, items: Iterable[Any]) -> None:
         set.update(self, items)
 
     # by this name a set can be filled like a list
@@ -465,7 +470,7 @@ def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
     columns = list(column) if isinstance(column, (list, tuple)) else [column]
     plain = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in columns]
 
-    def keyfunc(obj: Any) -> Any:
+    def keyfunc(obj: MappedObject) -> Any:
         mapper: Any = type(obj).__mapper__
         values = tuple(getattr(obj, mapper.name_of_column(c)) for c in plain)
         return values[0] if len(values) == 1 else values

@@ -30,7 +30,7 @@ _ROLE = "__uow_role__"
 _EFFECT = "__uow_effect__"
 
 
-def _mark(name: str, value: Any) -> Callable[[F], F]:
+def _mark(name: str, value: object) -> Callable[[F], F]:
     def mark(method: F) -> F:
         setattr(method, name, value)
         return method
@@ -100,7 +100,7 @@ class _ObjectMethods(Instrumented):
     __slots__ = ()
 
 
-def collection_maker(given: Any, what: str) -> Callable[[], Any]:
+def collection_maker(given: object, what: str) -> Callable[[], Any]:
     """Return the function that makes an empty instrumented collection for ``collection_class``.
 
     :param what: the relationship as messages call it.
@@ -135,7 +135,7 @@ def collection_maker(given: Any, what: str) -> Callable[[], Any]:
     return make
 
 
-def _sample(given: Any, what: str) -> Any:
+def _sample(given: Callable[[], Any], what: str) -> Any:
     try:
         return given()
     except TypeError as error:
@@ -145,7 +145,7 @@ def _sample(given: Any, what: str) -> Any:
 
 
 @functools.cache
-def instrumented_type(class_: Any, what: str) -> type:
+def instrumented_type(class_: type, what: str) -> type:
     """Return the subclass of a collection class whose methods tell what they do.
 
     :raises ArgumentError: when methods to put in, take out and iterate are missing.
@@ -175,13 +175,13 @@ def instrumented_type(class_: Any, what: str) -> type:
             )
     assert appender is not None and remover is not None and iterator is not None  # noqa: PT018
     namespace: dict[str, Any] = {
-        "_items": lambda self: list(getattr(self, iterator)()),
-        "_silently_add": lambda self, item: _quietly(self, getattr(class_, appender), item),
-        "_silently_remove": lambda self, item: _quietly(self, getattr(class_, remover), item),
-        "_converter": roles.get("converter"),
+        "__uow_items__": lambda self: list(getattr(self, iterator)()),
+        "__uow_put__": lambda self, item: _quietly(self, getattr(class_, appender), item),
+        "__uow_take__": lambda self, item: _quietly(self, getattr(class_, remover), item),
+        "__uow_converter__": roles.get("converter"),
     }
     if methods is not _ObjectMethods and issubclass(class_, MappedCollection):
-        for name in ("_items", "_silently_add", "_silently_remove"):
+        for name in ("__uow_items__", "__uow_put__", "__uow_take__"):
             del namespace[name]
     for name, effect in _effects_of(class_).items():
         namespace[name] = _wrapped(getattr(class_, name), *effect)
@@ -212,31 +212,31 @@ def _effects_of(class_: type) -> dict[str, tuple[str, int]]:
 
 def _quietly(self: Any, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a method of the user's class while the collection belongs to nobody, so that what it does inside is no event."""
-    owner = getattr(self, "_owner", None)
-    self._owner = None
+    owner = getattr(self, "__uow_owner__", None)
+    self.__uow_owner__ = None
     try:
         return method(self, *args, **kwargs)
     finally:
-        self._owner = owner
+        self.__uow_owner__ = owner
 
 
-def _wrapped(method: Any, effect: str, position: int) -> Callable[..., Any]:
+def _wrapped(method: Callable[..., Any], effect: str, position: int) -> Callable[..., Any]:
     @functools.wraps(method)
     def instrumented(self: Any, *args: Any, **kwargs: Any) -> Any:
         arguments = list(args)
         puts_in = effect in ("adds", "replaces")
         if puts_in:
-            arguments[position - 1] = self._admit(arguments[position - 1])
+            arguments[position - 1] = self.__uow_admit__(arguments[position - 1])
         elif effect == "removes":
             arguments[position - 1] = real_object(arguments[position - 1])
-        parent = self._before()
+        parent = self.__uow_before__()
         result = _quietly(self, method, *arguments, **kwargs)
         if effect in ("replaces", "removes return") and result is not None:
-            self._removed(parent, result)
+            self.__uow_removed__(parent, result)
         if puts_in:
-            self._added(parent, arguments[position - 1])
+            self.__uow_added__(parent, arguments[position - 1])
         elif effect == "removes":
-            self._removed(parent, arguments[position - 1])
+            self.__uow_removed__(parent, arguments[position - 1])
         return result
 
     return instrumented

@@ -1,12 +1,17 @@
-"""What users hang on attributes: validators, attribute extensions, and the method that is called after an object was loaded."""
+"""Validators, attribute extensions, and the method that is called after an object was loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.symbols import NO_VALUE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.attributes import Attribute
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["AttributeEvents", "AttributeExtension", "Listeners", "reconstructor", "validates"]
 
@@ -49,7 +54,7 @@ class AttributeExtension:
 
     active_history = False
 
-    def append(self, state: Any, value: Any, initiator: Any) -> Any:
+    def append(self, state: InstanceState, value: Any, initiator: Attribute) -> Any:
         """Called when an object is put into a collection; returns the object that is put in.
 
         :param state: the :class:`InstanceState` of the object that the collection belongs to.
@@ -57,10 +62,10 @@ class AttributeExtension:
         """
         return value
 
-    def remove(self, state: Any, value: Any, initiator: Any) -> None:
+    def remove(self, state: InstanceState, value: Any, initiator: Attribute) -> None:
         """Called when an object is taken out of a collection."""
 
-    def set(self, state: Any, value: Any, oldvalue: Any, initiator: Any) -> Any:
+    def set(self, state: InstanceState, value: Any, oldvalue: Any, initiator: Attribute) -> Any:
         """Called when a column or a reference is set; returns the value that is stored."""
         return value
 
@@ -83,7 +88,7 @@ class Listeners:
         self.extensions = tuple(extensions)
         self.active_history = any(extension.active_history for extension in self.extensions)
 
-    def set(self, obj: Any, state: Any, value: Any, old: Any, initiator: Any) -> Any:
+    def set(self, obj: MappedObject, state: InstanceState, value: Any, old: object, initiator: Attribute) -> Any:
         """Tell of an assignment; return the value to be stored."""
         for validator in self.validators:
             value = validator(obj, self.name, value)
@@ -91,7 +96,7 @@ class Listeners:
             value = extension.set(state, value, old, initiator)
         return value
 
-    def append(self, obj: Any, state: Any, value: Any, initiator: Any) -> Any:
+    def append(self, obj: MappedObject, state: InstanceState, value: Any, initiator: Attribute) -> Any:
         """Tell of an object that is put into a collection; return the one to be stored."""
         for validator in self.validators:
             value = validator(obj, self.name, value)
@@ -99,12 +104,12 @@ class Listeners:
             value = extension.append(state, value, initiator)
         return value
 
-    def remove(self, state: Any, value: Any, initiator: Any) -> None:
+    def remove(self, state: InstanceState, value: Any, initiator: Attribute) -> None:
         """Tell of an object that is taken out of a collection."""
         for extension in self.extensions:
             extension.remove(state, value, initiator)
 
-    def old_value(self, obj: Any) -> Any:
+    def old_value(self, obj: MappedObject) -> Any:
         """Return the present value of the attribute, loaded only where an extension wants it."""
         return getattr(obj, self.name) if self.active_history else obj.__dict__.get(self.name, NO_VALUE)
 
@@ -141,7 +146,7 @@ class AttributeEvents:
         if found:
             self.reconstruct = found[0]
 
-    def add_extensions(self, name: str, given: Any) -> None:
+    def add_extensions(self, name: str, given: object) -> None:
         """Add what ``extension=`` gives.
 
         :raises ArgumentError: for something that is no extension.
@@ -166,6 +171,6 @@ class AttributeEvents:
                     self.add_extensions(name, extension)
 
     def of(self, name: str) -> Listeners | None:
-        """Return what listens to an attribute, None when nothing does."""
+        """Return the listeners of an attribute, None when it has none."""
         validators, extensions = self.validators.get(name, ()), self.extensions.get(name, ())
         return Listeners(name, validators, extensions) if validators or extensions else None

@@ -1,4 +1,4 @@
-"""What a program says itself about an attribute: that its value has changed, or that it is the one of the row."""
+"""Functions by which a program marks an attribute itself: as changed, or as loaded from the row."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _changes(state: InstanceState) -> dict[str, Any] | None:
     return state.changes
 
 
-def set_committed_value(instance: object, key: str, value: Any) -> None:
+def set_committed_value(instance: object, key: str, value: object) -> None:
     """Set an attribute as if its value had been loaded: no change is recorded, no event, and no other side of a relationship is told.
 
     :param value: for a collection an iterable of its objects.
@@ -80,7 +80,7 @@ def set_committed_value(instance: object, key: str, value: Any) -> None:
     if isinstance(attribute, CollectionAttribute):
         present = obj.__dict__.get(key)
         if present is not None:
-            present._detach()
+            present.__uow_detach__()
         obj.__dict__[key] = attribute.new_collection(obj, members_of(value))
         return
     obj.__dict__[key] = value

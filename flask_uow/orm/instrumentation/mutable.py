@@ -8,11 +8,14 @@ list or set is compared by what it holds, deep inside too; any other value by ho
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.columns import Column
 from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
+
+if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 
 __all__ = ["Mutable", "MutableDict", "MutableList", "MutableSet", "MutableType"]
 
@@ -39,12 +42,12 @@ class Mutable:
         """Tell that the value has changed."""
         self._changes += 1
 
-    def is_as(self, before: Any) -> bool:
+    def is_as(self, before: object) -> bool:
         """Return True where the value has not changed since ``before``, a copy of it, was made."""
         return isinstance(before, Mutable) and before._changes == self._changes
 
     @classmethod
-    def as_mutable(cls, sqltype: Any) -> TypeEngine[Any]:
+    def as_mutable(cls, sqltype: TypeEngine[Any] | type[TypeEngine[Any]]) -> TypeEngine[Any]:
         """Return a column type that stores as ``sqltype`` does and whose values are of this class.
 
         :param sqltype: a type, or its class.
@@ -52,7 +55,7 @@ class Mutable:
         return MutableType(cls, to_instance(sqltype))
 
     @classmethod
-    def associate_with_attribute(cls, attribute: Any) -> None:
+    def associate_with_attribute(cls, attribute: ColumnAttribute) -> None:
         """Have the values of one mapped attribute be of this class; call it before objects of its class are made or loaded."""
         column = attribute.property.column
         column.set_type(cls.as_mutable(column.type))
@@ -86,7 +89,7 @@ class MutableType(TypeDecorator):
         """Return the value as one of the class."""
         return self.mutable_class.coerce("a column of mutable values", value)
 
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
+    def process_result_value(self, value: Any, dialect: object) -> Any:
         return self.mutable_class.coerce("a column of mutable values", value)
 
     def is_mutable(self) -> bool:
@@ -95,11 +98,11 @@ class MutableType(TypeDecorator):
     def copy_value(self, value: Any) -> Any:
         return deepcopy(value)
 
-    def compare_values(self, a: Any, b: Any) -> bool:
+    def compare_values(self, a: object, b: object) -> bool:
         return b.is_as(a) if isinstance(b, Mutable) else bool(a == b)
 
     @classmethod
-    def take_place(cls, column: Any) -> None:
+    def take_place(cls, column: object) -> None:
         """Give a column that is being mapped a mutable type, where its own was associated with a mutable class."""
         for sqltype, mutable_class in cls.associated:
             if isinstance(column, Column) and isinstance(column.type, sqltype):
@@ -114,7 +117,7 @@ class MutableDict(Mutable, dict[Any, Any]):
     def coerce(cls, key: str, value: Any) -> Any:
         return cls(value) if isinstance(value, dict) and not isinstance(value, cls) else super().coerce(key, value)
 
-    def is_as(self, before: Any) -> bool:
+    def is_as(self, before: object) -> bool:
         return super().is_as(before) and dict.__eq__(self, before)
 
 
@@ -125,7 +128,7 @@ class MutableList(Mutable, list[Any]):
     def coerce(cls, key: str, value: Any) -> Any:
         return cls(value) if isinstance(value, list) and not isinstance(value, cls) else super().coerce(key, value)
 
-    def is_as(self, before: Any) -> bool:
+    def is_as(self, before: object) -> bool:
         return super().is_as(before) and list.__eq__(self, before)
 
 
@@ -136,5 +139,5 @@ class MutableSet(Mutable, set[Any]):
     def coerce(cls, key: str, value: Any) -> Any:
         return cls(value) if isinstance(value, set) and not isinstance(value, cls) else super().coerce(key, value)
 
-    def is_as(self, before: Any) -> bool:
+    def is_as(self, before: object) -> bool:
         return super().is_as(before) and set.__eq__(self, before)

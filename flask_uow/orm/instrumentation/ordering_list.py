@@ -82,21 +82,21 @@ class OrderingList(list[Any]):
         """Number the objects of a list that was assigned to the relationship, in its order."""
         self.reorder()
 
-    def _number(self, index: int, item: Any) -> None:
+    def _number(self, index: int, item: object) -> None:
         wanted = self.ordering_func(index, self)
         if getattr(item, self.ordering_attr) != wanted:
             setattr(item, self.ordering_attr, wanted)
 
-    def append(self, item: Any) -> None:
+    def append(self, item: object) -> None:
         super().append(item)
         if self.reorder_on_append or getattr(item, self.ordering_attr) is None:
             self._number(len(self) - 1, item)
 
-    def insert(self, index: SupportsIndex, item: Any) -> None:
+    def insert(self, index: SupportsIndex, item: object) -> None:
         super().insert(index, item)
         self.reorder()
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: object) -> None:
         super().remove(item)
         self.reorder()
 
@@ -113,7 +113,7 @@ class OrderingList(list[Any]):
         super().__delitem__(index)
         self.reorder()
 
-    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+    def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
         """Sort the list in place, and number the objects in their new order."""
         super().sort(key=key, reverse=reverse)
         self.reorder()

@@ -22,7 +22,7 @@ _OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT, READ, U
 
 
 def get_state(self: Any) -> dict[str, Any]:
-    """Return what is pickled: the ``__dict__``, with the bookkeeping in a form that can travel."""
+    """Return the ``__dict__`` to pickle, with the bookkeeping in a form that can travel."""
     state = self.__dict__.get(STATE)
     if state is not None and state.row_key is not None:
         record_mutations(state, self)

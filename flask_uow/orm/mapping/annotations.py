@@ -14,7 +14,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     _ClassBody = ColumnOperators
 
     class InstrumentedAttribute(RelationshipAttribute, ColumnElement[T], Generic[T]):
-        """What a mapped attribute is on its class, to a type checker: an expression, with the methods of relationships."""
+        """A mapped attribute on its class, to a type checker: an expression, with the methods of relationships."""
 
 else:
 
@@ -60,7 +60,7 @@ else:
         """The base of :class:`Mapped`; its operators are for type checkers."""
 
     class InstrumentedAttribute(Generic[T]):
-        """What a mapped attribute is on its class; for annotations only."""
+        """A mapped attribute on its class; for annotations only."""
 
 
 class Mapped(_ClassBody, Generic[T]):
@@ -80,16 +80,16 @@ class Mapped(_ClassBody, Generic[T]):
     if TYPE_CHECKING:
 
         @overload
-        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+        def __get__(self, obj: None, owner: object) -> InstrumentedAttribute[T]: ...
 
         @overload
-        def __get__(self, obj: object, owner: Any) -> T: ...
+        def __get__(self, obj: object, owner: object) -> T: ...
 
-        def __get__(self, obj: object | None, owner: Any) -> InstrumentedAttribute[T] | T: ...
+        def __get__(self, obj: object | None, owner: object) -> InstrumentedAttribute[T] | T: ...
 
-        def __set__(self, obj: Any, value: T | ColumnElement[Any]) -> None: ...
+        def __set__(self, obj: object, value: T | ColumnElement[Any]) -> None: ...
 
-        def __delete__(self, obj: Any) -> None: ...
+        def __delete__(self, obj: object) -> None: ...
 
 
 class DynamicMapped(Mapped[T]):
@@ -98,16 +98,16 @@ class DynamicMapped(Mapped[T]):
     if TYPE_CHECKING:
 
         @overload  # type: ignore[override]
-        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+        def __get__(self, obj: None, owner: object) -> InstrumentedAttribute[T]: ...
 
         @overload
-        def __get__(self, obj: object, owner: Any) -> AppenderQuery[T]: ...
+        def __get__(self, obj: object, owner: object) -> AppenderQuery[T]: ...
 
         def __get__(  # pyright: ignore[reportIncompatibleMethodOverride]
-            self, obj: object | None, owner: Any
+            self, obj: object | None, owner: object
         ) -> InstrumentedAttribute[T] | AppenderQuery[T]: ...
 
-        def __set__(self, obj: Any, value: Iterable[T]) -> None: ...  # type: ignore[override]
+        def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
 
 
 class WriteOnlyMapped(Mapped[T]):
@@ -116,16 +116,16 @@ class WriteOnlyMapped(Mapped[T]):
     if TYPE_CHECKING:
 
         @overload  # type: ignore[override]
-        def __get__(self, obj: None, owner: Any) -> InstrumentedAttribute[T]: ...
+        def __get__(self, obj: None, owner: object) -> InstrumentedAttribute[T]: ...
 
         @overload
-        def __get__(self, obj: object, owner: Any) -> WriteOnlyCollection[T]: ...
+        def __get__(self, obj: object, owner: object) -> WriteOnlyCollection[T]: ...
 
         def __get__(  # pyright: ignore[reportIncompatibleMethodOverride]
-            self, obj: object | None, owner: Any
+            self, obj: object | None, owner: object
         ) -> InstrumentedAttribute[T] | WriteOnlyCollection[T]: ...
 
-        def __set__(self, obj: Any, value: Iterable[T]) -> None: ...  # type: ignore[override]
+        def __set__(self, obj: object, value: Iterable[T]) -> None: ...  # type: ignore[override]
 
 
 # what an annotation may begin with, and the strategy of a relationship that it says
@@ -139,7 +139,7 @@ _FORM_NAMES = {form.__name__: form for form in _FORMS}
 
 @dataclass(frozen=True, slots=True)
 class MappedAnnotation:
-    """What ``Mapped[...]`` says.
+    """The content of ``Mapped[...]``.
 
     :ivar type: a Python type, that of the members for a collection; None where only the name is known.
     :ivar name: the name of the type, by which a mapped class may be looked up later; None where it has none.
@@ -176,10 +176,10 @@ class _Later:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: object) -> Any:
         return Union[ForwardRef(self.name), other]  # noqa: UP007
 
-    def __ror__(self, other: Any) -> Any:
+    def __ror__(self, other: object) -> Any:
         return Union[other, ForwardRef(self.name)]  # noqa: UP007
 
     def __getattr__(self, name: str) -> Any:
@@ -187,7 +187,7 @@ class _Later:
             raise AttributeError(name)
         return _Later(f"{self.name}.{name}")
 
-    def __getitem__(self, arguments: Any) -> Any:
+    def __getitem__(self, arguments: object) -> Any:
         # a mapped class takes none, so this is Optional, List or the like
         generic = _of_python(self.name)
         if generic is None:
@@ -201,7 +201,7 @@ class _Later:
         return self.name
 
 
-def annotations_of(owner: Any) -> Mapping[str, Any]:
+def annotations_of(owner: type | Callable[..., Any]) -> Mapping[str, Any]:
     """Return the annotations of a class or a function, as text where they name what is not defined yet."""
     if sys.version_info >= (3, 14):
         try:
@@ -214,7 +214,7 @@ def annotations_of(owner: Any) -> Mapping[str, Any]:
 def read_annotation(
     annotation: Any, owner: str, module: str, local_names: Mapping[str, Any]
 ) -> MappedAnnotation | None:
-    """Return what an annotation says, or None when it is not ``Mapped[...]``.
+    """Read an annotation; return None when it is not ``Mapped[...]``.
 
     :param owner: the attribute as messages call it, ``Class.attribute``.
     :param module: the module of the class, in whose names the annotation is read.
@@ -262,7 +262,7 @@ class _Reader:
         return any(names.get(head) is form for names in self._scopes for form in _FORMS)
 
     def evaluate(self, text: str) -> Any:
-        """Return what a text means; a name that nothing has stands for itself."""
+        """Evaluate a text; an unknown name stands for itself."""
         try:
             code, used = _parsed(text.strip())
             # all names are there beforehand: a debugger that looks for names of its own in the frame finds none
@@ -279,8 +279,8 @@ class _Reader:
                 return names[name]
         return _FORM_NAMES.get(name) or _Later(name)
 
-    def read(self, inner: Any) -> MappedAnnotation:
-        """Return what the type inside the brackets says."""
+    def read(self, inner: object) -> MappedAnnotation:
+        """Read the type inside the brackets."""
         aliases: list[Any] = []
         extras: list[Any] = []
         inner = self._bare(inner, aliases, extras)
@@ -346,12 +346,12 @@ def _parsed(text: str) -> tuple[types.CodeType, frozenset[str]]:
 
 
 def _of_python(name: str) -> Any:
-    """Return what :mod:`typing` or Python itself calls so, None where neither does."""
+    """Return the type of that name in :mod:`typing` or Python itself, None where neither has it."""
     last = name.rpartition(".")[2]
     return getattr(builtins, last, None) or getattr(typing, last, None)
 
 
-def _annotation(inner: Any, optional: bool, collection: type | None, whole: Any) -> MappedAnnotation:
+def _annotation(inner: object, optional: bool, collection: type | None, whole: object) -> MappedAnnotation:
     known = _known(whole)
     if isinstance(inner, _Later):
         return MappedAnnotation(_of_python(inner.name), inner.name, False, optional, collection, known)

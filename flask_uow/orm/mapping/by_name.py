@@ -27,7 +27,7 @@ _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
 def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
-    """Return what a text means.
+    """Evaluate a text.
 
     :param what: who asks, for the message.
     :param find: returns the class or table of a name; raises ArgumentError for an unknown one.
@@ -61,7 +61,7 @@ def _free(tree: ast.Expression) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name)} - own
 
 
-def _along(found: Any, names: list[str], text: str, what: str) -> Any:
+def _along(found: object, names: list[str], text: str, what: str) -> Any:
     for name in names:
         inner = getattr(found, name, None)
         if inner is None:

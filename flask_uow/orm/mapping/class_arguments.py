@@ -1,4 +1,4 @@
-"""What a declarative class says of its table and its mapper: ``__tablename__``, ``__table_args__``, ``__mapper_args__``.
+"""The arguments that a declarative class gives for its table and its mapper: ``__tablename__``, ``__table_args__``, ``__mapper_args__``.
 
 Said in the body of a mapped class, it is about that class. A mixin or a base that is not mapped itself says it for each class that derives
 from it; a method ``@declared_attr`` is asked for each class, wherever it stands.
@@ -30,6 +30,8 @@ __all__ = [
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+
     # to a type checker, what the method returns is declared in its place
     _Base = Mapped
 else:
@@ -83,7 +85,7 @@ class declared_attr(_Base[T]):  # noqa: N801 - a decorator, by the field's name
             made.is_cascading = True
             return made
 
-        def __get__(self, instance: Any, owner: type) -> Any:
+        def __get__(self, instance: object, owner: type) -> Any:
             return self.method(owner)
 
 
@@ -98,7 +100,7 @@ def asks_each_class(cls: type, name: str) -> bool:
 
 
 def _said(cls: type, name: str) -> tuple[Any, type | None]:
-    """Return what is said of a class under a name, and the class that says it; None where nothing is.
+    """Return the value of a special name on a class, and the class that defines it; None where none does.
 
     What the body of another mapped class says, but by ``@declared_attr``, is that class's own business.
     """
@@ -136,7 +138,7 @@ def table_name(cls: type, parent: type | None) -> str | None:
     return name if is_own else None
 
 
-def declares_key(cls: type, parent: type) -> bool:
+def declares_key(cls: type, parent: type[MappedObject]) -> bool:
     """Return True where a subclass, or a mixin of its own, declares a column of a primary key: it is to have a table of its own then."""
     for base in cls.__mro__:
         if base in parent.__mro__:
@@ -203,7 +205,7 @@ def table_arguments(
     return items, dict(options)
 
 
-def _is_about_parent(item: Any, own: set[str], parent: Any) -> bool:
+def _is_about_parent(item: object, own: set[str], parent: type[MappedObject]) -> bool:
     """Return True for what is said of columns that the table of the parent has, not that of the class."""
     if not isinstance(item, (Constraint, Index)):
         return False
@@ -226,7 +228,7 @@ def check_no_table_arguments(cls: type) -> None:
 def with_copied_columns(options: dict[str, Any], copies: Mapping[Any, Column[Any]]) -> dict[str, Any]:
     """Return options of a mapper in which a mixin's columns are those of the class."""
 
-    def own(value: Any) -> Any:
+    def own(value: object) -> Any:
         column = value.column if isinstance(value, MappedColumn) else value
         return copies.get(column, value) if isinstance(column, Column) else value
 

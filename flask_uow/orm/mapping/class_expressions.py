@@ -5,7 +5,11 @@ The names in ``filter_by()`` and ``values()``, and the attributes of aliases, ar
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
+    from flask_uow.orm.mapping.entity import EntityNamespace
 
 __all__ = ["ClassExpression", "class_expression"]
 
@@ -13,8 +17,8 @@ __all__ = ["ClassExpression", "class_expression"]
 class ClassExpression:
     """An attribute of a class that gives an expression of it, or of an alias of it; objects have a value of their own under its name."""
 
-    def of_entity(self, entity: Any) -> Any:
-        """Return what reading the attribute gives.
+    def of_entity(self, entity: Entity | EntityNamespace) -> Any:
+        """Return the value of the attribute on an entity.
 
         :param entity: a mapped class, an alias of one, or what has the attributes of one.
         """

@@ -15,7 +15,7 @@ __all__ = ["mapper"]
 
 def mapper(
     class_: type,
-    local_table: Any = None,
+    local_table: object = None,
     properties: Mapping[str, Any] | None = None,
     non_primary: bool = False,
     **options: Any,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, warn_caller
 from flask_uow.orm.instrumentation.attributes import Attribute
@@ -19,6 +19,13 @@ from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.selectable import FromClause, Join, base_column
 from flask_uow.sql.sourced import without_sources
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.constraints import ForeignKeyConstraint
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.nodes import ClauseElement
 
 __all__ = [
     "check_declared",
@@ -34,7 +41,7 @@ __all__ = [
 ]
 
 
-def columns_of_declaration(prop: Any) -> tuple[Any, ...]:
+def columns_of_declaration(prop: object) -> tuple[Any, ...]:
     """Return the columns that ``properties={name: ...}`` maps: of a column, a list of columns or a declaration; else none."""
     if isinstance(prop, ColumnDeclaration):
         return prop.stored
@@ -45,7 +52,7 @@ def columns_of_declaration(prop: Any) -> tuple[Any, ...]:
     return (prop,) if isinstance(prop, Column) or _is_selected_column(prop) else ()
 
 
-def _is_selected_column(prop: Any) -> bool:
+def _is_selected_column(prop: object) -> bool:
     return getattr(prop, "__visit_name__", None) == "column"
 
 
@@ -70,7 +77,7 @@ def tables_in(element: FromClause) -> list[Table]:
     return [element] if isinstance(element, Table) else []
 
 
-def terms_of(condition: Any) -> list[Any]:
+def terms_of(condition: ClauseElement) -> list[Any]:
     """Return the conditions that AND joins."""
     if isinstance(condition, BooleanList) and condition.operator is ops.AND:
         return list(condition.clauses)
@@ -97,7 +104,7 @@ def equated_columns(element: FromClause, foreign_keys: Collection[Any] = ()) -> 
     return found
 
 
-def _refers(left: Any, right: Any, join: Join) -> bool:
+def _refers(left: ColumnElement[Any], right: ColumnElement[Any], join: Join) -> bool:
     """Return True where the first column is the foreign key; where none is one, that of what is joined."""
     own, far = base_column(left), base_column(right)
     if isinstance(own, Column) and isinstance(far, Column):
@@ -105,17 +112,17 @@ def _refers(left: Any, right: Any, join: Join) -> bool:
             return True
         if far.references(own):
             return False
-    return left.table is join.right
+    return getattr(left, "table", None) is join.right
 
 
-def is_inheritance(constraint: Any, equated: Mapping[Any, Any]) -> bool:
+def is_inheritance(constraint: ForeignKeyConstraint, equated: Mapping[Any, Any]) -> bool:
     """Return True for the foreign key that connects tables of one class or family: all its columns are kept equal anyway."""
     pairs = zip(constraint.columns, constraint.elements, strict=True)
     return all(equated.get(column) is element.column for column, element in pairs)
 
 
 def map_columns(
-    mapper: Any,
+    mapper: Mapper,
     given: Mapping[str, Any],
     *,
     include: Iterable[str] | None,
@@ -167,7 +174,7 @@ def map_columns(
     return found
 
 
-def check_declared(mapper: Any, given: Mapping[str, Any]) -> None:
+def check_declared(mapper: Mapper, given: Mapping[str, Any]) -> None:
     """Refuse columns in ``properties=`` that the class does not have.
 
     :raises ArgumentError: for a column of another table.
@@ -191,7 +198,7 @@ def is_own_descriptor(class_: type, name: str) -> bool:
     return hasattr(type(value), "__get__") and not isinstance(value, own)
 
 
-def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
+def _make_property(name: str, column: AnyColumn, declared: object) -> ColumnProperty:
     prop = ColumnProperty(name, [column])
     info = getattr(column, "info", {})
     if isinstance(declared, ColumnDeclaration):
@@ -205,7 +212,7 @@ def _make_property(name: str, column: Any, declared: Any) -> ColumnProperty:
     return prop
 
 
-def _join_inherited(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any]) -> None:
+def _join_inherited(mapper: Mapper, prop: ColumnProperty, column: Column[Any], equated: Mapping[Any, Any]) -> None:
     """Let an inherited property stand for a column of the class's own table as well; what is not kept equal is written equal."""
     # a SELECT of the base's own table has its columns once more
     selected = base_column(column)
@@ -222,7 +229,7 @@ def _join_inherited(mapper: Any, prop: ColumnProperty, column: Any, equated: Map
     prop.columns.insert(0, column)
 
 
-def _take_over(prop: ColumnProperty, inherited: ColumnProperty, equated: Mapping[Any, Any], declared: Any) -> None:
+def _take_over(prop: ColumnProperty, inherited: ColumnProperty, equated: Mapping[Any, Any], declared: object) -> None:
     """Let a property that is declared under an inherited name stand for the inherited columns, too.
 
     Where ``column_property()`` declares it, it takes the inherited one's place, unless the columns are kept equal.
@@ -239,7 +246,9 @@ def _take_over(prop: ColumnProperty, inherited: ColumnProperty, equated: Mapping
         prop.columns.extend(inherited.columns)
 
 
-def _join_columns(mapper: Any, prop: ColumnProperty, column: Any, equated: Mapping[Any, Any], asked: bool) -> None:
+def _join_columns(
+    mapper: Mapper, prop: ColumnProperty, column: Column[Any], equated: Mapping[Any, Any], asked: bool
+) -> None:
     """Add a column to a property that has one already, if the two are kept equal."""
     # a key may be kept equal to its base's by way of a key with another name between them
     is_equal = any(root_of(column, equated) is root_of(other, equated) for other in prop.columns)

@@ -1,4 +1,4 @@
-"""What declarations of attributes say to :func:`dataclasses.dataclass`, and the class made into a dataclass before it is mapped."""
+"""Turns declarations of attributes into fields of :func:`dataclasses.dataclass`, and a class into a dataclass before it is mapped."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class FieldOptions(NamedTuple):
 
     def over(self, template: FieldOptions) -> FieldOptions:
         """Return these options, with those of a template where these say nothing."""
-        options: list[Any] = [t if o is None or o is NOT_GIVEN else o for o, t in zip(self, template, strict=True)]
-        return FieldOptions(*options)
+        merged: list[Any] = [t if o is None or o is NOT_GIVEN else o for o, t in zip(self, template, strict=True)]
+        return FieldOptions(*merged)
 
     @property
     def named(self) -> dict[str, Any]:

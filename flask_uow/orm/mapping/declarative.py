@@ -37,7 +37,7 @@ class DeclarativeMeta(type):
     ``class Meta(DeclarativeMeta, ABCMeta)`` and ``class Base(DeclarativeBase, metaclass=Meta)``.
     """
 
-    def __setattr__(cls, name: str, value: Any) -> None:
+    def __setattr__(cls, name: str, value: object) -> None:
         """Set an attribute of the class; a declaration (a column, a relationship, a property) becomes an attribute of its objects.
 
         :raises ArgumentError: for a name that is mapped already.
@@ -49,7 +49,7 @@ class DeclarativeMeta(type):
 
 
 class DeclaredClass:
-    """What declarative bases share; see :class:`DeclarativeBase`."""
+    """The common base of declarative bases; see :class:`DeclarativeBase`."""
 
     metadata: ClassVar[MetaData]
     registry: ClassVar[Registry]

@@ -1,4 +1,4 @@
-"""What a declarative class declares, turned into a table and a mapper: annotations, columns, mixins, the parent's table.
+"""Turns the declarations of a class into a table and a mapper: annotations, columns, mixins, the parent's table.
 
 Called by :mod:`~flask_uow.orm.mapping.declarative`, which has the bases of such classes.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from functools import partial
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
@@ -28,6 +28,9 @@ from flask_uow.orm.mapping.registry import Registry
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.types import Enum, TypeEngine, to_instance, type_for_annotation
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
 
 __all__ = [
     "DECLARATIONS",
@@ -83,7 +86,7 @@ def mapped_parent(cls: type) -> Any:
     return mapped[0] if mapped else None
 
 
-def shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
+def shares_table(cls: type, parent: type[MappedObject] | None, local_names: dict[str, Any]) -> bool:
     """Return True for a subclass that is mapped into its parent's table.
 
     A plain subclass of a class that is not polymorphic, with nothing of its own to map, goes on as its parent.
@@ -102,9 +105,12 @@ def shares_table(cls: type, parent: Any, local_names: dict[str, Any]) -> bool:
 _RESERVED = ("metadata", "registry")
 
 
-def map_class(cls: Any, parent: Any, tablename: str | None, local_names: dict[str, Any], registry: Registry) -> None:
+def map_class(
+    cls: Any, parent: type[MappedObject] | None, tablename: str | None, local_names: dict[str, Any], registry: Registry
+) -> None:
     """Make the table of a class from what its body, its mixins and its abstract bases declare, and map it."""
     options = mapper_arguments(cls, parent)
+    is_dataclass = dataclasses.is_dataclass(cast("object", cls))
     concrete = bool(options.get("concrete"))
     columns: list[tuple[str, Column[Any]]] = []
     places: dict[str, int] = {}
@@ -126,7 +132,7 @@ def map_class(cls: Any, parent: Any, tablename: str | None, local_names: dict[st
                 f"{owner}: the name {name!r} is taken, for the family's {'tables' if name == 'metadata' else 'mappers'}. Call the attribute otherwise; the"
                 f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
             )
-        if hasattr(value, "field") and not _is_dataclass(cls):
+        if not is_dataclass and hasattr(value, "field"):
             value.field.check_unused(owner)
         if isinstance(value, RelationshipProperty):
             properties[name] = _complete_relationship(owner, value, annotation, registry)
@@ -160,7 +166,7 @@ def map_class(cls: Any, parent: Any, tablename: str | None, local_names: dict[st
         table = cls.__table__ = Table(
             tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
         )
-    elif shared is not None:
+    elif shared is not None and parent is not None:
         check_no_table_arguments(cls)
         _check_shared_table(cls, parent, columns, options)
         columns = [
@@ -184,7 +190,7 @@ def map_class(cls: Any, parent: Any, tablename: str | None, local_names: dict[st
     Mapper(cls, table, properties, registry=registry, **with_copied_columns(options, copies))
 
 
-def add_to_mapping(cls: Any, name: str, value: Any) -> None:
+def add_to_mapping(cls: Any, name: str, value: object) -> None:
     owner, mapper = f"{cls.__name__}.{name}", cls.__mapper__
     if isinstance(value, (MappedColumn, Column)):
         value = _complete_column(owner, name, value, None, cls, mapper.registry)
@@ -197,13 +203,13 @@ def add_to_mapping(cls: Any, name: str, value: Any) -> None:
     mapper.add_property(name, value)
 
 
-def _columns_inside(value: Any) -> list[tuple[str, Column[Any]]]:
+def _columns_inside(value: object) -> list[tuple[str, Column[Any]]]:
     """Return the columns that a ``composite()`` or the like declares in passing."""
     found = [c.column for c in getattr(value, "columns", ()) if isinstance(c, MappedColumn) and c.column.table is None]
     return [(str(column.name), column) for column in found if column.name is not None]
 
 
-def _check_shared_table(cls: type, parent: Any, columns: list[Any], options: dict[str, Any]) -> None:
+def _check_shared_table(cls: type, parent: type[MappedObject], columns: list[Any], options: dict[str, Any]) -> None:
     if columns and parent.__mapper__.discriminator is None and "polymorphic_on" not in options:
         raise ArgumentError(
             f"{cls.__name__} declares columns for the table of {parent.__name__}, and no polymorphic_on= tells the rows of the two apart. Give"
@@ -211,7 +217,7 @@ def _check_shared_table(cls: type, parent: Any, columns: list[Any], options: dic
         )
 
 
-def _add_to_table(cls: type, table: Any, columns: list[tuple[str, Column[Any]]]) -> None:
+def _add_to_table(cls: type, table: Table, columns: list[tuple[str, Column[Any]]]) -> None:
     """Add the columns of a subclass to the table that it shares with its parent."""
     for _, column in columns:
         present = table.c.get(column.name)
@@ -265,7 +271,7 @@ def _with_template(value: Any, annotation: MappedAnnotation | None) -> Any:
 
 
 def _declarations(
-    cls: type, parent: Any, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
+    cls: type, parent: type[MappedObject] | None, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
 ) -> dict[str, tuple[Any, MappedAnnotation | None]]:
     """Return the declared attributes with their annotations: those of mixins and abstract bases first, each copied.
 
@@ -305,7 +311,7 @@ def _returned(value: declared_attr[Any], base: type, name: str, local_names: dic
     return read_annotation(annotation, f"{base.__name__}.{name}", base.__module__, local_names)
 
 
-def _copied(owner: str, value: Any, from_mixin: bool, copies: dict[Any, Column[Any]]) -> Any:
+def _copied(owner: str, value: object, from_mixin: bool, copies: dict[Any, Column[Any]]) -> Any:
     if not from_mixin or value is None:
         return value
     if isinstance(value, MappedColumn):
@@ -318,10 +324,6 @@ def _copied(owner: str, value: Any, from_mixin: bool, copies: dict[Any, Column[A
     raise ArgumentError(
         f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
     )
-
-
-def _is_dataclass(cls: type) -> bool:
-    return dataclasses.is_dataclass(cls)
 
 
 def _complete_relationship(
@@ -351,7 +353,7 @@ def _complete_relationship(
 
 
 def _complete_column(
-    owner: str, name: str, value: Any, annotation: MappedAnnotation | None, cls: type, registry: Registry
+    owner: str, name: str, value: object, annotation: MappedAnnotation | None, cls: type, registry: Registry
 ) -> Column[Any]:
     if isinstance(value, MappedColumn):
         column, nullable_given = value.column, value.nullable_given
@@ -421,7 +423,7 @@ def _enum_of(owner: str, values: tuple[Any, ...]) -> TypeEngine[Any]:
     return Enum(*values)
 
 
-def _in_annotation_map(cls: type, python_type: Any, registry: Registry) -> Any:
+def _in_annotation_map(cls: type, python_type: object, registry: Registry) -> Any:
     maps = [vars(base).get("type_annotation_map") or {} for base in cls.__mro__] + [registry.type_annotation_map]
     try:
         return next((known[python_type] for known in maps if python_type in known), None)

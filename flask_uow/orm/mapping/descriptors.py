@@ -20,7 +20,16 @@ from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement, Null, and_, not_
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask_uow.orm.instrumentation.attributes import Attribute
+    from flask_uow.orm.interfaces import AnyColumn, MappedObject
     from flask_uow.orm.mapping.annotations import Mapped
+    from flask_uow.orm.mapping.entity import EntityView
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.properties import ColumnProperty
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.sql.operators import Operator
 
 __all__ = [
     "CompositeProperty",
@@ -45,19 +54,22 @@ class PropComparator(ColumnOperators):
 
     _attribute: Any = None
 
-    def __init__(self, prop: Any, mapper: Any) -> None:
+    prop: Any
+    parent: Any
+
+    def __init__(self, prop: DescriptorProperty | ColumnProperty | RelationshipProperty, mapper: Mapper) -> None:
         self.prop = self.property = prop
         self.mapper = self.parent = mapper
         self.key: str = prop.key
 
     @classmethod
-    def around(cls, attribute: Any) -> PropComparator:
+    def around(cls, attribute: Attribute) -> PropComparator:
         """Return the comparator in place of an attribute."""
         made = cls(attribute.property, attribute.parent)
         made._attribute = attribute
         return made
 
-    def of_view(self, view: Any) -> Any:
+    def of_view(self, view: EntityView) -> Any:
         """Return the comparator on an alias of the class; None where it does not stand around an attribute."""
         if self._attribute is None:
             return None
@@ -66,15 +78,17 @@ class PropComparator(ColumnOperators):
         return made
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self._attribute.__clause_element__()  # type: ignore[no-any-return]
+        element: ColumnElement[Any] = self._attribute.__clause_element__()
+        return element
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)
 
-    def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         if self._attribute is None:
             return super().operate(op, other, **modifiers)
-        return self._attribute.operate(op, other, **modifiers)  # type: ignore[no-any-return]
+        expression: ColumnElement[Any] = self._attribute.operate(op, other, **modifiers)
+        return expression
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or self._attribute is None:
@@ -93,21 +107,21 @@ class DescriptorProperty:
     parent: Any = None
     doc: str | None = None
 
-    def descriptor(self, key: str, mapper: Any) -> Any:
-        """Return what is put on the class under the name ``key``."""
+    def descriptor(self, key: str, mapper: Mapper) -> Any:
+        """Return the descriptor that the class gets under the name ``key``."""
         self.key = key
         self.parent = mapper
         return _Descriptor(self, vars(mapper.class_).get(key))
 
-    def on_class(self, owner: type) -> Any:
-        """Return what reading the attribute on the class gives."""
+    def on_class(self, owner: type[MappedObject]) -> Any:
+        """Return the value of the attribute on the class."""
         raise NotImplementedError
 
-    def get(self, obj: Any) -> Any:
+    def get(self, obj: MappedObject) -> Any:
         """Return the value on an object."""
         raise NotImplementedError
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         """Set the value on an object."""
         raise NotImplementedError
 
@@ -118,7 +132,7 @@ class DescriptorProperty:
 class _Descriptor:
     """The attribute of a :class:`DescriptorProperty`; a property that the class had under its name keeps charge of objects."""
 
-    def __init__(self, prop: Any, own: Any) -> None:
+    def __init__(self, prop: DescriptorProperty, own: Any) -> None:
         self._property = prop
         given = getattr(prop, "descriptor_argument", None)
         self._own = (
@@ -126,12 +140,12 @@ class _Descriptor:
         )
         self.__doc__ = prop.doc or getattr(self._own, "__doc__", None)
 
-    def __get__(self, obj: Any, owner: type) -> Any:
+    def __get__(self, obj: Any, owner: type[MappedObject]) -> Any:
         if obj is None:
             return self._property.on_class(owner)
         return self._own.__get__(obj, owner) if self._own is not None else self._property.get(obj)
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: MappedObject, value: Any) -> None:
         if self._own is not None:
             self._own.__set__(obj, value)
         else:
@@ -141,7 +155,14 @@ class _Descriptor:
 class SynonymProperty(DescriptorProperty):
     """Another name of an attribute. Made by :func:`synonym`."""
 
-    def __init__(self, name: str, map_column: bool, descriptor: Any, comparator_factory: Any, doc: str | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        map_column: bool,
+        descriptor: object,
+        comparator_factory: type[PropComparator] | None,
+        doc: str | None,
+    ) -> None:
         self.name = name
         self.map_column = map_column
         self.descriptor_argument = descriptor
@@ -151,7 +172,7 @@ class SynonymProperty(DescriptorProperty):
             weakref.WeakKeyDictionary()
         )
 
-    def on_class(self, owner: type) -> Any:
+    def on_class(self, owner: type[MappedObject]) -> Any:
         attribute = getattr(owner, self.name)
         if isinstance(attribute, ColumnAttribute):
             known = self._called.get(owner)
@@ -160,10 +181,10 @@ class SynonymProperty(DescriptorProperty):
             attribute = known[1]
         return self.comparator_factory.around(attribute) if self.comparator_factory is not None else attribute
 
-    def get(self, obj: Any) -> Any:
+    def get(self, obj: MappedObject) -> Any:
         return getattr(obj, self.name)
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         setattr(obj, self.name, value)
 
 
@@ -173,30 +194,36 @@ class CompositeProperty(DescriptorProperty):
     :ivar names: the column attributes, in the order of the class's arguments; known once the mapper has the property.
     """
 
-    def __init__(self, class_: Any, columns: tuple[Any, ...], comparator_factory: Any, doc: str | None) -> None:
+    def __init__(
+        self,
+        class_: Callable[..., Any],
+        columns: tuple[Any, ...],
+        comparator_factory: type[PropComparator] | None,
+        doc: str | None,
+    ) -> None:
         self.class_ = class_
         self.columns = columns
         self.comparator_factory = comparator_factory
         self.doc = doc
         self.names: tuple[str, ...] = ()
 
-    def descriptor(self, key: str, mapper: Any) -> Any:
+    def descriptor(self, key: str, mapper: Mapper) -> Any:
         self.names = tuple(self._name_of(column, key, mapper) for column in self.columns)
         return super().descriptor(key, mapper)
 
     @staticmethod
-    def _name_of(column: Any, key: str, mapper: Any) -> str:
+    def _name_of(column: MappedColumn | AnyColumn | str, key: str, mapper: Mapper) -> str:
         if isinstance(column, str):
             if column not in mapper.column_attrs:
                 raise ArgumentError(
                     f"{mapper.class_.__name__}.{key}: composite() names {column!r}, which is no column attribute."
                 )
             return column
-        return mapper.name_of_column(column.column if isinstance(column, MappedColumn) else column)  # type: ignore[no-any-return]
+        return mapper.name_of_column(column.column if isinstance(column, MappedColumn) else column)
 
-    def on_class(self, owner: type) -> Any:
+    def on_class(self, owner: type[MappedObject]) -> Any:
         factory = self.comparator_factory if self.comparator_factory is not None else _CompositeComparator
-        return factory(self, owner.__mapper__)  # type: ignore[attr-defined]
+        return factory(self, owner.__mapper__)
 
     def values_of(self, value: Any) -> tuple[Any, ...]:
         """Return the column values of a composite value, all None for None."""
@@ -204,7 +231,7 @@ class CompositeProperty(DescriptorProperty):
             return (None,) * len(self.names)
         return tuple(value.__composite_values__())
 
-    def get(self, obj: Any) -> Any:
+    def get(self, obj: MappedObject) -> Any:
         present = tuple([getattr(obj, name) for name in self.names])
         made = obj.__dict__.get(COMPOSITES, {}).get(self.key)
         if made is not None and made[0] == present:
@@ -215,7 +242,7 @@ class CompositeProperty(DescriptorProperty):
         self._keep(obj, present, value)
         return value
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         if value is not None and not hasattr(value, "__composite_values__"):
             raise ArgumentError(
                 f"{self._name()} takes a {self.class_.__name__} (with __composite_values__()) or None, got {value!r}."
@@ -226,7 +253,7 @@ class CompositeProperty(DescriptorProperty):
         if value is not None:
             self._keep(obj, parts, value)
 
-    def _keep(self, obj: Any, parts: tuple[Any, ...], value: Any) -> None:
+    def _keep(self, obj: MappedObject, parts: tuple[Any, ...], value: Any) -> None:
         # handed out, it may be changed in place, which is looked for before a flush
         obj.__dict__.setdefault(COMPOSITES, {})[self.key] = (parts, value)
         state = obj.__dict__.get(STATE)
@@ -237,7 +264,7 @@ class CompositeProperty(DescriptorProperty):
 class _CompositeComparator(PropComparator):
     """``==`` and ``!=`` of a composite attribute, column by column."""
 
-    def of_view(self, view: Any) -> Any:
+    def of_view(self, view: EntityView) -> Any:
         made = copy.copy(self)
         made.parent = view
         return made
@@ -253,7 +280,7 @@ class _CompositeComparator(PropComparator):
             " to a value, or use these attributes."
         )
 
-    def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         if op is not ops.EQ and op is not ops.NE:
             raise UnsupportedOperatorError(
                 f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
@@ -269,26 +296,30 @@ class _CompositeComparator(PropComparator):
 class ComparableProperty(DescriptorProperty):
     """A Python property with operators for queries. Made by :func:`comparable_property`."""
 
-    def __init__(self, comparator_factory: Any, descriptor: Any, doc: str | None) -> None:
+    def __init__(self, comparator_factory: type[PropComparator], descriptor: object, doc: str | None) -> None:
         self.comparator_factory = comparator_factory
         self.descriptor_argument = descriptor
         self.doc = doc
 
-    def on_class(self, owner: type) -> Any:
-        return self.comparator_factory(self, owner.__mapper__)  # type: ignore[attr-defined]
+    def on_class(self, owner: type[MappedObject]) -> Any:
+        return self.comparator_factory(self, owner.__mapper__)
 
-    def get(self, obj: Any) -> Any:
+    def get(self, obj: MappedObject) -> Any:
         raise AttributeError(
             f"{self._name()} has no value on objects: comparable_property() found no Python property of that name. Define one on the class, or"
             " pass descriptor=."
         )
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: Any) -> None:
         self.get(obj)
 
 
 def synonym(
-    name: str, map_column: bool = False, descriptor: Any = None, comparator_factory: Any = None, doc: str | None = None
+    name: str,
+    map_column: bool = False,
+    descriptor: object = None,
+    comparator_factory: type[PropComparator] | None = None,
+    doc: str | None = None,
 ) -> Mapped[Any]:
     """Map another name for an attribute: the same value on objects, the same expression on the class.
 
@@ -297,10 +328,15 @@ def synonym(
     :param descriptor: a Python property that has charge of objects; one that the class has under this name is taken by itself.
     :param comparator_factory: a subclass of :class:`PropComparator`.
     """
-    return cast(Any, SynonymProperty(name, map_column, descriptor, comparator_factory, doc))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", SynonymProperty(name, map_column, descriptor, comparator_factory, doc))
 
 
-def composite(class_: Any, *columns: Any, comparator_factory: Any = None, doc: str | None = None) -> Mapped[Any]:
+def composite(
+    class_: Callable[..., Any],
+    *columns: Any,
+    comparator_factory: type[PropComparator] | None = None,
+    doc: str | None = None,
+) -> Mapped[Any]:
     """Map several columns as one value.
 
     :param class_: takes the column values as arguments and gives them back by ``__composite_values__()``; should define ``__eq__``.
@@ -310,13 +346,15 @@ def composite(class_: Any, *columns: Any, comparator_factory: Any = None, doc: s
     """
     if not columns:
         raise ArgumentError("composite() takes a class and the columns that make up its values, got no column.")
-    return cast(Any, CompositeProperty(class_, columns, comparator_factory, doc))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", CompositeProperty(class_, columns, comparator_factory, doc))
 
 
-def comparable_property(comparator_factory: Any, descriptor: Any = None, doc: str | None = None) -> Mapped[Any]:
+def comparable_property(
+    comparator_factory: type[PropComparator], descriptor: object = None, doc: str | None = None
+) -> Mapped[Any]:
     """Give a Python property operators for use in queries.
 
     :param comparator_factory: a subclass of :class:`PropComparator` that overrides the operators (or ``__clause_element__``).
     :param descriptor: the property; the one that the class has under this name when None.
     """
-    return cast(Any, ComparableProperty(comparator_factory, descriptor, doc))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", ComparableProperty(comparator_factory, descriptor, doc))

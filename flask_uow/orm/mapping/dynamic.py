@@ -18,6 +18,7 @@ from flask_uow.sql.dml import Delete, Insert, Update
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.query import Query
 
 __all__ = ["AppenderQuery", "DynamicAttribute", "WriteOnlyAttribute", "WriteOnlyCollection"]
@@ -32,7 +33,7 @@ class AppenderQuery(Generic[T]):
     ``count()``, indexes and slices are about what was put in.
     """
 
-    def __init__(self, attribute: DynamicAttribute, obj: Any) -> None:
+    def __init__(self, attribute: DynamicAttribute, obj: MappedObject) -> None:
         self._attribute = attribute
         self._obj = obj
 
@@ -61,13 +62,14 @@ class AppenderQuery(Generic[T]):
 
         :raises DetachedInstanceError: when the object is in no Session.
         """
-        return self._attribute.query_of(self._obj)  # type: ignore[no-any-return]
+        query: Query[Any] = self._attribute.query_of(self._obj)
+        return query
 
     def __iter__(self) -> Iterator[T]:
         self._attribute.has_row(self._obj)
         return iter(self._attribute.members(self._obj, load=True))
 
-    def __getitem__(self, item: Any) -> Any:
+    def __getitem__(self, item: int | slice) -> Any:
         if self._attribute.has_row(self._obj):
             return self.query[item]
         return self._attribute.members(self._obj, load=False)[item]
@@ -93,7 +95,7 @@ class WriteOnlyCollection(Generic[T]):
     The statements are to be executed by the Session: ``session.scalars(user.posts.select().where(...).limit(10))``.
     """
 
-    def __init__(self, attribute: WriteOnlyAttribute, obj: Any) -> None:
+    def __init__(self, attribute: WriteOnlyAttribute, obj: MappedObject) -> None:
         self._attribute = attribute
         self._obj = obj
 
@@ -150,12 +152,12 @@ class WriteOnlyCollection(Generic[T]):
             return conditions
         # the rows of the secondary table are asked for in a statement of their own
         related = Select(tuple(prop.mapper.primary_key)).select_from(prop.mapper.selectable, prop.secondary)
-        keys = prop.mapper.primary_key
-        if len(keys) > 1:
+        first, *others = prop.mapper.primary_key
+        if others:
             raise InvalidRequestError(
                 f"{prop.name}.{method} would have to tell rows by a key of several columns through a secondary table. Write the statement by hand."
             )
-        return (keys[0].in_(related.where(*conditions)),)
+        return (first.in_(related.where(*conditions)),)
 
     def _written(self, method: str) -> Any:
         prop = self._attribute.relationship
@@ -186,11 +188,11 @@ class DynamicAttribute(RelationshipAttribute):
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         return super().__get__(None, owner) if obj is None else self.collection_of(obj)
 
-    def collection_of(self, obj: Any) -> Any:
-        """Return what the attribute is on an object."""
+    def collection_of(self, obj: MappedObject) -> Any:
+        """Return the value of the attribute on an object."""
         return AppenderQuery(self, obj)
 
-    def conditions_of(self, obj: Any, method: str) -> tuple[Any, ...]:
+    def conditions_of(self, obj: MappedObject, method: str) -> tuple[Any, ...]:
         """Return the conditions that the rows of an object's related objects fulfil.
 
         :param method: who asks, for the message.
@@ -203,7 +205,7 @@ class DynamicAttribute(RelationshipAttribute):
         prop = self.relationship
         return (prop.sql.leads_from(obj),) if prop.condition.between else tuple(prop.sql.conditions_for(obj))
 
-    def query_of(self, obj: Any) -> Any:
+    def query_of(self, obj: MappedObject) -> Any:
         """Return the query of an object's related objects; of a pending one it finds the key when it is executed, after the autoflush.
 
         :raises DetachedInstanceError: when the object is in no Session.
@@ -222,7 +224,7 @@ class DynamicAttribute(RelationshipAttribute):
         query = query.filter(*conditions)
         return query.order_by(*prop.order_by) if prop.order_by else query
 
-    def has_row(self, obj: Any) -> bool:
+    def has_row(self, obj: MappedObject) -> bool:
         """Return whether an object has a row, after the flush that a statement of its Session begins with."""
         state = obj.__dict__.get(STATE)
         if state is None or state.session is None:
@@ -232,7 +234,7 @@ class DynamicAttribute(RelationshipAttribute):
             state.session.autoflush_now()
         return state.row_key is not None
 
-    def members(self, obj: Any, load: bool) -> list[Any]:
+    def members(self, obj: MappedObject, load: bool) -> list[Any]:
         """Return the related objects; without ``load`` only those that wait to be written."""
         if not load or not self.has_row(obj):
             return list(self._waiting(obj)[0])
@@ -242,11 +244,11 @@ class DynamicAttribute(RelationshipAttribute):
         found = [item for item in found if not contains_identical(removed, item)]
         return [*found, *(item for item in added if not contains_identical(found, item))]
 
-    def _waiting(self, obj: Any) -> tuple[list[Any], list[Any]]:
+    def _waiting(self, obj: MappedObject) -> tuple[list[Any], list[Any]]:
         found: tuple[list[Any], list[Any]] = obj.__dict__.get(PENDING, {}).get(self.key, ([], []))
         return found
 
-    def _note(self, obj: Any, item: Any, added: bool) -> None:
+    def _note(self, obj: MappedObject, item: MappedObject, added: bool) -> None:
         state = ensure_state(obj)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
@@ -261,21 +263,21 @@ class DynamicAttribute(RelationshipAttribute):
                     state.owner.modified[state] = obj
             state.changes.setdefault(self.key, NO_VALUE)
 
-    def put_in(self, obj: Any, item: Any) -> None:
+    def put_in(self, obj: MappedObject, item: object) -> None:
         """Put an object in, as the user does."""
-        item = self.check(item)
+        related = self.check(item)
         if self.listeners is not None:
-            item = real_object(self.listeners.append(obj, ensure_state(obj), item, self))
-        self._note(obj, item, added=True)
-        self.fire_append(obj, item)
+            related = real_object(self.listeners.append(obj, ensure_state(obj), related, self))
+        self._note(obj, related, added=True)
+        self.fire_append(obj, related)
 
-    def take_out(self, obj: Any, item: Any) -> None:
+    def take_out(self, obj: MappedObject, item: object) -> None:
         """Take an object out, as the user does."""
-        item = real_object(item)
-        self._note(obj, item, added=False)
-        self.fire_remove(obj, item)
+        related = real_object(item)
+        self._note(obj, related, added=False)
+        self.fire_remove(obj, related)
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         if value is None:
             raise ArgumentError(
                 f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got None. To empty it, assign []."
@@ -289,12 +291,12 @@ class DynamicAttribute(RelationshipAttribute):
             if not contains_identical(present, item):
                 self.put_in(obj, item)
 
-    def silently_add(self, obj: Any, item: Any) -> None:
+    def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         if self.listeners is not None:
             self.listeners.append(obj, ensure_state(obj), item, self)
         self._note(obj, item, added=True)
 
-    def silently_remove(self, obj: Any, item: Any) -> None:
+    def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
         if self.listeners is not None:
             self.listeners.remove(ensure_state(obj), item, self)
         self._note(obj, item, added=False)
@@ -303,10 +305,10 @@ class DynamicAttribute(RelationshipAttribute):
 class WriteOnlyAttribute(DynamicAttribute):
     """An attribute that takes related objects in and out and gives statements about them, and loads none."""
 
-    def collection_of(self, obj: Any) -> Any:
+    def collection_of(self, obj: MappedObject) -> Any:
         return WriteOnlyCollection(self, obj)
 
-    def set(self, obj: Any, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         state = obj.__dict__.get(STATE)
         if state is not None and state.row_key is not None:
             raise InvalidRequestError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import RelationshipAttribute, operand_of
@@ -20,6 +20,15 @@ from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import Alias, FromClause
 from flask_uow.sql.stand_ins import StandIns
+
+if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.attributes import ColumnAttribute
+    from flask_uow.orm.interfaces import AnyColumn, Entity
+    from flask_uow.orm.mapping.descriptors import PropComparator
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.operators import Operator
 
 __all__ = [
     "DISCRIMINATOR",
@@ -80,7 +89,7 @@ def alias_of(selectable: FromClause, name: str | None = None) -> Alias:
 
 
 class EntityView:
-    """What ``select()`` and the loaders need of an entity; see :class:`flask_uow.sql.interfaces.MappedEntity`.
+    """A mapped class as ``select()`` and the loaders see it; see :class:`flask_uow.sql.interfaces.MappedEntity`.
 
     :ivar mapper: the mapper.
     :ivar selectable: the FROM element that rows come from: the mapper's own, or an alias of it.
@@ -100,8 +109,8 @@ class EntityView:
 
     def __init__(
         self,
-        mapper: Any,
-        selectable: Any,
+        mapper: Mapper,
+        selectable: FromClause,
         names: tuple[str, ...],
         prefix: str = "",
         extra: tuple[ExtraColumn, ...] = (),
@@ -135,7 +144,7 @@ class EntityView:
 
     @property
     def shape_atom(self) -> Any:
-        """What stands for the columns in the shape of a statement; None where they have to be walked."""
+        """Stands for the columns in the shape of a statement; None where they have to be walked."""
         if self.selectable is not self.mapper.selectable or self.mapper.shape_atom is None:
             return None
         return (self.mapper, self.names, len(self.extra))
@@ -147,22 +156,22 @@ class EntityView:
 
     @property
     def plan_atom(self) -> Any:
-        """What tells the rows apart that become objects in another way."""
+        """Tells statements apart whose rows become objects in another way."""
         return (self.mapper, self.layout)
 
     @property
     def entity_froms(self) -> tuple[Any, ...]:
-        """What has to be in FROM beside the tables that the columns bring in."""
+        """The elements of FROM beside the tables that the columns bring in."""
         return () if isinstance(self.selectable, Table) else (self.selectable,)
 
     @property
     def own_criteria(self) -> tuple[Any, ...]:
-        """What the rows of the class fulfil, where its table holds others as well."""
+        """The conditions on rows of the class, where its table holds others as well."""
         return tuple(self.adapt(criterion) for criterion in self.mapper.own_criteria)
 
     @property
     def criteria(self) -> tuple[Any, ...]:
-        """What WHERE has to say of it."""
+        """The conditions that a statement puts into WHERE."""
         return () if self.is_joined else self.own_criteria
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
@@ -194,14 +203,14 @@ class EntityView:
         return self.here(getattr(self.mapper.class_, name))
 
     def here(self, found: Any) -> Any:
-        """Return what an attribute of the class is here."""
+        """Return an attribute of the class as it is here."""
         if isinstance(found, RelationshipAttribute):
             return ViewRelationship(found, self)
         of_view = getattr(type(found), "of_view", None)
         comparator = of_view(found, self) if of_view is not None else None
         if comparator is not None:
             return comparator
-        return ViewColumn(found, self) if isinstance(found, ColumnOperators) else found
+        return ViewColumn(cast("ColumnAttribute", found), self) if isinstance(found, ColumnOperators) else found
 
     def attribute_for_filter(self, name: str) -> Any:
         """Return the attribute that ``filter_by(name=...)`` means.
@@ -222,19 +231,19 @@ class EntityView:
         made.extra = tuple(extra for extra in self.mapper.extra if self._may_have(extra.column))
         return made
 
-    def _may_have(self, column: Any) -> bool:
+    def _may_have(self, column: AnyColumn) -> bool:
         # an expression is worked out from what is there
         here = self.mapper.column(column)
         return keys_of(self.mapper).get(here) is None or self.has(here)
 
-    def key_of(self, column: Any) -> str | None:
+    def key_of(self, column: AnyColumn) -> str | None:
         """Return the key that a column of the mapper's tables has in ``selectable``; None for any other column."""
         found = keys_of(self.mapper).get(column)
         if found is None and any(extra.column is column for extra in self.extra):
             return key_of_extra(column)
         return found
 
-    def column(self, column: Any) -> Any:
+    def column(self, column: AnyColumn) -> Any:
         """Return a column of the mapper's tables as it is called here."""
         if self.is_plain:
             return column if self.stand_ins is None else self.stand_ins.column(column)
@@ -246,18 +255,18 @@ class EntityView:
         found = self.selectable.c.get(self.prefix + key)
         return found if found is not None else self._equal_column(column, self.prefix + key)
 
-    def said_of(self, column: Any) -> Any:
+    def said_of(self, column: AnyColumn) -> Any:
         """Return a column of the mapper's tables as criteria on the view have it."""
         return self.mapper.said_of(column) if self.is_plain else self.column(column)
 
-    def has(self, column: Any) -> bool:
+    def has(self, column: AnyColumn) -> bool:
         """Return True when a column of the mapper's tables is among those of ``selectable``."""
         if self.own is not None:
             return self.own.column(column) is not column
         return self.is_plain or f"{self.prefix}{self.key_of(self.mapper.column(column))}" in self.selectable.c
 
-    def _equal_column(self, column: Any, key: str) -> Any:
-        """Return what stands for a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
+    def _equal_column(self, column: AnyColumn, key: str) -> Any:
+        """Return a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
         if self.mapper.maps_column(column):
             for other in self.mapper.column_attrs[self.mapper.name_of_column(column)].columns:
                 found = self.selectable.c.get(f"{self.prefix}{self.key_of(self.mapper.column(other))}")
@@ -265,16 +274,23 @@ class EntityView:
                     return found
         return self.selectable.c[key]
 
-    def adapt(self, expression: Any) -> Any:
+    def adapt(self, expression: ColumnElement[Any]) -> Any:
         """Return an expression with the columns of the mapper's tables as they are called here."""
         if self.is_plain:
             return expression if self.stand_ins is None else self.stand_ins.adapt(expression)
         if self.own is not None:
             return self.own.adapt(expression)
-        return rewritten(expression, lambda node: self.column(node) if self._is_ours(node) else None, keep_own=True)
+        return rewritten(
+            expression,
+            lambda node: self.column(cast("AnyColumn", node)) if self._is_ours(node) else None,
+            keep_own=True,
+        )
 
-    def _is_ours(self, node: Any) -> bool:
-        return getattr(node, "table", None) is not None and self.key_of(self.mapper.column(node)) is not None
+    def _is_ours(self, node: ClauseElement) -> bool:
+        return (
+            getattr(node, "table", None) is not None
+            and self.key_of(self.mapper.column(cast("AnyColumn", node))) is not None
+        )
 
 
 class EntityNamespace:
@@ -292,7 +308,7 @@ class EntityNamespace:
         return f"<an alias of {self.__uow_entity__.mapper.class_.__name__}>"
 
 
-def keys_of(mapper: Any) -> dict[Any, str]:
+def keys_of(mapper: Mapper) -> dict[Any, str]:
     """Return the columns of what a mapper selects from, each with its key there."""
     found: dict[Any, str] | None = mapper.memo.get("keys")
     if found is None:
@@ -307,7 +323,7 @@ def keys_of(mapper: Any) -> dict[Any, str]:
     return found
 
 
-def key_of_extra(column: Any) -> str:
+def key_of_extra(column: AnyColumn) -> str:
     """Return the key that a column of a subclass's table has where a query has chosen to select it, and the mapper has not."""
     table = getattr(column, "table", None)
     name = getattr(column, "key", column.name)
@@ -321,7 +337,7 @@ class ViewColumn(ColumnOperators):
     :ivar parent: the view.
     """
 
-    def __init__(self, attribute: Any, view: EntityView) -> None:
+    def __init__(self, attribute: ColumnAttribute | PropComparator, view: EntityView) -> None:
         self._attribute = attribute
         self.key = attribute.key
         self.parent = view
@@ -331,10 +347,11 @@ class ViewColumn(ColumnOperators):
     @property
     def class_(self) -> type:
         """The mapped class."""
-        return self.parent.mapper.class_  # type: ignore[no-any-return]
+        return self.parent.mapper.class_
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self.parent.adapt(self._attribute.__clause_element__())  # type: ignore[no-any-return]
+        adapted: ColumnElement[Any] = self.parent.adapt(self._attribute.__clause_element__())
+        return adapted
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)
@@ -357,7 +374,7 @@ class ViewRelationship(ColumnOperators):
     :ivar parent: what it starts from: a mapper or a view.
     """
 
-    def __init__(self, attribute: Any, view: EntityView | None, target: Any = None) -> None:
+    def __init__(self, attribute: RelationshipAttribute, view: Entity | None, target: Entity | None = None) -> None:
         self._attribute = attribute
         self._target = target
         self.relationship = self.property = attribute.relationship
@@ -367,7 +384,7 @@ class ViewRelationship(ColumnOperators):
     @property
     def class_(self) -> type:
         """The mapped class."""
-        return self.parent.mapper.class_  # type: ignore[no-any-return]
+        return self.parent.mapper.class_
 
     @property
     def target(self) -> Any:
@@ -379,7 +396,7 @@ class ViewRelationship(ColumnOperators):
         """The entity that a join along the relationship brings in."""
         return self._target if self._target is not None else self.relationship.mapper
 
-    def of_type(self, target: Any) -> ViewRelationship:
+    def of_type(self, target: object) -> ViewRelationship:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
         return ViewRelationship(self._attribute, self.parent, target_of(self.relationship, target))
 
@@ -395,24 +412,24 @@ class ViewRelationship(ColumnOperators):
         return ViewRelationship(self._attribute, start, target)
 
     def __clause_element__(self) -> ColumnElement[Any]:
-        return self._attribute.__clause_element__()  # type: ignore[no-any-return]
+        return self._attribute.__clause_element__()
 
-    def operate(self, op: Any, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
-        return self.relationship.sql.comparison(op, other, self.parent)  # type: ignore[no-any-return]
+    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
+        return self.relationship.sql.comparison(op, other, self.parent)
 
-    def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+    def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, True, self.parent, self._target)  # type: ignore[no-any-return]
+        return self.relationship.sql.exists(criterion, values, True, self.parent, self._target)
 
-    def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+    def has(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, False, self.parent, self._target)  # type: ignore[no-any-return]
+        return self.relationship.sql.exists(criterion, values, False, self.parent, self._target)
 
-    def contains(self, other: Any, autoescape: bool = True) -> ColumnElement[bool]:
+    def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
-        return self.relationship.sql.contains(other, self.parent)  # type: ignore[no-any-return]
+        return self.relationship.sql.contains(other, self.parent)
 
-    def join_steps(self, onclause: Any = None, target: Any = None) -> Any:
+    def join_steps(self, onclause: ColumnElement[bool] | None = None, target: Entity | None = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
         return self.relationship.sql.join_steps(onclause, self.parent, target if target is not None else self._target)
 
@@ -421,7 +438,11 @@ class ViewRelationship(ColumnOperators):
 
 
 def ends_within(
-    prop: Any, start: Any, target: Any, sources: Sequence[Any], froms: Sequence[FromClause]
+    prop: RelationshipProperty,
+    start: Entity,
+    target: Entity | None,
+    sources: Sequence[Any],
+    froms: Sequence[FromClause],
 ) -> tuple[Any, Any]:
     """Return the two ends of a join along a relationship: of those that a statement is about, where it names a base of theirs.
 
@@ -433,8 +454,8 @@ def ends_within(
     :param froms: what was put into FROM; an entity that is there is no far end, which is about to be joined.
     """
 
-    def stands_for(entity: Any, mapper: Any) -> bool:
-        return bool((entity is entity.mapper or entity.is_plain) and entity.mapper.isa(mapper))
+    def stands_for(entity: Entity, mapper: Mapper) -> bool:
+        return bool((not isinstance(entity, EntityView) or entity.is_plain) and entity.mapper.isa(mapper))
 
     if start is start.mapper and not any(source is start for source in sources):
         start = next((source for source in sources if stands_for(source, prop.parent)), start)
@@ -447,7 +468,7 @@ def ends_within(
     return start, target
 
 
-def target_of(prop: Any, target: Any) -> Any:
+def target_of(prop: RelationshipProperty, target: object) -> Any:
     """Return the entity that a relationship is told to lead to.
 
     :raises ArgumentError: for something that is no alias of its class.

@@ -50,7 +50,7 @@ class Comparator(ColumnOperators):
         return self
 
     def assignments(self, value: Any) -> list[tuple[Any, Any]]:
-        """Return what an UPDATE sets, in order to set the hybrid: pairs of attributes and values."""
+        """Return the pairs of attributes and values that an UPDATE sets in order to set the hybrid."""
         if self._hybrid is None:
             return [(self.expression, value)]
         found: list[tuple[Any, Any]] = self._hybrid.assignments(self._entity, self.expression, value)
@@ -103,7 +103,7 @@ class HybridExpression(ColumnOperators):
         return _operand(self.expression)
 
     def assignments(self, value: Any) -> list[tuple[Any, Any]]:
-        """Return what an UPDATE sets, in order to set the hybrid: pairs of attributes and values."""
+        """Return the pairs of attributes and values that an UPDATE sets in order to set the hybrid."""
         found: list[tuple[Any, Any]] = self._hybrid.assignments(self._entity, self.expression, value)
         return found
 

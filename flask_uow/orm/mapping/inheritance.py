@@ -7,7 +7,7 @@ without a table of its own lives in its parent's, one with a table is joined to 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
@@ -19,6 +19,11 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
 from flask_uow.sql.sourced import without_sources
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.source import MappedSource
+    from flask_uow.sql.types import TypeEngine
 
 __all__ = [
     "check_identity",
@@ -34,7 +39,7 @@ __all__ = [
 ]
 
 
-def inherited_join(mapper: Any, parent: Any, condition: Any, foreign_keys: Collection[Any] = ()) -> Join:
+def inherited_join(mapper: MappedSource, parent: Mapper, condition: object, foreign_keys: Collection[Any] = ()) -> Join:
     """Return the join of a subclass's table with what its parent is mapped to.
 
     :param condition: ``inherit_condition=``; None looks for the foreign key.
@@ -83,7 +88,7 @@ def inherited_join(mapper: Any, parent: Any, condition: Any, foreign_keys: Colle
     )
 
 
-def check_identity(mapper: Any, known: Mapping[Any, Any], identity: Any) -> None:
+def check_identity(mapper: MappedSource, known: Mapping[Any, Any], identity: object) -> None:
     """Refuse a polymorphic identity that another class of the family has, or that is no plain value.
 
     :raises ArgumentError: naming that class.
@@ -100,7 +105,7 @@ def check_identity(mapper: Any, known: Mapping[Any, Any], identity: Any) -> None
         )
 
 
-def check_polymorphic_options(mapper: Any, identity: Any) -> None:
+def check_polymorphic_options(mapper: Mapper, identity: object) -> None:
     """Refuse what ``polymorphic_load=`` and ``polymorphic_abstract=`` cannot mean.
 
     :raises ArgumentError: for an unknown way to load, for one of a class that inherits nothing, and for an abstract class with an identity.
@@ -119,7 +124,7 @@ def check_polymorphic_options(mapper: Any, identity: Any) -> None:
         )
 
 
-def identity_without_column(mapper: Any) -> ArgumentError:
+def identity_without_column(mapper: MappedSource) -> ArgumentError:
     """Return the error for a polymorphic identity that no column holds."""
     return ArgumentError(
         f"{mapper.class_.__name__} has polymorphic_identity={mapper.polymorphic_identity!r}, and no class that it inherits from says with polymorphic_on="
@@ -127,7 +132,7 @@ def identity_without_column(mapper: Any) -> ArgumentError:
     )
 
 
-def chosen_of(given: Any) -> tuple[Any, Any]:
+def chosen_of(given: object) -> tuple[Any, Any]:
     """Return the classes that ``with_polymorphic=`` names, and the selectable (or a function that returns it), or None: a pair of these, or classes."""
     if not isinstance(given, (list, tuple)) or len(given) != 2 or hasattr(given[1], "__uow_entity__"):
         return given, None
@@ -137,7 +142,7 @@ def chosen_of(given: Any) -> tuple[Any, Any]:
     return (classes, coerce_from(source)) if hasattr(source, "subquery") else (given, None)
 
 
-def with_polymorphic_members(mapper: Any, classes: Any) -> list[Any]:
+def with_polymorphic_members(mapper: MappedSource, classes: object) -> list[Any]:
     """Return the mappers of the classes that ``with_polymorphic=`` names: one class, several, or ``"*"`` for all.
 
     :raises ArgumentError: for something else than subclasses.
@@ -150,7 +155,7 @@ def with_polymorphic_members(mapper: Any, classes: Any) -> list[Any]:
     return [with_polymorphic_member(mapper, member) for member in given]
 
 
-def with_polymorphic_member(mapper: Any, member: Any) -> Any:
+def with_polymorphic_member(mapper: MappedSource, member: object) -> Any:
     """Return the mapper of a class that ``with_polymorphic=`` lists.
 
     :raises ArgumentError: for something else than a subclass.
@@ -163,9 +168,9 @@ def with_polymorphic_member(mapper: Any, member: Any) -> Any:
     return found
 
 
-def polymorphic_source(mapper: Any, mappers: Iterable[Any]) -> FromClause:
-    """Return what a class is selected from together with subclasses: its own source, outer joined with their tables."""
-    source = mapper.mapped_selectable
+def polymorphic_source(mapper: MappedSource, mappers: Iterable[Any]) -> FromClause:
+    """Return the FROM element of a class together with subclasses: its own source, outer joined with their tables."""
+    source: FromClause = mapper.mapped_selectable
     present = set(tables_in(source))
     for other in mappers:
         for step in other.lineage:
@@ -173,7 +178,7 @@ def polymorphic_source(mapper: Any, mappers: Iterable[Any]) -> FromClause:
             if step.own_join is not None and table not in present and isinstance(table, Table):
                 present.add(table)
                 source = source.outerjoin(table, step.own_join.onclause)
-    return source  # type: ignore[no-any-return]
+    return source
 
 
 def polymorphic_union(
@@ -218,14 +223,14 @@ def _by_key(source: FromClause) -> dict[str, Any]:
     return found
 
 
-def constant(identity: Any, type_: Any = None) -> ColumnElement[Any]:
+def constant(identity: object, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
     """Return a polymorphic identity as a column of a SELECT, of the discriminator's type where that is given."""
     value = literal(identity)
     # a parameter in a SELECT list has no type of its own on PostgreSQL
     return cast_(value, value.type if type_ is None else type_)
 
 
-def discriminator_of(mapper: Any, polymorphic_on: Any) -> Any:
+def discriminator_of(mapper: MappedSource, polymorphic_on: Any) -> Any:
     """Return the column or expression that ``polymorphic_on=`` names.
 
     :raises ArgumentError: for an attribute that the class does not have.

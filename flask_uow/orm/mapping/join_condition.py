@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import terms_of
@@ -16,6 +16,14 @@ from flask_uow.sql.froms import froms_of
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.selectable import base_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.selectable import FromClause
 
 __all__ = ["JoinCondition", "Side", "find_join_condition", "given_join_condition"]
 
@@ -63,7 +71,7 @@ class Side:
     equated: Mapping[Any, Any]
     joined: Mapping[Any, Any]
 
-    def has(self, column: Any) -> bool:
+    def has(self, column: AnyColumn) -> bool:
         """Return True when the column is of one of the tables."""
         return any(column.table is table for table in self.tables)
 
@@ -75,8 +83,8 @@ def find_join_condition(
     secondary: Table | None,
     foreign_keys: list[Column[Any]],
     remote_side: list[Column[Any]],
-    primaryjoin: Any = None,
-    secondaryjoin: Any = None,
+    primaryjoin: ColumnElement[bool] | None = None,
+    secondaryjoin: ColumnElement[bool] | None = None,
     viewonly: bool = False,
 ) -> JoinCondition:
     """Return the condition that is given, or else the one that the foreign keys give.
@@ -134,7 +142,7 @@ class _Reference:
         return all(equated.get(column) is target for column, target in self.pairs)
 
 
-def _references(holder: Any, referred: Any) -> list[_Reference]:
+def _references(holder: FromClause, referred: FromClause) -> list[_Reference]:
     """Return the foreign keys between two tables, or what is selected from them."""
     if isinstance(holder, Table) and isinstance(referred, Table):
         constraints = [
@@ -159,13 +167,13 @@ def _pairs_of(constraint: ForeignKeyConstraint) -> tuple[tuple[Any, Any], ...]:
 
 
 def _outgoing_and_incoming(
-    near: Any, far: Any, parent: Side, target: Side, foreign_keys: list[Any], within_join: bool
+    near: FromClause, far: FromClause, parent: Side, target: Side, foreign_keys: list[Any], within_join: bool
 ) -> tuple[list[_Reference], list[_Reference]]:
     def is_wanted(reference: _Reference) -> bool:
         sides = [side for side in (parent, target) if reference.is_inside(side.equated)]
         return not sides or (within_join and len(sides) == 1 and reference.is_inside(sides[0].joined))
 
-    def between(holder: Any, referred: Any) -> list[_Reference]:
+    def between(holder: FromClause, referred: FromClause) -> list[_Reference]:
         return [reference for reference in _between(holder, referred, foreign_keys) if is_wanted(reference)]
 
     return between(near, far), [] if near is far else between(far, near)
@@ -173,8 +181,8 @@ def _outgoing_and_incoming(
 
 def _one_of(
     name: str,
-    near: Any,
-    far: Any,
+    near: FromClause,
+    far: FromClause,
     outgoing: list[_Reference],
     incoming: list[_Reference],
     remote_side: list[Any],
@@ -196,7 +204,7 @@ def _flipped(reference: _Reference) -> tuple[tuple[Any, Any], ...]:
     return tuple((target, column) for column, target in reference.pairs)
 
 
-def _between(holder: Any, referred: Any, foreign_keys: list[Column[Any]]) -> list[_Reference]:
+def _between(holder: FromClause, referred: FromClause, foreign_keys: list[Column[Any]]) -> list[_Reference]:
     found = _references(holder, referred)
     if foreign_keys:
         given = {key for key in foreign_keys if key.table is holder}
@@ -211,14 +219,16 @@ def _between(holder: Any, referred: Any, foreign_keys: list[Column[Any]]) -> lis
     return found
 
 
-def _one(name: str, holder: Any, referred: Any, foreign_keys: list[Column[Any]]) -> _Reference:
+def _one(name: str, holder: FromClause, referred: FromClause, foreign_keys: list[Column[Any]]) -> _Reference:
     found = _between(holder, referred, foreign_keys)
     if len(found) != 1:
         raise _not_one(name, holder, referred, found)
     return found[0]
 
 
-def _two(name: str, secondary: Any, parent: Any, remote_side: list[Column[Any]]) -> tuple[_Reference, _Reference]:
+def _two(
+    name: str, secondary: FromClause, parent: FromClause, remote_side: list[Column[Any]]
+) -> tuple[_Reference, _Reference]:
     found = _between(secondary, parent, [])
     if len(found) != 2:
         raise _not_one(name, secondary, parent, found)
@@ -228,14 +238,14 @@ def _two(name: str, secondary: Any, parent: Any, remote_side: list[Column[Any]])
     return own, far
 
 
-def _not_one(name: str, holder: Any, referred: Any, found: list[_Reference]) -> ArgumentError:
+def _not_one(name: str, holder: FromClause, referred: FromClause, found: list[_Reference]) -> ArgumentError:
     if not found:
         return ArgumentError(
             f"relationship {name}: no foreign key connects {_called(holder)} and {_called(referred)}."
             f" Add a ForeignKey to one of them, or pass secondary= for a many-to-many relationship."
         )
 
-    def shown(column: Any) -> str:
+    def shown(column: AnyColumn) -> str:
         table = column.table
         return f"{getattr(table, 'fullname', None) or getattr(table, 'name', None) or table.description}.{column.name}"
 
@@ -248,7 +258,7 @@ def _not_one(name: str, holder: Any, referred: Any, found: list[_Reference]) -> 
     )
 
 
-def _called(element: Any) -> str:
+def _called(element: FromClause) -> str:
     return repr(element.fullname) if isinstance(element, Table) else str(element.description)
 
 
@@ -273,7 +283,7 @@ def _has_other_use(column: Column[Any], key: set[Column[Any]]) -> bool:
 # -- conditions of the user's own
 
 
-def _equated(term: Any) -> tuple[Any, Any] | None:
+def _equated(term: ClauseElement) -> tuple[Any, Any] | None:
     """Return the two columns that a term equates, None when it is something else."""
     if isinstance(term, BinaryExpression) and term.operator is ops.EQ:
         if term.left.__visit_name__ == term.right.__visit_name__ == "column":
@@ -281,7 +291,7 @@ def _equated(term: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _is_foreign_key(column: Any, other: Any, foreign_keys: list[Any]) -> bool:
+def _is_foreign_key(column: AnyColumn, other: AnyColumn, foreign_keys: list[Any]) -> bool:
     if foreign_keys:
         return any(column is key for key in foreign_keys)
     return any(key.column is base_column(other) for key in column.foreign_keys)
@@ -291,11 +301,11 @@ def given_join_condition(
     name: str,
     parent: Side,
     target: Side,
-    secondary: Any,
+    secondary: Table | None,
     foreign_keys: list[Any],
     remote_side: list[Any],
-    primaryjoin: Any,
-    secondaryjoin: Any,
+    primaryjoin: ColumnElement[bool] | None,
+    secondaryjoin: ColumnElement[bool] | None,
     viewonly: bool,
 ) -> JoinCondition:
     """Return the condition that ``primaryjoin=`` and ``secondaryjoin=`` give.
@@ -304,6 +314,7 @@ def given_join_condition(
     """
     if secondary is not None:
         return _given_secondary(name, parent, target, secondary, primaryjoin, secondaryjoin, remote_side)
+    assert primaryjoin is not None
     is_own_table = any(table is other for table in parent.tables for other in target.tables)
     _check_sides(name, parent, target, foreign_keys, remote_side, primaryjoin, is_own_table)
     pairs, rest, directions, same = [], [], set(), []
@@ -348,7 +359,7 @@ def _check_sides(
     target: Side,
     foreign_keys: list[Any],
     remote_side: list[Any],
-    primaryjoin: Any,
+    primaryjoin: ColumnElement[bool],
     is_own_table: bool,
 ) -> None:
     """Refuse arguments that contradict the condition, or each other.
@@ -370,12 +381,12 @@ def _check_sides(
         )
 
 
-def _is_of_same(term: Any, same: list[Any]) -> bool:
+def _is_of_same(term: ClauseElement, same: list[Any]) -> bool:
     found = _equated(term)
     return found is not None and found[0] is found[1] and _is_among(found[0], same)
 
 
-def _is_among(column: Any, columns: list[Any]) -> bool:
+def _is_among(column: AnyColumn, columns: list[Any]) -> bool:
     return any(column is other for other in columns)
 
 
@@ -396,7 +407,7 @@ def _pair(
     return None
 
 
-def _names_parent(term: Any, parent: Side, target: Side, remote: tuple[Any, ...]) -> bool:
+def _names_parent(term: ClauseElement, parent: Side, target: Side, remote: tuple[Any, ...]) -> bool:
     return any(
         parent.has(column) and (not target.has(column) or not any(column is far for far in remote))
         for column in columns_of(term)
@@ -404,13 +415,19 @@ def _names_parent(term: Any, parent: Side, target: Side, remote: tuple[Any, ...]
 
 
 def _given_secondary(
-    name: str, parent: Side, target: Side, secondary: Any, primaryjoin: Any, secondaryjoin: Any, remote_side: list[Any]
+    name: str,
+    parent: Side,
+    target: Side,
+    secondary: Table,
+    primaryjoin: ColumnElement[bool] | None,
+    secondaryjoin: ColumnElement[bool] | None,
+    remote_side: list[Any],
 ) -> JoinCondition:
     derived: JoinCondition | None = None
     if primaryjoin is None or secondaryjoin is None:
         derived = find_join_condition(name, parent, target, secondary, [], remote_side)
 
-    def read(on: Any, side: Side) -> tuple[tuple[Any, Any], ...]:
+    def read(on: ClauseElement, side: Side) -> tuple[tuple[Any, Any], ...]:
         pairs = []
         for term in terms_of(on):
             found = _equated(term)
@@ -424,7 +441,7 @@ def _given_secondary(
             )
         return tuple(pairs)
 
-    def plain(pairs: Any) -> Any:
+    def plain(pairs: Iterable[tuple[AnyColumn, AnyColumn]]) -> Any:
         return and_(*(own == other for own, other in pairs))
 
     own = read(primaryjoin, parent) if primaryjoin is not None else derived.pairs  # type: ignore[union-attr]

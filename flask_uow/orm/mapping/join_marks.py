@@ -41,11 +41,11 @@ class _Marked(ColumnElement[T]):
     def _collect(self, shape: Shape) -> None:
         self.element._collect(shape)
 
-    def _with_replaced(self, original: Any) -> ClauseElement:
+    def _with_replaced(self, original: ColumnElement[Any]) -> ClauseElement:
         return _Marked(self.element, self.is_foreign, self.is_remote)
 
 
-def _marked(name: str, column: Any, is_foreign: bool, is_remote: bool) -> ColumnElement[Any]:
+def _marked(name: str, column: object, is_foreign: bool, is_remote: bool) -> ColumnElement[Any]:
     if not isinstance(column, ColumnOperators):
         raise ArgumentError(
             f"{name}() marks a column in the condition of a relationship, as in {name}(Post.author_id) == User.id; got {column!r}."
@@ -55,7 +55,7 @@ def _marked(name: str, column: Any, is_foreign: bool, is_remote: bool) -> Column
     return _Marked(column.__clause_element__(), is_foreign, is_remote)
 
 
-def foreign(column: Any) -> ColumnElement[Any]:
+def foreign(column: object) -> ColumnElement[Any]:
     """Mark a column of ``relationship(primaryjoin=...)`` as the foreign key, where no ForeignKey is declared or another one is meant.
 
     :param column: a column, an attribute, or an expression of columns.
@@ -66,7 +66,7 @@ def foreign(column: Any) -> ColumnElement[Any]:
     return _marked("foreign", column, is_foreign=True, is_remote=False)
 
 
-def remote(column: Any) -> ColumnElement[Any]:
+def remote(column: object) -> ColumnElement[Any]:
     """Mark a column of ``relationship(primaryjoin=...)`` as one of the far side, where a table refers to itself.
 
     :param column: a column, an attribute, or an expression of columns.
@@ -83,7 +83,7 @@ class MarkedCondition(NamedTuple):
     remote: list[Any]
 
 
-def without_marks(condition: Any) -> MarkedCondition:
+def without_marks(condition: ClauseElement | None) -> MarkedCondition:
     """Return a join condition as SQL has it, with the columns that were marked."""
     foreign_columns: list[Any] = []
     remote_columns: list[Any] = []

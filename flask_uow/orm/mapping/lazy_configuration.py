@@ -1,10 +1,14 @@
-"""What stands on a class until its mappers are configured, and what configures them: reading such an attribute, or making an object."""
+"""Placeholders on a class until its mappers are configured; reading one, or making an object, configures them."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.registry import Registry
 
 __all__ = ["ConcreteGap", "Unconfigured", "watch_first_init"]
 
@@ -12,7 +16,7 @@ __all__ = ["ConcreteGap", "Unconfigured", "watch_first_init"]
 class Unconfigured:
     """Stands for an attribute until the mappers are configured, and configures them when it is read or set."""
 
-    def __init__(self, name: str, owner: Any) -> None:
+    def __init__(self, name: str, owner: Mapper) -> None:
         self._name = name
         self._mapper = weakref.ref(owner)
 
@@ -24,11 +28,11 @@ class Unconfigured:
             # what should have taken its place is gone
             raise AttributeError(f"{class_.__name__}.{self._name} is not mapped any more.")
 
-    def __get__(self, obj: Any, owner: type) -> Any:
+    def __get__(self, obj: object, owner: type) -> Any:
         self._configure(owner)
         return getattr(owner if obj is None else obj, self._name)
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         self._configure(type(obj))
         setattr(obj, self._name, value)
 
@@ -42,30 +46,31 @@ class ConcreteGap:
             " the parent has to be declared anew."
         )
 
-    def __get__(self, obj: Any, owner: type) -> Any:
+    def __get__(self, obj: object, owner: type) -> Any:
         raise AttributeError(self._message)
 
-    def __set__(self, obj: Any, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         raise AttributeError(self._message)
 
 
-def watch_first_init(class_: Any, registry: Any) -> Callable[[], None]:
+def watch_first_init(class_: type, registry: Registry) -> Callable[[], None]:
     """Let the first object that is made configure the mappers; return the function that takes the watch away.
 
     After that nothing stands before ``__init__``.
     """
     own = vars(class_).get("__init__")
+    target: Any = class_
 
-    def __init__(instance: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(instance: object, *args: Any, **kwargs: Any) -> None:
         registry.configure()
-        class_.__init__(instance, *args, **kwargs)
+        target.__init__(instance, *args, **kwargs)
 
     def restore() -> None:
         if vars(class_).get("__init__") is __init__:
             if own is not None:
-                class_.__init__ = own
+                target.__init__ = own
             else:
-                del class_.__init__
+                del target.__init__
 
-    class_.__init__ = __init__
+    target.__init__ = __init__
     return restore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from flask_uow.orm.mapping.annotations import annotations_of
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, declared_field, make_dataclass
@@ -11,6 +11,9 @@ from flask_uow.orm.mapping.declarative import DeclaredClass, is_base
 from flask_uow.orm.mapping.declared_class import DECLARATIONS, MACHINERY
 from flask_uow.orm.mapping.properties import ColumnDeclaration, column_property, deferred, mapped_column
 from flask_uow.orm.mapping.relationships import RelationshipProperty, relationship
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["MappedAsDataclass", "make_mapped_dataclass"]
 
@@ -65,7 +68,7 @@ class MappedAsDataclass:
         unsafe_hash: bool | None = None,
         match_args: bool | None = None,
         kw_only: bool | None = None,
-        dataclass_callable: Any = None,
+        dataclass_callable: Callable[..., type] | None = None,
         **kwargs: Any,
     ) -> None:
         given = {

@@ -17,6 +17,7 @@ from flask_uow.sql.type_values import whole_number
 from flask_uow.sql.types import Integer
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
     from flask_uow.orm.mapping.mapped_properties import MappedProperties
     from flask_uow.orm.mapping.properties import ColumnProperty
 
@@ -120,7 +121,7 @@ def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
     return any(_stands_for_sql(kind) for column in values for kind in set(map(type, column)))
 
 
-def is_expression(value: Any) -> bool:
+def is_expression(value: object) -> bool:
     """Return True for what the database has to work out: a column expression, or a SELECT or Query of one value."""
     return _stands_for_sql(type(value))
 
@@ -170,7 +171,7 @@ def mapped_tables(
     return tuple(found)
 
 
-def root_of(column: Any, equated: Mapping[Any, Any]) -> Any:
+def root_of(column: AnyColumn, equated: Mapping[Any, Any]) -> Any:
     """Return the column that a column is, in the end, kept equal to."""
     while column in equated:
         column = equated[column]

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
@@ -45,6 +45,11 @@ from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.expressions import coerce_order
 from flask_uow.sql.schema import Table
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flask_uow.orm.interfaces import AnyColumn
+
 __all__ = ["Mapper", "class_mapper", "object_mapper"]
 
 
@@ -73,30 +78,30 @@ class Mapper(MappedSource, InspectedMapper):
     def __init__(
         self,
         class_: type,
-        local_table: Any = None,
+        local_table: object = None,
         properties: Mapping[str, Any] | None = None,
         *,
         primary_key: Iterable[Any] | None = None,
-        inherits: Any = None,
-        inherit_condition: Any = None,
-        inherit_foreign_keys: Any = None,
+        inherits: object = None,
+        inherit_condition: object = None,
+        inherit_foreign_keys: object = None,
         concrete: bool = False,
-        polymorphic_on: Any = None,
-        polymorphic_identity: Any = None,
-        with_polymorphic: Any = None,
+        polymorphic_on: object = None,
+        polymorphic_identity: object = None,
+        with_polymorphic: object = None,
         polymorphic_load: str | None = None,
         polymorphic_abstract: bool = False,
         include_properties: Iterable[str] | None = None,
         exclude_properties: Iterable[str] | None = None,
         column_prefix: str | None = None,
-        order_by: Any = None,
-        version_id_col: Any = None,
+        order_by: object = None,
+        version_id_col: object = None,
         version_id_generator: Callable[[Any], Any] | None = None,
         passive_updates: bool | None = None,
         allow_partial_pks: bool = True,
         always_refresh: bool = False,
         batch: bool = True,
-        extension: Any = None,
+        extension: MapperExtension | Sequence[MapperExtension] | None = None,
         registry: Registry | None = None,
     ) -> None:
         if not isinstance(class_, type):
@@ -108,7 +113,7 @@ class Mapper(MappedSource, InspectedMapper):
         self._check_parent(local_table, concrete)
         parent = self.inherits
         self.concrete = concrete
-        self.registry = (
+        self.registry: Registry = (
             registry if registry is not None else parent.registry if parent is not None else default_registry
         )
         shares = parent if parent is not None and not concrete else None
@@ -142,7 +147,10 @@ class Mapper(MappedSource, InspectedMapper):
         self.polymorphic_load = polymorphic_load
         self.polymorphic_abstract = polymorphic_abstract
         check_polymorphic_options(self, polymorphic_identity)
-        self._be_polymorphic(polymorphic_on, polymorphic_identity, with_polymorphic)
+        discriminator = self._find_discriminator(polymorphic_on, with_polymorphic)
+        if discriminator is not None:
+            self._install_column(discriminator)
+        self._enter_family(polymorphic_identity)
         self.versioning = Versioning.of(self, version_id_col, version_id_generator)
         self._find_stored()
         self.manager.install(parent.manager if parent is not None else None)
@@ -170,7 +178,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.registry.add(self)
         self.hooks.call("instrument_class", self, class_)
 
-    def _inherited_extensions(self, extension: Any) -> Any:
+    def _inherited_extensions(self, extension: MapperExtension | Sequence[MapperExtension] | None) -> Any:
         if self.inherits is None or not self.inherits.hooks.extensions:
             return extension
         own = extension if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
@@ -262,7 +270,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.primary_key = tuple(key)
         self.primary_key_names = tuple(self.name_of_column(column) for column in key)
 
-    def name_of_column(self, column: Any) -> str:
+    def name_of_column(self, column: AnyColumn) -> str:
         """Return the attribute of a column.
 
         :raises ArgumentError: when no attribute is mapped to it.
@@ -275,7 +283,7 @@ class Mapper(MappedSource, InspectedMapper):
                 " Map it as well."
             ) from None
 
-    def maps_column(self, column: Any) -> bool:
+    def maps_column(self, column: AnyColumn) -> bool:
         """Return True when an attribute stands for the column."""
         return column in self._names
 
@@ -308,7 +316,7 @@ class Mapper(MappedSource, InspectedMapper):
 
     # -- properties
 
-    def add_property(self, name: str, prop: Any) -> None:
+    def add_property(self, name: str, prop: object) -> None:
         """Add an attribute: a column of the table, an expression, a relationship, a synonym, a composite.
 
         :raises ArgumentError: for something else, or a name that is taken.
@@ -368,7 +376,7 @@ class Mapper(MappedSource, InspectedMapper):
             prop.is_stored = False
             self._install_column(prop)
 
-    def resolve(self, argument: Any, what: str, of_own: bool = True) -> Any:
+    def resolve(self, argument: object, what: str, of_own: bool = True) -> Any:
         """Return the class, table or expression that is given as itself, as text, or as a function that returns it.
 
         :param of_own: True where a name alone may be that of an attribute of this class.
@@ -503,7 +511,8 @@ class Mapper(MappedSource, InspectedMapper):
         is_mapped = name in self.attribute_names or name in self.descriptors
         if not is_mapped and class_expression(self.class_, name) is None:
             raise self.unknown_attribute(name)
-        return getattr(self.class_, name)  # type: ignore[no-any-return]
+        attribute: Attribute = getattr(self.class_, name)
+        return attribute
 
     def dispose(self) -> None:
         """Take all hooks out of the class."""
@@ -521,7 +530,7 @@ class Mapper(MappedSource, InspectedMapper):
         return f"<Mapper of {self.class_.__name__} on {table}>"
 
 
-def class_mapper(class_: Any, configure: bool = True) -> Mapper:
+def class_mapper(class_: object, configure: bool = True) -> Mapper:
     """Return the mapper of a class.
 
     :raises UnmappedClassError: when it is not mapped.
@@ -540,7 +549,7 @@ def class_mapper(class_: Any, configure: bool = True) -> Mapper:
     return found
 
 
-def object_mapper(instance: Any) -> Mapper:
+def object_mapper(instance: object) -> Mapper:
     """Return the mapper of an object's class.
 
     :raises UnmappedInstanceError: when the class is not mapped.

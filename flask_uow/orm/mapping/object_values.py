@@ -6,7 +6,7 @@ of a Session flushes first what is pending: that gives a new object its key, and
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.state.instance_state import describe
@@ -14,6 +14,9 @@ from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.types import TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["ObjectValue"]
 
@@ -29,7 +32,7 @@ class ObjectValue(BindParameter[Any]):
 
     __slots__ = ("_known", "_mapper", "_name", "_obj", "_what")
 
-    def __init__(self, obj: Any, mapper: Any, name: str, type_: TypeEngine[Any], what: str | None = None) -> None:
+    def __init__(self, obj: object, mapper: Mapper, name: str, type_: TypeEngine[Any], what: str | None = None) -> None:
         self.type = type_
         self.key = None
         self.required = False
@@ -64,7 +67,7 @@ class ObjectValue(BindParameter[Any]):
         return self._known if is_detached and self._known is not NO_VALUE else getattr(obj, name)
 
 
-def no_key(obj: Any, what: str) -> InvalidRequestError:
+def no_key(obj: object, what: str) -> InvalidRequestError:
     return InvalidRequestError(
         f"{what} got {describe(obj)}, which has no primary key yet, and no row can be found by an object without a primary key. Add it to the"
         " Session: its statements flush first, and where autoflush is off, flush() gives the object its key."

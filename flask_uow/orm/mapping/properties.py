@@ -20,7 +20,9 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.sequences import FetchedValue, Sequence
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.events import AttributeExtension
     from flask_uow.orm.mapping.annotations import Mapped
+    from flask_uow.orm.mapping.descriptors import PropComparator
     from flask_uow.sql.columns import SharedColumnOptions
 
 __all__ = [
@@ -96,7 +98,7 @@ class ColumnProperty:
 
 
 class ColumnDeclaration:
-    """What ``properties=`` says of a column attribute; made by :func:`column_property` and :func:`deferred`.
+    """The declaration of a column attribute in ``properties=``; made by :func:`column_property` and :func:`deferred`.
 
     :ivar columns: columns, or one expression (or a function that returns it, called when the mappers are configured).
     """
@@ -107,8 +109,8 @@ class ColumnDeclaration:
         *,
         deferred: bool = False,
         group: str | None = None,
-        comparator_factory: Any = None,
-        extension: Any = None,
+        comparator_factory: type[PropComparator] | None = None,
+        extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
         doc: str | None = None,
     ) -> None:
         if not columns:
@@ -139,7 +141,7 @@ class ColumnDeclaration:
         return f"column_property({', '.join(map(repr, self.columns))})"
 
 
-def labelled(key: str, expression: Any, owner: str) -> ColumnElement[Any]:
+def labelled(key: str, expression: object, owner: str) -> ColumnElement[Any]:
     """Return the SQL expression of a column property, under the attribute's name.
 
     :param owner: the attribute as messages call it.
@@ -182,8 +184,8 @@ def column_property(
     *columns: Any,
     deferred: bool = False,
     group: str | None = None,
-    comparator_factory: Any = None,
-    extension: Any = None,
+    comparator_factory: type[PropComparator] | None = None,
+    extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
     doc: str | None = None,
 ) -> Mapped[Any]:
     """Map an attribute to a column, to several columns that are kept equal, or to an SQL expression that is only read.
@@ -204,15 +206,15 @@ def column_property(
         extension=extension,
         doc=doc,
     )
-    return cast(Any, made)  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", made)
 
 
 def deferred(
-    column: Any,
+    column: object,
     *columns: Any,
     group: str | None = None,
-    comparator_factory: Any = None,
-    extension: Any = None,
+    comparator_factory: type[PropComparator] | None = None,
+    extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
     doc: str | None = None,
 ) -> Mapped[Any]:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
@@ -234,13 +236,13 @@ def deferred(
     if isinstance(column, MappedColumn) and not columns:
         # the column is still to be completed by its class; what is declared of it goes along
         column.column.info[DECLARED] = made
-        return cast(Any, column)  # type: ignore[no-any-return]
-    return cast(Any, made)  # type: ignore[no-any-return]
+        return cast("Mapped[Any]", column)
+    return cast("Mapped[Any]", made)
 
 
 @dataclass(frozen=True)
 class ColumnArguments:
-    """What ``mapped_column()`` was given, so that a template in ``Annotated`` and an attribute's own say can be put together."""
+    """The arguments of ``mapped_column()``: a template in ``Annotated`` and an attribute's own arguments are merged."""
 
     name: str | None
     type: Any
@@ -318,14 +320,14 @@ def mapped_column(
     nullable: bool | None = None,
     deferred: bool = False,
     deferred_group: str | None = None,
-    insert_default: Any = None,
+    insert_default: object = None,
     sort_order: int = 0,
     use_existing_column: bool = False,
     active_history: bool = False,
     init: bool | None = None,
     repr: bool | None = None,
-    default: Any = NOT_GIVEN,
-    default_factory: Any = NOT_GIVEN,
+    default: object = NOT_GIVEN,
+    default_factory: object = NOT_GIVEN,
     compare: bool | None = None,
     hash: bool | None = None,
     kw_only: bool | None = None,
@@ -373,4 +375,4 @@ def mapped_column(
     made = MappedColumn(
         ColumnArguments(given_name, given_type, tuple(parts), keywords), field, sort_order, use_existing_column
     )
-    return cast(Any, made)  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", made)

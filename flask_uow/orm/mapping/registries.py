@@ -81,7 +81,7 @@ class registry(Registry):  # noqa: N801 - by the field's name
         return decorate if cls is None else decorate(cls)
 
     def map_imperatively(
-        self, class_: type, local_table: Any = None, properties: Mapping[str, Any] | None = None, **options: Any
+        self, class_: type, local_table: object = None, properties: Mapping[str, Any] | None = None, **options: Any
     ) -> Mapper:
         """Map a class to a table; see :func:`mapper`, whose options it takes."""
         return Mapper(class_, local_table, properties, registry=self, **options)

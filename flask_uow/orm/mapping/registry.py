@@ -9,10 +9,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.sql.schema import MetaData
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Registry", "clear_mappers", "configure_mappers"]
 
@@ -39,7 +42,7 @@ class Registry:
         self._failed: Exception | None = None
         _registries.add(self)
 
-    def add(self, mapper: Any) -> None:
+    def add(self, mapper: Mapper) -> None:
         """Enter a mapper; it is configured at first use."""
         with _lock:
             self.mappers.append(mapper)
@@ -94,7 +97,7 @@ class Registry:
             mapper.finish_configuration()
         self._waiting = []
 
-    def wait_for(self, mapper: Any) -> None:
+    def wait_for(self, mapper: Mapper) -> None:
         """Let a mapper that got another property be configured again."""
         with _lock:
             if mapper not in self._waiting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UnfitArgumentError, UnsupportedOperatorError
 from flask_uow.orm.mapping.entity import EntityView, ViewRelationship, alias_of, ends_within, target_of
@@ -21,11 +21,23 @@ from flask_uow.sql.select_base import Exists
 from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+    from flask_uow.orm.interfaces import AnyColumn, Entity
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.sql.operators import Operator
 
 __all__ = ["RelationshipSQL"]
 
 _NONE: Mapping[Any, Any] = {}
+
+
+class _HasColumns(Protocol):
+    """One side of a join condition: gives the columns of its class."""
+
+    def column(self, column: AnyColumn) -> ColumnElement[Any]:
+        """Return the side's own form of a column."""
+        ...
 
 
 class RelationshipSQL:
@@ -36,7 +48,7 @@ class RelationshipSQL:
 
     # -- criteria
 
-    def comparison(self, op: Any, other: Any, parent: Any = None) -> ColumnElement[Any]:
+    def comparison(self, op: Operator, other: object, parent: Entity | None = None) -> ColumnElement[Any]:
         """Return ``Class.attribute == other`` (or ``!=``) as a condition.
 
         :param other: an object; None or ``null()`` for no object, of a collection for no member.
@@ -82,7 +94,7 @@ class RelationshipSQL:
             condition = and_(*(column == value for column, value in pairs))
         return condition if is_equal else not_(condition)
 
-    def contains(self, other: Any, parent: Any = None) -> ColumnElement[bool]:
+    def contains(self, other: object, parent: Entity | None = None) -> ColumnElement[bool]:
         """Return the condition that ``other`` is related; ``parent`` as for :meth:`comparison`."""
         prop = self._property
         mapper = prop.mapper
@@ -99,7 +111,7 @@ class RelationshipSQL:
             parent,
         )
 
-    def leads_from(self, instance: Any, target: Any = None) -> ColumnElement[bool]:
+    def leads_from(self, instance: object, target: Entity | None = None) -> ColumnElement[bool]:
         """Return the condition on rows of the far side that they are related to an object.
 
         :param target: the entity on the far side, an alias say; the relationship's own when None.
@@ -114,7 +126,12 @@ class RelationshipSQL:
         return Exists(select.where(*conditions))
 
     def exists(
-        self, criterion: Any, values: dict[str, Any], expect_list: bool | None, parent: Any = None, target: Any = None
+        self,
+        criterion: object,
+        values: dict[str, Any],
+        expect_list: bool | None,
+        parent: Entity | None = None,
+        target: Entity | None = None,
     ) -> ColumnElement[bool]:
         """Return ``EXISTS`` over the related rows.
 
@@ -132,19 +149,19 @@ class RelationshipSQL:
                 f"{prop.name} is {'a collection' if prop.uselist else 'not a collection'}: use {right}(), not {wrong}()."
             )
         near = parent if parent is not None else prop.parent
-        named = target if target is not None else mapper
+        named: Entity = target if target is not None else mapper
         conditions = [named.attribute_for_filter(name) == value for name, value in values.items()]
         if criterion is not None:
             conditions.append(coerce_condition(criterion))
-        if target is None or target is target.mapper:
-            target = named
-            if near.selectable is target.selectable or any(table in target.tables for table in prop.parent.tables):
+        far = named
+        if not isinstance(named, EntityView):
+            if near.selectable is named.selectable or any(table in named.tables for table in prop.parent.tables):
                 # the table refers to itself: the far side, and the criteria on it, get another name
-                target = EntityView(named, alias_of(named.selectable), named.loaded_names)
-                conditions = [target.adapt(condition) for condition in conditions]
-        conditions.extend(target.own_criteria)
-        select = Select((literal(1),)).select_from(target.selectable).standing_in_for(target)
-        own = [target.selectable]
+                far = EntityView(named, alias_of(named.selectable), named.loaded_names)
+                conditions = [far.adapt(condition) for condition in conditions]
+        conditions.extend(far.own_criteria)
+        select = Select((literal(1),)).select_from(far.selectable).standing_in_for(far)
+        own = [far.selectable]
         secondary = prop.secondary
         if secondary is not None:
             select = select.select_from(secondary)
@@ -155,7 +172,7 @@ class RelationshipSQL:
             own.extend(between.values())
         # the statement around it may have the related table too, and rows of its own in mind
         select = select.correlate_except(*own)
-        return Exists(select.where(*self.conditions(_Said(near), target, secondary, between), *conditions))
+        return Exists(select.where(*self.conditions(_Said(near), far, secondary, between), *conditions))
 
     # -- joins
 
@@ -170,7 +187,7 @@ class RelationshipSQL:
             aliases[self._property.secondary] = self._property.secondary.alias()
         return aliases
 
-    def order_by(self, view: Any, between: Mapping[Any, Any]) -> list[ColumnElement[Any]]:
+    def order_by(self, view: Entity, between: Mapping[Any, Any]) -> list[ColumnElement[Any]]:
         """Return the order of the related rows in a statement in which ``view`` stands for their class.
 
         :param between: what stands for the secondary table, and for tables of neither side.
@@ -186,7 +203,7 @@ class RelationshipSQL:
         return [rewritten(criterion, replace, keep_own=True) for criterion in adapted] if between else adapted
 
     def conditions(
-        self, parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
+        self, parent: _HasColumns, target: _HasColumns, secondary: FromClause | None, between: Mapping[Any, Any] = _NONE
     ) -> tuple[ColumnElement[bool], ...]:
         """Return the join condition; two where there is a secondary table.
 
@@ -208,8 +225,8 @@ class RelationshipSQL:
                 return (and_(on, *same),) if same else (on,)
             return (and_(*(parent.column(own) == target.column(far) for own, far in condition.pairs)),)
 
-        def there(column: Any) -> Any:
-            return column if secondary is prop.secondary else secondary.c[str(column.key)]
+        def there(column: AnyColumn) -> Any:
+            return column if secondary is None or secondary is prop.secondary else secondary.c[str(column.key)]
 
         if condition.on is None or condition.far is None:
             own = and_(*(parent.column(column) == there(other) for column, other in condition.pairs))
@@ -221,7 +238,12 @@ class RelationshipSQL:
         )
 
     def _adapted(
-        self, on: ColumnElement[bool], parent: Any, target: Any, secondary: Any, between: Mapping[Any, Any] = _NONE
+        self,
+        on: ColumnElement[bool],
+        parent: _HasColumns | None,
+        target: _HasColumns | None,
+        secondary: FromClause | None,
+        between: Mapping[Any, Any] = _NONE,
     ) -> ColumnElement[bool]:
         prop = self._property
         own, far = prop.parent.elements, prop.mapper.elements
@@ -233,19 +255,26 @@ class RelationshipSQL:
                 return None
             if secondary is not None and table is prop.secondary:
                 column: Any = node
-                return column if secondary is prop.secondary else secondary.c[str(column.key)]  # type: ignore[no-any-return]
+                other: ClauseElement = column if secondary is prop.secondary else secondary.c[str(column.key)]
+                return other
             if table in between:
-                return between[table].c[str(node.key)]  # type: ignore[attr-defined, no-any-return]
+                between_column: ClauseElement = between[table].c[str(cast("AnyColumn", node).key)]
+                return between_column
             is_near = any(table is other for other in own)
-            is_far = target is not None and any(table is other for other in far)
-            if is_far and (not is_near or parent is None or id(node) in remote):
-                return target.column(node)  # type: ignore[no-any-return]
-            return parent.column(node) if parent is not None and is_near else None
+            named = cast("AnyColumn", node)
+            if target is not None and any(table is other for other in far):
+                if not is_near or parent is None or id(node) in remote:
+                    return target.column(named)
+            return parent.column(named) if parent is not None and is_near else None
 
         return rewritten(on, replace, keep_own=True)
 
     def join_steps(
-        self, onclause: Any = None, parent: Any = None, target: Any = None, between: Mapping[Any, Any] | None = None
+        self,
+        onclause: ColumnElement[bool] | None = None,
+        parent: Entity | None = None,
+        target: Entity | FromClause | None = None,
+        between: Mapping[Any, Any] | None = None,
     ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
@@ -256,11 +285,15 @@ class RelationshipSQL:
         """
         prop = self._property
         near = parent if parent is not None else prop.parent
-        there = target if target is not None else prop.mapper
-        if isinstance(there, FromClause):
-            there = _Element(prop, there)
-        elif target is not None and target is not prop.mapper:
-            target_of(prop, target)
+        there: Entity | _Element
+        if isinstance(target, FromClause):
+            there = _Element(prop, target)
+        elif target is None:
+            there = prop.mapper
+        else:
+            there = target
+            if target is not prop.mapper:
+                target_of(prop, target)
         left, right = near.selectable, there.selectable
         if prop.secondary is None:
             between = between if between is not None else self.aliases_between()
@@ -276,17 +309,17 @@ class RelationshipSQL:
             (left, right, and_(onclause if onclause is not None else far, *there.own_criteria)),
         ]
 
-    def of_type(self, attribute: Any, target: Any) -> ViewRelationship:
+    def of_type(self, attribute: RelationshipAttribute, target: object) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""
         return ViewRelationship(attribute, None, target_of(self._property, target))
 
-    def within(self, attribute: Any, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
+    def within(self, attribute: RelationshipAttribute, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
         """Return the relationship, or a view of it between what a statement is about; see :func:`ends_within`."""
         start, target = ends_within(self._property, attribute.parent, None, sources, froms)
         is_itself = start is attribute.parent and target is None
         return attribute if is_itself else ViewRelationship(attribute, start, target)
 
-    def starting_at(self, attribute: Any, view: EntityView) -> ViewRelationship:
+    def starting_at(self, attribute: RelationshipAttribute, view: EntityView) -> ViewRelationship:
         """Return the relationship starting from a view of its class."""
         return ViewRelationship(attribute, view)
 
@@ -313,9 +346,9 @@ class RelationshipSQL:
         return select, [target.column(far) for _, far in condition.pairs]
 
     def conditions_for(
-        self, obj: Any, target: Any = None, between: Mapping[Any, Any] = _NONE
+        self, obj: object, target: Entity | None = None, between: Mapping[Any, Any] = _NONE
     ) -> tuple[ColumnElement[bool], ...]:
-        """Return what related rows of one object fulfil; its own values are parameters, read when the statement runs.
+        """Return the conditions on the related rows of one object; its own values are parameters, read when the statement runs.
 
         With a secondary table, that has to be in FROM.
 
@@ -336,27 +369,28 @@ class _Element:
         self._property = prop
         self.selectable = selectable
 
-    def column(self, column: Any) -> ColumnElement[Any]:
+    def column(self, column: AnyColumn) -> ColumnElement[Any]:
         mapper = self._property.mapper
         wanted = [column]
         if mapper.maps_column(column):
             # a joined table's key is that of its base, too
             wanted.extend(mapper.column_attrs[mapper.name_of_column(column)].columns)
         for one in wanted:
+            found: AnyColumn
             for found in self.selectable.c:
                 if found is one or _original(found) is one:
-                    return found  # type: ignore[no-any-return]
+                    return found
         for one in wanted:
-            named: Any = self.selectable.c.get(str(one.key))
+            named: AnyColumn | None = self.selectable.c.get(str(one.key))
             if named is not None and not isinstance(_original(named), Column):
-                return named  # type: ignore[no-any-return]
+                return named
         raise ArgumentError(
             f"{self._property.name} leads to {mapper.class_.__name__}, and {self.selectable.description} has no column {column.key!r}."
             f" Its columns: {', '.join(self.selectable.c.keys())}. Join a table of the class, an alias of one, or the class itself."
         )
 
 
-def _original(column: Any) -> Any:
+def _original(column: AnyColumn) -> Any:
     """Return the column of a table that a column of an alias stands for."""
     while (original := getattr(column, "original", None)) is not None:
         column = original
@@ -366,18 +400,18 @@ def _original(column: Any) -> Any:
 class _Said:
     """An entity in a criterion, which says what stands for its columns once it is in a statement."""
 
-    def __init__(self, entity: Any) -> None:
+    def __init__(self, entity: Entity) -> None:
         self.column = entity.said_of
 
 
 class _Values:
     """One object in the place of the entity on this side of a join: its columns are its values."""
 
-    def __init__(self, obj: Any, mapper: Any) -> None:
+    def __init__(self, obj: object, mapper: Mapper) -> None:
         self._obj = obj
         self._mapper = mapper
 
-    def column(self, column: Any) -> ColumnElement[Any]:
+    def column(self, column: AnyColumn) -> ColumnElement[Any]:
         name = self._mapper.name_of_column(column)
         what = "with_parent()" if name in self._mapper.primary_key_names else None
         return ObjectValue(self._obj, self._mapper, name, column.type, what)

@@ -31,7 +31,15 @@ from flask_uow.sql.schema import Table
 from flask_uow.sql.sourced import without_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flask_uow.orm.instrumentation.events import AttributeExtension
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.annotations import Mapped
+    from flask_uow.orm.mapping.descriptors import PropComparator
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.query import Query
+    from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["Backref", "RelationshipProperty", "backref", "dynamic_loader", "relationship"]
 
@@ -57,7 +65,7 @@ class RelationshipProperty:
     :ivar reverse: the property of the other side, or None.
     """
 
-    def __init__(self, argument: Any, options: dict[str, Any]) -> None:
+    def __init__(self, argument: object, options: dict[str, Any]) -> None:
         self.argument = argument
         self.secondary_argument = options["secondary"]
         self.foreign_keys_argument = options["foreign_keys"]
@@ -141,7 +149,7 @@ class RelationshipProperty:
         self.lazy = strategy
         self.is_dynamic = True
 
-    def attach(self, key: str, parent: Any, resolve: Callable[..., Any]) -> None:
+    def attach(self, key: str, parent: Mapper, resolve: Callable[..., Any]) -> None:
         """Tie the property to its mapper.
 
         :param resolve: finds a class, a table or a column that is given as a name or a function.
@@ -156,16 +164,18 @@ class RelationshipProperty:
         return f"{self.parent.class_.__name__}.{self.key}" if self.parent is not None else "relationship()"
 
     @property
-    def mapper(self) -> Any:
+    def mapper(self) -> Mapper:
         """The mapper of the class that it leads to."""
         if self._mapper is None:
             self.parent.registry.configure()
-        return self._mapper
+        mapper: Mapper | None = self._mapper
+        assert mapper is not None
+        return mapper
 
     @property
     def target_class(self) -> type:
         """The class that it leads to."""
-        return self.mapper.class_  # type: ignore[no-any-return]
+        return self.mapper.class_
 
     # -- configuration
 
@@ -223,7 +233,7 @@ class RelationshipProperty:
             )
 
     @staticmethod
-    def _side(mapper: Any) -> Side:
+    def _side(mapper: Mapper) -> Side:
         return Side(mapper.elements, mapper.equated, equated_columns(mapper.local_table))
 
     def install(self) -> None:
@@ -245,11 +255,12 @@ class RelationshipProperty:
     def local_names(self) -> tuple[str, ...]:
         """The parent's attributes whose values tell the related rows."""
         if self.condition.through_parent:
-            return self.parent.primary_key_names  # type: ignore[no-any-return]
+            names: tuple[str, ...] = self.parent.primary_key_names
+            return names
         pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
         return tuple(own for own, _ in pairs)
 
-    def _expression(self, argument: Any, far: Side) -> Any:
+    def _expression(self, argument: object, far: Side) -> Any:
         """Return a join condition that is given as itself or as a function."""
         if argument is None:
             return None
@@ -262,7 +273,7 @@ class RelationshipProperty:
         sides = [*self.parent.tables, *far.tables, *([self.secondary] if self.secondary is not None else [])]
         return about_rows_of(sides, without_sources(found))
 
-    def _columns(self, argument: Any, every: bool = False, of: Any = None) -> list[Any]:
+    def _columns(self, argument: object, every: bool = False, of: Mapper | None = None) -> list[Any]:
         """Return the columns that an argument names.
 
         :param of: the mapper whose attributes may be named alone; the parent when None.
@@ -400,7 +411,7 @@ class RelationshipProperty:
 
     # -- for attributes and queries
 
-    def in_memory(self, obj: Any, state: Any) -> Any:
+    def in_memory(self, obj: MappedObject, state: InstanceState) -> Any:
         """Return the related object if the identity map has it; NO_VALUE where only the database knows."""
         if not self.uses_get or state.owner is None:
             return NO_VALUE
@@ -418,7 +429,7 @@ class RelationshipProperty:
         return f"<relationship {self.name}>"
 
 
-def _no_resolver(argument: Any, what: str) -> Any:
+def _no_resolver(argument: object, what: str) -> Any:
     raise InvalidRequestError(f"{what} belongs to no mapper yet.")
 
 
@@ -432,32 +443,32 @@ def backref(name: str, **options: Any) -> Backref:
 
 
 def relationship(
-    argument: Any = None,
-    secondary: Any = None,
+    argument: object = None,
+    secondary: object = None,
     *,
     backref: str | Backref | None = None,
     back_populates: str | None = None,
     uselist: bool | None = None,
-    order_by: Any = None,
+    order_by: object = None,
     cascade: str = "save-update, merge",
-    collection_class: Any = None,
-    foreign_keys: Any = None,
-    remote_side: Any = None,
+    collection_class: Callable[[], Any] | None = None,
+    foreign_keys: object = None,
+    remote_side: object = None,
     viewonly: bool = False,
     passive_deletes: bool | str = False,
     passive_updates: bool = True,
     post_update: bool = False,
     single_parent: bool = False,
     enable_typechecks: bool = True,
-    primaryjoin: Any = None,
-    secondaryjoin: Any = None,
-    lazy: Any = "select",
+    primaryjoin: object = None,
+    secondaryjoin: object = None,
+    lazy: str | bool | Strategy | None = "select",
     join_depth: int | None = None,
     innerjoin: bool = False,
     batch_loading: bool = True,
-    extension: Any = None,
-    comparator_factory: Any = None,
-    query_class: Any = None,
+    extension: AttributeExtension | Sequence[AttributeExtension] | None = None,
+    comparator_factory: type[PropComparator] | None = None,
+    query_class: type[Query[Any]] | None = None,
     doc: str | None = None,
     info: Mapping[Any, Any] | None = None,
     overlaps: str | None = None,
@@ -466,8 +477,8 @@ def relationship(
     active_history: bool = False,
     init: bool | None = None,
     repr: bool | None = None,
-    default: Any = NOT_GIVEN,
-    default_factory: Any = NOT_GIVEN,
+    default: object = NOT_GIVEN,
+    default_factory: object = NOT_GIVEN,
     compare: bool | None = None,
     hash: bool | None = None,
     kw_only: bool | None = None,
@@ -532,9 +543,9 @@ def relationship(
         "field": FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
         "doc": doc, "back_populates": back_populates, "backref": Backref(backref, {}) if isinstance(backref, str) else backref,
     }  # fmt: skip
-    return cast(Any, RelationshipProperty(argument, options))  # type: ignore[no-any-return]
+    return cast("Mapped[Any]", RelationshipProperty(argument, options))
 
 
-def dynamic_loader(argument: Any = None, secondary: Any = None, **options: Any) -> Mapped[Any]:
+def dynamic_loader(argument: object = None, secondary: object = None, **options: Any) -> Mapped[Any]:
     """Declare a relationship whose attribute is a query: :func:`relationship` with ``lazy="dynamic"``."""
     return relationship(argument, secondary, lazy="dynamic", **options)

@@ -1,4 +1,4 @@
-"""What a mapped class is selected from: its table, the join of a family's tables, or whatever else it is mapped to.
+"""The FROM element of a mapped class: its table, the join of a family's tables, or whatever else it is mapped to.
 
 The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` needs of a mapped class (see
 :class:`flask_uow.sql.interfaces.MappedEntity`) is here.
@@ -7,7 +7,7 @@ The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` nee
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
@@ -31,25 +31,26 @@ from flask_uow.sql.selectable import FromClause, coerce_from
 from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.stand_ins import StandIns
 
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.orm.mapping.mapper import Mapper
+
 __all__ = ["MappedSource"]
 
 
 class MappedSource:
-    """The tables of a mapper, and its place in a family of classes."""
+    """The tables of a mapper, and its place in a family of classes. It reads the attributes that follow, and calls nothing of the mapper."""
 
     class_: type
-    inherits: Any
-    lineage: tuple[Any, ...]
-    subclasses: list[Any]
+    inherits: Mapper | None
+    lineage: tuple[Mapper, ...]
+    subclasses: list[Mapper]
     concrete: bool
     column_attrs: MappedProperties[ColumnProperty]
     memo: dict[Any, Any]
     _names: dict[Any, str]
 
-    def _install_column(self, prop: ColumnProperty) -> None:
-        raise NotImplementedError
-
-    def _check_parent(self, local_table: Any, concrete: bool) -> None:
+    def _check_parent(self, local_table: object, concrete: bool) -> None:
         name, parent = self.class_.__name__, self.inherits
         if parent is not None and not issubclass(self.class_, parent.class_):
             raise ArgumentError(
@@ -67,12 +68,16 @@ class MappedSource:
                 " mapped one does without (pass inherits=)."
             )
 
-    def _find_source(self, local_table: Any, shares: Any, condition: Any, foreign_keys: Any) -> None:
+    def _find_source(self, local_table: object, shares: Mapper | None, condition: object, foreign_keys: Any) -> None:
         """Work out the tables.
 
         :param shares: the parent's mapper, where rows of this class have a part in its tables.
         """
-        self.local_table: Any = coerce_from(local_table) if local_table is not None else shares.local_table
+        if local_table is None:
+            assert shares is not None
+            self.local_table: Any = shares.local_table
+        else:
+            self.local_table = coerce_from(local_table)
         self.is_single = shares is not None and self.local_table is shares.local_table
         self.own_join = None
         given = foreign_keys if isinstance(foreign_keys, (list, tuple, set)) else [foreign_keys]
@@ -92,7 +97,7 @@ class MappedSource:
             self.own_join = inherited_join(self, shares, condition, keys)
             self.mapped_selectable = self.own_join
         own_equated = equated_columns(self.mapped_selectable, keys)
-        self.equated = {**(shares.equated if shares is not None else {}), **own_equated}
+        self.equated: dict[Any, Any] = {**(shares.equated if shares is not None else {}), **own_equated}
         self.selectable: Any = self.mapped_selectable
         own = tables_in(self.local_table)
         self.tables = tuple(dict.fromkeys([*own, *reversed(tables_in(self.mapped_selectable))]))
@@ -101,9 +106,9 @@ class MappedSource:
 
     # -- the family
 
-    def _be_polymorphic(self, polymorphic_on: Any, identity: Any, with_polymorphic: Any) -> None:
+    def _find_discriminator(self, polymorphic_on: object, with_polymorphic: object) -> ColumnProperty | None:
+        """Find the attribute that tells the class of a row; return the property that is to be installed for it, where it has none."""
         parent = self.inherits
-        self.polymorphic_identity = identity
         self.with_polymorphic = with_polymorphic
         self._chosen = chosen_of(with_polymorphic)
         source = self._chosen[1]
@@ -117,12 +122,22 @@ class MappedSource:
         self.extra: tuple[ExtraColumn, ...] = ()
         self.shape_atom: Any = self
         self.stand_ins: StandIns | None = None
+        made: ColumnProperty | None = None
         if polymorphic_on is not None:
-            self.discriminator = self._discriminator(discriminator_of(self, polymorphic_on))
+            self.discriminator, made = self._discriminator(discriminator_of(self, polymorphic_on))
         if with_polymorphic is not None and self.discriminator is None:
             raise ArgumentError(
                 f"{self.class_.__name__}: with_polymorphic= needs polymorphic_on=, the column that tells the class of a row."
             )
+        return made
+
+    def _enter_family(self, identity: object) -> None:
+        """Enter the class into the polymorphic map of its family.
+
+        :raises ArgumentError: for an identity that no column holds, or that another class has.
+        """
+        parent = self.inherits
+        self.polymorphic_identity = identity
         if identity is not None:
             if not self.concrete and parent is not None and all(m.discriminator is None for m in self.lineage):
                 raise identity_without_column(self)
@@ -151,29 +166,28 @@ class MappedSource:
         if is_alone and not (self.subclasses and all(m.concrete for m in self.subclasses)):
             raise identity_without_column(self)
 
-    def _discriminator(self, column: Any) -> str:
-        """Return the attribute of the discriminator, made where it has none."""
+    def _discriminator(self, column: AnyColumn) -> tuple[str, ColumnProperty | None]:
+        """Return the attribute of the discriminator, and its property, made where it has none."""
         found = self._names.get(column) or attribute_made_of(column, self._names)
         if found is not None:
-            return found
+            return found, None
         if column.name in self.column_attrs and getattr(column, "table", None) is not None:
             # the column of a polymorphic union, which takes the place of the table's
-            return str(column.name)
+            return str(column.name), None
         name = "_polymorphic_on"
         prop = ColumnProperty(name, [labelled(name, column, self.class_.__name__)])
         prop.is_stored = False
-        self._install_column(prop)
-        return name
+        return name, prop
 
     @property
-    def descendants(self) -> list[Any]:
+    def descendants(self) -> list[Mapper]:
         """This mapper and all those of subclasses, parents first."""
         found: list[Any] = [self]
         for mapper in found:
             found.extend(mapper.subclasses)
         return found
 
-    def isa(self, other: Any) -> bool:
+    def isa(self, other: object) -> bool:
         """Return True when this is the mapper of the other's class or of a subclass."""
         return self is other or (self.inherits is not None and self.inherits.isa(other))
 
@@ -213,7 +227,7 @@ class MappedSource:
             self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
 
     @property
-    def relatives_in_table(self) -> list[Any]:
+    def relatives_in_table(self) -> list[Mapper]:
         """The mappers of subclasses whose columns are in the same table, so that reading them costs nothing."""
         family = self.descendants[1:]
         return [m for m in family if all(step.is_single for step in m.lineage[len(self.lineage) :])]
@@ -242,13 +256,8 @@ class MappedSource:
                 yield ExtraColumn(other, name, column)
 
     @property
-    def criteria(self) -> tuple[ColumnElement[bool], ...]:
-        """What WHERE has to say of it."""
-        return self.own_criteria
-
-    @property
     def own_criteria(self) -> tuple[ColumnElement[bool], ...]:
-        """What rows of the class fulfil, where its table holds those of other classes too (single-table inheritance)."""
+        """The conditions on rows of the class, where its table holds those of other classes too (single-table inheritance)."""
         if not self.is_single or self.discriminator is None:
             return ()
         found: tuple[ColumnElement[bool], ...] | None = self.memo.get("criteria")
@@ -256,6 +265,11 @@ class MappedSource:
             identities = [m.polymorphic_identity for m in self.descendants if m.polymorphic_identity is not None]
             found = self.memo["criteria"] = (self.column(self.column_attrs[self.discriminator].column).in_(identities),)
         return found
+
+    @property
+    def criteria(self) -> tuple[ColumnElement[bool], ...]:
+        """The conditions that a statement puts into WHERE."""
+        return self.own_criteria
 
     # -- as an item of a SELECT
 
@@ -276,18 +290,13 @@ class MappedSource:
 
     @property
     def plan_atom(self) -> Any:
-        """What tells the rows apart that become objects in another way."""
+        """Tells statements apart whose rows become objects in another way."""
         return self
 
     @property
     def entity_froms(self) -> tuple[Any, ...]:
-        """What has to be in FROM beside the tables that the columns bring in."""
+        """The elements of FROM beside the tables that the columns bring in."""
         return () if isinstance(self.selectable, Table) else (self.selectable,)
-
-    @property
-    def loaded_names(self) -> tuple[str, ...]:
-        """The attributes whose columns are loaded with an object: all but the deferred ones."""
-        return self.layout.names
 
     @property
     def layout(self) -> Layout:
@@ -297,6 +306,11 @@ class MappedSource:
             names = tuple(name for name, prop in self.column_attrs.items() if not prop.deferred)
             found = self.memo["layout"] = Layout(names, self.extra)
         return found
+
+    @property
+    def loaded_names(self) -> tuple[str, ...]:
+        """The attributes whose columns are loaded with an object: all but the deferred ones."""
+        return self.layout.names
 
     def entity_columns(self) -> list[ColumnElement[Any]]:
         """The columns that make up one object, deferred ones left out; then those of subclasses."""
@@ -310,14 +324,14 @@ class MappedSource:
         own = [self.column_attrs[name].column for name in self.loaded_names]
         return [*own, *(extra.column for extra in self.extra)]
 
-    def column(self, column: Any) -> Any:
+    def column(self, column: AnyColumn) -> Any:
         """Return a column of the tables as queries of the class call it; a view of the class may call it otherwise."""
         return column if self.stand_ins is None else self.stand_ins.column(column)
 
-    def adapt(self, expression: Any) -> Any:
+    def adapt(self, expression: ColumnElement[Any]) -> Any:
         """Return an expression on columns of the tables as queries of the class say it."""
         return expression if self.stand_ins is None else self.stand_ins.adapt(expression)
 
-    def said_of(self, column: Any) -> Any:
+    def said_of(self, column: AnyColumn) -> Any:
         """Return a column of the tables for a criterion, which says what it stands for once it is in a statement."""
         return column if self.stand_ins is None else Sourced(column, self)

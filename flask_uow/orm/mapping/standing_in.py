@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.selectable import ColumnClause, FromClause
 from flask_uow.sql.stand_ins import StandIns, originals_in
 
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.orm.mapping.source import MappedSource
+
 __all__ = ["attribute_made_of", "columns_standing_in", "stand_ins_in"]
 
 
-def stand_ins_in(mapper: Any, source: FromClause, relatives: Iterable[Any]) -> StandIns | None:
-    """Return what stands for the columns of a class and of subclasses in what it is selected from; None where they are there themselves.
+def stand_ins_in(mapper: MappedSource, source: FromClause, relatives: Iterable[Any]) -> StandIns | None:
+    """Return the stand-ins for the columns of a class and of subclasses in the source it is selected from; None where they are there themselves.
 
     :param source: a polymorphic union, say.
     :param relatives: the mappers of the subclasses.
@@ -37,8 +41,8 @@ def stand_ins_in(mapper: Any, source: FromClause, relatives: Iterable[Any]) -> S
     return StandIns(mapper, source, pairs) if pairs else None
 
 
-def _told_apart(mapper: Any, family: Iterable[Any], found: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return what stands for each column, one object for each attribute, so that the columns of the tables can be told again.
+def _told_apart(mapper: MappedSource, family: Iterable[Any], found: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the stand-in for each column, one object for each attribute, so that the columns of the tables can be told again.
 
     Columns of the same name in two subclasses' tables share a column of a union.
     """
@@ -60,12 +64,12 @@ def _told_apart(mapper: Any, family: Iterable[Any], found: Mapping[Any, Any]) ->
     return pairs
 
 
-def _another(column: Any) -> Any:
+def _another(column: AnyColumn) -> Any:
     """Return another object for a column of a subquery; a column of a table stays itself."""
     return copy.copy(column) if isinstance(column, ColumnClause) else column
 
 
-def columns_standing_in(mapper: Any, source: FromClause, relatives: Iterable[Any]) -> dict[Any, Any]:
+def columns_standing_in(mapper: MappedSource, source: FromClause, relatives: Iterable[Any]) -> dict[Any, Any]:
     """Return the columns of the tables of a class and of subclasses, each with the column of ``source`` that stands for it, where one does."""
     columns = originals_in(source)
     family = [mapper, *relatives]
@@ -91,12 +95,12 @@ def columns_standing_in(mapper: Any, source: FromClause, relatives: Iterable[Any
     return found
 
 
-def _names_of(column: Any) -> tuple[str, ...]:
+def _names_of(column: AnyColumn) -> tuple[str, ...]:
     key, table = str(getattr(column, "key", None) or column.name), getattr(column.table, "name", None)
     return (key, str(column.name), f"{table}_{key}", f"{table}_{column.name}")
 
 
-def attribute_made_of(column: Any, names: dict[Any, str]) -> str | None:
+def attribute_made_of(column: AnyColumn, names: dict[Any, str]) -> str | None:
     """Return the attribute of a column of a table that a column of a selectable was made of, or None.
 
     :param names: the attributes by column.

@@ -7,9 +7,12 @@ StaleDataError.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Versioning"]
 
@@ -28,8 +31,8 @@ class Versioning:
         self.next_version: Callable[[Any], Any] = next_version if next_version is not None else _count
 
     @classmethod
-    def of(cls, mapper: Any, column: Any, generator: Callable[[Any], Any] | None) -> Versioning | None:
-        """Return what ``version_id_col=`` and ``version_id_generator=`` say, the parent's where nothing is given; or None.
+    def of(cls, mapper: Mapper, column: Any, generator: Callable[[Any], Any] | None) -> Versioning | None:
+        """Return the versioning of a mapper, the parent's where nothing is given; or None.
 
         :raises ArgumentError: for something that is no column of the class, or no function.
         """

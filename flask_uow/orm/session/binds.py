@@ -8,7 +8,7 @@ function of that bind and of whether the statement writes, :attr:`Binds.route`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, UnboundExecutionError
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
@@ -16,13 +16,16 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select_base import SelectBase
 
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection, Engine
+
 __all__ = ["Binds", "Route", "is_read", "tables_of"]
 
 Route = Callable[[Any, bool], Any]
 
 
 class Binds:
-    """What a Session knows of engines.
+    """The engines of a Session.
 
     :param bind: the engine (or connection) for everything.
     :param binds: engines by mapped class, mapper or table.
@@ -35,7 +38,10 @@ class Binds:
     route: Route | None = None
 
     def __init__(
-        self, bind: Any, binds: Mapping[Any, Any] | None, bind_key_engines: Mapping[str | None, Any] | None
+        self,
+        bind: Engine | Connection | None,
+        binds: Mapping[Any, Any] | None,
+        bind_key_engines: Mapping[str | None, Any] | None,
     ) -> None:
         self.bind = bind
         self.by_mapper: dict[Any, Any] = {}
@@ -49,7 +55,7 @@ class Binds:
             else:
                 raise ArgumentError(f"binds= takes mapped classes, mappers and tables as keys, got {target!r}.")
 
-    def find(self, mapper: Any, clause: Any) -> Any:
+    def find(self, mapper: Mapper | None, clause: object) -> Any:
         """Return the engine or connection.
 
         :raises UnboundExecutionError: when none is known.
@@ -69,8 +75,8 @@ class Binds:
         engines = [self.bind, *self.by_mapper.values(), *self.by_table.values(), *(self.by_key or {}).values()]
         return len({id(engine) for engine in engines if engine is not None}) > 1
 
-    def name_of(self, bind: Any, number: int) -> tuple[str, bool]:
-        """Return what a bind is called in a transaction over several, and whether it is the default one.
+    def name_of(self, bind: Engine | Connection, number: int) -> tuple[str, bool]:
+        """Return the name of a bind in a transaction over several, and whether it is the default one.
 
         :param number: its number in that transaction, which is the name of one without a bind key.
         """
@@ -79,11 +85,11 @@ class Binds:
                 return key or "", key is None
         return f"{number}", bind is self.bind
 
-    def served_by(self, bind: Any, write: bool) -> Any:
+    def served_by(self, bind: Engine | Connection, write: bool) -> Any:
         """Return the engine that serves a statement of a bind."""
         return bind if self.route is None else self.route(bind, write)
 
-    def _explicit(self, mapper: Any, clause: Any) -> Any:
+    def _explicit(self, mapper: Mapper | None, clause: object) -> Any:
         if mapper is not None:
             for candidate in (mapper.base_mapper, mapper):
                 if candidate in self.by_mapper:
@@ -102,7 +108,7 @@ class Binds:
                     return engine
         return None
 
-    def _by_bind_key(self, mapper: Any, clause: Any) -> Any:
+    def _by_bind_key(self, mapper: Mapper | None, clause: object) -> Any:
         assert self.by_key is not None
         tables: Iterable[Table] = (
             _tables_of_mapper(mapper) if mapper is not None else tables_of(clause) if clause is not None else ()
@@ -123,7 +129,7 @@ class Binds:
             )
         return engine
 
-    def _unbound(self, mapper: Any, clause: Any) -> UnboundExecutionError:
+    def _unbound(self, mapper: Mapper | None, clause: object) -> UnboundExecutionError:
         what = (
             f"mapper of {mapper.class_.__name__}"
             if mapper is not None
@@ -141,7 +147,7 @@ class Binds:
         )
 
 
-def _tables_of_mapper(mapper: Any) -> Iterable[Table]:
+def _tables_of_mapper(mapper: Mapper) -> Iterable[Table]:
     """Return the tables of a mapped class; of one that is mapped to a SELECT, those that it reads."""
     return mapper.tables or tables_of(mapper.local_table)
 
@@ -152,12 +158,12 @@ def bind_key_of(table: Table) -> str | None:
     return key if key is not None else table.metadata.info.get("bind_key")
 
 
-def is_read(clause: Any) -> bool:
+def is_read(clause: object) -> bool:
     """Return True for a SELECT that locks nothing."""
     return isinstance(clause, SelectBase) and getattr(clause, "_for_update", None) is None
 
 
-def tables_of(clause: Any) -> Iterator[Table]:
+def tables_of(clause: object) -> Iterator[Table]:
     """Yield the tables that a statement names, in the order in which they stand."""
     seen: set[int] = set()
     stack = [clause]

@@ -23,6 +23,7 @@ from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.session_objects import SessionObjects
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
@@ -47,6 +48,8 @@ class ExecutingSession(TransactionalSession):
     :param query_cls: the class of queries.
     """
 
+    # the full Session has them
+    objects: SessionObjects
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from flask_uow.orm.session.session import Session
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Connection, Engine
     from flask_uow.orm.state.keys import IdentityKey
 
 __all__ = ["create_session", "sessionmaker"]
@@ -83,7 +84,7 @@ def sessionmaker(
 
 
 def sessionmaker(
-    bind: Any = None,
+    bind: Engine | Connection | None = None,
     class_: type[Session] | None = None,
     autoflush: bool = True,
     autocommit: bool = False,
@@ -130,7 +131,7 @@ def sessionmaker(
     return ConfiguredSession
 
 
-def create_session(bind: Any = None, **kwargs: Any) -> Session:
+def create_session(bind: Engine | Connection | None = None, **kwargs: Any) -> Session:
     """Return a Session with the defaults turned round: autoflush and expire_on_commit are off, autocommit is on."""
     options = {"autoflush": False, "autocommit": True, "expire_on_commit": False, **kwargs}
     return Session(bind=bind, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import ObjectDeletedError
 from flask_uow.orm.loading.column_loader import key_of, load_by_identity, refresh_columns
@@ -10,10 +10,17 @@ from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import STATE
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask_uow.orm.query import Query
+
 __all__ = ["get_slowly"]
 
 
-def get_by_query(query: Any, ident: Any, options: Any, populate_existing: bool, with_for_update: Any) -> Any:
+def get_by_query(
+    query: Query[Any], ident: object, options: Any, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
+) -> Any:
     """Return the object of a primary key as a query with these options loads it; see ``Session.get()``."""
     query = query.options(options)
     if populate_existing:
@@ -23,7 +30,7 @@ def get_by_query(query: Any, ident: Any, options: Any, populate_existing: bool, 
     return query.get(ident)
 
 
-def get_slowly(session: Any, entity: Any, ident: Any) -> Any:
+def get_slowly(session: Any, entity: type, ident: object) -> Any:
     """Return the object of a primary key: refreshed when it is expired, loaded when it is not there; None when there is no row.
 
     :param entity: the mapped class; where its objects are is noted for later calls.

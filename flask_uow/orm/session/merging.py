@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, UOWDeprecationWarning
 from flask_uow.orm.exc import StaleDataError
@@ -19,10 +19,14 @@ from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.mutables import copied, record_mutations, remember, take_snapshots, write_composites
 from flask_uow.orm.symbols import PENDING, STATE
 
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.session.session import Session
+
 __all__ = ["merge"]
 
 
-def merge(session: Any, instance: Any, load: bool, **kw: Any) -> Any:
+def merge(session: Session, instance: object, load: bool, **kw: Any) -> Any:
     """Merge an object into a Session; see :meth:`Session.merge`.
 
     :raises TypeError: for an unknown keyword.
@@ -48,14 +52,14 @@ class _Merge:
         that of an object which was only made to name a row holds nothing but where it was reached from.
     """
 
-    def __init__(self, session: Any, load: bool) -> None:
+    def __init__(self, session: Session, load: bool) -> None:
         self.session = session
         self.load = load
         self.done: dict[int, tuple[Any, Any]] = {}
         self.came_by: set[tuple[int, RelationshipProperty]] = set()
         self.made: dict[tuple[Mapper, Any], Any] = {}
 
-    def merge(self, instance: Any) -> Any:
+    def merge(self, instance: MappedObject) -> Any:
         known = self.done.get(id(instance))
         if known is not None:
             return known[1]
@@ -86,7 +90,7 @@ class _Merge:
 
     # -- finding the counterpart
 
-    def _counterpart(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
+    def _counterpart(self, instance: MappedObject, state: InstanceState, mapper: Mapper) -> Any:
         session = self.session
         identity = state.row_key if state.row_key is not None else self._key_of(instance, mapper)
         found = session.objects.identities_of(mapper).get(identity) if identity is not None else None
@@ -106,7 +110,7 @@ class _Merge:
                 self.made[mapper.base_mapper, identity] = found
         return found
 
-    def _key_of(self, instance: Any, mapper: Mapper) -> Any:
+    def _key_of(self, instance: MappedObject, mapper: Mapper) -> Any:
         if not self.load:
             raise InvalidRequestError(
                 f"merge(load=False) takes objects with a row, and {describe(instance)} has none. Flush it first, or use load=True."
@@ -117,7 +121,7 @@ class _Merge:
         key = key_of(mapper, key)
         return identity_from(key)
 
-    def _make_persistent(self, instance: Any, state: InstanceState, mapper: Mapper) -> Any:
+    def _make_persistent(self, instance: MappedObject, state: InstanceState, mapper: Mapper) -> Any:
         record_mutations(state, instance)
         if state.changes:
             raise InvalidRequestError(
@@ -132,7 +136,7 @@ class _Merge:
 
     # -- copying
 
-    def _copy_columns(self, mapper: Mapper, instance: Any, merged: Any) -> None:
+    def _copy_columns(self, mapper: Mapper, instance: MappedObject, merged: MappedObject) -> None:
         given = instance.__dict__
         if not self.load:
             names = [name for name, _ in mapper.column_attrs.items() if name in given]
@@ -155,7 +159,7 @@ class _Merge:
             if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):
                 setattr(merged, name, copied(mapper.column_attrs[name].column.type, given[name]))
 
-    def _copy_dynamic(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
+    def _copy_dynamic(self, prop: RelationshipProperty, instance: MappedObject, merged: MappedObject) -> None:
         """Put in what was put into the given object's dynamic relationship, and take out what that does not have."""
         attribute = prop.attribute
         assert isinstance(attribute, DynamicAttribute)
@@ -174,7 +178,7 @@ class _Merge:
             if contains_identical(present, item):
                 attribute.take_out(merged, item)
 
-    def _copy_relationship(self, prop: RelationshipProperty, instance: Any, merged: Any) -> None:
+    def _copy_relationship(self, prop: RelationshipProperty, instance: MappedObject, merged: MappedObject) -> None:
         value = instance.__dict__[prop.key]
         members = members_of(value) if prop.uselist else [value]
         self.came_by.update((id(item), prop) for item in members)
@@ -199,7 +203,7 @@ class _Merge:
             setattr(merged, prop.key, item)
 
 
-def _check_version(mapper: Mapper, instance: Any, merged: Any) -> None:
+def _check_version(mapper: Mapper, instance: MappedObject, merged: MappedObject) -> None:
     """Refuse to bring an older (or newer) version of a row onto the object that stands for it.
 
     :raises StaleDataError: naming both versions.

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
 from flask_uow.engine.atomic import AtomicCommit, Branch
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Engine
 
 __all__ = ["JOIN_MODES", "Participants", "check_join_mode"]
 
@@ -98,7 +101,7 @@ class Participants:
     def __len__(self) -> int:
         return len(self._members)
 
-    def get(self, bind: Any) -> Connection | None:
+    def get(self, bind: Engine | Connection) -> Connection | None:
         """Return the connection of a bind, None when it does not take part (yet)."""
         found = self._members.get(bind)
         return found.connection if found is not None else None
@@ -107,7 +110,7 @@ class Participants:
         """Return the connections that take part, in the order in which they came."""
         return [member.connection for member in self._members.values()]
 
-    def set_options(self, bind: Any, options: Mapping[str, Any]) -> None:
+    def set_options(self, bind: Engine | Connection, options: Mapping[str, Any]) -> None:
         """Set execution options of a connection that is to take part.
 
         :raises InvalidRequestError: for one that does already: its transaction has begun without them.
@@ -122,7 +125,7 @@ class Participants:
         else:
             self._options[bind] = options
 
-    def connection_for(self, bind: Any) -> Connection:
+    def connection_for(self, bind: Engine | Connection) -> Connection:
         """Return the connection of a bind; its transaction begins at first use.
 
         :raises InvalidRequestError: when somebody else has ended the transaction on a connection that was given.
@@ -138,7 +141,7 @@ class Participants:
             )
         return found.connection
 
-    def _enlist(self, bind: Any) -> _Participant:
+    def _enlist(self, bind: Engine | Connection) -> _Participant:
         if self._outer is not None:
             connection = self._outer.connection_for(bind)
             return _Participant(connection, connection.begin_nested(), owned=False)

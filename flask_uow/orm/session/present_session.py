@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.orm.dml.bulk import Progress
+from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import Options
 from flask_uow.orm.session.session import Session
@@ -31,7 +32,7 @@ class PresentSession:
 
     registry: SessionRegistry
 
-    def add(self, instance: Any) -> None:
+    def add(self, instance: object) -> None:
         """See :meth:`Session.add`."""
         self.registry().add(instance)
 
@@ -47,7 +48,7 @@ class PresentSession:
         """See :meth:`Session.merge_all`."""
         return self.registry().merge_all(instances, load=load)
 
-    def delete(self, instance: Any) -> None:
+    def delete(self, instance: object) -> None:
         """See :meth:`Session.delete`."""
         self.registry().delete(instance)
 
@@ -58,6 +59,10 @@ class PresentSession:
     def flush(self, objects: Iterable[Any] | None = None) -> None:
         """See :meth:`Session.flush`."""
         self.registry().flush(objects)
+
+    def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
+        """See :meth:`Session.plan_flush`."""
+        return self.registry().plan_flush(objects)
 
     def prepare(self) -> None:
         """See :meth:`Session.prepare`."""
@@ -386,7 +391,7 @@ class PresentSession:
         """See :meth:`Session.copy_from`."""
         return self.registry().copy_from(entity, rows, columns=columns, progress=progress)
 
-    def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
         """See :meth:`Session.expire`."""
         self.registry().expire(instance, attribute_names)
 
@@ -396,7 +401,7 @@ class PresentSession:
 
     def refresh(
         self,
-        instance: Any,
+        instance: object,
         attribute_names: Iterable[str] | None = None,
         lockmode: str | None = None,
         *,
@@ -405,7 +410,7 @@ class PresentSession:
         """See :meth:`Session.refresh`."""
         self.registry().refresh(instance, attribute_names, lockmode, with_for_update=with_for_update)
 
-    def expunge(self, instance: Any) -> None:
+    def expunge(self, instance: object) -> None:
         """See :meth:`Session.expunge`."""
         self.registry().expunge(instance)
 
@@ -417,7 +422,7 @@ class PresentSession:
         """See :meth:`Session.prune`."""
         return self.registry().prune()
 
-    def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
+    def is_modified(self, instance: object, include_collections: bool = True, passive: bool = False) -> bool:
         """See :meth:`Session.is_modified`."""
         return self.registry().is_modified(instance, include_collections, passive)
 
@@ -432,7 +437,7 @@ class PresentSession:
         return Session.identity_key(class_, ident, instance=instance)
 
     @staticmethod
-    def object_session(instance: Any) -> Session | None:
+    def object_session(instance: object) -> Session | None:
         """See :meth:`Session.object_session`."""
         return Session.object_session(instance)
 
@@ -498,7 +503,7 @@ class PresentSession:
     def autoflush(self, value: bool) -> None:
         self.registry().autoflush = value
 
-    def __contains__(self, instance: Any) -> bool:
+    def __contains__(self, instance: object) -> bool:
         return instance in self.registry()
 
     def __iter__(self) -> Iterator[Any]:

@@ -104,7 +104,7 @@ class ScopedSession(PresentSession):
         return made
 
 
-def _tie_to_scope(scoped: ScopedSession, class_: Any, save_on_init: bool, validate: bool) -> Callable[[], None]:
+def _tie_to_scope(scoped: ScopedSession, class_: type[Any], save_on_init: bool, validate: bool) -> Callable[[], None]:
     """Give a class the ``__init__`` and ``query`` of :meth:`ScopedSession.mapper`; return what takes them back."""
     before = {name: vars(class_)[name] for name in ("__init__", "query") if name in vars(class_)}
     own: Any = class_.__init__
@@ -143,7 +143,7 @@ class _QueryProperty:
         self._session = session
         self._query_cls = query_cls
 
-    def __get__(self, obj: Any, owner: type) -> Query[Any]:
+    def __get__(self, obj: object, owner: type) -> Query[Any]:
         mapper = class_mapper(owner)
         session = self._session.registry()
         return self._query_cls(mapper, session=session) if self._query_cls is not None else session.query(owner)

@@ -9,15 +9,14 @@ persistent), ``flush`` (pending to persistent), ``delete``, ``expunge`` (to deta
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
-from flask_uow.orm.extensions import FlushContext
-from flask_uow.orm.flush.collect import Automatic, collect
-from flask_uow.orm.flush.execute import execute_work
-from flask_uow.orm.flush.settle import settle
+from flask_uow.orm.flush.changes import Automatic
+from flask_uow.orm.flush.flush import flush, plan_flush
+from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, key_of, lock_of, refresh_columns
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
@@ -34,6 +33,14 @@ from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_s
 from flask_uow.orm.state.keys import IdentityKey
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.state.session_objects import SessionObjects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flask_uow.engine import Connection, Engine
+    from flask_uow.orm.extensions import Hooks, SessionExtension
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
 
 __all__ = ["Session"]
 
@@ -72,7 +79,7 @@ class Session(ExecutingSession):
 
     def __init__(
         self,
-        bind: Any = None,
+        bind: Engine | Connection | None = None,
         autoflush: bool = True,
         expire_on_commit: bool = True,
         _enable_transaction_accounting: bool = True,
@@ -80,7 +87,7 @@ class Session(ExecutingSession):
         twophase: bool = False,
         weak_identity_map: bool = True,
         binds: Mapping[Any, Any] | None = None,
-        extension: Any = None,
+        extension: Hooks | SessionExtension | Sequence[SessionExtension] | None = None,
         query_cls: type[Query[Any]] = Query,
         *,
         join_transaction_mode: str = "rollback_only",
@@ -119,7 +126,7 @@ class Session(ExecutingSession):
         return self.objects.identity_map
 
     @exclusive
-    def add(self, instance: Any) -> None:
+    def add(self, instance: object) -> None:
         """Put an object into the Session, and those that its relationships reach (cascade save-update).
 
         A new object is inserted by the next flush. Repeated calls are ignored.
@@ -147,14 +154,15 @@ class Session(ExecutingSession):
         :raises InvalidRequestError: with ``load=False``, for an object without a row or with changes.
         :raises StaleDataError: for an object whose version is not that of its row any more.
         """
-        return merge(self, instance, load, **kw)  # type: ignore[no-any-return]
+        merged: T = merge(self, instance, load, **kw)
+        return merged
 
     def merge_all(self, instances: Iterable[T], *, load: bool = True) -> list[T]:
         """Merge objects one after the other, see :meth:`merge`, and return their counterparts."""
         return [self.merge(instance, load) for instance in instances]
 
     @exclusive
-    def delete(self, instance: Any) -> None:
+    def delete(self, instance: object) -> None:
         """Mark an object as deleted, and those that its relationships reach (cascade delete); the flush deletes the rows.
 
         :raises InvalidRequestError: when the object has no row yet.
@@ -168,7 +176,7 @@ class Session(ExecutingSession):
             self.objects.mark_deleted(instance)
 
     @exclusive
-    def expunge(self, instance: Any) -> None:
+    def expunge(self, instance: object) -> None:
         """Take an object out of the Session, and those that its relationships reach (cascade expunge).
 
         :raises InvalidRequestError: when it is not in this Session.
@@ -189,7 +197,7 @@ class Session(ExecutingSession):
         return self.objects.prune()
 
     @exclusive
-    def expire(self, instance: Any, attribute_names: Iterable[str] | None = None) -> None:
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
         """Forget the values of an object (or of some attributes), so that they are loaded at the next access.
 
         Changes that were not flushed are forgotten too; what another object says of this one, by a collection that this one was put into, is
@@ -201,7 +209,7 @@ class Session(ExecutingSession):
         state = self._persistent_state(instance)
         self._expire(state.obj, state, attribute_names)
 
-    def _expire(self, instance: Any, state: InstanceState, names: Iterable[str] | None) -> None:
+    def _expire(self, instance: MappedObject, state: InstanceState, names: Iterable[str] | None) -> None:
         reached = [instance, *cascaded("refresh_expire", instance)] if names is None else [instance]
         # new objects that only their parents hold, which forget them
         orphans = [orphan for obj in reached for orphan in new_orphans(obj)] if names is None else []
@@ -223,7 +231,7 @@ class Session(ExecutingSession):
     @exclusive
     def refresh(
         self,
-        instance: Any,
+        instance: object,
         attribute_names: Iterable[str] | None = None,
         lockmode: str | None = None,
         *,
@@ -241,7 +249,7 @@ class Session(ExecutingSession):
         :raises StaleDataError: with a lock mode, for a changed object with another version than its row.
         """
         state = self._persistent_state(instance)
-        instance = state.obj
+        obj: MappedObject = state.obj
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
         lock = lock_of(with_for_update)
@@ -250,24 +258,24 @@ class Session(ExecutingSession):
                 f"refresh() got lockmode={lockmode!r} and with_for_update={with_for_update!r}, which say the same. Pass with_for_update= alone."
             )
         lock = lock if lock is not None else lockmode
-        if lock is not None and state.changes and has_version(instance):
+        if lock is not None and state.changes and has_version(obj):
             # a change that others have overtaken is not forgotten without a word by a lock, which is there to prevent that
             with self.no_autoflush:
-                query = self.query(type(instance))
+                query = self.query(type(obj))
                 options = dict(lock) if isinstance(lock, tuple) else {}
                 locking = query.with_lockmode(lock) if isinstance(lock, str) else query.with_for_update(**options)
                 locking.get(state.row_key)
-        self._expire(instance, state, names)
-        mapper = type(instance).__mapper__
+        self._expire(obj, state, names)
+        mapper = type(obj).__mapper__
         wanted = tuple(name for name, _ in mapper.column_attrs.items() if names is None or name in names)
         if wanted:
-            refresh_columns(mapper, instance, state, wanted, lock)
+            refresh_columns(mapper, obj, state, wanted, lock)
         with self.no_autoflush:
             for name in names or ():
                 if name in mapper.relationships:
-                    getattr(instance, name)
+                    getattr(obj, name)
 
-    def _persistent_state(self, instance: Any) -> InstanceState:
+    def _persistent_state(self, instance: object) -> InstanceState:
         state = instance_state(instance)
         if state.row_key is None or state.session is not self:
             raise InvalidRequestError(
@@ -277,7 +285,7 @@ class Session(ExecutingSession):
 
     # -- flush
 
-    def autoflush_now(self, loading: Any = None) -> bool:
+    def autoflush_now(self, loading: RelationshipProperty | None = None) -> bool:
         """Flush where the Session has autoflush and something to write; return True when it did. For the package.
 
         :param loading: the relationship that is to be loaded, if that is the reason.
@@ -288,9 +296,12 @@ class Session(ExecutingSession):
         return False
 
     @property
-    @contextmanager
-    def no_autoflush(self) -> Iterator[Session]:
+    def no_autoflush(self) -> AbstractContextManager[Session]:
         """A context in which queries don't flush."""
+        return self._without_autoflush()
+
+    @contextmanager
+    def _without_autoflush(self) -> Iterator[Session]:
         before, self.autoflush = self.autoflush, False
         try:
             yield self
@@ -305,36 +316,41 @@ class Session(ExecutingSession):
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
+        chosen = self._chosen(objects)
+        if self.objects.has_changes():
+            self._flush(chosen, None)
+
+    @exclusive
+    def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
+        """Return what :meth:`flush` would do now, without doing it: ``print(session.plan_flush())``.
+
+        The plan says for each step the operation, the table, the columns of an UPDATE, how many rows, and why it has its place. Nothing is
+        written, and neither objects nor the Session change; what has to be known of deleted objects is loaded. Hooks are not called, so what a
+        ``before_flush`` or a mapper's hook would change is not in the plan.
+
+        :param objects: as for :meth:`flush`.
+        :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
+        :raises FlushError: when a relationship leads out of the Session.
+        :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
+        """
+        chosen = self._chosen(objects)
+        with self.no_autoflush:
+            self.objects.has_changes()
+            return plan_flush(self, chosen)
+
+    def _chosen(self, objects: Iterable[Any] | None) -> tuple[Any, ...] | None:
         if self.is_flushing:
             raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
         chosen = tuple(map(real_object, objects)) if objects is not None else None
         for obj in chosen or ():
             instance_state(obj)
-        if self.objects.has_changes():
-            self._flush(chosen, None)
+        return chosen
 
     @exclusive
     def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
-        context = FlushContext(self, chosen)
         self.is_flushing = True
         try:
-            for hook in self.hooks.before_flush:
-                hook(self, context, chosen)
-            transaction = self.begin(subtransactions=True)
-            try:
-                work = collect(self, chosen, automatic)
-                context.new, context.dirty, context.deleted = work.objects()
-                execute_work(self, work)
-                for hook in self.hooks.after_flush:
-                    hook(self, context)
-                settle(self, work)
-                transaction.commit()
-            except BaseException as error:
-                transaction.failure = error
-                if not self.accounting:
-                    transaction.undo_flush()
-                transaction.rollback()
-                raise
+            context = flush(self, chosen, automatic)
         finally:
             self.is_flushing = False
         for hook in self.hooks.after_flush_postexec:
@@ -365,7 +381,7 @@ class Session(ExecutingSession):
         """The objects that are marked as deleted."""
         return IdentitySet(self.objects.deleted.values())
 
-    def is_modified(self, instance: Any, include_collections: bool = True, passive: bool = False) -> bool:
+    def is_modified(self, instance: object, include_collections: bool = True, passive: bool = False) -> bool:
         """Return True when an object has a net change.
 
         :param include_collections: False counts only what the object's own row holds: columns, and many-to-one relationships.
@@ -374,7 +390,7 @@ class Session(ExecutingSession):
         """
         return has_net_changes(instance, include_collections, passive)
 
-    def __contains__(self, instance: Any) -> bool:
+    def __contains__(self, instance: object) -> bool:
         return instance_state(instance).session is self
 
     def __iter__(self) -> Iterator[Any]:
@@ -398,9 +414,9 @@ class Session(ExecutingSession):
         return mapper.identity_key_from_primary_key(key_of(mapper, ident))
 
     @classmethod
-    def object_session(cls, instance: Any) -> Session | None:
+    def object_session(cls, instance: object) -> Session | None:
         """Return the Session that an object is in, or None.
 
         :raises UnmappedInstanceError: when its class is not mapped.
         """
-        return instance_state(instance).session  # type: ignore[no-any-return]
+        return instance_state(instance).session

@@ -27,7 +27,8 @@ class SessionRegistry:
         """Return the Session of the present scope, made at first use."""
         if self._scopefunc is None:
             try:
-                return self._local.session  # type: ignore[no-any-return]
+                session: Session = self._local.session
+                return session
             except AttributeError:
                 session = self._local.session = self._create()
                 return session

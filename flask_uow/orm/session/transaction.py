@@ -11,6 +11,8 @@ transient, persistent, or what they were again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine import Connection
@@ -22,9 +24,40 @@ from flask_uow.orm.state.session_objects import forget_deleted
 from flask_uow.orm.symbols import STATE, UNDONE
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from flask_uow.engine import Engine
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
-__all__ = ["SessionTransaction"]
+__all__ = ["STATUS_CHANGES", "SessionTransaction", "Status"]
+
+
+class Status(Enum):
+    """How far a level of a transaction is."""
+
+    ACTIVE = "active"
+    """Work can be done in it."""
+
+    FAILED = "failed"
+    """An error inside it has undone its work; it waits for ``rollback()``."""
+
+    PREPARED = "prepared"
+    """It is prepared for two-phase commit; only ``commit()`` or ``rollback()`` can follow."""
+
+    CLOSED = "closed"
+    """It has ended."""
+
+
+#: Which statuses may follow which. A level that has failed fails again when a second level inside it is rolled back.
+STATUS_CHANGES = MappingProxyType(
+    {
+        Status.ACTIVE: frozenset({Status.FAILED, Status.PREPARED, Status.CLOSED}),
+        Status.FAILED: frozenset({Status.FAILED, Status.CLOSED}),
+        Status.PREPARED: frozenset({Status.CLOSED}),
+        Status.CLOSED: frozenset[Status](),
+    }
+)
 
 
 class SessionTransaction:
@@ -32,8 +65,7 @@ class SessionTransaction:
 
     :ivar parent: the level around this one, None for the root.
     :ivar nested: True for a SAVEPOINT.
-    :ivar is_active: True while work can be done in it.
-    :ivar is_prepared: True after :meth:`prepare`, until the end.
+    :ivar status: how far it is; :data:`STATUS_CHANGES` has the legal changes.
     :ivar inserted: objects that became persistent here, with the attribute whose value the database made (or None).
     :ivar deleted: objects whose rows were deleted here.
     :ivar replaced: deleted objects whose key an object that was inserted later has.
@@ -49,9 +81,7 @@ class SessionTransaction:
         self.nested = nested
         self.is_subtransaction = parent is not None and not nested
         self.failure: BaseException | None = None
-        self.is_active = True
-        self.is_prepared = False
-        self.is_closed = False
+        self.status = Status.ACTIVE
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
         self.real: SessionTransaction = real if real is not None else self
@@ -75,11 +105,50 @@ class SessionTransaction:
                 session._binds.name_of,
             )
 
+    def __repr__(self) -> str:
+        kind = "savepoint" if self.nested else "subtransaction" if self.is_subtransaction else "root"
+        return f"<SessionTransaction {kind}, {self.status.value} at {id(self):#x}>"
+
+    @property
+    def is_active(self) -> bool:
+        """True while work can be done in it."""
+        return self.status is Status.ACTIVE
+
+    @property
+    def is_prepared(self) -> bool:
+        """True after :meth:`prepare`, until the end."""
+        return self.status is Status.PREPARED
+
+    @property
+    def is_closed(self) -> bool:
+        """True when it has ended."""
+        return self.status is Status.CLOSED
+
+    def _become(self, status: Status) -> None:
+        """Change the status.
+
+        :raises ResourceClosedError: when this level has ended meanwhile.
+        :raises InvalidRequestError: for another change that is not in :data:`STATUS_CHANGES`.
+        """
+        if status not in STATUS_CHANGES[self.status]:
+            self._check_not_ended()
+            raise InvalidRequestError(
+                f"a transaction that is {self.status.value} cannot become {status.value}. Call rollback(), and begin another one."
+            )
+        self.status = status
+
+    def _check_not_ended(self) -> None:
+        if self.is_closed:
+            raise ResourceClosedError(
+                "this transaction was ended while its commit was under way: a hook has called commit(), rollback() or close()."
+                " Let the hook raise an error instead; that keeps the transaction from being committed."
+            )
+
     def _has_begun(self, connection: Connection) -> None:
         for hook in self.session.hooks.after_begin:
             hook(self.session, self, connection)
 
-    def connection_for(self, bind: Any, options: Mapping[str, Any] | None = None) -> Connection:
+    def connection_for(self, bind: Engine | Connection, options: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
         :param options: execution options of the connection for this transaction.
@@ -119,8 +188,7 @@ class SessionTransaction:
             self.failure = error
             self.rollback()
             raise
-        self.is_prepared = True
-        self.is_active = False
+        self._become(Status.PREPARED)
 
     def commit(self) -> None:
         """Flush and commit this level, and levels inside it that are still open; a subtransaction only ends.
@@ -129,10 +197,10 @@ class SessionTransaction:
         """
         for level in self._end_inner("commit"):
             level.commit()
-        if not self.is_active and not self.is_prepared:
+        if self.status is Status.FAILED:
             raise self._inactive()
         session = self.session
-        if not self.is_prepared:
+        if self.status is Status.ACTIVE:
             self._flush()
         if self.is_subtransaction:
             self._close()
@@ -165,6 +233,7 @@ class SessionTransaction:
             for hook in session.hooks.before_commit:
                 hook(session)
             session._before_commit(self)
+            self._check_not_ended()
         if session.is_flushing:
             return
         # hooks may leave changes behind, hence more than one turn; a circle of them is an error of the application
@@ -199,7 +268,7 @@ class SessionTransaction:
             return
         session = self.session
         session._before_rollback(self)
-        was_undone = not self.is_active and not self.is_prepared
+        was_undone = self.status is Status.FAILED
         has_written = self.participants.has_written
         try:
             self.participants.rollback()
@@ -227,7 +296,7 @@ class SessionTransaction:
         finally:
             level: SessionTransaction | None = self.parent
             while level is not None:
-                level.is_active = False
+                level._become(Status.FAILED)
                 level.failure = level.failure or self.failure
                 if level is real:
                     break
@@ -251,8 +320,7 @@ class SessionTransaction:
                 self.parent.close()
 
     def _close(self) -> None:
-        self.is_closed = True
-        self.is_active = self.is_prepared = False
+        self._become(Status.CLOSED)
         self.session._transaction_ended(self)
 
     def _end_inner(self, verb: str) -> list[SessionTransaction]:
@@ -271,7 +339,7 @@ class SessionTransaction:
 
     # -- accounting
 
-    def note_replaced(self, base: Any, objects: Iterable[Any]) -> None:
+    def note_replaced(self, base: Mapper, objects: Iterable[Any]) -> None:
         """Note which objects that were deleted before had the keys of objects that were inserted just now."""
         keys = {obj.__dict__[STATE].row_key for obj in objects}
         level: SessionTransaction | None = self
@@ -390,7 +458,9 @@ class SessionTransaction:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self.is_closed:
             return
         if error is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import InvalidRequestError
@@ -15,6 +15,9 @@ from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state.expiry import expire_all
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
     from flask_uow.engine import Connection, Transaction
     from flask_uow.orm.session.binds import Binds
     from flask_uow.orm.session.session import Session
@@ -33,14 +36,14 @@ class TransactionalSession:
     """Base of :class:`~flask_uow.orm.session.session.Session`: transactions, and what hangs on them."""
 
     def __init__(
-        self: Any,
+        self,
         expire_on_commit: bool,
         accounting: bool,
         autocommit: bool,
         autobegin: bool,
         twophase: bool,
         join_mode: str,
-        extension: Any,
+        extension: Hooks | SessionExtension | Sequence[SessionExtension] | None,
     ) -> None:
         self.expire_on_commit = expire_on_commit
         self.autocommit = autocommit
@@ -52,34 +55,26 @@ class TransactionalSession:
         self.current_transaction: SessionTransaction | None = None
         self.is_flushing = False
         self.thread_lock = threading.RLock()
-        _sessions.add(weakref.ref(self, _sessions.discard))
+        _sessions.add(weakref.ref(cast("Session", self), _sessions.discard))
 
     # how several threads get on, said by the error for two that use one Session
     cure_for_threads = (
         "Give each thread a Session of its own (scoped_session does), or let the threads take turns with a lock."
     )
-    expire_on_commit: bool
-    autocommit: bool
-    autobegin: bool
-    twophase: bool
-    join_transaction_mode: str
     _binds: Binds
-    accounting: bool
-    hooks: Hooks
-    current_transaction: SessionTransaction | None
-    is_flushing: bool
 
     @property
     def transaction(self: Any) -> SessionTransaction | None:
         """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
-        if self.current_transaction is None and not self.autocommit:
+        current: SessionTransaction | None = self.current_transaction
+        if current is None and not self.autocommit:
             if not self.autobegin:
                 raise InvalidRequestError(
                     "this Session has autobegin=False, and no transaction was begun. Call session.begin() first, or write"
                     " `with session.begin():`."
                 )
-            self.current_transaction = SessionTransaction(self)
-        return self.current_transaction  # type: ignore[no-any-return]
+            current = self.current_transaction = SessionTransaction(self)
+        return current
 
     @property
     def is_active(self) -> bool:
@@ -142,8 +137,8 @@ class TransactionalSession:
             if self.autocommit and self.accounting and not self.is_flushing:
                 # what was added before is no part of the transaction, and not undone with it
                 self.flush()
-            self.current_transaction = SessionTransaction(self)
-            return self.current_transaction  # type: ignore[no-any-return]
+            root = self.current_transaction = SessionTransaction(self)
+            return root
         if not subtransactions and not nested:
             raise InvalidRequestError(
                 "this Session is in a transaction already. Pass subtransactions=True to begin one within it, or nested=True for a SAVEPOINT."
@@ -152,8 +147,8 @@ class TransactionalSession:
             raise current._inactive()
         if nested and self.accounting:
             self.flush()
-        self.current_transaction = SessionTransaction(self, current, nested)
-        return self.current_transaction  # type: ignore[no-any-return]
+        level = self.current_transaction = SessionTransaction(self, current, nested)
+        return level
 
     def begin_nested(self) -> SessionTransaction:
         """Begin a SAVEPOINT; the next ``commit()`` or ``rollback()`` is about it."""
@@ -277,5 +272,7 @@ class TransactionalSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()

@@ -9,25 +9,27 @@ from flask_uow.orm.state.members import members_of
 from flask_uow.orm.symbols import STATE, Direction
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = ["cascaded", "related"]
 
 
-def related(obj: Any, prop: Any, load: bool) -> list[Any]:
+def related(obj: MappedObject, prop: RelationshipProperty, load: bool) -> list[Any]:
     """Return the objects that a relationship of ``obj`` reaches.
 
     :param load: load the relationship where it is not loaded; otherwise it counts as empty then.
     """
     if prop.is_dynamic:
-        return prop.attribute.members(obj, load)  # type: ignore[no-any-return]
+        return prop.attribute.members(obj, load)
     value = getattr(obj, prop.key) if load else obj.__dict__.get(prop.key)
     if value is None:
         return []
     return members_of(value) if prop.uselist else [value]
 
 
-def _removed(changes: dict[str, Any], prop: Any) -> list[Any]:
+def _removed(changes: dict[str, Any], prop: RelationshipProperty) -> list[Any]:
     # what a detached object has lost has to come along: its row is to be deleted, or its foreign key cleared
     if prop.key not in changes:
         return []
@@ -36,12 +38,14 @@ def _removed(changes: dict[str, Any], prop: Any) -> list[Any]:
     return [item for item in items if _is_detached(item)]
 
 
-def _is_detached(item: Any) -> bool:
+def _is_detached(item: object) -> bool:
     state = item.__dict__.get(STATE) if hasattr(item, "__dict__") else None
     return state is not None and state.row_key is not None and state.owner is None
 
 
-def _stops(current: Any, prop: Any, item: Any, objects: SessionObjects, past_unasked: bool) -> bool:
+def _stops(
+    current: MappedObject, prop: RelationshipProperty, item: object, objects: SessionObjects, past_unasked: bool
+) -> bool:
     """Return True when a walk into a Session ends at an object: it is in already, with all that it leads to."""
     state = item.__dict__.get(STATE)
     if state is None or not objects.holds(state):
@@ -53,7 +57,7 @@ def _stops(current: Any, prop: Any, item: Any, objects: SessionObjects, past_una
 
 
 def cascaded(
-    kind: str, obj: Any, load: bool = False, stop_in: SessionObjects | None = None, past_unasked: bool = False
+    kind: str, obj: MappedObject, load: bool = False, stop_in: SessionObjects | None = None, past_unasked: bool = False
 ) -> Iterator[Any]:
     """Yield the objects that an operation reaches from ``obj``, each once, ``obj`` itself left out.
 

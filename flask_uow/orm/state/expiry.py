@@ -19,6 +19,9 @@ from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS
 from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "new_orphans", "restore_values"]
@@ -28,7 +31,7 @@ _OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE, DELETED})
 
 
 class Keep(enum.Enum):
-    """What expired objects keep for the time after their Session."""
+    """The values that expired objects keep for the time after their Session."""
 
     NOTHING = enum.auto()
     OLDER = enum.auto()  # what was set aside before
@@ -63,7 +66,7 @@ def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Kee
                 collection = values.get(name)
                 if collection is not None:
                     # one that someone still holds must not report changes to an attribute that will be loaded anew
-                    collection._detach()
+                    collection.__uow_detach__()
             others = values.keys() - names
             changes = state.changes
             if changes is not None:
@@ -88,7 +91,7 @@ def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Kee
                 values[KEPT] = kept
 
 
-def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str] | None) -> None:
+def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iterable[str] | None) -> None:
     """Expire one object, or some of its attributes.
 
     :raises InvalidRequestError: for a name that is no attribute.
@@ -107,7 +110,7 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
         kept.pop(name, None)
         snapshots.pop(name, None)
         if name in mapper.relationships and mapper.relationships[name].uselist and value is not None:
-            value._detach()
+            value.__uow_detach__()
         elif mapper.composites:
             values.pop(COMPOSITES, None)
         if state.changes is not None:
@@ -124,7 +127,7 @@ def expire_object(obj: Any, state: InstanceState, attribute_names: Iterable[str]
             state.owner.modified.pop(state, None)
 
 
-def expire_changed(obj: Any, names: Iterable[str]) -> None:
+def expire_changed(obj: MappedObject, names: Iterable[str]) -> None:
     """Expire the attributes of an object that a statement has changed in its row, and what follows from them.
 
     That is what the database changes with every UPDATE, what SQL makes of columns, and references by a foreign key that is among them.
@@ -145,7 +148,7 @@ def expire_changed(obj: Any, names: Iterable[str]) -> None:
     expire_object(obj, obj.__dict__[STATE], {*changed, *following, *led_by})
 
 
-def loaded_values(obj: Any, originals: Mapping[str, Any]) -> dict[str, Any]:
+def loaded_values(obj: MappedObject, originals: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that are loaded on an object, the members of collections, for :func:`restore_values`.
 
     :param originals: values to be returned in place of those of the same attributes; NO_VALUE for none.
@@ -159,7 +162,7 @@ def loaded_values(obj: Any, originals: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not NO_VALUE}
 
 
-def restore_values(obj: Any, values: Mapping[str, Any]) -> None:
+def restore_values(obj: MappedObject, values: Mapping[str, Any]) -> None:
     """Give an object without a row values that it had, where it has none."""
     relationships = type(obj).__mapper__.relationships
     for name, value in values.items():
@@ -170,7 +173,7 @@ def restore_values(obj: Any, values: Mapping[str, Any]) -> None:
             obj.__dict__[name] = value
 
 
-def new_orphans(obj: Any) -> list[Any]:
+def new_orphans(obj: MappedObject) -> list[Any]:
     """Return the objects that expiring one would leave without a parent: those of a relationship with refresh-expire and delete-orphan."""
     found: list[Any] = []
     for prop in type(obj).__mapper__.relationships.values():
@@ -179,7 +182,7 @@ def new_orphans(obj: Any) -> list[Any]:
     return found
 
 
-def _given_by_parents(mapper: Any, obj: Any, state: InstanceState, names: list[str]) -> dict[str, Any]:
+def _given_by_parents(mapper: Mapper, obj: MappedObject, state: InstanceState, names: list[str]) -> dict[str, Any]:
     """Return many-to-one relationships among ``names`` whose present value is a change of the other object's.
 
     A collection that the object was put into still holds it, and one that it was taken out of does so no more: both are to be written.
@@ -202,8 +205,8 @@ def _given_by_parents(mapper: Any, obj: Any, state: InstanceState, names: list[s
     return found
 
 
-def _changes_of(parent: Any, prop: Any) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Return what was added on the parent's side, and what was taken out there."""
+def _changes_of(parent: MappedObject, prop: RelationshipProperty) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return the objects that were added on the parent's side, and those that were removed there."""
     waiting = parent.__dict__.get(PENDING, {}).get(prop.key)
     if waiting is not None:
         added, removed = waiting

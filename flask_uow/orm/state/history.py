@@ -1,14 +1,17 @@
-"""What has changed about an attribute: added, unchanged, deleted."""
+"""The history of an attribute: what was added, is unchanged, was deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.mutables import record_mutations
 from flask_uow.orm.symbols import NO_VALUE, PENDING, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["History", "get_history", "has_net_changes", "is_changed"]
 
@@ -28,7 +31,7 @@ class History(NamedTuple):
         return bool(self.added or self.unchanged or self.deleted)
 
 
-def is_changed(old: Any, new: Any) -> bool:
+def is_changed(old: object, new: object) -> bool:
     """Return True when two values of a column differ; equal values of any type are no change."""
     if old is new:
         return False
@@ -39,7 +42,7 @@ def is_changed(old: Any, new: Any) -> bool:
     return bool(old != new)
 
 
-def get_history(obj: Any, key: str, passive: bool = False) -> History:
+def get_history(obj: object, key: str, passive: bool = False) -> History:
     """Return the history of an attribute. Loads nothing but the members of a dynamic relationship.
 
     :param key: the attribute's name.
@@ -55,7 +58,7 @@ def get_history(obj: Any, key: str, passive: bool = False) -> History:
             members: Sequence[Any] = ()
             if not passive and state.persistent and state.session is not None:
                 with state.session.no_autoflush:
-                    members = prop.attribute.members(obj, load=True)
+                    members = prop.attribute.members(state.obj, load=True)
             unchanged = [item for item in members if not contains_identical(added, item)]
             return History(list(added), unchanged, list(removed))
         return _collection_history(state, values.get(key), key)
@@ -71,12 +74,12 @@ def get_history(obj: Any, key: str, passive: bool = False) -> History:
     return History([present], [], [] if original is NO_VALUE or original is None else [original])
 
 
-def _is_new(state: Any) -> bool:
+def _is_new(state: InstanceState) -> bool:
     # a flush that has inserted the row, and is not over yet, leaves the history as it was
     return state.row_key is None or (state.session is not None and state in state.session.objects.new)
 
 
-def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = False) -> bool:
+def has_net_changes(obj: object, include_collections: bool = True, passive: bool = False) -> bool:
     """Return True when an object differs from what was loaded or flushed.
 
     :param include_collections: count relationships whose foreign key is not in the object's own row.
@@ -86,7 +89,7 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
     state = instance_state(obj)
     mapper = state.mapper
     if state.row_key is not None and (mapper.mutable_types or mapper.composites):
-        record_mutations(state, obj)
+        record_mutations(state, state.obj)
     waiting = [
         name
         for name, changes in obj.__dict__.get(PENDING, {}).items()
@@ -109,11 +112,11 @@ def has_net_changes(obj: Any, include_collections: bool = True, passive: bool = 
     return False
 
 
-def _collection_history(state: Any, collection: Any, key: str) -> History:
+def _collection_history(state: InstanceState, collection: object, key: str) -> History:
     present = members_of(collection) if collection is not None else []
     if _is_new(state):
         return History(present, [], [])
-    if key not in (state.changes or {}):
+    if state.changes is None or key not in state.changes:
         return History([], present, [])
     original = state.changes[key]
     had = {id(item) for item in original}

@@ -26,6 +26,9 @@ from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import DELETED, PENDING, STATE
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.siblings import Siblings
 
@@ -59,10 +62,11 @@ class InstanceState(weakref.ref[Any]):
         return self()
 
     @property
-    def mapper(self) -> Any:
+    def mapper(self) -> Mapper:
         """The object's mapper."""
-        class_: Any = type(self())
-        return class_.__mapper__
+        obj: Any = self()
+        mapper: Mapper = type(obj).__mapper__
+        return mapper
 
     @property
     def key(self) -> IdentityKey | None:
@@ -84,7 +88,7 @@ class InstanceState(weakref.ref[Any]):
         return self.row_key is not None
 
     @property
-    def session(self) -> Any:
+    def session(self) -> Session | None:
         """The Session that the object is in, or None."""
         return self.owner.session_ref() if self.owner is not None else None
 
@@ -186,7 +190,7 @@ class InstanceState(weakref.ref[Any]):
 
 
 class PickledState:
-    """What a pickle carries of an :class:`InstanceState`; stands for one until the object is used with a Session."""
+    """The pickled form of an :class:`InstanceState`; stands for one until the object is used with a Session."""
 
     __slots__ = ("changes", "row_key")
     owner: FamilyIdentities | None = None
@@ -214,7 +218,7 @@ def forget(state: InstanceState) -> None:
         del owner.entries[state.row_key]
 
 
-def ensure_state(obj: Any) -> InstanceState:
+def ensure_state(obj: MappedObject) -> InstanceState:
     """Return the state of a mapped object, made at first need."""
     values = obj.__dict__
     state = values.get(STATE)
@@ -229,13 +233,13 @@ def ensure_state(obj: Any) -> InstanceState:
     return made
 
 
-def adopt_collections(obj: Any) -> None:
+def adopt_collections(obj: MappedObject) -> None:
     """Replace plain collections, as pickles carry them, by tracked ones."""
-    mapper: Any = type(obj).__mapper__
+    mapper = type(obj).__mapper__
     mapper.configure()
     for name, prop in mapper.relationships.items():
         value = obj.__dict__.get(name)
-        if prop.uselist and value is not None and not hasattr(value, "_detach"):
+        if prop.uselist and value is not None and not hasattr(value, "__uow_detach__"):
             obj.__dict__[name] = prop.attribute.new_collection(obj, value)
 
 
@@ -252,7 +256,7 @@ def instance_state(obj: Any) -> InstanceState:
     return ensure_state(obj)
 
 
-def unmapped(obj: Any) -> UnmappedInstanceError:
+def unmapped(obj: object) -> UnmappedInstanceError:
     """Return the error for an object whose class is not mapped."""
     if isinstance(obj, type):
         return UnmappedInstanceError(
@@ -266,7 +270,7 @@ def unmapped(obj: Any) -> UnmappedInstanceError:
     )
 
 
-def describe(obj: Any) -> str:
+def describe(obj: object) -> str:
     """Return how messages call an object: ``<User 5, persistent>``; never its own ``__repr__``, which may load attributes."""
     state = obj.__dict__.get(STATE)
     if state is None:

@@ -15,11 +15,11 @@ class TrackedCollection:
 
     __slots__ = ()
 
-    def _items(self) -> list[Any]:
+    def __uow_items__(self) -> list[Any]:
         """Return the members."""
         raise NotImplementedError
 
-    def _detach(self) -> None:
+    def __uow_detach__(self) -> None:
         """Report no changes from now on."""
         raise NotImplementedError
 
@@ -44,7 +44,7 @@ def members_of(collection: Any) -> list[Any]:
     :raises ArgumentError: for something that is no collection.
     """
     if isinstance(collection, TrackedCollection):
-        return collection._items()
+        return collection.__uow_items__()
     if isinstance(collection, dict):
         return list(collection.values())
     if isinstance(collection, (str, bytes)) or not hasattr(collection, "__iter__"):

@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.symbols import NO_VALUE, STATE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.sql.types import TypeEngine
 
 __all__ = [
     "COMPOSITES",
@@ -30,7 +35,7 @@ COMPOSITES = "_uow_composites"
 SNAPSHOTS = "_uow_snapshots"
 
 
-def remember(state: Any, obj: Any) -> None:
+def remember(state: InstanceState, obj: MappedObject) -> None:
     """Look at an object of a Session before each flush from now on, and copy values that were loaded just now."""
     values = obj.__dict__
     types = type(obj).__mapper__.mutable_types
@@ -43,10 +48,11 @@ def remember(state: Any, obj: Any) -> None:
                 snapshots[name] = type_.copy_value(values[name])
     elif COMPOSITES not in values:
         return
+    assert state.owner is not None
     state.owner.mutable[state] = obj
 
 
-def take_snapshots(obj: Any, names: Iterable[str] | None = None) -> None:
+def take_snapshots(obj: MappedObject, names: Iterable[str] | None = None) -> None:
     """Take the present values of an object as those that its row has.
 
     :param names: those of these attributes; all when None.
@@ -57,14 +63,14 @@ def take_snapshots(obj: Any, names: Iterable[str] | None = None) -> None:
             values.setdefault(SNAPSHOTS, {})[name] = type_.copy_value(values[name])
 
 
-def copied(type_: Any, value: Any) -> Any:
+def copied(type_: TypeEngine[Any], value: object) -> Any:
     """Return a value for another object: a copy, where it could be changed in place."""
     if type_.is_mutable():
         return type_.copy_value(value)
     return deepcopy(value) if isinstance(value, (dict, list, set, bytearray)) else value
 
 
-def write_composites(obj: Any) -> None:
+def write_composites(obj: MappedObject) -> None:
     """Set the columns of composite values that were changed in place."""
     values = obj.__dict__
     given = values.get(COMPOSITES)
@@ -82,7 +88,7 @@ def write_composites(obj: Any) -> None:
             prop.set(obj, value)
 
 
-def record_mutations(state: Any, obj: Any) -> bool:
+def record_mutations(state: InstanceState, obj: MappedObject) -> bool:
     """Record changes in place of an object with a row as changes of it; return whether it has such values at all."""
     values = obj.__dict__
     write_composites(obj)

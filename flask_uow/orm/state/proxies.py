@@ -19,7 +19,7 @@ ITSELF = "__uow_itself__"
 itself = property(lambda self: self)
 
 
-def real_object(given: Any) -> Any:
+def real_object(given: object) -> Any:
     """Return the mapped object that a proxy stands for; anything else is returned as it is."""
     if isinstance(given, type) or getattr(type(given), "__mapper__", None) is not None:
         return given
@@ -27,6 +27,6 @@ def real_object(given: Any) -> Any:
     return found if getattr(type(found), "__mapper__", None) is not None else given
 
 
-def real_value(given: Any) -> Any:
+def real_value(given: object) -> Any:
     """The same, with None for a proxy of None."""
     return None if given.__class__ is NoneType else real_object(given)

@@ -21,6 +21,7 @@ from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import DELETED, KEPT, PENDING, STATE
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted", "make_transient"]
@@ -40,7 +41,7 @@ class TransactionLevel(Protocol):
 
 
 class Holder(Protocol):
-    """What objects are held by: a Session."""
+    """A Session, as the holder of objects."""
 
     @property
     def current_transaction(self) -> TransactionLevel | None:
@@ -143,23 +144,23 @@ class SessionObjects:
 
     # -- coming in
 
-    def add(self, instance: Any) -> None:
+    def add(self, instance: object) -> None:
         """Put an object in, and those that its relationships reach (cascade save-update).
 
         :raises: as :meth:`attach`.
         """
-        instance = self.attach(instance)
+        added: MappedObject = self.attach(instance)
         unasked = self.unasked
         if unasked:
-            unasked.pop(instance.__dict__[STATE], None)
-        if type(instance).__mapper__.relationships:
+            unasked.pop(added.__dict__[STATE], None)
+        if type(added).__mapper__.relationships:
             # what is in the Session was followed when it came in
-            for obj in cascaded("save_update", instance, stop_in=self, past_unasked=bool(unasked)):
+            for obj in cascaded("save_update", added, stop_in=self, past_unasked=bool(unasked)):
                 self.attach(obj)
                 if unasked:
                     unasked.pop(obj.__dict__[STATE], None)
 
-    def bring_along(self, instance: Any) -> None:
+    def bring_along(self, instance: MappedObject) -> None:
         """Put an object in because one that is in was related to it; nobody has added it yet, see :attr:`unasked`."""
         unasked = self.unasked
         self.attach(instance)
@@ -211,7 +212,7 @@ class SessionObjects:
                 hook(session, obj)
         return obj
 
-    def _attach_detached(self, obj: Any, state: InstanceState, identities: FamilyIdentities) -> None:
+    def _attach_detached(self, obj: MappedObject, state: InstanceState, identities: FamilyIdentities) -> None:
         if self.was_deleted(state):
             raise InvalidRequestError(
                 f"{describe(obj)} was deleted in this transaction. To insert it again, call make_transient(obj) and then session.add(obj)."
@@ -230,7 +231,7 @@ class SessionObjects:
         if state.changes:
             self.modified[state] = obj
 
-    def mark_deleted(self, instance: Any) -> None:
+    def mark_deleted(self, instance: object) -> None:
         """Mark an object, and those that the cascade delete reaches, to be deleted by the next flush.
 
         :raises InvalidRequestError: when the object has no row yet.
@@ -245,8 +246,8 @@ class SessionObjects:
         if state.owner is None and self.was_deleted(state):
             # a flush was faster: it has deleted the object as an orphan, say
             return
-        instance = self.attach(instance)
-        for obj in [instance, *cascaded("delete", instance, load=True)]:
+        marked: MappedObject = self.attach(instance)
+        for obj in [marked, *cascaded("delete", marked, load=True)]:
             state = ensure_state(obj)
             if state.owner is None and state.row_key is not None and self.was_deleted(state):
                 # the cascade has loaded something, and the flush before that has deleted this one
@@ -257,7 +258,7 @@ class SessionObjects:
             elif state.owner is not None:
                 self.expunge_one(obj, state)
 
-    def restore_deleted(self, obj: Any, state: InstanceState) -> None:
+    def restore_deleted(self, obj: MappedObject, state: InstanceState) -> None:
         """Undo of a DELETE: the object is persistent again, unless it was made transient since, or put elsewhere."""
         obj.__dict__.pop(DELETED, None)
         if state.row_key is None or (state.owner is not None and state.owner.entries.get(state.row_key) is state):
@@ -274,13 +275,13 @@ class SessionObjects:
         state = instance_state(instance)
         if not self.holds(state):
             raise InvalidRequestError(f"{describe(state.obj)} is not in this Session.")
-        instance = state.obj
-        for obj in [instance, *cascaded("expunge", instance)]:
+        expunged: MappedObject = state.obj
+        for obj in [expunged, *cascaded("expunge", expunged)]:
             state = ensure_state(obj)
             if self.holds(state):
                 self.expunge_one(obj, state)
 
-    def expunge_one(self, obj: object, state: InstanceState) -> None:
+    def expunge_one(self, obj: MappedObject, state: InstanceState) -> None:
         """Persistent to detached, pending to transient."""
         self.new.pop(state, None)
         self.unasked.pop(state, None)
@@ -360,7 +361,7 @@ class SessionObjects:
         return sum(1 for state in waiting if state() is None)
 
 
-def _in_another_session(obj: Any, state: InstanceState, holder: object) -> InvalidRequestError:
+def _in_another_session(obj: MappedObject, state: InstanceState, holder: object) -> InvalidRequestError:
     """Return the error for an object that another Session holds; it names the one that came there first, where a relationship has taken it along."""
     if state.row_key is None:
         for prop in type(obj).__mapper__.relationships.values():
@@ -385,7 +386,7 @@ def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
             put_values_back(obj)
 
 
-def make_transient(instance: Any) -> None:
+def make_transient(instance: object) -> None:
     """Make an object transient: out of its Session, without a primary key of its own, as if newly made with its values.
 
     Expired and unloaded attributes become undefined: they read as None, or as an empty collection, and load nothing.
@@ -393,10 +394,10 @@ def make_transient(instance: Any) -> None:
     :raises UnmappedInstanceError: when its class is not mapped.
     """
     state = instance_state(instance)
-    session, instance = state.session, state.obj
-    instance.__dict__.pop(KEPT, None)
-    instance.__dict__.pop(DELETED, None)
+    session, obj = state.session, state.obj
+    obj.__dict__.pop(KEPT, None)
+    obj.__dict__.pop(DELETED, None)
     if session is not None:
-        session.objects.expunge_one(instance, state)
+        session.objects.expunge_one(obj, state)
     state.row_key = state.owner = state.changes = None
-    instance.__dict__.pop(PENDING, None)
+    obj.__dict__.pop(PENDING, None)

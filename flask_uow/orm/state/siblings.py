@@ -8,9 +8,12 @@ states; a state is a weak reference, so nobody keeps an object alive.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.orm.state.instance_state import InstanceState
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
 
 __all__ = ["BATCH_SIZE", "Siblings", "siblings_that"]
 
@@ -42,7 +45,7 @@ class Siblings:
         self.states.append(state)
 
 
-def siblings_that(state: InstanceState, obj: Any, wanted: Callable[[Any], bool]) -> list[Any]:
+def siblings_that(state: InstanceState, obj: MappedObject, wanted: Callable[[Any], bool]) -> list[Any]:
     """Return an object and those of its siblings for which something is to be loaded, at most ``BATCH_SIZE``.
 
     The others are those that come after it in the result, then those before; only those that are alive, in the same Session, with a row.

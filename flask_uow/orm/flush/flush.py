@@ -1,0 +1,65 @@
+"""The flush: from the changes of a Session to rows of the database, in one transaction.
+
+Everything up to the plan reads and decides, and changes neither objects nor the Session, but that orphans are marked as deleted. Executing the steps
+writes, settling makes objects say what their rows say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.extensions import FlushContext
+from flask_uow.orm.flush.changes import Automatic, Changes
+from flask_uow.orm.flush.collect import collect
+from flask_uow.orm.flush.execute import execute
+from flask_uow.orm.flush.orphans import find_orphans, mark_orphans
+from flask_uow.orm.flush.plan import FlushPlan, make_plan
+from flask_uow.orm.flush.settle import settle
+
+if TYPE_CHECKING:
+    from flask_uow.orm.session.session import Session
+
+__all__ = ["flush", "plan_flush"]
+
+
+def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic | None) -> FlushContext:
+    """Write the changes of a Session to the database.
+
+    :param only: restrict the flush to these objects, and the new ones in their collections.
+    :param automatic: said of a flush that comes by itself.
+    :returns: what extensions were told of it.
+    :raises FlushError: when a relationship leads out of the Session, or a key that a row needs is missing.
+    :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
+    :raises StaleDataError: when fewer rows were found than objects.
+    """
+    context, hooks = FlushContext(session, only), session.hooks
+    for hook in hooks.before_flush:
+        hook(session, context, only)
+    transaction = session.begin(subtransactions=True)
+    try:
+        changes = Changes.of(session)
+        orphans = find_orphans(changes, automatic)
+        mark_orphans(session.objects, orphans)
+        work = collect(changes, orphans.spared, only, automatic)
+        context.new, context.dirty, context.deleted = work.objects()
+        for step in make_plan(work):
+            execute(session, work, step)
+        for hook in hooks.after_flush:
+            hook(session, context)
+        settle(session, work)
+        transaction.commit()
+    except BaseException as error:
+        transaction.failure = error
+        if not session.accounting:
+            transaction.undo_flush()
+        transaction.rollback()
+        raise
+    return context
+
+
+def plan_flush(session: Session, only: tuple[Any, ...] | None) -> FlushPlan:
+    """Return the steps of the flush that would be made now, those that write something."""
+    changes = Changes.of(session)
+    orphans = find_orphans(changes, None)
+    plan = make_plan(collect(changes, orphans.spared, only))
+    return FlushPlan(step for step in plan if step.table is not None)

@@ -1,0 +1,264 @@
+"""The plan of a flush: its steps in order, made from a work list without writing anything.
+
+The order, where nothing else is needed: for each group of families, parents first, UPDATEs, then INSERTs, then UPDATEs that refer to new rows of the
+group; the foreign keys of relationships with ``post_update``; rows of secondary tables, those to be deleted first; then DELETEs, children first.
+Where a row takes a key or unique values that a deleted one frees, the deletions come first: see :mod:`~flask_uow.orm.flush.reused_keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.flush.keys import carried_values, link_pairs, references_of
+from flask_uow.orm.flush.order import (
+    Group,
+    after_new_keys,
+    group_mappers,
+    refers_to_itself,
+    sort_levels,
+    split_by_reference,
+)
+from flask_uow.orm.flush.plan_text import plan_lines
+from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
+from flask_uow.orm.flush.row_switch import find_switches
+from flask_uow.orm.flush.steps import (
+    DeleteLinks,
+    DeleteRows,
+    InsertLinks,
+    InsertRows,
+    SetLateKeys,
+    Step,
+    SwitchRows,
+    UpdateRows,
+)
+from flask_uow.orm.flush.unique_order import in_turns, those_that_take
+from flask_uow.orm.flush.unique_values import unique_names
+from flask_uow.orm.flush.work import ByFamily, Link, WorkList, by_family, by_mapper
+from flask_uow.orm.state.cascades import related
+from flask_uow.orm.symbols import STATE, Direction
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+
+__all__ = ["FlushPlan", "make_plan"]
+
+
+class FlushPlan(tuple[Step, ...]):
+    """The steps of a flush, in order. ``print()`` shows them with tables, columns, numbers of rows and reasons."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<FlushPlan of {len(self)} steps>"
+
+    def __str__(self) -> str:
+        return "\n".join(plan_lines(self)) or "nothing to write"
+
+
+def make_plan(work: WorkList) -> FlushPlan:
+    """Return the steps that write a work list.
+
+    :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
+    """
+    return FlushPlan(_Planner(work).steps())
+
+
+def _members(group: Group, families: ByFamily) -> list[Any]:
+    if len(group) == 1:
+        return families.get(group[0], [])
+    return [obj for base in group for obj in families.get(base, ())]
+
+
+class _Planner:
+    """Puts the objects of a work list into steps.
+
+    :ivar changed: the objects that are still to be updated, without those that were updated first.
+    :ivar deleted: the objects whose rows are still to be deleted.
+    :ivar switched: deleted objects whose rows new ones take over, by the ids of these.
+    """
+
+    def __init__(self, work: WorkList) -> None:
+        self.work = work
+        self.groups = group_mappers(work.families())
+        self.switched: dict[int, Any] = find_switches(work) if work.deleted and work.new else {}
+        self.changed: ByFamily = work.changed
+        self.deleted: ByFamily = work.deleted
+        if self.switched:
+            kept = {id(obj) for obj in self.switched.values()}
+            self.deleted = {base: [o for o in objects if id(o) not in kept] for base, objects in work.deleted.items()}
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the steps in order."""
+        work, first = self.work, {}
+        clearing: SetLateKeys | None = None
+        if self.deleted:
+            if links := self._keys_to_clear():
+                clearing = SetLateKeys(links, "post_update: before the rows are deleted")
+            if work.new or work.changed:
+                first = families_to_delete_first(work, self.deleted)
+        if first:
+            yield from self._delete_first(first, clearing)
+        for group in self.groups:
+            yield from self._write_group(group)
+        if work.late_links:
+            yield SetLateKeys(work.late_links, "post_update: when all rows are there")
+        if not first:
+            yield from self._delete_links()
+        for rows in work.link_rows:
+            if rows.added:
+                yield InsertLinks(rows.prop, rows.added)
+        if clearing is not None and not first:
+            yield clearing
+        for group in reversed(self.groups) if self.deleted else ():
+            yield from self._delete_group(group, {base: "" for base in group if base not in first})
+
+    # -- deletions that come first
+
+    def _delete_first(self, first: dict[Mapper, str], clearing: SetLateKeys | None) -> Iterator[Step]:
+        """Yield the deletions that free keys for other rows, with all that has to let go of the rows before."""
+        yield from self._delete_links()
+        early = updates_to_make_first(self.work, self.deleted, first)
+        for base, objects in early.items():
+            if not objects:
+                continue
+            yield from self._update(base, objects, "before rows are deleted to which it refers, or did")
+            done = {id(obj) for obj in objects}
+            self.changed = {**self.changed, base: [obj for obj in self.changed[base] if id(obj) not in done]}
+        if clearing is not None:
+            yield clearing
+        for group in reversed(self.groups):
+            yield from self._delete_group(group, first, frees_keys=True)
+
+    def _delete_links(self) -> Iterator[Step]:
+        for rows in self.work.link_rows:
+            if rows.removed:
+                yield DeleteLinks(rows.prop, rows.removed)
+
+    def _keys_to_clear(self) -> list[Link]:
+        """Return the foreign keys by which objects that are to be deleted refer to each other, where ``post_update`` says so."""
+        links: list[Link] = []
+        deleted = self.work.changes.deleted
+        for base, family in self.deleted.items():
+            for mapper, objects in by_mapper(base, family).items():
+                late = [prop for prop in mapper.relationships.values() if prop.post_update]
+                for prop in late:
+                    if prop.direction is Direction.MANY_TO_ONE and not prop.viewonly:
+                        links += [
+                            Link(prop, obj, None)
+                            for obj in objects
+                            if any(getattr(obj, own) is not None for own in prop.names_to_clear)
+                        ]
+                for prop in late:
+                    if prop.direction is Direction.ONE_TO_MANY and prop.reverse is None:
+                        links += [
+                            Link(prop, child, None)
+                            for obj in objects
+                            for child in related(obj, prop, load=True)
+                            if child.__dict__[STATE] in deleted
+                        ]
+        return links
+
+    # -- INSERTs and UPDATEs
+
+    def _write_group(self, group: Group) -> Iterator[Step]:
+        new, changed = _members(group, self.work.new), _members(group, self.changed)
+        is_linked = bool(new or len(changed) > 1) and refers_to_itself(group)
+        if not new or not is_linked:
+            # UPDATEs first: they may free a unique value that a new row takes, and new rows free none
+            if changed:
+                yield from self._update_all(changed, "", is_linked)
+            if new:
+                yield from self._insert_all(new, "")
+            return
+        early, late = split_by_reference(changed, new, self.work) if changed else ([], [])
+        if early and late:
+            early, late = self._after_those_that_leave(early, late)
+        yield from self._update_all(
+            early, "before the INSERTs of its own table, since it refers to no new row", is_linked
+        )
+        later = "after the rows of its own table to which it refers" if len(group) == 1 else ""
+        for number, level in enumerate(sort_levels(group, new, self.work)):
+            yield from self._insert_all(level, later if number else "")
+        yield from self._update_all(late, "after the new rows to which it refers", is_linked)
+
+    def _after_those_that_leave(self, early: list[Any], late: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Have those of the early objects wait that take a unique value which a late one leaves."""
+        waiting: set[int] = set()
+        session, members = self.work.changes.session, by_family(early)
+        for base, leaving in by_family(late).items():
+            carried = carried_values(self.work.links.get(base, ()))
+            waiting.update(map(id, those_that_take(session, base, members.get(base, []), leaving, carried)))
+        if not waiting:
+            return early, late
+        return [obj for obj in early if id(obj) not in waiting], [*late, *(obj for obj in early if id(obj) in waiting)]
+
+    def _insert_all(self, objects: list[Any], why: str) -> Iterator[Step]:
+        for base, family in by_family(objects).items():
+            if self.switched:
+                taking = [obj for obj in family if id(obj) in self.switched]
+                family = [obj for obj in family if id(obj) not in self.switched]
+                if taking:
+                    yield SwitchRows(base, taking, [self.switched[id(obj)] for obj in taking])
+            if family:
+                yield InsertRows(base, family, why)
+
+    def _update_all(self, objects: list[Any], why: str, is_linked: bool) -> Iterator[Step]:
+        levels = after_new_keys(objects, self.work) if is_linked and len(objects) > 1 else [objects]
+        for number, level in enumerate(levels):
+            for base, family in by_family(level).items():
+                yield from self._update(
+                    base, family, "after the rows with new keys to which it refers" if number else why
+                )
+
+    def _update(self, base: Mapper, objects: list[Any], why: str) -> Iterator[Step]:
+        links = self.work.links.get(base, ())
+        members = by_mapper(base, objects)
+        turns, known = [objects], None
+        if len(objects) > 1:
+            names = self._changed_names(base, objects, links)
+            # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
+            is_settled = len(members) > 1 or not base.has_hooks
+            if is_settled and not unique_names(base).isdisjoint(names):
+                turns = in_turns(self.work.changes.session, base, objects, carried_values(links))
+            known = None if self._has_hooks() else names
+        for number, turn in enumerate(turns):
+            reason = "takes unique values that the UPDATE before it leaves" if number else why
+            for mapper, own in members.items() if len(turns) == 1 else by_mapper(base, turn).items():
+                yield UpdateRows(mapper, own, links, known, not mapper.has_hooks, reason)
+
+    def _has_hooks(self) -> bool:
+        """Return True where hooks may change objects while the flush is on, so that nothing can be left out beforehand."""
+        bases = (*self.work.new, *self.work.changed, *self.work.deleted)
+        return any(mapper.has_hooks for base in bases for mapper in (base.descendants if base.subclasses else (base,)))
+
+    def _changed_names(self, base: Mapper, objects: list[Any], links: Sequence[Link]) -> set[str]:
+        """Return the attributes that have changed, or are foreign keys that follow from that, of all objects together."""
+        names: set[str] = set()
+        for obj in objects:
+            names.update(obj.__dict__[STATE].changes or ())
+        for link in links:
+            names.update(own for own, _ in link_pairs(link))
+        for mapper in base.descendants if base.subclasses else (base,):
+            for prop in references_of(mapper):
+                if prop.key in names:
+                    names.update(own for own, _ in prop.pairs)
+        return names
+
+    # -- DELETEs
+
+    def _delete_group(self, group: Group, families: Mapping[Mapper, str], frees_keys: bool = False) -> Iterator[Step]:
+        """Yield the deletions of a group, children first.
+
+        :param families: those whose rows are deleted now, each with the reason.
+        """
+        doomed = [obj for base in group if base in families for obj in self.deleted.get(base, ())]
+        if not doomed:
+            return
+        levels = sort_levels(group, doomed, self.work) if refers_to_itself(group) else [doomed]
+        later = "after the rows of its own table that refer to it" if len(group) == 1 else ""
+        for number, level in enumerate(reversed(levels)):
+            for base, objects in by_family(level).items():
+                why = families[base] or (later if number else "")
+                for mapper, own in by_mapper(base, objects).items():
+                    yield DeleteRows(mapper, own, frees_keys, why)

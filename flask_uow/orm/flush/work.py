@@ -1,0 +1,130 @@
+"""The work of one flush: its objects by family, and the foreign keys and rows of secondary tables that follow from relationships."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.symbols import STATE
+
+if TYPE_CHECKING:
+    from flask_uow.orm.flush.changes import Changes
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+
+__all__ = ["ByFamily", "Link", "LinkRows", "WorkList", "by_family", "by_mapper"]
+
+# objects by the base mapper of their classes
+ByFamily = dict["Mapper", list[Any]]
+
+
+@dataclass(slots=True)
+class LinkRows:
+    """Rows of the table between the two sides of a many-to-many relationship.
+
+    :ivar prop: the relationship, seen from the objects that stand first in the pairs.
+    """
+
+    prop: RelationshipProperty
+    added: list[tuple[Any, Any]] = field(default_factory=list)
+    removed: list[tuple[Any, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Link:
+    """A foreign key to be set from ``parent`` (cleared, when that is None), along a relationship.
+
+    :ivar prop: one-to-many, or many-to-one where it is written apart from the row (``post_update``).
+    :ivar child: the object whose row has the foreign key.
+    """
+
+    prop: RelationshipProperty
+    child: Any
+    parent: Any
+
+
+@dataclass(slots=True)
+class WorkList:
+    """The objects of one flush, by family: under the base mapper of their classes.
+
+    :ivar changes: what it was collected from.
+    :ivar new: to be inserted, in the order in which they were added.
+    :ivar changed: to be updated if there is a net change.
+    :ivar deleted: to be deleted.
+    :ivar links: foreign keys that follow from a collection, by the child's family.
+    :ivar late_links: those of relationships with ``post_update``, written after everything else.
+    :ivar link_rows: rows of secondary tables.
+    :ivar waiting: objects that this flush leaves out although they are new or changed, by id.
+    :ivar kept: relationships that lead to some of these, as ``(object, relationship)``: the next flush looks at them again.
+    :ivar repeated: collections that have an object more than once, as ``(object, relationship)``; the flush takes it out.
+    :ivar forgotten: children that have forgotten their parent by a rollback, as ``(child, relationship to it, parent)``.
+    """
+
+    changes: Changes
+    new: ByFamily = field(default_factory=dict)
+    changed: ByFamily = field(default_factory=dict)
+    deleted: ByFamily = field(default_factory=dict)
+    links: dict[Mapper, list[Link]] = field(default_factory=dict)
+    late_links: list[Link] = field(default_factory=list)
+    link_rows: list[LinkRows] = field(default_factory=list)
+    waiting: dict[int, Any] = field(default_factory=dict)
+    kept: list[tuple[Any, RelationshipProperty]] = field(default_factory=list)
+    repeated: list[tuple[Any, RelationshipProperty]] = field(default_factory=list)
+    forgotten: list[tuple[Any, RelationshipProperty, Any]] = field(default_factory=list)
+    _changed_ids: set[int] = field(default_factory=set)
+    _linked: set[tuple[int, RelationshipProperty]] = field(default_factory=set)
+
+    def add_link(self, link: Link) -> bool:
+        """Add a foreign key to be set, or to be cleared unless the child has a link of the relationship already; True when added."""
+        mark = (id(link.child), link.prop)
+        if link.parent is None and mark in self._linked:
+            return False
+        self._linked.add(mark)
+        self.links.setdefault(type(link.child).__mapper__.base_mapper, []).append(link)
+        return True
+
+    def add_changed(self, obj: Any) -> None:
+        """Add an object to those that are to be updated, once."""
+        if not self._changed_ids:
+            self._changed_ids.update(id(other) for members in self.changed.values() for other in members)
+        if id(obj) not in self._changed_ids:
+            self._changed_ids.add(id(obj))
+            self.changed.setdefault(type(obj).__mapper__.base_mapper, []).append(obj)
+
+    def waits(self, obj: Any) -> bool:
+        """Return True for a new object that this flush leaves out."""
+        return id(obj) in self.waiting and obj.__dict__[STATE].row_key is None
+
+    def objects(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+        """Return the new, changed and deleted objects of all families."""
+        groups = (self.new, self.changed, self.deleted)
+        new, changed, deleted = (tuple(o for members in group.values() for o in members) for group in groups)
+        return new, changed, deleted
+
+    def families(self) -> list[Mapper]:
+        """Return the base mappers of all objects, each once."""
+        return list(dict.fromkeys((*self.new, *self.changed, *self.deleted)))
+
+
+def by_mapper(base: Mapper, objects: list[Any]) -> dict[Mapper, list[Any]]:
+    """Return the objects of one family by the mappers of their classes."""
+    if not base.subclasses:
+        return {base: objects}
+    members: dict[Mapper, list[Any]] = {}
+    for obj in objects:
+        members.setdefault(type(obj).__mapper__, []).append(obj)
+    return members
+
+
+def by_family(objects: list[Any]) -> ByFamily:
+    """Return objects by the base mappers of their classes."""
+    if len(objects) == 1:
+        return {type(objects[0]).__mapper__.base_mapper: objects}
+    families: ByFamily = {}
+    for obj in objects:
+        base = type(obj).__mapper__.base_mapper
+        members = families.get(base)
+        if members is None:
+            members = families[base] = []
+        members.append(obj)
+    return families

@@ -1,0 +1,108 @@
+"""The status of a Session's transaction: which changes there are, what shows it, and who may end it when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flask_uow import Engine, IntegrityError, InvalidRequestError, ResourceClosedError, Session, SessionExtension
+from flask_uow.orm.session.transaction import STATUS_CHANGES, Status
+from tests.orm.models import User
+
+ENDS = ("commit", "rollback", "close")
+
+
+def test_every_status_can_end_and_nothing_follows_the_end() -> None:
+    assert set(STATUS_CHANGES) == set(Status)
+    assert not STATUS_CHANGES[Status.CLOSED]
+    for status in set(Status) - {Status.CLOSED}:
+        assert Status.CLOSED in STATUS_CHANGES[status]
+        assert Status.ACTIVE not in STATUS_CHANGES[status]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_transaction_is_active_until_it_is_ended(session: Session, end: str) -> None:
+    transaction = session.begin()
+    assert (transaction.status, transaction.is_active, transaction.is_closed) == (Status.ACTIVE, True, False)
+    assert "root, active" in repr(transaction)
+    getattr(session, end)()
+    assert (transaction.status, transaction.is_active, transaction.is_closed) == (Status.CLOSED, False, True)
+    assert "root, closed" in repr(transaction)
+
+
+def test_the_levels_around_a_failed_one_have_failed_up_to_the_next_savepoint(session: Session) -> None:
+    root = session.begin()
+    savepoint = session.begin_nested()
+    around = session.begin(subtransactions=True)
+    session.add_all([User(id=1, name="ed"), User(id=1, name="wendy")])
+    with pytest.raises(IntegrityError):
+        session.flush()
+    assert [level.status for level in (root, savepoint, around)] == [Status.ACTIVE, Status.FAILED, Status.FAILED]
+    assert "savepoint, failed" in repr(savepoint)
+    assert "subtransaction, failed" in repr(around)
+    assert isinstance(savepoint.failure, IntegrityError)
+    session.rollback()
+    session.rollback()
+    assert [level.status for level in (root, savepoint, around)] == [Status.ACTIVE, Status.CLOSED, Status.CLOSED]
+    session.commit()
+
+
+def test_a_transaction_fails_once_for_each_level_that_is_rolled_back_inside_it(session: Session) -> None:
+    root = session.begin()
+    outer = session.begin(subtransactions=True)
+    session.begin(subtransactions=True).rollback()
+    assert (root.status, outer.status) == (Status.FAILED, Status.FAILED)
+    outer.rollback()
+    assert (root.status, outer.status) == (Status.FAILED, Status.CLOSED)
+    with pytest.raises(InvalidRequestError, match="rolled back by an error"):
+        root.commit()
+    root.rollback()
+    assert root.status is Status.CLOSED
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_prepared_transaction_is_not_active_and_can_be_ended(make_session: Any, end: str, tables: Engine) -> None:
+    session: Session = make_session(twophase=True)
+    transaction = session.begin()
+    session.add(User(name="ed"))
+    if not tables.dialect.supports_two_phase:
+        with pytest.raises(InvalidRequestError, match="cannot be prepared"):
+            session.prepare()
+        assert transaction.status is Status.ACTIVE
+        return
+    session.prepare()
+    assert (transaction.status, transaction.is_active, transaction.is_prepared) == (Status.PREPARED, False, True)
+    with pytest.raises(InvalidRequestError, match="is prepared"):
+        session.query(User).all()
+    getattr(session, end)()
+    assert (transaction.status, transaction.is_prepared) == (Status.CLOSED, False)
+
+
+@pytest.mark.parametrize("end", ["rollback", "close"])
+def test_a_commit_is_an_error_when_a_hook_has_ended_the_transaction(make_session: Any, end: str) -> None:
+    told: list[str] = []
+
+    class Ending(SessionExtension):
+        def before_commit(self, session: Session) -> None:
+            getattr(session, end)()
+
+        def after_commit(self, session: Session) -> None:
+            told.append("committed")
+
+    session: Session = make_session(extension=Ending())
+    session.add(User(name="ed"))
+    with pytest.raises(ResourceClosedError, match="a hook has called"):
+        session.commit()
+    assert told == []
+    assert make_session().query(User).all() == []
+
+
+def test_an_ended_level_is_ended_no_second_time(session: Session) -> None:
+    transaction = session.begin()
+    transaction.commit()
+    for end in (transaction.commit, transaction.rollback, transaction.prepare):
+        with pytest.raises((ResourceClosedError, InvalidRequestError)):
+            end()
+    transaction.close()
+    assert transaction.status is Status.CLOSED
