@@ -334,7 +334,7 @@ class Connection(SendingConnection):
         record = self._record
         if record is not None and self._gate is not INHERITED:
             self._record = None
-            self.engine.pool.abandon(record)
+            self.engine.pool.abandon(record, self)
             warnings.warn(
                 f"a connection of {self.engine!r} was dropped without close(); it was rolled back. "
                 "Use it in a with block.",

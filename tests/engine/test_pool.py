@@ -20,6 +20,7 @@ class FakeConnection:
         self.is_quiet = True
         self.is_open = True
         self.resets = 0
+        self.cleanings = 0
 
     def cursor(self) -> object:
         return object()
@@ -33,16 +34,26 @@ class FakeConnector:
         self.pings = 0
         self.forks = 0
         self.refuses = False
+        self.is_full = False
 
     def connect(self) -> FakeConnection:
         if self.refuses:
             raise OperationalError("no server")
+        if self.is_full:
+            raise OperationalError("too many clients")
         self.made.append(FakeConnection(len(self.made)))
         return self.made[-1]
 
     def reset(self, raw: FakeConnection) -> bool:
         raw.resets += 1
         return raw.alive
+
+    def clean(self, raw: FakeConnection) -> bool:
+        raw.cleanings += 1
+        return raw.alive
+
+    def is_refusal(self, error: BaseException) -> bool:
+        return self.is_full
 
     def cursor(self, raw: FakeConnection) -> object:
         return raw.cursor()

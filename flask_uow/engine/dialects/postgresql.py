@@ -1,7 +1,7 @@
 """PostgreSQL through psycopg2.
 
 Connections are in psycopg2's autocommit mode, and BEGIN is ours: it travels in one string with the first statement and
-costs no round trip of its own. Each connection is set to UTC and to the output formats that psycopg2 reads exactly.
+costs no round trip of its own. So do the settings that values depend on: see :mod:`flask_uow.engine.dialects.postgresql_session`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from flask_uow.engine.dialects.postgresql_arrays import array_binder, array_item
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
+from flask_uow.engine.dialects.postgresql_session import SETTINGS, find_marks, needs_settings
 from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.dialects.values import array_loader
+from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
 from flask_uow.engine.url import URL
@@ -38,11 +40,7 @@ from flask_uow.sql.types import ARRAY, TypeEngine
 
 __all__ = ["PostgreSQLDialect"]
 
-# one round trip for each new connection; extra_float_digits makes servers before 12 send floats exactly
-_SETTINGS = (
-    "SET TIME ZONE 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; "
-    "SET standard_conforming_strings = on"
-)
+_PLAIN_STRINGS = "-c standard_conforming_strings=on"
 _NO_PREPARE = (
     "the PostgreSQL server does not allow prepared transactions, and two-phase commit needs them. Set max_prepared_transactions in"
     " postgresql.conf to at least max_connections, and restart the server."
@@ -83,6 +81,7 @@ class PostgreSQLDialect(Dialect):
     streams_by_declared_cursor = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
+    settings_sql = SETTINGS
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
@@ -117,10 +116,14 @@ class PostgreSQLDialect(Dialect):
     def connect(self) -> Any:
         cooperate()
         raw = psycopg2.connect(**self._parameters)
+        if raw.info.parameter_status("standard_conforming_strings") == "off" and not self._has_plain_strings():
+            # the text of a statement is read before any setting in it is made, so this one has to be there from the start
+            raw.close()
+            options = self._parameters.get("options", "")
+            self._parameters["options"] = f"{options} {_PLAIN_STRINGS}".strip()
+            raw = psycopg2.connect(**self._parameters)
         try:
             raw.autocommit = True
-            with raw.cursor() as cursor:
-                cursor.execute(_SETTINGS)
             types.register_types(raw)
         except BaseException:
             raw.close()
@@ -142,6 +145,24 @@ class PostgreSQLDialect(Dialect):
         except psycopg2.Error:
             return False
         return bool(raw.info.transaction_status == TRANSACTION_STATUS_IDLE)
+
+    def _has_plain_strings(self) -> bool:
+        return _PLAIN_STRINGS in str(self._parameters.get("options", ""))
+
+    def clean(self, raw: Any) -> bool:
+        try:
+            with raw.cursor() as cursor:
+                cursor.execute("DISCARD ALL")
+        except psycopg2.Error:
+            return False
+        del raw.notices[:], raw.notifies[:]
+        return True
+
+    def find_marks(self, sql: str) -> int:
+        return find_marks(sql)
+
+    def by_itself(self, sql: str) -> str:
+        return Opening(f"{SETTINGS};\n{sql}", sql) if needs_settings(sql) else sql
 
     def ping(self, raw: Any) -> bool:
         try:

@@ -27,6 +27,7 @@ from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
 from flask_uow.engine.dialects.sqlite_decimal import register_decimal
 from flask_uow.engine.dialects.sqlite_loaders import array_text_loader
 from flask_uow.engine.dialects.sqlite_moments import register_moments
+from flask_uow.engine.dialects.sqlite_session import find_marks
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
 from flask_uow.engine.url import URL
@@ -165,6 +166,13 @@ class SQLiteDialect(Dialect):
         except sqlite3.Error:
             return False
         return True
+
+    def clean(self, raw: Any) -> bool:
+        # opening another one costs less than setting this one back would
+        return False
+
+    def find_marks(self, sql: str) -> int:
+        return find_marks(sql)
 
     def ping(self, raw: Any) -> bool:
         return True
