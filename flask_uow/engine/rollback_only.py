@@ -255,7 +255,7 @@ class _SavepointConnection(Connection):
             self._fail(error, sql, ())
         self._notify(sql, 0.0, "transaction")
 
-    def _commit_now(self) -> None:
+    def _commit_now(self, transaction: Transaction) -> None:
         try:
             self._outer.check_constraints()
             self._outer.release(self._name)

@@ -353,6 +353,10 @@ class SendingConnection:
             self._has_begun = False
         elif self._has_begun and self.dialect.has_failed(record.raw):
             self._gate = FAILED
+        elif self.dialect.is_misplaced(error) and not (self._stack and self._stack[0].is_read_only):
+            # the server has become read only, or a standby: the next connection may find one that writes
+            record.broken = True
+            self.engine.pool.discard_idle()
         params = HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error

@@ -131,6 +131,10 @@ class Dialect(ABC):
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         """Return True when ``error`` means that ``raw`` cannot be used any more."""
 
+    def is_misplaced(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that the server is read only (a standby, perhaps), where a write was asked for."""
+        return False
+
     def cure(self, error: BaseException, how_to_create_tables: str) -> str:
         """Return what to do about an error whose words do not say it; empty where there is nothing to add.
 
@@ -207,10 +211,16 @@ class Dialect(ABC):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         """Return True when a transaction of that level opens at its first statement even if that only reads."""
 
+    def statement_timeout(self, setup: Sequence[str]) -> float | None:
+        """Return the statement time-out in seconds that the statements of a transaction's setup, or the URL, ask for; None for none."""
+        return None
+
     @abstractmethod
-    def commit(self, cursor: Any) -> None:
+    def commit(self, cursor: Any, limit: float | None = None) -> None:
         """Commit the transaction.
 
+        :param limit: seconds after which a commit that waits for another server is cancelled; None for ever.
+        :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
 

@@ -21,7 +21,7 @@ SETTINGS = (
 
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
 _RETURNS_VALUES = re.compile(
-    _BEGINNING.replace(r"(?:\A|;)", r"\A") + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE)\b",
+    _BEGINNING.replace(r"(?:\A|;)", r"\A") + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _CHANGES = re.compile(
