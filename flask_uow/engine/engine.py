@@ -168,7 +168,14 @@ class Engine:
         """Return what to do about an error of the driver; empty where its own words say enough."""
         missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
         place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
-        return self.dialect.cure(error, self.how_to_create_tables) if place is None else place
+        cure = self.dialect.cure(error, self.how_to_create_tables) if place is None else place
+        if self.dialect.is_busy(error):
+            holders = self.pool.holders_where(self.dialect.in_transaction)
+            if holders:
+                cure += " In a transaction in this process:" + "".join(f"\n- {line}" for line in holders)
+            else:
+                cure += " No connection of this engine is in a transaction: the lock is another process's, or another engine's."
+        return cure
 
     def dispose(self) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.

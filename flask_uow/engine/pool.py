@@ -22,7 +22,7 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask_uow.engine.marks import CHANGES_SESSION
@@ -211,9 +211,17 @@ class Pool:
 
     def holders(self) -> list[str]:
         """Return a line for each connection that is lent: to whom, for how long, acquired where; the oldest first."""
+        return self.holders_where(lambda raw: True)
+
+    def holders_where(self, condition: Callable[[Any], bool]) -> list[str]:
+        """Return the same for those whose driver's connection meets a condition."""
         now = time.monotonic()
-        lent = [record for record in [*self._slots.values(), *self._apart] if not record.is_idle]
-        return [record.describe_holder(now) for record in sorted(lent, key=lambda held: held.acquired)]
+        records = sorted([*self._slots.values(), *self._apart], key=lambda record: record.acquired)
+        return [
+            record.describe_holder(now)
+            for record in records
+            if not record.is_idle and record.raw is not None and condition(record.raw)
+        ]
 
     def size(self) -> int:
         """Return how many connections are kept open when nobody uses them."""

@@ -135,6 +135,10 @@ class Dialect(ABC):
         """Return True when ``error`` means that the server is read only (a standby, perhaps), where a write was asked for."""
         return False
 
+    def is_busy(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that another connection kept a lock on the whole database for too long."""
+        return False
+
     def cure(self, error: BaseException, how_to_create_tables: str) -> str:
         """Return what to do about an error whose words do not say it; empty where there is nothing to add.
 

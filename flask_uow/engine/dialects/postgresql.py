@@ -124,6 +124,8 @@ class PostgreSQLDialect(Dialect):
         for option, value in url.query.items():
             _check_option(option, value)
         self._parameters = self._connection_parameters()
+        self._statement_timeout: float | None = None
+        self._statement_timeout = self.statement_timeout((str(self._parameters.get("options", "")),))
         wanted = self._parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
         self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
         self.batch = PostgreSQLBatchWriter(self)
@@ -206,7 +208,9 @@ class PostgreSQLDialect(Dialect):
 
     def ping(self, raw: Any) -> bool:
         # a server whose packets vanish never answers: then the socket is closed from here, which ends the waiting
-        ending = socket.socket(fileno=os.dup(raw.fileno()))
+        if raw.closed:
+            return False
+        ending = socket.fromfd(raw.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         watch = watchdog.watch(_PING_SECONDS, lambda: ending.shutdown(socket.SHUT_RDWR))
         try:
             with raw.cursor() as cursor:
@@ -294,11 +298,11 @@ class PostgreSQLDialect(Dialect):
         return True
 
     def statement_timeout(self, setup: Sequence[str]) -> float | None:
-        for text in (*reversed(setup), str(self._parameters.get("options", ""))):
+        for text in reversed(setup):
             found = _STATEMENT_TIMEOUT.search(text)
             if found is not None:
                 return float(found[1]) * _SECONDS[found[2].lower()] or None
-        return None
+        return self._statement_timeout
 
     def commit(self, cursor: Any, limit: float | None = None) -> None:
         raw = cursor.connection
