@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
 
-__all__ = ["CLOSED", "FAILED", "INHERITED", "LOST", "PREPARED", "READING", "Gate", "Opening", "opening_gate", "settings_gate"]
+__all__ = [
+    "CLOSED",
+    "FAILED",
+    "INHERITED",
+    "LOST",
+    "PREPARED",
+    "READING",
+    "Gate",
+    "Opening",
+    "opening_gate",
+    "settings_gate",
+]
 
 
 class Gate:

@@ -15,6 +15,7 @@ told of the fork by :func:`os.register_at_fork`.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -76,7 +77,9 @@ class Pool:
         _check_number("pool_timeout", timeout, 0, threading.TIMEOUT_MAX)
         _check_number("pool_recycle", recycle, -1)
         if clean not in _CLEAN:
-            raise ArgumentError(f"pool_clean={clean!r}: expected one of {', '.join(map(repr, _CLEAN))}. Pass one, or leave the default.")
+            raise ArgumentError(
+                f"pool_clean={clean!r}: expected one of {', '.join(map(repr, _CLEAN))}. Pass one, or leave the default."
+            )
         if size == 0 and max_overflow == 0:
             raise ArgumentError("pool_size=0 with max_overflow=0 allows no connection at all. Raise one of them.")
         self._connector = connector
@@ -315,10 +318,8 @@ class Pool:
             record.pass_to(holder)
             return record
         finally:
-            try:
+            with contextlib.suppress(ValueError):  # it was served
                 self._waiters.remove(waiter)
-            except ValueError:
-                pass  # it was served
             while waiter.given:
                 self._give_back(waiter.given.pop())
 
@@ -458,10 +459,9 @@ class _Waiter:
     def give(self, record: PooledConnection) -> None:
         """Hand a connection over, and end the waiting."""
         self.given.append(record)
-        try:
+        # two may give it something at once; it gives back what it does not need
+        with contextlib.suppress(RuntimeError):
             self.served.release()
-        except RuntimeError:
-            pass  # two gave it something at once; it gives back what it does not need
 
 
 def _check_number(name: str, value: object, minimum: int, maximum: float = math.inf) -> None:

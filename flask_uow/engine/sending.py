@@ -74,6 +74,10 @@ class SendingConnection:
         """Begin a transaction."""
         raise NotImplementedError
 
+    def disown(self) -> None:
+        """Refuse to be used from now on."""
+        raise NotImplementedError
+
     def in_transaction(self) -> bool:
         """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
         return bool(self._stack)

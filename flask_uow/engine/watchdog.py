@@ -65,7 +65,7 @@ class Watchdog:
                 if due <= now and self.call_off(number):
                     try:
                         act()
-                    except Exception:
+                    except Exception:  # noqa: BLE001 - whatever it is, the thread has others to watch
                         _log.warning("what took too long could not be ended", exc_info=True)
         self._thread = None
         # somebody may have come between the last look and the end

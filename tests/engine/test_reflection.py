@@ -16,6 +16,7 @@ from flask_uow import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     CreateSchema,
     Date,
     DateTime,

@@ -147,7 +147,9 @@ class PostgreSQLDialect(Dialect):
             parameters["sslmode"] = "require"
         parameters.pop("ssl", None)
         parameters.update(self.connect_args)
-        if not {"service", "dsn"} & parameters.keys() and not any(name in os.environ for name in ("PGSERVICE", "PGSERVICEFILE")):
+        if not {"service", "dsn"} & parameters.keys() and not any(
+            name in os.environ for name in ("PGSERVICE", "PGSERVICEFILE")
+        ):
             for name, (value, variable) in _TIME_LIMITS.items():
                 if variable not in os.environ:
                     parameters.setdefault(name, value)
@@ -231,8 +233,14 @@ class PostgreSQLDialect(Dialect):
         standby, read_only = told("in_hot_standby"), told("default_transaction_read_only")
         if standby is None or read_only is None:  # a server before 14
             return True
-        is_standby, is_writable = standby == "on", standby == "off" and read_only == "off"
-        return {"read-write": is_writable, "read-only": not is_writable, "primary": not is_standby, "standby": is_standby}.get(wanted, True)
+        is_standby: bool = standby == "on"
+        is_writable: bool = not is_standby and read_only == "off"
+        return {
+            "read-write": is_writable,
+            "read-only": not is_writable,
+            "primary": not is_standby,
+            "standby": is_standby,
+        }.get(wanted, True)
 
     def is_quiet(self, raw: Any) -> bool:
         return not raw.closed and is_quiet(raw.fileno())

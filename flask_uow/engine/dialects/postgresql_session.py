@@ -15,13 +15,12 @@ from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MA
 __all__ = ["SETTINGS", "find_marks", "needs_settings"]
 
 # extra_float_digits makes servers before 12, and those whose default is 0 or less, send floats exactly
-SETTINGS = (
-    "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
-)
+SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
 
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
 _RETURNS_VALUES = re.compile(
-    _BEGINNING.replace(r"(?:\A|;)", r"\A") + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW)\b",
+    _BEGINNING.replace(r"(?:\A|;)", r"\A")
+    + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _CHANGES = re.compile(
@@ -35,7 +34,8 @@ _CHANGES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FORMATS = re.compile(
-    _BEGINNING + r"(?:RESET|DISCARD|DO|CALL|EXECUTE|SET\s+(?:SESSION\s+|LOCAL\s+)?(?:datestyle|intervalstyle|extra_float_digits))\b",
+    _BEGINNING
+    + r"(?:RESET|DISCARD|DO|CALL|EXECUTE|SET\s+(?:SESSION\s+|LOCAL\s+)?(?:datestyle|intervalstyle|extra_float_digits))\b",
     re.IGNORECASE | re.DOTALL,
 )
 _SET_CONFIG = re.compile(r"\bset_config\"?\s*\(", re.IGNORECASE)
@@ -45,7 +45,9 @@ _CALL = re.compile(r"([\w$\"]+)\s*\(")
 
 # words before a parenthesis that are no function, or one that writes nothing which a rollback would undo
 _HARMLESS = frozenset(
-    """
+    re.findall(
+        r"\w+",
+        """
     select from where and or not in exists any all some values as on using over filter group by within partition order case when then else
     having union except intersect with recursive materialized join lateral returning set into distinct limit offset conflict between like
     ilike is array row rows cast extract coalesce nullif greatest least interval overlay position substring trim treat xmlparse
@@ -75,7 +77,8 @@ _HARMLESS = frozenset(
     nextval currval lastval pg_sleep current_setting set_config version current_database current_schema current_schemas current_user
     pg_backend_pid pg_is_in_recovery txid_current_if_assigned pg_advisory_xact_lock pg_try_advisory_xact_lock pg_advisory_lock
     pg_try_advisory_lock pg_advisory_unlock hashtext pg_get_serial_sequence col_description obj_description pg_table_is_visible
-    """.split()
+""",
+    )
 )
 
 
