@@ -181,14 +181,20 @@ class Pooler:
         (folder / "pgbouncer.log").touch()
         (folder / "pgbouncer.log").chmod(0o666)
         # PgBouncer refuses to run with special rights
-        without_rights = {"user": "nobody", "group": "nogroup", "extra_groups": []} if getpass.getuser() == "root" else {}
+        without_rights = (
+            {"user": "nobody", "group": "nogroup", "extra_groups": []} if getpass.getuser() == "root" else {}
+        )
         self._command: list[str] = [program, "-q", str(folder / "pgbouncer.ini")]
         self._without_rights: dict[str, Any] = without_rights
         self.start()
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._without_rights
+            self._command,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **self._without_rights,
         )
         for _ in range(200):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

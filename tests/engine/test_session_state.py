@@ -116,7 +116,12 @@ def test_values_are_read_right_whatever_the_database_sets(
 @formats
 @pytest.mark.parametrize(
     "statement",
-    ["SET {name} = '{value}'", "SET LOCAL {name} TO '{value}'", "SELECT set_config('{name}', '{value}', false)", "RESET ALL"],
+    [
+        "SET {name} = '{value}'",
+        "SET LOCAL {name} TO '{value}'",
+        "SELECT set_config('{name}', '{value}', false)",
+        "RESET ALL",
+    ],
 )
 def test_values_are_read_right_in_the_transaction_that_changes_the_format(
     one: Engine, shifts: Table, default: Callable[[str, str], None], name: str, value: str, statement: str
@@ -275,7 +280,12 @@ def test_a_sqlite_connection_that_was_only_asked_is_kept(sqlite_uri: str) -> Non
     engine = create_engine(sqlite_uri, pool_size=1, max_overflow=0)
     with engine.connect() as connection:
         kept = connection._record.raw  # type: ignore[union-attr]
-        for statement in ("PRAGMA table_info('x')", "PRAGMA foreign_keys", "PRAGMA wal_checkpoint(TRUNCATE)", "SELECT 1 AS temp"):
+        for statement in (
+            "PRAGMA table_info('x')",
+            "PRAGMA foreign_keys",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "SELECT 1 AS temp",
+        ):
             connection.fetch_all(statement)
     with engine.connect() as connection:
         assert connection._record.raw is kept  # type: ignore[union-attr]

@@ -80,7 +80,7 @@ def in_threads(work: Callable[[int], object]) -> None:
     def run(number: int) -> None:
         try:
             work(number)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by the test
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
@@ -99,7 +99,8 @@ VALUES = {
 
 
 @pytest.mark.parametrize(
-    "setting", ["datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'", "extra_float_digits = 0", "timezone = 'Asia/Tokyo'"]
+    "setting",
+    ["datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'", "extra_float_digits = 0", "timezone = 'Asia/Tokyo'"],
 )
 def test_eight_threads_read_right_values_whatever_the_connections_of_the_server_are_set_to(
     server: Server, pooler: Pooler, office: Callable[..., Office], setting: str
@@ -123,7 +124,9 @@ def test_eight_threads_read_right_values_whatever_the_connections_of_the_server_
         assert session.query(made.Shift).count() == THREADS * 20 + 1
 
 
-def test_no_setting_of_ours_reaches_other_clients(server: Server, pooler: Pooler, office: Callable[..., Office]) -> None:
+def test_no_setting_of_ours_reaches_other_clients(
+    server: Server, pooler: Pooler, office: Callable[..., Office]
+) -> None:
     made = office(UOW_STATEMENT_TIMEOUT_SECONDS=7)
     server.execute("ALTER DATABASE office SET intervalstyle = 'iso_8601'")
     pooler.renew()
@@ -132,14 +135,20 @@ def test_no_setting_of_ours_reaches_other_clients(server: Server, pooler: Pooler
     other = import_psycopg2.connect(pooler.uri("office"))
     other.autocommit = True
     with other.cursor() as cursor:
-        for name, expected in (("intervalstyle", "iso_8601"), ("statement_timeout", "0"), ("transaction_read_only", "off")):
+        for name, expected in (
+            ("intervalstyle", "iso_8601"),
+            ("statement_timeout", "0"),
+            ("transaction_read_only", "off"),
+        ):
             for _ in range(4):
                 cursor.execute(f"SHOW {name}")
                 assert cursor.fetchone() == (expected,)
     other.close()
 
 
-def test_time_outs_isolation_levels_and_read_only_transactions_hold_for_their_transaction(office: Callable[..., Office]) -> None:
+def test_time_outs_isolation_levels_and_read_only_transactions_hold_for_their_transaction(
+    office: Callable[..., Office],
+) -> None:
     made = office(UOW_STATEMENT_TIMEOUT_SECONDS=1)
     db = made.db
     with pytest.raises(DBAPIError, match="statement timeout"), db.unit_of_work() as session:
@@ -169,7 +178,9 @@ def test_rows_are_streamed_and_transactions_prepared(office: Callable[..., Offic
         assert connection.scalar("SELECT count(*) FROM shift") == 1
 
 
-def test_two_databases_behind_the_pooler_are_committed_together(server: Server, pooler: Pooler, office: Callable[..., Office]) -> None:
+def test_two_databases_behind_the_pooler_are_committed_together(
+    server: Server, pooler: Pooler, office: Callable[..., Office]
+) -> None:
     server.execute("DROP DATABASE IF EXISTS audit WITH (FORCE)", "CREATE DATABASE audit")
     # with fewer connections than transactions at once, those would wait for each other
     pooler.set_size(THREADS + 1)

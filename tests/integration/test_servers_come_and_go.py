@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from flask import Flask
@@ -79,7 +79,7 @@ class Shop:
             db.create_all()
         self.http = self.app.test_client()
 
-    def __enter__(self) -> Shop:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -113,12 +113,24 @@ def port_of(uri: str) -> int:
 # -- several hosts
 
 
-@pytest.mark.parametrize(
-    "form", ["127.0.0.1:{a},127.0.0.1:{b}/postgres?", "/postgres?host=127.0.0.1,127.0.0.1&port={a},{b}&", "x:1/postgres?hostaddr=127.0.0.1,127.0.0.1&host=a,b&port={a},{b}&"]
-)
+FORMS = [
+    "127.0.0.1:{a},127.0.0.1:{b}/postgres?",
+    "/postgres?host=127.0.0.1,127.0.0.1&port={a},{b}&",
+    "x:1/postgres?hostaddr=127.0.0.1,127.0.0.1&host=a,b&port={a},{b}&",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("wanted", "is_standby"),
-    [("any", True), ("read-write", False), ("read-only", True), ("primary", False), ("standby", True), ("prefer-standby", True)],
+    [
+        ("any", True),
+        ("read-write", False),
+        ("read-only", True),
+        ("primary", False),
+        ("standby", True),
+        ("prefer-standby", True),
+    ],
 )
 def test_a_url_with_two_hosts_reaches_the_server_that_is_asked_for(
     server: Server, standby: Server, form: str, wanted: str, is_standby: bool
@@ -137,7 +149,9 @@ def test_a_host_that_is_down_is_passed_over(server: Server) -> None:
 def test_writes_go_to_the_other_server_once_the_first_has_become_read_only(start: Callable[..., Server]) -> None:
     first, second = start(), start()
     second.execute("CREATE TABLE orders (id serial PRIMARY KEY, item text NOT NULL)")
-    uri = f"postgresql://postgres@127.0.0.1:{first.port},127.0.0.1:{second.port}/postgres?target_session_attrs=read-write"
+    uri = (
+        f"postgresql://postgres@127.0.0.1:{first.port},127.0.0.1:{second.port}/postgres?target_session_attrs=read-write"
+    )
     with Shop(uri) as shop:
         assert shop.http.post("/").status_code == 201
         first.execute("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
@@ -147,7 +161,9 @@ def test_writes_go_to_the_other_server_once_the_first_has_become_read_only(start
     assert second.execute("SELECT count(*) FROM orders") == [(4,)]
 
 
-def test_a_connection_on_which_a_write_was_refused_by_a_read_only_server_is_not_lent_again(server: Server, standby: Server) -> None:
+def test_a_connection_on_which_a_write_was_refused_by_a_read_only_server_is_not_lent_again(
+    server: Server, standby: Server
+) -> None:
     engine = create_engine(standby.uri(), pool_size=1, max_overflow=0, pool_timeout=2)
     with engine.connect() as connection:
         pid = connection.scalar("SELECT pg_backend_pid()")
@@ -176,7 +192,10 @@ def test_a_write_in_a_read_only_transaction_costs_no_connection(server: Server) 
 def test_a_connection_lost_at_the_commit_of_reads_can_be_used_anew(proxy: Proxy, read_only: bool) -> None:
     with Shop(proxy.uri()) as shop:
         proxy.cut_at(b"COMMIT")
-        with pytest.raises(OperationalError, match="has only read"), shop.db.unit_of_work(read_only=read_only) as session:
+        with (
+            pytest.raises(OperationalError, match="has only read"),
+            shop.db.unit_of_work(read_only=read_only) as session,
+        ):
             session.query(shop.Order).all()
         proxy.cut_at(None)
 
@@ -325,7 +344,10 @@ def test_a_commit_that_no_standby_confirms_is_bounded_and_no_success(lonely: Ser
     ):
         lose_standby(lonely)
         for shop in (bounded, by_url):
-            with pytest.raises(CommitOutcomeUnknown, match="no standby has confirmed"), shop.db.unit_of_work() as session:
+            with (
+                pytest.raises(CommitOutcomeUnknown, match="no standby has confirmed"),
+                shop.db.unit_of_work() as session,
+            ):
                 session.add(shop.Order(item="tea"))
         thread, outcome = in_thread(lambda: unbounded.http.post("/").status_code)
         while not cancel_waiting(lonely):
