@@ -443,8 +443,13 @@ def test_who_waits_gets_the_connection_of_a_connection_object_that_was_dropped(d
     waiter = threading.Thread(target=use)
     waiter.start()
     wait_for(lambda: "1 waiting" in engine.pool.status())
-    with pytest.warns(ResourceWarning):
+
+    def drop() -> None:
         held.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning):
+        drop()
     waiter.join(30)
     assert got == [[]]
     engine.dispose()
