@@ -5,6 +5,7 @@ query and session. Imports point one way, downwards.
 """
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
+from flask_uow.orm import events as events
 from flask_uow.orm import exc as exc
 from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension

@@ -1,13 +1,13 @@
 """Hooks that users give to a Session (:class:`SessionExtension`) and to a mapper (:class:`MapperExtension`).
 
-The Session, its transaction and the flush ask :class:`Hooks` which extensions have overridden a hook, so that a hook that nobody
-uses costs a look at an empty tuple.
+The Session, its transaction and the flush ask :class:`Hooks` which extensions have overridden a hook, and what listens to an event of that name
+(:mod:`flask_uow.orm.events`), so that a hook that nobody uses costs a look at an empty tuple.
 """
 
 from __future__ import annotations
 
 import enum
-import functools
+import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from flask_uow.orm.session.transaction import SessionTransaction
     from flask_uow.sql.dml import DMLStatement
 
-__all__ = ["EXT_CONTINUE", "EXT_STOP", "FlushContext", "Hooks", "MapperExtension", "SessionExtension"]
+__all__ = [
+    "EXT_CONTINUE",
+    "EXT_STOP",
+    "MAPPER_EVENTS",
+    "SESSION_EVENTS",
+    "FlushContext",
+    "Hooks",
+    "MapperExtension",
+    "SessionExtension",
+    "hooks_of_class",
+    "session_hooks",
+]
 
 
 class _Answer(enum.Enum):
@@ -160,36 +171,59 @@ class MapperExtension:
 
 
 class Hooks:
-    """The hooks of several extensions, by name: ``hooks.before_flush`` is a tuple of bound methods.
+    """The hooks of several extensions, and of what listens to events, by name: ``hooks.before_flush`` is a tuple of functions.
 
     :param base: the class that names the hooks.
     :param given: an extension, several, or None.
+    :param events: further names of hooks, of events that extensions have no method for.
+    :param parents: hooks that come before these: of the class of a Session, of a parent's mapper.
     :raises ArgumentError: for something that is no extension.
     """
 
     @classmethod
-    def of(cls, base: type, given: object) -> Hooks:
-        """Return hooks made before, or new ones of what is given; without extensions, always the same."""
-        if isinstance(given, Hooks):
-            return given
-        return _without_extensions(base) if given is None else cls(base, given)
+    def of(cls, base: type, given: Any) -> Hooks:
+        """Return hooks made before, or new ones of what is given."""
+        return given if isinstance(given, Hooks) else cls(base, given)
 
-    def __init__(self, base: type, given: object) -> None:
+    def __init__(self, base: type, given: Any, events: tuple[str, ...] = (), parents: tuple[Hooks, ...] = ()) -> None:
         extensions: Iterable[Any] = () if given is None else given if isinstance(given, (list, tuple)) else (given,)
         self.extensions = tuple(extensions)
         for extension in self.extensions:
             if not isinstance(extension, base):
                 what = f"the class {extension.__name__} itself" if isinstance(extension, type) else repr(extension)
                 raise ArgumentError(f"extension= takes objects of subclasses of {base.__name__}, got {what}.")
+        self.base = base
+        self.names = (*(name for name in vars(base) if not name.startswith("_")), *events)
+        self.parents = parents
+        self.listeners: dict[str, tuple[Callable[..., Any], ...]] = {}
+        # what event.listen() was given, by the name of the event
+        self.registered: dict[str, list[Any]] = {}
         self._by_name: dict[str, tuple[Callable[..., Any], ...]] = {}
-        for name, original in vars(base).items():
-            if not name.startswith("_"):
-                self._by_name[name] = tuple(
-                    getattr(e, name)
-                    for e in self.extensions
-                    if getattr(type(e), name) is not original or name in vars(e)
-                )
+        # what takes part in these hooks, and has to be told when they change
+        self._heirs: weakref.WeakSet[Hooks] = weakref.WeakSet()
+        for parent in parents:
+            parent._heirs.add(self)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Work the tuples out anew, after listeners have come or gone."""
+        for name in self.names:
+            original = getattr(self.base, name, None)
+            own = [
+                getattr(e, name)
+                for e in self.extensions
+                if original is not None and (getattr(type(e), name) is not original or name in vars(e))
+            ]
+            inherited = [hook for parent in self.parents for hook in getattr(parent, name)]
+            self._by_name[name] = (*inherited, *own, *self.listeners.get(name, ()))
         vars(self).update(self._by_name)
+        for heir in self._heirs:
+            heir.refresh()
+
+    def listen(self, name: str, calls: Iterable[Callable[..., Any]]) -> None:
+        """Take the functions that listen to an event in place of those that did."""
+        self.listeners[name] = tuple(calls)
+        self.refresh()
 
     def __getattr__(self, name: str) -> tuple[Callable[..., Any], ...]:
         # for type checkers: every hook is in the __dict__
@@ -198,6 +232,10 @@ class Hooks:
     def __bool__(self) -> bool:
         return any(self._by_name.values())
 
+    def any_of(self, *names: str) -> bool:
+        """Return True when one of these hooks has a function."""
+        return any(self._by_name[name] for name in names)
+
     def call(self, name: str, *arguments: Any) -> None:
         """Call a hook of all extensions, in order, until one answers ``EXT_STOP``."""
         for hook in self._by_name[name]:
@@ -205,6 +243,30 @@ class Hooks:
                 break
 
 
-@functools.cache
-def _without_extensions(base: type) -> Hooks:
-    return Hooks(base, None)
+# events of Sessions that SessionExtension has no method for
+SESSION_EVENTS = (
+    "before_attach", "after_soft_rollback", "after_transaction_create", "after_transaction_end", "do_orm_execute", "transient_to_pending",
+    "pending_to_transient", "pending_to_persistent", "persistent_to_transient", "detached_to_persistent", "persistent_to_detached",
+    "persistent_to_deleted", "deleted_to_persistent", "deleted_to_detached",
+)  # fmt: skip
+# events of mapped classes that MapperExtension has no method for
+MAPPER_EVENTS = ("before_mapper_configured", "mapper_configured")
+
+
+def hooks_of_class(cls: type) -> Hooks:
+    """Return the hooks of all Sessions of a class: of events that were listened to on the class, or on one that it derives from."""
+    found: Hooks | None = vars(cls).get("__uow_hooks__")
+    if found is None:
+        bases = [base for base in cls.__mro__[1:] if "__uow_hooks__" in vars(base) or hasattr(base, "object_session")]
+        parents = (hooks_of_class(bases[0]),) if bases else ()
+        found = Hooks(SessionExtension, None, SESSION_EVENTS, parents)
+        setattr(cls, "__uow_hooks__", found)  # noqa: B010 - of whatever class
+    return found
+
+
+def session_hooks(cls: type, extension: Any) -> Hooks:
+    """Return the hooks of a Session: those that were made before, those of its class where it has no extensions, else its own."""
+    if isinstance(extension, Hooks):
+        return extension
+    of_class = hooks_of_class(cls)
+    return of_class if extension is None else Hooks(SessionExtension, extension, SESSION_EVENTS, (of_class,))

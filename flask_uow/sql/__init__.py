@@ -7,6 +7,7 @@ select_base, rewriting, sourced, froms, entities, for_update, text, select, conf
 from typing import TYPE_CHECKING
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
+from flask_uow.sql import event as event
 from flask_uow.sql.columns import FetchedValue
 from flask_uow.sql.constraints import (
     CheckConstraint,
@@ -54,6 +55,7 @@ from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 
 __all__ = [
+    "event",
     "Alias", "BindParameter", "CTE", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators",
     "CompoundSelect", "Computed", "CreateSchema", "Delete", "DropSchema", "Exists", "FetchedValue", "ForeignKey",
     "ForeignKeyConstraint", "FromClause", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint",

@@ -18,7 +18,7 @@ from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
-from flask_uow.orm.extensions import Hooks
+from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, hooks_of_class
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state.expiry import Keep, expire_all
@@ -103,7 +103,7 @@ class _SignalExtension(SessionExtension):
 
 
 _signals = _SignalExtension()
-_only_signals = Hooks(SessionExtension, _signals)
+_only_signals = Hooks(SessionExtension, _signals, SESSION_EVENTS, (hooks_of_class(Session),))
 
 
 class WebSession(Session):

@@ -79,6 +79,9 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
             remember(state, obj)
     if accounts.deleted:
         accounts.note_replaced(base, objects)
+    if session.hooks.pending_to_persistent:
+        for obj in objects:
+            session.objects.tell("pending_to_persistent", obj)
 
 
 def _take_out_holder(session: Session, base: Mapper, obj: Any, other: InstanceState) -> None:

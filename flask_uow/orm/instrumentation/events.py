@@ -125,6 +125,8 @@ class AttributeEvents:
         self.validators: dict[str, list[Callable[..., Any]]] = {}
         self.extensions: dict[str, list[AttributeExtension]] = {}
         self.reconstruct: Callable[[Any], Any] | None = None
+        # the method of the class that is marked as @reconstructor
+        self.own_reconstruct: Callable[[Any], Any] | None = None
         for base in reversed(class_.__mro__):
             for value in vars(base).values():
                 for name in getattr(value, _VALIDATES, ()):

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
-from flask_uow.orm.extensions import Hooks, MapperExtension
+from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
-from flask_uow.orm.instrumentation.construction import telling_init, telling_load
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.mutable import MutableType
 from flask_uow.orm.mapping.by_name import evaluate
 from flask_uow.orm.mapping.class_expressions import class_expression
+from flask_uow.orm.mapping.class_listeners import take_listeners
 from flask_uow.orm.mapping.column_mapping import (
     check_declared,
     columns_of_declaration,
@@ -128,8 +128,9 @@ class Mapper(MappedSource, InspectedMapper):
         self.memo: dict[Any, Any] = {}
         self.has_eager = False
         self.composites: tuple[CompositeProperty, ...] = ()
-        self.hooks = Hooks.of(MapperExtension, self._inherited_extensions(extension))
-        self.has_hooks = bool(self.hooks)
+        self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
+        self.has_hooks = False
+        self.tells_init = False
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
         self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
@@ -137,7 +138,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.passive_updates: bool = inherited if passive_updates is None else passive_updates
         self.when_disposed: list[Callable[[], None]] = []
         self.events = AttributeEvents(class_)
-        self.events.reconstruct = telling_load(self, self.events.reconstruct)
+        self.events.own_reconstruct = self.events.reconstruct
         self._names: dict[Any, str] = {}
         self._expressions: dict[str, ColumnDeclaration] = {}
         self._find_source(local_table, shares, inherit_condition, inherit_foreign_keys)
@@ -156,9 +157,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.manager.install(parent.manager if parent is not None else None)
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
-        told = telling_init(self)
-        if told is not None:
-            self.manager.replace("__init__", told)
+        take_listeners(self)
         self._inherit_properties(shares, given)
         for name, prop in given.items():
             if not columns_of_declaration(prop):
@@ -405,6 +404,7 @@ class Mapper(MappedSource, InspectedMapper):
 
     def prepare_configuration(self) -> None:
         """Resolve what had to wait for other classes and is needed by relationships."""
+        self.hooks.call("before_mapper_configured", self, self.class_)
         self._install_expressions()
         self._choose_source()
 
@@ -428,6 +428,18 @@ class Mapper(MappedSource, InspectedMapper):
             self._stop_watching()
             self._stop_watching = None
         self.memo.clear()
+        self.hooks.call("mapper_configured", self, self.class_)
+
+    def listen_anew(self, name: str) -> None:
+        """Take note that what listens to an attribute has changed."""
+        if name in self.columns:
+            column_property = self.columns[name]
+            if column_property.is_stored:
+                column = column_property.column
+                loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
+                self.manager.check_assignments_of(name, column.type, self.events.of(name), loads_first)
+        elif name in self.relationships and self.relationships[name].parent is self:
+            self.relationships[name].attribute.listeners = self.events.of(name)
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""

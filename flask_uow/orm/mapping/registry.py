@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Registry", "clear_mappers", "configure_mappers"]
+
+# what listens to mappers being configured, of whatever registry
+before_configured: list[Callable[[], object]] = []
+after_configured: list[Callable[[], object]] = []
 
 _lock = threading.RLock()
 _registries: weakref.WeakSet[Registry] = weakref.WeakSet()
@@ -67,6 +71,8 @@ class Registry:
         if not self._waiting:
             return
         with _lock:
+            for call in before_configured:
+                call()
             if self._failed is not None:
                 raise InvalidRequestError(f"the mappers cannot be configured: {self._failed}") from self._failed
             try:
@@ -75,6 +81,8 @@ class Registry:
                 # what is half configured must not be gone on with
                 self._failed = error
                 raise
+        for call in after_configured:
+            call()
 
     def _configure(self) -> None:
         waiting = self._waiting
@@ -167,6 +175,11 @@ class Registry:
             self._classes.clear()
             self._waiting = []
             self._failed = None
+
+
+def every_mapper() -> list[Any]:
+    """Return the mappers of all registries."""
+    return [mapper for registry in list(_registries) for mapper in registry.mappers]
 
 
 # the registry of classical mappers

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
 from flask_uow.exc import NoResultFound
@@ -20,6 +21,7 @@ from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import Options, joined_arguments, refuse_token, with_options
 from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
+from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
@@ -208,6 +210,22 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, Query):
             params = params if params is not None else clause._params or None
             clause = clause.statement
+        if self.hooks.do_orm_execute:
+            about = mapper or first_mapper(getattr(clause, "entities", ()))
+            clause, params, result = told_of(cast("Session", self), clause, params, about)
+            if result is not None:
+                return result  # type: ignore[no-any-return]
+        return self.execute_untold(clause, params, mapper, kw, autoflush)
+
+    def execute_untold(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        kw: Mapping[str, Any] = MappingProxyType({}),
+        autoflush: bool = True,
+    ) -> Result:
+        """:meth:`execute_now` without telling what listens to ``do_orm_execute``. For the package."""
         if isinstance(clause, SelectBase):
             found = first_mapper(getattr(clause, "entities", ()))
             if found is not None:
@@ -350,7 +368,7 @@ class ExecutingSession(TransactionalSession):
         if execution_options:
             clause = with_options(clause, execution_options)
         found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
-        if found is None or clause.get_execution_options().get("yield_per") is not None:
+        if found is None or self.hooks.do_orm_execute or clause.get_execution_options().get("yield_per") is not None:
             result: Result = self.execute(clause, params, mapper, **kw)
             return result.scalars()
         return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
@@ -405,6 +423,10 @@ class ExecutingSession(TransactionalSession):
         if autoflush:
             self.autoflush_now()
         mapper = first_mapper(select.entities)
+        if self.hooks.do_orm_execute:
+            select, params, result = told_of(cast("Session", self), select, params or None, mapper)
+            if result is not None:
+                return result.scalars().all() if len(select.entities) == 1 else result.all()  # type: ignore[no-any-return]
         return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
 
     # -- many rows

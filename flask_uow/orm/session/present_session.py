@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult
 from flask_uow.orm.dml.bulk import Progress
+from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import Options
@@ -31,6 +32,11 @@ class PresentSession:
     """Passes each call on to the Session that the registry has for the present scope; base of :class:`ScopedSession`."""
 
     registry: SessionRegistry
+
+    @property
+    def event_hooks(self) -> Hooks:
+        """The hooks of all Sessions that it stands for."""
+        raise NotImplementedError
 
     def add(self, instance: object) -> None:
         """See :meth:`Session.add`."""

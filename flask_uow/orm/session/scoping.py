@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, UOWDeprecationWarning, did_you_mean
+from flask_uow.orm.extensions import Hooks, hooks_of_class
 from flask_uow.orm.mapping.classical import mapper as make_mapper
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.query import Query
@@ -34,6 +35,20 @@ class ScopedSession(PresentSession):
     ) -> None:
         self.session_factory = session_factory
         self.registry = SessionRegistry(session_factory, scopefunc)
+
+    @property
+    def event_hooks(self) -> Hooks:
+        """The hooks of all its Sessions, to which ``event.listen(scoped_session, ...)`` adds.
+
+        :raises InvalidRequestError: where it makes its Sessions by a function.
+        """
+        factory = self.session_factory
+        if isinstance(factory, type):
+            return hooks_of_class(factory)
+        raise InvalidRequestError(
+            f"this scoped_session makes its Sessions by {factory!r}, which is no class, so that nothing can listen to all of them. Listen to the"
+            " sessionmaker() or to Session itself."
+        )
 
     def __call__(self, **kwargs: Any) -> Session:
         """Return the present scope's Session.

@@ -113,9 +113,7 @@ class Session(ExecutingSession):
         self.autoflush = autoflush
         self.batch_loading = batch_loading
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
-        self.objects = SessionObjects(
-            self, weak=weak_identity_map, after_attach=self.hooks.after_attach, keeps_values=self._keeps_values
-        )
+        self.objects = SessionObjects(self, weak=weak_identity_map, hooks=self.hooks, keeps_values=self._keeps_values)
         self._info = dict(info) if info is not None else None
 
     # -- objects

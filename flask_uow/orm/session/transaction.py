@@ -104,6 +104,8 @@ class SessionTransaction:
                 self._has_begun,
                 session._binds.name_of,
             )
+        for hook in session.hooks.after_transaction_create:
+            hook(session, self)
 
     def __repr__(self) -> str:
         kind = "savepoint" if self.nested else "subtransaction" if self.is_subtransaction else "root"
@@ -216,7 +218,10 @@ class SessionTransaction:
         else:
             self.participants.release()
             if session.accounting:
+                gone = list(self.deleted.values()) if session.hooks.deleted_to_detached else ()
                 forget_deleted(self.deleted)
+                for obj in gone:
+                    session.objects.tell("deleted_to_detached", obj)
         self._close()
         if not self.nested and session.expire_on_commit and session.accounting:
             session._expire_after_commit()
@@ -278,6 +283,8 @@ class SessionTransaction:
             self._close()
         if not was_undone:
             self._call_after_rollback()
+        for hook in session.hooks.after_soft_rollback:
+            hook(session, self)
         session._after_rollback(self)
 
     def _call_after_rollback(self) -> None:
@@ -322,6 +329,8 @@ class SessionTransaction:
     def _close(self) -> None:
         self._become(Status.CLOSED)
         self.session._transaction_ended(self)
+        for hook in self.session.hooks.after_transaction_end:
+            hook(self.session, self)
 
     def _end_inner(self, verb: str) -> list[SessionTransaction]:
         """Return the levels inside this one that are still open, the innermost first.

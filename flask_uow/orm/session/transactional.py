@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
-from flask_uow.orm.extensions import Hooks, SessionExtension
+from flask_uow.orm.extensions import Hooks, SessionExtension, session_hooks
 from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
 from flask_uow.orm.state.expiry import expire_all
@@ -51,7 +51,9 @@ class TransactionalSession:
         self.twophase = twophase
         self.join_transaction_mode = check_join_mode(join_mode)
         self.accounting = accounting
-        self.hooks = Hooks.of(SessionExtension, extension)
+        self.hooks = session_hooks(type(self), extension)
+        # True once what listens to this Session alone has hooks of its own
+        self.has_own_hooks = extension is not None and not isinstance(extension, Hooks)
         self.current_transaction: SessionTransaction | None = None
         self.is_flushing = False
         self.thread_lock = threading.RLock()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension
 from flask_uow.orm.state.cascades import cascaded, related
 from flask_uow.orm.state.identity import FamilyIdentities, IdentityMap
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state, unmapped
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted", "make_transient"]
+
+
+_NO_HOOKS = Hooks(SessionExtension, None, SESSION_EVENTS)
 
 
 class TransactionLevel(Protocol):
@@ -55,7 +59,7 @@ class SessionObjects:
 
     :param holder: the Session; held weakly.
     :param weak: hold persistent objects weakly, changed ones strongly until they are flushed; False holds all.
-    :param after_attach: called with the Session and an object that has come in.
+    :param hooks: those of the Session: what is called with it and an object that comes in, goes out or changes its state.
     :param keeps_values: True where expired values are set aside for the time after the Session.
 
     :ivar new: the pending objects.
@@ -71,7 +75,7 @@ class SessionObjects:
     """
 
     __slots__ = (
-        "_after_attach", "_keeps_values", "deleted", "families", "identity_map", "modified", "mutable", "new", "session_ref", "strong",
+        "_keeps_values", "deleted", "families", "hooks", "identity_map", "modified", "mutable", "new", "session_ref", "strong",
         "taken_back", "unasked",
     )  # fmt: skip
 
@@ -80,7 +84,7 @@ class SessionObjects:
         holder: Holder,
         *,
         weak: bool = True,
-        after_attach: Sequence[Callable[[Any, Any], object]] = (),
+        hooks: Hooks | None = None,
         keeps_values: bool = False,
     ) -> None:
         self.session_ref: weakref.ref[Any] = weakref.ref(holder)
@@ -93,7 +97,7 @@ class SessionObjects:
         self.strong: dict[InstanceState, Any] | None = None if weak else {}
         self.families: dict[Mapper, FamilyIdentities] = {}
         self.identity_map = IdentityMap(self.families)
-        self._after_attach = after_attach
+        self.hooks = hooks if hooks is not None else _NO_HOOKS
         self._keeps_values = keeps_values
 
     def __repr__(self) -> str:
@@ -200,17 +204,28 @@ class SessionObjects:
             holder = owner.session_ref()
             if holder is not None:
                 raise _in_another_session(obj, state, holder)
+        hooks = self.hooks
+        if hooks.before_attach:
+            self.tell("before_attach", obj)
         identities = self.identities_of(mapper)
         if state.row_key is None:
             state.owner = identities
             self.new[state] = obj
+            if hooks.transient_to_pending:
+                self.tell("transient_to_pending", obj)
         else:
             self._attach_detached(obj, state, identities)
-        if self._after_attach:
-            session = self.session_ref()
-            for hook in self._after_attach:
-                hook(session, obj)
+            if hooks.detached_to_persistent:
+                self.tell("detached_to_persistent", obj)
+        if hooks.after_attach:
+            self.tell("after_attach", obj)
         return obj
+
+    def tell(self, name: str, obj: Any) -> None:
+        """Call the hooks of a name with the Session and an object."""
+        session = self.session_ref()
+        for hook in getattr(self.hooks, name):
+            hook(session, obj)
 
     def _attach_detached(self, obj: MappedObject, state: InstanceState, identities: FamilyIdentities) -> None:
         if self.was_deleted(state):
@@ -264,6 +279,8 @@ class SessionObjects:
         if state.row_key is None or (state.owner is not None and state.owner.entries.get(state.row_key) is state):
             return
         self.identities_of(type(obj).__mapper__).put(state, obj)
+        if self.hooks.deleted_to_persistent:
+            self.tell("deleted_to_persistent", obj)
 
     # -- going out
 
@@ -293,9 +310,14 @@ class SessionObjects:
             state.owner = None
         if KEPT in obj.__dict__:
             put_values_back(obj)
+        if self.hooks.pending_to_transient and state.row_key is None:
+            self.tell("pending_to_transient", obj)
+        elif self.hooks.persistent_to_detached and state.row_key is not None:
+            self.tell("persistent_to_detached", obj)
 
     def expunge_all(self) -> None:
         """Take all objects out."""
+        leaving = self._all_by_event() if self.hooks.any_of("pending_to_transient", "persistent_to_detached") else []
         for states in (self.new, self.deleted):
             for state in states:
                 state.owner = None
@@ -312,6 +334,12 @@ class SessionObjects:
                 if keeps_values and (obj := state()) is not None and KEPT in obj.__dict__:
                     put_values_back(obj)
             identities.entries.clear()
+        for name, obj in leaving:
+            self.tell(name, obj)
+
+    def _all_by_event(self) -> list[tuple[str, Any]]:
+        pending = [("pending_to_transient", obj) for obj in self.new.values()]
+        return [*pending, *(("persistent_to_detached", obj) for obj in self.identity_map.values())]
 
     def register_deleted(self, objects: Iterable[Any]) -> None:
         """Note that the rows of objects were deleted in the current transaction; the objects go out.
@@ -330,15 +358,21 @@ class SessionObjects:
             if level is not None:
                 level.deleted[state] = obj
                 obj.__dict__[DELETED] = True
+                if self.hooks.persistent_to_deleted:
+                    self.tell("persistent_to_deleted", obj)
             else:
                 forget_deleted({state: obj})
 
     def make_transient_again(self, state: InstanceState) -> None:
         """Undo of an INSERT or of add(): the object is as if it had never been in a Session, with its values."""
+        was_persistent = state.row_key is not None
         state.row_key = state.owner = state.changes = None
         obj = state()
         if obj is not None:
             obj.__dict__.pop(DELETED, None)
+            name = "persistent_to_transient" if was_persistent else "pending_to_transient"
+            if getattr(self.hooks, name):
+                self.tell(name, obj)
         self.modified.pop(state, None)
         self.unasked.pop(state, None)
 

@@ -10,8 +10,15 @@ import pytest
 from flask_uow import DeclarativeBase, ForeignKey, Mapped, mapped_column, relationship
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exc import UnmappedInstanceError
+from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension
 from flask_uow.orm.state.instance_state import InstanceState, ensure_state
 from flask_uow.orm.state.session_objects import SessionObjects, make_transient
+
+
+def hooks_of(attached: Any) -> Hooks:
+    hooks = Hooks(SessionExtension, None, SESSION_EVENTS)
+    hooks.listen("after_attach", [lambda _, obj: attached(obj)])
+    return hooks
 
 
 class Base(DeclarativeBase):
@@ -52,7 +59,7 @@ class Desk:
     def __init__(self, **options: Any) -> None:
         self.current_transaction: Level | None = Level()
         self.attached: list[Any] = []
-        self.objects = SessionObjects(self, after_attach=[lambda _, obj: self.attached.append(obj)], **options)
+        self.objects = SessionObjects(self, hooks=hooks_of(self.attached.append), **options)
 
     def stored(self, class_: type, identity: Any) -> Any:
         """Return an object as if its row had been written."""

@@ -1,0 +1,69 @@
+"""What listens to the events of mapped classes, kept on the classes: a mapper that is made later finds it there.
+
+``event.listen(Base, "before_insert", function, propagate=True)`` may come before any class of ``Base`` is mapped; see :mod:`flask_uow.orm.events`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.instrumentation.construction import telling_init, telling_load
+from flask_uow.sql.event import Registered
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+
+__all__ = ["EVERY_CLASS", "HOOK_OF_EVENT", "registered_of", "take_listeners"]
+
+_KEY = "__uow_listeners__"
+
+# what listens to all classes
+EVERY_CLASS: dict[str, list[Registered]] = {}
+
+# the hook of a mapper by which an event is told, where it is called otherwise
+HOOK_OF_EVENT = {"load": "reconstruct_instance", "init": "init_instance", "init_failure": "init_failed"}
+
+_WRITES = ("before_insert", "after_insert", "before_update", "after_update", "before_delete", "after_delete")
+
+
+def registered_of(cls: type) -> dict[str, list[Registered]]:
+    """Return what listens to the events of a class, mapped or not, by the name of the event."""
+    found: dict[str, list[Registered]] | None = vars(cls).get(_KEY)
+    if found is None:
+        found = {}
+        type.__setattr__(cls, _KEY, found)
+    return found
+
+
+def _calls(cls: type, name: str) -> list[Callable[..., Any]]:
+    found = [made.call for made in EVERY_CLASS.get(name, ())]
+    for base in reversed(cls.__mro__):
+        for made in vars(base).get(_KEY, {}).get(name, ()):
+            if base is cls or made.options.get("propagate"):
+                found.append(made.call)
+    return found
+
+
+def take_listeners(mapper: Mapper, *names: str) -> None:
+    """Have a mapper call what listens to its class, and to those that it derives from.
+
+    :param names: the events; all when left out.
+    """
+    class_ = mapper.class_
+    known = {*EVERY_CLASS, *(name for base in class_.__mro__ for name in vars(base).get(_KEY, ()))}
+    for name in names or sorted(known):
+        hook = HOOK_OF_EVENT.get(name, name)
+        if hook in mapper.hooks.names:
+            mapper.hooks.listen(hook, _calls(class_, name))
+    mapper.has_hooks = mapper.hooks.any_of(*_WRITES)
+    if mapper.hooks.any_of("init_instance", "init_failed") and not mapper.tells_init:
+        told = telling_init(mapper)
+        if told is not None:
+            mapper.tells_init = True
+            mapper.manager.replace("__init__", told)
+    reconstruct = telling_load(mapper, mapper.events.own_reconstruct)
+    if reconstruct is not mapper.events.reconstruct:
+        mapper.events.reconstruct = reconstruct
+        for each in mapper.lineage:
+            each.memo.clear()

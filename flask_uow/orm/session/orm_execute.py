@@ -1,0 +1,102 @@
+"""``do_orm_execute``: what listens to the statements of a Session sees each one before it is executed, and may change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.select_base import SelectBase
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Result
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
+
+__all__ = ["ORMExecuteState", "told_of"]
+
+
+class ORMExecuteState:
+    """What a function that listens to ``do_orm_execute`` is called with.
+
+    :ivar session: the Session.
+    :ivar statement: the statement; another one may be set in its place.
+    :ivar parameters: a mapping of values, a list of mappings, or None; may be set, too.
+    :ivar bind_mapper: the mapper whose engine is used, where the statement is about a mapped class.
+    """
+
+    def __init__(self, session: Session, statement: Any, parameters: Any, mapper: Mapper | None) -> None:
+        self.session = session
+        self.statement = statement
+        self.parameters = parameters
+        self.bind_mapper = mapper
+
+    @property
+    def is_select(self) -> bool:
+        """True for a SELECT, and for unions of them."""
+        return isinstance(self.statement, SelectBase)
+
+    @property
+    def is_insert(self) -> bool:
+        """True for an INSERT."""
+        return isinstance(self.statement, Insert)
+
+    @property
+    def is_update(self) -> bool:
+        """True for an UPDATE."""
+        return isinstance(self.statement, Update)
+
+    @property
+    def is_delete(self) -> bool:
+        """True for a DELETE."""
+        return isinstance(self.statement, Delete)
+
+    @property
+    def is_orm_statement(self) -> bool:
+        """True where the statement is about a mapped class."""
+        if isinstance(self.statement, DMLStatement):
+            return self.statement.entity is not None
+        return self.bind_mapper is not None
+
+    @property
+    def is_column_load(self) -> bool:
+        """False: attributes that are loaded at first access send statements of their own, which are not told of."""
+        return False
+
+    @property
+    def is_relationship_load(self) -> bool:
+        """False, as :attr:`is_column_load`."""
+        return False
+
+    @property
+    def execution_options(self) -> Mapping[str, Any]:
+        """The execution options of the statement."""
+        options: Mapping[str, Any] = getattr(self.statement, "get_execution_options", dict)()
+        return options
+
+    def update_execution_options(self, **options: Any) -> None:
+        """Give the statement further execution options."""
+        self.statement = self.statement.execution_options(**options)
+
+    def invoke_statement(self, statement: Any = None, params: Any = None) -> Result:
+        """Execute the statement now, without what listens, and return its result: for a function that returns another one in its place.
+
+        :param statement: a statement in place of it.
+        :param params: parameters in place of its own.
+        """
+        return self.session.execute_untold(
+            self.statement if statement is None else statement, self.parameters if params is None else params
+        )
+
+
+def told_of(session: Session, statement: Any, parameters: Any, mapper: Mapper | None) -> tuple[Any, Any, Any]:
+    """Tell what listens of a statement.
+
+    :returns: the statement and the parameters to be executed, and the result that a function has returned in their place, or None.
+    """
+    state = ORMExecuteState(session, statement, parameters, mapper)
+    for hook in session.hooks.do_orm_execute:
+        result = hook(state)
+        if result is not None:
+            return state.statement, state.parameters, result
+    return state.statement, state.parameters, None
