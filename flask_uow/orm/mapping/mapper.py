@@ -432,8 +432,8 @@ class Mapper(MappedSource, InspectedMapper):
 
     def listen_anew(self, name: str) -> None:
         """Take note that what listens to an attribute has changed."""
-        if name in self.columns:
-            column_property = self.columns[name]
+        if name in self.column_attrs:
+            column_property = self.column_attrs[name]
             if column_property.is_stored:
                 column = column_property.column
                 loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))

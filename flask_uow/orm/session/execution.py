@@ -35,6 +35,7 @@ from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 
 if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.orm.session.session import Session
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.typed import Item
 
