@@ -88,7 +88,8 @@ def _class_of(target: Any) -> type:
 def _with_subclasses(cls: type) -> list[type]:
     found: list[type] = [cls]
     for each in found:
-        found.extend(sub for sub in type.__subclasses__(each) if sub not in found)
+        subclasses: list[type] = type.__subclasses__(each)
+        found.extend(sub for sub in subclasses if sub not in found)
     return found
 
 
