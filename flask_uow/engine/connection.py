@@ -24,7 +24,7 @@ from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_re
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
-from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
+from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError, OperationalError
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
@@ -250,6 +250,8 @@ class Connection(SendingConnection):
             self._stack.append(transaction)
             return transaction
         self._gate = opening_gate(dialect, level, **options)
+        transaction.is_read_only = bool(options.get("read_only"))
+        transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
         self._stack.append(transaction)
         return transaction
 
@@ -359,7 +361,7 @@ class Connection(SendingConnection):
         record = self._record
         if record is not None and self._gate is not INHERITED:
             self._record = None
-            self.engine.pool.abandon(record)
+            self.engine.pool.abandon(record, self)
             warnings.warn(
                 f"a connection of {self.engine!r} was dropped without close(); it was rolled back. "
                 "Use it in a with block.",
@@ -377,24 +379,33 @@ class Connection(SendingConnection):
             if self._gate is not None and self._gate.refusal is not None:
                 self._refuse(self._gate)
             if self._has_begun:
-                self._commit_now()
+                self._commit_now(transaction)
         except BaseException:
             self._rollback_root(transaction)
             raise
         self._end_stack()
 
-    def _commit_now(self) -> None:
+    def _commit_now(self, transaction: Transaction) -> None:
         record = self._record
         assert record is not None
         start = time.perf_counter()
         try:
-            self.dialect.commit(self._cursor)
+            self.dialect.commit(self._cursor, transaction.commit_limit)
         except self.dialect.errors as error:
             if not self.dialect.is_lost(error, record.raw):
                 raise translate(error, "COMMIT", ()) from error
             record.broken = True
             self._gate = LOST
             self.engine.pool.discard_idle()
+            if transaction.is_read_only or not self.may_have_written:
+                raise OperationalError(
+                    "the connection was lost at the end of a transaction that has only read, so nothing is lost: it can be repeated."
+                    f" ({str(error).strip()})",
+                    "COMMIT",
+                    None,
+                    error,
+                    connection_invalidated=True,
+                ) from error
             raise CommitOutcomeUnknown(
                 "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
                 f"Look in the database before you repeat it. ({str(error).strip()})"
