@@ -316,7 +316,7 @@ class Session(ExecutingSession):
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
-        chosen = self._chosen(objects)
+        chosen = self._chosen(objects, "flush")
         if self.objects.has_changes():
             self._flush(chosen, None)
 
@@ -330,17 +330,18 @@ class Session(ExecutingSession):
 
         :param objects: as for :meth:`flush`.
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
+        :raises InvalidRequestError: within a flush.
         :raises FlushError: when a relationship leads out of the Session.
         :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
         """
-        chosen = self._chosen(objects)
+        chosen = self._chosen(objects, "plan_flush")
         with self.no_autoflush:
             self.objects.has_changes()
             return plan_flush(self, chosen)
 
-    def _chosen(self, objects: Iterable[Any] | None) -> tuple[Any, ...] | None:
+    def _chosen(self, objects: Iterable[Any] | None, called: str) -> tuple[Any, ...] | None:
         if self.is_flushing:
-            raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
+            raise InvalidRequestError(f"the Session is flushing already; {called}() was called from within it.")
         chosen = tuple(map(real_object, objects)) if objects is not None else None
         for obj in chosen or ():
             instance_state(obj)
