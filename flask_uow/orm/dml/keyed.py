@@ -195,7 +195,7 @@ class _Page:
         for start in range(0, len(keys), BATCH_SIZE):
             rows = Select((func.count(),)).select_from(mapper.mapped_selectable)
             page = keys_condition(mapper.primary_key, keys[start : start + BATCH_SIZE])
-            found += self.connection.scalar(rows.where(page, *mapper.own_criteria))
+            found += int(self.connection.scalar(rows.where(page, *mapper.own_criteria)) or 0)
         if found != len(keys):
             raise StaleDataError(
                 f"{self.called} of {mapper.class_.__name__} found {found} of {len(keys)} rows: some keys are not there, occur twice, or are those"
