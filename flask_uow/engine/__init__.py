@@ -1,7 +1,7 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool; rows and result; transaction, two_phase, gate, streaming, sending and connection; cache; engine;
+listeners; pool; rows and result; transaction, two_phase, gate, streaming, sending, raw and connection; cache; engine;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
 """
@@ -12,6 +12,7 @@ from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, create_engine
 from flask_uow.engine.listeners import EngineListeners, StatementEvent
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.inspector import Inspector
 from flask_uow.engine.result import Result, ScalarResult, StreamedResult
 from flask_uow.engine.rows import Row
@@ -27,6 +28,7 @@ __all__ = [
     "Inspector",
     "NestedTransaction",
     "Pool",
+    "RawConnection",
     "Result",
     "Row",
     "ScalarResult",

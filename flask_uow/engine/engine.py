@@ -21,6 +21,7 @@ from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.echo import Echo, echo_of, start_echo, stop_echo
 from flask_uow.engine.listeners import EngineListeners
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
@@ -90,6 +91,22 @@ class Engine:
         if self._rollback_only is not None:
             return self._rollback_only.connect()
         return Connection(self, self.pool.open_apart())
+
+    def raw_connection(self) -> RawConnection:
+        """Return a connection of the driver, to be closed after use: one from the pool, in the driver's usual transaction mode.
+
+        What its cursors send is saved by its ``commit()``. Inside :meth:`rolled_back` it is part of the transaction around.
+
+        :raises TimeoutError: when none became free in time.
+        :raises OperationalError: when the database cannot be reached.
+        """
+        connection = self.connect()
+        raw = connection.connection.driver_connection
+        if self._rollback_only is not None:
+            return RawConnection(connection, raw, is_lent=True, through_lender=True)
+        # the pool puts the connection back into the mode that it has otherwise
+        self.dialect.begin_by_driver(raw)
+        return RawConnection(connection, raw, is_lent=True, through_lender=False)
 
     @contextmanager
     def rolled_back(self) -> Iterator[None]:

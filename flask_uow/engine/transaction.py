@@ -22,14 +22,18 @@ class Transaction:
 
     :ivar connection: the connection it belongs to.
     :ivar is_active: True until it was committed or rolled back, itself or through an outer one.
+    :ivar is_implicit: True where the connection's first statement has begun it, and nobody called ``begin()``.
+    :ivar owner: what commits it and rolls it back, for messages, where the connection's own ``commit()`` and ``rollback()`` must not.
     """
 
-    __slots__ = ("connection", "is_active")
+    __slots__ = ("connection", "is_active", "is_implicit", "owner")
     is_nested = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, is_implicit: bool = False) -> None:
         self.connection = connection
         self.is_active = True
+        self.is_implicit = is_implicit
+        self.owner: str | None = None
 
     def commit(self) -> None:
         """Commit, and release savepoints that are still open. Sends nothing when no statement was sent.
@@ -63,11 +67,13 @@ class Transaction:
             )
 
     def __enter__(self) -> Self:
+        self.connection.enter_block(self)
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.connection.leave_block(self)
         if error is None and self.is_active:
             self.commit()
         else:

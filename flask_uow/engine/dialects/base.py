@@ -95,6 +95,10 @@ class Dialect(ABC):
         """Roll back what is open on ``raw``; return False when it is lost."""
 
     @abstractmethod
+    def begin_by_driver(self, raw: Any) -> None:
+        """Have the driver begin transactions on ``raw`` by itself, as DB-API says, until :meth:`reset`."""
+
+    @abstractmethod
     def ping(self, raw: Any) -> bool:
         """Return True when ``raw`` still answers."""
 

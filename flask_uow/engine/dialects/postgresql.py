@@ -130,6 +130,13 @@ class PostgreSQLDialect(Dialect):
     def reset(self, raw: Any) -> bool:
         if raw.closed:
             return False
+        if not raw.autocommit:
+            # the driver has begun transactions by itself
+            try:
+                raw.rollback()
+            except psycopg2.Error:
+                return False
+            raw.autocommit = True
         status = raw.info.transaction_status
         if status == TRANSACTION_STATUS_IDLE:
             return True
@@ -142,6 +149,9 @@ class PostgreSQLDialect(Dialect):
         except psycopg2.Error:
             return False
         return bool(raw.info.transaction_status == TRANSACTION_STATUS_IDLE)
+
+    def begin_by_driver(self, raw: Any) -> None:
+        raw.autocommit = False
 
     def ping(self, raw: Any) -> bool:
         try:

@@ -162,9 +162,16 @@ class SQLiteDialect(Dialect):
         try:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
+            if raw.isolation_level is not None:
+                # the driver has begun transactions by itself
+                raw.isolation_level = None
         except sqlite3.Error:
             return False
         return True
+
+    def begin_by_driver(self, raw: Any) -> None:
+        # before its first write, so that no transaction is upgraded
+        raw.isolation_level = "IMMEDIATE"
 
     def ping(self, raw: Any) -> bool:
         return True
