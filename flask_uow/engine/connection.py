@@ -53,15 +53,17 @@ class Connection(SendingConnection):
 
     :ivar engine: the engine it came from.
     :ivar dialect: the dialect of the database.
+    :ivar begins_implicitly: False where each statement outside ``begin()`` commits by itself.
     """
 
-    __slots__ = ("_block", "_options", "_savepoints")
+    __slots__ = ("_block", "_options", "_savepoints", "begins_implicitly")
 
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
         super().__init__(engine, record)
         self._savepoints = 0
         # the transaction whose with block is running
         self._block: Transaction | None = None
+        self.begins_implicitly = True
         self._options = engine.get_execution_options()
 
     # -- options
@@ -301,7 +303,7 @@ class Connection(SendingConnection):
                 "the transaction of this with block was committed or rolled back inside the block, and another statement would be part of no"
                 " transaction that the block ends. Leave the block first, or use connection.begin_nested() inside of it."
             )
-        if self.get_isolation_level() == AUTOCOMMIT:
+        if not self.begins_implicitly or self.get_isolation_level() == AUTOCOMMIT:
             return False
         self._open(Transaction(self, is_implicit=True))
         return True

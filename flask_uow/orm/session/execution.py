@@ -114,7 +114,10 @@ class ExecutingSession(TransactionalSession):
         bind = self._binds.served_by(bind, True)
         transaction = self.transaction
         if transaction is None:
-            connection = bind if isinstance(bind, Connection) else bind.connect()
+            connection: Connection = bind if isinstance(bind, Connection) else bind.connect()
+            if connection is not bind:
+                # a statement of a Session in autocommit mode is a transaction of its own
+                connection.begins_implicitly = False
             return connection.execution_options(**execution_options) if execution_options else connection
         return transaction.connection_for(bind, execution_options)
 
