@@ -1,7 +1,7 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool; rows and result; transaction, two_phase, gate, streaming, sending, raw and connection; cache; engine;
+listeners; pool; rows, inserted, result and streamed; transaction, two_phase, gate, streaming, returning, sending, raw and connection; cache; engine;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
 """
@@ -14,8 +14,9 @@ from flask_uow.engine.listeners import EngineListeners, StatementEvent
 from flask_uow.engine.pool import Pool
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.inspector import Inspector
-from flask_uow.engine.result import Result, ScalarResult, StreamedResult
-from flask_uow.engine.rows import Row
+from flask_uow.engine.result import FrozenResult, MappingResult, Result, ScalarResult
+from flask_uow.engine.rows import Row, RowMapping
+from flask_uow.engine.streamed import StreamedResult, StreamedRowResult
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.engine.url import URL, make_url
@@ -25,15 +26,19 @@ __all__ = [
     "Connection",
     "Engine",
     "EngineListeners",
+    "FrozenResult",
     "Inspector",
+    "MappingResult",
     "NestedTransaction",
     "Pool",
     "RawConnection",
     "Result",
     "Row",
+    "RowMapping",
     "ScalarResult",
     "StatementEvent",
     "StreamedResult",
+    "StreamedRowResult",
     "Transaction",
     "TwoPhaseTransaction",
     "create_engine",

@@ -20,15 +20,19 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, opening_gate
+from flask_uow.engine.inserted import NO_KEYS, InsertedKeys, keys_of_lists, keys_of_one
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
-from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_result
+from flask_uow.engine.result import Result, ScalarResult, read_cursor, result_maker
+from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.sending import SendingConnection
+from flask_uow.engine.streamed import stream_result
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.dml import Insert
+from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.select import Select
 from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.text import TextClause, text
@@ -133,6 +137,10 @@ class Connection(SendingConnection):
             # an INSERT or UPDATE that was given no values sets the columns that the parameters name
             names = parameters if isinstance(parameters, Mapping) else parameters[0]
             statement = statement.for_parameters(list(names))
+        is_many = parameters is not None and not isinstance(parameters, Mapping)
+        if is_many and len(parameters) != 1 and isinstance(statement, Insert):
+            # nobody takes the keys of many rows
+            statement = statement.inline()
         try:
             compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
         except AttributeError:
@@ -141,12 +149,14 @@ class Connection(SendingConnection):
             raise ArgumentError(
                 f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
             ) from None
-        if parameters is not None and not isinstance(parameters, Mapping):
+        if is_many:
             _refuse_all_rows(statement)
             if len(parameters) != 1:
-                return self._execute_list(compiled, values, parameters)
+                return self._execute_list(statement, compiled, values, parameters)
             parameters = parameters[0]
         if compiled.is_write and not compiled.returns_rows:
+            if isinstance(statement, Insert):
+                return self._insert(compiled, values, parameters)
             rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
             return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
         size = self._page_size(statement)
@@ -154,7 +164,8 @@ class Connection(SendingConnection):
             pages = self.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
             return stream_result(compiled, pages, self.dialect)
         cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
-        return self._make_result(compiled, cursor)
+        keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
+        return self._make_result(compiled, cursor, keys)
 
     def exec_driver_sql(self, sql: str, parameters: Any = None) -> Result:
         """Execute SQL text as the driver takes it, with the driver's own placeholders (``?`` on SQLite, ``%s`` on PostgreSQL).
@@ -618,20 +629,49 @@ class Connection(SendingConnection):
 
     # -- inside: results
 
-    def _make_result(self, compiled: Compiled, cursor: Any) -> Result:
+    def _make_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
         try:
-            return read_cursor(compiled, cursor, self.dialect)
+            return read_cursor(compiled, cursor, self.dialect, keys)
         except self.dialect.errors as error:
             self._fail(error, compiled.sql, ())
 
-    def _execute_list(self, compiled: Compiled, values: list[Any], parameters: Any) -> Result:
-        sets = [compiled.parameters(values, given) for given in parameters]
+    def _insert(self, compiled: Compiled, values: list[Any], parameters: Mapping[str, Any] | None) -> Result:
+        """Insert, and keep what tells the key of the row."""
+        made: dict[int, Any] = {}
+        inserted = compiled.inserted
+        given = compiled.parameters(values, parameters, made)
+        if inserted is not None and inserted.processors:
+            rows = self.fetch_all(compiled.sql, given, write=True)
+            return Result(None, (), len(rows), None, keys_of_one(compiled, values, parameters, made, rows, None))
+        rowcount = self.run(compiled.sql, given)
+        rowid = getattr(self._cursor, "lastrowid", None) or None
+        return Result(None, (), rowcount, rowid, keys_of_one(compiled, values, parameters, made, (), rowid))
+
+    def _execute_list(
+        self, statement: Executable, compiled: Compiled, values: list[Any], parameters: Sequence[Mapping[str, Any]]
+    ) -> Result:
         if compiled.columns:
-            raise InvalidRequestError(
-                "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
-            )
+            if not isinstance(statement, Insert):
+                raise InvalidRequestError(
+                    "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
+                )
+            compiled, rows = self.insert_and_return(statement, parameters)
+            names, make_rows = result_maker(compiled, compiled.columns, self.dialect)
+            return Result(make_rows(rows), names, len(rows), None, NO_KEYS)
+        sets = [compiled.parameters(values, given) for given in parameters]
         rowcount = self.run_many(compiled.sql, sets) if sets else 0
-        return Result(None, (), rowcount)
+        keys = keys_of_lists(compiled, values, parameters) if isinstance(statement, Insert) else None
+        return Result(None, (), rowcount, None, keys)
+
+    def insert_and_return(
+        self, statement: Insert, parameters: Sequence[Mapping[str, Any]]
+    ) -> tuple[Compiled, list[tuple[Any, ...]]]:
+        """Execute an INSERT with RETURNING for a list of rows; return its compiled form, and the driver's rows.
+
+        :param parameters: the values of each row by name.
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        return insert_and_return(self, statement, parameters)
 
 
 def _refuse_all_rows(statement: Any) -> None:

@@ -44,6 +44,7 @@ class Dialect(ABC):
     :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
     :ivar supports_for_update: True where SELECT can lock rows.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
+    :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
     :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
@@ -61,6 +62,7 @@ class Dialect(ABC):
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
     supports_two_phase: ClassVar[bool] = False
+    tells_rowid: ClassVar[bool] = False
     written_sql: ClassVar[str] = ""
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]

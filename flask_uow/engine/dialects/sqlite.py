@@ -52,6 +52,7 @@ class SQLiteDialect(Dialect):
     escapes_percent = False
     exact_decimal_text = True
     supports_for_update = False
+    tells_rowid = True
     supports_alter = False
     supports_comments = False
     max_parameters = 32_766  # SQLITE_MAX_VARIABLE_NUMBER since 3.32

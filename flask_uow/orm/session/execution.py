@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
+from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult, StreamedRowResult
 from flask_uow.exc import NoResultFound
 from flask_uow.orm.dml.bulk import Progress, bulk_insert
 from flask_uow.orm.dml.bulk_objects import insert_mappings, save_objects, update_mappings
@@ -233,7 +233,7 @@ class ExecutingSession(TransactionalSession):
             select = in_default_order(select)
         names = make_plan(select, self.connection_for(mapper, select, **kw).dialect).names
         pages = self.stream_query(select, params, True, what, size, mapper, kw)
-        return StreamedResult(pages, lambda: names)
+        return StreamedRowResult(pages, names)
 
     def stream_query(
         self,

@@ -21,7 +21,7 @@ from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
-__all__ = ["Compiled", "ExpressionCompiler", "ResultColumn", "Slot"]
+__all__ = ["Compiled", "ExpressionCompiler", "InsertedKey", "ResultColumn", "RowText", "Slot"]
 
 # a name of that many characters is surely not too long
 _SHORT = 15
@@ -29,6 +29,7 @@ _SHORT = 15
 _DDL = frozenset(("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "create_sequence"))
 # no SQL text holds this character, and the databases refuse it in values as well
 _MARK = "\x00"
+_ROW_BEGINS, _ROW_ENDS = "(", ")"
 _FLOAT = Float()
 
 
@@ -66,6 +67,42 @@ class Slot:
     column: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InsertedKey:
+    """Where the primary key of the row of an INSERT comes from.
+
+    :ivar names: the names of its columns.
+    :ivar sources: for each of them ``("value", number of the slot)``, ``("returned", position in RETURNING)`` or ``("rowid", 0)``.
+    :ivar processors: for each column of the RETURNING that was added, the function that converts its value.
+    """
+
+    names: tuple[str, ...]
+    sources: tuple[tuple[str, int], ...]
+    processors: tuple[Callable[[Any], Any] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowText:
+    """The row of an INSERT of one row, so that it can be repeated.
+
+    :ivar head: the text before the row.
+    :ivar row: the row.
+    :ivar tail: the text behind it.
+    :ivar begin: the number of its first slot.
+    :ivar end: the number of the first slot behind it.
+    """
+
+    head: str
+    row: str
+    tail: str
+    begin: int
+    end: int
+
+    def repeated(self, count: int) -> str:
+        """Return the statement with the row ``count`` times."""
+        return f"{self.head}{', '.join([self.row] * count)}{self.tail}"
+
+
 class Compiled:
     """A statement as text, with the recipe for its parameters. Immutable, shared between threads.
 
@@ -74,14 +111,25 @@ class Compiled:
     :ivar columns: the result's columns, empty when not known.
     :ivar is_write: True for everything that needs a write transaction.
     :ivar returns_rows: True when the statement returns rows.
+    :ivar inserted: of an INSERT of one row without RETURNING, where its key comes from; None where nobody can know.
+    :ivar row: the row of an INSERT of one row.
     :ivar memo: for higher layers, to keep what they derive from the statement.
     """
 
-    __slots__ = ("_plain", "columns", "is_write", "memo", "names", "returns_rows", "slots", "sql")
+    __slots__ = ("_plain", "columns", "inserted", "is_write", "memo", "names", "returns_rows", "row", "slots", "sql")
 
     def __init__(
-        self, sql: str, slots: tuple[Slot, ...], columns: tuple[ResultColumn, ...], is_write: bool, returns_rows: bool
+        self,
+        sql: str,
+        slots: tuple[Slot, ...],
+        columns: tuple[ResultColumn, ...],
+        is_write: bool,
+        returns_rows: bool,
+        inserted: InsertedKey | None = None,
+        row: RowText | None = None,
     ) -> None:
+        self.inserted = inserted
+        self.row = row
         self.sql = sql
         self.slots = slots
         self.columns = columns
@@ -92,11 +140,14 @@ class Compiled:
         simple = all(slot.default is None and not slot.required for slot in slots)
         self._plain = tuple((slot.index, slot.processor) for slot in slots) if simple else None
 
-    def parameters(self, values: Sequence[Any], given: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    def parameters(
+        self, values: Sequence[Any], given: Mapping[str, Any] | None = None, made: dict[int, Any] | None = None
+    ) -> tuple[Any, ...]:
         """Return the driver's parameters.
 
         :param values: the values of the statement's bind parameters, in order.
         :param given: values given at execution, by name.
+        :param made: takes the values of defaults, by the number of their slot.
         :raises InvalidRequestError: when a required value is missing, or a name is unknown.
         :raises DataError: when a value does not fit its type.
         """
@@ -105,6 +156,8 @@ class Compiled:
                 return tuple([p(values[i]) if p is not None else values[i] for i, p in self._plain])
             if given and not self.names.issuperset(given):
                 raise self._unknown(given)
+            if made is not None:
+                return tuple([self._noted(n, slot, values, given or {}, made) for n, slot in enumerate(self.slots)])
             return tuple(self._value(slot, values, given or {}) for slot in self.slots)
         except DataError as error:
             if error.statement is not None:
@@ -112,6 +165,14 @@ class Compiled:
             where = self._refusing(values, given or {})
             message = f"{where}: {error.message}" if where is not None else error.message
             raise DataError(message, self.sql, orig=error.orig) from error
+
+    def _noted(
+        self, number: int, slot: Slot, values: Sequence[Any], given: Mapping[str, Any], made: dict[int, Any]
+    ) -> Any:
+        if slot.default is None:
+            return self._value(slot, values, given)
+        made[number] = slot.default.value()
+        return slot.processor(made[number]) if slot.processor is not None else made[number]
 
     def _refusing(self, values: Sequence[Any], given: Mapping[str, Any]) -> str | None:
         """Return the column, or the named parameter, whose value was refused."""
@@ -152,11 +213,18 @@ class ExpressionCompiler:
 
     :param dialect: the dialect to write for.
     :param literal_binds: write values into the text (for DDL, which takes no parameters).
+    :param is_executed: have an INSERT tell the key of its row; not where the text is all that is wanted.
     """
 
-    def __init__(self, dialect: Any, literal_binds: bool = False) -> None:
+    def __init__(self, dialect: Any, literal_binds: bool = False, is_executed: bool = False) -> None:
         self.dialect = dialect
         self.literal_binds = literal_binds
+        self.is_executed = is_executed
+        # the statement itself, not one inside of it
+        self.statement: Any = None
+        # where the key of an INSERT's row comes from: as InsertedKey has it, with the numbers of marks
+        self.key_sources: list[tuple[str, int]] = []
+        self.key_returned: list[Any] = []
         self.placed: list[Slot] = []
         # the column that a value is stored in, while that is written
         self.target: str | None = None
@@ -188,16 +256,27 @@ class ExpressionCompiler:
         :param shape: the shape of the very same statement object.
         """
         self._indexes = {id(bind): index for index, bind in enumerate(shape.binds)}
+        self.statement = statement
         text = self.process(statement)
         if not self.apart and (namesakes := self._namesakes()) and statement.__visit_name__ not in _DDL:
-            again = type(self)(self.dialect, self.literal_binds)
+            again = type(self)(self.dialect, self.literal_binds, self.is_executed)
             again.apart = {id(table): again.set_apart(table) for table in namesakes}
             return again.compile(statement, shape)
         if self.ctes:
             text = self.cte_prelude() + text
-        sql, slots = self._number(text)
+        sql, slots, numbers, row = self._number(text)
         returns_rows = bool(self.result) or getattr(statement, "is_select", False) or statement.__visit_name__ == "text"
-        return Compiled(sql, slots, self.result, self.is_write(statement), returns_rows)
+        return Compiled(
+            sql, slots, self.result, self.is_write(statement), returns_rows, self._inserted_key(numbers), row
+        )
+
+    def _inserted_key(self, numbers: Mapping[int, int]) -> InsertedKey | None:
+        if not self.key_sources:
+            return None
+        sources = tuple((kind, numbers[n] if kind == "value" else n) for kind, n in self.key_sources)
+        processors = tuple(self.dialect.result_processor(column.type) for column in self.key_returned)
+        names = tuple(column.name for column in self.statement.table.primary_key.columns)
+        return InsertedKey(names, sources, processors)
 
     def _namesakes(self) -> list[Any]:
         """Return the tables without a schema whose name a table in a schema has, too: ``t.id`` would be about either."""
@@ -225,19 +304,37 @@ class ExpressionCompiler:
             raise CompileError(f"{type(node).__name__} cannot be written as SQL for {self.dialect.name} in this place.")
         return visit(node)  # type: ignore[no-any-return]
 
-    def _number(self, text: str) -> tuple[str, tuple[Slot, ...]]:
+    def _number(self, text: str) -> tuple[str, tuple[Slot, ...], dict[int, int], RowText | None]:
+        """Return the text with placeholders, its slots, the number of each mark's slot, and the row of an INSERT of one."""
         pieces = text.split(_MARK)
         escape = self.dialect.escapes_percent
         slots: list[Slot] = []
+        numbers: dict[int, int] = {}
+        bounds: list[tuple[int, int]] = []
         out: list[str] = []
         for position, piece in enumerate(pieces):
-            if position % 2:
+            if not position % 2:
+                out.append(piece.replace("%", "%%") if escape else piece)
+            elif piece in (_ROW_BEGINS, _ROW_ENDS):
+                bounds.append((len(out), len(slots)))
+            else:
                 slot = self.placed[int(piece)]
+                numbers[int(piece)] = len(slots)
                 slots.append(slot)
                 out.append(self.placeholder(slot, int(piece)))
-            else:
-                out.append(piece.replace("%", "%%") if escape else piece)
-        return "".join(out), tuple(slots)
+        row = None
+        if bounds:
+            (first, begin), (last, end) = bounds
+            row = RowText("".join(out[:first]), "".join(out[first:last]), "".join(out[last:]), begin, end)
+        return "".join(out), tuple(slots), numbers, row
+
+    def as_row(self, text: str) -> str:
+        """Return the row of the INSERT that is compiled, marked so that it can be told from what stands around it."""
+        return f"{_MARK}{_ROW_BEGINS}{_MARK}{text}{_MARK}{_ROW_ENDS}{_MARK}"
+
+    def mark_in(self, text: str) -> int:
+        """Return the number of the mark in the text of a value."""
+        return int(text.split(_MARK)[1])
 
     def placeholder(self, slot: Slot, number: int) -> str:
         """Return the placeholder for a slot."""

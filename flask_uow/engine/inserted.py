@@ -1,0 +1,120 @@
+"""The primary keys of inserted rows: ``result.inserted_primary_key``.
+
+The compiler says of an INSERT of one row where each column of the key comes from (``Compiled.inserted``): a value of the statement's own, a
+default that is made in Python, what RETURNING gives, or the rowid. :class:`InsertedKeys` is what one execution knows; the rows are only made
+when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flask_uow.engine.rows import Row, row_class
+from flask_uow.exc import InvalidRequestError
+from flask_uow.sql.compiler import Compiled
+
+__all__ = ["NO_KEYS", "InsertedKeys", "keys_of_lists", "keys_of_one"]
+
+
+class InsertedKeys:
+    """The keys of the rows of one INSERT.
+
+    :param find: makes the rows; None where the keys are not known.
+    """
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[], list[Row]] | None) -> None:
+        self._find = find
+
+    def one(self, asked: str) -> Row:
+        """Return the key of the only row.
+
+        :param asked: the attribute that was asked for, for messages.
+        :raises InvalidRequestError: where it is not known, or there are several rows.
+        """
+        rows = self.all(asked)
+        if len(rows) != 1:
+            raise InvalidRequestError(
+                f"{asked} is the key of one row, and {len(rows)} were inserted. Use inserted_primary_key_rows, or returning()."
+            )
+        return rows[0]
+
+    def all(self, asked: str) -> list[Row]:
+        """Return the keys of all rows.
+
+        :param asked: the attribute that was asked for, for messages.
+        :raises InvalidRequestError: where they are not known.
+        """
+        if self._find is None:
+            raise InvalidRequestError(
+                f"{asked} is not known for this INSERT: it has rows of a SELECT, several rows in values(), a list of rows whose keys the database"
+                " has made, or returning(), which gives the rows as the user wants them. Name the key in returning()."
+            )
+        return self._find()
+
+
+NO_KEYS = InsertedKeys(None)
+
+
+def keys_of_one(
+    compiled: Compiled,
+    values: Sequence[Any],
+    given: Mapping[str, Any] | None,
+    made: Mapping[int, Any],
+    returned: Sequence[tuple[Any, ...]],
+    rowid: int | None,
+) -> InsertedKeys:
+    """Return what is known of the key of one row.
+
+    :param values: the values of the statement's bind parameters.
+    :param given: the values that were given at execution.
+    :param made: the values of defaults, by the number of their slot.
+    :param returned: the rows of the RETURNING that the compiler has added.
+    :param rowid: the rowid of the row, where the database tells it.
+    """
+    inserted = compiled.inserted
+    if inserted is None:
+        return NO_KEYS
+
+    def find() -> list[Row]:
+        row = returned[0] if returned else (None,) * len(inserted.processors)
+        loaded = [value if p is None else p(value) for value, p in zip(row, inserted.processors, strict=True)]
+        key = []
+        for kind, number in inserted.sources:
+            if kind == "returned":
+                key.append(loaded[number])
+            elif kind == "rowid":
+                key.append(rowid)
+            else:
+                key.append(_value(compiled, number, values, given or {}, made))
+                if key[-1] is None and rowid is not None and len(inserted.sources) == 1:
+                    # the database numbers a row whose key is given as None
+                    key[-1] = rowid
+        return [row_class(inserted.names)(key)]
+
+    return InsertedKeys(find)
+
+
+def keys_of_lists(compiled: Compiled, values: Sequence[Any], sets: Sequence[Mapping[str, Any]]) -> InsertedKeys:
+    """Return what is known of the keys of rows that were inserted from a list."""
+    inserted = compiled.inserted
+    if inserted is None:
+        return NO_KEYS
+    slots = [compiled.slots[number] for kind, number in inserted.sources if kind == "value"]
+    if len(slots) != len(inserted.sources) or any(slot.default is not None for slot in slots):
+        return NO_KEYS
+    make = row_class(inserted.names)
+    return InsertedKeys(
+        lambda: [make([_value(compiled, n, values, given, {}) for _, n in inserted.sources]) for given in sets]
+    )
+
+
+def _value(
+    compiled: Compiled, number: int, values: Sequence[Any], given: Mapping[str, Any], made: Mapping[int, Any]
+) -> Any:
+    slot = compiled.slots[number]
+    if slot.default is not None:
+        return made[number]
+    return given[slot.key] if slot.key is not None and slot.key in given else values[slot.index]
