@@ -1,7 +1,7 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool; rows, inserted, result and streamed; transaction, two_phase, gate, streaming, returning, sending, raw and connection; cache; engine;
+listeners; pool, pool_classes; rows, inserted, result and streamed; transaction, two_phase, gate, streaming, returning, sending, raw and connection; cache; engine;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
 """
@@ -12,6 +12,7 @@ from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, create_engine
 from flask_uow.engine.listeners import EngineListeners, StatementEvent
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.pool_classes import NullPool, QueuePool, StaticPool
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.inspector import Inspector
 from flask_uow.engine.result import FrozenResult, MappingResult, Result, ScalarResult
@@ -30,13 +31,16 @@ __all__ = [
     "Inspector",
     "MappingResult",
     "NestedTransaction",
+    "NullPool",
     "Pool",
+    "QueuePool",
     "RawConnection",
     "Result",
     "Row",
     "RowMapping",
     "ScalarResult",
     "StatementEvent",
+    "StaticPool",
     "StreamedResult",
     "StreamedRowResult",
     "Transaction",

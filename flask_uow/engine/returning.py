@@ -96,7 +96,11 @@ def _in_order(connection: Connection, statement: Insert, compiled: Compiled, set
     if not all(name is not None and all(name in given for given in sets) for name in names):
         return None
     wanted = [tuple(given[name] for name in names) for given in sets]
-    if not all(isinstance(value, column.type.python_type) for values in wanted for column, value in zip(key, values, strict=True)):
+    if not all(
+        isinstance(value, column.type.python_type)
+        for values in wanted
+        for column, value in zip(key, values, strict=True)
+    ):
         return None
     width = len(compiled.columns)
     returning = statement.returning(*key)
@@ -120,7 +124,13 @@ def _with_drawn_keys(
     """Return the statement and its rows with keys that the database would make next; None where it cannot tell them."""
     column = statement.table.generated_key
     names = {name for given in sets for name in given}
-    if len(missing) != 1 or missing[0] is not column or column.name in names or _is_always_made(column) or connection.is_autocommit:
+    if (
+        len(missing) != 1
+        or missing[0] is not column
+        or column.name in names
+        or _is_always_made(column)
+        or connection.is_autocommit
+    ):
         return None
     keys = connection.dialect.batch.allocate_keys(connection, statement.table, column, len(sets))
     if keys is None:

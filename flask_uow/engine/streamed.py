@@ -294,7 +294,9 @@ def _close(pages: Iterator[Any]) -> None:
         close()
 
 
-def stream_result(compiled: Compiled, pages: Iterator[list[tuple[Any, ...]]], dialect: Dialect) -> StreamedRowResult[Row]:
+def stream_result(
+    compiled: Compiled, pages: Iterator[list[tuple[Any, ...]]], dialect: Dialect
+) -> StreamedRowResult[Row]:
     """Return the rows of a statement, fetched page by page.
 
     :raises InvalidRequestError: for a statement whose columns are not known.

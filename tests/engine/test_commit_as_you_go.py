@@ -65,9 +65,7 @@ def test_rollback_undoes_what_was_done_since_the_last_commit(engine: Engine, con
     assert stored(engine) == [1, 4]
 
 
-def test_without_a_transaction_commit_and_rollback_do_nothing(
-    connection: Connection, statements: StatementLog
-) -> None:
+def test_without_a_transaction_commit_and_rollback_do_nothing(connection: Connection, statements: StatementLog) -> None:
     connection.commit()
     connection.rollback()
     assert statements.transactions == []
@@ -222,9 +220,7 @@ def test_an_autocommit_session_commits_what_it_executes(engine: Engine) -> None:
 # -- the driver's text
 
 
-def test_text_of_the_driver_takes_the_drivers_placeholders(
-    engine: Engine, connection: Connection, mark: str
-) -> None:
+def test_text_of_the_driver_takes_the_drivers_placeholders(engine: Engine, connection: Connection, mark: str) -> None:
     written = connection.exec_driver_sql(f"INSERT INTO numbers (n) VALUES ({mark}), ({mark})", (1, 2))
     assert (written.rowcount, written.returns_rows) == (2, False)
     rows = connection.exec_driver_sql(f"SELECT n, n * 2 AS twice FROM numbers WHERE n > {mark}", (1,))

@@ -34,14 +34,23 @@ metadata = MetaData()
 numbered = Table("numbered", metadata, Column("id", Integer, primary_key=True), Column("name", String(20), unique=True))
 chosen = Table("chosen", metadata, Column("code", String(9), primary_key=True), Column("n", Integer))
 pairs = Table(
-    "pairs", metadata, Column("a", Integer, primary_key=True), Column("b", String(9), primary_key=True), Column("n", Integer)
+    "pairs",
+    metadata,
+    Column("a", Integer, primary_key=True),
+    Column("b", String(9), primary_key=True),
+    Column("n", Integer),
 )
 made = Table("made", metadata, Column("id", Uuid, primary_key=True, default=uuid.uuid4), Column("name", String(20)))
 by_server = Table(
     "by_server", metadata, Column("code", String(9), primary_key=True, server_default="none"), Column("n", Integer)
 )
 keyless = Table("keyless", metadata, Column("n", Integer))
-counted = Table("counted", metadata, Column("id", Integer, Sequence("counted_seq", start=100), primary_key=True), Column("n", Integer))
+counted = Table(
+    "counted",
+    metadata,
+    Column("id", Integer, Sequence("counted_seq", start=100), primary_key=True),
+    Column("n", Integer),
+)
 always = Table("always", metadata, Column("id", Integer, Identity(always=True), primary_key=True), Column("n", Integer))
 
 
@@ -169,7 +178,9 @@ def test_rows_come_in_the_order_of_the_parameters_where_that_is_asked_for(connec
         (always, [{"n": 2}, {"n": 1}]),
     ],
 )
-def test_rows_come_in_order_whatever_makes_their_key(connection: Connection, database: str, table: Table, rows: Any) -> None:
+def test_rows_come_in_order_whatever_makes_their_key(
+    connection: Connection, database: str, table: Table, rows: Any
+) -> None:
     if table is always and database != "postgresql":
         return
     columns = [table.c[name] for name in rows[0]]
@@ -187,7 +198,9 @@ def test_the_order_is_kept_with_an_upsert(connection: Connection) -> None:
 
 def test_defaults_and_conflicts_count_for_each_row_of_a_list(connection: Connection) -> None:
     numbers = itertools.count(1)
-    table = Table("t", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer, default=lambda: next(numbers)))
+    table = Table(
+        "t", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer, default=lambda: next(numbers))
+    )
     table.create(connection)
     rows = connection.execute(insert(table).returning(table.c.n, sort_by_parameter_order=True), [{"id": 3}, {"id": 1}])
     assert rows.scalars().all() == [1, 2]
@@ -201,7 +214,9 @@ def test_a_list_is_inserted_as_a_whole_or_not_at_all(connection: Connection, eng
     assert connection.scalar(select(func.count()).select_from(numbered)) == 0
 
 
-def test_a_trigger_that_changes_keys_is_noticed_where_the_order_is_wanted(connection: Connection, database: str) -> None:
+def test_a_trigger_that_changes_keys_is_noticed_where_the_order_is_wanted(
+    connection: Connection, database: str
+) -> None:
     if database != "postgresql":
         return
     connection.exec_driver_sql(

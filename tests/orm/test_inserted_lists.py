@@ -73,9 +73,7 @@ def clubs(engine: Engine) -> Iterator[Any]:
     globals().update(Member=Member)
     Base.metadata.create_all(engine)
     with Session(engine) as session:
-        yield SimpleNamespace(
-            session=session, Club=Club, Member=Member, Animal=Animal, Dog=Dog, Hound=Hound, Cat=Cat
-        )
+        yield SimpleNamespace(session=session, Club=Club, Member=Member, Animal=Animal, Dog=Dog, Hound=Hound, Cat=Cat)
 
 
 def rows(clubs: Any) -> list[Any]:
@@ -105,7 +103,11 @@ def test_attributes_and_synonyms_name_what_a_row_sets(clubs: Any) -> None:
 
 
 def test_an_expression_in_a_row_is_worked_out_by_the_database(clubs: Any) -> None:
-    values = [{"name": func.lower("A")}, {"name": "b", "rank": select(func.count() + 40).scalar_subquery()}, {"name": "c"}]
+    values = [
+        {"name": func.lower("A")},
+        {"name": "b", "rank": select(func.count() + 40).scalar_subquery()},
+        {"name": "c"},
+    ]
     clubs.session.execute(insert(clubs.Club), values)
     assert [row[:2] for row in rows(clubs)] == [("a", None), ("b", 41), ("c", None)]
     more = [{"name": func.lower("D")}, {"name": "e"}, {"name": func.lower("F")}]
@@ -181,7 +183,9 @@ def test_the_objects_of_a_class_in_several_tables_come_back_in_order(clubs: Any)
     found = session.scalars(insert(Hound).returning(Hound), given).all()
     assert [(hound.name, hound.speed) for hound in found] == [(row["name"], row["speed"]) for row in given]
     assert all(type(hound) is Hound and hound in session for hound in found)
-    columns = session.execute(insert(Hound).returning(Hound.name, Hound.speed), [{"name": "y", "speed": 1}, {"name": "z"}])
+    columns = session.execute(
+        insert(Hound).returning(Hound.name, Hound.speed), [{"name": "y", "speed": 1}, {"name": "z"}]
+    )
     assert columns.keys() == ("name", "speed")
     assert columns.all() == [("y", 1), ("z", None)]
 
@@ -210,6 +214,9 @@ def test_in_autocommit_mode_a_list_is_inserted_in_one_transaction(clubs: Any, en
 def test_an_insert_of_one_row_of_a_class_tells_its_key(clubs: Any) -> None:
     session, Club = clubs.session, clubs.Club
     assert tuple(session.execute(insert(Club).values(name="q", id=77)).inserted_primary_key) == (77,)
-    assert tuple(session.execute(insert(Club), {"name": "r"}).inserted_primary_key) == (78,) or session.bind.name != "sqlite"
+    assert (
+        tuple(session.execute(insert(Club), {"name": "r"}).inserted_primary_key) == (78,)
+        or session.bind.name != "sqlite"
+    )
     result = session.execute(insert(Club).values(name=bindparam("n")), {"n": "s"})
     assert session.get(Club, result.inserted_primary_key.id).name == "s"

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
+from flask_uow.sql.types import JSON, TypeDecorator, TypeEngine, to_instance
+from flask_uow.sql.value_errors import wrong_kind
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
@@ -53,6 +54,9 @@ class Dialect(ABC):
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
     :ivar drop_closes: True where a driver's connection is closed when nobody refers to it any more, whichever process it is of.
     :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
+    :ivar driver_loads_json: True where the driver makes values of documents.
+    :ivar json_serializer: the application's function from a value to JSON text, used in place of ours.
+    :ivar json_deserializer: the application's function from JSON text to a value, likewise.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
 
@@ -74,11 +78,14 @@ class Dialect(ABC):
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
     drop_closes: ClassVar[bool]
+    driver_loads_json: ClassVar[bool] = False
     batch: BatchWriter
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
         self.url = url
         self.connect_args = dict(connect_args)
+        self.json_serializer: Callable[[Any], str | bytes] | None = None
+        self.json_deserializer: Callable[[Any], Any] | None = None
         self._quoted: dict[str, str] = {}
         self._bind_processors: dict[tuple[Any, ...], Processor | None] = {}
         self._result_processors: dict[tuple[Any, ...], Processor | None] = {}
@@ -268,7 +275,7 @@ class Dialect(ABC):
             made = (
                 self.make_bind_processor(type_) if not isinstance(type_, TypeDecorator) else self._decorated_bind(type_)
             )
-            return self._bind_processors.setdefault(key, made)
+            return self._bind_processors.setdefault(key, self._serializing(type_, made))
 
     def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns a driver's value (None included) into Python's; None to pass it as it is."""
@@ -281,7 +288,32 @@ class Dialect(ABC):
                 if not isinstance(type_, TypeDecorator)
                 else self._decorated_result(type_)
             )
-            return self._result_processors.setdefault(key, made)
+            return self._result_processors.setdefault(key, self._deserializing(type_, made))
+
+    def _serializing(self, type_: TypeEngine[Any], processor: Processor | None) -> Processor | None:
+        """Return the processor of a document with the application's own function in place of ours."""
+        serialize = self.json_serializer
+        if serialize is None or processor is None or not isinstance(type_, JSON):
+            return processor
+
+        def bind(value: Any) -> Any:
+            if value is None or value is getattr(JSON, "NULL", None):
+                return processor(value)
+            try:
+                text = serialize(value)
+            except (TypeError, ValueError) as error:
+                wrong_kind(
+                    type_, value, f"what json_serializer takes ({error})", "Convert it, or have json_serializer do so."
+                )
+            return text.decode() if isinstance(text, bytes) else text
+
+        return bind
+
+    def _deserializing(self, type_: TypeEngine[Any], processor: Processor | None) -> Processor | None:
+        deserialize = self.json_deserializer
+        if deserialize is None or self.driver_loads_json or not isinstance(type_, JSON):
+            return processor
+        return lambda value: None if value is None else deserialize(value)
 
     def stored_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
         """Return the type that the database sees: what a TypeDecorator is made of here, else the type itself."""

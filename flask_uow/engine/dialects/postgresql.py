@@ -19,7 +19,7 @@ from psycopg2.extensions import (
     get_wait_callback,
     make_dsn,
 )
-from psycopg2.extras import execute_batch
+from psycopg2.extras import execute_batch, register_default_json, register_default_jsonb
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
@@ -81,6 +81,7 @@ class PostgreSQLDialect(Dialect):
     begins_with_statement = True
     drop_closes = False  # psycopg2 closes only what the same process has opened
     streams_by_declared_cursor = True
+    driver_loads_json = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
@@ -122,6 +123,9 @@ class PostgreSQLDialect(Dialect):
             with raw.cursor() as cursor:
                 cursor.execute(_SETTINGS)
             types.register_types(raw)
+            if self.json_deserializer is not None:
+                register_default_json(raw, loads=self.json_deserializer)
+                register_default_jsonb(raw, loads=self.json_deserializer)
         except BaseException:
             raw.close()
             raise

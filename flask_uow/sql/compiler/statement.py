@@ -114,7 +114,9 @@ def compile_statement(statement: Any, dialect: Any, cache: MutableMapping[Any, C
     """
     shape = statement.shape()
     if not shape.cacheable:
-        return dialect.compiler_class(dialect, is_executed=True).compile(statement, shape), [bind.value for bind in shape.binds]
+        return dialect.compiler_class(dialect, is_executed=True).compile(statement, shape), [
+            bind.value for bind in shape.binds
+        ]
     key = tuple(shape.key)
     compiled = cache.get(key)
     if compiled is None:
