@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from flask_uow.exc import CompileError, DataError, InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
+from flask_uow.sql.custom import ClauseList, Constant, visitor_for, write_type
 from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
@@ -26,7 +27,9 @@ __all__ = ["Compiled", "ExpressionCompiler", "InsertedKey", "ResultColumn", "Row
 # a name of that many characters is surely not too long
 _SHORT = 15
 # statements of one table each, or about tables that refer to each other
-_DDL = frozenset(("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "create_sequence"))
+_DDL = frozenset(
+    ("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "drop_index", "create_sequence")
+)
 # no SQL text holds this character, and the databases refuse it in values as well
 _MARK = "\x00"
 _ROW_BEGINS, _ROW_ENDS = "(", ")"
@@ -213,13 +216,20 @@ class ExpressionCompiler:
 
     :param dialect: the dialect to write for.
     :param literal_binds: write values into the text (for DDL, which takes no parameters).
+    :param writes_values: write the values of parameters into the text of a statement, for people.
     :param is_executed: have an INSERT tell the key of its row; not where the text is all that is wanted.
     """
 
-    def __init__(self, dialect: Any, literal_binds: bool = False, is_executed: bool = False) -> None:
+    def __init__(
+        self, dialect: Any, literal_binds: bool = False, is_executed: bool = False, writes_values: bool = False
+    ) -> None:
         self.dialect = dialect
         self.literal_binds = literal_binds
         self.is_executed = is_executed
+        self.writes_values = writes_values
+        self._binds: list[Any] = []
+        # how many visitors of an application are at work
+        self._custom = 0
         # the statement itself, not one inside of it
         self.statement: Any = None
         # where the key of an INSERT's row comes from: as InsertedKey has it, with the numbers of marks
@@ -255,17 +265,27 @@ class ExpressionCompiler:
 
         :param shape: the shape of the very same statement object.
         """
+        self._binds = shape.binds
         self._indexes = {id(bind): index for index, bind in enumerate(shape.binds)}
         self.statement = statement
         text = self.process(statement)
         if not self.apart and (namesakes := self._namesakes()) and statement.__visit_name__ not in _DDL:
-            again = type(self)(self.dialect, self.literal_binds, self.is_executed)
+            again = type(self)(self.dialect, self.literal_binds, self.is_executed, self.writes_values)
             again.apart = {id(table): again.set_apart(table) for table in namesakes}
             return again.compile(statement, shape)
         if self.ctes:
             text = self.cte_prelude() + text
         sql, slots, numbers, row = self._number(text)
-        returns_rows = bool(self.result) or getattr(statement, "is_select", False) or statement.__visit_name__ == "text"
+        is_custom = statement.has_attributes and statement.__visit_name__ == "clause"
+        if is_custom:
+            # nobody knows what an application's own statement returns
+            self.result = ()
+        returns_rows = (
+            bool(self.result)
+            or getattr(statement, "is_select", False)
+            or is_custom
+            or statement.__visit_name__ == "text"
+        )
         return Compiled(
             sql, slots, self.result, self.is_write(statement), returns_rows, self._inserted_key(numbers), row
         )
@@ -297,17 +317,91 @@ class ExpressionCompiler:
             return getattr(statement, "_for_update", None) is not None or bool(getattr(statement, "is_write", False))
         return bool(getattr(statement, "is_write", True))
 
-    def process(self, node: ClauseElement) -> str:
-        """Return the text of a node."""
-        visit = getattr(self, f"visit_{node.__visit_name__}", None)
+    def process(
+        self,
+        node: ClauseElement,
+        *,
+        literal_binds: bool | None = None,
+        asfrom: bool = False,
+        include_table: bool = True,
+    ) -> str:
+        """Return the text of a node.
+
+        :param node: the node; also an attribute of a mapped class, or a type.
+        :param literal_binds: True writes the values of parameters into the text.
+        :param asfrom: True for what stands in FROM: a SELECT is written in parentheses.
+        :param include_table: False writes columns without their tables.
+        :raises CompileError: for what this dialect cannot express.
+        """
+        if literal_binds is not None or not include_table or asfrom:
+            return self._process_so(node, literal_binds, asfrom, include_table)
+        visitor = visitor_for(type(node), self.dialect.name)
+        if visitor is not None:
+            return self._visit_custom(visitor, node)
+        visit = getattr(self, f"visit_{getattr(node, '__visit_name__', 'clause')}", None)
         if visit is None:
-            raise CompileError(f"{type(node).__name__} cannot be written as SQL for {self.dialect.name} in this place.")
+            return self._process_other(node)
         return visit(node)  # type: ignore[no-any-return]
+
+    def _process_so(self, node: ClauseElement, literal_binds: bool | None, asfrom: bool, include_table: bool) -> str:
+        outer = self.writes_values, self.qualify
+        self.writes_values = self.writes_values if literal_binds is None else literal_binds
+        self.qualify = self.qualify and include_table
+        text = self.subselect(node) if asfrom and getattr(node, "is_select", False) else self.process(node)
+        self.writes_values, self.qualify = outer
+        return f"({text})" if asfrom and getattr(node, "is_select", False) else text
+
+    def _visit_custom(self, visitor: Callable[..., str], node: ClauseElement) -> str:
+        self._custom += 1
+        try:
+            text = visitor(node, self)
+        finally:
+            self._custom -= 1
+        if not isinstance(text, str):
+            raise CompileError(
+                f"the function that writes {type(node).__name__} returned {text!r}, and text was expected. Return the SQL."
+            )
+        return text
+
+    def _process_other(self, node: Any) -> str:
+        if isinstance(node, TypeEngine):
+            return self.type_text(node)
+        element = getattr(node, "__clause_element__", None)
+        if element is not None and not isinstance(node, (ClauseElement, type)):
+            return self.process(element())
+        if getattr(node, "has_attributes", False) or getattr(node, "__visit_name__", "clause") == "clause":
+            name = type(node).__name__
+            raise CompileError(
+                f"nothing says how {name} is written as SQL for {self.dialect.name}. Say it with a function: @compiles({name}), or"
+                f" @compiles({name}, {self.dialect.name!r}) for this database alone."
+            )
+        raise CompileError(f"{type(node).__name__} cannot be written as SQL for {self.dialect.name} in this place.")
+
+    def type_text(self, type_: TypeEngine[Any]) -> str:
+        """Return a type as DDL writes it."""
+        return write_type(type_, self) or self.dialect.type_ddl(type_)  # type: ignore[arg-type, no-any-return]
+
+    def cast_text(self, type_: TypeEngine[Any]) -> str:
+        """Return a type as CAST writes it."""
+        return write_type(type_, self) or self.dialect.cast_name(type_)  # type: ignore[arg-type, no-any-return]
+
+    @property
+    def preparer(self) -> Any:
+        """The dialect: its ``quote()`` quotes a name where that is needed."""
+        return self.dialect
+
+    @property
+    def sql_compiler(self) -> Self:
+        """This compiler, which writes DDL and expressions alike."""
+        return self
+
+    def visit_clause_list(self, node: ClauseList) -> str:
+        return ", ".join(self.process(clause) for clause in node.clauses)
 
     def _number(self, text: str) -> tuple[str, tuple[Slot, ...], dict[int, int], RowText | None]:
         """Return the text with placeholders, its slots, the number of each mark's slot, and the row of an INSERT of one."""
         pieces = text.split(_MARK)
-        escape = self.dialect.escapes_percent
+        escape = self.dialect.escapes_percent and not self.writes_values
         slots: list[Slot] = []
         numbers: dict[int, int] = {}
         bounds: list[tuple[int, int]] = []
@@ -341,9 +435,42 @@ class ExpressionCompiler:
         return self.dialect.placeholder  # type: ignore[no-any-return]
 
     def place(self, slot: Slot) -> str:
-        """Return a mark that becomes the slot's placeholder."""
+        """Return a mark that becomes the slot's placeholder; where values are written, the value."""
+        if self.writes_values:
+            return self._written(slot)
         self.placed.append(slot)
         return f"{_MARK}{len(self.placed) - 1}{_MARK}"
+
+    def _written(self, slot: Slot) -> str:
+        if slot.default is not None:
+            value = slot.default.value()
+        elif slot.required:
+            raise CompileError(
+                f"the parameter :{slot.key} has no value that could be written into the text. Give it one, bindparam({slot.key!r}, value), or compile"
+                " without literal_binds."
+            )
+        else:
+            value = self._binds[slot.index].value
+        return self.value_text(slot.processor(value) if slot.processor is not None else value)
+
+    def value_text(self, value: object) -> str:
+        """Return a value, as the driver would be given it, as text.
+
+        :raises CompileError: for one that has no such form.
+        """
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return f"X'{bytes(value).hex().upper()}'"
+        if isinstance(value, bool) or value is None or not isinstance(value, (int, float, Decimal)):
+            try:
+                return self.literal(value)
+            except CompileError as error:
+                raise CompileError(
+                    f"the value {value!r} of a parameter cannot be written into the text for {self.dialect.name}. Compile without literal_binds,"
+                    " and pass the values with the text."
+                ) from error
+        text = repr(value) if isinstance(value, float) else str(value)
+        # two minus signs would begin a comment
+        return f"({text})" if text.startswith("-") else text
 
     def operand(self, node: ClauseElement, op: Operator, strict: bool = False) -> str:
         """Return the text of an operand, in parentheses where it binds looser than ``op``."""
@@ -360,6 +487,8 @@ class ExpressionCompiler:
             stored = self.dialect.bind_processor(node.type)
             return self.literal(stored(node.value) if stored is not None else node.value)
         processor = self.dialect.bind_processor(node.type)
+        if self._custom and id(node) not in self._indexes:
+            return self.place(Slot(-1, None, processor, False, Constant(node.value), self.target))
         return self.place(Slot(self.index_of(node), node.key, processor, node.required, None, self.target))
 
     def index_of(self, node: Any) -> int:
@@ -557,7 +686,7 @@ class ExpressionCompiler:
         return self.process(node.element)
 
     def visit_cast(self, node: Any) -> str:
-        return f"CAST({self.process(node.element)} AS {self.dialect.cast_name(node.type)})"
+        return f"CAST({self.process(node.element)} AS {self.cast_text(node.type)})"
 
     def visit_case(self, node: Any) -> str:
         whens = " ".join(
