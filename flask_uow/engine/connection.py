@@ -25,8 +25,9 @@ from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult, read_cursor, result_maker
 from flask_uow.engine.returning import insert_and_return
+from flask_uow.engine.rows import Row
 from flask_uow.engine.sending import SendingConnection
-from flask_uow.engine.streamed import stream_result
+from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
@@ -130,7 +131,7 @@ class Connection(SendingConnection):
                 raise
         return self._execute_statement(statement, parameters)
 
-    def _execute_statement(self, statement: Any, parameters: Any) -> Result:
+    def _execute_statement(self, statement: Any, parameters: Any) -> Result | StreamedRowResult[Row]:
         if isinstance(statement, str):
             statement = text(statement)
         elif parameters and not getattr(statement, "has_values", True):

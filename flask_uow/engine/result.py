@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.inserted import InsertedKeys
@@ -52,7 +52,6 @@ class FetchedResult(Generic[T]):
     """
 
     __slots__ = ("_rest",)
-    _key: ClassVar[Callable[[Any], Hashable]] = staticmethod(value_key)
 
     def __init__(self, items: Iterable[T] | None) -> None:
         self._rest = iter(items) if items is not None else None
@@ -150,6 +149,10 @@ class FetchedResult(Generic[T]):
     ) -> None:
         self.close()
 
+    def _key(self, item: T) -> Hashable:
+        """Return what an item is told apart by."""
+        return value_key(item)
+
     def _open(self) -> Iterator[T]:
         if self._rest is None:
             raise no_rows()
@@ -219,11 +222,13 @@ class MappingResult(FetchedResult[RowMapping]):
     """
 
     __slots__ = ("_names",)
-    _key = staticmethod(mapping_key)
 
     def __init__(self, items: Iterable[RowMapping] | None, names: tuple[str, ...]) -> None:
         super().__init__(items)
         self._names = names
+
+    def _key(self, item: RowMapping) -> Hashable:
+        return mapping_key(item)
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the columns."""
@@ -251,7 +256,6 @@ class Result(RowsOf[TP_co]):
     """
 
     __slots__ = ("_inserted", "_is_unique", "_names", "lastrowid", "returns_rows", "rowcount")
-    _key = staticmethod(row_key)
 
     def __init__(
         self,
@@ -301,6 +305,9 @@ class Result(RowsOf[TP_co]):
         return self._inserted
 
     # -- rows
+
+    def _key(self, item: Row) -> Hashable:
+        return row_key(item)
 
     def unique(self, strategy: Callable[[Row], Hashable] | None = None) -> Self:
         """See :meth:`FetchedResult.unique`."""

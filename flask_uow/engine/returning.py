@@ -92,7 +92,7 @@ def _in_order(connection: Connection, statement: Insert, compiled: Compiled, set
             return None
         statement, sets = drawn
         given_names = {column.name: value for column, value in statement._rows[0]}
-    names = [getattr(given_names[column.name], "key", None) for column in key]
+    names: list[Any] = [getattr(given_names[column.name], "key", None) for column in key]
     if not all(name is not None and all(name in given for given in sets) for name in names):
         return None
     wanted = [tuple(given[name] for name in names) for given in sets]

@@ -21,6 +21,9 @@ __all__ = ["ColumnChoice", "Row", "RowMaker", "RowMapping", "picker", "position_
 
 # how a column of a result is named: by its position, its name, or what was selected (a column, an attribute, a mapped class)
 ColumnChoice: TypeAlias = object
+# under names of their own, since a row has a method tuple()
+Names: TypeAlias = tuple[str, ...]
+Pickled: TypeAlias = tuple[Any, ...]
 
 if TYPE_CHECKING:
 
@@ -42,7 +45,7 @@ class Row(_Tuple[TP_co]):
     """
 
     __slots__ = ()
-    _fields: ClassVar[tuple[str, ...]] = ()
+    _fields: ClassVar[Names] = ()
 
     @property
     def _mapping(self) -> RowMapping:
@@ -68,7 +71,7 @@ class Row(_Tuple[TP_co]):
         """Return the row as a new dict by column name."""
         return dict(self._mapping)
 
-    def keys(self) -> tuple[str, ...]:
+    def keys(self) -> Names:
         """Return the names of the columns."""
         return self._fields
 
@@ -82,7 +85,7 @@ class Row(_Tuple[TP_co]):
     def __repr__(self) -> str:
         return repr(tuple(self))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> Pickled:
         return (_rebuild, (self._fields, tuple(self)))
 
 
@@ -103,16 +106,16 @@ class RowMapping(Mapping[str, Any]):
     def __init__(self, row: Row) -> None:
         self.row = row
 
-    def __getitem__(self, name: ColumnChoice) -> Any:
+    def __getitem__(self, column: ColumnChoice) -> Any:
         row = self.row
-        if not isinstance(name, str):
-            name = name_of(name) or name
-        count = row._fields.count(name)
+        name = column if isinstance(column, str) else name_of(column)
+        count = row._fields.count(name) if name is not None else 0
         if count == 1:
             return row[row._fields.index(name)]
         if count:
-            raise InvalidRequestError(_ambiguous(name))
-        raise KeyError(f"{name!r}; the row has the columns {', '.join(row._fields)}.{did_you_mean(name, row._fields)}")
+            raise InvalidRequestError(_ambiguous(str(name)))
+        hint = did_you_mean(str(name), row._fields)
+        raise KeyError(f"{name or column!r}; the row has the columns {', '.join(row._fields)}.{hint}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(self.row._fields))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.result import (
@@ -38,7 +38,6 @@ class StreamedResult(Generic[T]):
     """
 
     __slots__ = ("_is_closed", "_is_left", "_pages", "_rest")
-    _key: ClassVar[Callable[[Any], Hashable]] = staticmethod(value_key)
 
     def __init__(self, pages: Iterator[list[T]]) -> None:
         self._pages = pages
@@ -160,6 +159,10 @@ class StreamedResult(Generic[T]):
         self._drop()
         self._is_closed = True
 
+    def _key(self, item: T) -> Hashable:
+        """Return what an item is told apart by."""
+        return value_key(item)
+
     def _drop(self) -> None:
         self._rest = []
         _close(self._pages)
@@ -194,11 +197,13 @@ class StreamedMappingResult(StreamedResult[RowMapping]):
     """The rows as mappings by column name, streamed."""
 
     __slots__ = ("_names",)
-    _key = staticmethod(mapping_key)
 
     def __init__(self, pages: Iterator[list[RowMapping]], names: tuple[str, ...]) -> None:
         super().__init__(pages)
         self._names = names
+
+    def _key(self, item: RowMapping) -> Hashable:
+        return mapping_key(item)
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the columns."""
@@ -219,7 +224,6 @@ class StreamedRowResult(StreamedResult[T]):
     """
 
     __slots__ = ("_is_unique", "_names")
-    _key = staticmethod(row_key)
     returns_rows = True
     rowcount = -1
     is_insert = False
@@ -228,6 +232,9 @@ class StreamedRowResult(StreamedResult[T]):
         super().__init__(pages)
         self._names = names
         self._is_unique = False
+
+    def _key(self, item: Any) -> Hashable:
+        return row_key(item)
 
     def unique(self, strategy: Callable[[T], Hashable] | None = None) -> Self:
         """See :meth:`StreamedResult.unique`."""

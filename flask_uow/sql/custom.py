@@ -193,7 +193,7 @@ class _Atom(tuple[Any, ...]):
 
 
 def _collect_attributes(self: Any, shape: Shape) -> None:
-    shape.key.append(type(self))
+    shape.key.append((type(self),))
     # as the field has it: a class says itself that its attributes are all that its text depends on
     if not vars(type(self)).get("inherit_cache", False):
         shape.cacheable = False

@@ -287,9 +287,11 @@ def test_a_raw_connection_goes_back_to_the_pool_as_it_was(engine: Engine, mark: 
             raw.close()
             raw.close()
         else:
+            dropped = [raw]
+            del raw
             with pytest.warns(ResourceWarning):
-                del raw
-                gc.collect()
+                dropped.clear()
+            gc.collect()
         assert engine.pool.checked_out() == 0
         with engine.connect() as connection, connection.begin() as transaction:
             assert connection.connection.driver_connection is driver

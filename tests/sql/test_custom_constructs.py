@@ -218,7 +218,8 @@ def test_a_visitor_may_make_values_of_its_own(connection: Connection) -> None:
 
     @compiles(Clamped)
     def write(element: Clamped, compiler: Any, **kw: Any) -> str:
-        return f"CASE WHEN {compiler.process(element.element > element.most)} THEN {compiler.process(literal(element.most))} ELSE {compiler.process(element.element)} END"
+        value, most = compiler.process(element.element), compiler.process(literal(element.most))
+        return f"CASE WHEN {compiler.process(element.element > element.most)} THEN {most} ELSE {value} END"
 
     for most, wanted in ((3, [1, 3]), (4, [1, 4]), (3, [1, 3])):
         statement = select(Clamped(item.c.n, most)).where(item.c.m > 0).order_by(item.c.id)
