@@ -2,7 +2,7 @@
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
 listeners; pool, pool_classes; rows, inserted, result and streamed;
-transaction, two_phase, gate, streaming, returning, sending, raw and connection; cache; engine;
+transaction, two_phase, gate, streaming, returning, sending, raw, executing and connection; cache; engine;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
 """

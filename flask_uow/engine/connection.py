@@ -19,24 +19,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
+from flask_uow.engine.executing import execute_driver_sql, execute_statement
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, opening_gate
-from flask_uow.engine.inserted import NO_KEYS, InsertedKeys, keys_of_lists, keys_of_one
+from flask_uow.engine.inserted import InsertedKeys
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
-from flask_uow.engine.result import Result, ScalarResult, read_cursor, result_maker
+from flask_uow.engine.result import Result, ScalarResult, read_cursor
 from flask_uow.engine.returning import insert_and_return
-from flask_uow.engine.rows import Row
 from flask_uow.engine.sending import SendingConnection
-from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
-from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.dml import Insert
-from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.select import Select
 from flask_uow.sql.sequences import Sequence as SchemaSequence
-from flask_uow.sql.text import TextClause, text
 from flask_uow.sql.typed import T0, ReturnsRows, Ts
 
 if TYPE_CHECKING:
@@ -44,9 +41,6 @@ if TYPE_CHECKING:
     from flask_uow.engine.pool import PooledConnection
 
 __all__ = ["Connection"]
-
-# rows at a time where only streaming was asked for
-_STREAM_PAGE = 1000
 
 T = TypeVar("T", bound=Transaction)
 
@@ -124,49 +118,12 @@ class Connection(SendingConnection):
             return self.scalar(statement)
         if not self._stack and self._begin_implicitly():
             try:
-                return self._execute_statement(statement, parameters)
+                return execute_statement(self, statement, parameters)
             except BaseException:
                 # a statement that fails leaves no transaction behind that it began itself
                 self.rollback()
                 raise
-        return self._execute_statement(statement, parameters)
-
-    def _execute_statement(self, statement: Any, parameters: Any) -> Result | StreamedRowResult[Row]:
-        if isinstance(statement, str):
-            statement = text(statement)
-        elif parameters and not getattr(statement, "has_values", True):
-            # an INSERT or UPDATE that was given no values sets the columns that the parameters name
-            names = parameters if isinstance(parameters, Mapping) else parameters[0]
-            statement = statement.for_parameters(list(names))
-        is_many = parameters is not None and not isinstance(parameters, Mapping)
-        if is_many and len(parameters) != 1 and isinstance(statement, Insert):
-            # nobody takes the keys of many rows
-            statement = statement.inline()
-        try:
-            compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
-        except AttributeError:
-            if isinstance(statement, ClauseElement):
-                raise
-            raise ArgumentError(
-                f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
-            ) from None
-        if is_many:
-            _refuse_all_rows(statement)
-            if len(parameters) != 1:
-                return self._execute_list(statement, compiled, values, parameters)
-            parameters = parameters[0]
-        if compiled.is_write and not compiled.returns_rows:
-            if isinstance(statement, Insert):
-                return self._insert(compiled, values, parameters)
-            rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
-            return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
-        size = self._page_size(statement)
-        if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
-            pages = self.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
-            return stream_result(compiled, pages, self.dialect)
-        cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
-        keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
-        return self._make_result(compiled, cursor, keys)
+        return execute_statement(self, statement, parameters)
 
     def exec_driver_sql(self, sql: str, parameters: Any = None) -> Result:
         """Execute SQL text as the driver takes it, with the driver's own placeholders (``?`` on SQLite, ``%s`` on PostgreSQL).
@@ -180,21 +137,11 @@ class Connection(SendingConnection):
             raise ArgumentError(f"exec_driver_sql() takes SQL text, got {sql!r}. Pass statements to execute().")
         if not self._stack and self._begin_implicitly():
             try:
-                return self._execute_driver_sql(sql, parameters)
+                return execute_driver_sql(self, sql, parameters)
             except BaseException:
                 self.rollback()
                 raise
-        return self._execute_driver_sql(sql, parameters)
-
-    def _execute_driver_sql(self, sql: str, parameters: Any) -> Result:
-        write = TextClause(sql, (sql,)).is_write
-        if isinstance(parameters, list):
-            return Result(None, (), self.run_many(sql, parameters, write=write) if parameters else 0)
-        if not parameters:
-            sql = sql.replace("%", "%%") if self.dialect.escapes_percent else sql
-            parameters = ()
-        compiled = Compiled(sql, (), (), write, True)
-        return self._make_result(compiled, self.cursor_execute(sql, parameters, write=write))
+        return execute_driver_sql(self, sql, parameters)
 
     @property
     def connection(self) -> RawConnection:
@@ -222,16 +169,6 @@ class Connection(SendingConnection):
                 self._open_now()
         if not self._stack[0].is_implicit:
             self._has_written = True
-
-    def _page_size(self, statement: Any) -> int | None:
-        """Return the number of rows to fetch at a time; None for all at once."""
-        options = statement.get_execution_options()
-        for given in (options, self._options):
-            if given.get("yield_per") is not None:
-                return int(given["yield_per"])
-            if given.get("stream_results"):
-                return _STREAM_PAGE
-        return None
 
     @overload
     def scalar(self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Any = None) -> T0 | None: ...
@@ -630,39 +567,20 @@ class Connection(SendingConnection):
 
     # -- inside: results
 
-    def _make_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
+    def read_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
+        """Return the result of a statement that was sent over a cursor; for what executes statements.
+
+        :param keys: what is known of the keys of inserted rows.
+        """
         try:
             return read_cursor(compiled, cursor, self.dialect, keys)
         except self.dialect.errors as error:
             self._fail(error, compiled.sql, ())
 
-    def _insert(self, compiled: Compiled, values: list[Any], parameters: Mapping[str, Any] | None) -> Result:
-        """Insert, and keep what tells the key of the row."""
-        made: dict[int, Any] = {}
-        inserted = compiled.inserted
-        given = compiled.parameters(values, parameters, made)
-        if inserted is not None and inserted.processors:
-            rows = self.fetch_all(compiled.sql, given, write=True)
-            return Result(None, (), len(rows), None, keys_of_one(compiled, values, parameters, made, rows, None))
-        rowcount = self.run(compiled.sql, given)
-        rowid = getattr(self._cursor, "lastrowid", None) or None
-        return Result(None, (), rowcount, rowid, keys_of_one(compiled, values, parameters, made, (), rowid))
-
-    def _execute_list(
-        self, statement: Executable, compiled: Compiled, values: list[Any], parameters: Sequence[Mapping[str, Any]]
-    ) -> Result:
-        if compiled.columns:
-            if not isinstance(statement, Insert):
-                raise InvalidRequestError(
-                    "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
-                )
-            compiled, rows = self.insert_and_return(statement, parameters)
-            names, make_rows = result_maker(compiled, compiled.columns, self.dialect)
-            return Result(make_rows(rows), names, len(rows), None, NO_KEYS)
-        sets = [compiled.parameters(values, given) for given in parameters]
-        rowcount = self.run_many(compiled.sql, sets) if sets else 0
-        keys = keys_of_lists(compiled, values, parameters) if isinstance(statement, Insert) else None
-        return Result(None, (), rowcount, None, keys)
+    @property
+    def last_rowid(self) -> int | None:
+        """The number of the row that the last INSERT has written, where the database tells it."""
+        return getattr(self._cursor, "lastrowid", None) or None
 
     def insert_and_return(
         self, statement: Insert, parameters: Sequence[Mapping[str, Any]]
@@ -673,16 +591,3 @@ class Connection(SendingConnection):
         :raises DBAPIError: what the driver reported, translated.
         """
         return insert_and_return(self, statement, parameters)
-
-
-def _refuse_all_rows(statement: Any) -> None:
-    """Refuse an UPDATE or DELETE without WHERE that was given a list: each set of parameters would be for all rows anew.
-
-    :raises ArgumentError: naming the table.
-    """
-    if getattr(statement, "is_about_all_rows", False):
-        verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
-        raise ArgumentError(
-            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them"
-            f" would be about all rows. Say which row a set is about: .where({table}.c.id == bindparam('row'))."
-        )

@@ -1,6 +1,6 @@
-"""Statements to text. In reading order: base (expressions, Compiled), select, dml, ddl, statement (the whole, and its cache)."""
+"""Statements to text. In reading order: compiled, base (expressions), select, dml, ddl, statement (the whole, and its cache)."""
 
-from flask_uow.sql.compiler.base import Compiled, InsertedKey, ResultColumn, RowText, Slot
+from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, RowText, Slot
 from flask_uow.sql.compiler.statement import GenericDialect, StatementCompiler, compile_statement
 
 __all__ = [

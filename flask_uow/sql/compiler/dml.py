@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import CompileError
-from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn, Slot
+from flask_uow.sql.compiler.base import ExpressionCompiler
+from flask_uow.sql.compiler.compiled import ResultColumn, Slot
 from flask_uow.sql.froms import collect_froms
 
 __all__ = ["DMLCompiler"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
-from flask_uow.sql.compiler.base import Compiled, Slot
+from flask_uow.sql.compiler.compiled import Compiled, Slot
 from flask_uow.sql.compiler.ddl import DDLCompiler
 from flask_uow.sql.compiler.dml import DMLCompiler
 from flask_uow.sql.compiler.functions import FunctionCompiler
