@@ -116,14 +116,16 @@ class Insert(InsertTypes):
         clone.is_inline = True
         return clone
 
-    def returning(self, *entities: Any, sort_by_parameter_order: bool = False) -> Self:
-        """Return the statement with ``RETURNING``; see :meth:`DMLStatement.returning`.
+    if not TYPE_CHECKING:  # which types it has, typed_returning tells
 
-        :param sort_by_parameter_order: give what a list of rows returns in the order of the list.
-        """
-        clone = super().returning(*entities)
-        clone.is_sorted = self.is_sorted or sort_by_parameter_order
-        return clone
+        def returning(self, *entities: Any, sort_by_parameter_order: bool = False) -> Self:
+            """Return the statement with ``RETURNING``; see :meth:`DMLStatement.returning`.
+
+            :param sort_by_parameter_order: give what a list of rows returns in the order of the list.
+            """
+            clone = super().returning(*entities)
+            clone.is_sorted = self.is_sorted or sort_by_parameter_order
+            return clone
 
     @property
     def has_values(self) -> bool:

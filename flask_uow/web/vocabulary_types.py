@@ -69,6 +69,7 @@ class VocabularyTypes:
         self.DropSchema = flask_uow.DropSchema
         self.DropSequence = flask_uow.DropSequence
         self.DropTable = flask_uow.DropTable
+        self.DynamicMapped = flask_uow.DynamicMapped
         self.EXT_CONTINUE = flask_uow.EXT_CONTINUE
         self.EXT_STOP = flask_uow.EXT_STOP
         self.Engine = flask_uow.Engine

@@ -49,7 +49,7 @@ def insert_rows(session: Any, statement: Insert, rows: Sequence[Any], mapper: Ma
     named = [_by_attribute(statement, row, mapper) for row in rows]
     if len(mapper.stored) > 1:
         return _insert_into_tables(session, statement, named, mapper)
-    if not statement.entities and statement._conflict is None:
+    if not statement.entities and statement._conflict is None and not statement._fixed:
         return Result(None, (), bulk_insert(session, mapper, named, False, None, nulls=True), None, NO_KEYS)
     with transaction_of(session):
         return _insert_groups(session, session.connection_for(mapper, statement), statement, named, mapper)
@@ -124,6 +124,10 @@ def _insert_into_tables(session: Any, statement: Insert, rows: list[Values], map
         raise InvalidRequestError(
             f"ON CONFLICT is about one table, and the rows of {mapper.class_.__name__} are in several. Insert into the tables one by one."
         )
+    for column, given in statement._fixed:
+        # what every row has, whatever else it is given
+        for row in rows:
+            row[_attribute_of(statement, column, mapper)] = getattr(given, "value", given)
     if not statement.entities:
         return Result(None, (), bulk_insert(session, mapper, rows, False, None, nulls=True), None, NO_KEYS)
     with transaction_of(session):
