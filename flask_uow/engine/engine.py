@@ -183,7 +183,7 @@ class Engine:
             return connection.reflectable_names(schema, only, views)
 
     def cure(self, error: BaseException) -> str:
-        """Return what to do about an error of the driver; empty where its own words say enough."""
+        """Return the cure of an error of the driver; empty where its own words say enough."""
         missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
         place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
         return self.dialect.cure(error, self.how_to_create_tables) if place is None else place

@@ -35,8 +35,10 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         # an INSERT or UPDATE that was given no values sets the columns that the parameters name
         names = parameters if isinstance(parameters, Mapping) else parameters[0]
         statement = statement.for_parameters(list(names))
-    is_many = parameters is not None and not isinstance(parameters, Mapping)
-    if is_many and len(parameters) != 1 and isinstance(statement, Insert):
+    many: Sequence[Mapping[str, Any]] | None = None
+    if parameters is not None and not isinstance(parameters, Mapping):
+        many = parameters
+    if many is not None and len(many) != 1 and isinstance(statement, Insert):
         # nobody takes the keys of many rows
         statement = statement.inline()
     try:
@@ -47,11 +49,11 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         raise ArgumentError(
             f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
         ) from None
-    if is_many:
+    if many is not None:
         _refuse_all_rows(statement)
-        if len(parameters) != 1:
-            return _execute_list(connection, statement, compiled, values, parameters)
-        parameters = parameters[0]
+        if len(many) != 1:
+            return _execute_list(connection, statement, compiled, values, many)
+        parameters = many[0]
     if compiled.is_write and not compiled.returns_rows:
         if isinstance(statement, Insert):
             return _insert(connection, compiled, values, parameters)

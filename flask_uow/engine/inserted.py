@@ -66,7 +66,7 @@ def keys_of_one(
     returned: Sequence[tuple[Any, ...]],
     rowid: int | None,
 ) -> InsertedKeys:
-    """Return what is known of the key of one row.
+    """Return the key of one row, as far as it is known.
 
     :param values: the values of the statement's bind parameters.
     :param given: the values that were given at execution.
@@ -98,7 +98,7 @@ def keys_of_one(
 
 
 def keys_of_lists(compiled: Compiled, values: Sequence[Any], sets: Sequence[Mapping[str, Any]]) -> InsertedKeys:
-    """Return what is known of the keys of rows that were inserted from a list."""
+    """Return the keys of rows that were inserted from a list, as far as they are known."""
     inserted = compiled.inserted
     if inserted is None:
         return NO_KEYS

@@ -31,17 +31,17 @@ T = TypeVar("T")
 
 
 def value_key(value: Any) -> Hashable:
-    """Return what a value is told apart by: mapped objects may define an equality of their own, which is not about rows."""
+    """Return the key that tells a value apart: mapped objects may define an equality of their own, which is not about rows."""
     return (value_key, id(value)) if hasattr(type(value), "__mapper__") else value
 
 
 def row_key(row: Iterable[Any]) -> Hashable:
-    """Return what a row is told apart by."""
+    """Return the key that tells a row apart."""
     return tuple(map(value_key, row))
 
 
 def mapping_key(mapping: RowMapping) -> Hashable:
-    """Return what a row as a mapping is told apart by."""
+    """Return the key that tells a row apart that is a mapping."""
     return tuple(map(value_key, mapping.values()))
 
 
@@ -65,7 +65,7 @@ class FetchedResult(Generic[T]):
         return next(self._open())
 
     def all(self) -> list[T]:
-        """Return what is left as a list."""
+        """Return the rest as a list."""
         return list(self._open())
 
     fetchall = all
@@ -150,7 +150,7 @@ class FetchedResult(Generic[T]):
         self.close()
 
     def _key(self, item: T) -> Hashable:
-        """Return what an item is told apart by."""
+        """Return the key that tells an item apart."""
         return value_key(item)
 
     def _open(self) -> Iterator[T]:
@@ -235,7 +235,7 @@ class MappingResult(FetchedResult[RowMapping]):
         return self._names
 
     def columns(self, *columns: ColumnChoice) -> MappingResult:
-        """Return what is left with some of its columns only; see :meth:`Result.columns`."""
+        """Return the rest with some of its columns only; see :meth:`Result.columns`."""
         self._open()
         names, pick = picker(self._names, columns)
         return MappingResult((pick(mapping.row)._mapping for mapping in self.all()), names)
@@ -360,7 +360,7 @@ class Result(RowsOf[TP_co]):
         return self
 
     def columns(self, *columns: ColumnChoice) -> Result:
-        """Return what is left with some of its columns only, in this order.
+        """Return the rest with some of its columns only, in this order.
 
         :param columns: columns: their positions, their names, or the columns that were selected.
         :raises ArgumentError: for none, or something that is no column.

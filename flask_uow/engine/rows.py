@@ -28,7 +28,7 @@ Pickled: TypeAlias = tuple[Any, ...]
 if TYPE_CHECKING:
 
     class _Tuple(Sequence[Any], Generic[TP_co]):
-        """What a row is to a type checker beside its names: a sequence that knows the types of its items."""
+        """A row as a type checker sees it beside its names: a sequence that knows the types of its items."""
 
         def __new__(cls, items: Iterable[Any] = ()) -> Self: ...
 
@@ -128,7 +128,7 @@ class RowMapping(Mapping[str, Any]):
 
 
 def name_of(column: ColumnChoice) -> str | None:
-    """Return what a column, an attribute or a mapped class is called in rows; None for what has no name."""
+    """Return the name of a column, an attribute or a mapped class in rows; None for what has no name."""
     entity = getattr(column, "__uow_entity__", None)
     if entity is not None:
         return getattr(column, "entity_name", None) or getattr(column, "__name__", None)

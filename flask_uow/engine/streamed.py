@@ -97,7 +97,7 @@ class StreamedResult(Generic[T]):
         return found[0] if found else None
 
     def all(self) -> list[T]:
-        """Return what is left as a list."""
+        """Return the rest as a list."""
         return [item for page in self._partitions() for item in page]
 
     fetchall = all
@@ -160,7 +160,7 @@ class StreamedResult(Generic[T]):
         self._is_closed = True
 
     def _key(self, item: T) -> Hashable:
-        """Return what an item is told apart by."""
+        """Return the key that tells an item apart."""
         return value_key(item)
 
     def _drop(self) -> None:
@@ -210,7 +210,7 @@ class StreamedMappingResult(StreamedResult[RowMapping]):
         return self._names
 
     def columns(self, *columns: ColumnChoice) -> StreamedMappingResult:
-        """Return what is left with some of its columns only; see :meth:`Result.columns`."""
+        """Return the rest with some of its columns only; see :meth:`Result.columns`."""
         names, pick = picker(self._names, columns)
         pages = ([pick(mapping.row)._mapping for mapping in page] for page in self._partitions())
         return StreamedMappingResult(pages, names)
@@ -261,7 +261,7 @@ class StreamedRowResult(StreamedResult[T]):
         return self
 
     def columns(self, *columns: ColumnChoice) -> StreamedRowResult[Row]:
-        """Return what is left with some of its columns only, streamed as well; see :meth:`Result.columns`."""
+        """Return the rest with some of its columns only, streamed as well; see :meth:`Result.columns`."""
         names, pick = picker(self._names, columns)
         chosen = StreamedRowResult((list(map(pick, page)) for page in self._row_pages()), names)
         return chosen.unique() if self._is_unique else chosen

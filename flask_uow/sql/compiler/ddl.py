@@ -62,7 +62,7 @@ class DDLCompiler(ExpressionCompiler):
         return f" GENERATED ALWAYS AS ({self.text_or_expression(computed.sqltext)}) {'STORED' if computed.persisted else 'VIRTUAL'}"
 
     def generated_key_text(self, column: Any) -> str:
-        """Return what makes the database number the rows."""
+        """Return the clause that makes the database number the rows."""
         return ""
 
     def identity_text(self, column: Any) -> str:
@@ -87,7 +87,7 @@ class DDLCompiler(ExpressionCompiler):
         return text
 
     def text_or_expression(self, given: Any) -> str:
-        """Return what the programmer has given as SQL text or as an expression."""
+        """Return the text of SQL that the programmer has given as text or as an expression."""
         return self.expression(given) if isinstance(given, ClauseElement) else str(given)
 
     def constraint_text(self, constraint: Any) -> str:

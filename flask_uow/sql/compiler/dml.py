@@ -32,6 +32,7 @@ class DMLCompiler(ExpressionCompiler):
             return f"INSERT INTO {target} DEFAULT VALUES{end}"
         names = ", ".join(quote(c.name) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
+        values: list[str] = []
         for row in rows_given:
             values = [self.stored(column, value) for column, value in row]
             values.extend(self._default_value(column, default) for column, default in defaults)
@@ -205,7 +206,7 @@ class DMLCompiler(ExpressionCompiler):
         return self.process(table)
 
     def using(self, elements: list[Any]) -> str:
-        """Return what a DELETE takes other tables' rows from."""
+        """Return the clause by which a DELETE takes rows of other tables."""
         return f" USING {', '.join(self.process(element) for element in elements)}"
 
     def _other_froms(self, statement: Any, expressions: list[Any]) -> list[Any]:
