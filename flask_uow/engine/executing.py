@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.engine.inserted import NO_KEYS, keys_of_lists, keys_of_one
+from flask_uow.engine.inserted import NO_KEYS, KeyOfOne, keys_of_lists
 from flask_uow.engine.result import Result, result_maker
 from flask_uow.engine.rows import Row
 from flask_uow.engine.streamed import StreamedRowResult, stream_result
@@ -95,15 +95,15 @@ def _insert(
     connection: Connection, compiled: Compiled, values: list[Any], parameters: Mapping[str, Any] | None
 ) -> Result:
     """Insert, and keep what tells the key of the row."""
-    made: dict[int, Any] = {}
+    made: dict[int, Any] | None = {} if compiled.has_defaults else None
     inserted = compiled.inserted
     given = compiled.parameters(values, parameters, made)
     if inserted is not None and inserted.processors:
         rows = connection.fetch_all(compiled.sql, given, write=True)
-        return Result(None, (), len(rows), None, keys_of_one(compiled, values, parameters, made, rows, None))
+        return Result(None, (), len(rows), None, KeyOfOne(compiled, values, parameters, made, rows, None))
     rowcount = connection.run(compiled.sql, given)
     rowid = connection.last_rowid
-    return Result(None, (), rowcount, rowid, keys_of_one(compiled, values, parameters, made, (), rowid))
+    return Result(None, (), rowcount, rowid, KeyOfOne(compiled, values, parameters, made, (), rowid))
 
 
 def _execute_list(

@@ -14,19 +14,17 @@ from flask_uow.engine.rows import Row, row_class
 from flask_uow.exc import InvalidRequestError
 from flask_uow.sql.compiler import Compiled
 
-__all__ = ["NO_KEYS", "InsertedKeys", "keys_of_lists", "keys_of_one"]
+__all__ = ["NO_KEYS", "InsertedKeys", "KeyOfOne", "keys_of_lists"]
 
 
 class InsertedKeys:
-    """The keys of the rows of one INSERT.
+    """The keys of the rows of one INSERT, as far as they are known; here, not at all."""
 
-    :param find: makes the rows; None where the keys are not known.
-    """
+    __slots__ = ()
 
-    __slots__ = ("_find",)
-
-    def __init__(self, find: Callable[[], list[Row]] | None) -> None:
-        self._find = find
+    def _rows(self) -> list[Row] | None:
+        """Return the keys, None where they are not known."""
+        return None
 
     def one(self, asked: str) -> Row:
         """Return the key of the only row.
@@ -47,26 +45,35 @@ class InsertedKeys:
         :param asked: the attribute that was asked for, for messages.
         :raises InvalidRequestError: where they are not known.
         """
-        if self._find is None:
+        rows = self._rows()
+        if rows is None:
             raise InvalidRequestError(
                 f"{asked} is not known for this INSERT: it has rows of a SELECT, several rows in values(), a list of rows whose keys the database"
                 " has made, or returning(), which gives the rows as the user wants them. Name the key in returning()."
             )
+        return rows
+
+
+NO_KEYS = InsertedKeys()
+
+
+class _KeysOfList(InsertedKeys):
+    """The keys of the rows of a list.
+
+    :param find: makes them.
+    """
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[], list[Row]]) -> None:
+        self._find = find
+
+    def _rows(self) -> list[Row]:
         return self._find()
 
 
-NO_KEYS = InsertedKeys(None)
-
-
-def keys_of_one(
-    compiled: Compiled,
-    values: Sequence[Any],
-    given: Mapping[str, Any] | None,
-    made: Mapping[int, Any],
-    returned: Sequence[tuple[Any, ...]],
-    rowid: int | None,
-) -> InsertedKeys:
-    """Return the key of one row, as far as it is known.
+class KeyOfOne(InsertedKeys):
+    """The key of one row, as far as it is known; worked out when it is asked for.
 
     :param values: the values of the statement's bind parameters.
     :param given: the values that were given at execution.
@@ -74,27 +81,42 @@ def keys_of_one(
     :param returned: the rows of the RETURNING that the compiler has added.
     :param rowid: the rowid of the row, where the database tells it.
     """
-    inserted = compiled.inserted
-    if inserted is None:
-        return NO_KEYS
 
-    def find() -> list[Row]:
-        row = returned[0] if returned else (None,) * len(inserted.processors)
+    __slots__ = ("_compiled", "_given", "_made", "_returned", "_rowid", "_values")
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        values: Sequence[Any],
+        given: Mapping[str, Any] | None,
+        made: Mapping[int, Any] | None,
+        returned: Sequence[tuple[Any, ...]],
+        rowid: int | None,
+    ) -> None:
+        self._compiled = compiled
+        self._values = values
+        self._given = given
+        self._made = made
+        self._returned = returned
+        self._rowid = rowid
+
+    def _rows(self) -> list[Row] | None:
+        inserted = self._compiled.inserted
+        if inserted is None:
+            return None
+        row = self._returned[0] if self._returned else (None,) * len(inserted.processors)
         loaded = [value if p is None else p(value) for value, p in zip(row, inserted.processors, strict=True)]
         key = []
         for kind, number in inserted.sources:
             if kind == "returned":
                 key.append(loaded[number])
             elif kind == "rowid":
-                key.append(rowid)
+                key.append(self._rowid)
             else:
-                key.append(_value(compiled, number, values, given or {}, made))
-                if key[-1] is None and rowid is not None and len(inserted.sources) == 1:
-                    # the database numbers a row whose key is given as None
-                    key[-1] = rowid
+                value = _value(self._compiled, number, self._values, self._given or {}, self._made or {})
+                # the database numbers a row whose key is given as None
+                key.append(self._rowid if value is None and len(inserted.sources) == 1 else value)
         return [row_class(inserted.names)(key)]
-
-    return InsertedKeys(find)
 
 
 def keys_of_lists(compiled: Compiled, values: Sequence[Any], sets: Sequence[Mapping[str, Any]]) -> InsertedKeys:
@@ -106,7 +128,7 @@ def keys_of_lists(compiled: Compiled, values: Sequence[Any], sets: Sequence[Mapp
     if len(slots) != len(inserted.sources) or any(slot.default is not None for slot in slots):
         return NO_KEYS
     make = row_class(inserted.names)
-    return InsertedKeys(
+    return _KeysOfList(
         lambda: [make([_value(compiled, n, values, given, {}) for _, n in inserted.sources]) for given in sets]
     )
 

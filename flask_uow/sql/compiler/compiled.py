@@ -90,12 +90,25 @@ class Compiled:
     :ivar columns: the result's columns, empty when not known.
     :ivar is_write: True for everything that needs a write transaction.
     :ivar returns_rows: True when the statement returns rows.
+    :ivar has_defaults: True where defaults of columns are made in Python.
     :ivar inserted: of an INSERT of one row without RETURNING, where its key comes from; None where nobody can know.
     :ivar row: the row of an INSERT of one row.
     :ivar memo: for higher layers, to keep what they derive from the statement.
     """
 
-    __slots__ = ("_plain", "columns", "inserted", "is_write", "memo", "names", "returns_rows", "row", "slots", "sql")
+    __slots__ = (
+        "_plain",
+        "columns",
+        "has_defaults",
+        "inserted",
+        "is_write",
+        "memo",
+        "names",
+        "returns_rows",
+        "row",
+        "slots",
+        "sql",
+    )
 
     def __init__(
         self,
@@ -116,7 +129,8 @@ class Compiled:
         self.returns_rows = returns_rows
         self.memo: dict[Any, Any] = {}
         self.names = frozenset(slot.key for slot in slots if slot.key is not None)
-        simple = all(slot.default is None and not slot.required for slot in slots)
+        self.has_defaults = any(slot.default is not None for slot in slots)
+        simple = not self.has_defaults and not any(slot.required for slot in slots)
         self._plain = tuple((slot.index, slot.processor) for slot in slots) if simple else None
 
     def parameters(
