@@ -69,7 +69,7 @@ def _by_attribute(statement: Insert, row: Any, mapper: Mapper) -> Values:
 
 def _attribute_of(statement: Insert, given: Any, mapper: Mapper) -> str:
     column = statement._column(given)
-    for name, prop in mapper.columns.items():
+    for name, prop in mapper.column_attrs.items():
         if prop.is_stored and any(other is column for other in prop.columns):
             return name
     return given if isinstance(given, str) else str(getattr(given, "key", given))
