@@ -16,9 +16,17 @@ from flask_uow import sql as sql
 from flask_uow.engine import URL as URL
 from flask_uow.engine import Connection as Connection
 from flask_uow.engine import Engine as Engine
+from flask_uow.engine import FrozenResult as FrozenResult
+from flask_uow.engine import MappingResult as MappingResult
+from flask_uow.engine import NullPool as NullPool
+from flask_uow.engine import QueuePool as QueuePool
+from flask_uow.engine import RawConnection as RawConnection
 from flask_uow.engine import Result as Result
 from flask_uow.engine import Row as Row
+from flask_uow.engine import RowMapping as RowMapping
+from flask_uow.engine import ScalarResult as ScalarResult
 from flask_uow.engine import StatementEvent as StatementEvent
+from flask_uow.engine import StaticPool as StaticPool
 from flask_uow.engine import StreamedResult as StreamedResult
 from flask_uow.engine import Transaction as Transaction
 from flask_uow.engine import TwoPhaseTransaction as TwoPhaseTransaction
@@ -56,9 +64,10 @@ if TYPE_CHECKING:
 if not TYPE_CHECKING:
     # type checkers take what is imported above: an __all__ that is put together is beyond them
     __all__ = [
-        "Connection", "Engine", "KeysetPagination", "Pagination", "RecordedQuery", "Result", "Row", "StatementEvent", "StreamedResult",
-        "Transaction", "TwoPhaseTransaction", "URL", "UnitOfWork", "create_engine", "engine", "exc", "get_recorded_queries",
-        "make_url", "orm", "signals", "sql",
+        "Connection", "Engine", "FrozenResult", "KeysetPagination", "MappingResult", "NullPool", "Pagination",
+        "QueuePool", "RawConnection", "RecordedQuery", "Result", "Row", "RowMapping", "ScalarResult",
+        "StatementEvent", "StaticPool", "StreamedResult", "Transaction", "TwoPhaseTransaction", "URL", "UnitOfWork",
+        "create_engine", "engine", "exc", "get_recorded_queries", "make_url", "orm", "signals", "sql",
     ]  # fmt: skip
     __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
 

@@ -1,7 +1,8 @@
 """Databases: URLs, connections, transactions, results.
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
-listeners; pool; rows and result; transaction, two_phase, gate, streaming, sending and connection; cache; engine;
+listeners; pool, pool_classes; rows, inserted, result and streamed;
+transaction, two_phase, gate, streaming, returning, sending, raw, executing and connection; cache; engine;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
 """
@@ -12,9 +13,12 @@ from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, create_engine
 from flask_uow.engine.listeners import EngineListeners, StatementEvent
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.pool_classes import NullPool, QueuePool, StaticPool
+from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.inspector import Inspector
-from flask_uow.engine.result import Result, ScalarResult, StreamedResult
-from flask_uow.engine.rows import Row
+from flask_uow.engine.result import FrozenResult, MappingResult, Result, ScalarResult
+from flask_uow.engine.rows import Row, RowMapping
+from flask_uow.engine.streamed import StreamedResult, StreamedRowResult
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.engine.url import URL, make_url
@@ -24,14 +28,22 @@ __all__ = [
     "Connection",
     "Engine",
     "EngineListeners",
+    "FrozenResult",
     "Inspector",
+    "MappingResult",
     "NestedTransaction",
+    "NullPool",
     "Pool",
+    "QueuePool",
+    "RawConnection",
     "Result",
     "Row",
+    "RowMapping",
     "ScalarResult",
     "StatementEvent",
+    "StaticPool",
     "StreamedResult",
+    "StreamedRowResult",
     "Transaction",
     "TwoPhaseTransaction",
     "create_engine",

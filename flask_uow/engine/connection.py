@@ -1,13 +1,14 @@
 """Connection: sends statements over one connection of the pool, and keeps its transaction.
 
-Outside ``begin()`` every statement is a transaction of its own. ``begin()`` itself sends nothing: on PostgreSQL BEGIN
-travels in one string with the first statement, on SQLite it goes out before the first write (see docs/architecture,
-"Transactions: our own BEGIN"). ``execute`` takes statements; plain SQL is sent by the base class in
-:mod:`flask_uow.engine.sending`. A connection is for one thread at a time.
+``execute()`` begins a transaction where none is open; ``commit()`` and ``rollback()`` end it, and ``close()`` rolls back what was not
+committed. ``begin()`` itself sends nothing: on PostgreSQL BEGIN travels in one string with the first statement, on SQLite it goes out before
+the first write (see docs/architecture, "Transactions: our own BEGIN"). ``execute`` takes statements; plain SQL is sent by the base class in
+:mod:`flask_uow.engine.sending`, each outside a transaction in one of its own. A connection is for one thread at a time.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,18 +19,21 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
+from flask_uow.engine.executing import execute_driver_sql, execute_statement
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, opening_gate
+from flask_uow.engine.inserted import InsertedKeys
+from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
-from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_result
+from flask_uow.engine.result import Result, ScalarResult, read_cursor
+from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError, OperationalError
-from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.compiler import Compiled
+from flask_uow.sql.dml import Insert
 from flask_uow.sql.select import Select
 from flask_uow.sql.sequences import Sequence as SchemaSequence
-from flask_uow.sql.text import text
 from flask_uow.sql.typed import T0, ReturnsRows, Ts
 
 if TYPE_CHECKING:
@@ -38,10 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-# rows at a time where only streaming was asked for
-_STREAM_PAGE = 1000
-
 T = TypeVar("T", bound=Transaction)
+
+logger = logging.getLogger("flask_uow.engine")
 
 
 class Connection(SendingConnection):
@@ -49,13 +52,17 @@ class Connection(SendingConnection):
 
     :ivar engine: the engine it came from.
     :ivar dialect: the dialect of the database.
+    :ivar begins_implicitly: False where each statement outside ``begin()`` commits by itself.
     """
 
-    __slots__ = ("_options", "_savepoints")
+    __slots__ = ("_block", "_options", "_savepoints", "begins_implicitly")
 
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
         super().__init__(engine, record)
         self._savepoints = 0
+        # the transaction whose with block is running
+        self._block: Transaction | None = None
+        self.begins_implicitly = True
         self._options = engine.get_execution_options()
 
     # -- options
@@ -109,44 +116,59 @@ class Connection(SendingConnection):
         if isinstance(statement, SchemaSequence):
             # as the field has it: the number itself
             return self.scalar(statement)
-        if isinstance(statement, str):
-            statement = text(statement)
-        elif parameters and not getattr(statement, "has_values", True):
-            # an INSERT or UPDATE that was given no values sets the columns that the parameters name
-            names = parameters if isinstance(parameters, Mapping) else parameters[0]
-            statement = statement.for_parameters(list(names))
-        try:
-            compiled, values = compile_statement(statement, self.dialect, self.engine.compiled_cache)
-        except AttributeError:
-            if isinstance(statement, ClauseElement):
+        if not self._stack and self._begin_implicitly():
+            try:
+                return execute_statement(self, statement, parameters)
+            except BaseException:
+                # a statement that fails leaves no transaction behind that it began itself
+                self.rollback()
                 raise
-            raise ArgumentError(
-                f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
-            ) from None
-        if parameters is not None and not isinstance(parameters, Mapping):
-            _refuse_all_rows(statement)
-            if len(parameters) != 1:
-                return self._execute_list(compiled, values, parameters)
-            parameters = parameters[0]
-        if compiled.is_write and not compiled.returns_rows:
-            rowcount = self.run(compiled.sql, compiled.parameters(values, parameters))
-            return Result(None, (), rowcount, getattr(self._cursor, "lastrowid", None) or None)
-        size = self._page_size(statement)
-        if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
-            pages = self.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
-            return stream_result(compiled, pages, self.dialect)
-        cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
-        return self._make_result(compiled, cursor)
+        return execute_statement(self, statement, parameters)
 
-    def _page_size(self, statement: Any) -> int | None:
-        """Return the number of rows to fetch at a time; None for all at once."""
-        options = statement.get_execution_options()
-        for given in (options, self._options):
-            if given.get("yield_per") is not None:
-                return int(given["yield_per"])
-            if given.get("stream_results"):
-                return _STREAM_PAGE
-        return None
+    def exec_driver_sql(self, sql: str, parameters: Any = None) -> Result:
+        """Execute SQL text as the driver takes it, with the driver's own placeholders (``?`` on SQLite, ``%s`` on PostgreSQL).
+
+        :param sql: the text; without parameters, a ``%`` in it is a ``%``.
+        :param parameters: a sequence of values (or a mapping, for placeholders with names); a list of them executes the text once for each.
+        :raises ArgumentError: for what is no text.
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        if not isinstance(sql, str):
+            raise ArgumentError(f"exec_driver_sql() takes SQL text, got {sql!r}. Pass statements to execute().")
+        if not self._stack and self._begin_implicitly():
+            try:
+                return execute_driver_sql(self, sql, parameters)
+            except BaseException:
+                self.rollback()
+                raise
+        return execute_driver_sql(self, sql, parameters)
+
+    @property
+    def connection(self) -> RawConnection:
+        """The driver's connection, for what only the driver can do; its cursors work inside this connection's transaction.
+
+        :raises ResourceClosedError: when the connection is closed.
+        """
+        if self._record is None:
+            assert self._gate is not None
+            self._refuse(self._gate)
+        return RawConnection(self, self._record.raw, is_lent=False, through_lender=True)
+
+    def get_raw_connection(self) -> RawConnection:
+        """Return :attr:`connection`."""
+        return self.connection
+
+    def open_transaction(self) -> None:
+        """Send the BEGIN that is due, beginning a transaction where none is open: before a cursor of the driver's is used."""
+        if not self._stack and not self._begin_implicitly():
+            return
+        if self._gate is not None:
+            if self._gate.refusal is not None:
+                self._refuse(self._gate)
+            if self._gate is not READING:
+                self._open_now()
+        if not self._stack[0].is_implicit:
+            self._has_written = True
 
     @overload
     def scalar(self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Any = None) -> T0 | None: ...
@@ -223,6 +245,53 @@ class Connection(SendingConnection):
         """
         return self._open(Transaction(self), isolation_level, read_only=read_only, setup=setup, for_reads=for_reads)
 
+    def _begin_implicitly(self) -> bool:
+        """Begin a transaction for a statement outside one; return False where each statement commits by itself."""
+        if self._block is not None:
+            raise InvalidRequestError(
+                "the transaction of this with block was committed or rolled back inside the block, and another statement would be part of no"
+                " transaction that the block ends. Leave the block first, or use connection.begin_nested() inside of it."
+            )
+        if not self.begins_implicitly or self.get_isolation_level() == AUTOCOMMIT:
+            return False
+        self._open(Transaction(self, is_implicit=True))
+        return True
+
+    def commit(self) -> None:
+        """Commit the open transaction, which ``begin()`` or the first statement has begun; nothing happens where none is open.
+
+        :raises InvalidRequestError: for the transaction of a Session, which ``session.commit()`` ends.
+        :raises ResourceClosedError: when the connection is closed.
+        :raises DBAPIError: as :meth:`Transaction.commit`.
+        """
+        transaction = self._to_be_ended("commit")
+        if transaction is not None:
+            transaction.commit()
+
+    def rollback(self) -> None:
+        """Roll back the open transaction, which ``begin()`` or the first statement has begun; nothing happens where none is open.
+
+        :raises InvalidRequestError: for the transaction of a Session, which ``session.rollback()`` ends.
+        :raises ResourceClosedError: when the connection is closed.
+        """
+        transaction = self._to_be_ended("rollback")
+        if transaction is not None:
+            transaction.rollback()
+
+    def _to_be_ended(self, verb: str) -> Transaction | None:
+        if self._record is None:
+            assert self._gate is not None
+            self._refuse(self._gate)
+        if not self._stack:
+            return None
+        transaction = self._stack[0]
+        if transaction.owner is not None:
+            raise InvalidRequestError(
+                f"this connection's transaction is that of {transaction.owner}, whose objects would know nothing of its end."
+                f" Call {verb}() of {transaction.owner}."
+            )
+        return transaction
+
     def begin_twophase(self, xid: str | None = None, **options: Any) -> TwoPhaseTransaction:
         """Begin a transaction that can be prepared before it is committed.
 
@@ -234,9 +303,7 @@ class Connection(SendingConnection):
 
     def _open(self, transaction: T, isolation_level: str | None = None, **options: Any) -> T:
         if self._stack:
-            raise InvalidRequestError(
-                "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
-            )
+            self._end_unwritten()
         if self._gate is not None:
             self._refuse(self._gate)
         self._has_written = False
@@ -254,6 +321,23 @@ class Connection(SendingConnection):
         transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
         self._stack.append(transaction)
         return transaction
+
+    def _end_unwritten(self) -> None:
+        """Make room for a transaction: end one that the first statement has begun and that has written nothing.
+
+        :raises InvalidRequestError: for any other one.
+        """
+        transaction = self._stack[0]
+        if not transaction.is_implicit:
+            raise InvalidRequestError(
+                "a transaction is open on this connection already. Use begin_nested() for a savepoint within it."
+            )
+        if len(self._stack) > 1 or self.ask_whether_written():
+            raise InvalidRequestError(
+                "a transaction is open on this connection already: its first statement has begun it, and something was written since. Call"
+                " commit() or rollback() before begin(), or begin() before the first statement; begin_nested() is for a savepoint."
+            )
+        transaction.rollback()
 
     def begin_nested(self) -> Transaction:
         """Set a savepoint within the open transaction; begin a transaction when none is open."""
@@ -308,6 +392,16 @@ class Connection(SendingConnection):
             sql = self._pass_gate(sql, not self._gate.read_only)
         self._send_transaction_sql(sql)
 
+    def enter_block(self, transaction: Transaction) -> None:
+        """Note that the with block of a transaction begins."""
+        if self._block is None:
+            self._block = transaction
+
+    def leave_block(self, transaction: Transaction) -> None:
+        """Note that the with block of a transaction ends."""
+        if self._block is transaction:
+            self._block = None
+
     # -- end of life
 
     @property
@@ -354,7 +448,15 @@ class Connection(SendingConnection):
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # nobody is told by an error that this work is lost
+        is_lost = error is None and self._stack and self._stack[0].is_implicit and self._has_written
         self.close()
+        if is_lost:
+            logger.warning(
+                "%r was closed at the end of its with block, and what it had written since the last commit() was rolled back. Call"
+                " connection.commit() at the end, or use engine.begin(); call rollback() where that is meant.",
+                self.engine,
+            )
 
     def __del__(self) -> None:
         # no lock may be taken here, so the pool takes the connection back later
@@ -476,30 +578,27 @@ class Connection(SendingConnection):
 
     # -- inside: results
 
-    def _make_result(self, compiled: Compiled, cursor: Any) -> Result:
+    def read_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
+        """Return the result of a statement that was sent over a cursor; for what executes statements.
+
+        :param keys: what is known of the keys of inserted rows.
+        """
         try:
-            return read_cursor(compiled, cursor, self.dialect)
+            return read_cursor(compiled, cursor, self.dialect, keys)
         except self.dialect.errors as error:
             self._fail(error, compiled.sql, ())
 
-    def _execute_list(self, compiled: Compiled, values: list[Any], parameters: Any) -> Result:
-        sets = [compiled.parameters(values, given) for given in parameters]
-        if compiled.columns:
-            raise InvalidRequestError(
-                "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
-            )
-        rowcount = self.run_many(compiled.sql, sets) if sets else 0
-        return Result(None, (), rowcount)
+    @property
+    def last_rowid(self) -> int | None:
+        """The number of the row that the last INSERT has written, where the database tells it."""
+        return getattr(self._cursor, "lastrowid", None) or None
 
+    def insert_and_return(
+        self, statement: Insert, parameters: Sequence[Mapping[str, Any]]
+    ) -> tuple[Compiled, list[tuple[Any, ...]]]:
+        """Execute an INSERT with RETURNING for a list of rows; return its compiled form, and the driver's rows.
 
-def _refuse_all_rows(statement: Any) -> None:
-    """Refuse an UPDATE or DELETE without WHERE that was given a list: each set of parameters would be for all rows anew.
-
-    :raises ArgumentError: naming the table.
-    """
-    if getattr(statement, "is_about_all_rows", False):
-        verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
-        raise ArgumentError(
-            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them"
-            f" would be about all rows. Say which row a set is about: .where({table}.c.id == bindparam('row'))."
-        )
+        :param parameters: the values of each row by name.
+        :raises DBAPIError: what the driver reported, translated.
+        """
+        return insert_and_return(self, statement, parameters)

@@ -21,6 +21,8 @@ from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.echo import Echo, echo_of, start_echo, stop_echo
 from flask_uow.engine.listeners import EngineListeners
 from flask_uow.engine.pool import Pool
+from flask_uow.engine.pool_classes import QueuePool
+from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
@@ -90,6 +92,22 @@ class Engine:
         if self._rollback_only is not None:
             return self._rollback_only.connect()
         return Connection(self, self.pool.open_apart())
+
+    def raw_connection(self) -> RawConnection:
+        """Return a connection of the driver, to be closed after use: one from the pool, in the driver's usual transaction mode.
+
+        What its cursors send is saved by its ``commit()``. Inside :meth:`rolled_back` it is part of the transaction around.
+
+        :raises TimeoutError: when none became free in time.
+        :raises OperationalError: when the database cannot be reached.
+        """
+        connection = self.connect()
+        raw = connection.connection.driver_connection
+        if self._rollback_only is not None:
+            return RawConnection(connection, raw, is_lent=True, through_lender=True)
+        # the pool puts the connection back into the mode that it has otherwise
+        self.dialect.begin_by_driver(raw)
+        return RawConnection(connection, raw, is_lent=True, through_lender=False)
 
     @contextmanager
     def rolled_back(self) -> Iterator[None]:
@@ -165,7 +183,7 @@ class Engine:
             return connection.reflectable_names(schema, only, views)
 
     def cure(self, error: BaseException) -> str:
-        """Return what to do about an error of the driver; empty where its own words say enough."""
+        """Return the cure of an error of the driver; empty where its own words say enough."""
         missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
         place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
         cure = self.dialect.cure(error, self.how_to_create_tables) if place is None else place
@@ -246,8 +264,8 @@ class _DialectConnector:
 def create_engine(
     url: str | URL,
     *,
-    pool_size: int = 5,
-    max_overflow: int = 10,
+    pool_size: int | None = None,
+    max_overflow: int | None = None,
     pool_timeout: float = 30.0,
     isolation_level: str | None = None,
     echo: Echo = False,
@@ -257,14 +275,17 @@ def create_engine(
     pool_recycle: float = -1,
     pool_clean: str = "changed",
     sql_comments: Callable[[], Mapping[str, Any]] | None = None,
+    poolclass: type[Pool] | None = None,
+    json_serializer: Callable[[Any], str | bytes] | None = None,
+    json_deserializer: Callable[[Any], Any] | None = None,
     **unknown: Any,
 ) -> Engine:
     """Return an engine. Nothing is connected yet.
 
     :param url: where the database is: ``postgresql://user:password@host/database``, ``sqlite:///file.db``, ``sqlite://``
         for a database in memory.
-    :param pool_size: connections that are kept open.
-    :param max_overflow: further connections under load; -1 for no limit.
+    :param pool_size: connections that are kept open; 5 when None.
+    :param max_overflow: further connections under load, 10 when None; -1 for no limit.
     :param pool_timeout: seconds to wait for a connection when all are in use.
     :param isolation_level: ``READ COMMITTED``, ``REPEATABLE READ`` or ``SERIALIZABLE``; None for the database's own.
         On SQLite the last two make a transaction begin with its first statement instead of its first write.
@@ -280,6 +301,9 @@ def create_engine(
         it, which costs a round trip (``DISCARD ALL``; on SQLite it is closed): ``"changed"``, where a statement may have left something, as
         its text tells; ``"always"``, since functions of the database leave something too; ``"never"``.
     :param sql_comments: returns what each statement carries in a comment of sqlcommenter's format.
+    :param poolclass: ``QueuePool``, as when None; ``NullPool``, which keeps no connection; ``StaticPool``, which keeps one.
+    :param json_serializer: makes the text of a value of the types JSON and JSONB, in place of :func:`json.dumps`.
+    :param json_deserializer: makes the value of such a text, in place of :func:`json.loads`.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
     >>> engine = create_engine("sqlite://")
@@ -304,13 +328,21 @@ def create_engine(
         raise ArgumentError(f"echo={echo!r}: expected True or False, or 'debug'. Pass one, or leave the default.")
     if sql_comments is not None and not callable(sql_comments):
         raise ArgumentError(f"sql_comments={sql_comments!r}: expected a function that returns a mapping, or None.")
+    for name, function in (("json_serializer", json_serializer), ("json_deserializer", json_deserializer)):
+        if function is not None and not callable(function):
+            raise ArgumentError(f"{name}={function!r}: expected a function. Pass one, or leave the default.")
+    if poolclass is not None and not (isinstance(poolclass, type) and issubclass(poolclass, Pool)):
+        raise ArgumentError(
+            f"poolclass={poolclass!r}: expected QueuePool, NullPool or StaticPool of flask_uow. Pass one, or leave the default."
+        )
     parsed = make_url(url)
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)
-    pool = Pool(
+    dialect.json_serializer, dialect.json_deserializer = json_serializer, json_deserializer
+    numbers = {"size": pool_size, "max_overflow": max_overflow}
+    pool = (poolclass or QueuePool)(
         _DialectConnector(dialect, sql_comments),
-        size=pool_size,
-        max_overflow=max_overflow,
+        **{name: number for name, number in numbers.items() if number is not None},
         timeout=pool_timeout,
         pre_ping=pool_pre_ping,
         recycle=pool_recycle,

@@ -7,72 +7,76 @@ base.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import Dialect
-from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_class, row_maker
+from flask_uow.engine.inserted import InsertedKeys
+from flask_uow.engine.rows import ColumnChoice, Row, RowMaker, RowMapping, picker, position_of, row_maker
 from flask_uow.exc import (
     ArgumentError,
     InvalidRequestError,
     MultipleResultsFound,
     NoResultFound,
     ResourceClosedError,
-    did_you_mean,
 )
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.typed import TP_co, V
 
-__all__ = [
-    "FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
-]  # fmt: skip
+__all__ = ["FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "read_cursor", "result_maker"]
 
 T = TypeVar("T")
 
 
-def _value_key(value: Any) -> Hashable:
-    """Return what a value is told apart by: mapped objects may define an equality of their own, which is not about rows."""
-    return (_value_key, id(value)) if hasattr(type(value), "__mapper__") else value
+def value_key(value: Any) -> Hashable:
+    """Return the key that tells a value apart: mapped objects may define an equality of their own, which is not about rows."""
+    return (value_key, id(value)) if hasattr(type(value), "__mapper__") else value
+
+
+def row_key(row: Iterable[Any]) -> Hashable:
+    """Return the key that tells a row apart."""
+    return tuple(map(value_key, row))
+
+
+def mapping_key(mapping: RowMapping) -> Hashable:
+    """Return the key that tells a row apart that is a mapping."""
+    return tuple(map(value_key, mapping.values()))
 
 
 class FetchedResult(Generic[T]):
-    """A sequence of results that is consumed from the front.
+    """A sequence of results that is consumed from the front, by whichever method or loop takes them.
 
     :param items: all of them; None when the statement returns no rows.
     """
 
-    __slots__ = ("_items", "_position")
+    __slots__ = ("_rest",)
 
-    def __init__(self, items: list[T] | None) -> None:
-        self._items = items
-        self._position = 0
+    def __init__(self, items: Iterable[T] | None) -> None:
+        self._rest = iter(items) if items is not None else None
 
     def __iter__(self) -> Iterator[T]:
-        """Yield what is left."""
-        return iter(self.all())
+        """Yield what is left; what a loop leaves can be had afterwards."""
+        return self._open()
+
+    def __next__(self) -> T:
+        """Return the next one; raise StopIteration at the end."""
+        return next(self._open())
 
     def all(self) -> list[T]:
-        """Return what is left as a list."""
-        items = self._open_items()
-        position, self._position = self._position, len(items)
-        return items[position:] if position else list(items)
+        """Return the rest as a list."""
+        return list(self._open())
 
     fetchall = all
 
     def fetchone(self) -> T | None:
         """Return the next one, None at the end."""
-        items = self._open_items()
-        if self._position >= len(items):
-            return None
-        self._position += 1
-        return items[self._position - 1]
+        return next(self._open(), None)
 
     def fetchmany(self, size: int = 1) -> list[T]:
         """Return the next ``size`` ones, fewer at the end."""
-        items = self._open_items()
-        taken = items[self._position : self._position + size]
-        self._position += len(taken)
-        return taken
+        return list(islice(self._open(), size))
 
     def unique(self, strategy: Callable[[T], Hashable] | None = None) -> Self:
         """Drop from what is left the items that came before, and return this result.
@@ -83,24 +87,15 @@ class FetchedResult(Generic[T]):
         :param strategy: gives for an item the value that it is told apart by.
         :raises InvalidRequestError: for values that cannot be hashed, such as lists and dicts.
         """
-        position = self._position
-        found: dict[Hashable, T] = {}
-        key = strategy or self._key
+        items = self.all()
         try:
-            for item in self._open_items()[position:]:
-                found.setdefault(key(item), item)
+            self._rest = iter(list(only_new(items, strategy or self._key, {})))
         except TypeError as error:
+            self._rest = iter(items)
             if strategy is not None:
                 raise
-            raise InvalidRequestError(
-                f"unique() compares values by their hashes, and there is one without: {error}. Pass a strategy, such as unique(repr)."
-            ) from error
-        self._items = list(found.values())
-        self._position = 0
+            raise without_hash(error) from error
         return self
-
-    def _key(self, item: T) -> Hashable:
-        return _value_key(item)
 
     def partitions(self, size: int | None = None) -> Iterator[list[T]]:
         """Yield what is left in lists.
@@ -108,10 +103,7 @@ class FetchedResult(Generic[T]):
         :param size: how many are in each list, fewer in the last one; None yields one list of all.
         :raises ArgumentError: for a size below 1.
         """
-        if size is not None and size < 1:
-            raise ArgumentError(
-                f"partitions({size}): a list holds 1 item at least. Pass a positive size, or None for one list."
-            )
+        check_part_size(size)
         return self._partitions(size)
 
     def _partitions(self, size: int | None) -> Iterator[list[T]]:
@@ -120,8 +112,9 @@ class FetchedResult(Generic[T]):
 
     def first(self) -> T | None:
         """Return the first one, or None; the rest is dropped."""
-        items = self.all()
-        return items[0] if items else None
+        found = next(self._open(), None)
+        self._rest = iter(())
+        return found
 
     def one(self) -> T:
         """Return the only one.
@@ -129,12 +122,7 @@ class FetchedResult(Generic[T]):
         :raises NoResultFound: when there is none.
         :raises MultipleResultsFound: when there are several.
         """
-        items = self.all()
-        if not items:
-            raise NoResultFound(
-                "one row was expected, and there was none. Use one_or_none() or first() where that may be."
-            )
-        return self._only(items)
+        return only_one(self.all())
 
     def one_or_none(self) -> T | None:
         """Return the only one, or None.
@@ -142,26 +130,83 @@ class FetchedResult(Generic[T]):
         :raises MultipleResultsFound: when there are several.
         """
         items = self.all()
-        return self._only(items) if items else None
+        return only_one(items) if items else None
+
+    @property
+    def closed(self) -> bool:
+        """True where no rows can be had: after close(), or when the statement returns none."""
+        return self._rest is None
 
     def close(self) -> None:
         """Drop what is left; using the result afterwards raises ResourceClosedError."""
-        self._items = None
+        self._rest = None
 
-    def _only(self, items: Sequence[T]) -> T:
-        if len(items) > 1:
-            raise MultipleResultsFound(
-                f"one row was expected, and there were {len(items)}. Narrow the statement, or use first()."
-            )
-        return items[0]
+    def __enter__(self) -> Self:
+        return self
 
-    def _open_items(self) -> list[T]:
-        if self._items is None:
-            raise ResourceClosedError(
-                "this result has no rows: the statement returns none, or the result was closed. "
-                "Ask returns_rows first, or add a RETURNING clause."
-            )
-        return self._items
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _key(self, item: T) -> Hashable:
+        """Return the key that tells an item apart."""
+        return value_key(item)
+
+    def _open(self) -> Iterator[T]:
+        if self._rest is None:
+            raise no_rows()
+        return self._rest
+
+
+def only_new(items: Iterable[T], key: Callable[[T], Hashable], seen: dict[Hashable, None]) -> Iterator[T]:
+    """Yield the items whose key is not among ``seen``, which takes it then."""
+    for item in items:
+        found = key(item)
+        if found not in seen:
+            seen[found] = None
+            yield item
+
+
+def without_hash(error: TypeError) -> InvalidRequestError:
+    """Return the error for values that ``unique()`` cannot tell apart."""
+    return InvalidRequestError(
+        f"unique() compares values by their hashes, and there is one without: {error}. Pass a strategy, such as unique(repr)."
+    )
+
+
+def check_part_size(size: int | None) -> None:
+    """Refuse a size of lists that ``partitions()`` cannot give.
+
+    :raises ArgumentError: for a size below 1.
+    """
+    if size is not None and size < 1:
+        raise ArgumentError(
+            f"partitions({size}): a list holds 1 item at least. Pass a positive size, or None for one list."
+        )
+
+
+def only_one(items: Sequence[T]) -> T:
+    """Return the only item.
+
+    :raises NoResultFound: when there is none.
+    :raises MultipleResultsFound: when there are several.
+    """
+    if not items:
+        raise NoResultFound("one row was expected, and there was none. Use one_or_none() or first() where that may be.")
+    if len(items) > 1:
+        raise MultipleResultsFound(
+            f"one row was expected, and there were {len(items)}. Narrow the statement, or use first()."
+        )
+    return items[0]
+
+
+def no_rows() -> ResourceClosedError:
+    """Return the error for a result that has no rows to give."""
+    return ResourceClosedError(
+        "this result has no rows: the statement returns none, or the result was closed. "
+        "Ask returns_rows first, or add a RETURNING clause."
+    )
 
 
 class ScalarResult(FetchedResult[V]):
@@ -171,12 +216,29 @@ class ScalarResult(FetchedResult[V]):
 
 
 class MappingResult(FetchedResult[RowMapping]):
-    """The rows as mappings by column name."""
+    """The rows as mappings by column name.
 
-    __slots__ = ()
+    :param names: the names of the columns.
+    """
+
+    __slots__ = ("_names",)
+
+    def __init__(self, items: Iterable[RowMapping] | None, names: tuple[str, ...]) -> None:
+        super().__init__(items)
+        self._names = names
 
     def _key(self, item: RowMapping) -> Hashable:
-        return tuple(map(_value_key, item.values()))
+        return mapping_key(item)
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the columns."""
+        return self._names
+
+    def columns(self, *columns: ColumnChoice) -> MappingResult:
+        """Return the rest with some of its columns only; see :meth:`Result.columns`."""
+        self._open()
+        names, pick = picker(self._names, columns)
+        return MappingResult((pick(mapping.row)._mapping for mapping in self.all()), names)
 
 
 if TYPE_CHECKING:
@@ -190,32 +252,68 @@ class Result(RowsOf[TP_co]):
 
     :ivar rowcount: rows that the statement changed or returned, -1 where the driver does not know.
     :ivar lastrowid: the rowid of the last INSERT on SQLite, else None.
+    :ivar returns_rows: True when the statement returns rows, be it none at all this time.
     """
 
-    __slots__ = ("_is_unique", "_names", "lastrowid", "rowcount")
+    __slots__ = ("_inserted", "_is_unique", "_names", "lastrowid", "returns_rows", "rowcount")
 
     def __init__(
-        self, items: list[Row] | None, names: tuple[str, ...], rowcount: int, lastrowid: int | None = None
+        self,
+        items: list[Row] | None,
+        names: tuple[str, ...],
+        rowcount: int,
+        lastrowid: int | None = None,
+        inserted: InsertedKeys | None = None,
     ) -> None:
         super().__init__(items)
         self._names = names
         self._is_unique = False
+        self._inserted = inserted
+        self.returns_rows = items is not None
         self.rowcount = rowcount
         self.lastrowid = lastrowid
 
+    # -- of an INSERT
+
     @property
-    def returns_rows(self) -> bool:
-        """True when the statement returns rows, be it none at all this time."""
-        return self._items is not None
+    def is_insert(self) -> bool:
+        """True for an INSERT that was made with ``insert()``."""
+        return self._inserted is not None
+
+    @property
+    def inserted_primary_key(self) -> Row:
+        """The primary key of the row that an INSERT has written, a :class:`Row` by the names of its columns.
+
+        :raises InvalidRequestError: for another statement, or an INSERT whose keys are not known.
+        """
+        return self._keys().one("inserted_primary_key")
+
+    @property
+    def inserted_primary_key_rows(self) -> list[Row]:
+        """The primary keys of the rows that an INSERT has written, in the order of its values.
+
+        :raises InvalidRequestError: for another statement, or an INSERT whose keys are not known.
+        """
+        return self._keys().all("inserted_primary_key_rows")
+
+    def _keys(self) -> InsertedKeys:
+        if self._inserted is None:
+            raise InvalidRequestError(
+                "only the result of an INSERT made with insert() tells keys, and this is the result of another statement. Execute"
+                " insert(table).values(...), or add returning() to it."
+            )
+        return self._inserted
+
+    # -- rows
+
+    def _key(self, item: Row) -> Hashable:
+        return row_key(item)
 
     def unique(self, strategy: Callable[[Row], Hashable] | None = None) -> Self:
         """See :meth:`FetchedResult.unique`."""
         super().unique(strategy)
         self._is_unique = strategy is None
         return self
-
-    def _key(self, item: Row) -> Hashable:
-        return tuple(map(_value_key, item))
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the columns."""
@@ -239,73 +337,43 @@ class Result(RowsOf[TP_co]):
     def scalars(self: Result[tuple[T, *tuple[Any, ...]]], index: Literal[0] = 0) -> ScalarResult[T]: ...
 
     @overload
-    def scalars(self, index: int) -> ScalarResult[Any]: ...
+    def scalars(self, index: ColumnChoice) -> ScalarResult[Any]: ...
 
-    def scalars(self, index: int = 0) -> ScalarResult[Any]:
+    def scalars(self, index: ColumnChoice = 0) -> ScalarResult[Any]:
         """Return the values of one column.
 
-        :param index: the column's position.
+        :param index: the column: its position, its name, or the column that was selected.
+        :raises ArgumentError: for something that is no column.
         :raises InvalidRequestError: when there is no such column.
         """
-        items = self.all()
-        if not 0 <= index < len(self._names):
-            raise InvalidRequestError(
-                f"scalars({index}): the result has {len(self._names)} columns. Pass a position of one."
-            )
-        values = ScalarResult([row[index] for row in items])
+        rest = self._open()
+        position = position_of(self._names, index, "scalars()")
+        values = ScalarResult([row[position] for row in rest])
         return values.unique() if self._is_unique else values
 
     def mappings(self) -> MappingResult:
         """Return the rows as mappings by column name."""
-        return MappingResult([row._mapping for row in self.all()])
+        return MappingResult([row._mapping for row in self.all()], self._names)
 
     def tuples(self) -> Result[TP_co]:
         """Return the result itself: its rows are tuples already."""
         return self
 
-    def columns(self, *columns: int | str) -> Result:
-        """Return what is left with some of its columns only, in this order.
+    def columns(self, *columns: ColumnChoice) -> Result:
+        """Return the rest with some of its columns only, in this order.
 
-        :param columns: names or positions of columns.
-        :raises ArgumentError: for none, or something that is neither a name nor a position.
+        :param columns: columns: their positions, their names, or the columns that were selected.
+        :raises ArgumentError: for none, or something that is no column.
         :raises InvalidRequestError: when there is no such column, or several of that name.
         """
-        if not columns:
-            raise ArgumentError(
-                "columns() was called without columns. Pass the names or positions of those that are wanted."
-            )
-        self._open_items()
-        positions = tuple(self._position_of(column) for column in columns)
-        names = tuple(self._names[position] for position in positions)
-        make = row_class(names)
-        rows = [make([row[position] for position in positions]) for row in self.all()]
-        chosen = Result(rows, names, self.rowcount, self.lastrowid)
+        self._open()
+        names, pick = picker(self._names, columns)
+        chosen: Result = Result(list(map(pick, self.all())), names, self.rowcount, self.lastrowid, self._inserted)
         return chosen.unique() if self._is_unique else chosen
 
     def freeze(self) -> FrozenResult[TP_co]:
         """Return a copy of what is left that gives a new result at each call; this result is consumed by that."""
         return FrozenResult(self.all(), self._names, self.rowcount, self.lastrowid)
-
-    def _position_of(self, column: int | str) -> int:
-        count = len(self._names)
-        if isinstance(column, str):
-            if self._names.count(column) == 1:
-                return self._names.index(column)
-            if column in self._names:
-                raise InvalidRequestError(
-                    f"the result has several columns {column!r}, and one was expected. Pass a position, or label the columns."
-                )
-            raise InvalidRequestError(
-                f"the result has no column {column!r}; its columns are {', '.join(self._names)}."
-                f"{did_you_mean(column, self._names)} Pass one of them, or a position."
-            )
-        if not isinstance(column, int):
-            raise ArgumentError(
-                f"columns() takes names and positions, got {column!r}. Pass the column's name in the result."
-            )
-        if not -count <= column < count:
-            raise InvalidRequestError(f"columns({column}): the result has {count} columns. Pass a position of one.")
-        return column
 
 
 class FrozenResult(Generic[TP_co]):
@@ -324,127 +392,11 @@ class FrozenResult(Generic[TP_co]):
         return Result(list(self._rows), self._names, self._rowcount, self._lastrowid)
 
 
-class StreamedResult(Generic[T]):
-    """Rows that are fetched some at a time while they are iterated; the transaction must stay open meanwhile.
+def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect, keys: InsertedKeys | None = None) -> Result:
+    """Return the result of a statement that was just executed, its rows fetched.
 
-    Iterate it once; or use it in a ``with`` block (or call :meth:`close`) where not all rows may be wanted.
-
-    :param pages: lists of rows.
+    :param keys: what is known of the keys of inserted rows.
     """
-
-    __slots__ = ("_is_left", "_names", "_pages", "_rest")
-
-    def __init__(self, pages: Iterator[list[T]], names: Callable[[], tuple[str, ...]]) -> None:
-        self._pages = pages
-        # True once a loop over the rows was left, which closes the cursor
-        self._is_left = False
-        self._names = names
-        self._rest: list[T] = []
-
-    returns_rows = True
-    rowcount = -1
-
-    def keys(self) -> tuple[str, ...]:
-        """Return the names of the columns; known once the first rows are there."""
-        if not self._rest:
-            self._rest = next(self._pages, [])
-        return self._names()
-
-    def partitions(self) -> Iterator[list[T]]:
-        """Yield the rows in the lists in which they are fetched.
-
-        :raises InvalidRequestError: where a loop over the rows has been left already.
-        """
-        if self._is_left:
-            raise InvalidRequestError(
-                "a loop over these rows was left, and the rest was dropped with it. Use one iterator, fetchone() or fetchmany() to read some"
-                " of the rows and others later."
-            )
-        try:
-            if self._rest:
-                rest, self._rest = self._rest, []
-                yield rest
-            yield from self._pages
-        except GeneratorExit:
-            self._is_left = True
-            raise
-
-    def __iter__(self) -> Iterator[T]:
-        for page in self.partitions():
-            yield from page
-
-    def fetchmany(self, size: int) -> list[T]:
-        """Return the next ``size`` rows, fewer at the end."""
-        while len(self._rest) < size and (page := next(self._pages, None)) is not None:
-            self._rest = [*self._rest, *page]
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
-
-    def fetchone(self) -> T | None:
-        """Return the next row, None at the end."""
-        found = self.fetchmany(1)
-        return found[0] if found else None
-
-    def all(self) -> list[T]:
-        """Return what is left as a list."""
-        return [item for page in self.partitions() for item in page]
-
-    fetchall = all
-
-    def first(self) -> T | None:
-        """Return the first row, or None; the rest is dropped."""
-        found = self.fetchone()
-        self.close()
-        return found
-
-    def scalars(self, index: int = 0) -> StreamedResult[Any]:
-        """Return the values of one column, streamed as well."""
-        return StreamedResult(([row[index] for row in page] for page in self.partitions()), self._names)  # type: ignore[index]
-
-    def scalar(self) -> Any:
-        """Return the first column of the first row, None when there is no row."""
-        row: Any = self.first()
-        return row[0] if row is not None else None
-
-    def close(self) -> None:
-        """Drop what is left, and release the server's cursor."""
-        self._rest = []
-        close = getattr(self._pages, "close", None)
-        if close is not None:
-            close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, error_type: Any, error: Any, traceback: Any) -> None:
-        self.close()
-
-
-def stream_result(compiled: Compiled, pages: Iterator[list[tuple[Any, ...]]], dialect: Dialect) -> Any:
-    """Return the rows of a statement, fetched page by page.
-
-    :raises InvalidRequestError: for a statement whose columns are not known.
-    """
-    if not compiled.columns:
-        raise InvalidRequestError(
-            "the columns of this statement are not known before it is executed, so its rows cannot be streamed. Say what they are with "
-            "text(...).columns(...)."
-        )
-    names = tuple(column.name for column in compiled.columns)
-    make = row_maker(names, [dialect.result_processor(column.type) for column in compiled.columns])
-
-    def made() -> Iterator[list[Row]]:
-        try:
-            for page in pages:
-                yield make(page)
-        finally:
-            pages.close()  # type: ignore[attr-defined]
-
-    return StreamedResult(made(), lambda: names)
-
-
-def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect) -> Result:
-    """Return the result of a statement that was just executed, its rows fetched."""
     description = cursor.description
     if description is None:
         count = cursor.rowcount if cursor.rowcount >= 0 else dialect.unknown_rowcount(cursor, compiled.sql)
@@ -453,15 +405,15 @@ def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect) -> Result:
     memo = compiled.memo
     maker = memo.get(Result)
     if maker is None:
-        maker = _result_maker(compiled, description, dialect)
+        maker = result_maker(compiled, description, dialect)
         if compiled.columns:
             memo[Result] = maker
     names, make_rows = maker
     # sqlite3 does not count the rows of a query
-    return Result(make_rows(rows), names, len(rows))
+    return Result(make_rows(rows), names, len(rows), None, keys)
 
 
-def _result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialect) -> tuple[tuple[str, ...], RowMaker]:
+def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialect) -> tuple[tuple[str, ...], RowMaker]:
     """Return the column names of a statement's result, and the function that makes its rows.
 
     :param description: the driver's, for statements whose columns are not known before they are executed.

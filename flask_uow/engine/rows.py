@@ -11,17 +11,24 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeAlias
 
-from flask_uow.exc import InvalidRequestError, did_you_mean
+from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.sql.entities import key_of_item
 from flask_uow.sql.typed import TP_co, Ts
 
-__all__ = ["Row", "RowMaker", "RowMapping", "row_class", "row_maker"]
+__all__ = ["ColumnChoice", "Row", "RowMaker", "RowMapping", "picker", "position_of", "row_class", "row_maker"]
+
+# how a column of a result is named: by its position, its name, or what was selected (a column, an attribute, a mapped class)
+ColumnChoice: TypeAlias = object
+# under names of their own, since a row has a method tuple()
+Names: TypeAlias = tuple[str, ...]
+Pickled: TypeAlias = tuple[Any, ...]
 
 if TYPE_CHECKING:
 
     class _Tuple(Sequence[Any], Generic[TP_co]):
-        """What a row is to a type checker beside its names: a sequence that knows the types of its items."""
+        """A row as a type checker sees it beside its names: a sequence that knows the types of its items."""
 
         def __new__(cls, items: Iterable[Any] = ()) -> Self: ...
 
@@ -38,18 +45,33 @@ class Row(_Tuple[TP_co]):
     """
 
     __slots__ = ()
-    _fields: ClassVar[tuple[str, ...]] = ()
+    _fields: ClassVar[Names] = ()
 
     @property
     def _mapping(self) -> RowMapping:
         """The row as a read-only mapping by column name."""
         return RowMapping(self)
 
+    def _tuple(self) -> TP_co:
+        """Return the row itself: it is a tuple already."""
+        return self  # type: ignore[return-value]
+
+    def tuple(self) -> TP_co:
+        """Return the row itself; of a row with a column ``tuple``, this is that column's value, and :meth:`_tuple` the row."""
+        return self._tuple()
+
+    @property
+    def t(self) -> TP_co:
+        """The row itself; of a row with a column ``t``, that column's value."""
+        return self._tuple()
+
+    _t = t
+
     def _asdict(self) -> dict[str, Any]:
         """Return the row as a new dict by column name."""
         return dict(self._mapping)
 
-    def keys(self) -> tuple[str, ...]:
+    def keys(self) -> Names:
         """Return the names of the columns."""
         return self._fields
 
@@ -63,7 +85,7 @@ class Row(_Tuple[TP_co]):
     def __repr__(self) -> str:
         return repr(tuple(self))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> Pickled:
         return (_rebuild, (self._fields, tuple(self)))
 
 
@@ -74,30 +96,94 @@ if TYPE_CHECKING:
 
 
 class RowMapping(Mapping[str, Any]):
-    """A row as a read-only mapping from column names to values."""
+    """A row as a read-only mapping from column names to values; a column that was selected stands for its name.
 
-    __slots__ = ("_row",)
+    :ivar row: the row.
+    """
+
+    __slots__ = ("row",)
 
     def __init__(self, row: Row) -> None:
-        self._row = row
+        self.row = row
 
-    def __getitem__(self, name: str) -> Any:
-        row = self._row
-        count = row._fields.count(name)
+    def __getitem__(self, column: ColumnChoice) -> Any:
+        row = self.row
+        name = column if isinstance(column, str) else name_of(column)
+        count = row._fields.count(name) if name is not None else 0
         if count == 1:
             return row[row._fields.index(name)]
         if count:
-            raise InvalidRequestError(_ambiguous(name))
-        raise KeyError(f"{name!r}; the row has the columns {', '.join(row._fields)}.{did_you_mean(name, row._fields)}")
+            raise InvalidRequestError(_ambiguous(str(name)))
+        hint = did_you_mean(str(name), row._fields)
+        raise KeyError(f"{name or column!r}; the row has the columns {', '.join(row._fields)}.{hint}")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(self._row._fields))
+        return iter(dict.fromkeys(self.row._fields))
 
     def __len__(self) -> int:
-        return len(set(self._row._fields))
+        return len(set(self.row._fields))
 
     def __repr__(self) -> str:
-        return repr(dict(zip(self._row._fields, self._row, strict=True)))
+        return repr(dict(zip(self.row._fields, self.row, strict=True)))
+
+
+def name_of(column: ColumnChoice) -> str | None:
+    """Return the name of a column, an attribute or a mapped class in rows; None for what has no name."""
+    entity = getattr(column, "__uow_entity__", None)
+    if entity is not None:
+        return getattr(column, "entity_name", None) or getattr(column, "__name__", None)
+    name = key_of_item(column) or getattr(column, "name", None)
+    return name if isinstance(name, str) else None
+
+
+def position_of(names: tuple[str, ...], column: ColumnChoice, called: str) -> int:
+    """Return the position of a column of a result.
+
+    :param names: the names of the columns.
+    :param called: the method that was called, for messages.
+    :raises ArgumentError: for something that is no column.
+    :raises InvalidRequestError: when there is no such column, or several of that name.
+    """
+    count = len(names)
+    if isinstance(column, int):
+        if -count <= column < count:
+            return column
+        raise InvalidRequestError(
+            f"{called[:-1]}{column}): the result has {count} columns, and none at this position. Pass a position of one."
+        )
+    name = column if isinstance(column, str) else name_of(column)
+    if name is None:
+        raise ArgumentError(
+            f"{called} takes names and positions, and columns that were selected; got {column!r}. Pass the column's name in the result."
+        )
+    if names.count(name) == 1:
+        return names.index(name)
+    if name in names:
+        raise InvalidRequestError(
+            f"the result has several columns {name!r}, and one was expected. Pass a position, or label the columns."
+        )
+    raise InvalidRequestError(
+        f"the result has no column {name!r}; its columns are {', '.join(names)}."
+        f"{did_you_mean(name, names)} Pass one of them, or a position."
+    )
+
+
+def picker(
+    names: tuple[str, ...], columns: Sequence[ColumnChoice]
+) -> tuple[tuple[str, ...], Callable[[Sequence[Any]], Row]]:
+    """Return the names of some columns of a result, and the function that makes a row of these of a whole one.
+
+    :raises ArgumentError: without columns, or for something that is no column.
+    :raises InvalidRequestError: when there is no such column, or several of that name.
+    """
+    if not columns:
+        raise ArgumentError(
+            "columns() was called without columns. Pass the names or positions of those that are wanted."
+        )
+    positions = tuple(position_of(names, column, "columns()") for column in columns)
+    chosen = tuple(names[position] for position in positions)
+    make = row_class(chosen)
+    return chosen, lambda row: make([row[position] for position in positions])
 
 
 @functools.lru_cache(maxsize=1000)

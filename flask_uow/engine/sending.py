@@ -1,4 +1,4 @@
-"""What a connection sends, and what stands before and behind it: BEGIN, the listeners, the driver's errors.
+"""Statements as a connection sends them, and everything before and behind them: BEGIN, the listeners, the driver's errors.
 
 Base of :class:`flask_uow.engine.connection.Connection`. ``fetch_all``, ``run``, ``run_many`` and ``cursor_execute`` take plain SQL with
 the driver's parameters and are the orm's hot path: when nothing is pending and nobody listens they add one test each to the

@@ -24,16 +24,20 @@ class Transaction:
     :ivar is_active: True until it was committed or rolled back, itself or through an outer one.
     :ivar is_read_only: True where it was begun as one that must not write.
     :ivar commit_limit: seconds that a commit may wait for another server; None for ever.
+    :ivar is_implicit: True where the connection's first statement has begun it, and nobody called ``begin()``.
+    :ivar owner: what commits it and rolls it back, for messages, where the connection's own ``commit()`` and ``rollback()`` must not.
     """
 
-    __slots__ = ("commit_limit", "connection", "is_active", "is_read_only")
+    __slots__ = ("commit_limit", "connection", "is_active", "is_implicit", "is_read_only", "owner")
     is_nested = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, is_implicit: bool = False) -> None:
         self.connection = connection
         self.is_active = True
         self.is_read_only = False
         self.commit_limit: float | None = None
+        self.is_implicit = is_implicit
+        self.owner: str | None = None
 
     def commit(self) -> None:
         """Commit, and release savepoints that are still open. Sends nothing when no statement was sent.
@@ -67,11 +71,13 @@ class Transaction:
             )
 
     def __enter__(self) -> Self:
+        self.connection.enter_block(self)
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.connection.leave_block(self)
         if error is None and self.is_active:
             self.commit()
         else:

@@ -1,6 +1,6 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
-In reading order: types, nodes, operators, column_operators, expressions, constructors, windows, functions, selectable,
+In reading order: types, nodes, operators, column_operators, expressions, constructors, windows, functions, custom, selectable,
 select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
 """
 
@@ -31,12 +31,24 @@ from flask_uow.sql.constructors import (
     tuple_,
 )
 from flask_uow.sql.constructors import cast_ as cast
-from flask_uow.sql.ddl import CreateSchema, DropSchema
+from flask_uow.sql.custom import FunctionElement, compiles
+from flask_uow.sql.ddl import (
+    AddConstraint,
+    CreateIndex,
+    CreateSchema,
+    CreateSequence,
+    CreateTable,
+    DropIndex,
+    DropSchema,
+    DropSequence,
+    DropTable,
+)
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, and_, not_, or_
 from flask_uow.sql.extract import extract
 from flask_uow.sql.functions import func
 from flask_uow.sql.naming import conv
+from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.select import Select, exists, select
 from flask_uow.sql.select_base import (
@@ -55,14 +67,15 @@ from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 
 __all__ = [
-    "event",
-    "Alias", "BindParameter", "CTE", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators",
-    "CompoundSelect", "Computed", "CreateSchema", "Delete", "DropSchema", "Exists", "FetchedValue", "ForeignKey",
-    "ForeignKeyConstraint", "FromClause", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint",
-    "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "alias",
-    "and_", "asc", "between", "bindparam", "case", "cast", "conv", "delete", "desc", "distinct", "except_", "except_all", "extract",
-    "exists", "func", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_",
-    "null", "or_", "outerjoin", "select", "text", "tuple_", "union", "union_all", "update",
+    "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnElement",
+    "ColumnOperators", "CompoundSelect", "Computed", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable",
+    "Delete", "DropIndex", "DropSchema", "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue",
+    "ForeignKey", "ForeignKeyConstraint", "FromClause", "FunctionElement", "Identity", "Index", "Insert", "Join",
+    "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect",
+    "UniqueConstraint", "Update", "alias", "and_", "asc", "between", "bindparam", "case", "cast", "compiles", "conv",
+    "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract", "func", "insert",
+    "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_", "null", "or_", "outerjoin",
+    "select", "text", "tuple_", "union", "union_all", "update",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

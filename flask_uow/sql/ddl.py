@@ -25,6 +25,7 @@ __all__ = [
     "CreateSequence",
     "CreateTable",
     "DDLElement",
+    "DropIndex",
     "DropSchema",
     "DropSequence",
     "DropTable",
@@ -48,9 +49,10 @@ class CreateTable(DDLElement):
 
     :param without: foreign keys to leave out, since they are added later by :class:`AddConstraint`.
     :param deferred: foreign keys to be checked at the end of a transaction, since the tables refer to each other in a circle.
+    :param if_not_exists: leave one alone that exists.
     """
 
-    __slots__ = ("deferred", "table", "without")
+    __slots__ = ("deferred", "if_not_exists", "table", "without")
     __visit_name__ = "create_table"
 
     def __init__(
@@ -58,8 +60,11 @@ class CreateTable(DDLElement):
         table: Table,
         without: frozenset[ForeignKeyConstraint] = frozenset(),
         deferred: frozenset[ForeignKeyConstraint] = frozenset(),
+        *,
+        if_not_exists: bool = False,
     ) -> None:
         self.table = table
+        self.if_not_exists = if_not_exists
         self.without = without
         self.deferred = deferred
 
@@ -133,13 +138,31 @@ class AddConstraint(DDLElement):
 
 
 class CreateIndex(DDLElement):
-    """``CREATE INDEX``."""
+    """``CREATE INDEX``.
 
-    __slots__ = ("index",)
+    :param if_not_exists: leave one alone that exists.
+    """
+
+    __slots__ = ("if_not_exists", "index")
     __visit_name__ = "create_index"
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, *, if_not_exists: bool = False) -> None:
         self.index = index
+        self.if_not_exists = if_not_exists
+
+
+class DropIndex(DDLElement):
+    """``DROP INDEX``.
+
+    :param if_exists: do nothing where there is none.
+    """
+
+    __slots__ = ("if_exists", "index")
+    __visit_name__ = "drop_index"
+
+    def __init__(self, index: Index, *, if_exists: bool = False) -> None:
+        self.index = index
+        self.if_exists = if_exists
 
 
 class CommentOn(DDLElement):
@@ -153,13 +176,17 @@ class CommentOn(DDLElement):
 
 
 class DropTable(DDLElement):
-    """``DROP TABLE`` of one or more tables; several go together where they refer to each other."""
+    """``DROP TABLE`` of one or more tables; several go together where they refer to each other.
 
-    __slots__ = ("tables",)
+    :param if_exists: do nothing where there is none.
+    """
+
+    __slots__ = ("if_exists", "tables")
     __visit_name__ = "drop_table"
 
-    def __init__(self, *tables: Table) -> None:
+    def __init__(self, *tables: Table, if_exists: bool = False) -> None:
         self.tables = tables
+        self.if_exists = if_exists
 
 
 def create_statements(

@@ -96,7 +96,7 @@ else:
 class Insert(InsertTypes):
     """``INSERT INTO table``; without values it takes them, all columns, at execution."""
 
-    __slots__ = ("_conflict", "_excluded", "_fixed", "_rows", "_select", "_select_columns")
+    __slots__ = ("_conflict", "_excluded", "_fixed", "_rows", "_select", "_select_columns", "is_inline", "is_sorted")
     __visit_name__ = "insert"
 
     def __init__(self, table: Any) -> None:
@@ -107,6 +107,25 @@ class Insert(InsertTypes):
         self._select_columns: tuple[ColumnElement[Any], ...] = ()
         self._conflict: OnConflict | None = None
         self._excluded = Excluded(self.table, "excluded")
+        self.is_inline = False
+        self.is_sorted = False
+
+    def inline(self) -> Insert:
+        """Return the statement that does not ask for the key of its row: where the table gives none back (a rule, a view, a grant)."""
+        clone = self._clone()
+        clone.is_inline = True
+        return clone
+
+    if not TYPE_CHECKING:  # which types it has, typed_returning tells
+
+        def returning(self, *entities: Any, sort_by_parameter_order: bool = False) -> Self:
+            """Return the statement with ``RETURNING``; see :meth:`DMLStatement.returning`.
+
+            :param sort_by_parameter_order: give what a list of rows returns in the order of the list.
+            """
+            clone = super().returning(*entities)
+            clone.is_sorted = self.is_sorted or sort_by_parameter_order
+            return clone
 
     @property
     def has_values(self) -> bool:
@@ -239,7 +258,10 @@ class Insert(InsertTypes):
 
     def _parts(self) -> tuple[Any, ...]:
         rows = tuple(item for row in self._rows for pair in row for item in pair)
-        return (self.table, len(self._rows), rows, self._select, self._select_columns, self._conflict, self._returned())
+        return (
+            self.table, len(self._rows), rows, self._select, self._select_columns, self._conflict, self.is_inline,
+            self._returned(),
+        )  # fmt: skip
 
 
 def _in_one_order(rows: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from flask_uow.sql.types import TypeEngine
 
-__all__ = ["DDLBind", "DDLConnection", "MappedEntity", "ReflectionBind", "SQLDialect"]
+__all__ = ["DDLBind", "DDLConnection", "HasDialect", "MappedEntity", "ReflectionBind", "SQLDialect"]
 
 Processor = Callable[[Any], Any]
 
@@ -44,6 +44,15 @@ class SQLDialect(Protocol):
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
         """Return the type as CAST writes it."""
+        ...
+
+
+class HasDialect(Protocol):
+    """An engine or a connection, as far as statements are only compiled for it."""
+
+    @property
+    def dialect(self) -> Any:
+        """The dialect of the database."""
         ...
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
-    from flask_uow.sql.interfaces import SQLDialect
+    from flask_uow.sql.interfaces import HasDialect, SQLDialect
 
 __all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "stringify_with"]
 
@@ -61,6 +61,8 @@ class ClauseElement:
 
     __slots__: tuple[str, ...] = ()
     __visit_name__: ClassVar[str] = "clause"
+    # True for constructs of an application's own, whose parts are the attributes of the object
+    has_attributes: ClassVar[bool] = False
 
     def _parts(self) -> tuple[Any, ...]:
         """Return what makes up this node: atoms (hashable), nodes, and tuples of nodes, in a fixed order."""
@@ -101,14 +103,24 @@ class ClauseElement:
         """Return what stands in place of this copy of ``original``, whose parts have just been replaced by others."""
         return self
 
-    def compile(self, dialect: SQLDialect | None = None) -> Any:
-        """Compile this node.
+    def compile(
+        self,
+        bind: HasDialect | SQLDialect | None = None,
+        dialect: SQLDialect | None = None,
+        *,
+        compile_kwargs: Mapping[str, object] | None = None,
+    ) -> Any:
+        """Compile this node, to be looked at.
 
-        :param dialect: the dialect to write for; a generic one with ``:named`` parameters when None.
+        :param bind: the engine or connection (or its dialect) to write for; a generic one with ``:named`` parameters when None.
+        :param dialect: the dialect, in place of ``bind``.
+        :param compile_kwargs: ``{"literal_binds": True}`` writes the values of parameters into the text. Such a text is for people and for
+            files; a statement that is executed keeps its values apart.
         :returns: an object whose ``str()`` is the SQL text, with ``params`` as a dict.
-        :raises CompileError: where the dialect cannot express the node.
+        :raises ArgumentError: for something that has no dialect, or an unknown key.
+        :raises CompileError: where the dialect cannot express the node, or a value that is to be written has no form as text.
         """
-        return stringify_with(self, dialect)
+        return stringifier.compile(self, dialect if dialect is not None else bind, compile_kwargs)
 
     def __str__(self) -> str:
         return str(stringify_with(self, None))
@@ -188,4 +200,4 @@ stringifier = _Stringifier()
 
 def stringify_with(node: ClauseElement, dialect: SQLDialect | None) -> Any:
     """Compile ``node`` through the compiler that :mod:`flask_uow.sql.compiler` has handed in."""
-    return stringifier.compile(node, dialect)
+    return stringifier.compile(node, dialect, None)

@@ -33,14 +33,14 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
     if keep_own and (own := node._own_froms()):
         replace = _sparing(own, replace)
     clone: Any = None
-    for kind in type(node).__mro__:
-        for name in vars(kind).get("__slots__", ()):
-            value = getattr(node, name, None)
-            made = _rewritten_value(value, replace, keep_own)
-            if made is not value:
-                if clone is None:
-                    clone = copy.copy(node)
-                setattr(clone, name, made)
+    slots = [name for kind in type(node).__mro__ for name in vars(kind).get("__slots__", ())]
+    for name in (*slots, *vars(node)) if node.has_attributes else slots:
+        value = getattr(node, name, None)
+        made = _rewritten_value(value, replace, keep_own)
+        if made is not value:
+            if clone is None:
+                clone = copy.copy(node)
+            setattr(clone, name, made)
     if clone is None:
         return node
     return clone._with_replaced(node)  # type: ignore[no-any-return]
@@ -63,6 +63,9 @@ def _rewritten_value(value: Any, replace: Replace, keep_own: bool) -> Any:
     if isinstance(value, tuple):
         made = tuple(_rewritten_value(item, replace, keep_own) for item in value)
         return value if all(a is b for a, b in zip(made, value, strict=True)) else made
+    if isinstance(value, list):
+        items = [_rewritten_value(item, replace, keep_own) for item in value]
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     return value
 
 

@@ -16,6 +16,7 @@ class VocabularyTypes:
 
     def __init__(self) -> None:
         self.ARRAY = flask_uow.ARRAY
+        self.AddConstraint = flask_uow.AddConstraint
         self.Alias = flask_uow.Alias
         self.AliasedClass = flask_uow.AliasedClass
         self.AppenderQuery = flask_uow.AppenderQuery
@@ -34,6 +35,7 @@ class VocabularyTypes:
         self.CTE = flask_uow.CTE
         self.CheckConstraint = flask_uow.CheckConstraint
         self.CircularDependencyError = flask_uow.CircularDependencyError
+        self.ClauseElement = flask_uow.ClauseElement
         self.Column = flask_uow.Column
         self.ColumnElement = flask_uow.ColumnElement
         self.ColumnOperators = flask_uow.ColumnOperators
@@ -45,7 +47,10 @@ class VocabularyTypes:
         self.ConcurrentModificationError = flask_uow.ConcurrentModificationError
         self.ConfigurationError = flask_uow.ConfigurationError
         self.Connection = flask_uow.Connection
+        self.CreateIndex = flask_uow.CreateIndex
         self.CreateSchema = flask_uow.CreateSchema
+        self.CreateSequence = flask_uow.CreateSequence
+        self.CreateTable = flask_uow.CreateTable
         self.DATE = flask_uow.DATE
         self.DATETIME = flask_uow.DATETIME
         self.DBAPIError = flask_uow.DBAPIError
@@ -60,12 +65,16 @@ class VocabularyTypes:
         self.DeclarativeMeta = flask_uow.DeclarativeMeta
         self.Delete = flask_uow.Delete
         self.DetachedInstanceError = flask_uow.DetachedInstanceError
+        self.DropIndex = flask_uow.DropIndex
         self.DropSchema = flask_uow.DropSchema
+        self.DropSequence = flask_uow.DropSequence
+        self.DropTable = flask_uow.DropTable
         self.DynamicMapped = flask_uow.DynamicMapped
         self.EXT_CONTINUE = flask_uow.EXT_CONTINUE
         self.EXT_STOP = flask_uow.EXT_STOP
         self.Engine = flask_uow.Engine
         self.Enum = flask_uow.Enum
+        self.Executable = flask_uow.Executable
         self.Exists = flask_uow.Exists
         self.FLOAT = flask_uow.FLOAT
         self.FetchedValue = flask_uow.FetchedValue
@@ -77,6 +86,8 @@ class VocabularyTypes:
         self.ForeignKey = flask_uow.ForeignKey
         self.ForeignKeyConstraint = flask_uow.ForeignKeyConstraint
         self.FromClause = flask_uow.FromClause
+        self.FrozenResult = flask_uow.FrozenResult
+        self.FunctionElement = flask_uow.FunctionElement
         self.INT = flask_uow.INT
         self.INTEGER = flask_uow.INTEGER
         self.INTEGERTYPE = flask_uow.INTEGERTYPE
@@ -100,6 +111,7 @@ class VocabularyTypes:
         self.MappedCollection = flask_uow.MappedCollection
         self.Mapper = flask_uow.Mapper
         self.MapperExtension = flask_uow.MapperExtension
+        self.MappingResult = flask_uow.MappingResult
         self.MetaData = flask_uow.MetaData
         self.MultipleResultsFound = flask_uow.MultipleResultsFound
         self.Mutable = flask_uow.Mutable
@@ -115,6 +127,7 @@ class VocabularyTypes:
         self.NoResultFound = flask_uow.NoResultFound
         self.NoSuchTableError = flask_uow.NoSuchTableError
         self.NotSupportedError = flask_uow.NotSupportedError
+        self.NullPool = flask_uow.NullPool
         self.NullType = flask_uow.NullType
         self.Numeric = flask_uow.Numeric
         self.ObjectDeletedError = flask_uow.ObjectDeletedError
@@ -125,14 +138,18 @@ class VocabularyTypes:
         self.PrimaryKeyConstraint = flask_uow.PrimaryKeyConstraint
         self.ProgrammingError = flask_uow.ProgrammingError
         self.PropComparator = flask_uow.PropComparator
+        self.QueuePool = flask_uow.QueuePool
         self.REAL = flask_uow.REAL
+        self.RawConnection = flask_uow.RawConnection
         self.RecordedQuery = flask_uow.RecordedQuery
         self.Registry = flask_uow.Registry
         self.ResourceClosedError = flask_uow.ResourceClosedError
         self.Result = flask_uow.Result
         self.Row = flask_uow.Row
+        self.RowMapping = flask_uow.RowMapping
         self.SMALLINT = flask_uow.SMALLINT
         self.STRINGTYPE = flask_uow.STRINGTYPE
+        self.ScalarResult = flask_uow.ScalarResult
         self.ScopedSession = flask_uow.ScopedSession
         self.Select = flask_uow.Select
         self.Sequence = flask_uow.Sequence
@@ -142,6 +159,7 @@ class VocabularyTypes:
         self.SmallInteger = flask_uow.SmallInteger
         self.StaleDataError = flask_uow.StaleDataError
         self.StatementEvent = flask_uow.StatementEvent
+        self.StaticPool = flask_uow.StaticPool
         self.StreamedResult = flask_uow.StreamedResult
         self.String = flask_uow.String
         self.Subquery = flask_uow.Subquery
@@ -193,6 +211,7 @@ class VocabularyTypes:
         self.column_property = flask_uow.column_property
         self.comparable_property = flask_uow.comparable_property
         self.compile_mappers = flask_uow.compile_mappers
+        self.compiles = flask_uow.compiles
         self.composite = flask_uow.composite
         self.configure_mappers = flask_uow.configure_mappers
         self.contains_eager = flask_uow.contains_eager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -252,3 +253,105 @@ def test_values_without_a_hash_need_a_strategy_to_be_unique(engine: Engine) -> N
     with pytest.raises(InvalidRequestError, match=r"Pass a strategy, such as unique\(repr\)"):
         listed.unique()
     assert listed.unique(repr).scalars().all() == [[1]]
+
+
+# -- the same methods on all results
+
+
+def test_what_a_loop_leaves_can_be_had_afterwards(engine: Engine) -> None:
+    result = fetch(engine, THREE)
+    for row in result:
+        assert row == (1, "a")
+        break
+    assert next(result) == (2, "b")
+    assert result.all() == [(3, "c")]
+    with pytest.raises(StopIteration):
+        next(result)
+    values = fetch(engine, THREE).scalars()
+    assert (next(values), list(values)) == (1, [2, 3])
+    assert next(fetch(engine, THREE).mappings())["name"] == "a"
+
+
+def test_a_result_may_stand_in_a_with_block(engine: Engine) -> None:
+    with fetch(engine, THREE) as result:
+        assert not result.closed
+        assert result.fetchone() == (1, "a")
+    assert result.closed
+    assert result.returns_rows
+    with pytest.raises(ResourceClosedError):
+        next(result)
+    assert not fetch(engine, NONE).closed
+
+
+def test_columns_are_named_by_position_name_or_what_was_selected(engine: Engine) -> None:
+    with engine.connect() as connection:
+        n, name = literal(1).label("n"), literal("a").label("name")
+
+        def run() -> Result:
+            return connection.execute(select(n, name))
+
+        assert run().scalars("name").all() == run().scalars(name).all() == run().scalars(-1).all() == ["a"]
+        assert run().columns(name, "n").one() == ("a", 1)
+        assert run().mappings().columns("name").all() == [{"name": "a"}]
+        assert run().mappings().keys() == ("n", "name")
+        row = run().one()
+        assert (row._mapping[name], row._mapping["n"]) == ("a", 1)
+        for wrong in ("nam", 2, -3):
+            with pytest.raises(InvalidRequestError):
+                run().scalars(wrong)
+        with pytest.raises(ArgumentError, match=r"scalars\(\) takes names and positions"):
+            run().scalars(object())
+        with pytest.raises(KeyError, match="the row has the columns n, name"):
+            row._mapping[object()]  # type: ignore[index]
+
+
+def test_a_row_is_its_own_tuple(engine: Engine) -> None:
+    row = fetch(engine, THREE).first()
+    assert row is not None
+    assert row.t == row.tuple() == row._t == row._tuple() == (1, "a")
+    assert row._fields == ("n", "name")
+    named = row_class(("t", "tuple"))((5, 6))
+    assert (named.t, named.tuple, named._tuple()) == (5, 6, (5, 6))
+
+
+NUMBERS = union_all(*(select(literal(n % 3).label("n"), literal(str(n)).label("name")) for n in range(6)))
+
+
+def test_streamed_rows_do_what_fetched_ones_do(engine: Engine) -> None:
+    with engine.connect() as connection:
+
+        def run() -> Any:
+            return connection.execute(NUMBERS.execution_options(yield_per=2))
+
+        rows = [(n % 3, str(n)) for n in range(6)]
+        assert run().all() == run().tuples().all() == list(run()) == rows
+        assert run().keys() == run().mappings().keys() == ("n", "name")
+        assert run().mappings().columns("name").fetchmany(2) == [{"name": "0"}, {"name": "1"}]
+        assert [row["n"] for row in run().mappings()] == run().scalars().all() == [0, 1, 2, 0, 1, 2]
+        assert run().scalars("name").fetchone() == run().columns("name").scalar() == "0"
+        assert run().scalars().unique().all() == run().columns("n").unique().scalars().all() == [0, 1, 2]
+        assert run().unique(lambda row: row.n).all() == rows[:3]
+        assert [len(part) for part in run().partitions(4)] == [4, 2]
+        assert [len(part) for part in run().partitions()] == [2, 2, 2]
+        frozen = run().freeze()
+        assert frozen().all() == frozen().all() == rows
+        streamed = run()
+        assert (next(streamed), streamed.fetchone(), streamed.first()) == tuple(rows[:3])
+        assert streamed.all() == []
+        for method in ("one", "one_or_none", "scalar_one", "scalar_one_or_none"):
+            with pytest.raises(MultipleResultsFound, match="there were 6"):
+                getattr(run(), method)()
+        single = NUMBERS.limit(1).execution_options(yield_per=2)
+        assert connection.execute(single).one() == rows[0]
+        assert connection.execute(single).scalar_one() == connection.execute(single).scalars().one() == 0
+        assert connection.execute(NUMBERS.limit(0).execution_options(yield_per=2)).scalar_one_or_none() is None
+        closed = run()
+        closed.close()
+        assert closed.closed
+        with pytest.raises(ResourceClosedError, match="this result was closed"):
+            closed.all()
+        with pytest.raises(ArgumentError, match="Pass a positive size"):
+            run().partitions(0)
+        listed = run()
+        listed.fetchone()
+        assert listed.unique(lambda row: row.n).all() == [rows[1], rows[2], rows[3]]

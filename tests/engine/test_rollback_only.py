@@ -39,6 +39,7 @@ def test_what_one_connection_commits_another_sees_and_all_is_undone_at_the_end(n
         assert rows(numbers) == [0, 1]
         with numbers.connect() as connection:
             insert(connection, 2)
+            connection.commit()
         assert rows(numbers) == [0, 1, 2]
     assert rows(numbers) == [0]
 
@@ -109,6 +110,7 @@ def test_deferred_constraints_are_checked_where_the_commit_would_check_them(engi
             assert connection.scalars("SELECT parent FROM children").all() == [2]
             with pytest.raises(IntegrityError):
                 connection.execute("INSERT INTO children (parent) VALUES (3)")
+                connection.commit()
             assert connection.scalars("SELECT parent FROM children").all() == [2]
 
 

@@ -64,12 +64,6 @@ def test_a_clean_block_is_committed_and_a_raising_one_rolled_back(engine: Engine
     assert stored(engine) == [1]
 
 
-def test_outside_begin_every_statement_commits_by_itself(engine: Engine, connection: Connection) -> None:
-    insert(connection, 1)
-    assert not connection.in_transaction()
-    assert stored(engine) == [1]
-
-
 def test_a_transaction_without_statements_sends_nothing(connection: Connection, statements: StatementLog) -> None:
     connection.begin().commit()
     connection.begin().rollback()
@@ -265,6 +259,7 @@ def test_a_commit_that_the_database_refuses_rolls_back(engine: Engine, connectio
     assert not transaction.is_active
     assert not connection.in_transaction()
     insert(connection, 1)
+    connection.commit()
     assert stored(engine) == [1]
     assert connection.scalar("SELECT count(*) FROM children") == 0
 

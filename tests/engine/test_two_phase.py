@@ -86,8 +86,8 @@ def test_without_prepare_it_is_an_ordinary_transaction(engine: Engine) -> None:
         with pytest.raises(ZeroDivisionError), connection.begin_twophase():
             connection.execute("INSERT INTO t VALUES (2)")
             raise ZeroDivisionError
+        assert log.transactions == ["BEGIN", "COMMIT", "BEGIN", "ROLLBACK"]
         assert connection.scalar("SELECT sum(a) FROM t") == 1
-    assert log.transactions == ["BEGIN", "COMMIT", "BEGIN", "ROLLBACK"]
 
 
 def test_an_empty_transaction_prepares_nothing(engine: Engine) -> None:

@@ -238,8 +238,13 @@ def test_objects_are_in_step_where_returning_gives_columns(filled: Session) -> N
     )
     assert given.all() == [users["u0"]]
     assert users["u0"].email == "g"
+    listed = filled.scalars(insert(User).returning(User), [{"name": "a"}, {"name": "b"}]).all()
+    assert sorted(user.name for user in listed) == ["a", "b"]
     with pytest.raises(InvalidRequestError, match="list of parameter sets"):
-        filled.execute(insert(User).returning(User), [{"name": "a"}, {"name": "b"}])
+        filled.execute(
+            update(User).where(User.name == bindparam("who")).returning(User),
+            [{"who": "a", "email": "1"}, {"who": "b", "email": "2"}],
+        )
 
 
 def test_rows_that_are_there_already_are_left_or_updated(filled: Session) -> None:

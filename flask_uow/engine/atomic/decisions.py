@@ -100,7 +100,7 @@ class DecisionRecord:
         return found is not None and found.database_id == self.database_id
 
     def settle(self, connection: Connection, gtrid: str) -> str:
-        """Return what was decided about a unit of work; where nothing was yet, that is now the decision to abort.
+        """Return the decision about a unit of work; where nothing was yet, that is now the decision to abort.
 
         Waits for a unit of work that is deciding at this moment. Commits; the connection must be in no transaction.
 
@@ -119,7 +119,7 @@ class DecisionRecord:
         return found
 
     def find(self, connection: Connection, gtrid: str) -> str | None:
-        """Return what was decided about a unit of work, None when nothing was."""
+        """Return the decision about a unit of work, None when there is none."""
         rows = connection.fetch_all(f"SELECT outcome FROM {self._decisions} WHERE gtrid = {self.mark}", (gtrid,))
         return str(rows[0][0]) if rows else None
 

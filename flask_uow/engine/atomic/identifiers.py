@@ -56,7 +56,7 @@ class BranchIdentifier:
 
     @classmethod
     def parse(cls, xid: str) -> Self | None:
-        """Return what an identifier says, None for one of another program's."""
+        """Return the parts of an identifier, None for one of another program's."""
         match = _FORM.fullmatch(xid)
         return cls(match[1], match[2], match[3]) if match else None
 

@@ -1,4 +1,4 @@
-"""What is done about prepared transactions that a crash has left: ask the database that decides, and do as it says.
+"""Recovery of prepared transactions that a crash has left: ask the database that decides, and do as it says.
 
 A prepared transaction names its coordinator. Where the coordinator has the decision to commit, the transaction is committed; where it
 has none, recovery inserts the decision to abort, which no late unit of work can overtake (the primary key is the fence), and the
@@ -58,7 +58,7 @@ class InDoubt:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What recovery did, or would do, with a prepared transaction.
+    """A prepared transaction, and what recovery did, or would do, with it.
 
     :ivar transaction: which one.
     :ivar outcome: ``"committed"``, ``"rolled back"``, ``"settled elsewhere"`` (by somebody at the same moment) or ``"unsettled"``.
@@ -90,7 +90,7 @@ class Recovery:
 
 
 def in_doubt(engines: Engines) -> tuple[list[InDoubt], dict[str | None, str]]:
-    """Return what is prepared in each database, transactions of other programs included, and the errors of those that don't answer."""
+    """Return the prepared transactions of each database, those of other programs included, and the errors of those that don't answer."""
     found: list[InDoubt] = []
     unreachable: dict[str | None, str] = {}
     for bind, engine in engines.items():

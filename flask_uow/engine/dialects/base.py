@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
+from flask_uow.sql.types import JSON, TypeDecorator, TypeEngine, to_instance
+from flask_uow.sql.value_errors import wrong_kind
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
@@ -45,6 +46,7 @@ class Dialect(ABC):
     :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
     :ivar supports_for_update: True where SELECT can lock rows.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
+    :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
     :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
@@ -55,6 +57,9 @@ class Dialect(ABC):
     :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
     :ivar settings_sql: what goes out with the BEGIN of each transaction, so that values travel in one form whatever is set in the session.
     :ivar known_marks: the marks of statements that were seen; see :meth:`marks`.
+    :ivar driver_loads_json: True where the driver makes values of documents.
+    :ivar json_serializer: the application's function from a value to JSON text, used in place of ours.
+    :ivar json_deserializer: the application's function from JSON text to a value, likewise.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
 
@@ -64,6 +69,7 @@ class Dialect(ABC):
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
     supports_two_phase: ClassVar[bool] = False
+    tells_rowid: ClassVar[bool] = False
     written_sql: ClassVar[str] = ""
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
@@ -76,12 +82,15 @@ class Dialect(ABC):
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
     drop_closes: ClassVar[bool]
+    driver_loads_json: ClassVar[bool] = False
     batch: BatchWriter
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
         self.url = url
         self.connect_args = dict(connect_args)
         self.known_marks: dict[str, int] = {}
+        self.json_serializer: Callable[[Any], str | bytes] | None = None
+        self.json_deserializer: Callable[[Any], Any] | None = None
         self._quoted: dict[str, str] = {}
         self._bind_processors: dict[tuple[Any, ...], Processor | None] = {}
         self._result_processors: dict[tuple[Any, ...], Processor | None] = {}
@@ -106,6 +115,10 @@ class Dialect(ABC):
     def is_refusal(self, error: BaseException) -> bool:
         """Return True when ``error`` says that the database takes no connection at the moment, and may take one soon."""
         return False
+
+    @abstractmethod
+    def begin_by_driver(self, raw: Any) -> None:
+        """Have the driver begin transactions on ``raw`` by itself, as DB-API says, until :meth:`reset`."""
 
     @abstractmethod
     def ping(self, raw: Any) -> bool:
@@ -313,7 +326,7 @@ class Dialect(ABC):
             made = (
                 self.make_bind_processor(type_) if not isinstance(type_, TypeDecorator) else self._decorated_bind(type_)
             )
-            return self._bind_processors.setdefault(key, made)
+            return self._bind_processors.setdefault(key, self._serializing(type_, made))
 
     def result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
         """Return the function that turns a driver's value (None included) into Python's; None to pass it as it is."""
@@ -326,7 +339,32 @@ class Dialect(ABC):
                 if not isinstance(type_, TypeDecorator)
                 else self._decorated_result(type_)
             )
-            return self._result_processors.setdefault(key, made)
+            return self._result_processors.setdefault(key, self._deserializing(type_, made))
+
+    def _serializing(self, type_: TypeEngine[Any], processor: Processor | None) -> Processor | None:
+        """Return the processor of a document with the application's own function in place of ours."""
+        serialize = self.json_serializer
+        if serialize is None or processor is None or not isinstance(type_, JSON):
+            return processor
+
+        def bind(value: Any) -> Any:
+            if value is None or value is getattr(JSON, "NULL", None):
+                return processor(value)
+            try:
+                text = serialize(value)
+            except (TypeError, ValueError) as error:
+                wrong_kind(
+                    type_, value, f"what json_serializer takes ({error})", "Convert it, or have json_serializer do so."
+                )
+            return text.decode() if isinstance(text, bytes) else text
+
+        return bind
+
+    def _deserializing(self, type_: TypeEngine[Any], processor: Processor | None) -> Processor | None:
+        deserialize = self.json_deserializer
+        if deserialize is None or self.driver_loads_json or not isinstance(type_, JSON):
+            return processor
+        return lambda value: None if value is None else deserialize(value)
 
     def stored_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
         """Return the type that the database sees: what a TypeDecorator is made of here, else the type itself."""

@@ -21,7 +21,7 @@ from psycopg2.extensions import (
     get_wait_callback,
     make_dsn,
 )
-from psycopg2.extras import execute_batch
+from psycopg2.extras import execute_batch, register_default_json, register_default_jsonb
 
 from flask_uow.engine.dialects import postgresql_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
@@ -109,6 +109,7 @@ class PostgreSQLDialect(Dialect):
     begins_with_statement = True
     drop_closes = False  # psycopg2 closes only what the same process has opened
     streams_by_declared_cursor = True
+    driver_loads_json = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
     settings_sql = SETTINGS
@@ -169,6 +170,9 @@ class PostgreSQLDialect(Dialect):
         try:
             raw.autocommit = True
             types.register_types(raw)
+            if self.json_deserializer is not None:
+                register_default_json(raw, loads=self.json_deserializer)
+                register_default_jsonb(raw, loads=self.json_deserializer)
         except BaseException:
             raw.close()
             raise
@@ -177,6 +181,13 @@ class PostgreSQLDialect(Dialect):
     def reset(self, raw: Any) -> bool:
         if raw.closed:
             return False
+        if not raw.autocommit:
+            # the driver has begun transactions by itself
+            try:
+                raw.rollback()
+            except psycopg2.Error:
+                return False
+            raw.autocommit = True
         status = raw.info.transaction_status
         if status == TRANSACTION_STATUS_IDLE:
             return self._wanted_server is None or self._may_stay(raw)
@@ -207,6 +218,9 @@ class PostgreSQLDialect(Dialect):
 
     def by_itself(self, sql: str) -> str:
         return Opening(f"{SETTINGS};\n{sql}", sql) if needs_settings(sql) else sql
+
+    def begin_by_driver(self, raw: Any) -> None:
+        raw.autocommit = False
 
     def ping(self, raw: Any) -> bool:
         # a server whose packets vanish never answers: then the socket is closed from here, which ends the waiting

@@ -67,7 +67,7 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
     if not classes:
         return "{" + ",".join(["NULL"] * len(values)) + "}"
     if classes != {kind.cls}:
-        processor = postgresql_types.bind_processor(type_)
+        processor = dialect.bind_processor(type_)
         if processor is not None:
             values = [processor(value) for value in values]
     elif kind.check is not None:

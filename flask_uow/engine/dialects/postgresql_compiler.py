@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
+
+import psycopg2
+from psycopg2 import extensions
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
@@ -55,6 +61,19 @@ class PostgreSQLCompiler(StatementCompiler):
         text = super().visit_bindparam(value)
         self.target = outer
         return text
+
+    def value_text(self, value: object) -> str:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return f"'\\x{bytes(value).hex()}'::bytea"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"'{value}'"
+        if value is None or isinstance(value, (str, bool, int, float, Decimal, UUID)):
+            return super().value_text(value)
+        try:
+            # as the driver writes it into the text of every statement
+            return extensions.adapt(value).getquoted().decode()  # type: ignore[no-any-return, unused-ignore]
+        except psycopg2.Error:
+            return super().value_text(value)
 
     def _value_type(self, type_: TypeEngine[Any]) -> str:
         # without a precision, which would round

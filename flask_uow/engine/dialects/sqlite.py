@@ -54,6 +54,7 @@ class SQLiteDialect(Dialect):
     escapes_percent = False
     exact_decimal_text = True
     supports_for_update = False
+    tells_rowid = True
     supports_alter = False
     supports_comments = False
     max_parameters = 32_766  # SQLITE_MAX_VARIABLE_NUMBER since 3.32
@@ -199,6 +200,9 @@ class SQLiteDialect(Dialect):
         try:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
+            if raw.isolation_level is not None:
+                # the driver has begun transactions by itself
+                raw.isolation_level = None
         except sqlite3.Error:
             return False
         # the next one looks anew whether somebody has begun to write
@@ -210,6 +214,10 @@ class SQLiteDialect(Dialect):
 
     def find_marks(self, sql: str) -> int:
         return find_marks(sql)
+
+    def begin_by_driver(self, raw: Any) -> None:
+        # before its first write, so that no transaction is upgraded
+        raw.isolation_level = "IMMEDIATE"
 
     def ping(self, raw: Any) -> bool:
         return True

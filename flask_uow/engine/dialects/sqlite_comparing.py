@@ -12,7 +12,7 @@ from typing import Any
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
-from flask_uow.sql.compiler.base import Slot
+from flask_uow.sql.compiler.compiled import Slot
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import NULLTYPE, Date, DateTime, Numeric, Time, TypeEngine, Uuid
 

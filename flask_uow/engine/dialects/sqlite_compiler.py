@@ -6,6 +6,7 @@ functions that each connection registers (``sqlite_decimal``, ``sqlite_moments``
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flask_uow.engine.dialects.sqlite_comparing import ComparingCompiler, kind_of, kind_of_type
@@ -47,6 +48,12 @@ class SQLiteCompiler(ComparingCompiler):
         # RETURNING would not know an alias
         name = f"main.{self.dialect.quote(table.name)}"
         return name, name
+
+    def value_text(self, value: object) -> str:
+        if isinstance(value, float) and not math.isfinite(value):
+            # a number that is too large is infinite, and SQLite has no other
+            return "NULL" if math.isnan(value) else "9e999" if value > 0 else "(-9e999)"
+        return super().value_text(value)
 
     def inline_primary_key(self, table: Any) -> bool:
         return table.generated_key is not None and len(table.primary_key.columns) == 1

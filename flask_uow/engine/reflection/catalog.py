@@ -1,4 +1,4 @@
-"""What the catalog of a database is asked for, and the shape of its answers. Each database has a :class:`Catalog` of its own."""
+"""The questions to the catalog of a database, and the shape of its answers. Each database has a :class:`Catalog` of its own."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class KeyDefinition:
 
 @dataclass(slots=True)
 class TableDefinition:
-    """What the text of a CREATE TABLE says.
+    """The parts of a table that the text of its CREATE TABLE alone tells.
 
     :ivar primary_key: the primary key, None without one.
     :ivar uniques: the unique constraints.
@@ -74,7 +74,7 @@ class TableDefinition:
 
 
 def read_definition(sql: str) -> TableDefinition:
-    """Return what a CREATE TABLE statement says."""
+    """Return the parts of a CREATE TABLE statement."""
     found = TableDefinition()
     for definition in _definitions(_tokens(sql)):
         _Reader(sql, definition, found).read()
@@ -82,7 +82,7 @@ def read_definition(sql: str) -> TableDefinition:
 
 
 def read_index(sql: str) -> tuple[list[str], str | None]:
-    """Return what a CREATE INDEX statement says: the text of each column or expression, and that of its condition."""
+    """Return the parts of a CREATE INDEX statement: the text of each column or expression, and that of its condition."""
     tokens = _tokens(sql)
     start = next(number for number, token in enumerate(tokens) if token.word == "ON")
     inside = _definitions(tokens[start:])

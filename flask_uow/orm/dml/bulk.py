@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
-from flask_uow.orm.mapping.mapped_table import holds_expressions
+from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.sql.dml import Insert
@@ -28,6 +28,7 @@ __all__ = [
     "bulk_insert",
     "mapping_defaults",
     "pages_of",
+    "require_stored",
     "stored_columns",
     "transaction_of",
     "values_of",
@@ -53,7 +54,8 @@ def bulk_insert(
     """
     keys: list[Any] = []
     count = 0
-    columns = written_columns(mapper)
+    require_stored(mapper)
+    columns = stored_columns(mapper)
     with transaction_of(session):
         connection = session.connection_for(mapper)
         for page in pages_of(rows):
@@ -71,49 +73,67 @@ def _is_given(row: Mapping[str, Any], name: str, nulls: bool) -> bool:
 
 
 def _insert_page(connection: Connection, mapper: Mapper, rows: list[dict[str, Any]], nulls: bool) -> list[Any]:
-    """Insert rows and return their keys, in order."""
-    columns = written_columns(mapper)
-    part = mapper.stored[0]
+    """Insert rows, table by table of the class, and return their keys, in order."""
+    for name, make in mapping_defaults(mapper, stored_columns(mapper)).items():
+        for row in rows:
+            if not _is_given(row, name, nulls):
+                row[name] = make()
+    for part in mapper.stored:
+        _insert_part(connection, part, rows, nulls)
+        if part is mapper.stored[0] and len(mapper.stored) > 1:
+            _require_keys(mapper, rows)
+    return [identity_from(tuple(row.get(name) for name in mapper.primary_key_names)) for row in rows]
+
+
+def _insert_part(connection: Connection, part: MappedTable, rows: list[dict[str, Any]], nulls: bool) -> None:
+    """Insert what a table has of the rows, which are given the keys that the database makes."""
+    for name, source in part.copied:
+        for row in rows:
+            row[name] = row.get(source)
     for name, default in part.defaults:
         for row in rows:
             if not _is_given(row, name, nulls):
                 row[name] = default.value()
-    for name, make in mapping_defaults(mapper, columns).items():
-        for row in rows:
-            if not _is_given(row, name, nulls):
-                row[name] = make()
-    made, optional = part.generated, part.optional
+    columns, made, optional = part.columns, part.generated, part.optional
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
         names = tuple(n for n in columns if n not in optional or _is_given(row, n, nulls and n != made))
         groups.setdefault(names, []).append(number)
-    keys: list[Any] = [None] * len(rows)
     for names, numbers in groups.items():
         members = [rows[number] for number in numbers]
         values = [[row.get(name) for row in members] for name in names]
         wants_key = columns[made] if made is not None and made not in names else None
-        found = _insert_group(connection, mapper, names, values, len(members), wants_key)
-        for position, number in enumerate(numbers):
-            row = rows[number]
-            if found is not None and made is not None:
-                row[made] = found[position]
-            key = tuple(row.get(name) for name in mapper.primary_key_names)
-            keys[number] = identity_from(key)
-    return keys
+        found = _insert_group(connection, part, names, values, len(members), wants_key)
+        if found is not None and made is not None:
+            for row, key in zip(members, found, strict=True):
+                row[made] = key
+
+
+def _require_keys(mapper: Any, rows: list[dict[str, Any]]) -> None:
+    """Refuse rows whose key the other tables of the class would have to be told.
+
+    :raises InvalidRequestError: for a key that the database works out from an expression or a default of its own.
+    """
+    for row in rows:
+        for name in mapper.primary_key_names:
+            if row.get(name) is None or is_expression(row[name]):
+                raise InvalidRequestError(
+                    f"the rows of {mapper.class_.__name__} are in several tables, and the key {name!r} of one is not known after the first of them"
+                    " was written. Give each row its key, or use session.add_all()."
+                )
 
 
 def _insert_group(
     connection: Connection,
-    mapper: Mapper,
+    part: MappedTable,
     names: tuple[str, ...],
     values: list[list[Any]],
     count: int,
     generated: Column[Any] | None,
 ) -> list[Any] | None:
-    part = mapper.stored[0]
     table = part.table
     batch = connection.dialect.batch
-    columns = [part.columns[name] for name in names]
+    columns: list[Any] = [part.columns[name] for name in names]
     part.add_unmapped_defaults(columns, values, count)
     if not columns:
         return batch.insert_defaults(connection, table, count, generated_key=generated)
@@ -123,7 +143,7 @@ def _insert_group(
     keys = []
     for row in zip(*values, strict=True):
         statement = Insert(table).values(dict(zip(columns, row, strict=True)))
-        result = connection.execute(statement.returning(generated) if generated is not None else statement)
+        result = connection.execute(statement.returning(generated) if generated is not None else statement.inline())
         keys.append(result.scalar() if generated is not None else None)
     return keys if generated is not None else None
 
@@ -162,13 +182,25 @@ def written_columns(mapper: Mapper) -> dict[str, Any]:
 
     :raises InvalidRequestError: for a class whose rows are in several tables, or in none that can be written to.
     """
+    require_stored(mapper)
     if len(mapper.stored) != 1:
-        where = "in several tables" if mapper.stored else "in no table that can be written to"
         raise InvalidRequestError(
-            f"bulk operations write one table, and the rows of {mapper.class_.__name__} are {where}. Use session.add_all() for it."
+            f"COPY writes one table, and the rows of {mapper.class_.__name__} are in several tables. Use session.bulk_insert() for it."
         )
     columns: dict[str, Any] = mapper.stored[0].columns
     return columns
+
+
+def require_stored(mapper: Mapper) -> None:
+    """Refuse a class whose rows nobody can write.
+
+    :raises InvalidRequestError: naming the class.
+    """
+    if not mapper.stored:
+        raise InvalidRequestError(
+            f"bulk operations write tables, and the rows of {mapper.class_.__name__} are in no table that can be written to. Write to the tables"
+            " that they are taken from."
+        )
 
 
 def stored_columns(mapper: Mapper) -> dict[str, Any]:

@@ -143,7 +143,8 @@ def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Ins
     """
     if len(mapper.stored) > 1:
         raise InvalidRequestError(
-            f"INSERT writes one table, and the rows of {mapper.class_.__name__} are in several. Use session.add_all() for it."
+            f"INSERT writes one table, and the rows of {mapper.class_.__name__} are in several. Use session.add_all() for it, or give the"
+            " values as a list of rows: session.execute(insert(...), [...])."
         )
     for name, make in mapping_defaults(
         mapper, {n: p.column for n, p in mapper.column_attrs.items() if p.is_stored}

@@ -23,6 +23,7 @@ from flask_uow.orm.dml.families import (
     updating_class,
     written_column,
 )
+from flask_uow.orm.dml.inserting import insert_rows, takes_rows
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.plan import make_plan
@@ -112,6 +113,12 @@ def _insert(
     session: ExecutingSession, connection: Connection, statement: Insert, params: Any, way: str | bool
 ) -> Result:
     mapper = statement.entity.mapper
+    if params and takes_rows(statement, params, mapper):
+        rows = [params] if isinstance(params, Mapping) else params
+        result = insert_rows(session, statement, rows, mapper)
+        if statement.may_update and way is not False and not _gives_objects(statement):
+            expire_all(session.objects, [mapper])
+        return result
     statement, params = inserting_class(statement, params, mapper)
     statement = counted_upsert(statement, mapper)
     result = _send(session, connection, statement, params)
@@ -186,7 +193,7 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
     if params is not None and not isinstance(params, Mapping):
         if len(params) != 1:
             raise InvalidRequestError(
-                "a statement with RETURNING was given a list of parameter sets. Pass the rows to values([...]) instead."
+                "an UPDATE or DELETE with RETURNING was given a list of parameter sets. Execute it once for each of them, or leave RETURNING out."
             )
         params = params[0]
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, params), write=True)

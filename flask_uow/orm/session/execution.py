@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
+from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult, StreamedRowResult
 from flask_uow.exc import NoResultFound
 from flask_uow.orm.dml.bulk import Progress, bulk_insert
 from flask_uow.orm.dml.bulk_objects import insert_mappings, save_objects, update_mappings
@@ -120,7 +120,10 @@ class ExecutingSession(TransactionalSession):
         bind = self._binds.served_by(bind, True)
         transaction = self.transaction
         if transaction is None:
-            connection = bind if isinstance(bind, Connection) else bind.connect()
+            connection: Connection = bind if isinstance(bind, Connection) else bind.connect()
+            if connection is not bind:
+                # a statement of a Session in autocommit mode is a transaction of its own
+                connection.begins_implicitly = False
             return connection.execution_options(**execution_options) if execution_options else connection
         return transaction.connection_for(bind, execution_options)
 
@@ -252,7 +255,7 @@ class ExecutingSession(TransactionalSession):
             select = in_default_order(select)
         names = make_plan(select, self.connection_for(mapper, select, **kw).dialect).names
         pages = self.stream_query(select, params, True, what, size, mapper, kw)
-        return StreamedResult(pages, lambda: names)
+        return StreamedRowResult(pages, names)
 
     def stream_query(
         self,

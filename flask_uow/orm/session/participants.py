@@ -152,10 +152,12 @@ class Participants:
         try:
             if options:
                 connection.execution_options(**options)
-            return _Participant(connection, self._begin(connection), owned=True)
+            transaction = self._begin(connection)
         except BaseException:
             connection.close()
             raise
+        transaction.owner = "the Session"
+        return _Participant(connection, transaction, owned=True)
 
     def _join(self, connection: Connection) -> _Participant:
         outer = connection.get_nested_transaction() or connection.get_transaction()

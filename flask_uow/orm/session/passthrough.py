@@ -59,5 +59,8 @@ class PassThrough:
     def execute(self, statement: Any, parameters: Any = None) -> Result:
         """Execute a statement and return its rows, which are fetched at once."""
         with self._lend() as connection:
+            is_own = not connection.in_transaction()
             result: Result = connection.execute(statement, parameters)
+            if is_own:
+                connection.commit()
             return result

@@ -1,4 +1,4 @@
-"""The compiled statement, and how column expressions become text.
+"""How column expressions become text.
 
 The compiler is a visitor: ``visit_<name>`` for each node's ``__visit_name__``. Bind parameters are written as marks and
 numbered at the end, since the order of the text is known only then. Dialects subclass
@@ -7,144 +7,33 @@ numbered at the end, since the order of the text is known only then. Dialects su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
-from flask_uow.exc import CompileError, DataError, InvalidRequestError, did_you_mean
+from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
+from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, RowText, Slot
+from flask_uow.sql.custom import ClauseList, Constant, visitor_for, write_type
 from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
-__all__ = ["Compiled", "ExpressionCompiler", "ResultColumn", "Slot"]
+__all__ = ["ExpressionCompiler"]
 
 # a name of that many characters is surely not too long
 _SHORT = 15
 # statements of one table each, or about tables that refer to each other
-_DDL = frozenset(("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "create_sequence"))
+_DDL = frozenset(
+    ("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "drop_index", "create_sequence")
+)
 # no SQL text holds this character, and the databases refuse it in values as well
 _MARK = "\x00"
+_ROW_BEGINS, _ROW_ENDS = "(", ")"
 _FLOAT = Float()
-
-
-@dataclass(frozen=True, slots=True)
-class ResultColumn:
-    """A column of the result.
-
-    :ivar name: its name.
-    :ivar type: its SQL type.
-    :ivar element: the expression it comes from.
-    """
-
-    name: str
-    type: TypeEngine[Any]
-    element: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A placeholder in the text.
-
-    :ivar index: the number of the bind parameter whose value goes there, -1 for a column default.
-    :ivar key: the parameter's name, None for an anonymous one.
-    :ivar processor: turns the value into the driver's.
-    :ivar required: True where the value must be given at execution.
-    :ivar default: the column default that makes the value.
-    :ivar column: the column that the value is stored in, as messages name it; None where it is not stored.
-    """
-
-    index: int
-    key: str | None
-    processor: Callable[[Any], Any] | None
-    required: bool
-    default: Any = None
-    column: str | None = None
-
-
-class Compiled:
-    """A statement as text, with the recipe for its parameters. Immutable, shared between threads.
-
-    :ivar sql: the text, with the dialect's placeholders.
-    :ivar slots: one for each placeholder, in order.
-    :ivar columns: the result's columns, empty when not known.
-    :ivar is_write: True for everything that needs a write transaction.
-    :ivar returns_rows: True when the statement returns rows.
-    :ivar memo: for higher layers, to keep what they derive from the statement.
-    """
-
-    __slots__ = ("_plain", "columns", "is_write", "memo", "names", "returns_rows", "slots", "sql")
-
-    def __init__(
-        self, sql: str, slots: tuple[Slot, ...], columns: tuple[ResultColumn, ...], is_write: bool, returns_rows: bool
-    ) -> None:
-        self.sql = sql
-        self.slots = slots
-        self.columns = columns
-        self.is_write = is_write
-        self.returns_rows = returns_rows
-        self.memo: dict[Any, Any] = {}
-        self.names = frozenset(slot.key for slot in slots if slot.key is not None)
-        simple = all(slot.default is None and not slot.required for slot in slots)
-        self._plain = tuple((slot.index, slot.processor) for slot in slots) if simple else None
-
-    def parameters(self, values: Sequence[Any], given: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
-        """Return the driver's parameters.
-
-        :param values: the values of the statement's bind parameters, in order.
-        :param given: values given at execution, by name.
-        :raises InvalidRequestError: when a required value is missing, or a name is unknown.
-        :raises DataError: when a value does not fit its type.
-        """
-        try:
-            if self._plain is not None and not given:
-                return tuple([p(values[i]) if p is not None else values[i] for i, p in self._plain])
-            if given and not self.names.issuperset(given):
-                raise self._unknown(given)
-            return tuple(self._value(slot, values, given or {}) for slot in self.slots)
-        except DataError as error:
-            if error.statement is not None:
-                raise
-            where = self._refusing(values, given or {})
-            message = f"{where}: {error.message}" if where is not None else error.message
-            raise DataError(message, self.sql, orig=error.orig) from error
-
-    def _refusing(self, values: Sequence[Any], given: Mapping[str, Any]) -> str | None:
-        """Return the column, or the named parameter, whose value was refused."""
-        for slot in self.slots:
-            try:
-                self._value(slot, values, given)
-            except DataError:
-                return slot.column or (f"the parameter :{slot.key}" if slot.key is not None else None)
-        return None
-
-    def _unknown(self, given: Mapping[str, Any]) -> InvalidRequestError:
-        unknown = sorted(set(given) - self.names)
-        hint = did_you_mean(unknown[0], [str(name) for name in self.names])
-        known = ", ".join(sorted(str(name) for name in self.names)) or "none"
-        return InvalidRequestError(
-            f"the statement has no parameter :{unknown[0]}.{hint} Its parameters: {known}.\n[SQL: {self.sql}]"
-        )
-
-    def _value(self, slot: Slot, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
-        if slot.default is not None:
-            value = slot.default.value()
-        elif slot.key is not None and slot.key in given:
-            value = given[slot.key]
-        elif slot.required:
-            raise InvalidRequestError(
-                f"the statement has a parameter :{slot.key}, and no value was given for it; got {sorted(given)}.\n[SQL: {self.sql}]"
-            )
-        else:
-            value = values[slot.index]
-        return slot.processor(value) if slot.processor is not None else value
-
-    def __str__(self) -> str:
-        return self.sql
 
 
 class ExpressionCompiler:
@@ -152,11 +41,25 @@ class ExpressionCompiler:
 
     :param dialect: the dialect to write for.
     :param literal_binds: write values into the text (for DDL, which takes no parameters).
+    :param writes_values: write the values of parameters into the text of a statement, for people.
+    :param is_executed: have an INSERT tell the key of its row; not where the text is all that is wanted.
     """
 
-    def __init__(self, dialect: Any, literal_binds: bool = False) -> None:
+    def __init__(
+        self, dialect: Any, literal_binds: bool = False, is_executed: bool = False, writes_values: bool = False
+    ) -> None:
         self.dialect = dialect
         self.literal_binds = literal_binds
+        self.is_executed = is_executed
+        self.writes_values = writes_values
+        self._binds: list[Any] = []
+        # how many visitors of an application are at work
+        self._custom = 0
+        # the statement itself, not one inside of it
+        self.statement: Any = None
+        # where the key of an INSERT's row comes from: as InsertedKey has it, with the numbers of marks
+        self.key_sources: list[tuple[str, int]] = []
+        self.key_returned: list[Any] = []
         self.placed: list[Slot] = []
         # the column that a value is stored in, while that is written
         self.target: str | None = None
@@ -187,17 +90,38 @@ class ExpressionCompiler:
 
         :param shape: the shape of the very same statement object.
         """
+        self._binds = shape.binds
         self._indexes = {id(bind): index for index, bind in enumerate(shape.binds)}
+        self.statement = statement
         text = self.process(statement)
         if not self.apart and (namesakes := self._namesakes()) and statement.__visit_name__ not in _DDL:
-            again = type(self)(self.dialect, self.literal_binds)
+            again = type(self)(self.dialect, self.literal_binds, self.is_executed, self.writes_values)
             again.apart = {id(table): again.set_apart(table) for table in namesakes}
             return again.compile(statement, shape)
         if self.ctes:
             text = self.cte_prelude() + text
-        sql, slots = self._number(text)
-        returns_rows = bool(self.result) or getattr(statement, "is_select", False) or statement.__visit_name__ == "text"
-        return Compiled(sql, slots, self.result, self.is_write(statement), returns_rows)
+        sql, slots, numbers, row = self._number(text)
+        is_custom = statement.has_attributes and statement.__visit_name__ == "clause"
+        if is_custom:
+            # nobody knows what an application's own statement returns
+            self.result = ()
+        returns_rows = (
+            bool(self.result)
+            or getattr(statement, "is_select", False)
+            or is_custom
+            or statement.__visit_name__ == "text"
+        )
+        return Compiled(
+            sql, slots, self.result, self.is_write(statement), returns_rows, self._inserted_key(numbers), row
+        )
+
+    def _inserted_key(self, numbers: Mapping[int, int]) -> InsertedKey | None:
+        if not self.key_sources:
+            return None
+        sources = tuple((kind, numbers[n] if kind == "value" else n) for kind, n in self.key_sources)
+        processors = tuple(self.dialect.result_processor(column.type) for column in self.key_returned)
+        names = tuple(column.name for column in self.statement.table.primary_key.columns)
+        return InsertedKey(names, sources, processors)
 
     def _namesakes(self) -> list[Any]:
         """Return the tables without a schema whose name a table in a schema has, too: ``t.id`` would be about either."""
@@ -218,35 +142,160 @@ class ExpressionCompiler:
             return getattr(statement, "_for_update", None) is not None or bool(getattr(statement, "is_write", False))
         return bool(getattr(statement, "is_write", True))
 
-    def process(self, node: ClauseElement) -> str:
-        """Return the text of a node."""
-        visit = getattr(self, f"visit_{node.__visit_name__}", None)
+    def process(
+        self,
+        node: ClauseElement,
+        *,
+        literal_binds: bool | None = None,
+        asfrom: bool = False,
+        include_table: bool = True,
+    ) -> str:
+        """Return the text of a node.
+
+        :param node: the node; also an attribute of a mapped class, or a type.
+        :param literal_binds: True writes the values of parameters into the text.
+        :param asfrom: True for what stands in FROM: a SELECT is written in parentheses.
+        :param include_table: False writes columns without their tables.
+        :raises CompileError: for what this dialect cannot express.
+        """
+        if literal_binds is not None or not include_table or asfrom:
+            return self._process_so(node, literal_binds, asfrom, include_table)
+        visitor = visitor_for(type(node), self.dialect.name)
+        if visitor is not None:
+            return self._visit_custom(visitor, node)
+        visit = getattr(self, f"visit_{getattr(node, '__visit_name__', 'clause')}", None)
         if visit is None:
-            raise CompileError(f"{type(node).__name__} cannot be written as SQL for {self.dialect.name} in this place.")
+            return self._process_other(node)
         return visit(node)  # type: ignore[no-any-return]
 
-    def _number(self, text: str) -> tuple[str, tuple[Slot, ...]]:
+    def _process_so(self, node: ClauseElement, literal_binds: bool | None, asfrom: bool, include_table: bool) -> str:
+        outer = self.writes_values, self.qualify
+        self.writes_values = self.writes_values if literal_binds is None else literal_binds
+        self.qualify = self.qualify and include_table
+        text = self.subselect(node) if asfrom and getattr(node, "is_select", False) else self.process(node)
+        self.writes_values, self.qualify = outer
+        return f"({text})" if asfrom and getattr(node, "is_select", False) else text
+
+    def _visit_custom(self, visitor: Callable[..., str], node: ClauseElement) -> str:
+        self._custom += 1
+        try:
+            text = visitor(node, self)
+        finally:
+            self._custom -= 1
+        if not isinstance(text, str):
+            raise CompileError(
+                f"the function that writes {type(node).__name__} returned {text!r}, and text was expected. Return the SQL."
+            )
+        return text
+
+    def _process_other(self, node: Any) -> str:
+        if isinstance(node, TypeEngine):
+            return self.type_text(node)
+        element = getattr(node, "__clause_element__", None)
+        if element is not None and not isinstance(node, (ClauseElement, type)):
+            return self.process(element())
+        if getattr(node, "has_attributes", False) or getattr(node, "__visit_name__", "clause") == "clause":
+            name = type(node).__name__
+            raise CompileError(
+                f"nothing says how {name} is written as SQL for {self.dialect.name}. Say it with a function: @compiles({name}), or"
+                f" @compiles({name}, {self.dialect.name!r}) for this database alone."
+            )
+        raise CompileError(f"{type(node).__name__} cannot be written as SQL for {self.dialect.name} in this place.")
+
+    def type_text(self, type_: TypeEngine[Any]) -> str:
+        """Return a type as DDL writes it."""
+        return write_type(type_, self) or self.dialect.type_ddl(type_)  # type: ignore[arg-type]
+
+    def cast_text(self, type_: TypeEngine[Any]) -> str:
+        """Return a type as CAST writes it."""
+        return write_type(type_, self) or self.dialect.cast_name(type_)  # type: ignore[arg-type]
+
+    @property
+    def preparer(self) -> Any:
+        """The dialect: its ``quote()`` quotes a name where that is needed."""
+        return self.dialect
+
+    @property
+    def sql_compiler(self) -> Self:
+        """This compiler, which writes DDL and expressions alike."""
+        return self
+
+    def visit_clause_list(self, node: ClauseList) -> str:
+        return ", ".join(self.process(clause) for clause in node.clauses)
+
+    def _number(self, text: str) -> tuple[str, tuple[Slot, ...], dict[int, int], RowText | None]:
+        """Return the text with placeholders, its slots, the number of each mark's slot, and the row of an INSERT of one."""
         pieces = text.split(_MARK)
-        escape = self.dialect.escapes_percent
+        escape = self.dialect.escapes_percent and not self.writes_values
         slots: list[Slot] = []
+        numbers: dict[int, int] = {}
+        bounds: list[tuple[int, int]] = []
         out: list[str] = []
         for position, piece in enumerate(pieces):
-            if position % 2:
+            if not position % 2:
+                out.append(piece.replace("%", "%%") if escape else piece)
+            elif piece in (_ROW_BEGINS, _ROW_ENDS):
+                bounds.append((len(out), len(slots)))
+            else:
                 slot = self.placed[int(piece)]
+                numbers[int(piece)] = len(slots)
                 slots.append(slot)
                 out.append(self.placeholder(slot, int(piece)))
-            else:
-                out.append(piece.replace("%", "%%") if escape else piece)
-        return "".join(out), tuple(slots)
+        row = None
+        if bounds:
+            (first, begin), (last, end) = bounds
+            row = RowText("".join(out[:first]), "".join(out[first:last]), "".join(out[last:]), begin, end)
+        return "".join(out), tuple(slots), numbers, row
+
+    def as_row(self, text: str) -> str:
+        """Return the row of the INSERT that is compiled, marked so that it can be told from what stands around it."""
+        return f"{_MARK}{_ROW_BEGINS}{_MARK}{text}{_MARK}{_ROW_ENDS}{_MARK}"
+
+    def mark_in(self, text: str) -> int:
+        """Return the number of the mark in the text of a value."""
+        return int(text.split(_MARK)[1])
 
     def placeholder(self, slot: Slot, number: int) -> str:
         """Return the placeholder for a slot."""
         return self.dialect.placeholder  # type: ignore[no-any-return]
 
     def place(self, slot: Slot) -> str:
-        """Return a mark that becomes the slot's placeholder."""
+        """Return a mark that becomes the slot's placeholder; where values are written, the value."""
+        if self.writes_values:
+            return self._written(slot)
         self.placed.append(slot)
         return f"{_MARK}{len(self.placed) - 1}{_MARK}"
+
+    def _written(self, slot: Slot) -> str:
+        if slot.default is not None:
+            value = slot.default.value()
+        elif slot.required:
+            raise CompileError(
+                f"the parameter :{slot.key} has no value that could be written into the text. Give it one, bindparam({slot.key!r}, value), or compile"
+                " without literal_binds."
+            )
+        else:
+            value = self._binds[slot.index].value
+        return self.value_text(slot.processor(value) if slot.processor is not None else value)
+
+    def value_text(self, value: object) -> str:
+        """Return a value, as the driver would be given it, as text.
+
+        :raises CompileError: for one that has no such form.
+        """
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return f"X'{bytes(value).hex().upper()}'"
+        if isinstance(value, bool) or value is None or not isinstance(value, (int, float, Decimal)):
+            try:
+                return self.literal(value)
+            except CompileError as error:
+                raise CompileError(
+                    f"the value {value!r} of a parameter cannot be written into the text for {self.dialect.name}. Compile without literal_binds,"
+                    " and pass the values with the text."
+                ) from error
+        text = repr(value) if isinstance(value, float) else str(value)
+        # two minus signs would begin a comment
+        return f"({text})" if text.startswith("-") else text
 
     def operand(self, node: ClauseElement, op: Operator, strict: bool = False) -> str:
         """Return the text of an operand, in parentheses where it binds looser than ``op``."""
@@ -263,6 +312,8 @@ class ExpressionCompiler:
             stored = self.dialect.bind_processor(node.type)
             return self.literal(stored(node.value) if stored is not None else node.value)
         processor = self.dialect.bind_processor(node.type)
+        if self._custom and id(node) not in self._indexes:
+            return self.place(Slot(-1, None, processor, False, Constant(node.value), self.target))
         return self.place(Slot(self.index_of(node), node.key, processor, node.required, None, self.target))
 
     def index_of(self, node: Any) -> int:
@@ -460,7 +511,7 @@ class ExpressionCompiler:
         return self.process(node.element)
 
     def visit_cast(self, node: Any) -> str:
-        return f"CAST({self.process(node.element)} AS {self.dialect.cast_name(node.type)})"
+        return f"CAST({self.process(node.element)} AS {self.cast_text(node.type)})"
 
     def visit_case(self, node: Any) -> str:
         whens = " ".join(

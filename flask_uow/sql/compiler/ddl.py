@@ -31,7 +31,8 @@ class DDLCompiler(ExpressionCompiler):
                 text = self.constraint_text(constraint)
                 lines.append(f"{text} DEFERRABLE INITIALLY DEFERRED" if circular else text)
         body = ",\n\t".join(lines)
-        return f"CREATE TABLE {self.visit_table(table)} (\n\t{body}\n)"
+        guard = "IF NOT EXISTS " if create.if_not_exists else ""
+        return f"CREATE TABLE {guard}{self.visit_table(table)} (\n\t{body}\n)"
 
     def inline_primary_key(self, table: Any) -> bool:
         """Return True when the primary key is written beside its column."""
@@ -39,7 +40,7 @@ class DDLCompiler(ExpressionCompiler):
 
     def column_definition(self, column: Any) -> str:
         """Return one column of CREATE TABLE."""
-        text = f"{self.dialect.quote(column.name)} {self.dialect.type_ddl(column.type)}"
+        text = f"{self.dialect.quote(column.name)} {self.type_text(column.type)}"
         if column.identity is not None:
             text += self.identity_text(column)
         elif column.sequence is not None and self.dialect.supports_sequences and column.primary_key:
@@ -61,7 +62,7 @@ class DDLCompiler(ExpressionCompiler):
         return f" GENERATED ALWAYS AS ({self.text_or_expression(computed.sqltext)}) {'STORED' if computed.persisted else 'VIRTUAL'}"
 
     def generated_key_text(self, column: Any) -> str:
-        """Return what makes the database number the rows."""
+        """Return the clause that makes the database number the rows."""
         return ""
 
     def identity_text(self, column: Any) -> str:
@@ -86,7 +87,7 @@ class DDLCompiler(ExpressionCompiler):
         return text
 
     def text_or_expression(self, given: Any) -> str:
-        """Return what the programmer has given as SQL text or as an expression."""
+        """Return the text of SQL that the programmer has given as text or as an expression."""
         return self.expression(given) if isinstance(given, ClauseElement) else str(given)
 
     def constraint_text(self, constraint: Any) -> str:
@@ -152,7 +153,8 @@ class DDLCompiler(ExpressionCompiler):
             where = f" WHERE {self.expression(condition) if isinstance(condition, ClauseElement) else condition}"
         using, include = self.index_method(index)
         name, table = self.index_names(index)
-        return f"CREATE {unique}INDEX {name} ON {table}{using} ({', '.join(parts)}){include}{self.nulls_text(index)}{where}"
+        guard = "IF NOT EXISTS " if create.if_not_exists else ""
+        return f"CREATE {unique}INDEX {guard}{name} ON {table}{using} ({', '.join(parts)}){include}{self.nulls_text(index)}{where}"
 
     def index_names(self, index: Any) -> tuple[str, str]:
         """Return the names of an index and of its table."""
@@ -186,8 +188,15 @@ class DDLCompiler(ExpressionCompiler):
             target = f"COLUMN {self.visit_table(comment.table)}.{self.dialect.quote(comment.column.name)}"
         return f"COMMENT ON {target} IS {self.literal(comment.text)}"
 
+    def visit_drop_index(self, drop: Any) -> str:
+        index = drop.index
+        name = self.dialect.quote(index.name)
+        schema = f"{self.dialect.quote(index.table.schema)}." if index.table.schema else ""
+        return f"DROP INDEX {'IF EXISTS ' if drop.if_exists else ''}{schema}{name}"
+
     def visit_drop_table(self, drop: Any) -> str:
-        return f"DROP TABLE {', '.join(self.visit_table(table) for table in drop.tables)}"
+        guard = "IF EXISTS " if drop.if_exists else ""
+        return f"DROP TABLE {guard}{', '.join(self.visit_table(table) for table in drop.tables)}"
 
 
 def _is_plain(expression: Any) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import CompileError
-from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn, Slot
+from flask_uow.sql.compiler.base import ExpressionCompiler
+from flask_uow.sql.compiler.compiled import ResultColumn, Slot
 from flask_uow.sql.froms import collect_froms
 
 __all__ = ["DMLCompiler"]
@@ -27,17 +28,52 @@ class DMLCompiler(ExpressionCompiler):
         defaults = self._defaults(insert.table, given)
         numbered = self._numbered(insert.table, given)
         if not given and not defaults and not numbered:
-            return f"INSERT INTO {target} DEFAULT VALUES{self._conflict(insert)}{self.returning(insert)}"
+            end = f"{self._conflict(insert)}{self.returning(insert)}{self.key_returning(insert, {})}"
+            return f"INSERT INTO {target} DEFAULT VALUES{end}"
         names = ", ".join(quote(c.name) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
+        values: list[str] = []
         for row in rows_given:
             values = [self.stored(column, value) for column, value in row]
             values.extend(self._default_value(column, default) for column, default in defaults)
             values.extend(text for _, text in numbered)
             rows.append(f"({', '.join(values)})")
-        return (
-            f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{self._conflict(insert)}{self.returning(insert)}"
-        )
+        end = f"{self._conflict(insert)}{self.returning(insert)}"
+        if len(rows) == 1 and self.is_executed and insert is self.statement:
+            sources = [*rows_given[0], *((c, None if default.is_sql else default) for c, default in defaults)]
+            marks = {
+                column.name: self.mark_in(text)
+                for (column, source), text in zip(sources, values, strict=False)
+                if source is not None and getattr(source, "__visit_name__", "bindparam") == "bindparam"
+            }
+            end += self.key_returning(insert, marks)
+            rows[0] = self.as_row(rows[0])
+        return f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{end}"
+
+    def key_returning(self, insert: Any, marks: dict[str, int]) -> str:
+        """Note where the primary key of the row comes from; return the RETURNING clause for what the database alone knows of it.
+
+        :param marks: the marks of the row's values by column; not of what the database works out.
+        """
+        table = insert.table
+        if not self.is_executed or insert is not self.statement or insert._returning or table.__visit_name__ != "table":
+            return ""
+        key = table.primary_key.columns
+        for column in key:
+            mark = marks.get(column.name)
+            if mark is not None:
+                self.key_sources.append(("value", mark))
+            elif self.dialect.tells_rowid and column is table.generated_key and len(key) == 1 and not insert._conflict:
+                self.key_sources.append(("rowid", 0))
+            else:
+                self.key_sources.append(("returned", len(self.key_returned)))
+                self.key_returned.append(column)
+        if not self.key_returned:
+            return ""
+        if insert.is_inline:
+            self.key_sources, self.key_returned = [], []
+            return ""
+        return f" RETURNING {', '.join(self.dialect.quote(column.name) for column in self.key_returned)}"
 
     def _numbered(self, table: Any, given: list[Any]) -> list[tuple[Any, str]]:
         """Return the key that a sequence numbers, where the INSERT does not give it; the table may have no default of its own."""
@@ -170,7 +206,7 @@ class DMLCompiler(ExpressionCompiler):
         return self.process(table)
 
     def using(self, elements: list[Any]) -> str:
-        """Return what a DELETE takes other tables' rows from."""
+        """Return the clause by which a DELETE takes rows of other tables."""
         return f" USING {', '.join(self.process(element) for element in elements)}"
 
     def _other_froms(self, statement: Any, expressions: list[Any]) -> list[Any]:

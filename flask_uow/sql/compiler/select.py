@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import CompileError, did_you_mean
-from flask_uow.sql.compiler.base import ExpressionCompiler, ResultColumn
+from flask_uow.sql.compiler.base import ExpressionCompiler
+from flask_uow.sql.compiler.compiled import ResultColumn
 from flask_uow.sql.expressions import OrderName
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select

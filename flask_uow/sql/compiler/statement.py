@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from flask_uow.sql.compiler.base import Compiled, Slot
+from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.sql.compiler.compiled import Compiled, Slot
 from flask_uow.sql.compiler.ddl import DDLCompiler
 from flask_uow.sql.compiler.dml import DMLCompiler
 from flask_uow.sql.compiler.functions import FunctionCompiler
@@ -56,7 +57,14 @@ class _PrintingCompiler(StatementCompiler):
     """Writes ``:name`` placeholders and keeps the values beside them."""
 
     def placeholder(self, slot: Slot, number: int) -> str:
-        return f":{slot.key or f'param_{slot.index + 1}'}"
+        return f":{_name_of(slot, number)}"
+
+
+def _name_of(slot: Slot, number: int) -> str:
+    """Return the name by which a parameter is known in a text that is looked at."""
+    if slot.index < 0:
+        return f"default_{number + 1}"
+    return slot.key or f"param_{slot.index + 1}"
 
 
 GenericDialect.compiler_class = _PrintingCompiler
@@ -77,10 +85,8 @@ class PrintedStatement:
     def params(self) -> dict[str, Any]:
         """The values of the parameters; only read here, since an object in a criterion may have no key yet."""
         return {
-            slot.key or f"param_{slot.index + 1}": slot.default.value()
-            if slot.default is not None
-            else self._binds[slot.index].value
-            for slot in self.compiled.slots
+            _name_of(slot, number): slot.default.value() if slot.default is not None else self._binds[slot.index].value
+            for number, slot in enumerate(self.compiled.slots)
         }
 
     @property
@@ -88,17 +94,31 @@ class PrintedStatement:
         """The text."""
         return self.compiled.sql
 
+    string = sql
+
     def __str__(self) -> str:
         return self.compiled.sql
 
 
-def _print(node: ClauseElement, dialect: Any) -> PrintedStatement:
+# what compile_kwargs may say; the items of IN are written one by one in any case
+_KEYWORDS = ("literal_binds", "render_postcompile")
+
+
+def _print(node: ClauseElement, bind: Any, options: Mapping[str, object] | None) -> PrintedStatement:
+    given = dict(options or {})
+    for name in given:
+        if name not in _KEYWORDS:
+            raise ArgumentError(
+                f"compile_kwargs has the key {name!r}; it takes {', '.join(_KEYWORDS)}.{did_you_mean(name, _KEYWORDS)}"
+            )
+    chosen = _GENERIC if bind is None else getattr(bind, "dialect", bind)
+    if not hasattr(chosen, "compiler_class"):
+        raise ArgumentError(
+            f"compile() takes an engine, a connection or a dialect, got {bind!r}. Pass one, or nothing for a generic form."
+        )
     shape = Shape()
     node._collect(shape)
-    chosen = dialect if dialect is not None else _GENERIC
-    compiler = chosen.compiler_class(chosen)
-    if not shape.cacheable:
-        shape.binds = []
+    compiler = chosen.compiler_class(chosen, writes_values=bool(given.get("literal_binds")))
     return PrintedStatement(compiler.compile(node, shape), shape)
 
 
@@ -114,10 +134,12 @@ def compile_statement(statement: Any, dialect: Any, cache: MutableMapping[Any, C
     """
     shape = statement.shape()
     if not shape.cacheable:
-        return dialect.compiler_class(dialect).compile(statement, shape), [bind.value for bind in shape.binds]
+        return dialect.compiler_class(dialect, is_executed=True).compile(statement, shape), [
+            bind.value for bind in shape.binds
+        ]
     key = tuple(shape.key)
     compiled = cache.get(key)
     if compiled is None:
-        compiled = dialect.compiler_class(dialect).compile(statement, shape)
+        compiled = dialect.compiler_class(dialect, is_executed=True).compile(statement, shape)
         cache[key] = compiled
     return compiled, [bind.value for bind in shape.binds]

@@ -1,0 +1,140 @@
+"""How a statement is executed over a connection, and what comes back: the way from ``Connection.execute`` to a result.
+
+The connection sends what is worked out here (:mod:`flask_uow.engine.sending`) and keeps the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.engine.inserted import NO_KEYS, KeyOfOne, keys_of_lists
+from flask_uow.engine.result import Result, result_maker
+from flask_uow.engine.rows import Row
+from flask_uow.engine.streamed import StreamedRowResult, stream_result
+from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.dml import Insert
+from flask_uow.sql.nodes import ClauseElement, Executable
+from flask_uow.sql.text import TextClause, text
+
+if TYPE_CHECKING:
+    from flask_uow.engine.connection import Connection
+
+__all__ = ["execute_driver_sql", "execute_statement"]
+
+# rows at a time where only streaming was asked for
+_STREAM_PAGE = 1000
+
+
+def execute_statement(connection: Connection, statement: Any, parameters: Any) -> Result | StreamedRowResult[Row]:
+    """Execute a statement within the transaction that is open, or by itself; see :meth:`Connection.execute`."""
+    if isinstance(statement, str):
+        statement = text(statement)
+    elif parameters and not getattr(statement, "has_values", True):
+        # an INSERT or UPDATE that was given no values sets the columns that the parameters name
+        names = parameters if isinstance(parameters, Mapping) else parameters[0]
+        statement = statement.for_parameters(list(names))
+    many: Sequence[Mapping[str, Any]] | None = None
+    if parameters is not None and not isinstance(parameters, Mapping):
+        many = parameters
+    if many is not None and len(many) != 1 and isinstance(statement, Insert):
+        # nobody takes the keys of many rows
+        statement = statement.inline()
+    try:
+        compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)
+    except AttributeError:
+        if isinstance(statement, ClauseElement):
+            raise
+        raise ArgumentError(
+            f"execute() takes a statement, such as select(...), or SQL text; got {statement!r}. Wrap a class or a table in select()."
+        ) from None
+    if many is not None:
+        _refuse_all_rows(statement)
+        if len(many) != 1:
+            return _execute_list(connection, statement, compiled, values, many)
+        parameters = many[0]
+    if compiled.is_write and not compiled.returns_rows:
+        if isinstance(statement, Insert):
+            return _insert(connection, compiled, values, parameters)
+        rowcount = connection.run(compiled.sql, compiled.parameters(values, parameters))
+        return Result(None, (), rowcount, connection.last_rowid)
+    size = _page_size(connection, statement)
+    if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
+        pages = connection.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
+        return stream_result(compiled, pages, connection.dialect)
+    cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
+    keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
+    return connection.read_result(compiled, cursor, keys)
+
+
+def execute_driver_sql(connection: Connection, sql: str, parameters: Any) -> Result:
+    """Execute text of the driver; see :meth:`Connection.exec_driver_sql`."""
+    write = TextClause(sql, (sql,)).is_write
+    if isinstance(parameters, list):
+        return Result(None, (), connection.run_many(sql, parameters, write=write) if parameters else 0)
+    if not parameters:
+        sql = sql.replace("%", "%%") if connection.dialect.escapes_percent else sql
+        parameters = ()
+    compiled = Compiled(sql, (), (), write, True)
+    return connection.read_result(compiled, connection.cursor_execute(sql, parameters, write=write))
+
+
+def _page_size(connection: Connection, statement: Any) -> int | None:
+    """Return the number of rows to fetch at a time; None for all at once."""
+    options = statement.get_execution_options()
+    for given in (options, connection.get_execution_options()):
+        if given.get("yield_per") is not None:
+            return int(given["yield_per"])
+        if given.get("stream_results"):
+            return _STREAM_PAGE
+    return None
+
+
+def _insert(
+    connection: Connection, compiled: Compiled, values: list[Any], parameters: Mapping[str, Any] | None
+) -> Result:
+    """Insert, and keep what tells the key of the row."""
+    made: dict[int, Any] | None = {} if compiled.has_defaults else None
+    inserted = compiled.inserted
+    given = compiled.parameters(values, parameters, made)
+    if inserted is not None and inserted.processors:
+        rows = connection.fetch_all(compiled.sql, given, write=True)
+        return Result(None, (), len(rows), None, KeyOfOne(compiled, values, parameters, made, rows, None))
+    rowcount = connection.run(compiled.sql, given)
+    rowid = connection.last_rowid
+    return Result(None, (), rowcount, rowid, KeyOfOne(compiled, values, parameters, made, (), rowid))
+
+
+def _execute_list(
+    connection: Connection,
+    statement: Executable,
+    compiled: Compiled,
+    values: list[Any],
+    parameters: Sequence[Mapping[str, Any]],
+) -> Result:
+    if compiled.columns:
+        if not isinstance(statement, Insert):
+            raise InvalidRequestError(
+                "a statement that returns rows was given a list of parameter sets. Pass one mapping, or drop RETURNING."
+            )
+        compiled, rows = connection.insert_and_return(statement, parameters)
+        names, make_rows = result_maker(compiled, compiled.columns, connection.dialect)
+        return Result(make_rows(rows), names, len(rows), None, NO_KEYS)
+    sets = [compiled.parameters(values, given) for given in parameters]
+    rowcount = connection.run_many(compiled.sql, sets) if sets else 0
+    keys = keys_of_lists(compiled, values, parameters) if isinstance(statement, Insert) else None
+    return Result(None, (), rowcount, None, keys)
+
+
+def _refuse_all_rows(statement: Any) -> None:
+    """Refuse an UPDATE or DELETE without WHERE that was given a list: each set of parameters would be for all rows anew.
+
+    :raises ArgumentError: naming the table.
+    """
+    if getattr(statement, "is_about_all_rows", False):
+        verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
+        raise ArgumentError(
+            f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them"
+            f" would be about all rows. Say which row a set is about: .where({table}.c.id == bindparam('row'))."
+        )
