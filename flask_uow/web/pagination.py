@@ -14,7 +14,7 @@ from flask import abort
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import Query
-from flask_uow.orm.loading.plan import each_once
+from flask_uow.orm.loading.run import each_once
 from flask_uow.sql import func, select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.typed import V

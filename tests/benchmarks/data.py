@@ -14,6 +14,7 @@ import psycopg2
 import psycopg2.extras
 
 CHILDREN_PER_PARENT = 10
+PARENTS_PER_PAGE = 20
 EPOCH = datetime(2026, 1, 1, 12, 30, 15, 123456)
 
 _TABLES = """

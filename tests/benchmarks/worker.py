@@ -15,7 +15,17 @@ from typing import Any
 from tests.benchmarks import data
 from tests.benchmarks.peers import BenchmarkPeer, Clock
 
-OPERATIONS = ["insert_flat", "insert_graph", "load_entities", "get_hit", "update_dirty", "request_get"]
+OPERATIONS = [
+    "insert_flat",
+    "insert_graph",
+    "load_entities",
+    "eager_children",
+    "eager_parent",
+    "page_eager",
+    "get_hit",
+    "update_dirty",
+    "request_get",
+]
 PEERS = ["raw", "uow", "sqlalchemy_orm"]
 
 
@@ -46,6 +56,8 @@ def prepare(operation: str, uri: str, rows: int) -> None:
     data.create_tables(uri)
     if operation in ("load_entities", "get_hit", "update_dirty"):
         data.fill_items(uri, rows)
+    elif operation in ("eager_children", "eager_parent", "page_eager"):
+        data.fill_graph(uri, rows // data.CHILDREN_PER_PARENT)
     elif operation == "request_get":
         data.fill_graph(uri, 100)
 

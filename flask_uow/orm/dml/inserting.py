@@ -15,7 +15,9 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.dml.bulk import bulk_insert, stored_columns, transaction_of, values_of
 from flask_uow.orm.dml.families import inserting_class
 from flask_uow.orm.dml.versions import counted_upsert
-from flask_uow.orm.loading.plan import load_result, make_plan
+from flask_uow.orm.loading.planning import plain_plan, result_names
+from flask_uow.orm.loading.results import load_result, results_of
+from flask_uow.orm.loading.run import QueryRun
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import is_expression
 from flask_uow.orm.state.keys import identity_values
@@ -85,20 +87,20 @@ def _insert_groups(
         groups.setdefault(frozenset(key), []).append(number)
     found: list[tuple[list[int], list[Any]]] = []
     count = 0
-    plan = make_plan(statement, connection.dialect) if statement.entities else None
     for numbers in groups.values():
         members = [rows[number] for number in numbers]
         prepared, given = _prepared(statement, members, mapper)
-        if plan is None:
+        if not statement.entities:
             count += connection.execute(prepared, given).rowcount
             continue
-        _, raw = connection.insert_and_return(prepared, given)
-        made = plan.read(session, connection.dialect, raw, "rows", populate=True)
+        compiled, raw = connection.insert_and_return(prepared, given)
+        plan = plain_plan(statement, compiled, connection.dialect)
+        made = results_of(QueryRun(session, connection.dialect, plan, populate=True), raw, "rows")
         found.append((numbers, made))
         count += len(made)
-    if plan is None:
+    if not statement.entities:
         return Result(None, (), count, None, NO_KEYS)
-    return Result(_in_order(statement, found), plan.names, count, None, NO_KEYS)
+    return Result(_in_order(statement, found), result_names(statement), count, None, NO_KEYS)
 
 
 def _prepared(statement: Insert, members: list[Values], mapper: Mapper) -> tuple[Insert, list[Mapping[str, Any]]]:

@@ -26,7 +26,9 @@ from flask_uow.orm.dml.families import (
 from flask_uow.orm.dml.inserting import insert_rows, takes_rows
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
-from flask_uow.orm.loading.plan import make_plan
+from flask_uow.orm.loading.planning import plain_plan
+from flask_uow.orm.loading.results import results_of
+from flask_uow.orm.loading.run import QueryRun
 from flask_uow.orm.state.expiry import expire_all, expire_changed
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
@@ -197,8 +199,9 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
             )
         params = params[0]
     rows = connection.fetch_all(compiled.sql, compiled.parameters(values, params), write=True)
-    plan = make_plan(statement, connection.dialect)
-    return Result(plan.read(session, connection.dialect, rows, "rows", populate=True), plan.names, len(rows))
+    plan = plain_plan(statement, compiled, connection.dialect)
+    run = QueryRun(session, connection.dialect, plan, populate=True)
+    return Result(results_of(run, rows, "rows"), plan.names, len(rows))
 
 
 def _send_and_expire(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError, did_you_mean
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.loading.eager import load_related, needs_care
-from flask_uow.orm.loading.rows import load_objects
-from flask_uow.orm.loading.statements import (
-    compiled_once,
-    key_condition,
-    keys_condition,
-    padded,
-    unknown_but_null,
-    unknown_keys,
-)
+from flask_uow.orm.loading.planning import KeyedSelect, planned_once
+from flask_uow.orm.loading.statements import key_condition, keys_condition, padded, unknown_but_null, unknown_keys
 from flask_uow.orm.state.instance_state import describe
-from flask_uow.orm.state.keys import identity_from, identity_values
+from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.mutables import remember
 from flask_uow.orm.state.siblings import siblings_that
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.types import Integer
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.properties import ColumnProperty
+    from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.selectable import FromClause
 
 __all__ = [
     "ColumnLoader",
@@ -35,7 +35,6 @@ __all__ = [
     "check_version",
     "has_version",
     "key_of",
-    "load_by_identity",
     "lock_of",
     "refresh_columns",
     "session_is_gone",
@@ -51,11 +50,11 @@ Lock = str | tuple[tuple[str, Any], ...] | None
 class ColumnLoader:
     """Loads one column attribute, and with it all others that are absent and not deferred: for the object and its siblings."""
 
-    def __init__(self, mapper: Any, name: str) -> None:
+    def __init__(self, mapper: Mapper, name: str) -> None:
         self.mapper = mapper
         self.name = name
 
-    def load(self, obj: Any, state: Any) -> Any:
+    def load(self, obj: Any, state: InstanceState) -> Any:
         """Load the absent columns; return this one's value.
 
         :raises ObjectDeletedError: when the row is gone.
@@ -66,7 +65,7 @@ class ColumnLoader:
         exclusively(session, self._load, session, obj, state)
         return obj.__dict__[self.name]
 
-    def _load(self, session: Any, obj: Any, state: Any) -> None:
+    def _load(self, session: ExecutingSession, obj: Any, state: InstanceState) -> None:
         names = self._names(obj, state)
         name = self.name
         mapper, classes = self._together(names)
@@ -80,12 +79,12 @@ class ColumnLoader:
         else:
             _refresh_many(session, mapper, obj, objects, names)
 
-    def _together(self, names: tuple[str, ...]) -> tuple[Any, set[type]]:
+    def _together(self, names: tuple[str, ...]) -> tuple[Mapper, set[type]]:
         """Return the mapper of the first class of the family that has all these attributes, and the classes that have them from it."""
         mapper = self.mapper
         columns = [mapper.column_attrs[name].column for name in names]
 
-        def has(other: Any) -> bool:
+        def has(other: Mapper) -> bool:
             return all(
                 n in other.column_attrs and other.column_attrs[n].column is c
                 for n, c in zip(names, columns, strict=True)
@@ -95,22 +94,22 @@ class ColumnLoader:
         first = mapper if mapper.inherits is None else next(m for m in family if has(m))
         return first, {m.class_ for m in first.descendants if m is mapper or has(m)}
 
-    def _names(self, obj: Any, state: Any) -> tuple[str, ...]:
+    def _names(self, obj: Any, state: InstanceState) -> tuple[str, ...]:
         values = obj.__dict__
         tree = state.siblings.options if state.siblings is not None else None
-        chosen = tree.columns if tree is not None else {}
+        chosen: Mapping[str, bool] = tree.columns if tree is not None else {}
         columns = self.mapper.column_attrs
         group = columns[self.name].group
 
-        def is_due(name: str, prop: Any) -> bool:
+        def is_due(name: str, prop: ColumnProperty) -> bool:
             if name == self.name or (group is not None and prop.group == group):
                 return True
-            return chosen.get(name, not prop.deferred)  # type: ignore[no-any-return]
+            return chosen.get(name, not prop.deferred)
 
         return tuple(name for name, prop in columns.items() if name not in values and is_due(name, prop))
 
 
-def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
+def key_of(mapper: Mapper, ident: Any) -> tuple[Any, ...]:
     """Return the values of a primary key.
 
     :param ident: the key's value; a tuple or list for a composite key, a mapping by attribute, or a composite value that stands for the key.
@@ -141,7 +140,7 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
     return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
 
 
-def _key_value(mapper: Any, name: str, value: Any) -> Any:
+def _key_value(mapper: Mapper, name: str, value: Any) -> Any:
     """Return a part of a key as the identity map has it: 12 for the text "12"."""
     type_ = mapper.column_attrs[name].column.type
     if value is None or type(value) is type_.python_type:
@@ -156,7 +155,7 @@ def _key_value(mapper: Any, name: str, value: Any) -> Any:
         raise DataError(message, orig=error.orig) from error
 
 
-def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: Lock = None) -> None:
+def refresh_columns(mapper: Mapper, obj: Any, state: InstanceState, names: tuple[str, ...], lock: Lock = None) -> None:
     """Load columns of one object into its ``__dict__``.
 
     :param names: the attributes to load.
@@ -178,31 +177,34 @@ def session_is_gone(name: str) -> DetachedInstanceError:
     )
 
 
-def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: Lock) -> None:
+def _refresh(
+    session: ExecutingSession, mapper: Mapper, obj: Any, state: InstanceState, names: tuple[str, ...], lock: Lock
+) -> None:
     connection = session.connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
-
     identity = identity_values(state.row_key)
     nulls = tuple(value is None for value in identity) if None in identity else None
 
-    def build() -> Select:
-        return with_lock(_select_from(source, columns).where(key_condition(key, unknown_but_null(identity))), lock)
+    def build() -> KeyedSelect:
+        condition = key_condition(key, unknown_but_null(identity))
+        return KeyedSelect(with_lock(_select_from(source, columns).where(condition), lock), None, columns)
 
-    statement = compiled_once(mapper.memo, ("refresh", names, lock, nulls), dialect, build)
-    parameters = statement.parameters([value for value in identity if value is not None])
-    rows = connection.fetch_all(statement.compiled.sql, parameters, write=statement.compiled.is_write)
+    plan = planned_once(mapper.memo, ("refresh", names, lock, nulls), dialect, build)
+    parameters = plan.parameters([value for value in identity if value is not None])
+    rows = connection.fetch_all(plan.compiled.sql, parameters, write=plan.compiled.is_write)
     if not rows:
         raise _row_is_gone(obj)
     values = obj.__dict__
-    for name, column, value in zip(names, columns, rows[0], strict=True):
-        processor = dialect.result_processor(column.type)
-        values[name] = processor(value) if processor is not None else value
+    for name, part in zip(names, plan.columns, strict=True):
+        values[name] = part.value(rows[0])
     if mapper.mutable_types:
         remember(state, obj)
 
 
-def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], names: tuple[str, ...]) -> None:
+def _refresh_many(
+    session: ExecutingSession, mapper: Mapper, first: Any, objects: list[Any], names: tuple[str, ...]
+) -> None:
     """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
     connection = session.connection_for(mapper, reads=True)
     dialect = connection.dialect
@@ -211,23 +213,21 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
     by_identity = {obj.__dict__[STATE].row_key: obj for obj in objects}
     identities = list(by_identity)
     keys = padded(identities)
-    statement = compiled_once(
-        mapper.memo,
-        ("refresh many", names, len(keys)),
-        dialect,
-        lambda: _select_from(source, columns).where(keys_condition(key, unknown_keys(key, len(keys)))),
-    )
+
+    def build() -> KeyedSelect:
+        condition = keys_condition(key, unknown_keys(key, len(keys)))
+        return KeyedSelect(_select_from(source, columns).where(condition), None, columns)
+
+    plan = planned_once(mapper.memo, ("refresh many", names, len(keys)), dialect, build)
     values = [value for identity in keys for value in identity_values(identity)]
-    rows = connection.fetch_all(statement.compiled.sql, statement.parameters(values))
-    processors = [dialect.result_processor(column.type) for column in columns]
-    was_found = False
-    for row in rows:
-        converted = [p(v) if p is not None else v for p, v in zip(processors, row, strict=True)]
-        obj = by_identity[identity_from(converted[: len(key)])]
-        was_found = was_found or obj is first
-        own = obj.__dict__
-        for name, value in zip(names, converted[len(key) :], strict=True):
-            own.setdefault(name, value)
+    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values))
+    read = [part.values(rows) for part in plan.columns]
+    found = read[0] if len(key) == 1 else list(zip(*read[: len(key)], strict=True))
+    loaded = [by_identity[identity] for identity in found]
+    was_found = any(obj is first for obj in loaded)
+    for name, column in zip(names, read[len(key) :], strict=True):
+        for obj, value in zip(loaded, column, strict=True):
+            obj.__dict__.setdefault(name, value)
     if mapper.mutable_types:
         for obj in objects:
             if names[0] in obj.__dict__:
@@ -236,8 +236,10 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
         raise _row_is_gone(first)
 
 
-def source_of(mapper: Any, names: tuple[str, ...]) -> tuple[Any, tuple[Any, ...], list[Any]]:
-    """Return what to select some attributes of a class from, the columns of the key there, and those of the attributes.
+def source_of(
+    mapper: Mapper, names: tuple[str, ...]
+) -> tuple[FromClause | None, Sequence[ColumnElement[Any]], list[ColumnElement[Any]]]:
+    """Return the FROM element for some attributes of a class, the columns of the key there, and those of the attributes.
 
     One table, where it has all of them; else the join that the class is mapped to. None as the source means that the columns tell.
     """
@@ -250,7 +252,7 @@ def source_of(mapper: Any, names: tuple[str, ...]) -> tuple[Any, tuple[Any, ...]
     return mapper.mapped_selectable, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
 
 
-def _select_from(source: Any, columns: Any) -> Select:
+def _select_from(source: FromClause | None, columns: Sequence[ColumnElement[Any]]) -> Select:
     select = Select(tuple(columns))
     return select.select_from(source) if source is not None else select
 
@@ -262,31 +264,13 @@ def _row_is_gone(obj: Any) -> ObjectDeletedError:
     )
 
 
-def load_by_identity(session: Any, mapper: Any, identity: Any) -> Any:
-    """Return the object of a primary key from the database, or None."""
-    if needs_care(mapper, None):
-        columns = tuple(mapper.column(column) for column in mapper.primary_key)
-        select = Select((mapper,)).where(key_condition(columns, identity_values(identity)))
-        found = load_related(session, select, [], mapper, None, None)[0]
-        return found[0] if found else None
-    connection = session.connection_for(mapper, reads=True)
-    dialect = connection.dialect
-    key = tuple(mapper.column(column) for column in mapper.primary_key)
-    if isinstance(identity, tuple) and None in identity:
-        select = Select((mapper,)).where(*(c == value for c, value in zip(key, identity, strict=True)))
-        return session.scalars(select).first()
-    statement = compiled_once(mapper.memo, "by identity", dialect, lambda: Select((mapper,)).where(key_condition(key)))
-    rows = connection.fetch_all(statement.compiled.sql, statement.parameters(identity_values(identity)))
-    return load_objects(rows, mapper, dialect, session)[0] if rows else None
-
-
 def has_version(obj: Any) -> bool:
     """Return True for an object of a class with a version column, whose version is loaded."""
     versioning = type(obj).__mapper__.versioning
     return versioning is not None and versioning.name in obj.__dict__
 
 
-def check_version(obj: Any, version: Any) -> None:
+def check_version(obj: Any, version: object) -> None:
     """Refuse an object that has another version than its row, which is locked now: what was made of its values is out of date.
 
     :param version: that of the row.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.loading.eager import Rows, batch_option, read_rows
-from flask_uow.orm.loading.joined import EntityPart, view_of
-from flask_uow.orm.loading.options import load_tree
+from flask_uow.orm.loading.joined import EntityNode
+from flask_uow.orm.loading.options import collect_options
+from flask_uow.orm.loading.plan import QueryPlan
+from flask_uow.orm.loading.planning import batch_option, items_of, plan_of_items, result_names
+from flask_uow.orm.mapping.registry import mapping_version
 from flask_uow.sql.compiler import Compiled
-from flask_uow.sql.entities import expand_entity
-from flask_uow.sql.expressions import Label
+from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.nodes import Shape
 
-__all__ = ["GivenColumns", "read_with_options"]
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+
+__all__ = ["GivenColumns", "plan_given"]
 
 
 class GivenColumns:
@@ -31,21 +36,21 @@ class GivenColumns:
         for position, name in enumerate(self.names):
             self._by_name.setdefault(name, position)
 
-    def find(self, column: Any) -> int | None:
+    def find(self, column: ColumnElement[object]) -> int | None:
         """Return the position of the column that the statement says it is, or else of the one of that name."""
         found = self.find_itself(column)
         return found if found is not None else self._by_name.get(str(column.name))
 
-    def find_either(self, column: Any, standing: Any) -> int | None:
+    def find_either(self, column: ColumnElement[object], standing: ColumnElement[object]) -> int | None:
         """Return the position of a column, or of what stands for it."""
         found = self.find(column)
         return found if found is not None or standing is column else self.find(standing)
 
-    def find_itself(self, column: Any) -> int | None:
+    def find_itself(self, column: ColumnElement[object]) -> int | None:
         """Return the position of the column that the statement says it is."""
         return self._by_identity.get(id(column))
 
-    def require(self, column: Any) -> int:
+    def require(self, column: ColumnElement[object]) -> int:
         """Return the position of a column.
 
         :raises InvalidRequestError: when it is not among those of the statement.
@@ -66,63 +71,71 @@ class GivenColumns:
         )
 
 
-def read_with_options(
-    session: Any, dialect: Any, select: FromStatement, given: GivenColumns, rows: Rows, populate: bool
-) -> tuple[list[list[Any]], bool]:
-    """Return what rows become for each entity or column, and whether the collections that they contain have multiplied them.
+def plan_given(select: FromStatement, described: tuple[str, ...], compiled: Compiled, dialect: Dialect) -> QueryPlan:
+    """Return the plan of a statement of the user's own, from its memo after the first time.
 
-    What ``contains_eager()`` names is taken from the statement's columns; what would be joined is loaded by one more statement.
+    A column is the one that the statement says it is (``text().columns(User.id)``), or the one of that name. What ``contains_eager()`` names is
+    taken from the statement's columns; what would be joined is loaded by one more statement.
 
+    :param described: the names of its columns, from the driver.
     :raises InvalidRequestError: where the key of an entity, or of what options say that the rows contain, is not among the columns.
     """
-    mappers = [item.__uow_entity__.mapper for item in select.entities if hasattr(item, "__uow_entity__")]
-    items: list[Any] = []
+    shape = select.shape() if select._options else Shape()
+    is_told_apart = collect_options(select._options, shape)
+    key = ("plan", described, mapping_version(), *shape.key)
+    plan: QueryPlan | None = compiled.memo.get(key) if is_told_apart else None
+    if plan is None:
+        plan = _plan(select, GivenColumns(compiled, described), compiled, dialect)
+        if is_told_apart:
+            compiled.memo[key] = plan
+    return plan
+
+
+def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialect: Dialect) -> QueryPlan:
+    items = items_of(select)
     own: list[int] = []
     contained: list[int] = []
-    seen: set[Any] = set()
-    for item in select.entities:
-        entity = getattr(item, "__uow_entity__", None)
-        if entity is None:
-            for column in expand_entity(item):
-                items.append(column)
-                own.append(given.require(column))
+    for item in items:
+        if not isinstance(item, EntityNode):
+            own.append(given.require(item))
             continue
-        mapper = entity.mapper
-        # options are for the first entity of a class
-        tree = load_tree(select._options, mapper, mappers) if mapper not in seen else None
-        seen.add(mapper)
-        root = EntityPart(view_of(mapper, entity, tree), tree, (mapper,))
-        root.collect()
-        for part in (root, *root.walk()):
-            part.parts = [child for child in part.parts if not child.is_ours]
-        own.extend(_choose(root, given))
-        for part in root.walk():
-            contained.extend(_choose(part, given))
-        items.append(root)
-    positions = [*own, *contained]
-    picked = [tuple([row[position] for position in positions]) for row in rows]
-    return read_rows(session, dialect, items, picked, batch_option(select), populate, None)
+        for node in (item, *item.walk()):
+            node.joined = [joined for joined in node.joined if not joined.is_ours]
+        own.extend(_choose(item, given))
+        for node in item.walk():
+            contained.extend(_choose(node, given))
+    positions = (*own, *contained)
+    return plan_of_items(
+        items,
+        compiled,
+        dialect,
+        names=result_names(select),
+        batch=batch_option(select),
+        takes_joins=False,
+        follows=bool(select._options),
+        positions=None if positions == tuple(range(len(given.names))) else positions,
+    )
 
 
-def _choose(part: EntityPart, given: GivenColumns) -> list[int]:
-    """Restrict a part to the columns that there are; return their positions."""
-    view = part.view
+def _choose(node: EntityNode, given: GivenColumns) -> list[int]:
+    """Restrict a node to the columns that there are; return their positions."""
+    view = node.view
     mapper = view.mapper
-    chosen = part.tree.columns if part.tree is not None else {}
+    chosen = node.tree.columns if node.tree is not None else {}
     found: dict[str, int] = {}
     for name, prop in mapper.column_attrs.items():
         column = view.column(prop.column) if prop.is_stored else prop.column
         # of what is joined, a name tells nothing: it may be that of another table's column
-        place = given.find_either(prop.column, column) if part.prop is None else given.find_itself(column)
+        place = given.find_either(prop.column, column) if node.prop is None else given.find_itself(column)
         is_key = name in mapper.primary_key_names
         if place is None and is_key:
-            if part.prop is None:
+            if node.prop is None:
                 raise given.not_among(str(prop.column.name))
             raise InvalidRequestError(
-                f"contains_eager({part.prop.name}): the statement does not say which of its columns is {mapper.class_.__name__}.{name}; it gives"
+                f"contains_eager({node.prop.name}): the statement does not say which of its columns is {mapper.class_.__name__}.{name}; it gives"
                 f" {', '.join(given.names)}. Say it with text(...).columns({mapper.class_.__name__}.{name}, ...), or pass a SELECT of the class."
             )
         if place is not None and (is_key or name == mapper.discriminator or chosen.get(name, True)):
             found[name] = place
-    view.names, view.extra = tuple(found), ()
+    view.names, view.extra, view.discriminator = tuple(found), (), None
     return list(found.values())

@@ -6,11 +6,12 @@ multiplies rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName
@@ -18,16 +19,20 @@ from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.rewriting import rewritten, without_direction
 from flask_uow.sql.select import Select
-from flask_uow.sql.selectable import CTE, Join
+from flask_uow.sql.selectable import CTE, FromClause, Join
 
-__all__ = ["EntityPart", "strategy_of", "with_joins"]
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+
+__all__ = ["EntityNode", "Item", "strategy_of", "view_of", "with_joins"]
 
 
-def strategy_of(prop: Any, tree: LoadTree | None, path: tuple[Any, ...]) -> str:
+def strategy_of(prop: RelationshipProperty, tree: LoadTree | None, path: Path) -> str:
     """Return how a relationship is loaded.
 
     :param tree: the options at this place.
-    :param path: the mappers from the root to here; one that is eager by its mapping goes round no circle.
+    :param path: the mappers from the root to here; it stops the recursion where relationships that are eager by their mapping form a cycle.
     """
     chosen = tree.strategy(prop.key) if tree is not None else None
     if tree is not None and tree.is_lazy and (chosen in EAGER or (chosen is None and prop.lazy in EAGER)):
@@ -43,27 +48,23 @@ def strategy_of(prop: Any, tree: LoadTree | None, path: tuple[Any, ...]) -> str:
 
 
 @dataclass(eq=False)
-class EntityPart:
-    """Objects that one SELECT gives: those of one of its entities, or of a relationship that is joined to them.
+class EntityNode:
+    """An entity of a statement that is being planned, or a relationship that is joined to one; it becomes an :class:`EntityPart`.
 
     :ivar view: class, FROM element and columns.
     :ivar tree: the options that apply to the objects, or None.
     :ivar path: the mappers from the root to here.
     :ivar prop: the relationship by which they were reached; None for an entity of the query itself.
     :ivar is_ours: True where the join is to be added, False where the query has it.
-    :ivar parts: what is joined to them.
-    :ivar start: the position of the first column.
-    :ivar objects: the object of each row, once they are loaded.
+    :ivar joined: what is joined to them.
     """
 
-    view: Any
+    view: EntityView
     tree: LoadTree | None
-    path: tuple[Any, ...]
-    prop: Any = None
+    path: Path
+    prop: RelationshipProperty | None = None
     is_ours: bool = False
-    parts: list[EntityPart] = field(default_factory=list)
-    start: int = 0
-    objects: list[Any] = field(default_factory=list)
+    joined: list[EntityNode] = field(default_factory=list)
 
     def collect(self) -> None:
         """Find what is to be joined, here and below."""
@@ -82,19 +83,23 @@ class EntityPart:
             else:
                 named = source.__uow_entity__.mapper if hasattr(source, "__uow_entity__") else target
                 target = named if named.isa(target) else target
-            part = EntityPart(view_of(target, source, below), below, (*self.path, target), prop, strategy == "joined")
-            part.view.is_joined = True
-            self.parts.append(part)
-            part.collect()
+            node = EntityNode(view_of(target, source, below), below, (*self.path, target), prop, strategy == "joined")
+            node.view.is_joined = True
+            self.joined.append(node)
+            node.collect()
 
-    def walk(self) -> Iterator[EntityPart]:
+    def walk(self) -> Iterator[EntityNode]:
         """Yield everything that is joined, parents first."""
-        for part in self.parts:
-            yield part
-            yield from part.walk()
+        for node in self.joined:
+            yield node
+            yield from node.walk()
 
 
-def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
+# what a statement under planning selects: a node for each entity, and columns
+Item = EntityNode | ColumnElement[Any]
+
+
+def view_of(mapper: Mapper, selectable: Any, tree: LoadTree | None) -> EntityView:
     """Return a mapper with the columns that the options choose."""
     names = mapper.loaded_names
     if tree is not None and tree.columns:
@@ -109,21 +114,22 @@ def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
     if entity is None or entity is mapper:
         source = entity.selectable if entity is not None else selectable
         return EntityView(mapper, source, names, extra=mapper.extra)
-    return entity.with_names(names)  # type: ignore[no-any-return]
+    view: EntityView = entity.with_names(names)
+    return view
 
 
-def with_joins(select: Select, items: list[Any]) -> Select:
-    """Return a SELECT with everything joined, its columns in the order of the parts.
+def with_joins(select: Select, items: Sequence[Item]) -> Select:
+    """Return a SELECT with everything joined: the columns of its items, then those of what is joined.
 
-    :param items: what it selects: an :class:`EntityPart` for each entity, and columns.
+    :param items: what it selects; their views are replaced where the SELECT becomes a subquery.
     """
-    roots = [item for item in items if isinstance(item, EntityPart)]
-    added = [part for root in roots for part in root.walk()]
-    multiplies = any(part.prop.uselist and part.is_ours for part in added)
+    roots = [item for item in items if isinstance(item, EntityNode)]
+    added = [node for root in roots for node in root.walk()]
+    multiplies = any(node.prop is not None and node.prop.uselist and node.is_ours for node in added)
     if multiplies and (select._limit is not None or select._offset is not None or select._distinct or select._group_by):
         made = _as_subquery(select, items)
     else:
-        views = (item.view if isinstance(item, EntityPart) else item for item in items)
+        views = (item.view if isinstance(item, EntityNode) else item for item in items)
         made = select.with_columns_of_same_rows(*views)
     if added and made._for_update is not None and not made._for_update.of:
         made = _locking_own(made)
@@ -131,7 +137,7 @@ def with_joins(select: Select, items: list[Any]) -> Select:
     has_outer = len(roots) > 1 or any(_is_outer(element) for element in select.explicit_froms)
     for root in roots:
         made = _joined(made, root, has_outer)
-    return made.with_columns_of_same_rows(*made.entities, *(part.view for part in added)) if added else made
+    return made.with_columns_of_same_rows(*made.entities, *(node.view for node in added)) if added else made
 
 
 def _locking_own(select: Select) -> Select:
@@ -149,34 +155,37 @@ def _locking_own(select: Select) -> Select:
     return made
 
 
-def _is_outer(element: Any) -> bool:
+def _is_outer(element: FromClause) -> bool:
     if not isinstance(element, Join):
         return False
     return element.isouter or element.full or _is_outer(element.left) or _is_outer(element.right)
 
 
-def _joined(select: Select, parent: EntityPart, is_outer: bool) -> Select:
+def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
     made = select._clone()
-    for part in parent.parts:
-        prop = part.prop
+    for node in parent.joined:
+        prop = node.prop
+        assert prop is not None
         below_outer = is_outer
-        if part.is_ours:
+        if node.is_ours:
             chosen = parent.tree.inner.get(prop.key) if parent.tree is not None else None
             between = prop.sql.aliases()
+            # an inner join below an outer one would drop the rows that the outer one keeps
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
-            for left, right, condition in prop.sql.join_steps(None, parent.view, part.view, between):
+            for left, right, condition in prop.sql.join_steps(None, parent.view, node.view, between):
                 made._add_join(left, right, condition, below_outer, False)
-            order = prop.sql.order_by(part.view, between) if prop.uselist else []
+            order = prop.sql.order_by(node.view, between) if prop.uselist else []
             if order:
+                # behind the order of the query, so that members come in their order and parents in theirs
                 made = made.order_by(*order)
-        made = _joined(made, part, below_outer)
+        made = _joined(made, node, below_outer)
     return made
 
 
 # -- a query as a subquery
 
 
-def _as_subquery(select: Select, items: list[Any]) -> Select:
+def _as_subquery(select: Select, items: Sequence[Item]) -> Select:
     columns: list[Label[Any]] = []
     names: dict[int, str] = {}
 
@@ -187,7 +196,7 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
 
     prefixes: dict[int, str] = {}
     for number, item in enumerate(items):
-        if isinstance(item, EntityPart):
+        if isinstance(item, EntityNode):
             # the columns of the entity, and those that joins to it need
             prefixes[number] = f"e{number}_"
             for key, column in _columns_of(item.view):
@@ -204,7 +213,7 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     source = select.with_columns_of_same_rows(*columns).subquery()
     outer: list[Any] = []
     for number, item in enumerate(items):
-        if isinstance(item, EntityPart):
+        if isinstance(item, EntityNode):
             had_discriminator = item.view.discriminator is not None
             item.view = EntityView(item.view.mapper, source, item.view.names, prefixes[number], item.view.extra)
             if had_discriminator:
@@ -218,7 +227,7 @@ def _as_subquery(select: Select, items: list[Any]) -> Select:
     return made.order_by(*(_with_direction(criterion, source.c[name]) for criterion, name in order))
 
 
-def _columns_of(view: Any) -> Iterator[tuple[str, Any]]:
+def _columns_of(view: EntityView) -> Iterator[tuple[str, Any]]:
     """Yield what a view has of the columns that its class is selected with, and of those that it has chosen itself, each with its key."""
     mapper, seen = view.mapper, set()
     present = {id(part) for part in view.selectable._from_objects()}
@@ -254,11 +263,11 @@ def _without_names(select: Select) -> Select:
     return made
 
 
-def _with_named(criterion: Any, named: dict[str | None, ColumnElement[Any]]) -> Any:
+def _with_named(criterion: ColumnElement[Any], named: dict[str | None, ColumnElement[Any]]) -> ColumnElement[Any]:
     base = without_direction(criterion)
     return _with_direction(criterion, named.get(base.name, base)) if isinstance(base, OrderName) else criterion
 
 
-def _with_direction(criterion: Any, column: Any) -> Any:
+def _with_direction(criterion: ColumnElement[Any], column: ColumnElement[Any]) -> ColumnElement[Any]:
     base = without_direction(criterion)
     return rewritten(criterion, lambda node: column if node is base else None)

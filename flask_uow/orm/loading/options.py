@@ -6,16 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.sql.nodes import Shape
+from flask_uow.sql.selectable import FromClause
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = [
     "BatchLoading",
     "EagerLoading",
     "LoadTree",
     "LoaderOption",
+    "collect_options",
     "contains_eager",
     "defer",
     "joinedload",
@@ -40,12 +46,22 @@ class BatchLoading:
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
 
+    def collect(self, shape: Shape) -> bool:
+        """Add the option to the shape of its statement; see :func:`collect_options`."""
+        shape.key.append(("batch loading", self.enabled))
+        return True
+
 
 class EagerLoading:
     """The option of ``enable_eagerloads()``: whether anything is loaded eagerly, by joins or further statements."""
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
+
+    def collect(self, shape: Shape) -> bool:
+        """Add the option to the shape of its statement; see :func:`collect_options`."""
+        shape.key.append(("eager loading", self.enabled))
+        return True
 
 
 # strategies that may be given to all relationships, as they are called
@@ -59,25 +75,40 @@ class LoadTree:
     :ivar below: the options for the objects that a relationship leads to.
     :ivar sources: for relationships that the query itself has joined, the alias that was joined, or None.
     :ivar columns: True for a column to be loaded at once, False for a deferred one, by its attribute.
-    :ivar path: the mappers from the root to here, where that matters; else empty.
+    :ivar path: the mappers from the root to here; empty until a plan has come here. It stops the recursion where eager relationships form a
+        cycle.
     :ivar others: the strategy of relationships that no option names, or None.
     :ivar others_below: likewise, for the objects that relationships lead to.
     :ivar inner: the relationships of which an option says whether to join them plainly, by their attribute.
     :ivar is_lazy: True where nothing is loaded eagerly, whatever options and mappings say.
+    :ivar plans: plans of the statements that load the objects here, kept by whoever makes them. They live as long as the tree, which the plan
+        of the query keeps.
     """
 
-    __slots__ = ("below", "columns", "inner", "is_lazy", "others", "others_below", "path", "sources", "strategies")
+    __slots__ = (
+        "below",
+        "columns",
+        "inner",
+        "is_lazy",
+        "others",
+        "others_below",
+        "path",
+        "plans",
+        "sources",
+        "strategies",
+    )
 
     def __init__(self) -> None:
         self.strategies: dict[str, str] = {}
         self.below: dict[str, LoadTree] = {}
         self.sources: dict[str, Any] = {}
         self.columns: dict[str, bool] = {}
-        self.path: tuple[Any, ...] = ()
+        self.path: tuple[Mapper, ...] = ()
         self.others: str | None = None
         self.others_below: str | None = None
         self.inner: dict[str, bool] = {}
         self.is_lazy = False
+        self.plans: dict[Hashable, Any] = {}
 
     def child(self, key: str) -> LoadTree:
         """Return the tree below a relationship, made at first need."""
@@ -103,6 +134,16 @@ class LoadTree:
             self.others_below = strategy
             for tree in self.below.values():
                 tree.set_others(strategy, True)
+
+    def described(self) -> Iterator[str]:
+        """Yield what the options say, line by line."""
+        for key, strategy in self.strategies.items():
+            yield f"{key}: {strategy}"
+            yield from (f"  {line}" for line in (self.below[key].described() if key in self.below else ()))
+        for key, is_loaded in self.columns.items():
+            yield f"{key}: {'loaded' if is_loaded else 'deferred'}"
+        if self.others is not None:
+            yield f"*: {self.others}"
 
     def be_lazy(self) -> None:
         """Load nothing eagerly, here and below."""
@@ -160,7 +201,20 @@ class LoaderOption:
         """Go on along the path: load these columns at once, and all others at first access."""
         return LoaderOption((*self._steps, *_only(keys)))
 
-    def fitting(self, mappers: Sequence[Any]) -> list[Any]:
+    def collect(self, shape: Shape) -> bool:
+        """Add the option to the shape of its statement; see :func:`collect_options`."""
+        key = shape.key
+        for attribute, strategy, alias in self._steps:
+            inner = alias if isinstance(alias, bool) else None
+            parent = getattr(attribute, "parent", None)
+            name = attribute if isinstance(attribute, str) else attribute.key
+            key.append((name, strategy, inner, parent.mapper if parent is not None else None))
+            for source in (alias, getattr(attribute, "target", None)):
+                if not (source is None or isinstance(source, bool) or _collect_source(source, shape)):
+                    return False
+        return True
+
+    def fitting(self, mappers: Sequence[Mapper]) -> list[Mapper]:
         """Return those of a statement's mappers that the path may begin at.
 
         A path of names begins at the first; ``"*"`` and groups of columns are about each that has any.
@@ -174,7 +228,7 @@ class LoaderOption:
             return [mapper for mapper in mappers if _group_of(mapper, first)] or list(mappers[:1])
         return list(mappers) if first == "*" else list(mappers[:1])
 
-    def enter(self, tree: LoadTree, mapper: Any) -> None:
+    def enter(self, tree: LoadTree, mapper: Mapper) -> None:
         """Enter the option into the tree of a mapper.
 
         :raises ArgumentError: for a step that is no attribute of the class it is taken from.
@@ -217,11 +271,11 @@ class LoaderOption:
             mapper = prop.mapper
 
 
-def _group_of(mapper: Any, group: str) -> list[str]:
+def _group_of(mapper: Mapper, group: str) -> list[str]:
     return [name for name, prop in mapper.column_attrs.items() if prop.group == group]
 
 
-def _owner_of(attribute: Any, key: str, mapper: Any) -> Any:
+def _owner_of(attribute: Any, key: str, mapper: Mapper) -> Mapper:
     """Return the mapper that has the attribute of a step: the one that the path has come to, or that of a subclass."""
     parent = getattr(attribute, "parent", None)
     own = parent.mapper if parent is not None else mapper
@@ -230,7 +284,7 @@ def _owner_of(attribute: Any, key: str, mapper: Any) -> Any:
     return own
 
 
-def _require(key: str, known: Iterable[str], mapper: Any, what: str) -> None:
+def _require(key: str, known: Iterable[str], mapper: Mapper, what: str) -> None:
     if key not in known:
         name = mapper.class_.__name__
         hint = did_you_mean(key, known)
@@ -261,7 +315,27 @@ def _only(keys: tuple[Any, ...]) -> tuple[tuple[Any, str | None, Any], ...]:
     return ((made[0][0], "only", None), *made[1:])
 
 
-def load_tree(options: Iterable[Any], mapper: Any, mappers: Sequence[Any]) -> LoadTree | None:
+def collect_options(options: Iterable[Any], shape: Shape) -> bool:
+    """Add the options of a statement to its shape, after the statement itself; return False where they cannot be told apart by it.
+
+    An alias that an option names is told by its place in the statement, not by its identity, as the rest of the shape is.
+    """
+    shape.key.append("options")
+    return all(isinstance(o, (LoaderOption, BatchLoading, EagerLoading)) and o.collect(shape) for o in options)
+
+
+def _collect_source(source: object, shape: Shape) -> bool:
+    entity = getattr(source, "__uow_entity__", None)
+    if entity is not None:
+        shape.key.append(entity.plan_atom)
+    element = source if entity is None else entity.selectable
+    if not isinstance(element, FromClause):
+        return False
+    element._collect(shape)
+    return True
+
+
+def load_tree(options: Iterable[Any], mapper: Mapper, mappers: Sequence[Mapper]) -> LoadTree | None:
     """Return the options of a statement that apply to one of its entities, as a tree; None when none does.
 
     :param mappers: those of all its entities, in order.

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
+from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Rows
 from flask_uow.orm.state.expiry import expire_object
-from flask_uow.orm.state.keys import identity_from
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+    from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["expire_present"]
 
 
-def expire_present(
-    session: Any, dialect: Any, mapper: Any, rows: Iterable[tuple[Any, ...]], names: tuple[str, ...] | None
-) -> None:
+def expire_present(session: ExecutingSession, dialect: Dialect, part: EntityPart, rows: Rows) -> None:
     """Expire the objects of rows that the Session has, changes included, so that the rows fill them anew.
 
-    :param rows: the driver's rows, holding the entity's columns only.
-    :param names: the attributes that they hold, in order; None for all that are not deferred.
+    :param rows: the driver's rows.
     """
-    identities = session.objects.identities_of(mapper)
-    order = list(names if names is not None else mapper.loaded_names)
-    key = []
-    for name in mapper.primary_key_names:
-        key.append((order.index(name), dialect.result_processor(mapper.column_attrs[name].column.type)))
-    seen: set[Any] = set()
-    for row in rows:
-        values = [row[position] if p is None else p(row[position]) for position, p in key]
-        identity = identity_from(values)
-        if identity in seen:
-            continue
-        seen.add(identity)
-        state = identities.entries.get(identity)
+    mapper, names = part.mapper, part.layout.names
+    key = [
+        ColumnPart(part.start + names.index(name), dialect.result_processor(mapper.column_attrs[name].column.type))
+        for name in mapper.primary_key_names
+    ]
+    values = [column.values(rows) for column in key]
+    entries = session.objects.identities_of(mapper).entries
+    for identity in dict.fromkeys(values[0] if len(values) == 1 else zip(*values, strict=True)):
+        state = entries.get(identity)
         obj = state() if state is not None else None
         if state is not None and obj is not None:
             expire_object(obj, state, None)

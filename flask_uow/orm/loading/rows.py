@@ -8,34 +8,44 @@ is in the identity map already yields that object, with absent values filled in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.loading.parts import EntityLoader, EntityPart, Rows
 from flask_uow.orm.mapping.entity import Layout
-from flask_uow.orm.state.identity import FamilyIdentities
 from flask_uow.orm.state.instance_state import InstanceState, describe, forget
 from flask_uow.orm.state.mutables import remember
 from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import STATE
 
-__all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_source"]
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
 
-EntityLoader = Callable[[Any, FamilyIdentities, "Siblings | None"], list[Any]]
+__all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_for", "loader_source"]
+
+# attributes by the position of their columns; None for a column that is none of the class's
+Columns = tuple[str | None, ...]
+# from that many rows on, a loader for rows of just this width is worth its compilation
+_MANY: Final = 64
 
 
-def entity_loader(mapper: Any, dialect: Any, columns: tuple[str | None, ...] | None = None) -> EntityLoader:
+def entity_loader(mapper: Mapper, dialect: Dialect, columns: Columns, repeats: bool = False) -> EntityLoader:
     """Return the function that turns rows into objects of a mapper.
 
-    :param columns: the attributes that the rows hold, in order, None for a column of another class; all that are not deferred when None.
+    :param columns: the attributes that the rows hold, in order; None for a column that is none of this class's.
+    :param repeats: True where rows that follow one another are often of one object, as a join makes them.
     """
-    memo = ("entity loader", dialect.name, columns)
-    loader = mapper.memo.get(memo)
+    memo = ("entity loader", dialect.name, columns, repeats)
+    loader: EntityLoader | None = mapper.memo.get(memo)
     if loader is None:
-        source, names = loader_source(mapper, dialect, columns)
+        source, names = loader_source(mapper, dialect, columns, repeats)
         exec(compile(source, f"<loader of {mapper.class_.__name__}>", "exec"), names)
-        loader = mapper.memo[memo] = names["load"]
-    return loader  # type: ignore[no-any-return]
+        made: EntityLoader = names["load"]
+        mapper.memo[memo] = made
+        return made
+    return loader
 
 
 def _ignore(state: InstanceState) -> None:
@@ -43,33 +53,42 @@ def _ignore(state: InstanceState) -> None:
 
 
 def load_objects(
-    rows: Any,
-    mapper: Any,
-    dialect: Any,
-    session: Any,
-    options: Any = None,
-    batch: bool | None = None,
-    layout: Layout | None = None,
+    part: EntityPart, rows: Rows, session: ExecutingSession, dialect: Dialect, batch: bool | None = None
 ) -> list[Any]:
-    """Return the objects of rows; those of several rows are siblings.
+    """Return the object of each row for a part; the objects are siblings.
 
-    :param options: loader options that apply to them.
+    :param rows: the driver's rows, whole.
     :param batch: False where each is to be loaded for alone; None leaves that to the Session.
-    :param layout: the attributes that the rows hold; None for all that are not deferred.
     """
+    mapper, tree, load = part.mapper, part.tree, part.load
     siblings = None
-    if len(rows) > 1 or options is not None:
-        siblings = Siblings(options, session.batch_loading if batch is None else batch)
-    if mapper.discriminator is not None or (layout is not None and layout.discriminator is not None):
-        return _load_family(rows, mapper, dialect, session, siblings, layout or mapper.layout)
-    loader = entity_loader(mapper, dialect, layout.names if layout is not None else None)
-    found: list[Any] = loader(rows, session.objects.identities_of(mapper), siblings)
+    if len(rows) > 1 or tree is not None:
+        siblings = Siblings(tree, session.batch_loading if batch is None else batch)
+    if load is None:
+        own = rows if part.is_whole else [row[part.start : part.stop] for row in rows]
+        return _load_family(own, mapper, dialect, session, siblings, part.layout)
+    if not part.is_whole:
+        if len(rows) < _MANY:
+            rows = [row[part.start : part.stop] for row in rows]
+        else:
+            # a function of its own that skips the other columns beats a slice of each row
+            before, after = part.start, part.row_width - part.stop
+            columns = (*(None,) * before, *part.layout.names, *(None,) * after)
+            load = entity_loader(mapper, dialect, columns, repeats=True)
+    objects = load(rows, session.objects.identities_of(mapper), siblings)
     if mapper.base_mapper is not mapper:
-        _check_classes(found, mapper)
-    return found
+        _check_classes(objects, mapper)
+    return objects
 
 
-def _check_classes(objects: list[Any], mapper: Any) -> None:
+def loader_for(mapper: Mapper, layout: Layout, dialect: Dialect) -> EntityLoader | None:
+    """Return the function that makes objects of rows with this layout; None where a column of theirs tells the classes of the objects."""
+    if mapper.discriminator is not None or layout.discriminator is not None:
+        return None
+    return entity_loader(mapper, dialect, layout.names)
+
+
+def _check_classes(objects: list[Any], mapper: Mapper) -> None:
     """Refuse objects that the Session holds as ones of a base: without a discriminator a query of that does not know better.
 
     :raises InvalidRequestError: naming the object.
@@ -83,12 +102,13 @@ def _check_classes(objects: list[Any], mapper: Any) -> None:
 
 
 def _load_family(
-    rows: Any, mapper: Any, dialect: Any, session: Any, siblings: Siblings | None, layout: Layout
+    rows: Rows, mapper: Mapper, dialect: Dialect, session: ExecutingSession, siblings: Siblings | None, layout: Layout
 ) -> list[Any]:
-    """Return objects of several classes: of each row, that which its discriminator names. The rows go to the classes' loaders in groups."""
+    """Group rows by their discriminator, let the loader of each class make its objects, and restore the order."""
     if layout.discriminator is not None:
         index, type_ = layout.width - 1, layout.discriminator.type
     else:
+        assert mapper.discriminator is not None
         index, type_ = layout.names.index(mapper.discriminator), mapper.column_attrs[mapper.discriminator].column.type
     numbers_by_value: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
@@ -107,8 +127,8 @@ def _load_family(
     return objects
 
 
-def _class_for(mapper: Any, identity: Any) -> Any:
-    target = mapper.polymorphic_map.get(identity)
+def _class_for(mapper: Mapper, identity: Any) -> Mapper:
+    target: Mapper | None = mapper.polymorphic_map.get(identity)
     if target is None:
         if identity is None:
             # a row of an outer join without a partner, or of a class that has no identity of its own
@@ -121,7 +141,7 @@ def _class_for(mapper: Any, identity: Any) -> Any:
     return target if target.isa(mapper) else mapper
 
 
-def _columns_for(target: Any, layout: Layout) -> tuple[str | None, ...]:
+def _columns_for(target: Mapper, layout: Layout) -> Columns:
     """Return which attributes of a class the columns of rows hold that were selected for a base of it."""
     own = [name if name in target.column_attrs else None for name in layout.names]
     extra = (extra.name if target.isa(extra.mapper) else None for extra in layout.extra)
@@ -129,9 +149,9 @@ def _columns_for(target: Any, layout: Layout) -> tuple[str | None, ...]:
 
 
 def loader_source(
-    mapper: Any, dialect: Any, columns: tuple[str | None, ...] | None = None
+    mapper: Mapper, dialect: Dialect, columns: Columns | None = None, repeats: bool = False
 ) -> tuple[str, dict[str, Any]]:
-    """Return the source of a mapper's loader, and the names that it uses."""
+    """Return the source of a mapper's loader, and the names that it uses; see :func:`entity_loader`."""
     class_ = mapper.class_
     names: dict[str, Any] = {
         "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget, "ignore": _ignore,
@@ -162,11 +182,23 @@ def loader_source(
         "    add = siblings.states.append if siblings is not None else ignore",
         "    objects = []",
         "    append = objects.append",
+        *(["    last = objects"] if repeats else []),
         f"    for {', '.join(variables)}{',' if len(variables) == 1 else ''} in rows:",
         f"        identity = {key}",
+        *(
+            [
+                "        if identity == last:",
+                "            append(obj)",
+                "            continue",
+                "        last = identity",
+            ]
+            if repeats
+            else []
+        ),
         "        state = find(identity)",
         "        if state is None or (obj := state()) is None:",
         f"            if {either.join(f'{v} is None' for v in key_variables)}:",
+        *(["                obj = None"] if repeats else []),
         "                append(None)",
         "                continue",
         "            obj = new(cls)",

@@ -1,17 +1,14 @@
-"""SELECTs that the orm itself emits, compiled once per mapper (or relationship) and dialect."""
+"""Conditions on keys, in SELECTs that the orm itself makes: these are planned once, and given other keys at each execution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.expressions import BindParameter, ColumnElement, and_, or_
-from flask_uow.sql.select import Select
 
 __all__ = [
-    "KeyedStatement",
-    "compiled_once",
+    "is_unknown_key",
     "key_condition",
     "keys_condition",
     "padded",
@@ -23,33 +20,9 @@ __all__ = [
 _KEY: Final = object()
 
 
-class KeyedStatement:
-    """A compiled SELECT whose keys are given at each execution.
-
-    :ivar compiled: the statement.
-    """
-
-    __slots__ = ("_all_keys", "_template", "compiled")
-
-    def __init__(self, compiled: Compiled, template: list[Any]) -> None:
-        self.compiled = compiled
-        self._template = template
-        self._all_keys = all(value is _KEY for value in template)
-
-    def parameters(self, values: Sequence[Any]) -> Any:
-        """Return the driver's parameters for the values of the keys, in order."""
-        if not self._all_keys:
-            given = iter(values)
-            values = [next(given) if value is _KEY else value for value in self._template]
-        return self.compiled.parameters(values)
-
-
-def compiled_once(memo: dict[Any, Any], key: Any, dialect: Any, build: Callable[[], Select]) -> KeyedStatement:
-    """Return the compiled form of what ``build`` returns, from ``memo`` after the first time."""
-    found = memo.get((key, dialect.name))
-    if found is None:
-        found = memo[key, dialect.name] = KeyedStatement(*compile_statement(build(), dialect, {}))
-    return found
+def is_unknown_key(bind: BindParameter[Any]) -> bool:
+    """Return True for a parameter whose value is given at execution."""
+    return bind.value is _KEY
 
 
 def padded(keys: Sequence[Any]) -> list[Any]:
@@ -58,7 +31,7 @@ def padded(keys: Sequence[Any]) -> list[Any]:
 
 
 def unknown_keys(columns: Sequence[Any], count: int) -> list[tuple[Any, ...]]:
-    """Return what stands for ``count`` keys that are given at execution."""
+    """Return ``count`` keys of placeholders, for values that are given at execution."""
     return [(_KEY,) * len(columns)] * count
 
 
@@ -77,7 +50,7 @@ def key_condition(columns: Sequence[Any], key: Iterable[Any] | None = None) -> C
 
 
 def unknown_but_null(key: Sequence[Any]) -> list[Any]:
-    """Return what stands for a key that is given at execution, but for NULL in it."""
+    """Return a key of placeholders, for values that are given at execution; None where the value is NULL."""
     return [None if value is None else _KEY for value in key]
 
 
@@ -86,5 +59,6 @@ def keys_condition(columns: Sequence[Any], keys: Sequence[tuple[Any, ...]]) -> C
     if len(keys) == 1:
         return key_condition(columns, keys[0])
     if len(columns) == 1:
-        return columns[0].in_([BindParameter(value, columns[0].type) for (value,) in keys])  # type: ignore[no-any-return]
+        found: ColumnElement[bool] = columns[0].in_([BindParameter(value, columns[0].type) for (value,) in keys])
+        return found
     return or_(*(key_condition(columns, key) for key in keys))

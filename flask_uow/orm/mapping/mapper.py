@@ -36,7 +36,7 @@ from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
 from flask_uow.orm.mapping.properties import ACTIVE_HISTORY, ColumnDeclaration, ColumnProperty, about_rows_of, labelled
-from flask_uow.orm.mapping.registry import Registry, default_registry
+from flask_uow.orm.mapping.registry import Registry, default_registry, mapping_changed
 from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
@@ -328,6 +328,7 @@ class Mapper(MappedSource, InspectedMapper):
             for mapper_ in self.family:
                 mapper_._install_column(made if mapper_ is self else made.inherited())
                 mapper_._find_stored()
+                mapper_._choose_atom()
         elif isinstance(prop, ColumnDeclaration):
             self._check_free(name)
             for mapper_ in self.family:
@@ -355,6 +356,7 @@ class Mapper(MappedSource, InspectedMapper):
             )
         for mapper_ in self.descendants:
             mapper_.memo.clear()
+        mapping_changed()
 
     @property
     def family(self) -> list[Mapper]:

@@ -6,6 +6,7 @@ is made, or a Session meets a mapped class. Each declarative base has a registry
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from flask_uow.sql.schema import MetaData
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
 
-__all__ = ["Registry", "clear_mappers", "configure_mappers"]
+__all__ = ["Registry", "clear_mappers", "configure_mappers", "mapping_changed", "mapping_version"]
 
 # what listens to mappers being configured, of whatever registry
 before_configured: list[Callable[[], object]] = []
@@ -25,6 +26,23 @@ after_configured: list[Callable[[], object]] = []
 
 _lock = threading.RLock()
 _registries: weakref.WeakSet[Registry] = weakref.WeakSet()
+
+_versions = itertools.count(1)
+_version = 0
+
+
+def mapping_version() -> int:
+    """Return a number that is another one after each change of any mapping.
+
+    Plans of queries are kept under it: an attribute that a class is given later is loaded by statements that were planned before.
+    """
+    return _version
+
+
+def mapping_changed() -> None:
+    """Take note that a mapping has changed."""
+    global _version
+    _version = next(_versions)
 
 
 class Registry:
@@ -53,6 +71,7 @@ class Registry:
             self._classes.setdefault(mapper.class_.__name__, []).append(mapper.class_)
             self._waiting.append(mapper)
             self._failed = None
+            mapping_changed()
 
     @property
     def is_configured(self) -> bool:
@@ -104,6 +123,7 @@ class Registry:
         for mapper in waiting:
             mapper.finish_configuration()
         self._waiting = []
+        mapping_changed()
 
     def wait_for(self, mapper: Mapper) -> None:
         """Let a mapper that got another property be configured again."""

@@ -221,10 +221,9 @@ class MappedSource:
     def _choose_atom(self) -> None:
         # expressions may have parameters of their own, and have to be walked
         columns = [*(p.column for p in self.column_attrs.values() if not p.is_stored), *(e.column for e in self.extra)]
-        if any(column.__visit_name__ != "column" for column in columns):
-            self.shape_atom = None
-        elif self.discriminator is not None:
-            self.shape_atom = (self, len(self.extra), len(self.polymorphic_map))
+        has_expressions = any(column.__visit_name__ != "column" for column in columns)
+        # another one each time, so that a statement compiled before the class had all its columns is not found again
+        self.shape_atom = None if has_expressions else object()
 
     @property
     def relatives_in_table(self) -> list[Mapper]:

@@ -13,7 +13,7 @@ from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import aliased, with_polymorphic
 from flask_uow.orm.loading.column_loader import check_lock_mode, with_lock
 from flask_uow.orm.loading.options import BatchLoading, EagerLoading
-from flask_uow.orm.loading.plan import first_mapper, in_default_order
+from flask_uow.orm.loading.results import first_mapper, in_default_order
 from flask_uow.orm.query.enclosing import Adaption, enclosed
 from flask_uow.orm.query.joins import NOTHING_JOINED, Joined, join_targets, joined
 from flask_uow.orm.query.labels import with_table_names
@@ -519,7 +519,7 @@ class BuildingQuery(Generic[T]):
         return clone
 
     def enable_eagerloads(self, value: bool) -> Self:
-        """Return the query that loads (or does not load) relationships together with its objects; with False each is loaded at first access.
+        """Turn eager loading on or off for this query; with False each relationship is loaded at first access.
 
         :param value: False to go without, whatever options and mappings say. What ``contains_eager()`` takes from the query's own joins is
             loaded all the same.
@@ -527,7 +527,10 @@ class BuildingQuery(Generic[T]):
         return self._with_options(EagerLoading(value))
 
     def batch_loading(self, enabled: bool) -> Self:
-        """Return the query whose objects are (or are not) loaded for together at the first access to what is absent."""
+        """Turn batched lazy loading on or off for this query's objects.
+
+        :param enabled: False to load each object alone at the first access to what is absent.
+        """
         return self._with_options(BatchLoading(enabled))
 
     def execution_options(self, **options: Any) -> Self:
@@ -553,7 +556,7 @@ class BuildingQuery(Generic[T]):
         return self.execution_options(yield_per=count)
 
     def enable_assertions(self, value: bool) -> Self:
-        """Return the query that does (or does not) refuse what would be ignored, or change what a limit is about.
+        """Turn the checks on or off that refuse what would be ignored, or would change what a limit is about.
 
         With False, ``filter()`` and its like are taken after ``limit()``, and apply before it; ``get()`` and ``from_statement()`` ignore the
         criteria that are there.
@@ -563,7 +566,7 @@ class BuildingQuery(Generic[T]):
         return clone
 
     def autoflush(self, setting: bool) -> Self:
-        """Return the query that does (or does not) flush the Session first."""
+        """Turn the flush before this query on or off."""
         clone = self._clone()
         clone._autoflush = setting
         return clone
@@ -573,12 +576,12 @@ class BuildingQuery(Generic[T]):
 
 
 def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return what was given one by one, or (as it was written once) as one list."""
+    """Return arguments that were given one by one, or (as it was written once) as one list."""
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], list) else given
 
 
 def _member(given: Any) -> Any:
-    """Return what a compound is made of: of a query, its SELECT, in the class's own order only where that decides on the rows."""
+    """Return the member of a compound: of a query, its SELECT, in the class's own order only where that decides on the rows."""
     if isinstance(given, BuildingQuery) and given._from_statement is None:
         select = given._select
         return given.statement if select._limit is not None or select._offset is not None else select

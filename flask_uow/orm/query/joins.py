@@ -1,4 +1,4 @@
-"""What ``query.join()`` takes, in all the forms that it is written in, as joins of the SELECT; and where a path of joins goes on.
+"""The arguments of ``query.join()``, in all their forms, as joins of the SELECT; and where a path of joins goes on.
 
 Each call begins at the query's own class, a later step of a path at what the step before has joined. A call whose class (or name) the query
 does not have itself begins at what was joined last.
@@ -20,7 +20,7 @@ __all__ = ["NOTHING_JOINED", "Joined", "Target", "join_targets", "joined"]
 
 
 class Joined(NamedTuple):
-    """What the joins of a query have come to. Immutable.
+    """The state of a query's joins. Immutable.
 
     :ivar adaptions: what stands for the columns of classes that ``join(aliased=True)`` has joined, the latest first.
     :ivar steps: the relationships that were joined, as (where it starts, the relationship, what was joined), each with the kind of the join.
@@ -165,11 +165,11 @@ class _Call:
         return any(entity.isa(mapper) for entity in own for mapper in adaption.views)
 
     def outcome(self) -> Joined:
-        """Return what the joins have come to."""
+        """Return the state of the joins after the call."""
         return Joined(tuple(self._adaptions), tuple(self._steps.items()), tuple(self._entities), self._starts)
 
     def found(self, target: Any) -> Any:
-        """Return what a target is: a name is looked up in the classes in question."""
+        """Return a target itself; a name is looked up in the classes in question."""
         return self._named(target) if isinstance(target, str) else target
 
     def _named(self, name: str) -> Any:

@@ -61,7 +61,9 @@ def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
             f" {', '.join(sorted(mapper.relationships.keys())) or 'none'}."
         )
     named = getattr(attribute, "target", None)
-    return relationship.leads_from(instance, named if named is not None else _entity_for(prop, entity))  # type: ignore[no-any-return]
+    target = named if named is not None else _entity_for(prop, entity)
+    condition: ColumnElement[bool] = relationship.leads_from(instance, target)
+    return condition
 
 
 def _entity_for(prop: Any, entity: Any) -> Any:

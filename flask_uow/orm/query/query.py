@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
-from flask_uow.orm.loading.plan import first_mapper, is_gathered
+from flask_uow.orm.loading.results import ResultKind, first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
 from flask_uow.orm.query.describing import described
 from flask_uow.orm.state.keys import identity_from
@@ -22,6 +22,8 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
 
 __all__ = ["Query"]
 
@@ -83,13 +85,14 @@ class Query(BuildingQuery[T]):
 
     # -- results
 
-    def _fetch(self, select: Any, what: str = "query") -> list[Any]:
-        return self._session().load_query(select, self._params, self._autoflush, what)  # type: ignore[no-any-return]
+    def _fetch(self, select: Any, what: ResultKind = "query") -> list[Any]:
+        return self._session().load_query(select, self._params, self._autoflush, what)
 
-    def _session(self) -> Any:
+    def _session(self) -> Session:
         if self.session is None:
             raise InvalidRequestError("this query belongs to no Session. Call with_session(session) first.")
-        return self.session
+        session: Session = self.session
+        return session
 
     def all(self) -> list[T]:
         """Return all results as a list."""
@@ -196,11 +199,11 @@ class Query(BuildingQuery[T]):
             )
         session = self._session()
         if self._autoflush:
-            return self._get(session, ident)  # type: ignore[no-any-return]
+            return self._get(session, ident)
         with session.no_autoflush:
-            return self._get(session, ident)  # type: ignore[no-any-return]
+            return self._get(session, ident)
 
-    def _get(self, session: Any, ident: Any) -> Any:
+    def _get(self, session: Session, ident: Any) -> T | None:
         locks = self._select._for_update is not None
         fresh = locks or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
@@ -236,7 +239,7 @@ class Query(BuildingQuery[T]):
             found.append(type(row)(values))
         return found
 
-    def _lock_version(self, mapper: Any, obj: Any) -> Any:
+    def _lock_version(self, mapper: Mapper, obj: Any) -> T | None:
         """Lock the row of an object that is there, and return the object if it has the version of the row.
 
         :raises StaleDataError: when it has another one.
@@ -246,7 +249,8 @@ class Query(BuildingQuery[T]):
         if found is None:
             return None
         check_version(obj, found[1])
-        return found[0]
+        locked: T = found[0]
+        return locked
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -259,7 +263,8 @@ class Query(BuildingQuery[T]):
         counted = Select((func.count(),)).select_from(statement.subquery())
         mapper = first_mapper(self._select.entities)
         found = exclusively(session, session.execute_now, counted, self._params or None, mapper, {}, self._autoflush)
-        return int(found.scalar())
+        count: Any = found.scalar()
+        return int(count)
 
     def __getitem__(self, item: Any) -> Any:
         if isinstance(item, slice):
@@ -311,7 +316,7 @@ class Query(BuildingQuery[T]):
             )
         return select.entities[0]
 
-    def _bulk(self, statement: Any, synchronize_session: Any, hook_name: str) -> int:
+    def _bulk(self, statement: Update | Delete, synchronize_session: Any, hook_name: str) -> int:
         session = self._session()
         # rows are written in their tables, whatever the class is selected from
         select = self._select.without_stand_ins(self._select.entities[0].__uow_entity__)
@@ -319,7 +324,7 @@ class Query(BuildingQuery[T]):
         result = session.execute(statement, self._params or None)
         for hook in getattr(session.hooks, hook_name):
             hook(session, self, statement, result)
-        return result.rowcount  # type: ignore[no-any-return]
+        return result.rowcount
 
 
 def _countable(select: Select) -> Select:

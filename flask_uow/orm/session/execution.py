@@ -7,15 +7,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult, StreamedRowResult
-from flask_uow.exc import NoResultFound
+from flask_uow.exc import ArgumentError, NoResultFound
 from flask_uow.orm.dml.bulk import Progress, bulk_insert
 from flask_uow.orm.dml.bulk_objects import insert_mappings, save_objects, update_mappings
 from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.keyed import bulk_update
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
-from flask_uow.orm.loading.plan import first_mapper, in_default_order, load_result, make_plan
-from flask_uow.orm.loading.streaming import stream_result
+from flask_uow.orm.loading.plan import QueryPlan
+from flask_uow.orm.loading.planning import result_names
+from flask_uow.orm.loading.results import (
+    ResultKind,
+    first_mapper,
+    in_default_order,
+    load_result,
+    plan_ahead,
+    stream_result,
+)
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import Options, joined_arguments, refuse_token, with_options
@@ -27,6 +35,7 @@ from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.orm.state.session_objects import SessionObjects
 from flask_uow.sql.dml import DMLStatement
+from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.sequences import Sequence as SchemaSequence
@@ -38,6 +47,9 @@ if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.typed import Item
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["ExecutingSession"]
 
@@ -53,6 +65,7 @@ class ExecutingSession(TransactionalSession):
 
     # the full Session has them
     objects: SessionObjects
+    batch_loading: bool
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
 
@@ -249,11 +262,11 @@ class ExecutingSession(TransactionalSession):
         return self.connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
 
     def _streamed(
-        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str, size: int
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind, size: int
     ) -> StreamedResult[Any]:
         if isinstance(select, Select) and not select._order_by:
             select = in_default_order(select)
-        names = make_plan(select, self.connection_for(mapper, select, **kw).dialect).names
+        names = result_names(select)
         pages = self.stream_query(select, params, True, what, size, mapper, kw)
         return StreamedRowResult(pages, names)
 
@@ -262,7 +275,7 @@ class ExecutingSession(TransactionalSession):
         select: Any,
         params: Any,
         autoflush: bool,
-        what: str,
+        what: ResultKind,
         size: int,
         mapper: Any = None,
         kw: Mapping[str, Any] | None = None,
@@ -279,7 +292,7 @@ class ExecutingSession(TransactionalSession):
             pages.close()  # type: ignore[attr-defined]
 
     def _load(
-        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
         self.autoflush_now()
         if isinstance(select, Select) and not select._order_by:
@@ -287,9 +300,10 @@ class ExecutingSession(TransactionalSession):
         return self._load_now(select, params, mapper, kw, what)
 
     def _load_now(
-        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: str
+        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
-        return load_result(self, self.connection_for(mapper, select, **kw), select, params, what)
+        connection = self.connection_for(mapper, select, **kw)
+        return load_result(self, connection, select, params, what)
 
     @overload
     def scalar(
@@ -422,7 +436,9 @@ class ExecutingSession(TransactionalSession):
         """
         return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
 
-    def load_query(self, select: Any, params: Any = None, autoflush: bool = True, what: str = "query") -> list[Any]:
+    def load_query(
+        self, select: Any, params: Any = None, autoflush: bool = True, what: ResultKind = "query"
+    ) -> list[Any]:
         """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`. For the package."""
         if autoflush:
             self.autoflush_now()
@@ -432,6 +448,31 @@ class ExecutingSession(TransactionalSession):
             if result is not None:
                 return result.scalars().all() if len(select.entities) == 1 else result.all()  # type: ignore[no-any-return]
         return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
+
+    def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
+        """Return how a SELECT of mapped classes would be executed, without executing it; ``print()`` shows the plan.
+
+        It says which statement is sent, joined eager loading included, which columns of its rows make which objects, and which relationships
+        further statements load.
+
+        :param statement: a query, or a SELECT of mapped classes.
+        :raises ArgumentError: for something else, and for a loader option that fits none of the classes.
+
+        >>> print(session.plan_query(select(User).options(selectinload(User.posts))))               # doctest: +SKIP
+        SELECT "user".id, "user".name FROM "user"
+          User: columns 0 to 1 (id, name)
+            then posts, selectin: SELECT of Post by the keys of these objects
+        """
+        select: Any = statement.statement if isinstance(statement, Query) else statement
+        mapper = first_mapper(getattr(select, "entities", ())) if isinstance(select, SelectBase) else None
+        if mapper is None:
+            raise ArgumentError(f"plan_query() takes a query, or a SELECT of mapped classes, got {statement!r}.")
+        bind = self._binds.served_by(self.get_bind(mapper, select), not is_read(select))
+        engine = bind.engine if isinstance(bind, Connection) else bind
+        if isinstance(select, Select) and not select._order_by:
+            select = in_default_order(select)
+        streamed = select.get_execution_options().get("yield_per") is not None
+        return plan_ahead(select, engine.dialect, engine.compiled_cache, "plan_query()", streamed)[0]
 
     # -- many rows
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import ObjectDeletedError
-from flask_uow.orm.loading.column_loader import key_of, load_by_identity, refresh_columns
+from flask_uow.orm.loading.column_loader import key_of, refresh_columns
+from flask_uow.orm.loading.identity_loader import load_by_identity
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import STATE

@@ -43,6 +43,15 @@ class BenchmarkPeer(Protocol):
     def load_entities(self, clock: Clock, rows: int) -> Any:
         """``rows`` full objects into an empty session."""
 
+    def eager_children(self, clock: Clock, rows: int) -> Any:
+        """A tenth of ``rows`` parents into an empty session, with their ten children each by a second statement."""
+
+    def eager_parent(self, clock: Clock, rows: int) -> Any:
+        """``rows`` children into an empty session, with their parents by a join."""
+
+    def page_eager(self, clock: Clock, rows: int) -> Any:
+        """The same parents and children as for eager_children, in pages of 20 parents with a session for each."""
+
     def get_hit(self, clock: Clock, rows: int) -> Any:
         """Ten look-ups a row by primary key of objects that are in the identity map."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import flask
 import psycopg2
 
-from tests.benchmarks.data import CHILDREN_PER_PARENT, connect_sqlite, is_sqlite, item_values
+from tests.benchmarks.data import CHILDREN_PER_PARENT, PARENTS_PER_PAGE, connect_sqlite, is_sqlite, item_values
 from tests.benchmarks.peers import Clock
 
 SQLITE_PAGE = 100
@@ -36,20 +36,21 @@ class Item:
 class Parent:
     __slots__ = ("id", "name", "children")
 
-    def __init__(self, name: str) -> None:
-        self.id = 0
+    def __init__(self, name: str, id: int = 0) -> None:
+        self.id = id
         self.name = name
         self.children: list[Child] = []
 
 
 class Child:
-    __slots__ = ("id", "parent_id", "title", "position")
+    __slots__ = ("id", "parent_id", "title", "position", "parent")
 
-    def __init__(self, title: str, position: int) -> None:
-        self.id = 0
-        self.parent_id = 0
+    def __init__(self, title: str, position: int, id: int = 0, parent_id: int = 0) -> None:
+        self.id = id
+        self.parent_id = parent_id
         self.title = title
         self.position = position
+        self.parent: Parent | None = None
 
 
 def text_array(values: Sequence[str]) -> str:
@@ -212,6 +213,55 @@ class Peer:
         with clock:
             items = self._load_items()
         return len(items), sum(item.age for item in items), max(item.created for item in items).isoformat()
+
+    def _load_children(self, parents: list[Parent]) -> None:
+        by_key = {parent.id: parent.children for parent in parents}
+        keys = list(by_key)
+        place = "?" if self.sqlite else "%s"
+        for start in range(0, len(keys), 500):
+            page = keys[start : start + 500]
+            self.cursor.execute(
+                "SELECT id, parent_id, title, position FROM child"
+                f" WHERE parent_id IN ({','.join([place] * len(page))}) ORDER BY id",
+                page,
+            )
+            for id, parent_id, title, position in self.cursor.fetchall():
+                by_key[parent_id].append(Child(title, position, id, parent_id))
+
+    def eager_children(self, clock: Clock, rows: int) -> Any:
+        with clock:
+            self.cursor.execute("SELECT id, name FROM parent")
+            parents = [Parent(name, id) for id, name in self.cursor.fetchall()]
+            self._load_children(parents)
+        return len(parents), sum(child.id for parent in parents for child in parent.children)
+
+    def eager_parent(self, clock: Clock, rows: int) -> Any:
+        with clock:
+            self.cursor.execute(
+                "SELECT child.id, title, position, parent.id, name FROM child LEFT JOIN parent ON parent_id = parent.id"
+            )
+            parents: dict[int, Parent] = {}
+            children = []
+            for id, title, position, parent_id, name in self.cursor.fetchall():
+                parent = parents.get(parent_id)
+                if parent is None:
+                    parent = parents[parent_id] = Parent(name, parent_id)
+                child = Child(title, position, id, parent_id)
+                child.parent = parent
+                children.append(child)
+        return len(children), sum(child.parent_id for child in children)
+
+    def page_eager(self, clock: Clock, rows: int) -> Any:
+        total = 0
+        place = "?" if self.sqlite else "%s"
+        page_sql = f"SELECT id, name FROM parent WHERE id > {place} ORDER BY id LIMIT {place}"
+        with clock:
+            for last in range(0, rows // CHILDREN_PER_PARENT, PARENTS_PER_PAGE):
+                self.cursor.execute(page_sql, (last, PARENTS_PER_PAGE))
+                parents = [Parent(name, id) for id, name in self.cursor.fetchall()]
+                self._load_children(parents)
+                total += sum(parent.children[-1].id for parent in parents)
+        return total
 
     def get_hit(self, clock: Clock, rows: int) -> Any:
         identity_map = {item.id: item for item in self._load_items()}

@@ -8,9 +8,19 @@ from typing import Any
 import flask
 from sqlalchemy import ForeignKey, create_engine, event, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, scoped_session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    joinedload,
+    mapped_column,
+    relationship,
+    scoped_session,
+    selectinload,
+    sessionmaker,
+)
 
-from tests.benchmarks.data import CHILDREN_PER_PARENT, item_values
+from tests.benchmarks.data import CHILDREN_PER_PARENT, PARENTS_PER_PAGE, item_values
 from tests.benchmarks.peers import Clock
 from tests.benchmarks.peers.raw import run_requests
 
@@ -86,6 +96,28 @@ class Peer:
             with clock:
                 items = session.scalars(select(Item)).all()
             return len(items), sum(item.age for item in items), max(item.created for item in items).isoformat()
+
+    def eager_children(self, clock: Clock, rows: int) -> Any:
+        with Session(self.engine) as session:
+            with clock:
+                parents = session.scalars(select(Parent).options(selectinload(Parent.children))).all()
+            return len(parents), sum(child.id for parent in parents for child in parent.children)
+
+    def eager_parent(self, clock: Clock, rows: int) -> Any:
+        with Session(self.engine) as session:
+            with clock:
+                children = session.scalars(select(Child).options(joinedload(Child.parent))).all()
+            return len(children), sum(child.parent.id for child in children)
+
+    def page_eager(self, clock: Clock, rows: int) -> Any:
+        total = 0
+        with clock:
+            for last in range(0, rows // CHILDREN_PER_PARENT, PARENTS_PER_PAGE):
+                with Session(self.engine) as session:
+                    page = select(Parent).where(Parent.id > last).order_by(Parent.id).limit(PARENTS_PER_PAGE)
+                    parents = session.scalars(page.options(selectinload(Parent.children))).all()
+                    total += sum(parent.children[-1].id for parent in parents)
+        return total
 
     def get_hit(self, clock: Clock, rows: int) -> Any:
         with Session(self.engine) as session:

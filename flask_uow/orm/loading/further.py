@@ -1,0 +1,274 @@
+"""Further statements: what is loaded for objects that are there, for many parents at once.
+
+Eager loading comes here after each run (:func:`load_further`), lazy loading at the first access to a relationship. Both end in
+:func:`load_relationship`, whose statement is a run of its own, with what follows it: this is the one place where loading recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.parts import Following
+from flask_uow.orm.loading.plan import QueryPlan
+from flask_uow.orm.loading.planning import KeyedSelect, following_of, plan_beside, planned_once, root_of, sources_in
+from flask_uow.orm.loading.run import QueryRun, each_once
+from flask_uow.orm.loading.several import warn_of_several
+from flask_uow.orm.loading.statements import keys_condition, padded, unknown_keys
+from flask_uow.orm.state.keys import identity_values
+from flask_uow.orm.state.members import members_of
+from flask_uow.orm.state.siblings import BATCH_SIZE
+from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
+from flask_uow.sql.constructors import tuple_
+from flask_uow.sql.select import Select
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.session.execution import ExecutingSession
+
+__all__ = ["load_below", "load_further", "load_relationship", "present", "store"]
+
+# the value of a parent's key, a tuple of values where it has several columns
+Key = Any
+
+
+def load_further(run: QueryRun) -> None:
+    """Load what further statements give for the objects of a run, level by level."""
+    for part, objects in run.found:
+        unique = [obj for obj in each_once(objects) if obj is not None]
+        for following in part.following:
+            _follow(run.session, following, unique, run.batch, run if following.by_subquery else None)
+
+
+def load_below(
+    session: ExecutingSession, mapper: Mapper, objects: list[Any], below: LoadTree, batch: bool | None
+) -> None:
+    """Apply options to objects that were loaded before, so that nothing can be joined to them any more."""
+    followings: tuple[Following, ...] | None = below.plans.get(("below", mapper))
+    if followings is None:
+        followings = tuple(following_of(mapper, below, below.path or (mapper,), joined_too=True))
+        below.plans["below", mapper] = followings
+    for following in followings:
+        _follow(session, following, objects, batch, None)
+
+
+def _follow(
+    session: ExecutingSession, following: Following, objects: list[Any], batch: bool | None, source: QueryRun | None
+) -> None:
+    prop, below = following.prop, following.below
+    due = following.due(objects)
+    if due:
+        load_relationship(session, prop, due, below, batch, (following, source) if source is not None else None)
+    if below is not None and len(due) < len(objects):
+        # the others have the relationship; what the options say of the objects there is still to be done
+        load_below(session, prop.mapper, _related(prop, objects), below, batch)
+
+
+def _related(prop: RelationshipProperty, parents: list[Any]) -> list[Any]:
+    related: dict[int, Any] = {}
+    for parent in parents:
+        value = parent.__dict__.get(prop.key)
+        members = () if value is None else members_of(value) if prop.uselist else (value,)
+        related.update((id(obj), obj) for obj in members)
+    return list(related.values())
+
+
+# -- one relationship of many objects
+
+
+def load_relationship(
+    session: ExecutingSession,
+    prop: RelationshipProperty,
+    objects: Iterable[Any],
+    below: LoadTree | None = None,
+    batch: bool | None = None,
+    source: tuple[Following, QueryRun] | None = None,
+) -> None:
+    """Load a relationship of objects that don't have it yet.
+
+    :param below: loader options for the related objects.
+    :param batch: False where each of these is to be loaded for alone later on.
+    :param source: the run that has loaded the objects; its statement, as a subquery, then takes the place of their keys.
+    """
+    waiting = _by_key(prop, objects)
+    found: dict[Key, list[Any]] = {}
+    if prop.uses_get:
+        for key in waiting:
+            obj = present(session, prop, key)
+            if obj is not None:
+                found[key] = [obj]
+        if below is not None and found:
+            load_below(session, prop.mapper, [obj for (obj,) in found.values()], below, batch)
+    missing = [key for key in waiting if key not in found] if found else list(waiting)
+    if source is not None and missing:
+        _fetch_by_subquery(session, prop, source, below, batch, found)
+    else:
+        # databases limit the number of parameters
+        for start in range(0, len(missing), BATCH_SIZE):
+            _fetch(session, prop, missing[start : start + BATCH_SIZE], below, batch, found)
+    if prop.condition.between:
+        # there is a row for each row of the tables between
+        found = {key: each_once(members) for key, members in found.items()}
+    for key, members in waiting.items():
+        related = found.get(key, ())
+        for obj in members:
+            if prop.key not in obj.__dict__:
+                store(prop, obj, related)
+
+
+def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, list[Any]]:
+    """Return objects by the key that their related rows have; one without such a key gets an empty relationship at once."""
+    names = prop.local_names
+    name = names[0] if len(names) == 1 else None
+    other_side = prop.direction is not Direction.MANY_TO_ONE
+    waiting: dict[Key, list[Any]] = {}
+    for obj in objects:
+        key: Key = getattr(obj, name) if name is not None else tuple([getattr(obj, n) for n in names])
+        if other_side and obj.__dict__[STATE].changes:
+            key = _stored_key(prop, obj, key)
+        if key is None or (name is None and None in key):
+            store(prop, obj, ())
+        elif (members := waiting.get(key)) is not None:
+            members.append(obj)
+        else:
+            waiting[key] = [obj]
+    return waiting
+
+
+def _stored_key(prop: RelationshipProperty, obj: Any, key: Key) -> Key:
+    """Return the key under which the rows of the other side refer to an object whose key was changed and is not written yet."""
+    state = obj.__dict__[STATE]
+    stored = {name: value for name, value in state.changes.items() if value is not NO_VALUE}
+    mapper = type(obj).__mapper__
+    stored.update(zip(mapper.primary_key_names, identity_values(state.row_key), strict=True))
+    names = prop.local_names
+    if len(names) == 1:
+        return stored.get(names[0], key)
+    return tuple([stored.get(name, value) for name, value in zip(names, key, strict=True)])
+
+
+def present(session: ExecutingSession, prop: RelationshipProperty, key: Key) -> Any:
+    """Return the object that a reference leads to from the identity map, or None.
+
+    :param key: the object's primary key.
+    """
+    target = prop.mapper
+    found = session.objects.identities_of(target).get(key)
+    return found if isinstance(found, target.class_) else None
+
+
+def store(prop: RelationshipProperty, obj: Any, related: Sequence[Any]) -> Any:
+    """Store what was loaded for a relationship of an object, and return its value."""
+    attribute = prop.attribute
+    if isinstance(attribute, CollectionAttribute):
+        return attribute.store_loaded(obj, related if isinstance(related, list) else list(related))
+    if len(related) > 1:
+        warn_of_several(prop, obj, related)
+    value = obj.__dict__[prop.key] = related[0] if related else None
+    return value
+
+
+# -- the statement
+
+
+def _fetch(
+    session: ExecutingSession,
+    prop: RelationshipProperty,
+    keys: list[Key],
+    below: LoadTree | None,
+    batch: bool | None,
+    found: dict[Key, list[Any]],
+) -> None:
+    """Load what is related to parents with these keys, and enter the objects into ``found`` under the key of their parent."""
+    target = prop.mapper
+    connection = session.connection_for(target, reads=True)
+    dialect = connection.dialect
+    asked = padded(keys)
+    count = len(asked)
+    # what the options below the relationship say belongs to the query's plan, and what is planned for them lives as long
+    plans = target.memo if below is None else below.plans
+    plan = planned_once(plans, (prop, count), dialect, lambda: _select_of(prop, count, below))
+    # a key of several columns is a tuple of values
+    values = asked if len(plan.parts) == 2 else [value for key in asked for value in key]
+    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values), write=False)
+    run = QueryRun(session, dialect, plan, False, batch)
+    if count == 1:
+        # all rows are of the one parent, however the database has compared the keys
+        objects = run.read_objects(rows)
+        load_further(run)
+        found[keys[0]] = each_once(objects) if plan.is_multiplied else objects
+    else:
+        _read(run, rows, found)
+
+
+def _read(run: QueryRun, rows: list[tuple[Any, ...]], found: dict[Key, list[Any]]) -> None:
+    objects, *columns = run.read(rows)
+    load_further(run)
+    for key, obj in zip(columns[0] if len(columns) == 1 else zip(*columns, strict=True), objects, strict=True):
+        members = found.get(key)
+        if members is None:
+            found[key] = [obj]
+        else:
+            members.append(obj)
+    if run.plan.is_multiplied:
+        # a joined collection repeats neither the objects nor their parents
+        found.update({key: each_once(members) for key, members in found.items()})
+
+
+def _select_of(prop: RelationshipProperty, count: int, below: LoadTree | None) -> KeyedSelect:
+    """Return the SELECT of the objects that are related to parents, and the columns that hold the parent's key."""
+    target = prop.mapper
+    select, columns = prop.sql.select_related(Select((target,)))
+    select = select.where(keys_condition(columns, unknown_keys(columns, count)))
+    order = prop.order_by or target.order_by
+    return KeyedSelect(select.order_by(*order) if order else select, root_of(target, below), columns)
+
+
+def _fetch_by_subquery(
+    session: ExecutingSession,
+    prop: RelationshipProperty,
+    source: tuple[Following, QueryRun],
+    below: LoadTree | None,
+    batch: bool | None,
+    found: dict[Key, list[Any]],
+) -> None:
+    """Like :func:`_fetch`, for the parents that a statement selects."""
+    following, parents = source
+    connection = session.connection_for(prop.mapper, reads=True)
+    dialect = connection.dialect
+    plan = following.plans.get(dialect.name)
+    if plan is None:
+        assert parents.statement is not None
+        plan = following.plans[dialect.name] = _plan_by_subquery(prop, parents.statement, below, dialect)
+    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(parents.values), write=False)
+    _read(QueryRun(session, dialect, plan, False, batch), rows, found)
+
+
+def _plan_by_subquery(
+    prop: RelationshipProperty, statement: Select, below: LoadTree | None, dialect: Dialect
+) -> QueryPlan:
+    parents = statement._clone()
+    parents._options, parents._for_update = (), None
+    if parents._limit is None and parents._offset is None:
+        parents._order_by = ()
+    inner = parents.subquery()
+    names = _names_in(inner, statement.entities[0].__uow_entity__)
+    keys = [inner.c[names[name]] for name in prop.local_names]
+    select, columns = prop.sql.select_related(Select((prop.mapper,)))
+    wanted = Select(tuple(keys)).select_from(inner)
+    select = select.where(columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted))
+    order = prop.order_by or prop.mapper.order_by
+    if order:
+        select = select.order_by(*order)
+    given = statement.shape()
+    keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
+    return plan_beside(keyed, dialect, lambda made: sources_in(made, given))
+
+
+def _names_in(subquery: Any, entity: Any) -> dict[str, str]:
+    """Return the names that a subquery of one entity gives to the entity's attributes."""
+    return dict(zip(entity.layout.names, subquery.c.keys(), strict=False))

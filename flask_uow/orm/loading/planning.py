@@ -1,0 +1,378 @@
+"""Plans are made here: of a SELECT with its options, of a statement of the user's own, of what a relationship leads to.
+
+A plan is kept under the statement's shape and its options. Values are no part of a shape, so that a plan may not hold any: those of the compiled
+statement are found among the statement's own by their places (:func:`sources_in`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of, with_joins
+from flask_uow.orm.loading.options import BatchLoading, LoadTree, collect_options, load_tree
+from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Following, Part, Path
+from flask_uow.orm.loading.plan import QueryPlan, Source
+from flask_uow.orm.loading.rows import loader_for
+from flask_uow.orm.loading.statements import is_unknown_key
+from flask_uow.orm.mapping.registry import mapping_version
+from flask_uow.orm.strategies import EAGER
+from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.entities import expand_entity, key_of_item
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.nodes import Shape
+from flask_uow.sql.schema import Table
+from flask_uow.sql.select import Select
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dialects.base import Dialect
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.dml import DMLStatement
+    from flask_uow.sql.select_base import SelectBase
+
+__all__ = [
+    "KeyedSelect", "batch_option", "find_plan", "following_of", "has_eager", "items_of", "may_repeat", "plain_plan", "plan_of_items", "planned_once",
+    "plan_beside", "result_names", "root_of",
+    "sources_in",
+]  # fmt: skip
+
+
+class KeyedSelect(NamedTuple):
+    """A SELECT with keys that are given at each execution.
+
+    :ivar select: the statement.
+    :ivar root: the entity that it selects, or None.
+    :ivar columns: the columns that are read beside it.
+    """
+
+    select: Select
+    root: EntityNode | None
+    columns: Sequence[ColumnElement[Any]]
+
+
+def find_plan(
+    select: SelectBase, dialect: Dialect, cache: MutableMapping[Hashable, Compiled], streamed: bool = False
+) -> tuple[QueryPlan, list[Any]]:
+    """Return the plan of a SELECT, and the values of its bind parameters.
+
+    :param cache: the engine's compiled statements; the plan is kept with the one that it sends.
+    :param streamed: True where rows come some at a time, so that nothing may be joined.
+    :raises ArgumentError: for an option that fits none of the entities.
+    """
+    if isinstance(select, Select) and (select._options or has_eager(select)):
+        return _find_eager(select, dialect, cache, streamed)
+    compiled, values = compile_statement(select, dialect, cache)
+    plan: QueryPlan | None = compiled.memo.get("plan")
+    if plan is None:
+        plan = compiled.memo["plan"] = plain_plan(select, compiled, dialect)
+    return plan, values
+
+
+def _find_eager(
+    select: Select, dialect: Dialect, cache: MutableMapping[Hashable, Compiled], streamed: bool
+) -> tuple[QueryPlan, list[Any]]:
+    shape = select.shape()
+    is_told_apart = collect_options(select._options, shape)
+    # an attribute that a class is given later may be loaded eagerly, by any statement that comes to it
+    key = ("plan", streamed, mapping_version(), *shape.key)
+    compiled = cache.get(key) if is_told_apart else None
+    if compiled is None:
+        plan = _eager_plan(select, shape, dialect, streamed)
+        if is_told_apart:
+            plan.compiled.memo["plan"] = plan
+            cache[key] = plan.compiled
+    else:
+        plan = compiled.memo["plan"]
+    return plan, [bind.value for bind in shape.binds]
+
+
+def has_eager(select: Select) -> bool:
+    """Return True where a class of the SELECT has a relationship that is loaded eagerly."""
+    for item in select.entities:
+        entity = getattr(item, "__uow_entity__", None)
+        if entity is not None and entity.mapper.has_eager:
+            return True
+    return False
+
+
+# -- of a SELECT with eager loading
+
+
+def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) -> QueryPlan:
+    items = items_of(select, joins=not streamed)
+    if streamed:
+        views = (item.view if isinstance(item, EntityNode) else item for item in items)
+        made = select.with_columns_of_same_rows(*views)
+    else:
+        made = with_joins(select, items)
+    compiled, _ = compile_statement(made, dialect, {})
+    return plan_of_items(
+        items,
+        compiled,
+        dialect,
+        names=result_names(select),
+        sources=sources_in(made.shape(), shape),
+        batch=batch_option(select),
+        may_repeat=may_repeat(select),
+        takes_joins=not streamed,
+        may_be_subquery=not streamed,
+    )
+
+
+def items_of(select: Select | FromStatement, joins: bool = True) -> list[Item]:
+    """Return the items of a statement: a node for each entity, with its options, and columns.
+
+    :param joins: False where nothing can be joined to the statement.
+    """
+    mappers = [item.__uow_entity__.mapper for item in select.entities if hasattr(item, "__uow_entity__")]
+    items: list[Item] = []
+    seen: set[Mapper] = set()
+    for item in select.entities:
+        entity = getattr(item, "__uow_entity__", None)
+        if entity is None:
+            items.extend(select.columns_of_item(item) if isinstance(select, Select) else expand_entity(item))
+            continue
+        mapper = entity.mapper
+        # options are for the first entity of a class
+        tree = load_tree(select._options, mapper, mappers) if mapper not in seen else None
+        seen.add(mapper)
+        node = EntityNode(view_of(mapper, entity, tree), tree, (mapper,))
+        if joins:
+            node.collect()
+        items.append(node)
+    return items
+
+
+def batch_option(select: Select | FromStatement) -> bool | None:
+    """Return whether the options of a statement turn batched lazy loading on or off; None when they say nothing."""
+    found = None
+    for option in select._options:
+        if isinstance(option, BatchLoading):
+            found = option.enabled
+    return found
+
+
+def sources_in(made: Shape, given: Shape) -> tuple[Source, ...] | None:
+    """Return where the values of a statement come from that was made of another one; None where both have the same ones.
+
+    A parameter is known by its identity: making one statement of another copies nodes, never parameters. One that the other does not have
+    is of the mapping, of a relationship's condition say, and the same every time.
+    """
+    places = {id(bind): place for place, bind in enumerate(given.binds)}
+    sources = tuple(bind if (place := places.get(id(bind))) is None else place for bind in made.binds)
+    is_same = len(sources) == len(given.binds) and all(type(s) is int and s == n for n, s in enumerate(sources))
+    return None if is_same else sources
+
+
+def plan_of_items(
+    items: Sequence[Item],
+    compiled: Compiled,
+    dialect: Dialect,
+    *,
+    names: tuple[str, ...] = (),
+    sources: tuple[Source, ...] | None = None,
+    batch: bool | None = None,
+    may_repeat: bool = True,
+    takes_joins: bool = True,
+    follows: bool = True,
+    may_be_subquery: bool = False,
+    positions: tuple[int, ...] | None = None,
+) -> QueryPlan:
+    """Return the plan of a statement whose columns are those of its items, then those of what is joined to them.
+
+    :param takes_joins: False where nothing can be joined to the statement: the strategy joined is followed by further statements then.
+    :param follows: False where no further statements are to follow.
+    :param may_be_subquery: True where the strategy subquery can repeat the statement.
+    """
+    roots = [item for item in items if isinstance(item, EntityNode)]
+    starts: dict[EntityNode, int] = {}
+    columns: list[tuple[int, ColumnElement[Any]]] = []
+    width = 0
+    for item in (*items, *(node for root in roots for node in root.walk())):
+        if isinstance(item, EntityNode):
+            starts[item] = width
+            width += item.view.layout.width
+        else:
+            columns.append((width, item))
+            width += 1
+    single = may_be_subquery and len(items) == 1
+
+    def part_of(node: EntityNode) -> EntityPart:
+        mapper, layout = node.view.mapper, node.view.layout
+        following: tuple[Following, ...] = ()
+        if follows:
+            by_subquery_here = single and node.prop is None
+            following = tuple(following_of(mapper, node.tree, node.path, not takes_joins, by_subquery_here))
+        joined = tuple(part_of(below) for below in node.joined)
+        load = loader_for(mapper, layout, dialect)
+        return EntityPart(
+            mapper, layout, starts[node], width, load, node.tree, node.path, node.prop, node.is_ours, joined, following
+        )
+
+    waiting = iter(columns)
+    parts: list[Part] = []
+    for item in items:
+        if isinstance(item, EntityNode):
+            parts.append(part_of(item))
+        else:
+            place, column = next(waiting)
+            parts.append(ColumnPart(place, dialect.result_processor(column.type)))
+    entities = _entities(parts)
+    return QueryPlan(
+        compiled, tuple(parts), names, entities, sources,
+        may_repeat=may_repeat,
+        is_multiplied=any(part.prop is not None and part.prop.uselist for part in entities),
+        batch=batch,
+        positions=positions,
+    )  # fmt: skip
+
+
+def _entities(parts: Sequence[Part]) -> tuple[EntityPart, ...]:
+    return tuple(one for part in parts if isinstance(part, EntityPart) for one in part.walk())
+
+
+def following_of(
+    mapper: Mapper, tree: LoadTree | None, path: Path, joined_too: bool, may_be_subquery: bool = False
+) -> Iterator[Following]:
+    """Yield the relationships of a class that further statements load: those with the strategies selectin and subquery.
+
+    :param joined_too: True where no join could be made, so that the strategy joined is treated like selectin.
+    :param may_be_subquery: True where the strategy subquery can repeat the statement.
+    """
+    if not (mapper.has_eager or tree is not None):
+        return
+    of_subclasses = (
+        prop for other in mapper.family[1:] for prop in other.relationships.values() if prop.parent is other
+    )
+    for prop in (*mapper.relationships.values(), *of_subclasses):
+        strategy = strategy_of(prop, tree, path)
+        # no join is made for what only some of the objects have
+        is_inherited = mapper.isa(prop.parent)
+        if strategy not in ("selectin", "subquery") and not ((joined_too or not is_inherited) and strategy in EAGER):
+            continue
+        below = tree.under(prop.key) if tree is not None else None
+        if below is None and prop.mapper.has_eager:
+            below = LoadTree()
+        if below is not None:
+            below.path = (*path, prop.mapper)
+        by_subquery = may_be_subquery and strategy == "subquery" and is_inherited
+        yield Following(prop, strategy, below, None if is_inherited else prop.parent.class_, by_subquery)
+
+
+# -- of a SELECT that the orm makes itself
+
+
+def planned_once(
+    plans: dict[Hashable, Any], key: Hashable, dialect: Dialect, build: Callable[[], KeyedSelect]
+) -> QueryPlan:
+    """Return the plan of what ``build`` returns, from ``plans`` after the first time.
+
+    Its values are the keys, in order. Its parts are the root's, and one for each of the columns.
+    """
+    whole = (key, dialect.name, mapping_version())
+    plan: QueryPlan | None = plans.get(whole)
+    if plan is None:
+        plan = plans[whole] = _keyed_plan(build(), dialect)
+    return plan
+
+
+def _keyed_plan(keyed: KeyedSelect, dialect: Dialect) -> QueryPlan:
+    def sources(shape: Shape) -> tuple[Source, ...] | None:
+        places = count()
+        found = tuple(next(places) if is_unknown_key(bind) else bind for bind in shape.binds)
+        return None if all(type(source) is int for source in found) else found
+
+    return plan_beside(keyed, dialect, sources)
+
+
+def plan_beside(
+    keyed: KeyedSelect, dialect: Dialect, sources: Callable[[Shape], tuple[Source, ...] | None]
+) -> QueryPlan:
+    """Return the plan of a SELECT of an entity, or of none, with columns beside it.
+
+    A column that the entity has is read there, and not selected twice.
+
+    :param sources: where the values of the statement come from, given its shape.
+    """
+    select, root, columns = keyed
+    own = root.view.entity_columns() if root is not None else []
+    places = {id(column): place for place, column in enumerate(own)}
+    others = [column for column in columns if id(column) not in places]
+    places.update((id(column), len(own) + number) for number, column in enumerate(others))
+    items: list[Item] = [root, *others] if root is not None else [*others]
+    made = with_joins(select, items)
+    compiled, _ = compile_statement(made, dialect, {})
+    plan = plan_of_items(items, compiled, dialect, sources=sources(made.shape()))
+    beside = (ColumnPart(places[id(column)], dialect.result_processor(column.type)) for column in columns)
+    return replace(plan, parts=(*plan.parts[: root is not None], *beside))
+
+
+def root_of(mapper: Mapper, tree: LoadTree | None) -> EntityNode:
+    """Return the node of a class in a SELECT that the orm makes itself.
+
+    :param tree: the options for the objects.
+    """
+    path = tree.path if tree is not None and tree.path else (mapper,)
+    root = EntityNode(view_of(mapper, mapper.selectable, tree), tree, path)
+    root.collect()
+    return root
+
+
+# -- of a statement that is sent as it is
+
+
+def plain_plan(statement: SelectBase | DMLStatement, compiled: Compiled, dialect: Dialect) -> QueryPlan:
+    """Return the plan of a statement that selects (or returns) entities and columns, without anything that is loaded eagerly."""
+    parts: list[Part] = []
+    position = 0
+    expanded = [(getattr(item, "__uow_entity__", None), expand_entity(item)) for item in _entities_of(statement)]
+    width = sum(len(columns) for _, columns in expanded)
+    for entity, columns in expanded:
+        if entity is not None:
+            load = loader_for(entity.mapper, entity.layout, dialect)
+            parts.append(EntityPart(entity.mapper, entity.layout, position, width, load))
+        else:
+            for offset, column in enumerate(columns):
+                parts.append(ColumnPart(position + offset, dialect.result_processor(column.type)))
+        position += len(columns)
+    names = result_names(statement)
+    return QueryPlan(compiled, tuple(parts), names, _entities(parts), may_repeat=may_repeat(statement))
+
+
+def _entities_of(statement: SelectBase | DMLStatement) -> tuple[Any, ...]:
+    entities: tuple[Any, ...] = getattr(statement, "entities", ())
+    return entities
+
+
+def result_names(statement: SelectBase | DMLStatement) -> tuple[str, ...]:
+    """Return the names that the items of a statement have in a result row."""
+    names: list[str] = []
+    position = 0
+    for item in _entities_of(statement):
+        entity = getattr(item, "__uow_entity__", None)
+        columns = expand_entity(item)
+        if entity is not None:
+            names.append(getattr(item, "entity_name", None) or entity.mapper.class_.__name__)
+        else:
+            for offset, column in enumerate(columns):
+                key = key_of_item(item) if len(columns) == 1 else None
+                names.append(str(key if key is not None else column.name or f"column_{position + offset}"))
+        position += len(columns)
+    return tuple(names)
+
+
+def may_repeat(statement: SelectBase | DMLStatement) -> bool:
+    """Return False where no two rows can be of one object: a SELECT of a class from its table alone, by the whole of the table's key."""
+    entities = _entities_of(statement)
+    entity = getattr(entities[0], "__uow_entity__", None) if len(entities) == 1 else None
+    if entity is None or not isinstance(statement, Select):
+        return True
+    froms = statement.all_froms
+    table = froms[0]
+    if len(froms) > 1 or table is not entity.selectable or not isinstance(table, Table):
+        return True
+    key = table.primary_key.columns
+    return not key or any(column not in entity.mapper.primary_key for column in key)

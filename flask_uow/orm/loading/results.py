@@ -1,0 +1,185 @@
+"""Results of queries, all at once (:func:`load_result`) or in pages (:func:`stream_result`)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from flask_uow.engine.rows import row_class
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.loading.further import load_further
+from flask_uow.orm.loading.given_statement import plan_given
+from flask_uow.orm.loading.parts import EntityPart, Rows
+from flask_uow.orm.loading.plan import QueryPlan
+from flask_uow.orm.loading.planning import find_plan, has_eager, may_repeat
+from flask_uow.orm.loading.run import QueryRun, each_once
+from flask_uow.orm.symbols import STATE
+from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.select import Select
+from flask_uow.sql.select_base import SelectBase
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Connection
+    from flask_uow.engine.dialects.base import Dialect
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
+
+__all__ = [
+    "ResultKind",
+    "first_mapper",
+    "in_default_order",
+    "is_gathered",
+    "load_result",
+    "plan_ahead",
+    "results_of",
+    "stream_result",
+]
+
+# what a result is asked for as: rows; the first item of each row; for a single entity its objects, each once ("query") or one for each row
+# ("each row"), else rows
+ResultKind = Literal["rows", "scalars", "query", "each row"]
+
+
+def first_mapper(entities: tuple[Any, ...]) -> Mapper | None:
+    """Return the mapper of the first entity (or attribute of one) among the items of ``select()``, or None."""
+    for entity in entities:
+        found = getattr(entity, "__uow_entity__", None) or getattr(entity, "parent", None)
+        mapper: Mapper | None = getattr(found, "mapper", None)
+        if mapper is not None:
+            mapper.configure()
+            return mapper
+    return None
+
+
+def in_default_order(select: Select) -> Select:
+    """Return a SELECT that has no order in that of its first mapped class that has one, ``mapper(order_by=...)``."""
+    for item in select.entities:
+        entity = getattr(item, "__uow_entity__", None)
+        if entity is not None and entity.mapper.order_by:
+            order = entity.mapper.order_by
+            is_plain = entity is entity.mapper
+            return select.order_by(*(criterion if is_plain else entity.adapt(criterion) for criterion in order))
+    return select
+
+
+def is_gathered(select: SelectBase) -> bool:
+    """Return True where several rows make one object with its collections, and others may be of the same object: none can be left out."""
+    return isinstance(select, Select) and bool(select._options or has_eager(select)) and may_repeat(select)
+
+
+def load_result(
+    session: ExecutingSession,
+    connection: Connection,
+    select: SelectBase,
+    parameters: Mapping[str, Any] | None,
+    kind: ResultKind,
+) -> tuple[tuple[str, ...], list[Any]]:
+    """Execute a SELECT and return the names of its items, and what its rows become."""
+    dialect, cache = connection.dialect, connection.engine.compiled_cache
+    populate = bool(select.get_execution_options().get("populate_existing"))
+    if isinstance(select, FromStatement):
+        compiled, values = compile_statement(select, dialect, cache)
+        given = compiled.parameters(values, parameters)
+        described, rows = connection.fetch_described(compiled.sql, given, write=compiled.is_write)
+        run = QueryRun(session, dialect, plan_given(select, described, compiled, dialect), populate)
+        return run.plan.names, results_of(run, rows, kind)
+    plan, values = find_plan(select, dialect, cache)
+    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values, parameters), write=plan.compiled.is_write)
+    repeatable = select if isinstance(select, Select) else None
+    return plan.names, results_of(QueryRun(session, dialect, plan, populate, None, repeatable, values), rows, kind)
+
+
+def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
+    """Return the results that rows make, with everything loaded that is to be loaded with them."""
+    plan = run.plan
+    columns = run.read(rows)
+    if run.found:
+        load_further(run)
+    if plan.is_multiplied:
+        columns = _rows_once(plan, columns)
+    if kind == "scalars" or (kind != "rows" and plan.single_entity):
+        return each_once(columns[0]) if kind == "query" and plan.may_repeat else columns[0]
+    make = row_class(plan.names)
+    return [make(values) for values in zip(*columns, strict=True)]
+
+
+def _rows_once(plan: QueryPlan, columns: list[list[Any]]) -> list[list[Any]]:
+    """Take out the rows that a joined collection has repeated."""
+    if plan.single_entity:
+        return [each_once(columns[0])]
+    keys = [
+        [id(value) for value in column] if isinstance(part, EntityPart) else column
+        for part, column in zip(plan.parts, columns, strict=True)
+    ]
+    seen: dict[Any, int] = {}
+    for number, key in enumerate(zip(*keys, strict=True)):
+        try:
+            seen.setdefault(key, number)
+        except TypeError:
+            # a value without a hash, from a JSON column say
+            seen.setdefault(repr(key), number)
+    return [[column[number] for number in seen.values()] for column in columns]
+
+
+# -- some rows at a time
+
+
+def plan_ahead(
+    select: SelectBase, dialect: Dialect, cache: MutableMapping[Hashable, Compiled], what: str, streamed: bool
+) -> tuple[QueryPlan, list[Any]]:
+    """Return the plan of a SELECT, also of one of the user's own, before it is executed; and the values of its parameters.
+
+    :param what: who asks, for the message.
+    :param streamed: True where rows come some at a time.
+    :raises InvalidRequestError: for a text whose columns are not known.
+    """
+    if not isinstance(select, FromStatement):
+        return find_plan(select, dialect, cache, streamed)
+    compiled, values = compile_statement(select, dialect, cache)
+    if not compiled.columns:
+        raise InvalidRequestError(
+            f"{what} has to know the columns of a text before it is executed. Say what they are with text(...).columns(...)."
+        )
+    return plan_given(select, (), compiled, dialect), values
+
+
+def stream_result(
+    session: ExecutingSession,
+    connection: Connection,
+    select: SelectBase,
+    parameters: Mapping[str, Any] | None,
+    kind: ResultKind,
+    size: int,
+) -> Iterator[list[Any]]:
+    """Yield what the rows of a SELECT become, in lists of up to ``size``: ``yield_per()``.
+
+    Relationships that are to be loaded eagerly are loaded for each page of objects by one more statement, whatever the strategy says of
+    joins: a join would tear the members of a collection apart between two pages.
+
+    :raises InvalidRequestError: for ``contains_eager()``, or a text whose columns are not known.
+    """
+    dialect, cache = connection.dialect, connection.engine.compiled_cache
+    populate = bool(select.get_execution_options().get("populate_existing"))
+    plan, values = plan_ahead(select, dialect, cache, "yield_per()", streamed=True)
+    for part in plan.entities:
+        if part.tree is not None and "contains" in part.tree.strategies.values():
+            raise InvalidRequestError(
+                "contains_eager() and yield_per() do not go together: the rows of one object may be on two pages. Use selectinload()."
+            )
+    given = plan.parameters(values, parameters)
+    given_before: set[Any] | None = set() if kind == "query" and plan.single_entity and plan.may_repeat else None
+    for page in connection.stream(plan.compiled.sql, given, size, write=plan.compiled.is_write):
+        read = results_of(QueryRun(session, dialect, plan, populate), page, kind)
+        yield read if given_before is None else _without_known(read, given_before)
+
+
+def _without_known(objects: list[Any], known: set[Any]) -> list[Any]:
+    """Return the objects that no page had before; only their keys are kept, since the objects themselves may go."""
+    found = []
+    for obj in objects:
+        key = (obj.__dict__[STATE].row_key, type(obj).__mapper__.base_mapper) if obj is not None else None
+        if key not in known:
+            known.add(key)
+            found.append(obj)
+    return found
