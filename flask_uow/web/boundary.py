@@ -302,8 +302,6 @@ class _Boundary:
             # nearly every request: all was settled at the commit point
             end_scope(scope, Outcome.COMMIT, keep_session=scope.keeps_session)
             return
-        if scope.kind is Kind.CONTEXT and scope.session is not None and _is_popped_by_pytest_flask():
-            scope.kind = Kind.TEST
         outcome = Outcome.ROLLBACK
         dropped_work = False
         try:
@@ -350,17 +348,3 @@ def tell_of_dropped_work(kind: Kind) -> None:
             " Call db.session.commit() where the test needs the work, or db.session.rollback() where it does not.",
             stacklevel=2,
         )
-
-
-def _is_popped_by_pytest_flask() -> bool:
-    """True when the context is being popped by the fixture of pytest-flask that pushed it."""
-    if "pytest_flask" not in sys.modules:
-        return False
-    frame = sys._getframe(1)
-    for _ in range(12):
-        if frame.f_back is None:
-            return False
-        frame = frame.f_back
-        if frame.f_globals.get("__name__") == "pytest_flask.plugin":
-            return True
-    return False

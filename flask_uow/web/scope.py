@@ -40,6 +40,7 @@ __all__ = [
     "current_request",
     "current_scope",
     "existing_scope",
+    "keep_for_test",
     "app_context",
     "note_pushed_context",
     "open_block",
@@ -53,6 +54,7 @@ _SCOPE = "_uow_scope"
 _OPENED_IN = "_uow_opened_in"
 _COMMAND = "_uow_command"
 _EXIT_CODE = "_uow_exit_code"
+_KIND = "_uow_kind"
 
 _app_context: ContextVar[Any] = flask_globals._cv_app
 # Flask 3.2 has one context for both
@@ -223,9 +225,17 @@ def context_scope(context: Any, owner: Any) -> Scope:
     scope: Scope | None = context.__dict__.get(_SCOPE)
     if scope is None:
         command: _Command | None = context.__dict__.get(_COMMAND)
-        kind = Kind.CONTEXT if command is None else command.kind
+        kind = context.__dict__.get(_KIND, Kind.CONTEXT) if command is None else command.kind
         scope = context.__dict__[_SCOPE] = Scope(owner, context.app, kind, command)
     return scope
+
+
+def keep_for_test(context: Any) -> None:
+    """Make a context that was pushed around a whole test a scope whose work is rolled back at its end."""
+    context.__dict__[_KIND] = Kind.TEST
+    scope = existing_scope(context)
+    if scope is not None:
+        scope.kind = Kind.TEST
 
 
 def share_with_app_context(context: Any, scope: Scope) -> None:
