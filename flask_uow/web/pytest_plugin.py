@@ -14,7 +14,8 @@ import pytest
 from flask import Flask
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.web.boundary import end_scope, tell_of_dropped_work
+from flask_uow.web.boundary import tell_of_dropped_work
+from flask_uow.web.ending import end_scope, has_changes
 from flask_uow.web.extension import UnitOfWork
 from flask_uow.web.outcome import Kind, Outcome
 from flask_uow.web.scope import active_scopes, keep_for_test, request_context
@@ -70,9 +71,8 @@ def _give_connections_back(extension: UnitOfWork) -> None:
 
     :raises InvalidRequestError: for one that holds work, which would neither be saved nor rolled back with the test.
     """
-    for scope in active_scopes(extension):
-        session = scope.session
-        if session is None or not session.has_work():
+    for session in [session for scope in active_scopes(extension) for session in scope.sessions]:
+        if not session.has_work():
             continue
         if session.has_connections() and session.has_changes():
             raise InvalidRequestError(
@@ -89,7 +89,7 @@ def _end_scopes(extension: UnitOfWork) -> None:
     Their ends would commit it outside of the test's transaction. The next test finds new Sessions there.
     """
     for scope in active_scopes(extension):
-        holds_work = scope.session is not None and scope.session.has_changes()
+        holds_work = has_changes(scope)
         end_scope(scope, Outcome.ROLLBACK)
         if holds_work and scope.kind is Kind.TEST:
             tell_of_dropped_work(Kind.TEST)

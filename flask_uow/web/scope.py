@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flask_uow.web.session import UnitOptions, WebSession
 
 __all__ = [
+    "USUAL_SESSION",
     "Scope",
     "active_scopes",
     "context_scope",
@@ -47,6 +48,9 @@ __all__ = [
     "request_context",
     "share_with_app_context",
 ]
+
+# the name of db.session among the Sessions of a scope
+USUAL_SESSION = "default"
 
 _tokens = itertools.count(1)
 
@@ -71,6 +75,7 @@ class Scope:
     :ivar app: the Flask app.
     :ivar kind: what sort of scope it is.
     :ivar session: the Session, None until ``db.session`` is first used.
+    :ivar named: the other Sessions, of ``db.get_session(name)``, in the order of their first use.
     :ivar error: the last exception seen, handled or not.
     :ivar is_unhandled: that exception escaped the dispatch.
     :ivar response: the response at the commit point.
@@ -96,6 +101,7 @@ class Scope:
         "keeps_session",
         "kept",
         "kind",
+        "named",
         "outer_error",
         "owner",
         "progress",
@@ -116,6 +122,7 @@ class Scope:
         self.app = app
         self.kind = kind
         self.session: WebSession | None = None
+        self.named: dict[str, WebSession] = {}
         self.error: BaseException | None = None
         self.is_unhandled = False
         self.response: Any = None
@@ -131,18 +138,37 @@ class Scope:
         outer = None if kind is not Kind.BLOCK else _innermost()
         self.progress: Progress = Progress(outer.progress if outer is not None else None)
 
-    def open_session(self, session: WebSession) -> None:
-        """Give the scope its Session, and remember which line of the application asked for it."""
-        self.session = session
+    @property
+    def sessions(self) -> tuple[WebSession, ...]:
+        """Its Sessions, in the order in which they are committed: that of ``db.session`` first."""
+        if self.session is None:
+            return tuple(self.named.values())
+        return (self.session, *self.named.values())
+
+    def name_of(self, session: WebSession) -> str:
+        """Return the name by which ``db.get_session()`` gives a Session of the scope."""
+        return next((name for name, each in self.named.items() if each is session), USUAL_SESSION)
+
+    def open_session(self, session: WebSession, name: str = USUAL_SESSION) -> None:
+        """Give the scope a Session, and remember which line of the application asked for it."""
+        if name == USUAL_SESSION:
+            self.session = session
+        else:
+            self.named[name] = session
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "flask_uow":
             frame = frame.f_back
         self._opened_at = (frame.f_code.co_filename, frame.f_lineno)
 
+    def take_sessions(self) -> tuple[WebSession, ...]:
+        """Return all Sessions that must be closed with the scope, which has none any more."""
+        taken = (*self.sessions, *self.kept)
+        self.session, self.named, self.kept = None, {}, ()
+        return taken
+
     def __del__(self) -> None:
         # the context was pushed and never popped; its connections go back by themselves, and are rolled back
-        session = self.session
-        if session is not None and session.has_work():
+        if any(session.has_work() for session in self.sessions):
             file, line = self._opened_at
             warnings.warn(
                 f"a context whose db.session was first used at {file}:{line} was never popped; its uncommitted work is"

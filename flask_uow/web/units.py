@@ -21,12 +21,13 @@ from werkzeug.wrappers import Response
 
 from flask_uow.engine import Connection, Engine
 from flask_uow.exc import ArgumentError
-from flask_uow.web.boundary import end_scope, is_redirect
+from flask_uow.web.boundary import is_redirect
 from flask_uow.web.config import DEFAULT_BIND, unknown_bind
+from flask_uow.web.ending import end_scope
 from flask_uow.web.outcome import CommitOn, CommitWhen, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.retry import check_attempts, pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope, context_scope, current_request, open_block, request_context
-from flask_uow.web.session import UnitOptions
+from flask_uow.web.session import UnitOptions, WebSession
 from flask_uow.web.views import is_view
 
 if TYPE_CHECKING:
@@ -190,8 +191,8 @@ class Transactional:
         raise AssertionError("the last attempt returns or raises")
 
     def _new_attempt(self, makes_response: bool) -> _Attempt:
-        app = self._owner._current_app()
-        commit_when = self._owner._apps[app].settings.commit_when
+        app = self._owner.current_app()
+        commit_when = self._owner.state_of(app).settings.commit_when
         return _Attempt(Scope(self._owner, app, Kind.BLOCK, unit=self._options()), commit_when, makes_response)
 
     def _goes_on(self, error: Exception, number: int, attempt: _Attempt) -> bool:
@@ -232,16 +233,17 @@ class _Attempt:
                 self.result = scope.app.make_response(self.result)
             outcome = self._decide(error)
         finally:
-            session, keeps = scope.session, error is None and self._makes_response
+            keeps = error is None and self._makes_response
             ended = False
             try:
                 end_scope(scope, outcome, keep_session=keeps)
                 ended = True
             finally:
-                if session is not None and keeps:
-                    scope.session = None
+                # (all of them are closed already where none is kept)
+                usual = scope.session
+                for session in scope.take_sessions():
                     if ended:
-                        _hand_over(session, scope)
+                        _hand_over(session, scope, session is usual)
                     else:
                         session.end(scope.what)
 
@@ -264,13 +266,16 @@ class _Attempt:
         )
 
 
-def _hand_over(session: Any, scope: Scope) -> None:
-    """Let the objects that a view's response was made of be readable until the request ends."""
+def _hand_over(session: WebSession, scope: Scope, is_usual: bool) -> None:
+    """Let the objects that a view's response was made of be readable until the request ends.
+
+    :param is_usual: it is that of ``db.session``, and becomes the request's where that has none.
+    """
     if current_request() is None:
         session.end(scope.what)
         return
     request_scope = context_scope(request_context(), scope.owner)
-    if request_scope.session is None and not (scope.unit and scope.unit.session_options):
+    if is_usual and request_scope.session is None and not (scope.unit and scope.unit.session_options):
         session.move_to(request_scope.describer(), request_scope.progress)
         request_scope.open_session(session)
     else:

@@ -186,6 +186,27 @@ class SessionTransaction:
             raise
         self._become(Status.PREPARED)
 
+    def get_ready(self, ready: Iterable[SessionTransaction], begun: Iterable[SessionTransaction]) -> None:
+        """Flush, and leave nothing but the end to commit(): for root transactions of several Sessions that are committed together.
+
+        :param ready: those that have gone through this before.
+        :param begun: those that follow.
+        :raises InvalidRequestError: when this level has failed.
+        """
+        for level in self._end_inner("commit"):
+            level.commit()
+        if not self.is_active:
+            raise self._inactive()
+        for other in ready:
+            self.participants.join(other.participants, is_flushed=True)
+        for other in begun:
+            self.participants.join(other.participants, is_flushed=False)
+        self._flush()
+
+    def be_ready(self) -> None:
+        """Have :meth:`commit` only end the transaction, which :meth:`get_ready` has flushed."""
+        self._become(Status.PREPARED)
+
     def commit(self) -> None:
         """Flush and commit this level, and levels inside it that are still open; a subtransaction only ends.
 
