@@ -151,8 +151,8 @@ class WebSession(Session):
         self._unit = unit
         self._callbacks: list[_Callback] = []
         self.had_work = False
-        # while after-commit callbacks and receivers of the signal run: what they would write is refused
-        self.only_reads = False
+        # while after-commit callbacks and receivers of the signal run: the Sessions that were committed. What would be written is refused
+        self._told_with: list[WebSession] | None = None
         self._is_ending = False
         self.commits = 0
         self.is_told_later = False
