@@ -1,4 +1,4 @@
-"""What belongs to one app of an extension: its settings, its engines, and how its Sessions are made.
+"""The state of one app of an extension: its settings, its engines, and how its Sessions are made.
 
 Made by ``UnitOfWork.init_app``; models belong to the extension, and two apps never share an engine.
 """

@@ -14,10 +14,10 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask, appcontext_pushed
+from flask import Flask, Response, appcontext_pushed
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_uow.web.config import Settings
@@ -35,10 +35,14 @@ from flask_uow.web.scope import (
     share_with_app_context,
 )
 
+if TYPE_CHECKING:
+    from flask_uow.web.extension import UnitOfWork
+    from flask_uow.web.scope import Context
+
 __all__ = ["install", "is_redirect", "tell_of_dropped_work"]
 
 
-def install(owner: Any, app: Flask, settings: Settings) -> None:
+def install(owner: UnitOfWork, app: Flask, settings: Settings) -> None:
     """Wrap the methods of ``app`` by which requests, contexts and commands end."""
     boundary = _Boundary(owner, app, settings)
     for name in (
@@ -67,7 +71,7 @@ def _context_pushed(app: Flask, **extra: Any) -> None:
 class _Boundary:
     """The hooks of one app. Each takes the method that it stands for, then that method's arguments."""
 
-    def __init__(self, owner: Any, app: Flask, settings: Settings) -> None:
+    def __init__(self, owner: UnitOfWork, app: Flask, settings: Settings) -> None:
         self.owner = owner
         self.app = app
         self.settings = settings
@@ -154,7 +158,7 @@ class _Boundary:
         if self.settings.commit_when is None or not all(session.is_active for session in scope.sessions):
             roll_back(scope)
 
-    def _reach_commit_point(self, scope: Scope, response: Any) -> None:
+    def _reach_commit_point(self, scope: Scope, response: Response) -> None:
         scope.response = response
         if self.settings.commit_on is not CommitOn.RESPONSE or scope.kind is not Kind.REQUEST:
             return
@@ -172,7 +176,7 @@ class _Boundary:
             # stream_with_context ends the scope after the body; other streams end it here
             response.call_on_close(lambda: end_scope(scope, Outcome.ROLLBACK))
 
-    def _close_unsent(self, response: Any) -> None:
+    def _close_unsent(self, response: Response) -> None:
         """Close a response in whose place another one is sent: no server will do so, and it may hold a file or a generator."""
         try:
             response.close()
@@ -200,7 +204,7 @@ class _Boundary:
 
     def _tear_down(
         self,
-        context: Any,
+        context: Context | None,
         is_request: bool,
         original: Callable[..., Any],
         args: tuple[Any, ...],
@@ -218,7 +222,7 @@ class _Boundary:
         finally:
             scope = existing_scope(context)
             if scope is not None:
-                if is_request:
+                if is_request and context is not None:
                     share_with_app_context(context, scope)
                     scope.keeps_session = scope.awaits_body and error is None
                     scope.awaits_body = False

@@ -133,7 +133,7 @@ def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str, str]:
 
 
 def _two_phase_notes(db: UnitOfWork, keys: list[str | None]) -> list[str]:
-    """Return what there is to say of two-phase commits: databases that cannot prepare, and what waits in those that can."""
+    """Return lines about two-phase commits: databases that cannot prepare, and what waits in those that can."""
     if not db.has_twophase():
         return []
     notes: list[str] = []

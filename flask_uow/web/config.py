@@ -80,7 +80,7 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an app's configuration says.
+    """The configuration of an app, checked.
 
     :ivar binds: engines by bind key; the default bind's key is None.
     :ivar session_options: keyword arguments of the Session.
@@ -163,7 +163,7 @@ class Engines(dict[str | None, Engine]):
     The key of the default bind is None; it is found by ``"default"`` too.
     """
 
-    def __missing__(self, key: Any) -> Engine:
+    def __missing__(self, key: object) -> Engine:
         if key == DEFAULT_BIND:
             return self[None]
         raise KeyError(unknown_bind(self, key))
@@ -176,8 +176,8 @@ class Engines(dict[str | None, Engine]):
         return super().get(None if key == DEFAULT_BIND else key, default)
 
 
-def unknown_bind(engines: Mapping[str | None, Engine], key: Any) -> str:
-    """Return what an error says of a bind key that ``engines`` lacks."""
+def unknown_bind(engines: Mapping[str | None, Engine], key: object) -> str:
+    """Return the words of an error about a bind key that ``engines`` lacks."""
     known = [name for name in engines if name is not None]
     return (
         f"the app has no bind {key!r}.{did_you_mean(str(key), known)} Its binds are None (the default)"
@@ -216,7 +216,7 @@ def _source(key: str) -> str:
     return f"app.config[{key!r}]"
 
 
-def _merged(argument: str, given: Any, config: Mapping[str, Any], key: str) -> dict[str, tuple[Any, str]]:
+def _merged(argument: str, given: object, config: Mapping[str, Any], key: str) -> dict[str, tuple[Any, str]]:
     """Return options with the place where each stands: the extension's own, overridden one by one by those of ``app.config``."""
     if given is not None and not isinstance(given, Mapping):
         raise ConfigurationError(f"UnitOfWork({argument}=...) got a {type(given).__name__}; a dict was expected.")

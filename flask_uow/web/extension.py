@@ -36,7 +36,7 @@ from flask_uow.web.query import get_or_404, with_helpers
 from flask_uow.web.recording import listen
 from flask_uow.web.scope import USUAL_SESSION, current_scope
 from flask_uow.web.session import UnitOptions, WebSession
-from flask_uow.web.units import Transactional, open_unit, unit_options
+from flask_uow.web.units import Transactional, UnitBinds, open_unit, unit_options
 from flask_uow.web.views import no_retry
 from flask_uow.web.vocabulary import Vocabulary
 
@@ -189,7 +189,7 @@ class UnitOfWork(Vocabulary):
         return callback
 
     def unit_of_work(
-        self, isolation_level: str | None = None, read_only: bool = False, binds: Any = None
+        self, isolation_level: str | None = None, read_only: bool = False, binds: UnitBinds = None
     ) -> AbstractContextManager[Session]:
         """Open a scope of its own: ``with db.unit_of_work() as session:``.
 
@@ -218,7 +218,7 @@ class UnitOfWork(Vocabulary):
         attempts: int = 3,
         isolation_level: str | None = None,
         read_only: bool = False,
-        binds: Any = None,
+        binds: UnitBinds = None,
     ) -> Callable[[F], F]: ...
 
     def transactional(
@@ -229,7 +229,7 @@ class UnitOfWork(Vocabulary):
         attempts: int = 3,
         isolation_level: str | None = None,
         read_only: bool = False,
-        binds: Any = None,
+        binds: UnitBinds = None,
     ) -> Any:
         """Decorate a view or a function: each call is a unit of work of its own, tried again when the database asks for that.
 
@@ -257,7 +257,7 @@ class UnitOfWork(Vocabulary):
         attempts: int = 3,
         isolation_level: str | None = None,
         read_only: bool = False,
-        binds: Any = None,
+        binds: UnitBinds = None,
     ) -> T:
         """Execute ``function`` in a unit of work of its own, as :meth:`transactional` does, and return what it returns.
 
@@ -267,7 +267,7 @@ class UnitOfWork(Vocabulary):
         result: T = unit.run(function)
         return result
 
-    def _retried_unit(self, isolation_level: str | None, read_only: bool, binds: Any) -> UnitOptions:
+    def _retried_unit(self, isolation_level: str | None, read_only: bool, binds: UnitBinds) -> UnitOptions:
         return unit_options(self.engines, isolation_level, read_only, binds, for_reads=True)
 
     def no_retry(self, view: F) -> F:

@@ -30,6 +30,9 @@ from flask_uow.web.outcome import Kind, Outcome
 from flask_uow.web.retry import Progress
 
 if TYPE_CHECKING:
+    from flask.ctx import AppContext, RequestContext
+
+    from flask_uow.web.extension import UnitOfWork
     from flask_uow.web.session import UnitOptions, WebSession
 
 __all__ = [
@@ -59,6 +62,10 @@ _OPENED_IN = "_uow_opened_in"
 _COMMAND = "_uow_command"
 _EXIT_CODE = "_uow_exit_code"
 _KIND = "_uow_kind"
+
+if TYPE_CHECKING:
+    #: one of Flask's context objects, on which the scope is kept
+    Context = AppContext | RequestContext
 
 _app_context: ContextVar[Any] = flask_globals._cv_app
 # Flask 3.2 has one context for both
@@ -115,7 +122,12 @@ class Scope:
     )
 
     def __init__(
-        self, owner: Any, app: flask.Flask, kind: Kind, command: _Command | None = None, unit: UnitOptions | None = None
+        self,
+        owner: UnitOfWork,
+        app: flask.Flask,
+        kind: Kind,
+        command: _Command | None = None,
+        unit: UnitOptions | None = None,
     ) -> None:
         self.token = next(_tokens)
         self.owner = owner
@@ -184,12 +196,12 @@ class Scope:
 
     @property
     def what(self) -> str:
-        """What it is, in the words of an error message."""
+        """The sort of scope, in the words of an error message."""
         return _WORDS.get(self.kind, "a context")
 
     @property
     def exit_code(self) -> int | None:
-        """What the command of this scope gave to ``ctx.exit()``."""
+        """The code that the command of this scope gave to ``ctx.exit()``."""
         return None if self._command is None else self._command.exit_code
 
 
@@ -201,7 +213,7 @@ _WORDS = {
 }
 
 
-def _describe(token: int, kind: Kind, command: str | None, request: Any) -> str:
+def _describe(token: int, kind: Kind, command: str | None, request: flask.Request | None) -> str:
     if command is not None:
         return f"the command {command!r}"
     if request is None:
@@ -243,7 +255,7 @@ def current_context() -> Any:
     return request_context
 
 
-def context_scope(context: Any, owner: Any) -> Scope:
+def context_scope(context: Context, owner: UnitOfWork) -> Scope:
     """Return the scope of a context object, made when it has none.
 
     :param owner: the UnitOfWork that serves the app of the context.
@@ -256,7 +268,7 @@ def context_scope(context: Any, owner: Any) -> Scope:
     return scope
 
 
-def keep_for_test(context: Any) -> None:
+def keep_for_test(context: Context) -> None:
     """Make a context that was pushed around a whole test a scope whose work is rolled back at its end."""
     context.__dict__[_KIND] = Kind.TEST
     scope = existing_scope(context)
@@ -264,7 +276,7 @@ def keep_for_test(context: Any) -> None:
         scope.kind = Kind.TEST
 
 
-def share_with_app_context(context: Any, scope: Scope) -> None:
+def share_with_app_context(context: Context, scope: Scope) -> None:
     """Let the app context that a request pushed for itself have the request's scope.
 
     Functions of ``teardown_appcontext`` run when the request context is gone already, and belong to the request still.
@@ -275,12 +287,12 @@ def share_with_app_context(context: Any, scope: Scope) -> None:
         own.__dict__[_SCOPE] = scope
 
 
-def existing_scope(context: Any) -> Scope | None:
+def existing_scope(context: Context | None) -> Scope | None:
     """Return the scope of a context object, None when it was never used."""
     return None if context is None else context.__dict__.get(_SCOPE)
 
 
-def active_scopes(owner: Any) -> Iterator[Scope]:
+def active_scopes(owner: UnitOfWork) -> Iterator[Scope]:
     """Yield the scopes that are in use here, those of contexts and blocks around the current one too; each once.
 
     :param owner: the UnitOfWork that they belong to.
@@ -302,7 +314,7 @@ def active_scopes(owner: Any) -> Iterator[Scope]:
     return (scope for scope in found.values() if scope.owner is owner)
 
 
-def _context_below(context: Any) -> Any:
+def _context_below(context: Context) -> Any:
     """Return the context that was active when this one was pushed last; None where there was none."""
     pushes: list[Any] = getattr(context, "_cv_tokens", None) or [getattr(context, "_cv_token", None)]
     # a request context of Flask 3.1 notes the app context that it has pushed as well
@@ -320,7 +332,7 @@ def _innermost() -> Scope | None:
     return block.scope if block is not None else existing_scope(context)
 
 
-def current_scope(owner: Any, use: str = "db.session") -> Scope:
+def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
     """Return the scope that ``db.session`` belongs to right now.
 
     :param owner: the UnitOfWork that asks.

@@ -32,7 +32,7 @@ __all__ = ["UnitOptions", "WebSession", "session_class_of", "tell_together"]
 
 @dataclass(frozen=True, slots=True)
 class UnitOptions:
-    """What the transactions of one unit of work are to be like.
+    """The options of the transactions of one unit of work.
 
     :ivar isolation_level: as for ``create_engine``; None for the engine's.
     :ivar read_only: the database refuses to write.
@@ -139,7 +139,7 @@ class WebSession(Session):
         progress: Progress | None = None,
         setup: Sequence[str] = (),
         unit: UnitOptions | None = None,
-        extension: Any = None,
+        extension: object = None,
         **options: Any,
     ) -> None:
         given = [] if extension is None else list(extension) if isinstance(extension, (list, tuple)) else [extension]

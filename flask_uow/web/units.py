@@ -13,6 +13,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -33,14 +34,17 @@ from flask_uow.web.views import is_view
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
 
-__all__ = ["Transactional", "open_unit", "session_binds", "unit_options"]
+__all__ = ["Transactional", "UnitBinds", "open_unit", "session_binds", "unit_options"]
+
+#: bind keys, or what serves bind keys, mapped classes and tables
+UnitBinds = Iterable[str | None] | Mapping[Any, Engine | Connection | str | None] | None
 
 
 def unit_options(
     engines: Mapping[str | None, Engine],
     isolation_level: str | None,
     read_only: bool,
-    binds: Any,
+    binds: UnitBinds,
     *,
     for_reads: bool = False,
 ) -> UnitOptions:
@@ -56,7 +60,7 @@ def unit_options(
     return UnitOptions(isolation_level, bool(read_only), for_reads, session_binds(engines, binds))
 
 
-def session_binds(engines: Mapping[str | None, Engine], binds: Any) -> dict[str, Any]:
+def session_binds(engines: Mapping[str | None, Engine], binds: UnitBinds) -> dict[str, Any]:
     """Return the engines of a Session, as its arguments.
 
     :param engines: those of the app.
@@ -89,7 +93,7 @@ def _bind_key(name: str | None) -> str | None:
     return None if name == DEFAULT_BIND else name
 
 
-def _engine(engines: Mapping[str | None, Engine], key: Any) -> Engine:
+def _engine(engines: Mapping[str | None, Engine], key: object) -> Engine:
     if (key is None or isinstance(key, str)) and key in engines:
         return engines[key]
     raise ArgumentError(unknown_bind(engines, key))
@@ -118,7 +122,7 @@ class Transactional:
     :param options: returns the options of the unit, for the app at hand.
     """
 
-    def __init__(self, owner: UnitOfWork, attempts: Any, options: Callable[[], UnitOptions]) -> None:
+    def __init__(self, owner: UnitOfWork, attempts: object, options: Callable[[], UnitOptions]) -> None:
         self._owner = owner
         self._attempts = check_attempts("attempts=", attempts)
         self._options = options
@@ -219,7 +223,9 @@ class _Attempt:
     def __enter__(self) -> None:
         self._block.__enter__()
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
             self._end(error)
         finally:

@@ -43,7 +43,7 @@ def examine_configuration(config: Mapping[str, object]) -> Iterator[Finding]:
 
 
 def cure_of_key(key: str) -> str:
-    """Return what to do about a key of another extension."""
+    """Return the cure of a key of another extension."""
     if key not in KEYS_OF_OTHERS:
         own = "UOW_" + key.removeprefix("SQLALCHEMY_")
         return f"Remove it.{did_you_mean(own, KEYS)} The keys are in docs/flask.md."

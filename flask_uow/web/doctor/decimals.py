@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from flask_uow.engine import Connection
-from flask_uow.sql import MetaData, Numeric
+from flask_uow.sql import MetaData
+from flask_uow.sql.types import Numeric
 from flask_uow.web.doctor.findings import Finding
 from flask_uow.web.doctor.schema import tables_there
 

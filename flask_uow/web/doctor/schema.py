@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from flask_uow.engine import Connection, Inspector
 from flask_uow.engine.reflection.catalog import ReflectedColumn
@@ -71,7 +72,7 @@ def examine_schema(connection: Connection, metadata: MetaData, bind: str) -> Ite
 
 
 def _examine_column(
-    connection: Connection, bind: str, table: Table, column: Column, found: ReflectedColumn | None
+    connection: Connection, bind: str, table: Table, column: Column[Any], found: ReflectedColumn | None
 ) -> Iterator[Finding]:
     dialect = connection.dialect
     place = f"{bind}: {table.fullname}.{column.name}"
@@ -116,7 +117,7 @@ def _left_over(connection: Connection, bind: str, table: Table, found: Reflected
     )
 
 
-def _change(connection: Connection, table: Table, column: Column, change: str) -> str:
+def _change(connection: Connection, table: Table, column: Column[Any], change: str) -> str:
     if connection.dialect.name == "sqlite":
         return "SQLite changes no column: make a new table, copy the rows, and rename it (https://www.sqlite.org/lang_altertable.html)"
     name = connection.dialect.quote(column.name)
@@ -135,7 +136,7 @@ def _ddl(connection: Connection, found: ReflectedColumn) -> str:
         return repr(found["type"])
 
 
-def _is_same_type(connection: Connection, column: Column, found: ReflectedColumn) -> bool:
+def _is_same_type(connection: Connection, column: Column[Any], found: ReflectedColumn) -> bool:
     wanted, there = connection.dialect.type_ddl(column.type), _ddl(connection, found)
     if connection.dialect.name == "sqlite":
         wanted, there = _sqlite_form(wanted), _sqlite_form(there)
