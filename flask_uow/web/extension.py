@@ -503,5 +503,5 @@ class UnitOfWork(Vocabulary):
 
 
 def _first_item(found: Any) -> Any:
-    """Return what a query gave: an object, or the first item of a row."""
+    """Return the object that a query gave, or the first item of a row."""
     return found[0] if isinstance(found, tuple) else found
