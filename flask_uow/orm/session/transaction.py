@@ -43,7 +43,7 @@ class Status(Enum):
     """An error inside it has undone its work; it waits for ``rollback()``."""
 
     PREPARED = "prepared"
-    """It is prepared for two-phase commit; only ``commit()`` or ``rollback()`` can follow."""
+    """It is flushed, and prepared for two-phase commit or for a commit with others; only ``commit()`` or ``rollback()`` can follow."""
 
     CLOSED = "closed"
     """It has ended."""
