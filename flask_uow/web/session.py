@@ -139,10 +139,12 @@ class WebSession(Session):
         progress: Progress | None = None,
         setup: Sequence[str] = (),
         unit: UnitOptions | None = None,
-        extension: object = None,
+        extension: SessionExtension | Sequence[SessionExtension] | None = None,
         **options: Any,
     ) -> None:
-        given = [] if extension is None else list(extension) if isinstance(extension, (list, tuple)) else [extension]
+        given: list[Any] = (
+            list(extension) if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
+        )
         super().__init__(extension=[*given, _signals] if given else _only_signals, **options)
         self.app = app
         self._holder = holder
