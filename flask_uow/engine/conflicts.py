@@ -2,8 +2,9 @@
 
 PostgreSQL says so with SQLSTATE 40001 (serialization_failure) and 40P01 (deadlock_detected), see
 https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html; databases that speak its protocol do the same.
-SQLite says SQLITE_BUSY, with extended codes for its reasons (https://www.sqlite.org/rescode.html#busy). Asked by
-flask_uow.web.retry; drivers' errors are recognized by their attributes, so that no driver is imported.
+SQLite says SQLITE_BUSY, with extended codes for its reasons (https://www.sqlite.org/rescode.html#busy). A connection that was lost at
+COMMIT, where it is known that nothing was saved, is as good a reason. Asked by flask_uow.web.retry; drivers' errors are recognized by
+their attributes, so that no driver is imported.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ def is_conflict(error: BaseException | None) -> bool:
     while isinstance(error, FlaskUowError):
         if isinstance(error, DBAPIError) and error.orig is not None:
             if getattr(error.orig, "pgcode", None) in _SQLSTATES:
+                return True
+            # where the outcome is unknown the error is CommitOutcomeUnknown
+            if error.connection_invalidated and error.statement == "COMMIT":
                 return True
             code = getattr(error.orig, "sqlite_errorcode", None)
             if isinstance(code, int) and code & 0xFF == _SQLITE_BUSY:

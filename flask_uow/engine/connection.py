@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
@@ -24,12 +24,13 @@ from flask_uow.engine.result import Result, ScalarResult, read_cursor, stream_re
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
-from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError
+from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError, OperationalError
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
 from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.text import text
+from flask_uow.sql.typed import T0, ReturnsRows, Ts
 
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
@@ -87,7 +88,16 @@ class Connection(SendingConnection):
 
     # -- statements
 
-    def execute(self, statement: Any, parameters: Any = None) -> Result:
+    @overload
+    def execute(self, statement: SchemaSequence, parameters: Any = None) -> Any: ...
+
+    @overload
+    def execute(self, statement: ReturnsRows[tuple[*Ts]], parameters: Any = None) -> Result[tuple[*Ts]]: ...
+
+    @overload
+    def execute(self, statement: Any, parameters: Any = None) -> Result: ...
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
         """Execute a statement and return its rows, fetched at once.
 
         :param statement: a statement object, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
@@ -98,7 +108,7 @@ class Connection(SendingConnection):
         """
         if isinstance(statement, SchemaSequence):
             # as the field has it: the number itself
-            return self.scalar(statement)  # type: ignore[no-any-return]
+            return self.scalar(statement)
         if isinstance(statement, str):
             statement = text(statement)
         elif parameters and not getattr(statement, "has_values", True):
@@ -124,7 +134,7 @@ class Connection(SendingConnection):
         size = self._page_size(statement)
         if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
             pages = self.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
-            return stream_result(compiled, pages, self.dialect)  # type: ignore[no-any-return]
+            return stream_result(compiled, pages, self.dialect)
         cursor = self.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
         return self._make_result(compiled, cursor)
 
@@ -138,15 +148,30 @@ class Connection(SendingConnection):
                 return _STREAM_PAGE
         return None
 
+    @overload
+    def scalar(self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Any = None) -> T0 | None: ...
+
+    @overload
+    def scalar(self, statement: Any, parameters: Any = None) -> Any: ...
+
     def scalar(self, statement: Any, parameters: Any = None) -> Any:
         """Execute a statement and return the first column of its first row, None when there is no row."""
         if isinstance(statement, SchemaSequence):
             statement = Select((statement.next_value(),))
         return self.execute(statement, parameters).scalar()
 
+    @overload
+    def scalars(
+        self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Any = None
+    ) -> ScalarResult[T0]: ...
+
+    @overload
+    def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult: ...
+
     def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult:
         """Execute a statement and return the values of its first column."""
-        return self.execute(statement, parameters).scalars()
+        result: Result = self.execute(statement, parameters)
+        return result.scalars()
 
     def table_names(self, schema: str | None = None) -> list[str]:
         """Return the names of the tables that exist in ``schema`` (in the default one when None), sorted."""
@@ -225,6 +250,8 @@ class Connection(SendingConnection):
             self._stack.append(transaction)
             return transaction
         self._gate = opening_gate(dialect, level, **options)
+        transaction.is_read_only = bool(options.get("read_only"))
+        transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
         self._stack.append(transaction)
         return transaction
 
@@ -334,7 +361,7 @@ class Connection(SendingConnection):
         record = self._record
         if record is not None and self._gate is not INHERITED:
             self._record = None
-            self.engine.pool.abandon(record)
+            self.engine.pool.abandon(record, self)
             warnings.warn(
                 f"a connection of {self.engine!r} was dropped without close(); it was rolled back. "
                 "Use it in a with block.",
@@ -352,24 +379,33 @@ class Connection(SendingConnection):
             if self._gate is not None and self._gate.refusal is not None:
                 self._refuse(self._gate)
             if self._has_begun:
-                self._commit_now()
+                self._commit_now(transaction)
         except BaseException:
             self._rollback_root(transaction)
             raise
         self._end_stack()
 
-    def _commit_now(self) -> None:
+    def _commit_now(self, transaction: Transaction) -> None:
         record = self._record
         assert record is not None
         start = time.perf_counter()
         try:
-            self.dialect.commit(self._cursor)
+            self.dialect.commit(self._cursor, transaction.commit_limit)
         except self.dialect.errors as error:
             if not self.dialect.is_lost(error, record.raw):
                 raise translate(error, "COMMIT", ()) from error
             record.broken = True
             self._gate = LOST
             self.engine.pool.discard_idle()
+            if transaction.is_read_only or not self.may_have_written:
+                raise OperationalError(
+                    "the connection was lost at the end of a transaction that has only read, so nothing is lost: it can be repeated."
+                    f" ({str(error).strip()})",
+                    "COMMIT",
+                    None,
+                    error,
+                    connection_invalidated=True,
+                ) from error
             raise CommitOutcomeUnknown(
                 "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
                 f"Look in the database before you repeat it. ({str(error).strip()})"

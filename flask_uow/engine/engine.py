@@ -168,7 +168,14 @@ class Engine:
         """Return what to do about an error of the driver; empty where its own words say enough."""
         missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
         place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
-        return self.dialect.cure(error, self.how_to_create_tables) if place is None else place
+        cure = self.dialect.cure(error, self.how_to_create_tables) if place is None else place
+        if self.dialect.is_busy(error):
+            holders = self.pool.holders_where(self.dialect.in_transaction)
+            if holders:
+                cure += " In a transaction in this process:" + "".join(f"\n- {line}" for line in holders)
+            else:
+                cure += " No connection of this engine is in a transaction: the lock is another process's, or another engine's."
+        return cure
 
     def dispose(self) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.
@@ -196,6 +203,7 @@ class _DialectConnector:
         self._sql_comments = sql_comments
         self.drop_closes = dialect.drop_closes
         self.reset = dialect.reset
+        self.clean = dialect.clean
         self.is_quiet = dialect.is_quiet
         self.ping = dialect.ping
         self.close = dialect.close
@@ -206,6 +214,9 @@ class _DialectConnector:
         if self._sql_comments is None:
             return cursor
         return CommentingCursor(cursor, self._sql_comments, self._dialect.escapes_percent)
+
+    def is_refusal(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and error.orig is not None and self._dialect.is_refusal(error.orig)
 
     def connect(self) -> Any:
         try:
@@ -244,6 +255,7 @@ def create_engine(
     connect_args: Mapping[str, Any] | None = None,
     pool_pre_ping: bool | None = None,
     pool_recycle: float = -1,
+    pool_clean: str = "changed",
     sql_comments: Callable[[], Mapping[str, Any]] | None = None,
     **unknown: Any,
 ) -> Engine:
@@ -264,6 +276,9 @@ def create_engine(
     :param pool_pre_ping: before a connection that was idle for a second is used, ask whether it still answers; None: only
         when it was idle for 30 seconds; False: never. One whose socket was closed is replaced in any case.
     :param pool_recycle: seconds after which a connection is replaced; -1 for never.
+    :param pool_clean: when a connection that comes back is rid of settings, temporary tables, locks and the like that its user has left in
+        it, which costs a round trip (``DISCARD ALL``; on SQLite it is closed): ``"changed"``, where a statement may have left something, as
+        its text tells; ``"always"``, since functions of the database leave something too; ``"never"``.
     :param sql_comments: returns what each statement carries in a comment of sqlcommenter's format.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
@@ -299,6 +314,7 @@ def create_engine(
         timeout=pool_timeout,
         pre_ping=pool_pre_ping,
         recycle=pool_recycle,
+        clean=pool_clean,
     )
     engine = Engine(parsed, dialect, pool, level, hide_parameters)
     engine.echo = echo

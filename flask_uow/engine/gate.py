@@ -13,24 +13,42 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
 
-__all__ = ["CLOSED", "FAILED", "INHERITED", "LOST", "PREPARED", "READING", "Gate", "Opening", "opening_gate"]
+__all__ = [
+    "CLOSED",
+    "FAILED",
+    "INHERITED",
+    "LOST",
+    "PREPARED",
+    "READING",
+    "Gate",
+    "Opening",
+    "opening_gate",
+    "settings_gate",
+]
 
 
 class Gate:
     """A condition on the next statement.
 
     :ivar begin_sql: the statement that opens the transaction.
+    :ivar sent: that statement and the settings that go with it, which are not worth a line of a log.
     :ivar for_reads: True where a statement that only reads opens it too.
     :ivar read_only: True where the transaction must not write.
     :ivar refusal: why nothing can be sent at all, None where something can.
     """
 
-    __slots__ = ("begin_sql", "for_reads", "read_only", "refusal")
+    __slots__ = ("begin_sql", "for_reads", "read_only", "refusal", "sent")
 
     def __init__(
-        self, begin_sql: str = "", for_reads: bool = False, read_only: bool = False, refusal: str | None = None
+        self,
+        begin_sql: str = "",
+        for_reads: bool = False,
+        read_only: bool = False,
+        refusal: str | None = None,
+        sent: str | None = None,
     ) -> None:
         self.begin_sql = begin_sql
+        self.sent = begin_sql if sent is None else sent
         self.for_reads = for_reads
         self.read_only = read_only
         self.refusal = refusal
@@ -45,9 +63,16 @@ def opening_gate(
 ) -> Gate:
     """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``."""
     begin_sql = dialect.begin_sql(isolation_level, read_only)
+    sent = dialect.with_settings(begin_sql)
     if setup and dialect.begins_with_statement:
         begin_sql = "; ".join((begin_sql, *setup))
-    return Gate(begin_sql, for_reads or dialect.begins_for_reads(isolation_level), read_only)
+        sent = "; ".join((sent, *setup))
+    return Gate(begin_sql, for_reads or dialect.begins_for_reads(isolation_level), read_only, None, sent)
+
+
+def settings_gate(dialect: Dialect) -> Gate:
+    """Return the gate of an open transaction that a statement may have robbed of its settings: they go out with the next statement."""
+    return Gate("", True, sent=dialect.settings_sql)
 
 
 # a transaction that has begun and must not write, where the database itself would let it
@@ -66,17 +91,17 @@ PREPARED = Gate(refusal="this transaction is prepared; nothing more can be done 
 
 
 class Opening(str):
-    """SQL text with BEGIN in front of it.
+    """SQL text with BEGIN, or with settings, in front of it.
 
-    :ivar statement: the text without BEGIN.
-    :ivar gate: what is put back when BEGIN turns out not to have been executed.
+    :ivar statement: the text without them.
+    :ivar gate: what is put back when BEGIN turns out not to have been executed; None where there was none.
     """
 
     __slots__ = ("gate", "statement")
     statement: str
-    gate: Gate
+    gate: Gate | None
 
-    def __new__(cls, sql: str, statement: str, gate: Gate) -> Self:
+    def __new__(cls, sql: str, statement: str, gate: Gate | None = None) -> Self:
         made = super().__new__(cls, sql)
         made.statement = statement
         made.gate = gate

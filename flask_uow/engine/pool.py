@@ -1,10 +1,13 @@
 """The pool: lends connections of a driver, resets them when they come back, and bounds their number.
 
-Last in, first out, so that a quiet application uses few connections. Opening, resetting and closing connections is the
-dialect's work, given to the pool as a :class:`~flask_uow.engine.pool_record.Connector`; none of it happens while the pool's
-lock is held. A finalizer (``__del__``, ``weakref.finalize``) may run in the middle of any allocation, also in a thread that
-holds that lock, so a finalizer only ever calls :meth:`Pool.abandon`. Engines own one pool each; all methods may be called
-from any thread.
+Last in, first out, so that a quiet application uses few connections; who waits is served in the order of arrival. Opening, resetting
+and closing connections is the dialect's work, given to the pool as a :class:`~flask_uow.engine.pool_record.Connector`. Engines own
+one pool each; all methods may be called from any thread.
+
+The handler of a signal, or gevent's Timeout, may raise between any two steps of a checkout or a check-in, and a finalizer may run
+there. So there is no lock that could stay locked, and no count that could become wrong: each step is one operation on a dict or a list,
+which is atomic. ``_slots`` has every connection of the pool, each with a weak reference to whoever has it. What an interrupted step has
+left lying about has a holder that is gone: another may claim it then, and does as soon as the pool is short of connections.
 
 A forked process (gunicorn ``--preload``, multiprocessing) never uses nor closes a connection of its parent's: the pools are
 told of the fork by :func:`os.register_at_fork`.
@@ -12,22 +15,29 @@ told of the fork by :func:`os.register_at_fork`.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import os
 import queue
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask_uow.engine.pool_record import Connector, PooledConnection
-from flask_uow.exc import ArgumentError, TimeoutError
+from flask_uow.engine.marks import CHANGES_SESSION
+from flask_uow.engine.pool_record import Connector, Holder, PooledConnection, Temporary, User
+from flask_uow.exc import ArgumentError, DBAPIError, TimeoutError
 
 __all__ = ["Connector", "Pool", "PooledConnection"]
 
 _PING_AFTER = 30.0  # seconds of idling after which a connection is asked whether it still answers
 _PING_SOON = 1.0  # the same with pool_pre_ping=True
 _SHOWN_HOLDERS = 20
+_CLEAN = ("changed", "always", "never")
+_LOOK_AGAIN = 0.1  # seconds after which who waits looks for connections whose holder is gone
+_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds without further attempts after the server took no further connection
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 # connections of the parent process that would be closed if nobody held them; SQLite's manual demands that they are not
@@ -46,6 +56,8 @@ class Pool:
         trip); None: only after 30 seconds; False: never. A look whether its socket was closed costs next to nothing and
         happens always.
     :param recycle: seconds after which a connection is replaced; -1 for never.
+    :param clean: when a connection that comes back is rid of what statements have left in its session: ``"changed"``, after statements that
+        may have left something; ``"always"``; ``"never"``.
     :raises ArgumentError: for a number that makes no sense.
     """
 
@@ -58,111 +70,124 @@ class Pool:
         timeout: float = 30.0,
         pre_ping: bool | None = None,
         recycle: float = -1,
+        clean: str = "changed",
     ) -> None:
         _check_number("pool_size", size, 0)
         _check_number("max_overflow", max_overflow, -1)
         _check_number("pool_timeout", timeout, 0, threading.TIMEOUT_MAX)
         _check_number("pool_recycle", recycle, -1)
+        if clean not in _CLEAN:
+            raise ArgumentError(
+                f"pool_clean={clean!r}: expected one of {', '.join(map(repr, _CLEAN))}. Pass one, or leave the default."
+            )
         if size == 0 and max_overflow == 0:
             raise ArgumentError("pool_size=0 with max_overflow=0 allows no connection at all. Raise one of them.")
         self._connector = connector
         self._size = size
-        self._limit = float("inf") if max_overflow < 0 else size + max_overflow
+        self._limit = math.inf if max_overflow < 0 else size + max_overflow
         self._max_overflow = max_overflow
         self._timeout = timeout
-        self._ping_after = _PING_AFTER if pre_ping is None else _PING_SOON if pre_ping else float("inf")
-        self._recycle = recycle if recycle >= 0 else float("inf")
-        self._idle: list[PooledConnection] = []
-        self._lent: set[PooledConnection] = set()
-        self._total = 0
-        self._waiting = 0
+        self._ping_after = _PING_AFTER if pre_ping is None else _PING_SOON if pre_ping else math.inf
+        self._recycle = recycle if recycle >= 0 else math.inf
+        self._always_cleans = clean == "always"
+        self._cleans = clean != "never"
+        self._begin_anew()
+        self._generations = itertools.count(1)
         self._generation = 0
-        self._changed = threading.Condition(threading.Lock())
-        self._abandoned: queue.SimpleQueue[PooledConnection] = queue.SimpleQueue()
         _pools.add(self)
 
-    def checkout(self, user: Any = None) -> PooledConnection:
+    def _begin_anew(self) -> None:
+        self._slots: dict[int, PooledConnection] = {}
+        # where to look first: what is in it may have been claimed all the same
+        self._idle: list[PooledConnection] = []
+        self._waiters: list[_Waiter] = []
+        self._abandoned: queue.SimpleQueue[PooledConnection] = queue.SimpleQueue()
+        self._apart: set[PooledConnection] = set()
+        self._refusals = 0
+        self._refused_until = 0.0
+
+    def checkout(self, user: User | None = None) -> PooledConnection:
         """Return a connection that nobody else has; give it back with :meth:`checkin`.
 
-        :param user: who will have it, held weakly; told by ``user.disown()`` in a forked process that it is the parent's.
+        A server that takes no further connection at the moment, or that is starting or stopping, is asked again until the time is up, while
+        connections of this pool that come back are taken.
+
+        :param user: who will have it, held weakly: once it is gone, so is its claim. In a forked process it is told by ``user.disown()``
+            that the connection is the parent's.
         :raises TimeoutError: when none became free in time.
         :raises DBAPIError: when a new one could not be opened.
         """
-        while True:
-            if not self._abandoned.empty():
-                self._take_back_abandoned()
-            with self._changed:
-                if self._idle:
-                    record = self._idle.pop()
-                elif self._total < self._limit:
-                    self._total += 1
-                    record = None
-                else:
-                    record = self._wait()
-                generation = self._generation
-            if record is None:
-                record = self._open(generation)
-            elif not self._is_usable(record):
-                self._discard(record)
+        if not self._abandoned.empty():
+            self._take_back_abandoned()
+        holder = weakref.ref(user) if user is not None else None
+        idle = self._idle
+        while idle and not self._waiters:
+            try:
+                record = idle.pop()
+            except IndexError:
+                break
+            if not record.claim(holder):
                 continue
-            record.lend_to(user)
-            # held here too: the collector must find a dropped Connection, and not the driver's connection with it
-            self._lent.add(record)
-            return record
+            if self._is_ready(record):
+                record.lend()
+                return record
+        return self._checkout_slowly(holder)
 
     def checkin(self, record: PooledConnection) -> None:
         """Take a connection back: reset it and keep it, or close it when it is broken or one too many."""
         if record.inherited:
             return
-        self._lent.discard(record)
         if record.apart:
+            self._apart.discard(record)
             self._connector.close(record.raw)
             return
-        record.user = record.holder = None
-        usable = not record.broken and self._connector.reset(record.raw)
-        if not usable or record.generation != self._generation:
-            self._discard(record)
+        try:
+            usable = self._is_reusable(record)
+        except BaseException:
+            self._remove(record)
+            raise
+        if usable:
+            self._keep(record)
         else:
-            record.returned = time.monotonic()
-            with self._changed:
-                keep = len(self._idle) < self._size or self._waiting > 0
-                if keep:
-                    self._idle.append(record)
-                    if self._waiting:
-                        self._changed.notify()
-            if not keep:
-                self._discard(record)
+            self._remove(record)
         if not self._abandoned.empty():
             self._take_back_abandoned()
 
-    def open_apart(self, user: Any = None) -> PooledConnection:
+    def open_apart(self, user: User | None = None) -> PooledConnection:
         """Return a new connection beyond all limits, which :meth:`checkin` closes: for what must never wait for the pool.
 
         :param user: as for :meth:`checkout`.
         :raises DBAPIError: when it could not be opened.
         """
-        raw = self._connector.connect()
-        record = PooledConnection(raw, self._connector.cursor(raw), self._generation)
+        record = PooledConnection(self._generation)
         record.apart = True
-        record.lend_to(user)
-        self._lent.add(record)
+        record.pass_to(weakref.ref(user) if user is not None else None)
+        raw = self._connector.connect()
+        record.open(raw, self._connector.cursor(raw))
+        record.lend()
+        self._apart.add(record)
         return record
 
     def new_cursor(self, raw: Any) -> Any:
         """Return another cursor of a connection that is lent."""
         return self._connector.cursor(raw)
 
-    def abandon(self, record: PooledConnection) -> None:
-        """Leave a connection whose user is gone; the next checkout or checkin takes it back. Takes no lock."""
+    def abandon(self, record: PooledConnection, user: User | None = None) -> None:
+        """Leave a connection whose user is gone; the next checkout or checkin takes it back, or who waits. For finalizers: takes no lock."""
+        record.abandon(user)
         self._abandoned.put(record)
 
     def discard_idle(self) -> None:
         """Close every connection that is not lent, and those that are when they come back."""
-        with self._changed:
-            idle, self._idle = self._idle, []
-            self._generation += 1
-        for record in idle:
-            self._discard(record)
+        self._generation = next(self._generations)
+        worker = Temporary()
+        while self._idle:
+            try:
+                record = self._idle.pop()
+            except IndexError:
+                break
+            if record.claim(weakref.ref(worker)):
+                self._remove(record)
 
     dispose = discard_idle
 
@@ -175,17 +200,12 @@ class Pool:
 
     def after_fork(self) -> None:
         """Begin anew, in a forked process; what the parent had open is neither used nor closed here."""
-        self._changed = threading.Condition(threading.Lock())
-        records = [*self._idle, *self._lent]
-        while not self._abandoned.empty():
-            records.append(self._abandoned.get_nowait())
-        self._abandoned = queue.SimpleQueue()
-        self._idle, self._lent = [], set()
-        self._total = self._waiting = 0
-        self._generation += 1
+        records = [*self._slots.values(), *self._apart]
+        self._begin_anew()
+        self._generation = next(self._generations)
         for record in records:
             record.inherited = record.broken = True
-            user = record.user() if record.user is not None else None
+            user = record.user
             if user is not None:
                 user.disown()
         if self._connector.drop_closes:
@@ -194,8 +214,17 @@ class Pool:
 
     def holders(self) -> list[str]:
         """Return a line for each connection that is lent: to whom, for how long, acquired where; the oldest first."""
+        return self.holders_where(lambda raw: True)
+
+    def holders_where(self, condition: Callable[[Any], bool]) -> list[str]:
+        """Return the same for those whose driver's connection meets a condition."""
         now = time.monotonic()
-        return [record.describe_holder(now) for record in sorted(self._lent, key=lambda held: held.acquired)]
+        records = sorted([*self._slots.values(), *self._apart], key=lambda record: record.acquired)
+        return [
+            record.describe_holder(now)
+            for record in records
+            if not record.is_idle and record.raw is not None and condition(record.raw)
+        ]
 
     def size(self) -> int:
         """Return how many connections are kept open when nobody uses them."""
@@ -205,36 +234,201 @@ class Pool:
         """Return how many connections are lent at this moment."""
         if not self._abandoned.empty():
             self._take_back_abandoned()
-        with self._changed:
-            return self._total - len(self._idle)
+        return sum(not record.is_idle for record in list(self._slots.values()))
 
     def status(self) -> str:
         """Return a line for people: how many connections are open, idle, lent and waited for."""
-        with self._changed:
-            lent = self._total - len(self._idle)
-            return (
-                f"pool size {self._size}, overflow {self._max_overflow}: {self._total} open, {len(self._idle)} idle, "
-                f"{lent} lent, {self._waiting} waiting"
-            )
+        records = list(self._slots.values())
+        idle = sum(record.is_idle for record in records)
+        return (
+            f"pool size {self._size}, overflow {self._max_overflow}: {len(records)} open, {idle} idle, "
+            f"{len(records) - idle} lent, {len(self._waiters)} waiting"
+        )
 
-    # -- inside
+    # -- inside: lending
 
-    def _wait(self) -> PooledConnection | None:
-        """Wait, holding the lock, until a connection is idle (returned) or may be opened (None)."""
+    def _checkout_slowly(self, holder: Holder | None) -> PooledConnection:
+        """Open a connection, or wait until one comes back."""
         deadline = time.monotonic() + self._timeout
-        self._waiting += 1
+        refusal: DBAPIError | None = None
+        while True:
+            record = self._take(holder) if not self._waiters else None
+            if record is None:
+                record = self._wait(holder, deadline, refusal)
+            try:
+                ready = self._is_ready(record)
+            except DBAPIError as error:
+                if not self._connector.is_refusal(error) or time.monotonic() >= deadline:
+                    raise
+                self._note_refusal()
+                refusal = error
+                continue
+            if ready:
+                record.lend()
+                return record
+
+    def _take(self, holder: Holder | None) -> PooledConnection | None:
+        """Return a connection that ``holder`` has now: an idle one, one that is still to be opened, or one that got lost; else None."""
+        idle = self._idle
+        while idle:
+            try:
+                record = idle.pop()
+            except IndexError:
+                break
+            if record.claim(holder):
+                return record
+        if self._refusals and time.monotonic() < self._refused_until:
+            return None
+        slots = self._slots
+        if len(slots) < self._limit:
+            record = PooledConnection(self._generation)
+            record.pass_to(holder)
+            numbers: Iterable[int] = range(int(self._limit)) if self._limit < math.inf else itertools.count(len(slots))
+            for number in numbers:
+                if number not in slots:
+                    record.number = number
+                    if slots.setdefault(number, record) is record:
+                        return record
+        for record in list(slots.values()):
+            if record.claim(holder):
+                return record
+        return None
+
+    def _wait(self, holder: Holder | None, deadline: float, refusal: DBAPIError | None) -> PooledConnection:
+        """Wait, behind those who came before, until there is a connection to use or to open; it is the holder's then."""
+        waiter = _Waiter()
+        self._waiters.append(waiter)
         try:
-            while not self._idle and self._total >= self._limit:
+            self._serve_waiters()
+            while not waiter.given:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
+                    if refusal is not None:
+                        raise refusal
                     raise TimeoutError(self._timeout_message())
-                self._changed.wait(remaining)
+                waiter.served.acquire(timeout=min(remaining, _LOOK_AGAIN))
+                if waiter.given:
+                    break
+                if waiter not in self._waiters:
+                    # whoever was about to serve it was interrupted
+                    self._waiters.insert(0, waiter)
+                self._take_back_abandoned()
+                self._serve_waiters()
+            record = waiter.given.pop()
+            record.pass_to(holder)
+            return record
         finally:
-            self._waiting -= 1
-        if self._idle:
-            return self._idle.pop()
-        self._total += 1
-        return None
+            with contextlib.suppress(ValueError):  # it was served
+                self._waiters.remove(waiter)
+            while waiter.given:
+                self._give_back(waiter.given.pop())
+
+    def _serve_waiters(self) -> None:
+        """Give what there is to those who wait, the one who came first before the others."""
+        server = Temporary()
+        while self._waiters:
+            record = self._take(weakref.ref(server))
+            if record is None:
+                return
+            try:
+                waiter = self._waiters.pop(0)
+            except IndexError:
+                self._give_back(record)
+                continue
+            record.pass_to(weakref.ref(waiter))
+            waiter.give(record)
+            # a waiter that was interrupted has nobody else to keep it
+            del waiter
+
+    def _give_back(self, record: PooledConnection) -> None:
+        """Take back what was to be lent, and was not used."""
+        if record.raw is None or record.is_dirty:
+            self._remove(record)
+        else:
+            self._keep(record)
+
+    # -- inside: single connections
+
+    def _is_ready(self, record: PooledConnection) -> bool:
+        """Open a connection, or look whether it can be used; it is removed when it cannot.
+
+        :raises DBAPIError: when it cannot be opened.
+        """
+        try:
+            if record.raw is None:
+                raw = self._connector.connect()
+                record.open(raw, self._connector.cursor(raw))
+                self._refusals = 0
+                return True
+            ready = self._is_reusable(record) if record.is_dirty else self._is_usable(record)
+        except BaseException:
+            self._remove(record)
+            raise
+        if not ready:
+            self._remove(record)
+        return ready
+
+    def _is_usable(self, record: PooledConnection) -> bool:
+        now = time.monotonic()
+        if now - record.created > self._recycle or record.generation != self._generation:
+            return False
+        if now - record.returned >= self._ping_after or not self._connector.is_quiet(record.raw):
+            # what has arrived may also be a notice or a changed setting, so the connection is asked
+            return self._connector.ping(record.raw)
+        return True
+
+    def _is_reusable(self, record: PooledConnection) -> bool:
+        """Roll back what is open, and undo what was set, so that another can use the connection; return False when that cannot be."""
+        record.holder = None
+        if record.broken or not self._connector.reset(record.raw):
+            return False
+        must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
+        if must_clean and not self._connector.clean(record.raw):
+            return False
+        record.marks = 0
+        record.is_dirty = False
+        return record.generation == self._generation
+
+    def _keep(self, record: PooledConnection) -> None:
+        """Make a connection idle; close it when it is one too many."""
+        record.returned = time.monotonic()
+        record.let_go()
+        idle = self._idle
+        idle.append(record)
+        if self._waiters:
+            self._serve_waiters()
+        if len(idle) > self._size:
+            worker = Temporary()
+            record = idle.pop()
+            if record.claim(weakref.ref(worker)):
+                self._remove(record)
+
+    def _remove(self, record: PooledConnection) -> None:
+        """Close a connection, and let another take its place."""
+        record.broken = True
+        try:
+            if record.raw is not None:
+                self._connector.close(record.raw)
+        finally:
+            if self._slots.get(record.number) is record:
+                del self._slots[record.number]
+        if self._waiters:
+            self._serve_waiters()
+
+    def _take_back_abandoned(self) -> None:
+        worker = Temporary()
+        while True:
+            try:
+                record = self._abandoned.get_nowait()
+            except queue.Empty:
+                return
+            if record.apart or record.claim(weakref.ref(worker)):
+                self.checkin(record)
+
+    def _note_refusal(self) -> None:
+        """Let a while pass before the server is asked for a further connection."""
+        self._refused_until = time.monotonic() + min(_PAUSE * 2**self._refusals, _LONGEST_PAUSE)
+        self._refusals = min(self._refusals + 1, 10)
 
     def _timeout_message(self) -> str:
         holders = self.holders()
@@ -242,50 +436,35 @@ class Pool:
         if len(holders) > _SHOWN_HOLDERS:
             lines += f"\n- and {len(holders) - _SHOWN_HOLDERS} more"
         return (
-            f"no connection became free within {self._timeout:g} seconds: all {self._total} of the pool are in use "
+            f"no connection became free within {self._timeout:g} seconds: all {len(self._slots)} of the pool are in use "
             f"(pool_size={self._size}, max_overflow={self._max_overflow}). Give connections back sooner (close "
             "Sessions and connections), or raise pool_size, max_overflow or pool_timeout. They are held by:" + lines
         )
 
-    def _open(self, generation: int) -> PooledConnection:
-        try:
-            raw = self._connector.connect()
-            return PooledConnection(raw, self._connector.cursor(raw), generation)
-        except BaseException:
-            self._forget_one()
-            raise
 
-    def _is_usable(self, record: PooledConnection) -> bool:
-        now = time.monotonic()
-        if now - record.created > self._recycle:
-            return False
-        if now - record.returned >= self._ping_after or not self._connector.is_quiet(record.raw):
-            # what has arrived may also be a notice or a changed setting, so the connection is asked
-            return self._connector.ping(record.raw)
-        return True
+class _Waiter:
+    """Somebody who waits for a connection.
 
-    def _discard(self, record: PooledConnection) -> None:
-        try:
-            self._connector.close(record.raw)
-        finally:
-            self._forget_one()
+    :ivar given: the connection, once it is there.
+    :ivar served: a lock that is locked until then.
+    """
 
-    def _forget_one(self) -> None:
-        with self._changed:
-            self._total -= 1
-            if self._waiting:
-                self._changed.notify()
+    __slots__ = ("__weakref__", "given", "served")
 
-    def _take_back_abandoned(self) -> None:
-        while True:
-            try:
-                record = self._abandoned.get_nowait()
-            except queue.Empty:
-                return
-            self.checkin(record)
+    def __init__(self) -> None:
+        self.given: list[PooledConnection] = []
+        self.served = threading.Lock()
+        self.served.acquire()
+
+    def give(self, record: PooledConnection) -> None:
+        """Hand a connection over, and end the waiting."""
+        self.given.append(record)
+        # two may give it something at once; it gives back what it does not need
+        with contextlib.suppress(RuntimeError):
+            self.served.release()
 
 
-def _check_number(name: str, value: Any, minimum: int, maximum: float = math.inf) -> None:
+def _check_number(name: str, value: object, minimum: int, maximum: float = math.inf) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not minimum <= value <= maximum:
         most = "" if maximum == math.inf else f", and at most {maximum:.0f}"
         raise ArgumentError(

@@ -1,7 +1,8 @@
 """What a pool keeps about one connection, and what it must know about a driver.
 
-:class:`PooledConnection` also knows who has it at this moment, for the error of a pool that is exhausted. Used by
-:mod:`flask_uow.engine.pool` and, for the driver's connection and cursor in it, by :mod:`flask_uow.engine.connection`.
+:class:`PooledConnection` also knows who has it at this moment: whoever was the first to :meth:`~PooledConnection.claim` it. That is one
+atomic step, and it names the holder weakly, so that a connection whose holder is gone, for whatever reason, can be claimed by another.
+Used by :mod:`flask_uow.engine.pool` and, for the driver's connection and cursor in it, by :mod:`flask_uow.engine.connection`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 import weakref
 from abc import abstractmethod
@@ -16,11 +18,29 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any, Protocol
 
-__all__ = ["INSIDE", "Connector", "PooledConnection"]
+__all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "User"]
 
 # frames of the project itself, and of with statements over its generators, are not where a connection was asked for
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSIDE = (_PACKAGE, contextlib.__file__)
+
+
+class User(Protocol):
+    """Who has a connection: told in a forked process that it is the parent's."""
+
+    @abstractmethod
+    def disown(self) -> None:
+        """Refuse to use the connection from now on."""
+
+
+class Temporary:
+    """Has a connection for as long as a function of the pool's works on it."""
+
+    __slots__ = ("__weakref__",)
+
+
+Holder = weakref.ref[Any]
+_gone: Holder = weakref.ref(Temporary())
 
 
 class Connector(Protocol):
@@ -44,6 +64,14 @@ class Connector(Protocol):
         """Roll back what is open; return False when the connection is lost and must not be lent again."""
 
     @abstractmethod
+    def clean(self, raw: Any) -> bool:
+        """Undo what statements have left in the session of an idle connection; return False where it must be closed for that."""
+
+    @abstractmethod
+    def is_refusal(self, error: BaseException) -> bool:
+        """Return True when the database takes no further connection at the moment, and may take one soon."""
+
+    @abstractmethod
     def is_quiet(self, raw: Any) -> bool:
         """Return False when something has arrived on the socket of an idle connection: its end, most likely."""
 
@@ -63,42 +91,103 @@ class Connector(Protocol):
 class PooledConnection:
     """A driver's connection while it belongs to a pool.
 
-    :ivar raw: the driver's connection.
+    :ivar raw: the driver's connection; None until it was opened.
     :ivar cursor: a cursor of it, used again for each statement whose result is fetched at once.
+    :ivar number: its place among those of the pool.
     :ivar created: when it was opened, on the clock of :func:`time.monotonic`.
     :ivar returned: when it last came back, likewise.
     :ivar generation: how many times the pool had been emptied when it was opened.
     :ivar broken: True once the connection must not be lent again.
     :ivar inherited: True in a forked process, where the connection belongs to the parent.
     :ivar apart: True where the pool does not count the connection, and closes it when it comes back.
-    :ivar user: the Connection that has it.
+    :ivar marks: what the statements of its user leave behind; see :mod:`flask_uow.engine.marks`.
+    :ivar is_dirty: True where it was claimed after a holder that had not given it back.
     :ivar holder: tells what its user works for (a request, a command), None where nobody said.
     :ivar acquired: when it was lent, on the same clock.
     """
 
     __slots__ = (
-        "_asked_by", "_asked_line", "acquired", "apart", "broken", "created", "cursor", "generation", "holder", "inherited", "raw",
-        "returned", "user",
+        "__weakref__", "_asked_by", "_asked_line", "_lease", "_thread", "acquired", "apart", "broken", "created", "cursor", "generation",
+        "holder", "inherited", "is_dirty", "marks", "number", "raw", "returned",
     )  # fmt: skip
 
-    def __init__(self, raw: Any, cursor: Any, generation: int) -> None:
-        self.raw = raw
-        self.cursor = cursor
+    def __init__(self, generation: int) -> None:
+        self.raw: Any = None
+        self.cursor: Any = None
+        self.number = -1
         self.created = self.returned = self.acquired = time.monotonic()
         self.generation = generation
         self.broken = False
         self.inherited = False
         self.apart = False
-        self.user: weakref.ref[Any] | None = None
+        self.is_dirty = False
+        self.marks = 0
         self.holder: Callable[[], str] | None = None
         self._asked_by: CodeType | None = None
         self._asked_line = 0
+        self._thread = 0
+        # who has it: the last one, where that one is alive; empty while it is idle. A new dict for each time that it is lent
+        self._lease: dict[int, Holder] = {}
 
-    def lend_to(self, user: Any) -> None:
-        """Note who has the connection from now on, and which line of the application asked for it."""
+    def open(self, raw: Any, cursor: Any) -> None:
+        """Note the driver's connection, which was opened now."""
+        self.created = self.returned = time.monotonic()
+        self.raw = raw
+        self.cursor = cursor
+
+    # -- who has it
+
+    def claim(self, holder: Holder | None) -> bool:
+        """Become the one who has it; return False when somebody living has it.
+
+        :param holder: who; None: somebody who cannot get lost.
+        """
+        lease = self._lease
+        owners = len(lease)
+        if owners and lease[owners - 1]() is not None:
+            return False
+        if holder is None:
+            holder = weakref.ref(self)
+        # of several who try, one succeeds
+        if lease.setdefault(owners, holder) is not holder:
+            return False
+        if owners:
+            self.is_dirty = True
+        return True
+
+    def pass_to(self, holder: Holder | None) -> None:
+        """Let somebody else have it; called by the one who has it."""
+        self._lease = {0: holder if holder is not None else weakref.ref(self)}
+
+    def let_go(self) -> None:
+        """Make it idle; called by the one who has it."""
+        self._lease = {}
+
+    def abandon(self, user: object) -> None:
+        """Let others claim it, where ``user`` (or nobody that is known by name) has it. Takes no lock."""
+        lease = self._lease
+        holder = lease.get(0)
+        known = holder() if holder is not None else None
+        if known is user or known is self:
+            lease.setdefault(1, _gone)
+
+    @property
+    def is_idle(self) -> bool:
+        """True while nobody has it."""
+        return not self._lease
+
+    @property
+    def user(self) -> User | None:
+        """Who has it, None where that is not known."""
+        holder = self._lease.get(0)
+        user = holder() if holder is not None else None
+        return user if user is not None and hasattr(user, "disown") else None
+
+    def lend(self) -> None:
+        """Note that its user has it from now on, and which line of the application asked for it."""
         self.acquired = time.monotonic()
-        self.user = weakref.ref(user) if user is not None else None
         self.holder = None
+        self._thread = threading.get_ident()
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
             frame = frame.f_back
@@ -112,4 +201,6 @@ class PooledConnection:
         where = (
             f"{code.co_filename}:{self._asked_line} in {code.co_qualname}" if code is not None else "an unknown place"
         )
-        return f"{who}, for {now - self.acquired:.1f} s, acquired at {where}"
+        # whoever is told so waits for itself
+        own = ", by this very thread" if self._thread == threading.get_ident() else ""
+        return f"{who}, for {now - self.acquired:.1f} s, acquired at {where}{own}"

@@ -8,7 +8,7 @@ base.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.rows import Row, RowMaker, RowMapping, row_class, row_maker
@@ -21,6 +21,7 @@ from flask_uow.exc import (
     did_you_mean,
 )
 from flask_uow.sql.compiler import Compiled
+from flask_uow.sql.typed import TP_co, V
 
 __all__ = [
     "FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarResult", "StreamedResult", "read_cursor", "stream_result",
@@ -163,7 +164,7 @@ class FetchedResult(Generic[T]):
         return self._items
 
 
-class ScalarResult(FetchedResult[Any]):
+class ScalarResult(FetchedResult[V]):
     """The values of one column."""
 
     __slots__ = ()
@@ -178,7 +179,13 @@ class MappingResult(FetchedResult[RowMapping]):
         return tuple(map(_value_key, item.values()))
 
 
-class Result(FetchedResult[Row]):
+if TYPE_CHECKING:
+    from flask_uow.engine.typed_rows import RowsOf
+else:
+    RowsOf = FetchedResult
+
+
+class Result(RowsOf[TP_co]):
     """The rows of one statement.
 
     :ivar rowcount: rows that the statement changed or returned, -1 where the driver does not know.
@@ -214,21 +221,27 @@ class Result(FetchedResult[Row]):
         """Return the names of the columns."""
         return self._names
 
-    def scalar(self) -> Any:
+    def scalar(self: Result[tuple[T, *tuple[Any, ...]]]) -> T | None:
         """Return the first column of the first row, None when there is no row."""
         row = self.first()
         return row[0] if row is not None else None
 
-    def scalar_one(self) -> Any:
+    def scalar_one(self: Result[tuple[T, *tuple[Any, ...]]]) -> T:
         """Return the first column of the only row; raises like :meth:`one`."""
         return self.one()[0]
 
-    def scalar_one_or_none(self) -> Any:
+    def scalar_one_or_none(self: Result[tuple[T, *tuple[Any, ...]]]) -> T | None:
         """Return the first column of the only row, None without any; raises like :meth:`one_or_none`."""
         row = self.one_or_none()
         return row[0] if row is not None else None
 
-    def scalars(self, index: int = 0) -> ScalarResult:
+    @overload
+    def scalars(self: Result[tuple[T, *tuple[Any, ...]]], index: Literal[0] = 0) -> ScalarResult[T]: ...
+
+    @overload
+    def scalars(self, index: int) -> ScalarResult[Any]: ...
+
+    def scalars(self, index: int = 0) -> ScalarResult[Any]:
         """Return the values of one column.
 
         :param index: the column's position.
@@ -246,7 +259,7 @@ class Result(FetchedResult[Row]):
         """Return the rows as mappings by column name."""
         return MappingResult([row._mapping for row in self.all()])
 
-    def tuples(self) -> Result:
+    def tuples(self) -> Result[TP_co]:
         """Return the result itself: its rows are tuples already."""
         return self
 
@@ -265,11 +278,11 @@ class Result(FetchedResult[Row]):
         positions = tuple(self._position_of(column) for column in columns)
         names = tuple(self._names[position] for position in positions)
         make = row_class(names)
-        rows = [tuple.__new__(make, [row[position] for position in positions]) for row in self.all()]
+        rows = [make([row[position] for position in positions]) for row in self.all()]
         chosen = Result(rows, names, self.rowcount, self.lastrowid)
         return chosen.unique() if self._is_unique else chosen
 
-    def freeze(self) -> FrozenResult:
+    def freeze(self) -> FrozenResult[TP_co]:
         """Return a copy of what is left that gives a new result at each call; this result is consumed by that."""
         return FrozenResult(self.all(), self._names, self.rowcount, self.lastrowid)
 
@@ -295,18 +308,18 @@ class Result(FetchedResult[Row]):
         return column
 
 
-class FrozenResult:
+class FrozenResult(Generic[TP_co]):
     """The rows of a result, kept; each call gives them as a new :class:`Result`. Made by :meth:`Result.freeze`."""
 
     __slots__ = ("_lastrowid", "_names", "_rowcount", "_rows")
 
-    def __init__(self, rows: list[Row], names: tuple[str, ...], rowcount: int, lastrowid: int | None) -> None:
+    def __init__(self, rows: Sequence[Any], names: tuple[str, ...], rowcount: int, lastrowid: int | None) -> None:
         self._rows = rows
         self._names = names
         self._rowcount = rowcount
         self._lastrowid = lastrowid
 
-    def __call__(self) -> Result:
+    def __call__(self) -> Result[TP_co]:
         """Return the rows as a result of their own."""
         return Result(list(self._rows), self._names, self._rowcount, self._lastrowid)
 

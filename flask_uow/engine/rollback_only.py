@@ -70,7 +70,8 @@ class RollbackOnly:
         try:
             self._control = record.raw.cursor()
             self._violations = self._broken_references()
-            self._control.execute(self._engine.dialect.begin_sql(None, False))
+            dialect = self._engine.dialect
+            self._control.execute(dialect.with_settings(dialect.begin_sql(None, False)))
         except BaseException:
             record.broken = True
             self._engine.pool.checkin(record)
@@ -235,8 +236,8 @@ class _SavepointConnection(Connection):
         self._gate = Gate(f"SAVEPOINT {self._name}", for_reads, bool(options.get("read_only")))
         return opened
 
-    def _send_transaction_sql(self, sql: str) -> None:
-        self._translated(lambda: self._outer.send(sql), sql)
+    def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
+        self._translated(lambda: self._outer.send(sql), sql if shown is None else shown)
 
     def _prepare_now(self, xid: str) -> None:
         self._translated(self._outer.check_constraints, f"PREPARE TRANSACTION '{xid}'")
@@ -254,7 +255,7 @@ class _SavepointConnection(Connection):
             self._fail(error, sql, ())
         self._notify(sql, 0.0, "transaction")
 
-    def _commit_now(self) -> None:
+    def _commit_now(self, transaction: Transaction) -> None:
         try:
             self._outer.check_constraints()
             self._outer.release(self._name)

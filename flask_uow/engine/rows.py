@@ -10,17 +10,28 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self
 
 from flask_uow.exc import InvalidRequestError, did_you_mean
+from flask_uow.sql.typed import TP_co, Ts
 
 __all__ = ["Row", "RowMaker", "RowMapping", "row_class", "row_maker"]
+
+if TYPE_CHECKING:
+
+    class _Tuple(Sequence[Any], Generic[TP_co]):
+        """What a row is to a type checker beside its names: a sequence that knows the types of its items."""
+
+        def __new__(cls, items: Iterable[Any] = ()) -> Self: ...
+
+else:
+    _Tuple = tuple
 
 RowMaker = Callable[[Sequence[tuple[Any, ...]]], "list[Row]"]
 
 
-class Row(tuple[Any, ...]):
+class Row(_Tuple[TP_co]):
     """One row of a result. Compares, hashes and unpacks as the tuple that it is; ``row.name`` gives a column's value.
 
     A name that occurs twice can only be had by position; label the columns to tell them apart.
@@ -50,10 +61,16 @@ class Row(tuple[Any, ...]):
         )
 
     def __repr__(self) -> str:
-        return tuple.__repr__(self)
+        return repr(tuple(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (self._fields, tuple(self)))
+
+
+if TYPE_CHECKING:
+
+    class TypedRow(tuple[*Ts], Row[tuple[*Ts]]):
+        """A row as results give it to a type checker: a ``Row[tuple[...]]`` that unpacks into items of known types."""
 
 
 class RowMapping(Mapping[str, Any]):

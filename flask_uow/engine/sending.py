@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask_uow.engine.dbapi_errors import HIDDEN, translate
-from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening
+from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings_gate
 from flask_uow.engine.listeners import Kind, StatementEvent
+from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import Transaction
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
@@ -42,6 +43,7 @@ class SendingConnection:
         "_gate",
         "_has_begun",
         "_has_written",
+        "_known_marks",
         "_listeners",
         "_record",
         "_stack",
@@ -58,6 +60,7 @@ class SendingConnection:
         self.engine = engine
         self.dialect = engine.dialect
         self._listeners = engine.listeners
+        self._known_marks = engine.dialect.known_marks
         self._gate = None
         self._has_begun = False
         self._has_written = False
@@ -69,6 +72,10 @@ class SendingConnection:
 
     def begin(self) -> Transaction:
         """Begin a transaction."""
+        raise NotImplementedError
+
+    def disown(self) -> None:
+        """Refuse to be used from now on."""
         raise NotImplementedError
 
     def in_transaction(self) -> bool:
@@ -87,8 +94,11 @@ class SendingConnection:
         """
         if write:
             self._note_write(sql)
-        if self._gate is not None:
+        marks = self._known_marks.get(sql)
+        if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
+        if marks != 0:
+            self._note_marks(sql, params)
         listeners = self._listeners
         if listeners.before_execute or listeners.after_execute:
             return self._observe(self._fetch, sql, params, False)  # type: ignore[no-any-return]
@@ -104,7 +114,7 @@ class SendingConnection:
 
         :raises DBAPIError: what the driver reported, translated.
         """
-        if self._gate is not None:
+        if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, False)
         try:
             return self._fetch(sql, params)  # type: ignore[no-any-return]
@@ -115,8 +125,11 @@ class SendingConnection:
         """Send a statement and return the number of rows it changed, -1 where unknown; parameters as in fetch_all."""
         if write:
             self._note_write(sql)
-        if self._gate is not None:
+        marks = self._known_marks.get(sql)
+        if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
+        if marks != 0:
+            self._note_marks(sql, params)
         listeners = self._listeners
         if listeners.before_execute or listeners.after_execute:
             return self._observe(self._execute, sql, params, False)  # type: ignore[no-any-return]
@@ -140,6 +153,9 @@ class SendingConnection:
             self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, write)
+        if self._known_marks.get(sql) != 0:
+            for params in list_of_params:
+                self._note_marks(sql, params)
         if self._listeners.before_execute or self._listeners.after_execute:
             return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
         try:
@@ -202,8 +218,11 @@ class SendingConnection:
         """Send a statement over a cursor from :meth:`new_cursor`."""
         if write:
             self._note_write(sql)
-        if self._gate is not None:
+        marks = self._known_marks.get(sql)
+        if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
+        if marks != 0:
+            self._note_marks(sql, params)
 
         def send(text: str, values: Any) -> Any:
             cursor.execute(text, values)
@@ -260,7 +279,8 @@ class SendingConnection:
     def _pass_gate(self, sql: str, write: bool) -> str:
         """Do what must happen before a statement; return the text to send in its place."""
         gate = self._gate
-        assert gate is not None
+        if gate is None:
+            return self.dialect.by_itself(sql)
         if gate.refusal is not None:
             self._refuse(gate)
         if not write and not gate.for_reads:
@@ -272,8 +292,27 @@ class SendingConnection:
             return sql
         self._gate = None
         self._has_begun = True
-        self._notify(gate.begin_sql, 0.0, "transaction")
-        return Opening(f"{gate.begin_sql}; {sql}", sql, gate)
+        if gate.begin_sql:
+            self._notify(gate.begin_sql, 0.0, "transaction")
+        return Opening(f"{gate.sent};\n{sql}", sql, gate)
+
+    def _note_marks(self, sql: str, params: Sequence[Any]) -> None:
+        """Remember what a statement that is about to be sent may do besides reading and writing rows."""
+        marks = self.dialect.marks(sql.statement if isinstance(sql, Opening) else sql)
+        record = self._record
+        if not marks or record is None:
+            return
+        if marks & DEPENDS and (True not in params or False in params):
+            # set_config(name, value, is_local)
+            marks |= CHANGES_SESSION
+        record.marks |= marks
+        if marks & CHANGES_FORMATS and self._has_begun and self._gate is None and self._begins_with_statement:
+            self._gate = settings_gate(self.dialect)
+
+    @property
+    def may_have_written(self) -> bool:
+        """True unless it is known that the open transaction has changed nothing."""
+        return self._has_written or self._record is None or bool(self._record.marks & MAY_WRITE)
 
     def _pass_gate_alone(self, sql: str, write: bool) -> None:
         """The same for a statement that cannot carry BEGIN: it goes out by itself, whatever the statement is."""
@@ -293,7 +332,7 @@ class SendingConnection:
         assert gate is not None
         if gate.refusal is not None:
             self._refuse(gate)
-        self._send_transaction_sql(gate.begin_sql)
+        self._send_transaction_sql(gate.sent, gate.begin_sql)
         self._gate = READING if gate.read_only and not self._begins_with_statement else None
         self._has_begun = True
 
@@ -318,6 +357,10 @@ class SendingConnection:
             self._has_begun = False
         elif self._has_begun and self.dialect.has_failed(record.raw):
             self._gate = FAILED
+        elif self.dialect.is_misplaced(error) and not (self._stack and self._stack[0].is_read_only):
+            # the server has become read only, or a standby: the next connection may find one that writes
+            record.broken = True
+            self.engine.pool.discard_idle()
         params = HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
@@ -366,8 +409,8 @@ class SendingConnection:
             for listener in tuple(self._listeners.after_execute):
                 listener(event)
 
-    def _send_transaction_sql(self, sql: str) -> None:
-        self._control(lambda cursor: cursor.execute(sql), sql)
+    def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
+        self._control(lambda cursor: cursor.execute(sql), sql if shown is None else shown)
 
     def _control(self, send: Callable[[Any], object], sql: str) -> None:
         """Have ``send`` control the transaction over the cursor; ``sql`` is what messages and listeners are shown."""
@@ -377,4 +420,5 @@ class SendingConnection:
             send(self._cursor)
         except self.dialect.errors as error:
             self._fail(error, sql, ())
-        self._notify(shown, time.perf_counter() - start, "transaction")
+        if shown:
+            self._notify(shown, time.perf_counter() - start, "transaction")

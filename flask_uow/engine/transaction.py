@@ -22,14 +22,18 @@ class Transaction:
 
     :ivar connection: the connection it belongs to.
     :ivar is_active: True until it was committed or rolled back, itself or through an outer one.
+    :ivar is_read_only: True where it was begun as one that must not write.
+    :ivar commit_limit: seconds that a commit may wait for another server; None for ever.
     """
 
-    __slots__ = ("connection", "is_active")
+    __slots__ = ("commit_limit", "connection", "is_active", "is_read_only")
     is_nested = False
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.is_active = True
+        self.is_read_only = False
+        self.commit_limit: float | None = None
 
     def commit(self) -> None:
         """Commit, and release savepoints that are still open. Sends nothing when no statement was sent.

@@ -1,7 +1,7 @@
 """Database URLs: parse, format, and hide the password.
 
 ``dialect[+driver]://user:password@host:port/database?option=value``, with libpq's forms for PostgreSQL (an empty host
-and ``?host=/socket/dir``; https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS) and
+and ``?host=/socket/dir``, several hosts with commas; https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS) and
 ``sqlite:///relative.db``, ``sqlite:////absolute.db`` and ``sqlite://`` (in memory) for SQLite. What an option means
 is the dialect's business. Engines are made from a URL; the web layer parses the app's configuration with it.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from flask_uow.exc import ArgumentError
@@ -23,6 +23,14 @@ _FORM = "dialect://user:password@host:port/database"
 _SECRET_OPTIONS = frozenset(("password", "sslpassword"))
 
 
+class _Authority(TypedDict):
+    username: str | None
+    password: str | None
+    host: str | None
+    port: int | None
+    ports: tuple[int | None, ...]
+
+
 @dataclass(frozen=True)
 class URL:
     """Where a database is. Immutable; ``str()`` and ``repr()`` hide the password.
@@ -30,8 +38,9 @@ class URL:
     :ivar drivername: the dialect, with ``+driver`` where one was named.
     :ivar username: the user, None where the driver's default is meant.
     :ivar password: the password in clear.
-    :ivar host: the server's name or address.
-    :ivar port: its port.
+    :ivar host: the server's name or address; of several servers, all of them with commas between them.
+    :ivar port: its port; None where there are several servers.
+    :ivar ports: the ports of several servers, in the order of the hosts, None for the default one; empty where there is one server.
     :ivar database: the database's name; for SQLite the path of the file.
     :ivar query: the options behind the ``?``.
 
@@ -46,6 +55,7 @@ class URL:
     port: int | None = None
     database: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[int | None, ...] = ()
 
     @property
     def backend(self) -> str:
@@ -70,10 +80,9 @@ class URL:
             text += ":***" if hide_password else ":" + quote(self.password, safe="")
         if self.username is not None or self.password is not None:
             text += "@"
-        if self.host is not None:
-            text += f"[{self.host}]" if ":" in self.host else self.host
-        if self.port is not None:
-            text += f":{self.port}"
+        hosts = (self.host or "").split(",") if self.ports else [self.host or ""]
+        ports = self.ports or (self.port,)
+        text += ",".join(_render_address(host, port) for host, port in zip(hosts, ports, strict=True))
         if self.database is not None:
             text += "/" + (self.database if self.backend == "sqlite" else quote(self.database, safe=""))
         if self.query:
@@ -117,27 +126,40 @@ def make_url(url: str | URL) -> URL:
     return URL(drivername, database=database, query=dict(parse_qsl(options, keep_blank_values=True)), **parts)
 
 
-def _parse_authority(drivername: str, authority: str) -> dict[str, Any]:
-    """Return user, password, host and port of ``user:password@host:port``, each of which may be missing."""
-    userinfo, at, address = authority.rpartition("@")
-    parts: dict[str, Any] = {}
+def _render_address(host: str, port: int | None) -> str:
+    shown = f"[{host}]" if ":" in host else quote(host, safe="")
+    return shown if port is None else f"{shown}:{port}"
+
+
+def _parse_authority(drivername: str, authority: str) -> _Authority:
+    """Return user, password, hosts and ports of ``user:password@host:port,host:port``, each of which may be missing."""
+    userinfo, at, addresses = authority.rpartition("@")
+    username, colon, password = userinfo.partition(":")
+    parts: _Authority = {"username": None, "password": None, "host": None, "port": None, "ports": ()}
     if at:
-        username, colon, password = userinfo.partition(":")
         parts["username"] = unquote(username) or None
         parts["password"] = unquote(password) if colon else None
+    found = [_parse_address(drivername, address) for address in addresses.split(",")]
+    if len(found) > 1:
+        parts["host"] = ",".join(host for host, _ in found)
+        parts["ports"] = tuple(port for _, port in found)
+    else:
+        parts["host"], parts["port"] = found[0][0] or None, found[0][1]
+    return parts
+
+
+def _parse_address(drivername: str, address: str) -> tuple[str, int | None]:
     host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
     if not colon:
         host, port = address, ""
     if port and not (port.isdecimal() and 0 < int(port) < 65536):
         raise ArgumentError(
             f"the {drivername} URL has a port that is no number from 1 to 65535: expected {_FORM!r}. "
-            "Percent-encode '/', '?', '@' and ':' where they occur in a user name or a password."
+            "Percent-encode '/', '?', '@', ':' and ',' where they occur in a user name or a password."
         )
     if host.startswith("[") != host.endswith("]"):
         raise ArgumentError(
             f"the {drivername} URL has a host with one bracket only: write an IPv6 address in a pair of them, as in"
             f" '{drivername}://user:password@[::1]:5432/database'."
         )
-    parts["host"] = unquote(host.removeprefix("[").removesuffix("]")) or None
-    parts["port"] = int(port) if port else None
-    return parts
+    return unquote(host.removeprefix("[").removesuffix("]")), int(port) if port else None

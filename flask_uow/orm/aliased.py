@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys_of
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
 
+T = TypeVar("T")
+
 
 class _AliasView(EntityView):
     """The view behind an alias; the alias's name is the name of its objects in a result row."""
 
-    __slots__ = ("name",)
+    __slots__ = ("alias", "name")
 
     def __init__(
         self,
@@ -40,8 +43,23 @@ class _AliasView(EntityView):
         super().__init__(mapper, selectable, names)
         self.name = name
         self.own = own
+        self.alias: weakref.ref[AliasedClass] | None = None
         # what a subquery leaves out of subclasses' columns is loaded at first access
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
+
+    is_aliased_class = True
+    is_mapper = False
+
+    @property
+    def class_(self) -> type:
+        """The mapped class."""
+        class_: type = self.mapper.class_
+        return class_
+
+    @property
+    def entity(self) -> Any:
+        """What :func:`aliased` has returned."""
+        return self.alias() if self.alias is not None else None
 
     @property
     def plan_atom(self) -> Any:
@@ -58,6 +76,7 @@ class _PolymorphicView(_AliasView):
     ) -> None:
         EntityView.__init__(self, mapper, selectable, names, extra=extra, is_plain=True)
         self.name = None
+        self.alias = None
 
 
 class AliasedClass:
@@ -68,6 +87,7 @@ class AliasedClass:
 
     def __init__(self, view: _AliasView, members: tuple[Any, ...] = ()) -> None:
         self.__uow_entity__ = view
+        view.alias = weakref.ref(self)
         self.__uow_members__ = members
         self.entity_name = view.name or view.mapper.class_.__name__
 
@@ -96,6 +116,14 @@ def _member_of(view: _AliasView, mapper: Mapper) -> Any:
     return AliasedClass(
         _AliasView(mapper, view.selectable, mapper.loaded_names, view.name, _standing_in(mapper, view.selectable))
     )
+
+
+@overload
+def aliased(element: type[T], selectable: object = None, name: str | None = None) -> type[T]: ...
+
+
+@overload
+def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any: ...
 
 
 def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any:
@@ -177,7 +205,7 @@ def with_polymorphic(
     present = {id(part) for part in source._from_objects()}
 
     def is_present(name: str) -> bool:
-        column = mapper.columns[name].column
+        column = mapper.column_attrs[name].column
         needed = froms_of(stand_ins.adapt(column) if stand_ins is not None else column)
         return all(id(element) in present for element in needed)
 
@@ -255,7 +283,7 @@ def _standing_in(mapper: Mapper, source: FromClause) -> StandIns:
 
 
 def _is_missing(mapper: Mapper, name: str, source: FromClause, own: StandIns) -> bool:
-    prop = mapper.columns[name]
+    prop = mapper.column_attrs[name]
     # an expression is there under its name, or is worked out from columns that are
     if not prop.is_stored and prop.column.name in source.c:
         return False

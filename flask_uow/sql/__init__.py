@@ -4,6 +4,8 @@ In reading order: types, nodes, operators, column_operators, expressions, constr
 select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
 """
 
+from typing import TYPE_CHECKING
+
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
 from flask_uow.sql.columns import FetchedValue
 from flask_uow.sql.constraints import (
@@ -50,7 +52,6 @@ from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, ali
 from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
-from flask_uow.sql.types import __all__ as _types
 
 __all__ = [
     "Alias", "BindParameter", "CTE", "CheckConstraint", "Column", "ColumnElement", "ColumnOperators",
@@ -61,4 +62,8 @@ __all__ = [
     "exists", "func", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_",
     "null", "or_", "outerjoin", "select", "text", "tuple_", "union", "union_all", "update",
 ]  # fmt: skip
-__all__ += _types
+
+if not TYPE_CHECKING:
+    from flask_uow.sql.types import __all__ as _types
+
+    __all__ += _types

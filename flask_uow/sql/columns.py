@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity, Sequence
+from flask_uow.sql.typed import T0
 from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance
 
 __all__ = ["Column", "ColumnDefault", "FetchedValue"]
@@ -55,6 +56,29 @@ def _refuse_arguments(function: Any) -> None:
         return
 
 
+class SharedColumnOptions(TypedDict, total=False):
+    """The keyword arguments that a :class:`Column` has in common with ``mapped_column()``, for type checkers."""
+
+    key: str | None
+    primary_key: bool
+    unique: bool
+    index: bool
+    onupdate: Any
+    server_default: Any
+    server_onupdate: Any
+    autoincrement: bool
+    comment: str | None
+    doc: str | None
+    info: dict[Any, Any] | None
+
+
+class ColumnOptions(SharedColumnOptions, total=False):
+    """The keyword arguments of a :class:`Column`, for type checkers."""
+
+    nullable: bool | None
+    default: Any
+
+
 class Column(ColumnElement[T], Generic[T]):
     """A column of a table.
 
@@ -79,6 +103,25 @@ class Column(ColumnElement[T], Generic[T]):
         "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "table", "unique", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "column"
+
+    @overload
+    def __init__(
+        self: Column[T0],
+        name: str | None,
+        type_: TypeEngine[T0] | type[TypeEngine[T0]],
+        *args: Any,
+        **options: Unpack[ColumnOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Column[T0], name: TypeEngine[T0] | type[TypeEngine[T0]], *args: Any, **options: Unpack[ColumnOptions]
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Column[Any], name: Any = None, type_: Any = None, *args: Any, **options: Unpack[ColumnOptions]
+    ) -> None: ...
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.common_type import coerce_alike, common_type
@@ -66,7 +66,7 @@ def null() -> ColumnElement[None]:
     return Null()
 
 
-def literal(value: Any, type_: Any = None) -> BindParameter[Any]:
+def literal(value: T, type_: Any = None) -> BindParameter[T]:
     """Return ``value`` as a bind parameter, typed by ``type_`` or by the value itself."""
     resolved = to_instance(type_) if type_ is not None else type_for_value(value)
     refuse_mapped(value, resolved)
@@ -100,12 +100,20 @@ def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParame
     return BindParameter(None if required else value, to_instance(type_), key, required)
 
 
+@overload
+def label(name: str, element: ColumnElement[T]) -> Label[T]: ...
+
+
+@overload
+def label(name: str, element: Any) -> Label[Any]: ...
+
+
 def label(name: str, element: Any) -> Label[Any]:
     """Return ``element AS name``."""
     return Label(name, coerce_value(element, NULLTYPE))
 
 
-def cast_(element: Any, type_: Any) -> Cast[Any]:
+def cast_(element: Any, type_: TypeEngine[T] | type[TypeEngine[T]]) -> Cast[T]:
     """Return ``CAST(element AS type_)``."""
     resolved = to_instance(type_)
     return Cast(coerce_value(element, resolved), resolved)
@@ -136,14 +144,38 @@ def between(element: Any, low: Any, high: Any) -> ColumnElement[bool]:
     return coerce_value(element, NULLTYPE).between(low, high)
 
 
+@overload
+def asc(element: ColumnElement[T]) -> ColumnElement[T]: ...
+
+
+@overload
+def asc(element: Any) -> ColumnElement[Any]: ...
+
+
 def asc(element: Any) -> ColumnElement[Any]:
     """Return ascending order by ``element``."""
     return coerce_order(element).asc()
 
 
+@overload
+def desc(element: ColumnElement[T]) -> ColumnElement[T]: ...
+
+
+@overload
+def desc(element: Any) -> ColumnElement[Any]: ...
+
+
 def desc(element: Any) -> ColumnElement[Any]:
     """Return descending order by ``element``."""
     return coerce_order(element).desc()
+
+
+@overload
+def distinct(element: ColumnElement[T]) -> ColumnElement[T]: ...
+
+
+@overload
+def distinct(element: Any) -> ColumnElement[Any]: ...
 
 
 def distinct(element: Any) -> ColumnElement[Any]:

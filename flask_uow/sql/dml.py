@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.conflicts import Excluded, OnConflict
@@ -87,7 +87,13 @@ class DMLStatement(ChainedStatement):
         return tuple(made)
 
 
-class Insert(DMLStatement):
+if TYPE_CHECKING:
+    from flask_uow.sql.typed_returning import DeleteTypes, InsertTypes, UpdateTypes
+else:
+    InsertTypes = UpdateTypes = DeleteTypes = DMLStatement
+
+
+class Insert(InsertTypes):
     """``INSERT INTO table``; without values it takes them, all columns, at execution."""
 
     __slots__ = ("_conflict", "_excluded", "_fixed", "_rows", "_select", "_select_columns")
@@ -112,7 +118,7 @@ class Insert(DMLStatement):
         """True where rows that are there already may be updated."""
         return self._conflict is not None and self._conflict.pairs is not None
 
-    def values(self, *rows: Any, **columns: Any) -> Insert:
+    def values(self, *rows: Any, **columns: Any) -> Self:
         """Return the statement with one row (a mapping, or keywords) or several (a list of mappings).
 
         :raises ArgumentError: for a column that the table does not have, or rows with different columns.
@@ -130,7 +136,7 @@ class Insert(DMLStatement):
         clone._rows = _in_one_order((*self._rows, *((*self._fixed, *self._pairs(row)) for row in given)))
         return clone
 
-    def from_select(self, columns: Sequence[Any], select: Any) -> Insert:
+    def from_select(self, columns: Sequence[Any], select: Any) -> Self:
         """Return ``INSERT INTO table (columns) SELECT ...``.
 
         :param columns: by name or as objects, in the order of the SELECT's.
@@ -257,7 +263,7 @@ def _in_one_order(rows: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(made)
 
 
-class Update(DMLStatement):
+class Update(UpdateTypes):
     """``UPDATE table SET ... WHERE ...``."""
 
     __slots__ = ("_values", "_where")
@@ -278,7 +284,7 @@ class Update(DMLStatement):
         """True without WHERE."""
         return not self._where
 
-    def values(self, values: Mapping[Any, Any] | None = None, **columns: Any) -> Update:
+    def values(self, values: Mapping[Any, Any] | None = None, **columns: Any) -> Self:
         """Return the statement with columns set; values may be expressions. A column that was set before takes the later value.
 
         :raises ArgumentError: for a column that the table does not have.
@@ -288,7 +294,7 @@ class Update(DMLStatement):
         clone._values = tuple({id(column): (column, value) for column, value in pairs}.values())
         return clone
 
-    def where(self, *conditions: Any) -> Update:
+    def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
         clone._where = (*self._where, *(coerce_condition(condition) for condition in conditions))
@@ -315,7 +321,7 @@ class Update(DMLStatement):
         return (self.table, values, self._where, self._returned())
 
 
-class Delete(DMLStatement):
+class Delete(DeleteTypes):
     """``DELETE FROM table WHERE ...``."""
 
     __slots__ = ("_where",)
@@ -330,7 +336,7 @@ class Delete(DMLStatement):
         """True without WHERE."""
         return not self._where
 
-    def where(self, *conditions: Any) -> Delete:
+    def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
         clone._where = (*self._where, *(coerce_condition(condition) for condition in conditions))

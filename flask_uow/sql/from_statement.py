@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, Executable
 from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.typed import TP_co
 
 __all__ = ["FromStatement"]
 
 
-class FromStatement(SelectBase):
+class FromStatement(SelectBase[TP_co]):
     """Entities, and the statement that gives their rows; made by ``select(...).from_statement(...)``.
 
     :param entities: mapped classes, attributes, columns.
@@ -35,7 +36,7 @@ class FromStatement(SelectBase):
         self._order_by = ()
         self._limit = self._offset = None
 
-    def options(self, *options: Any) -> FromStatement:
+    def options(self, *options: Any) -> Self:
         """Return the statement with loader options of the orm."""
         clone = self._clone()
         clone._options = (*self._options, *options)

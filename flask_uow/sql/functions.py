@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import ColumnElement, and_, coerce_value
+from flask_uow.sql.typed import T0, V
 from flask_uow.sql.types import NULLTYPE, Date, DateTime, Float, Integer, Numeric, String, TypeEngine, to_instance
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup, criteria, make_over
 
 __all__ = ["FunctionElement", "func"]
+
+T = TypeVar("T")
 
 _INTEGER, _STRING, _FLOAT = Integer(), String(), Float()
 _FIXED: dict[str, TypeEngine[Any]] = {
@@ -32,7 +36,7 @@ _BARE = frozenset(
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
 
 
-class FunctionElement(ColumnElement[Any]):
+class FunctionElement(ColumnElement[V]):
     """A call of an SQL function.
 
     :param function_name: the function's name, as SQL writes it.
@@ -61,7 +65,7 @@ class FunctionElement(ColumnElement[Any]):
 
     def over(
         self, partition_by: Any = None, order_by: Any = None, rows: Any = None, range_: Any = None, groups: Any = None
-    ) -> Over:
+    ) -> Over[V]:
         """Return the call over a window: ``func.sum(Post.views).over(partition_by=Post.author_id, order_by=Post.id)``.
 
         :param partition_by: an expression, or a list of them.
@@ -73,7 +77,7 @@ class FunctionElement(ColumnElement[Any]):
         """
         return make_over(self, partition_by, order_by, rows, range_, groups)
 
-    def filter(self, *conditions: Any) -> FunctionFilter:
+    def filter(self, *conditions: Any) -> FunctionFilter[V]:
         """Return the aggregate over the rows that fulfil the conditions: ``func.count().filter(Post.views > 10)``."""
         return FunctionFilter(self, and_(*conditions))
 
@@ -118,4 +122,66 @@ def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: An
     return _FIXED.get(name, NULLTYPE)
 
 
-func = _FunctionFactory()
+if TYPE_CHECKING:
+
+    class _Of(Protocol[T]):
+        """A function whose result is of one type."""
+
+        def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement[T]: ...
+
+    class _AsArgument(Protocol):
+        """A function whose result is of the type of its first argument."""
+
+        @overload
+        def __call__(self, first: ColumnElement[T0], /, *others: Any) -> FunctionElement[T0]: ...
+
+        @overload
+        def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement[Any]: ...
+
+    class _FirstValue(Protocol):
+        """A function whose result is the first of its arguments that is not NULL."""
+
+        @overload
+        def __call__(
+            self, first: ColumnElement[T | None], second: ColumnElement[T] | T, /, *others: Any
+        ) -> FunctionElement[T]: ...
+
+        @overload
+        def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement[Any]: ...
+
+    class _KnownFunctions(_FunctionFactory):
+        """The functions whose results have types that type checkers can know; of any other one it is Any."""
+
+        count: _Of[int]
+        length: _Of[int]
+        char_length: _Of[int]
+        row_number: _Of[int]
+        rank: _Of[int]
+        dense_rank: _Of[int]
+        ntile: _Of[int]
+        lower: _Of[str]
+        upper: _Of[str]
+        trim: _Of[str]
+        concat: _Of[str]
+        substr: _Of[str]
+        replace: _Of[str]
+        random: _Of[float]
+        percent_rank: _Of[float]
+        cume_dist: _Of[float]
+        now: _Of[dt.datetime]
+        current_timestamp: _Of[dt.datetime]
+        current_date: _Of[dt.date]
+        coalesce: _FirstValue
+        max: _AsArgument
+        min: _AsArgument
+        sum: _AsArgument
+        abs: _AsArgument
+        first_value: _AsArgument
+        last_value: _AsArgument
+        lag: _AsArgument
+        lead: _AsArgument
+        mode: _AsArgument
+
+    func: _KnownFunctions
+else:
+    func = _FunctionFactory()

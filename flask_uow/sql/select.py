@@ -8,7 +8,7 @@ build objects of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from flask_uow.exc import InvalidRequestError, UnfitArgumentError
 from flask_uow.sql.entities import coerce_groups
@@ -26,12 +26,16 @@ from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.select_sources import SourcedSelect
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
+from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, TP_co, Ts
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
+
+if TYPE_CHECKING:
+    from flask_uow.sql.typed import Item
 
 __all__ = ["Select", "exists", "select"]
 
 
-class Select(SourcedSelect):
+class Select(SourcedSelect[TP_co]):
     """A SELECT; made by :func:`select`.
 
     :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
@@ -130,7 +134,7 @@ class Select(SourcedSelect):
         elements, only = self._correlate
         return tuple(element for element in self.froms if not is_among(element, elements)) if only else elements
 
-    def _with_replaced(self, original: Any) -> Select:
+    def _with_replaced(self, original: Any) -> Self:
         self.entities = self.columns_clause
         if self._correlate is not None and self._correlate[1]:
             # what stands for something of the statement around this one is of that statement, too
@@ -153,14 +157,14 @@ class Select(SourcedSelect):
 
     # -- building
 
-    def where(self, *conditions: Any) -> Select:
+    def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
         given = tuple(coerce_condition(condition) for condition in conditions)
         clone._where = (*self._where, *(self._restated(given) if self._stand_ins else given))
         return clone
 
-    def order_by(self, *criteria: Any) -> Select:
+    def order_by(self, *criteria: Any) -> Self:
         made = super().order_by(*criteria)
         if self._stand_ins:
             made._order_by = self._restated(made._order_by)
@@ -168,7 +172,7 @@ class Select(SourcedSelect):
 
     filter = where
 
-    def where_exists(self, *conditions: Any) -> Select:
+    def where_exists(self, *conditions: Any) -> Self:
         """Return the statement with conditions on rows that it does not select, for EXISTS.
 
         What tells the rows of a mapped class from others in its table is added for each class whose attributes they name.
@@ -179,7 +183,7 @@ class Select(SourcedSelect):
             clone._add_criteria(source, source.own_criteria)
         return clone
 
-    def select_from(self, *elements: Any) -> Select:
+    def select_from(self, *elements: Any) -> Self:
         """Return the statement with elements put into FROM explicitly."""
         clone = self._clone()
         clone._froms = (*self._froms, *(coerce_from(element) for element in elements))
@@ -190,7 +194,7 @@ class Select(SourcedSelect):
             clone._restate()
         return clone
 
-    def join(self, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Select:
+    def join(self, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Self:
         """Return the statement with ``JOIN target`` added.
 
         :param target: a table, an alias, a mapped class, or a relationship (``User.posts``).
@@ -218,13 +222,13 @@ class Select(SourcedSelect):
         clone._note_joined(target, isouter and not full)
         return clone
 
-    def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Select:
+    def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Self:
         """Return the statement with ``LEFT OUTER JOIN target`` added."""
         return self.join(target, onclause, isouter=True, full=full)
 
     def join_from(
         self, left: Any, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False
-    ) -> Select:
+    ) -> Self:
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
         for element in (left, target):
@@ -234,7 +238,7 @@ class Select(SourcedSelect):
         clone._note_joined(target, isouter and not full)
         return clone
 
-    def correlate(self, *elements: Any) -> Select:
+    def correlate(self, *elements: Any) -> Self:
         """Return the statement that, inside another, takes just these elements of FROM from the one around it; None for none.
 
         Without this, a subquery takes over every element that the statement around it has, unless it would be left without any.
@@ -244,7 +248,7 @@ class Select(SourcedSelect):
         clone._correlate = (_parts_of(given), True)
         return clone
 
-    def correlate_except(self, *elements: Any) -> Select:
+    def correlate_except(self, *elements: Any) -> Self:
         """Return the statement that, inside another, takes all elements of FROM that the one around it has, but these."""
         clone = self._clone()
         clone._correlate = (_parts_of(elements), False)
@@ -321,20 +325,20 @@ class Select(SourcedSelect):
                     return element
         raise UnfitArgumentError(f"join() has nothing to join {right.description} to. Call select_from() first.")
 
-    def group_by(self, *criteria: Any) -> Select:
+    def group_by(self, *criteria: Any) -> Self:
         """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""
         clone = self._clone()
         clone._group_by = (*self._group_by, *self._restated(coerce_groups(criteria)))
         return clone
 
-    def having(self, *conditions: Any) -> Select:
+    def having(self, *conditions: Any) -> Self:
         """Return the statement with conditions on groups added by AND."""
         clone = self._clone()
         given = tuple(coerce_condition(condition) for condition in conditions)
         clone._having = (*self._having, *self._restated(given))
         return clone
 
-    def distinct(self, *columns: Any) -> Select:
+    def distinct(self, *columns: Any) -> Self:
         """Return the statement with DISTINCT (``DISTINCT ON (columns)`` where columns are given)."""
         clone = self._clone()
         clone._distinct = self._restated(tuple(coerce_value(c, NULLTYPE) for c in columns)) if columns else True
@@ -348,7 +352,7 @@ class Select(SourcedSelect):
         skip_locked: bool = False,
         of: Any = (),
         key_share: bool = False,
-    ) -> Select:
+    ) -> Self:
         """Return the statement locking the rows it reads; a database without row locks (SQLite) begins a write transaction.
 
         :param read: FOR SHARE instead of FOR UPDATE.
@@ -363,6 +367,43 @@ class Select(SourcedSelect):
         clone._for_update = ForUpdate(read, nowait, skip_locked, locked, key_share)
         return clone
 
+    @overload
+    def with_only_columns(self, a: Item[T0], /) -> Select[tuple[T0]]: ...
+
+    @overload
+    def with_only_columns(self, a: Item[T0], b: Item[T1], /) -> Select[tuple[T0, T1]]: ...
+
+    @overload
+    def with_only_columns(self, a: Item[T0], b: Item[T1], c: Item[T2], /) -> Select[tuple[T0, T1, T2]]: ...
+
+    @overload
+    def with_only_columns(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], /
+    ) -> Select[tuple[T0, T1, T2, T3]]: ...
+
+    @overload
+    def with_only_columns(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], /
+    ) -> Select[tuple[T0, T1, T2, T3, T4]]: ...
+
+    @overload
+    def with_only_columns(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], /
+    ) -> Select[tuple[T0, T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def with_only_columns(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], /
+    ) -> Select[tuple[T0, T1, T2, T3, T4, T5, T6]]: ...
+
+    @overload
+    def with_only_columns(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], h: Item[T7], /
+    ) -> Select[tuple[T0, T1, T2, T3, T4, T5, T6, T7]]: ...
+
+    @overload
+    def with_only_columns(self, *entities: Any) -> Select: ...
+
     def with_only_columns(self, *entities: Any) -> Select:
         """Return the statement with other columns."""
         clone = self._clone()
@@ -376,26 +417,45 @@ class Select(SourcedSelect):
         clone._set_columns(entities)
         return clone
 
+    @overload
+    def add_columns(self: Select[tuple[*Ts]], a: Item[T0], /) -> Select[tuple[*Ts, T0]]: ...
+
+    @overload
+    def add_columns(self: Select[tuple[*Ts]], a: Item[T0], b: Item[T1], /) -> Select[tuple[*Ts, T0, T1]]: ...
+
+    @overload
+    def add_columns(
+        self: Select[tuple[*Ts]], a: Item[T0], b: Item[T1], c: Item[T2], /
+    ) -> Select[tuple[*Ts, T0, T1, T2]]: ...
+
+    @overload
+    def add_columns(
+        self: Select[tuple[*Ts]], a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], /
+    ) -> Select[tuple[*Ts, T0, T1, T2, T3]]: ...
+
+    @overload
+    def add_columns(self, *entities: Any) -> Select: ...
+
     def add_columns(self, *entities: Any) -> Select:
         """Return the statement with more columns."""
         return self.with_only_columns(*self.entities, *entities)
 
-    def from_statement(self, statement: Any) -> FromStatement:
+    def from_statement(self, statement: Any) -> FromStatement[TP_co]:
         """Return a statement for the same entities whose rows come from one of your own: ``text()`` or a SELECT.
 
         :raises ArgumentError: for something that is no statement.
         """
-        made = FromStatement(self.entities, statement, self._options)
+        made: FromStatement[TP_co] = FromStatement(self.entities, statement, self._options)
         made._execution_options = self._execution_options
         return made
 
-    def options(self, *options: Any) -> Select:
+    def options(self, *options: Any) -> Self:
         """Return the statement with loader options of the orm."""
         clone = self._clone()
         clone._options = (*self._options, *options)
         return clone
 
-    def filter_by(self, **values: Any) -> Select:
+    def filter_by(self, **values: Any) -> Self:
         """Return the statement with ``attribute == value`` added, for what was joined last, or else for the first entity.
 
         :raises InvalidRequestError: for a name that the entity does not have.
@@ -448,6 +508,48 @@ def _parts_of(elements: Sequence[Any]) -> tuple[FromClause, ...]:
 def _steps_of(target: Any) -> Any:
     """Return the ``join_steps`` of a relationship, None for everything else."""
     return None if isinstance(target, FromClause) else getattr(target, "join_steps", None)
+
+
+@overload
+def select(a: Item[T0], /) -> Select[tuple[T0]]: ...
+
+
+@overload
+def select(a: Item[T0], b: Item[T1], /) -> Select[tuple[T0, T1]]: ...
+
+
+@overload
+def select(a: Item[T0], b: Item[T1], c: Item[T2], /) -> Select[tuple[T0, T1, T2]]: ...
+
+
+@overload
+def select(a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], /) -> Select[tuple[T0, T1, T2, T3]]: ...
+
+
+@overload
+def select(a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], /) -> Select[tuple[T0, T1, T2, T3, T4]]: ...
+
+
+@overload
+def select(
+    a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], /
+) -> Select[tuple[T0, T1, T2, T3, T4, T5]]: ...
+
+
+@overload
+def select(
+    a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], /
+) -> Select[tuple[T0, T1, T2, T3, T4, T5, T6]]: ...
+
+
+@overload
+def select(
+    a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], h: Item[T7], /
+) -> Select[tuple[T0, T1, T2, T3, T4, T5, T6, T7]]: ...
+
+
+@overload
+def select(*entities: Any) -> Select: ...
 
 
 def select(*entities: Any) -> Select:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql import operators as ops
@@ -13,6 +13,7 @@ from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label, coerce_order
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
 from flask_uow.sql.selectable import CTE, Lateral, Subquery
+from flask_uow.sql.typed import ReturnsRows, TP_co
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, BigInteger, TypeEngine
 
 __all__ = [
@@ -21,11 +22,14 @@ __all__ = [
 ]  # fmt: skip
 
 
+T = TypeVar("T")
+TP = TypeVar("TP", bound=tuple[Any, ...])
+
 # a limit or an offset beyond the rows there are is no error
 _ROW_COUNT = BigInteger()
 
 
-class SelectBase(ChainedStatement):
+class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
     """What SELECT and its compounds share: order, limit, and use inside another statement."""
 
     __slots__ = ("_limit", "_offset", "_order_by")
@@ -77,27 +81,27 @@ class SelectBase(ChainedStatement):
         ends = [end - first for end in (most, stop) if end is not None]
         return self.offset((skipped or 0) + first).limit(max(min(ends), 0) if ends else None)
 
-    def union(self, *others: Any) -> CompoundSelect:
+    def union(self, *others: Any) -> CompoundSelect[TP_co]:
         """Return ``self UNION others``."""
         return CompoundSelect("UNION", (self, *others))
 
-    def union_all(self, *others: Any) -> CompoundSelect:
+    def union_all(self, *others: Any) -> CompoundSelect[TP_co]:
         """Return ``self UNION ALL others``."""
         return CompoundSelect("UNION ALL", (self, *others))
 
-    def intersect(self, *others: Any) -> CompoundSelect:
+    def intersect(self, *others: Any) -> CompoundSelect[TP_co]:
         """Return ``self INTERSECT others``."""
         return CompoundSelect("INTERSECT", (self, *others))
 
-    def intersect_all(self, *others: Any) -> CompoundSelect:
+    def intersect_all(self, *others: Any) -> CompoundSelect[TP_co]:
         """Return ``self INTERSECT ALL others`` (PostgreSQL)."""
         return CompoundSelect("INTERSECT ALL", (self, *others))
 
-    def except_(self, *others: Any) -> CompoundSelect:
+    def except_(self, *others: Any) -> CompoundSelect[TP_co]:
         """Return ``self EXCEPT others``."""
         return CompoundSelect("EXCEPT", (self, *others))
 
-    def except_all(self, *others: Any) -> CompoundSelect:
+    def except_all(self, *others: Any) -> CompoundSelect[TP_co]:
         """Return ``self EXCEPT ALL others`` (PostgreSQL)."""
         return CompoundSelect("EXCEPT ALL", (self, *others))
 
@@ -117,13 +121,13 @@ class SelectBase(ChainedStatement):
         """Return the statement as a common table expression."""
         return CTE(self, name, recursive)
 
-    def scalar_subquery(self) -> ScalarSelect:
+    def scalar_subquery(self: SelectBase[tuple[T, *tuple[Any, ...]]]) -> ScalarSelect[T]:
         """Return the statement as one value: its first column in its only row."""
         return ScalarSelect(self)
 
     as_scalar = scalar_subquery
 
-    def label(self, name: str) -> Label[Any]:
+    def label(self: SelectBase[tuple[T, *tuple[Any, ...]]], name: str) -> Label[T]:
         """Return the statement as one value, under a name."""
         return self.scalar_subquery().label(name)
 
@@ -132,7 +136,7 @@ class SelectBase(ChainedStatement):
         return Exists(self)
 
 
-class CompoundSelect(SelectBase):
+class CompoundSelect(SelectBase[TP_co]):
     """SELECTs joined by UNION, INTERSECT or EXCEPT.
 
     :raises ArgumentError: for something that is no SELECT, or SELECTs with different numbers of columns.
@@ -188,7 +192,7 @@ def _of_type(name: str, column: ColumnElement[Any], type_: TypeEngine[Any]) -> C
     return made
 
 
-class ScalarSelect(ColumnElement[Any]):
+class ScalarSelect(ColumnElement[T]):
     """A SELECT used as one value."""
 
     __slots__ = ("select_element",)
@@ -251,9 +255,25 @@ def coerce_select(value: Any) -> SelectBase:
     return found
 
 
+@overload
+def union(*selects: SelectBase[TP]) -> CompoundSelect[TP]: ...
+
+
+@overload
+def union(*selects: Any) -> CompoundSelect: ...
+
+
 def union(*selects: Any) -> CompoundSelect:
     """Return the SELECTs joined by UNION."""
     return CompoundSelect("UNION", selects)
+
+
+@overload
+def union_all(*selects: SelectBase[TP]) -> CompoundSelect[TP]: ...
+
+
+@overload
+def union_all(*selects: Any) -> CompoundSelect: ...
 
 
 def union_all(*selects: Any) -> CompoundSelect:
@@ -261,9 +281,25 @@ def union_all(*selects: Any) -> CompoundSelect:
     return CompoundSelect("UNION ALL", selects)
 
 
+@overload
+def intersect(*selects: SelectBase[TP]) -> CompoundSelect[TP]: ...
+
+
+@overload
+def intersect(*selects: Any) -> CompoundSelect: ...
+
+
 def intersect(*selects: Any) -> CompoundSelect:
     """Return the SELECTs joined by INTERSECT."""
     return CompoundSelect("INTERSECT", selects)
+
+
+@overload
+def intersect_all(*selects: SelectBase[TP]) -> CompoundSelect[TP]: ...
+
+
+@overload
+def intersect_all(*selects: Any) -> CompoundSelect: ...
 
 
 def intersect_all(*selects: Any) -> CompoundSelect:
@@ -271,9 +307,25 @@ def intersect_all(*selects: Any) -> CompoundSelect:
     return CompoundSelect("INTERSECT ALL", selects)
 
 
+@overload
+def except_(*selects: SelectBase[TP]) -> CompoundSelect[TP]: ...
+
+
+@overload
+def except_(*selects: Any) -> CompoundSelect: ...
+
+
 def except_(*selects: Any) -> CompoundSelect:
     """Return the SELECTs joined by EXCEPT."""
     return CompoundSelect("EXCEPT", selects)
+
+
+@overload
+def except_all(*selects: SelectBase[TP]) -> CompoundSelect[TP]: ...
+
+
+@overload
+def except_all(*selects: Any) -> CompoundSelect: ...
 
 
 def except_all(*selects: Any) -> CompoundSelect:

@@ -17,6 +17,7 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.stand_ins import Restating, StandIns
+from flask_uow.sql.typed import TP_co
 from flask_uow.sql.types import NULLTYPE
 
 __all__ = ["SourcedSelect"]
@@ -25,7 +26,7 @@ __all__ = ["SourcedSelect"]
 _CLAUSES = ("_where", "_order_by", "_group_by", "_having", "_distinct")
 
 
-class SourcedSelect(SelectBase):
+class SourcedSelect(SelectBase[TP_co]):
     """The items of a SELECT and the clauses that say something of columns.
 
     :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.

@@ -10,14 +10,14 @@ from typing import Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import ColumnElement, and_, coerce_order
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.typed import V
 
 __all__ = ["FunctionFilter", "Over", "WithinGroup"]
 
 Frame = tuple[str, Any, Any]
 
 
-class Over(ColumnElement[Any]):
+class Over(ColumnElement[V]):
     """``element OVER (PARTITION BY ... ORDER BY ... frame)``.
 
     :param frame: ``(unit, start, end)`` with the unit ROWS, RANGE or GROUPS; None for the database's own.
@@ -37,7 +37,7 @@ class Over(ColumnElement[Any]):
         self.partition_by = partition_by
         self.order_by = order_by
         self.frame = frame
-        self.type: TypeEngine[Any] = element.type
+        self.type = element.type
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.element, self.partition_by, self.order_by, self.frame is not None, *(self.frame or ()))
@@ -47,7 +47,7 @@ class Over(ColumnElement[Any]):
         return self.element.name
 
 
-class FunctionFilter(ColumnElement[Any]):
+class FunctionFilter(ColumnElement[V]):
     """``element FILTER (WHERE condition)``."""
 
     __slots__ = ("condition", "element")
@@ -65,13 +65,13 @@ class FunctionFilter(ColumnElement[Any]):
     def name(self) -> str | None:
         return self.element.name
 
-    def filter(self, *conditions: Any) -> FunctionFilter:
+    def filter(self, *conditions: Any) -> FunctionFilter[V]:
         """Return the call with further conditions."""
         return FunctionFilter(self.element, and_(self.condition, *conditions))
 
     def over(
         self, partition_by: Any = None, order_by: Any = None, rows: Any = None, range_: Any = None, groups: Any = None
-    ) -> Over:
+    ) -> Over[V]:
         """See :meth:`flask_uow.sql.functions.FunctionElement.over`."""
         return make_over(self, partition_by, order_by, rows, range_, groups)
 
@@ -104,8 +104,8 @@ def function_of(node: Any) -> Any:
 
 
 def make_over(
-    element: ColumnElement[Any], partition_by: Any, order_by: Any, rows: Any, range_: Any, groups: Any
-) -> Over:
+    element: ColumnElement[V], partition_by: Any, order_by: Any, rows: Any, range_: Any, groups: Any
+) -> Over[V]:
     """Return the window over a call; see :meth:`flask_uow.sql.functions.FunctionElement.over`."""
     given = [
         (unit, bounds) for unit, bounds in (("ROWS", rows), ("RANGE", range_), ("GROUPS", groups)) if bounds is not None

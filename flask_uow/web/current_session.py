@@ -5,37 +5,27 @@ Each Session is kept on its scope (flask_uow.web.scope), where it lives and dies
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import ScopedSession, Session
 from flask_uow.orm.session.scoping import SessionRegistry
-from flask_uow.web.query import Query
 from flask_uow.web.scope import USUAL_SESSION, current_scope
 from flask_uow.web.session import WebSession
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
+    from flask_uow.web.typed import QueryingSession as _ScopedSession
+else:
+    _ScopedSession = ScopedSession
 
 __all__ = ["AppSession", "CurrentSession", "named_session"]
 
-T = TypeVar("T")
 
-
-class AppSession(ScopedSession):
+class AppSession(_ScopedSession):
     """The type of ``db.session``."""
 
     registry: CurrentSession
-
-    if TYPE_CHECKING:
-
-        @overload
-        def query(self, entity: type[T], /) -> Query[T]: ...
-
-        @overload
-        def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
-
-        def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
 
 
 class CurrentSession(SessionRegistry):

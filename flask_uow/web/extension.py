@@ -8,12 +8,12 @@ engine.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, abort
+from flask import Flask
 from flask import current_app as flask_current_app
 
 from flask_uow.engine import Engine
@@ -21,7 +21,6 @@ from flask_uow.engine.atomic import Recovery, recover
 from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
 from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm import Session
-from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
 from flask_uow.web.app_state import AppState
@@ -31,14 +30,18 @@ from flask_uow.web.current_session import AppSession, CurrentSession, named_sess
 from flask_uow.web.databases import ALL_BINDS, BindKeys, chosen_keys, create_tables, drop_tables, reflect_tables
 from flask_uow.web.models import MetaDatas, add_defaults, add_query, add_repr, make_model_class
 from flask_uow.web.outcome import CommitWhen
-from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
-from flask_uow.web.query import get_or_404, with_helpers
+from flask_uow.web.query import with_helpers
 from flask_uow.web.recording import listen
 from flask_uow.web.scope import USUAL_SESSION, current_scope
 from flask_uow.web.session import UnitOptions, WebSession
 from flask_uow.web.units import Transactional, UnitBinds, open_unit, unit_options
+from flask_uow.web.view_helpers import ViewHelpers
 from flask_uow.web.views import no_retry
-from flask_uow.web.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from flask_uow.web.typed import ModelAttribute
+else:
+    ModelAttribute = object
 
 __all__ = ["UnitOfWork"]
 
@@ -46,7 +49,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class UnitOfWork(Vocabulary):
+class UnitOfWork(ViewHelpers, ModelAttribute):
     """The Flask extension. One object may serve several apps; threads may share it.
 
     Every public name of flask_uow is an attribute, too: ``db.Column``, ``db.relationship``, ``db.select``, ``db.func``.
@@ -98,8 +101,8 @@ class UnitOfWork(Vocabulary):
         self.metadatas = MetaDatas()
         self.session = AppSession(self._make_session, scopefunc=self.scope_id)
         self.session.registry = CurrentSession(self)
-        # Any: a type checker cannot follow a base class that is an attribute; model_class= is for those who want one
-        self.Model: Any = make_model_class(model_class, self.metadatas, metadata)
+        made: Any = make_model_class(model_class, self.metadatas, metadata)
+        self.Model = made
         add_defaults(self.Model, self.metadatas, names=not disable_autonaming)
         add_query(self.Model, self)
         add_repr(self.Model)
@@ -411,97 +414,9 @@ class UnitOfWork(Vocabulary):
         """
         drop_tables(self, bind_key)
 
-    # -- helpers for views
-
-    def get_or_404(
-        self,
-        entity: type[T],
-        ident: Any,
-        *,
-        description: str | None = None,
-        options: Sequence[Any] = (),
-        populate_existing: bool = False,
-        with_for_update: bool | Mapping[str, Any] = False,
-    ) -> T:
-        """Return an object by its primary key, or abort with 404.
-
-        :param ident: the key; a text, as it stands in URLs, is taken for the int or UUID that it says. A key that the column cannot hold, a text
-            that is no number or a number out of range, is a 404 like any that no row has.
-        :param description: the text of the error page.
-        :param options: as for :meth:`Session.get`, ``populate_existing`` and ``with_for_update`` too.
-        :raises DataError: for a key of another kind, such as a date for an Integer column.
-        """
-        if options or populate_existing or with_for_update:
-            get: Any = partial(
-                self.session.get,
-                entity,
-                options=options,
-                populate_existing=populate_existing,
-                with_for_update=with_for_update,
-            )
-        else:
-            get = partial(self.session.get, entity)
-        found: T = get_or_404(get, ident, description)
-        return found
-
-    def first_or_404(self, statement: Any, *, description: str | None = None) -> Any:
-        """Return the first object or value of a SELECT or a Query, or abort with 404."""
-        if isinstance(statement, OrmQuery):
-            found = _first_item(statement.first())
-        else:
-            found = self.session.scalars(statement).first()
-        if found is None:
-            abort(404, description=description)
-        return found
-
-    def one_or_404(self, statement: Any, *, description: str | None = None) -> Any:
-        """Return the only object or value of a SELECT or a Query; abort with 404 when there is none, or more than one."""
-        try:
-            if isinstance(statement, OrmQuery):
-                return _first_item(statement.one())
-            return self.session.scalars(statement).one()
-        except (NoResultFound, MultipleResultsFound):
-            abort(404, description=description)
-
-    def paginate(
-        self,
-        statement: Any,
-        *,
-        page: int | None = None,
-        per_page: int | None = None,
-        max_per_page: int | None = DEFAULT_MAX_PER_PAGE,
-        error_out: bool = True,
-        count: bool = True,
-        keyset: Any = None,
-        after: str | None = None,
-    ) -> Any:
-        """Return one page of a SELECT's objects or values, which templates can iterate.
-
-        :param statement: a ``select()`` or a Query, with an order where it matters.
-        :param page: the number of the page, from 1; None: ``?page=`` of the request, else 1.
-        :param per_page: results a page; None: ``?per_page=`` of the request, else 20.
-        :param max_per_page: the most that a client can ask for; None for no limit.
-        :param error_out: abort with 404 for a page that does not exist, or a number that is none; False: page 1 and the defaults.
-        :param count: count all results; False leaves ``total`` None, which saves a slow statement on a big table.
-        :param keyset: attributes of the mapped class (``[User.name, User.id.desc()]``) that give the order: the page begins after
-            a row instead of after a number of rows, and nothing is counted.
-        :param after: with ``keyset``: the ``next`` of the page before; None: ``?after=`` of the request, else the beginning.
-        :returns: a :class:`Pagination`, or with ``keyset`` a :class:`KeysetPagination`.
-        :raises ArgumentError: for arguments that do not go together.
-        """
-        return paginate(
-            self.session, statement, page=page, per_page=per_page, max_per_page=max_per_page, error_out=error_out, count=count,
-            keyset=keyset, after=after,
-        )  # fmt: skip
-
     def _shell_context(self) -> dict[str, Any]:
         models = {class_.__name__: class_ for class_ in self.Model.registry.classes()}
         return {**models, "db": self, "session": self.session}
 
     def __repr__(self) -> str:
         return f"<UnitOfWork of {len(self._apps)} apps>"
-
-
-def _first_item(found: Any) -> Any:
-    """Return the object that a query gave, or the first item of a row."""
-    return found[0] if isinstance(found, tuple) else found

@@ -44,7 +44,7 @@ class _Key:
         self.descends = isinstance(criterion, UnaryExpression) and criterion.operator is ops.DESC
         inner: Any = criterion.element if isinstance(criterion, UnaryExpression) else criterion
         column: Any = getattr(inner, "expression", inner)
-        names = [name for name, prop in mapper.columns.items() if prop.column is column]
+        names = [name for name, prop in mapper.column_attrs.items() if prop.column is column]
         if not names:
             raise ArgumentError(
                 f"keyset= takes columns of {mapper.class_.__name__}, such as {mapper.class_.__name__}.id or its .desc(), got"

@@ -142,9 +142,9 @@ def add_repr(base: type[DeclarativeBase]) -> None:
 def _describe(obj: Any) -> str:
     """Return ``<User 5>``, of several columns ``<Seat 5, 'a'>``, before there is a row ``<User (transient 140...)>``. Loads nothing."""
     state = obj.__dict__.get(STATE)
-    if state is None or state.identity is None:
+    if state is None or state.row_key is None:
         return f"<{type(obj).__name__} ({'transient' if state is None else state.status} {id(obj)})>"
-    key = identity_values(state.identity)
+    key = identity_values(state.row_key)
     return f"<{type(obj).__name__} {', '.join(map(repr, key))}>"
 
 

@@ -8,7 +8,7 @@ a page by keyset goes on where the last one ended, through an index, and is as f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from flask import abort
 
@@ -17,23 +17,44 @@ from flask_uow.orm import Query
 from flask_uow.orm.loading.plan import each_once
 from flask_uow.sql import func, select
 from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.typed import V
 from flask_uow.web.keyset import Keyset
 from flask_uow.web.scope import current_request
 
 __all__ = ["DEFAULT_MAX_PER_PAGE", "KeysetPagination", "Pagination", "paginate"]
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    class KeysetOptions(TypedDict, total=False):
+        """The arguments of ``paginate()`` for either kind of page."""
+
+        page: int | None
+        per_page: int | None
+        max_per_page: int | None
+        error_out: bool
+        count: bool
+        after: str | None
+
+    class PageOptions(KeysetOptions, total=False):
+        """The arguments of ``paginate()`` for pages by number."""
+
+        keyset: None
+
 
 DEFAULT_PER_PAGE = 20
 DEFAULT_MAX_PER_PAGE = 100
 _LARGEST_PAGE = 2**31
 
 
-class _Page:
+class _Page(Generic[T]):
     """Base of pages of both kinds: their items can be iterated and counted. A page is true, also an empty one: ``{% if page %}`` asks
     whether there is one, ``{% if page.items %}`` whether it has something to show."""
 
-    items: list[Any]
+    items: list[T]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T]:
         return iter(self.items)
 
     def __len__(self) -> int:
@@ -85,7 +106,7 @@ class _Source:
         return found
 
 
-class Pagination(_Page):
+class Pagination(_Page[V]):
     """One page of results; iterating it gives its items.
 
     :ivar items: the results of this page.
@@ -101,7 +122,7 @@ class Pagination(_Page):
         self.total = total
         # where nothing is counted, one more row was asked for, which tells whether there is a next page
         self._has_more = len(rows) > per_page
-        self.items: list[Any] = source.items(rows[:per_page])
+        self.items: list[V] = source.items(rows[:per_page])
 
     @property
     def pages(self) -> int | None:
@@ -139,15 +160,15 @@ class Pagination(_Page):
         """The number of the last result on this page; 0 when the page is empty."""
         return self.first + len(self.items) - 1 if self.items else 0
 
-    def prev(self, *, error_out: bool = False) -> Pagination:
+    def prev(self, *, error_out: bool = False) -> Pagination[V]:
         """Return the page before this one; ``error_out`` as for ``db.paginate``."""
         return self._other(self.page - 1, error_out)
 
-    def next(self, *, error_out: bool = False) -> Pagination:
+    def next(self, *, error_out: bool = False) -> Pagination[V]:
         """Return the page after this one; ``error_out`` as for ``db.paginate``."""
         return self._other(self.page + 1, error_out)
 
-    def _other(self, page: int, error_out: bool) -> Pagination:
+    def _other(self, page: int, error_out: bool) -> Pagination[V]:
         return _load_page(self._source, page, self.per_page, error_out, self.total is not None, self.total)
 
     def iter_pages(
@@ -178,7 +199,7 @@ class Pagination(_Page):
         return f"<Pagination page {self.page} of {'?' if self.pages is None else self.pages}>"
 
 
-class KeysetPagination(_Page):
+class KeysetPagination(_Page[V]):
     """One page of results, found by where the last one ended; iterating it gives its items.
 
     :ivar items: the results of this page.
@@ -193,9 +214,9 @@ class KeysetPagination(_Page):
 
     def __init__(self, source: _Source, keyset: Keyset, per_page: int, rows: list[Any]) -> None:
         self.per_page = per_page
-        self.items: list[Any] = source.items(rows[:per_page])
+        self.items: list[V] = source.items(rows[:per_page])
         self.has_next = len(rows) > per_page
-        last = self.items[-1] if self.has_next else None
+        last: Any = self.items[-1] if self.has_next else None
         self.next = keyset.token(last[0] if source.has_rows else last) if last is not None else None
 
     def __repr__(self) -> str:

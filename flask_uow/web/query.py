@@ -5,8 +5,8 @@ A query class of the user's own (``query_class=``, ``query_cls``) gets the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from flask import abort
 
@@ -14,6 +14,9 @@ from flask_uow.exc import DataError
 from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm.exc import MultipleResultsFound, NoResultFound
 from flask_uow.web.pagination import DEFAULT_MAX_PER_PAGE, paginate
+
+if TYPE_CHECKING:
+    from flask_uow.web.pagination import KeysetOptions, KeysetPagination, PageOptions, Pagination
 
 __all__ = ["Query", "get_or_404", "with_helpers"]
 
@@ -46,6 +49,12 @@ class Query(OrmQuery[T]):
             return self.one()
         except (NoResultFound, MultipleResultsFound):
             abort(404, description=description)
+
+    @overload
+    def paginate(self, **options: Unpack[PageOptions]) -> Pagination[T]: ...
+
+    @overload
+    def paginate(self, *, keyset: Sequence[Any], **options: Unpack[KeysetOptions]) -> KeysetPagination[T]: ...
 
     def paginate(
         self,

@@ -25,7 +25,7 @@ class Vocabulary(VocabularyTypes):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name.startswith("_") or name not in flask_uow.__all__:
+            if name.startswith("_") or name not in public_names():
                 raise AttributeError(_unknown(self, name), name=name, obj=self)
             value = getattr(flask_uow, name)
             # found at once from now on
@@ -33,7 +33,13 @@ class Vocabulary(VocabularyTypes):
             return value
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *flask_uow.__all__})
+        return sorted({*super().__dir__(), *public_names()})
+
+
+def public_names() -> list[str]:
+    """Return the public names of flask_uow."""
+    names: list[str] = vars(flask_uow)["__all__"]
+    return names
 
 
 def own_names() -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ class FakeConnection:
         self.is_quiet = True
         self.is_open = True
         self.resets = 0
+        self.cleanings = 0
 
     def cursor(self) -> object:
         return object()
@@ -33,16 +35,26 @@ class FakeConnector:
         self.pings = 0
         self.forks = 0
         self.refuses = False
+        self.is_full = False
 
     def connect(self) -> FakeConnection:
         if self.refuses:
             raise OperationalError("no server")
+        if self.is_full:
+            raise OperationalError("too many clients")
         self.made.append(FakeConnection(len(self.made)))
         return self.made[-1]
 
     def reset(self, raw: FakeConnection) -> bool:
         raw.resets += 1
         return raw.alive
+
+    def clean(self, raw: FakeConnection) -> bool:
+        raw.cleanings += 1
+        return raw.alive
+
+    def is_refusal(self, error: BaseException) -> bool:
+        return self.is_full
 
     def cursor(self, raw: FakeConnection) -> object:
         return raw.cursor()
@@ -346,3 +358,171 @@ def test_a_forked_process_neither_uses_nor_closes_what_its_parent_opened(
     assert all(record.raw.is_open for record in (lent, idle, dropped))
     assert set(kept) == ({lent, idle, dropped} if drop_closes else set())
     assert connector.forks == 1
+
+
+# -- who waits
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not come to that within 30 seconds")
+
+
+def test_who_waits_is_served_in_the_order_of_arrival(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=0, timeout=30)
+    record = pool.checkout()
+    served: list[int] = []
+
+    def use(number: int) -> None:
+        mine = pool.checkout()
+        served.append(number)
+        pool.checkin(mine)
+
+    threads = []
+    for number in range(8):
+        threads.append(threading.Thread(target=use, args=(number,)))
+        threads[-1].start()
+        wait_for(lambda number=number: f"{number + 1} waiting" in pool.status())  # type: ignore[misc]
+    pool.checkin(record)
+    for thread in threads:
+        thread.join(30)
+    assert served == list(range(8))
+    assert pool.status() == "pool size 1, overflow 0: 1 open, 1 idle, 0 lent, 0 waiting"
+
+
+def test_who_comes_later_does_not_overtake_who_waits(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1, max_overflow=0, timeout=30)
+    record = pool.checkout()
+    got: list[PooledConnection] = []
+    waiter = threading.Thread(target=lambda: got.append(pool.checkout()))
+    waiter.start()
+    wait_for(lambda: "1 waiting" in pool.status())
+    pool.checkin(record)
+    late = threading.Thread(target=lambda: pool.checkin(pool.checkout()))
+    late.start()
+    waiter.join(30)
+    assert got == [record]
+    wait_for(lambda: "1 waiting" in pool.status())
+    pool.checkin(record)
+    late.join(30)
+
+
+def test_who_waits_gets_what_somebody_has_dropped_without_a_word(connector: FakeConnector) -> None:
+    class User:
+        def disown(self) -> None:
+            raise AssertionError("there is no fork")
+
+    pool = Pool(connector, size=1, max_overflow=0, timeout=30)
+    user = User()
+    record = pool.checkout(user)
+    got: list[PooledConnection] = []
+    waiter = threading.Thread(target=lambda: got.append(pool.checkout()))
+    waiter.start()
+    wait_for(lambda: "1 waiting" in pool.status())
+    del user
+    gc.collect()
+    waiter.join(30)
+    assert got == [record]
+    assert connector.made[0].resets == 1
+
+
+def test_who_waits_gets_the_connection_of_a_connection_object_that_was_dropped(database_uri: str) -> None:
+    engine = create_engine(database_uri, pool_size=1, max_overflow=0, pool_timeout=30)
+    held = [engine.connect()]
+    held[0].begin()
+    held[0].run("CREATE TABLE never (id INTEGER)")
+    got: list[object] = []
+
+    def use() -> None:
+        with engine.connect() as connection:
+            got.append(connection.table_names())
+
+    waiter = threading.Thread(target=use)
+    waiter.start()
+    wait_for(lambda: "1 waiting" in engine.pool.status())
+
+    def drop() -> None:
+        held.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning):
+        drop()
+    waiter.join(30)
+    assert got == [[]]
+    engine.dispose()
+
+
+def test_a_time_out_says_which_connections_the_waiting_thread_itself_has(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=2, max_overflow=0, timeout=0.01)
+    pool.checkout()
+    other = threading.Thread(target=pool.checkout)
+    other.start()
+    other.join()
+    with pytest.raises(TimeoutError) as caught:
+        pool.checkout()
+    assert [line.endswith("by this very thread") for line in str(caught.value).splitlines()[1:]] == [True, False]
+
+
+# -- a server that takes no further connection
+
+
+def test_a_refused_connection_is_asked_for_again_until_the_time_is_up(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=2, timeout=30)
+    connector.is_full = True
+    got: list[PooledConnection] = []
+    waiter = threading.Thread(target=lambda: got.append(pool.checkout()))
+    waiter.start()
+    wait_for(lambda: "1 waiting" in pool.status())
+    connector.is_full = False
+    waiter.join(30)
+    assert len(got) == 1
+    connector.is_full = True
+    impatient = Pool(connector, timeout=0.1)
+    with pytest.raises(OperationalError, match="too many clients"):
+        impatient.checkout()
+    assert impatient.checked_out() == 0
+
+
+def test_who_is_refused_a_further_connection_takes_one_that_comes_back(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=2, timeout=30)
+    record = pool.checkout()
+    connector.is_full = True
+    got: list[PooledConnection] = []
+    waiter = threading.Thread(target=lambda: got.append(pool.checkout()))
+    waiter.start()
+    wait_for(lambda: "1 waiting" in pool.status())
+    pool.checkin(record)
+    waiter.join(30)
+    assert got == [record]
+
+
+# -- cleaning
+
+
+@pytest.mark.parametrize(("clean", "expected"), [("changed", [0, 1]), ("always", [1, 2]), ("never", [0, 0])])
+def test_connections_are_cleaned_when_asked_for(connector: FakeConnector, clean: str, expected: list[int]) -> None:
+    pool = Pool(connector, size=1, clean=clean)
+    counts = []
+    for marks in (0, 1):
+        record = pool.checkout()
+        record.marks = marks
+        pool.checkin(record)
+        counts.append(record.raw.cleanings)
+    assert counts == expected
+
+
+def test_another_word_for_cleaning_is_refused(connector: FakeConnector) -> None:
+    with pytest.raises(ArgumentError, match="pool_clean='often': expected one of 'changed', 'always', 'never'"):
+        Pool(connector, clean="often")
+
+
+def test_a_cleaned_connection_that_does_not_answer_is_replaced(connector: FakeConnector) -> None:
+    pool = Pool(connector, size=1)
+    record = pool.checkout()
+    record.marks = 1
+    connector.clean = lambda raw: False  # type: ignore[method-assign]
+    pool.checkin(record)
+    assert "0 open" in pool.status()

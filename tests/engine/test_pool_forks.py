@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -104,4 +106,32 @@ def test_a_database_in_memory_is_the_childs_own_copy() -> None:
     in_child(check)
     with engine.connect() as connection:
         assert connection.scalar("SELECT count(*) FROM numbers") == 0
+    engine.dispose()
+
+
+def test_a_child_forked_while_threads_take_and_return_connections_opens_its_own(postgresql_uri: str) -> None:
+    engine = create_engine(postgresql_uri, pool_size=2, max_overflow=0)
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            with engine.connect() as connection:
+                connection.scalar("SELECT 1")
+
+    def check() -> None:
+        signal.alarm(30)
+        with engine.connect() as connection, engine.connect() as other:
+            assert connection.scalar("SELECT 7") == other.scalar("SELECT 7") == 7
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            in_child(check)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert engine.pool.checked_out() == 0
     engine.dispose()

@@ -16,6 +16,7 @@ from flask_uow import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     CreateSchema,
     Date,
     DateTime,
@@ -317,21 +318,22 @@ def test_what_is_not_there_is_named(engine: Engine, created: MetaData) -> None:
 
 
 @pytest.fixture
-def schema(engine: Engine, database: str, tmp_path: Any) -> Iterator[str]:
-    """The name of a schema that exists, on an engine whose connections all see it."""
-    if database == "postgresql":
-        with engine.begin() as connection:
-            connection.execute(CreateSchema("Other one"))
-        yield "Other one"
-        with engine.begin() as connection:
-            connection.execute(DropSchema("Other one", cascade=True))
-    else:
-        with engine.connect() as connection:
+def schema_connection(engine: Engine, database: str, tmp_path: Any) -> Iterator[Connection]:
+    """A connection that sees the schema "Other one"."""
+    with engine.connect() as connection:
+        if database == "postgresql":
+            with engine.begin() as maker:
+                maker.execute(CreateSchema("Other one"))
+            yield connection
+            with engine.begin() as dropper:
+                dropper.execute(DropSchema("Other one", cascade=True))
+        else:
             connection.run(f"ATTACH DATABASE '{tmp_path / 'other.db'}' AS \"Other one\"", write=False)
-        yield "Other one"
+            yield connection
 
 
-def test_schemas_are_created_into_and_reflected(engine: Engine, schema: str) -> None:
+def test_schemas_are_created_into_and_reflected(schema_connection: Connection) -> None:
+    connection, schema = schema_connection, "Other one"
     metadata = MetaData(schema=schema)
     Table("parent", metadata, Column("id", Integer, primary_key=True), Column("name", String, index=True))
     Table(
@@ -340,22 +342,21 @@ def test_schemas_are_created_into_and_reflected(engine: Engine, schema: str) -> 
         Column("id", Integer, primary_key=True),
         Column("parent_id", ForeignKey(f"{schema}.parent.id")),
     )
-    with engine.connect() as connection:
-        metadata.create_all(connection)
-        inspector = inspect(connection)
-        assert schema in inspector.get_schema_names()
-        assert inspector.get_table_names() == []
-        assert inspector.get_table_names(schema) == ["child", "parent"]
-        found = MetaData()
-        found.reflect(connection, schema=schema)
-        for name in ("parent", "child"):
-            assert found.tables[f"{schema}.{name}"].c.keys() == metadata.tables[f"{schema}.{name}"].c.keys()
-        assert [index.name for index in found.tables[f"{schema}.parent"].indexes] == ["ix_parent_name"]
-        assert found.tables[f"{schema}.child"].c.parent_id.references(found.tables[f"{schema}.parent"].c.id)
-        connection.execute(insert(metadata.tables[f"{schema}.parent"]).values(name="x"))
-        connection.execute(insert(metadata.tables[f"{schema}.child"]).values(parent_id=1))
-        metadata.drop_all(connection)
-        assert inspector.get_table_names(schema) == []
+    metadata.create_all(connection)
+    inspector = inspect(connection)
+    assert schema in inspector.get_schema_names()
+    assert inspector.get_table_names() == []
+    assert inspector.get_table_names(schema) == ["child", "parent"]
+    found = MetaData()
+    found.reflect(connection, schema=schema)
+    for name in ("parent", "child"):
+        assert found.tables[f"{schema}.{name}"].c.keys() == metadata.tables[f"{schema}.{name}"].c.keys()
+    assert [index.name for index in found.tables[f"{schema}.parent"].indexes] == ["ix_parent_name"]
+    assert found.tables[f"{schema}.child"].c.parent_id.references(found.tables[f"{schema}.parent"].c.id)
+    connection.execute(insert(metadata.tables[f"{schema}.parent"]).values(name="x"))
+    connection.execute(insert(metadata.tables[f"{schema}.child"]).values(parent_id=1))
+    metadata.drop_all(connection)
+    assert inspector.get_table_names(schema) == []
 
 
 # -- numbers

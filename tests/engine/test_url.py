@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_uow.engine import URL, make_url
+from flask_uow.engine import URL, create_engine, make_url
 from flask_uow.exc import ArgumentError
 
 
@@ -80,3 +80,42 @@ def test_a_url_survives_being_written_and_read(
     again = make_url(url.render(hide_password=False))
     assert again == url
     assert hash(again) == hash(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "ports"),
+    [
+        ("postgresql://kay@east:6000,west:6001/store", "east,west", (6000, 6001)),
+        ("postgresql://east,west:6001/store", "east,west", (None, 6001)),
+        ("postgresql://east:6000,west/store?target_session_attrs=read-write", "east,west", (6000, None)),
+        ("postgresql://u:p%40@[::1]:1,[fe80::2]:2,h/db", "::1,fe80::2,h", (1, 2, None)),
+        ("postgresql://%2Frun%2Fone,h:5/db", "/run/one,h", (None, 5)),
+        ("postgresql://,h:5/db", ",h", (None, 5)),
+    ],
+)
+def test_a_url_can_name_several_hosts(text: str, host: str, ports: tuple[int | None, ...]) -> None:
+    url = make_url(text)
+    assert (url.host, url.port, url.ports) == (host, None, ports)
+    again = make_url(url.render(hide_password=False))
+    assert again == url
+    assert hash(again) == hash(url)
+
+
+def test_a_wrong_port_of_any_host_is_refused() -> None:
+    for text in ("postgresql://a:1,b:99999/db", "postgresql://a:x,b:1/db", "postgresql://[::1:1,[::2]:2/db"):
+        with pytest.raises(ArgumentError):
+            make_url(text)
+
+
+def test_the_options_of_a_url_count_more_than_what_stands_before_them() -> None:
+    engine = create_engine("postgresql://u@a:1/d?host=b,c&port=2,3&dbname=e&ssl=true")
+    parameters = engine.dialect._parameters  # type: ignore[attr-defined]
+    assert {name: parameters[name] for name in ("host", "port", "dbname", "user", "sslmode")} == {
+        "host": "b,c",
+        "port": "2,3",
+        "dbname": "e",
+        "user": "u",
+        "sslmode": "require",
+    }
+    several = create_engine("postgresql://a,b:3/d").dialect._parameters  # type: ignore[attr-defined]
+    assert (several["host"], several["port"]) == ("a,b", ",3")

@@ -103,7 +103,7 @@ def test_foreign_keys_and_comments_of_a_template_are_each_tables_own() -> None:
     assert [key.nullable for key in keys] == [False, False, True]
     assert keys[2].index
     assert keys[2].comment == "who has it"
-    assert inspect(Dog).columns["stamp"].deferred
+    assert inspect(Dog).column_attrs["stamp"].deferred
     assert Cat(owner=Person()).owner is not None
 
 

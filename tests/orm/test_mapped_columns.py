@@ -136,7 +136,7 @@ def test_what_is_declared_to_stand_for_both_columns_is_not_warned_about(
             properties={"note": [lorry.c.note, vehicle.c.note], "lorry_made": lorry.c.made},
         )  # fmt: skip
     registry.configure()
-    columns = class_mapper(Lorry).columns
+    columns = class_mapper(Lorry).column_attrs
     assert [column.table.name for column in columns["note"].columns] == ["lorry", "vehicle"]
     assert [column.table.name for column in columns["made"].columns] == ["vehicle"]
     metadata.create_all(engine)
@@ -337,7 +337,7 @@ def test_slots_and_plain_values_of_a_class_give_way_to_columns(mapper: Any) -> N
     for cls in (Slotted, Plain):
         _, pet, _ = pets()
         mapper(cls, pet)
-        assert "name" in class_mapper(cls).columns
+        assert "name" in class_mapper(cls).column_attrs
 
 
 def test_a_property_in_the_place_of_a_key_is_refused(mapper: Any) -> None:
@@ -468,7 +468,7 @@ def test_the_doc_of_a_column_is_that_of_its_attribute(mapper: Any) -> None:
         pass
 
     mapper(T, table, properties={"x2": column_property(table.c.x, doc="said last")})
-    docs = {name: prop.doc for name, prop in class_mapper(T).columns.items()}
+    docs = {name: prop.doc for name, prop in class_mapper(T).column_attrs.items()}
     assert docs == {"id": "the key", "x2": "said last", "y": "a comment"}
     assert T.id.__doc__ == "the key"  # type: ignore[attr-defined]
     assert table.c.x.copy().doc == "said here"
@@ -519,7 +519,7 @@ def test_deferred_takes_what_column_property_takes(engine: Engine, mapper: Any) 
             session.expunge_all()
             found: Any = session.query(cls).filter(cls.body.shouted() == "HI").one()  # type: ignore[attr-defined]
             assert "body" not in vars(found)
-            assert (found.body, class_mapper(cls).columns["body"].doc) == ("hi", "long")
+            assert (found.body, class_mapper(cls).column_attrs["body"].doc) == ("hi", "long")
         assert session.query(Page).filter(Page.more.shouted() == "X").count() == 1  # type: ignore[attr-defined]
 
 
@@ -560,7 +560,7 @@ def test_an_extension_of_a_subclass_takes_the_place_of_the_inherited_one(mapper:
         obj = cls()
         obj.title = obj.note = "z"
         assert (obj.title, obj.note) == (title, "one:z")
-    assert len(class_mapper(B).columns["title"].columns) == 1
+    assert len(class_mapper(B).column_attrs["title"].columns) == 1
 
 
 def test_a_non_primary_mapper_needs_a_class_with_a_mapper_of_its_own(mapper: Any) -> None:
@@ -617,7 +617,7 @@ def test_a_declarative_class_may_name_a_column_of_its_given_table_anew(engine: E
         width: Mapped[int | None] = mapped_column("size")
         name = synonym("_name", descriptor=property(lambda self: f"<{self._name}>"))
 
-    assert list(class_mapper(Hat).columns) == ["id", "_name", "width"]
+    assert list(class_mapper(Hat).columns.keys()) == ["id", "_name", "width"]
     Base.metadata.create_all(engine)
     with Session(engine) as session:
         session.add(Hat(_name="bowler", width=5))

@@ -194,9 +194,9 @@ def test_columns_are_chosen_prefixed_and_kept_equal(engine: Engine, tables: _Tab
         pass
 
     made = mapper(Chosen, tables.addresses, include_properties=["email"], column_prefix="_", registry=Registry())
-    assert list(made.columns) == ["_id", "_email"]
+    assert list(made.columns.keys()) == ["_id", "_email"]
     other = mapper(type("Other", (), {}), tables.addresses, exclude_properties=["email"], registry=Registry())
-    assert list(other.columns) == ["id", "user_id"]
+    assert list(other.columns.keys()) == ["id", "user_id"]
 
 
 def test_keys_with_null_parts(engine: Engine) -> None:

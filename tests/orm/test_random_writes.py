@@ -203,7 +203,7 @@ class WritingMachine(RuleBasedStateMachine):
             self.world.before = dict(self.rows)
         for obj in list(self.session):
             # inserted and committed by the Session, and undone with the transaction around
-            if inspect(obj).identity not in self.rows:
+            if inspect(obj).row_key not in self.rows:
                 self.session.expunge(obj)
         # what an object outside was made of may be undone
         self.outside = [gone for gone in self.outside if self.rows.get(gone.key) == gone.row]
@@ -398,7 +398,7 @@ class WritingMachine(RuleBasedStateMachine):
             found[key] = replace(found[key], place=place, more=more)
         assert found == self.rows
         for obj in list(self.session):
-            row = self.rows[inspect(obj).identity]
+            row = self.rows[inspect(obj).row_key]
             values = copy.copy(obj.__dict__)
             assert values.get("version", row.version) == row.version
             assert values.get("title", row.title) == row.title

@@ -258,7 +258,8 @@ def identify_early(connection: Connection) -> None:
     engine = connection.engine
     # 2 is FULL (https://www.sqlite.org/pragma.html#pragma_synchronous), which cannot be set within a transaction
     if connection.fetch_all("PRAGMA synchronous")[0][0] < 2:
-        connection.run("PRAGMA synchronous = FULL", write=False)
+        # not as a statement of a user's, after which the connection would not be kept
+        connection.look_up("PRAGMA synchronous = FULL")
     with _lock:
         if engine.pool in _records:
             return

@@ -28,6 +28,7 @@ Processor = Callable[[Any], Any]
 ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 # no transaction at all: each statement commits by itself
 AUTOCOMMIT = "AUTOCOMMIT"
+_KNOWN_TEXTS = 5000  # so many statements are remembered
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -52,6 +53,8 @@ class Dialect(ABC):
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
     :ivar drop_closes: True where a driver's connection is closed when nobody refers to it any more, whichever process it is of.
     :ivar streams_by_declared_cursor: True where rows stay with the server only for a cursor that is declared in SQL.
+    :ivar settings_sql: what goes out with the BEGIN of each transaction, so that values travel in one form whatever is set in the session.
+    :ivar known_marks: the marks of statements that were seen; see :meth:`marks`.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
 
@@ -68,6 +71,7 @@ class Dialect(ABC):
     max_parameters: ClassVar[int]
     begins_with_statement: ClassVar[bool]
     streams_by_declared_cursor: ClassVar[bool] = False
+    settings_sql: ClassVar[str] = ""
     compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
@@ -77,6 +81,7 @@ class Dialect(ABC):
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
         self.url = url
         self.connect_args = dict(connect_args)
+        self.known_marks: dict[str, int] = {}
         self._quoted: dict[str, str] = {}
         self._bind_processors: dict[tuple[Any, ...], Processor | None] = {}
         self._result_processors: dict[tuple[Any, ...], Processor | None] = {}
@@ -93,6 +98,14 @@ class Dialect(ABC):
     @abstractmethod
     def reset(self, raw: Any) -> bool:
         """Roll back what is open on ``raw``; return False when it is lost."""
+
+    @abstractmethod
+    def clean(self, raw: Any) -> bool:
+        """Undo what statements have left in the session of an idle ``raw``; return False where it must be closed for that."""
+
+    def is_refusal(self, error: BaseException) -> bool:
+        """Return True when ``error`` says that the database takes no connection at the moment, and may take one soon."""
+        return False
 
     @abstractmethod
     def ping(self, raw: Any) -> bool:
@@ -117,6 +130,14 @@ class Dialect(ABC):
     @abstractmethod
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         """Return True when ``error`` means that ``raw`` cannot be used any more."""
+
+    def is_misplaced(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that the server is read only (a standby, perhaps), where a write was asked for."""
+        return False
+
+    def is_busy(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that another connection kept a lock on the whole database for too long."""
+        return False
 
     def cure(self, error: BaseException, how_to_create_tables: str) -> str:
         """Return what to do about an error whose words do not say it; empty where there is nothing to add.
@@ -144,6 +165,30 @@ class Dialect(ABC):
     def missing_table(self, error: BaseException) -> str | None:
         """Return the name of the table that the database does not have, as the statement wrote it; None where that is not what ``error`` means."""
 
+    # -- what statements leave behind
+
+    def marks(self, sql: str) -> int:
+        """Return what a statement may do besides reading and writing rows: the constants of :mod:`flask_uow.engine.marks`, as one number."""
+        found = self.known_marks.get(sql)
+        if found is None:
+            found = self.find_marks(sql)
+            if len(self.known_marks) >= _KNOWN_TEXTS:
+                self.known_marks.clear()
+            self.known_marks[sql] = found
+        return found
+
+    @abstractmethod
+    def find_marks(self, sql: str) -> int:
+        """Find out what :meth:`marks` returns."""
+
+    def with_settings(self, begin_sql: str) -> str:
+        """Return what opens a transaction with the settings that it needs."""
+        return f"{begin_sql}; {self.settings_sql}" if self.settings_sql else begin_sql
+
+    def by_itself(self, sql: str) -> str:
+        """Return the text to send for a statement outside of any transaction, with the settings that it needs."""
+        return sql
+
     # -- transactions
 
     @abstractmethod
@@ -170,10 +215,16 @@ class Dialect(ABC):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         """Return True when a transaction of that level opens at its first statement even if that only reads."""
 
+    def statement_timeout(self, setup: Sequence[str]) -> float | None:
+        """Return the statement time-out in seconds that the statements of a transaction's setup, or the URL, ask for; None for none."""
+        return None
+
     @abstractmethod
-    def commit(self, cursor: Any) -> None:
+    def commit(self, cursor: Any, limit: float | None = None) -> None:
         """Commit the transaction.
 
+        :param limit: seconds after which a commit that waits for another server is cancelled; None for ever.
+        :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
 

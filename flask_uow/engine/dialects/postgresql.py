@@ -1,12 +1,14 @@
 """PostgreSQL through psycopg2.
 
 Connections are in psycopg2's autocommit mode, and BEGIN is ours: it travels in one string with the first statement and
-costs no round trip of its own. Each connection is set to UTC and to the output formats that psycopg2 reads exactly.
+costs no round trip of its own. So do the settings that values depend on: see :mod:`flask_uow.engine.dialects.postgresql_session`.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,25 +29,49 @@ from flask_uow.engine.dialects.postgresql_arrays import array_binder, array_item
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
+from flask_uow.engine.dialects.postgresql_session import SETTINGS, find_marks, needs_settings
 from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.dialects.values import array_loader
+from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
 from flask_uow.engine.url import URL
-from flask_uow.exc import ArgumentError, InternalError, OperationalError
+from flask_uow.engine.watchdog import watchdog
+from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, InternalError, OperationalError
 from flask_uow.sql.types import ARRAY, TypeEngine
 
 __all__ = ["PostgreSQLDialect"]
 
-# one round trip for each new connection; extra_float_digits makes servers before 12 send floats exactly
-_SETTINGS = (
-    "SET TIME ZONE 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3; "
-    "SET standard_conforming_strings = on"
+# so that nobody waits for ever for a server whose packets vanish; what the URL, connect_args or the environment say counts more
+_TIME_LIMITS = {
+    "connect_timeout": (10, "PGCONNECT_TIMEOUT"),
+    "tcp_user_timeout": (30_000, ""),
+    "keepalives_idle": (30, ""),
+    "keepalives_interval": (10, ""),
+    "keepalives_count": (3, ""),
+}
+_PING_SECONDS = 3.0
+_REFUSALS = re.compile(
+    r"too many (?:connections|clients)|remaining connection slots are reserved|the database system is (?:starting up|shutting down"
+    r"|in recovery mode|not (?:yet )?accepting connections)|no more connections allowed|server_login_retry|pooler is shutting down"
 )
+# in the languages of the server's messages; the warning has no other mark that the driver passes on
+_NOT_REPLICATED = re.compile(
+    r"synchronous replication|synchrone Replikation|réplication synchrone|replicación sincrónica|replica sincrona|replicação síncrona"
+    r"|синхронн|同期レプリケーション|同步复制|동기식 복제|synkron replikering|senkron replikasyon|სინქრონულ"
+)
+_STATEMENT_TIMEOUT = re.compile(r"\bstatement_timeout\s*(?:=|\bTO\b)\s*'?(\d+)\s*(ms|s|min|)", re.IGNORECASE)
+_PLAIN_STRINGS = "-c standard_conforming_strings=on"
 _NO_PREPARE = (
     "the PostgreSQL server does not allow prepared transactions, and two-phase commit needs them. Set max_prepared_transactions in"
     " postgresql.conf to at least max_connections, and restart the server."
+)
+_SECONDS = {"": 0.001, "ms": 0.001, "s": 1.0, "min": 60.0}
+_LOCAL_ONLY = (
+    "the transaction is committed on this server, but its wait for a synchronous standby was cancelled: no standby has confirmed it, and it"
+    " may be lost if another server takes over. Look in the database before you repeat it, and see why no standby answers"
+    " (synchronous_standby_names, pg_stat_replication)."
 )
 _ROLLED_BACK = (
     "the database rolled the transaction back, since a statement of the transaction had failed before and the error was not handled by a "
@@ -53,7 +79,9 @@ _ROLLED_BACK = (
 )
 
 
-def _check_option(name: str) -> None:
+def _check_option(name: str, value: str) -> None:
+    if (name, value) == ("ssl", "true"):  # libpq takes JDBC's word for sslmode=require
+        return
     try:
         make_dsn(**{name: ""})
     except psycopg2.ProgrammingError:
@@ -83,6 +111,7 @@ class PostgreSQLDialect(Dialect):
     streams_by_declared_cursor = True
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
+    settings_sql = SETTINGS
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
@@ -92,9 +121,13 @@ class PostgreSQLDialect(Dialect):
                 f"the driver {url.driver!r} is not supported for PostgreSQL: expected psycopg2. "
                 "Write the URL as postgresql://... or postgresql+psycopg2://..."
             )
-        for option in url.query:
-            _check_option(option)
+        for option, value in url.query.items():
+            _check_option(option, value)
         self._parameters = self._connection_parameters()
+        self._statement_timeout: float | None = None
+        self._statement_timeout = self.statement_timeout((str(self._parameters.get("options", "")),))
+        wanted = self._parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
+        self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
         self.batch = PostgreSQLBatchWriter(self)
 
     def _connection_parameters(self) -> dict[str, Any]:
@@ -103,13 +136,23 @@ class PostgreSQLDialect(Dialect):
             "user": url.username,
             "password": url.password,
             "host": url.host,
-            "port": url.port,
+            "port": ",".join("" if port is None else str(port) for port in url.ports) or url.port,
             "dbname": url.database,
         }
         parameters: dict[str, Any] = {"client_encoding": "UTF8"}
-        parameters.update(url.query)
         parameters.update({key: value for key, value in named.items() if value is not None})
+        # as libpq has it, what is said behind the question mark counts
+        parameters.update(url.query)
+        if parameters.get("ssl") == "true":
+            parameters["sslmode"] = "require"
+        parameters.pop("ssl", None)
         parameters.update(self.connect_args)
+        if not {"service", "dsn"} & parameters.keys() and not any(
+            name in os.environ for name in ("PGSERVICE", "PGSERVICEFILE")
+        ):
+            for name, (value, variable) in _TIME_LIMITS.items():
+                if variable not in os.environ:
+                    parameters.setdefault(name, value)
         return parameters
 
     # -- connections
@@ -117,10 +160,14 @@ class PostgreSQLDialect(Dialect):
     def connect(self) -> Any:
         cooperate()
         raw = psycopg2.connect(**self._parameters)
+        if raw.info.parameter_status("standard_conforming_strings") == "off" and not self._has_plain_strings():
+            # the text of a statement is read before any setting in it is made, so this one has to be there from the start
+            raw.close()
+            options = self._parameters.get("options", "")
+            self._parameters["options"] = f"{options} {_PLAIN_STRINGS}".strip()
+            raw = psycopg2.connect(**self._parameters)
         try:
             raw.autocommit = True
-            with raw.cursor() as cursor:
-                cursor.execute(_SETTINGS)
             types.register_types(raw)
         except BaseException:
             raw.close()
@@ -132,7 +179,7 @@ class PostgreSQLDialect(Dialect):
             return False
         status = raw.info.transaction_status
         if status == TRANSACTION_STATUS_IDLE:
-            return True
+            return self._wanted_server is None or self._may_stay(raw)
         if status not in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR):
             # a statement is still under way: whoever ran it was interrupted
             return False
@@ -141,15 +188,59 @@ class PostgreSQLDialect(Dialect):
                 cursor.execute("ROLLBACK")
         except psycopg2.Error:
             return False
-        return bool(raw.info.transaction_status == TRANSACTION_STATUS_IDLE)
+        return bool(raw.info.transaction_status == TRANSACTION_STATUS_IDLE) and self._may_stay(raw)
+
+    def _has_plain_strings(self) -> bool:
+        return _PLAIN_STRINGS in str(self._parameters.get("options", ""))
+
+    def clean(self, raw: Any) -> bool:
+        try:
+            with raw.cursor() as cursor:
+                cursor.execute("DISCARD ALL")
+        except psycopg2.Error:
+            return False
+        del raw.notices[:], raw.notifies[:]
+        return True
+
+    def find_marks(self, sql: str) -> int:
+        return find_marks(sql)
+
+    def by_itself(self, sql: str) -> str:
+        return Opening(f"{SETTINGS};\n{sql}", sql) if needs_settings(sql) else sql
 
     def ping(self, raw: Any) -> bool:
+        # a server whose packets vanish never answers: then the socket is closed from here, which ends the waiting
+        if raw.closed:
+            return False
+        ending = socket.fromfd(raw.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        watch = watchdog.watch(_PING_SECONDS, lambda: ending.shutdown(socket.SHUT_RDWR))
         try:
             with raw.cursor() as cursor:
                 cursor.execute("SELECT 1")
         except psycopg2.Error:
             return False
-        return True
+        finally:
+            in_time = watchdog.call_off(watch)
+            ending.close()
+        return in_time and self._may_stay(raw)
+
+    def _may_stay(self, raw: Any) -> bool:
+        """Return False where the server has become another than the URL asks for: read only, or a standby (or no standby any more)."""
+        wanted = self._wanted_server
+        if wanted is None:
+            return True
+        told = raw.info.parameter_status
+        standby, read_only = told("in_hot_standby"), told("default_transaction_read_only")
+        if standby is None or read_only is None:  # a server before 14
+            return True
+        is_standby: bool = standby == "on"
+        is_writable: bool = not is_standby and read_only == "off"
+        return {
+            "read-write": is_writable,
+            "read-only": not is_writable,
+            "primary": not is_standby,
+            "standby": is_standby,
+        }.get(wanted, True)
 
     def is_quiet(self, raw: Any) -> bool:
         return not raw.closed and is_quiet(raw.fileno())
@@ -162,6 +253,13 @@ class PostgreSQLDialect(Dialect):
 
     def dispose(self) -> None:
         """Nothing is held."""
+
+    def is_refusal(self, error: BaseException) -> bool:
+        # libpq has no codes for errors on connecting, only words: 53300 (too many connections) and 57P03 (starting or stopping)
+        return isinstance(error, psycopg2.OperationalError) and _REFUSALS.search(str(error)) is not None
+
+    def is_misplaced(self, error: BaseException) -> bool:
+        return getattr(error, "pgcode", None) == "25006"
 
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         if raw.closed:
@@ -207,13 +305,33 @@ class PostgreSQLDialect(Dialect):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         return True
 
-    def commit(self, cursor: Any) -> None:
-        if not self.is_quiet(cursor.connection):
+    def statement_timeout(self, setup: Sequence[str]) -> float | None:
+        for text in reversed(setup):
+            found = _STATEMENT_TIMEOUT.search(text)
+            if found is not None:
+                return float(found[1]) * _SECONDS[found[2].lower()] or None
+        return self._statement_timeout
+
+    def commit(self, cursor: Any, limit: float | None = None) -> None:
+        raw = cursor.connection
+        if not self.is_quiet(raw):
             self._check_alive(cursor)
-        cursor.execute("COMMIT")
+        if raw.notices:
+            del raw.notices[:]
+        if limit is None:
+            cursor.execute("COMMIT")
+        else:
+            # the server's own time-out does not hold while it waits for a standby
+            watch = watchdog.watch(limit, raw.cancel)
+            try:
+                cursor.execute("COMMIT")
+            finally:
+                watchdog.call_off(watch)
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
+        if raw.notices and any(_NOT_REPLICATED.search(notice) for notice in raw.notices):
+            raise CommitOutcomeUnknown(_LOCAL_ONLY)
 
     def _check_alive(self, cursor: Any) -> None:
         """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.

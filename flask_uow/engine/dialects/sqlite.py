@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from flask_uow.engine.dialects import sqlite_types as types
 from flask_uow.engine.dialects.base import Dialect, Processor
@@ -27,6 +27,7 @@ from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
 from flask_uow.engine.dialects.sqlite_decimal import register_decimal
 from flask_uow.engine.dialects.sqlite_loaders import array_text_loader
 from flask_uow.engine.dialects.sqlite_moments import register_moments
+from flask_uow.engine.dialects.sqlite_session import find_marks
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
 from flask_uow.engine.url import URL
@@ -38,6 +39,7 @@ __all__ = ["SQLiteDialect"]
 _OLDEST = (3, 35, 0)  # UPDATE ... FROM, RETURNING
 _OLDEST_IN_MEMORY = (3, 36, 0)  # a database in memory that several connections share
 _URI_OPTIONS = ("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs")
+_NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _OWN_OPTIONS = ("timeout", "uri")
 _numbers = itertools.count(1)
 # keepers of the parent process, which a forked one must not close (see flask_uow.engine.pool)
@@ -79,6 +81,8 @@ class SQLiteDialect(Dialect):
         self.is_memory = url.database in (None, "", ":memory:")
         self._read_only = options.get("mode") == "ro" or "immutable" in options
         self._target, self._is_uri = self._resolve(url.database or "", options)
+        # True while the file is read as one that nobody changes
+        self._is_frozen = False
         self._keeper: sqlite3.Connection | None = None
         self._keeper_lock = threading.Lock()
         self.batch = SQLiteBatchWriter(self)
@@ -112,6 +116,8 @@ class SQLiteDialect(Dialect):
             raw.execute("PRAGMA foreign_keys = ON")
             if not self.is_memory and not self._read_only:
                 self._switch_to_wal(raw)
+            if not self.is_memory:
+                raw = self._readable(raw)
             register_decimal(raw)
             register_moments(raw)
         except BaseException:
@@ -119,17 +125,36 @@ class SQLiteDialect(Dialect):
             raise
         return raw
 
-    def _open(self) -> sqlite3.Connection:
+    def _readable(self, raw: sqlite3.Connection) -> sqlite3.Connection:
+        """Return a connection that can read the file, also where it is in WAL mode in a folder that cannot be written.
+
+        SQLite reads such a file only as one that nobody changes. That is so while there is no WAL file, since whoever writes has one.
+        """
+        path = self._path()
+        self._is_frozen = False
+        if os.access(os.path.dirname(path) or ".", os.W_OK) or not os.path.isfile(path):
+            return raw
+        try:
+            raw.execute("PRAGMA schema_version")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _NOT_WRITABLE or os.path.exists(f"{path}-wal"):
+                return raw
+            raw.close()
+            self._is_frozen = True
+            return self._open(f"file:{quote(path)}?immutable=1")
+        return raw
+
+    def _open(self, uri: str | None = None) -> sqlite3.Connection:
         arguments: dict[str, Any] = {
             "cached_statements": 256,
             **self.connect_args,
             "timeout": self._timeout,
             "isolation_level": None,
             "check_same_thread": False,
-            "uri": self._is_uri,
+            "uri": self._is_uri or uri is not None,
         }
         try:
-            raw: sqlite3.Connection = sqlite3.connect(self._target, **arguments)
+            raw: sqlite3.Connection = sqlite3.connect(uri or self._target, **arguments)
         except sqlite3.OperationalError as error:
             path = self.url.database or ""
             if self.is_memory or path.startswith("file:") or Path(path).parent.is_dir():
@@ -140,7 +165,10 @@ class SQLiteDialect(Dialect):
         return raw
 
     def _switch_to_wal(self, raw: sqlite3.Connection) -> None:
-        """Put the file into WAL mode, which lasts; the switch ignores the busy time-out, so the waiting is ours."""
+        """Put the file into WAL mode, which lasts; the switch ignores the busy time-out, so the waiting is ours.
+
+        A file, or a folder, that cannot be written stays as it is: what is in it can be read.
+        """
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -148,9 +176,18 @@ class SQLiteDialect(Dialect):
                     raw.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF in _NOT_WRITABLE and self._is_a_file():
+                    return
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
+
+    def _path(self) -> str:
+        database = self.url.database or ""
+        return unquote(database.removeprefix("file:").partition("?")[0]) if database.startswith("file:") else database
+
+    def _is_a_file(self) -> bool:
+        return os.path.isfile(self._path())
 
     def dispose(self) -> None:
         with self._keeper_lock:
@@ -164,7 +201,15 @@ class SQLiteDialect(Dialect):
                 raw.execute("ROLLBACK")
         except sqlite3.Error:
             return False
-        return True
+        # the next one looks anew whether somebody has begun to write
+        return not self._is_frozen
+
+    def clean(self, raw: Any) -> bool:
+        # opening another one costs less than setting this one back would
+        return False
+
+    def find_marks(self, sql: str) -> int:
+        return find_marks(sql)
 
     def ping(self, raw: Any) -> bool:
         return True
@@ -186,13 +231,21 @@ class SQLiteDialect(Dialect):
         return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
 
     def cure(self, error: BaseException, how_to_create_tables: str) -> str:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        if self.is_busy(error):
             return (
                 f"Another connection kept the write lock for longer than the time-out of {self._timeout:g} seconds. End"
                 " transactions that write sooner, or give the URL a longer one, as in '?timeout=30'. A unit of work inside of one that"
                 " has written waits for itself: open it before, or do all in one."
             )
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN and self._is_a_file():
+            return (
+                "The file is there. Either its rights forbid to read it, or it is in WAL mode, in a folder that cannot be written, with a WAL"
+                " file that others have left: make the folder writable."
+            )
         return super().cure(error, how_to_create_tables)
+
+    def is_busy(self, error: BaseException) -> bool:
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
     def lacks_table(self, error: BaseException) -> bool:
         return isinstance(error, sqlite3.OperationalError) and str(error).startswith("no such table")
@@ -219,7 +272,7 @@ class SQLiteDialect(Dialect):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
 
-    def commit(self, cursor: Any) -> None:
+    def commit(self, cursor: Any, limit: float | None = None) -> None:
         cursor.execute("COMMIT")
 
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:

@@ -212,7 +212,9 @@ def _check_class(mapper: Mapper, row: Any, own: Mapper, columns: Mapping[str, An
     :raises InvalidRequestError: naming the class to be asked for.
     """
     lost = [
-        name for name, prop in own.columns.items() if prop.is_stored and name in row.__dict__ and name not in columns
+        name
+        for name, prop in own.column_attrs.items()
+        if prop.is_stored and name in row.__dict__ and name not in columns
     ]
     written = {part.table for part in mapper.stored}
     lost = lost or [part.table.name for part in own.stored if part.table not in written]

@@ -38,7 +38,7 @@ def copy_from(
         connection = session.connection_for(mapper)
         names, defaults = _chosen(mapper, first)
         values = _sequences(mapper, chain([first], named), names, defaults)
-        chosen = [mapper.columns[name].column for name in names]
+        chosen = [mapper.column_attrs[name].column for name in names]
         sql, source = connection.dialect.copy_source(mapper.stored[0].table, chosen, values, progress, _EVERY)
         try:
             connection.copy_in(sql, source)
@@ -66,8 +66,8 @@ def _with_names(mapper: Mapper, rows: Iterable[Any], columns: Sequence[Any] | No
         return
     names = [column if isinstance(column, str) else column.key for column in columns]
     for name in names:
-        if name not in mapper.columns:
-            hint = did_you_mean(name, mapper.columns)
+        if name not in mapper.column_attrs:
+            hint = did_you_mean(name, mapper.column_attrs.keys())
             raise InvalidRequestError(f"{mapper.class_.__name__} has no column attribute {name!r}.{hint}")
     for row in rows:
         if isinstance(row, (str, bytes)) or len(row) != len(names):

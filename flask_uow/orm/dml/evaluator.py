@@ -115,7 +115,7 @@ class Evaluator:
         if isinstance(type_, Float) and type_.precision is not None:
             # of single precision, maybe: the row holds another number than the object
             raise NotEvaluable(f"{node}")
-        name = next((n for n, prop in self._mapper.columns.items() if prop.column is node), None)
+        name = next((n for n, prop in self._mapper.column_attrs.items() if prop.column is node), None)
         if name is None:
             raise NotEvaluable(f"{node}")
 

@@ -145,8 +145,10 @@ def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Ins
         raise InvalidRequestError(
             f"INSERT writes one table, and the rows of {mapper.class_.__name__} are in several. Use session.add_all() for it."
         )
-    for name, make in mapping_defaults(mapper, {n: p.column for n, p in mapper.columns.items() if p.is_stored}).items():
-        statement, params = _with_default(statement, params, name, mapper.columns[name].column, make)
+    for name, make in mapping_defaults(
+        mapper, {n: p.column for n, p in mapper.column_attrs.items() if p.is_stored}
+    ).items():
+        statement, params = _with_default(statement, params, name, mapper.column_attrs[name].column, make)
     return statement, params
 
 
@@ -226,7 +228,7 @@ def _rows(statement: Update | Delete, mapper: Mapper, columns: Any) -> Select:
         return rows
     # a union of concrete classes has the rows of all of them, and they may have the same keys
     own = [other.polymorphic_identity for other in mapper.family if other.polymorphic_identity is not None]
-    return rows.where(entity.column(mapper.columns[mapper.discriminator].column).in_(own))
+    return rows.where(entity.column(mapper.column_attrs[mapper.discriminator].column).in_(own))
 
 
 def _written_part(statement: DMLStatement, mapper: Mapper) -> Any:
@@ -261,7 +263,7 @@ def _check_returning(statement: DMLStatement, mapper: Mapper, table: Table) -> N
 
 def _stored(mapper: Mapper, column: ColumnElement[Any]) -> Any:
     """Return a column as a table of the class has it, for one of a union that the class is queried from."""
-    for name, prop in mapper.columns.items():
+    for name, prop in mapper.column_attrs.items():
         if any(other is column for other in prop.columns):
             is_stored = isinstance(column, Column) and any(column.table is part.table for part in mapper.stored)
             return column if is_stored else next((p.columns[name] for p in mapper.stored if name in p.columns), column)

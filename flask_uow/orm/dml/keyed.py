@@ -119,9 +119,9 @@ class _Page:
         if state is not None and self.version is not None and self.version in (state.changes or ()):
             # what was set by hand is no version that the row has
             values[self.version] = state.changes[self.version]
-        if state is not None and state.identity is not None and state.owner is not None:
+        if state is not None and state.row_key is not None and state.owner is not None:
             chosen = {n: value for n, value in values.items() if n in (state.changes or ()) or n == self.version}
-            values = {**chosen, **dict(zip(self.keys, identity_values(state.identity), strict=True))}
+            values = {**chosen, **dict(zip(self.keys, identity_values(state.row_key), strict=True))}
         _require_key(self.mapper, values, self.called, self.refusal)
         # as the identity map has it: 12 for the text "12"
         key = key_of(self.mapper, [values[name] for name in self.keys])

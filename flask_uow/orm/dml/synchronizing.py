@@ -264,7 +264,7 @@ def _change(statement: Update, mapper: Mapper, params: Mapping[str, Any], matche
     """Give attributes their new values where they are known, and expire all others that the statement has changed."""
     evaluator = Evaluator(mapper, params)
     functions: dict[str, Callable[[Any], Any] | None] = {}
-    by_column = {id(written_column(statement, prop.column)): name for name, prop in mapper.columns.items()}
+    by_column = {id(written_column(statement, prop.column)): name for name, prop in mapper.column_attrs.items()}
     for column, node in statement._values:
         name = by_column.get(id(column))
         if name is None:
@@ -273,7 +273,7 @@ def _change(statement: Update, mapper: Mapper, params: Mapping[str, Any], matche
             functions[name] = evaluator.new_value(column, node)
         except NotEvaluable:
             functions[name] = None
-    for name, prop in mapper.columns.items():
+    for name, prop in mapper.column_attrs.items():
         if getattr(prop.column, "onupdate", None) is not None:
             functions.setdefault(name, None)
     for obj, certain in matched:

@@ -78,7 +78,7 @@ def counted_upsert(statement: Insert, mapper: Mapper) -> Insert:
 
 def _version_column(statement: DMLStatement, mapper: Mapper) -> Any:
     assert mapper.versioning is not None
-    return statement.entity.column(mapper.columns[mapper.versioning.name].column)
+    return statement.entity.column(mapper.column_attrs[mapper.versioning.name].column)
 
 
 def count_versions(connection: Connection, mapper: Mapper, identities: Sequence[Any]) -> int:

@@ -227,7 +227,7 @@ class _Relationships:
         if prop.post_update:
             self.work.late_links.append(Link(prop, child, parent))
             return
-        if self.work.add_link(Link(prop, child, parent)) and state.identity is not None:
+        if self.work.add_link(Link(prop, child, parent)) and state.row_key is not None:
             self.work.add_changed(child)
 
     def _forgotten_parents(self, prop: RelationshipProperty, back: RelationshipProperty, parents: list[Any]) -> None:
@@ -236,7 +236,7 @@ class _Relationships:
             for child in related(parent, prop, load=False):
                 state: InstanceState = child.__dict__[STATE]
                 is_free = (
-                    state.identity is not None
+                    state.row_key is not None
                     and state.session is self.session
                     and state not in self.changes.deleted
                     and back.key not in (state.changes or ())
@@ -292,7 +292,7 @@ def _history_to_write(obj: Any, prop: RelationshipProperty) -> History | None:
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
         return get_history(obj, prop.key, passive=True) if prop.key in obj.__dict__.get(PENDING, {}) else None
-    if prop.key not in obj.__dict__ or (state.identity is not None and prop.key not in (state.changes or ())):
+    if prop.key not in obj.__dict__ or (state.row_key is not None and prop.key not in (state.changes or ())):
         return None
     return get_history(obj, prop.key, passive=True)
 

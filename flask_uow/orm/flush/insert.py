@@ -56,11 +56,11 @@ def prepare(mapper: Mapper, objects: list[Any]) -> None:
     """Set what the mapping says of new objects: discriminator, version, composites that were changed in place."""
     require_stored(mapper, objects[0], "inserted")
     name, identity = mapper.discriminator, mapper.polymorphic_identity
-    if name is not None and identity is not None and mapper.columns[name].is_stored:
+    if name is not None and identity is not None and mapper.column_attrs[name].is_stored:
         for obj in objects:
             if obj.__dict__.get(name) is None:
                 obj.__dict__[name] = identity
-    elif name is not None and mapper.inherits is not None and mapper.columns[name].is_stored:
+    elif name is not None and mapper.inherits is not None and mapper.column_attrs[name].is_stored:
         _require_identity(mapper, name, objects)
     if mapper.versioning is not None:
         for obj in objects:
@@ -75,7 +75,7 @@ def _require_identity(mapper: Mapper, name: str, objects: list[Any]) -> None:
 
     :raises FlushError: naming what is missing.
     """
-    column = mapper.columns[name].column
+    column = mapper.column_attrs[name].column
     if column.default is not None or column.server_default is not None:
         return
     for obj in objects:

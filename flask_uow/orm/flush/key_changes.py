@@ -98,7 +98,7 @@ def _tell_objects(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any,
             values[own] = value
         names = state.mapper.primary_key_names
         if any(own in names for own, _ in pairs):
-            before = identity_values(state.identity)
+            before = identity_values(state.row_key)
             # what else has changed about the key is written by an UPDATE of the object's own, which has to find the row first
             carried = dict(zip((own for own, _ in pairs), new, strict=True))
             key = tuple(carried.get(name, part) for name, part in zip(names, before, strict=True))

@@ -142,7 +142,7 @@ def set_foreign_key(link: Link) -> None:
 def _clear_foreign_key(prop: RelationshipProperty, child: Any) -> None:
     for own in prop.names_to_clear:
         state = child.__dict__[STATE]
-        if state.identity is not None and own in type(child).__mapper__.primary_key_names:
+        if state.row_key is not None and own in type(child).__mapper__.primary_key_names:
             raise FlushError(
                 f"cannot flush {prop.name}: {describe(child)} is to refer to nothing any more, and {own!r} is part of its primary key, which cannot"
                 " be empty. Delete the object, or give it another one to refer to (the cascade 'all, delete-orphan' deletes it by itself)."
@@ -154,7 +154,7 @@ def set_column(obj: Any, name: str, value: Any) -> None:
     """Set a column in the course of a flush, with its original value kept."""
     values = obj.__dict__
     state = values[STATE]
-    if state.identity is not None:
+    if state.row_key is not None:
         present = values.get(name, NO_VALUE)
         if present is not NO_VALUE and present == value:
             return
@@ -184,8 +184,8 @@ def stored_key_value(prop: RelationshipProperty, obj: Any, name: str) -> Any:
     """Return the part of a key that rows of a secondary table have: a new one counts when it was written."""
     state = obj.__dict__[STATE]
     names = type(obj).__mapper__.primary_key_names
-    if state.changes and name in state.changes and name in names and state.identity is not None:
-        return identity_values(state.identity)[names.index(name)]
+    if state.changes and name in state.changes and name in names and state.row_key is not None:
+        return identity_values(state.row_key)[names.index(name)]
     return key_value(prop, obj, name)
 
 
@@ -196,7 +196,7 @@ def require_in_session(session: Session, obj: Any, prop: RelationshipProperty, i
     """
     state = item.__dict__.get(STATE)
     if state is None or state.owner is None or state.session is not session:
-        if state is not None and state.identity is not None and state.owner is None:
+        if state is not None and state.row_key is not None and state.owner is None:
             return
         raise FlushError(
             f"cannot flush {prop.name}: {describe(item)} is not in this session; every object that a relationship reaches must be."
@@ -233,7 +233,7 @@ def future_value(obj: Any, name: str, depth: int = 8) -> Any:
             for own, far in prop.pairs:
                 if own == name:
                     value = _present_value(target, far)
-                    is_new = (state := target.__dict__.get(STATE)) is None or state.identity is None
+                    is_new = (state := target.__dict__.get(STATE)) is None or state.row_key is None
                     return future_value(target, far, depth - 1) if value is None and is_new and depth else value
     return _present_value(obj, name)
 
@@ -241,10 +241,10 @@ def future_value(obj: Any, name: str, depth: int = 8) -> Any:
 def _present_value(obj: Any, name: str) -> Any:
     """Return a value without loading it; a key is known also of an expired object."""
     value = obj.__dict__.get(name)
-    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.identity is not None:
+    if value is None and (state := obj.__dict__.get(STATE)) is not None and state.row_key is not None:
         keys = type(obj).__mapper__.primary_key_names
         if name in keys and name not in obj.__dict__:
-            return identity_values(state.identity)[keys.index(name)]
+            return identity_values(state.row_key)[keys.index(name)]
     return value
 
 
@@ -286,7 +286,7 @@ def future_changes(obj: Any, names: Iterable[str], links: Sequence[Link]) -> set
 
 def _value_to_be(obj: Any, name: str) -> Any:
     value = _present_value(obj, name)
-    return future_value(obj, name) if value is None and obj.__dict__[STATE].identity is None else value
+    return future_value(obj, name) if value is None and obj.__dict__[STATE].row_key is None else value
 
 
 def linked_names(families: Iterable[Iterable[Link]]) -> dict[int, set[str]]:

@@ -69,7 +69,7 @@ def _keys_of_relationships(base: Mapper) -> Iterator[tuple[Table, Table]]:
             else:
                 continue
             for own, far in pairs:
-                yield child.columns[own].column.table, parent.columns[far].column.table
+                yield child.column_attrs[own].column.table, parent.column_attrs[far].column.table
 
 
 def _tables(base: Mapper) -> frozenset[Table]:
@@ -255,8 +255,8 @@ def _references(obj: Any) -> Iterator[Any]:
 def _present_key(obj: Any) -> Any:
     """Return the key of an object: its identity, or for a new one the values that it was given, None while they are missing."""
     state = obj.__dict__.get(STATE)
-    if state is not None and state.identity is not None:
-        return state.identity
+    if state is not None and state.row_key is not None:
+        return state.row_key
     key = [obj.__dict__.get(name) for name in type(obj).__mapper__.primary_key_names]
     return None if None in key else identity_from(key)
 

@@ -50,7 +50,7 @@ def find_orphans(changes: Changes, automatic: Automatic | None) -> Orphans:
     holders: dict[RelationshipProperty, dict[int, list[InstanceState]]] = {}
     for prop, item in _candidates(changes):
         state = item.__dict__.get(STATE)
-        if state is None or state.identity is None or state in changes.deleted or state.session is not changes.session:
+        if state is None or state.row_key is None or state in changes.deleted or state.session is not changes.session:
             continue
         if prop.reverse is not None and not prop.reverse.uselist:
             has_parent = item.__dict__.get(prop.reverse.key) is not None
@@ -83,7 +83,7 @@ def _doom(changes: Changes, orphans: Orphans, instance: Any) -> None:
         return
     for obj in (instance, *cascaded("delete", instance, load=True)):
         state = ensure_state(obj)
-        if state.identity is None:
+        if state.row_key is None:
             if state.owner is not None:
                 _expunge(changes, orphans, obj, state)
         elif state.owner is None and changes.session.objects.was_deleted(state):
@@ -146,7 +146,7 @@ def _follow_deletes(changes: Changes, orphans: Orphans) -> None:
                 if item is None:
                     continue
                 own = item.__dict__[STATE]
-                if own.identity is not None:
+                if own.row_key is not None:
                     if own not in changes.deleted:
                         _doom(changes, orphans, item)
                 elif own.session is changes.session:

@@ -234,9 +234,7 @@ class _Planner:
 
     def _changed_names(self, base: Mapper, objects: list[Any], links: Sequence[Link]) -> set[str]:
         """Return the attributes that have changed, or are foreign keys that follow from that, of all objects together."""
-        names: set[str] = set()
-        for obj in objects:
-            names.update(obj.__dict__[STATE].changes or ())
+        names = {name for obj in objects for name in obj.__dict__[STATE].changes or ()}
         for link in links:
             names.update(own for own, _ in link_pairs(link))
         for mapper in base.descendants if base.subclasses else (base,):

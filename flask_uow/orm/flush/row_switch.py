@@ -36,7 +36,7 @@ def find_switches(work: WorkList) -> dict[int, Any]:
         new = work.new.get(base)
         if not new:
             continue
-        by_key = {identity_values(obj.__dict__[STATE].identity): obj for obj in doomed}
+        by_key = {identity_values(obj.__dict__[STATE].row_key): obj for obj in doomed}
         carried = carried_values(work.links.get(base, ()))
         for obj in new:
             old = by_key.get(future_key(obj, base.primary_key_names, carried.get(id(obj), {})) or ())
@@ -58,7 +58,7 @@ def _referred(work: WorkList) -> Iterator[int]:
                     yield id(obj.__dict__.get(prop.key))
     for link in (*(link for links in work.links.values() for link in links), *work.late_links):
         state = link.child.__dict__[STATE]
-        if state.identity is not None and state not in work.changes.deleted:
+        if state.row_key is not None and state not in work.changes.deleted:
             yield id(link.parent)
 
 
@@ -87,7 +87,7 @@ def switch_rows(session: Session, base: Mapper, objects: list[Any], replaced: li
 
 def _take_over(mapper: Mapper, obj: Any, old: Any) -> None:
     state, before = obj.__dict__[STATE], old.__dict__[STATE]
-    state.identity = before.identity
+    state.row_key = before.row_key
     if mapper.versioning is not None:
         name = mapper.versioning.name
         version = (before.changes or {}).get(name, NO_VALUE)

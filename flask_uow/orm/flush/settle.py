@@ -66,7 +66,7 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
         other = entries.get(identity)
         if other is not None and other is not state:
             _take_out_holder(session, base, obj, other)
-        state.identity = identity
+        state.row_key = identity
         entries[identity] = state
         if siblings is not None:
             state.siblings = siblings
@@ -91,7 +91,11 @@ def _take_out_holder(session: Session, base: Mapper, obj: Any, other: InstanceSt
     if holder is None:
         return
     values = holder.__dict__
-    if other.changes or other in session.objects.deleted or any(name in values for name in base.columns):
+    if (
+        other.changes
+        or other in session.objects.deleted
+        or any(name in values for name, _ in base.column_attrs.items())
+    ):
         raise _key_in_use(obj, holder)
     session.objects.expunge_one(holder, other)
 
@@ -117,13 +121,13 @@ def refuse_known_keys(session: Session, base: Mapper, objects: list[Any]) -> Non
         holder = other() if other is not None else None
         if other is None or holder is None or holder is obj or holder.__dict__[STATE] in deleted:
             continue
-        if any(name in holder.__dict__ for name in base.columns):
+        if any(name in holder.__dict__ for name, _ in base.column_attrs.items()):
             raise _key_in_use(obj, holder)
 
 
 def _key_in_use(obj: Any, holder: Any) -> FlushError:
     return FlushError(
-        f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].identity!r}: {describe(holder)} has that key in"
+        f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].row_key!r}: {describe(holder)} has that key in"
         " this Session. Change the object that is there, or delete it and flush first."
     )
 
@@ -142,8 +146,8 @@ def move_identity(session: Session, identities: FamilyIdentities, obj: Any, key:
     """Have an object under another key in the identity map, until a rollback."""
     state = obj.__dict__[STATE]
     identities.remove(state)
-    accounts_of(session).moved.setdefault(state, state.identity)
-    state.identity = identity_from(key)
+    accounts_of(session).moved.setdefault(state, state.row_key)
+    state.row_key = identity_from(key)
     identities.put(state, obj)
 
 

@@ -36,7 +36,7 @@ def versioned_key(
     part: MappedTable, versioning: Versioning | None, objects: list[Any]
 ) -> tuple[list[Column[Any]], list[list[Any]]]:
     """Return the columns of a WHERE clause, the key and then the version that was loaded, and their values, column by column."""
-    identities = [obj.__dict__[STATE].identity for obj in objects]
+    identities = [obj.__dict__[STATE].row_key for obj in objects]
     columns, values = list(part.key), part.key_values(identities)
     if versioning is not None:
         columns.append(part.columns[versioning.name])
@@ -74,7 +74,7 @@ def not_among(connection: Connection, part: MappedTable, objects: list[Any], key
     found = {tuple(p(v) if p is not None else v for p, v in zip(processors, key, strict=True)) for key in keys}
 
     def key_of(obj: Any) -> tuple[Any, ...]:
-        identity = identity_values(obj.__dict__[STATE].identity)
+        identity = identity_values(obj.__dict__[STATE].row_key)
         return tuple(identity[position] for position in part.positions)
 
     return [obj for obj in objects if key_of(obj) not in found]

@@ -130,7 +130,7 @@ def _waits(
     for mapper, members in by_mapper(base, movers).items():
         for names in keys_of(mapper):
             # of several classes in one table
-            left = leaves.setdefault(tuple(id(mapper.columns[name].column) for name in names), {})
+            left = leaves.setdefault(tuple(id(mapper.column_attrs[name].column) for name in names), {})
             for obj in members:
                 moved = _move(mapper, obj, names, carried)
                 if moved is not None:

@@ -101,10 +101,10 @@ def find_originals(session: Session, base: Mapper, objects: list[Any]) -> None:
 
 def _find_original(session: Session, mapper: Mapper, name: str, objects: list[Any]) -> None:
     connection = session.connection_for(mapper)
-    keys = [mapper.columns[own].column for own in mapper.primary_key_names]
-    select = Select((mapper.columns[name].column, *keys)).select_from(mapper.selectable)
+    keys = [mapper.column_attrs[own].column for own in mapper.primary_key_names]
+    select = Select((mapper.column_attrs[name].column, *keys)).select_from(mapper.selectable)
     for start in range(0, len(objects), BATCH_SIZE):
-        page = {identity_values(obj.__dict__[STATE].identity): obj for obj in objects[start : start + BATCH_SIZE]}
+        page = {identity_values(obj.__dict__[STATE].row_key): obj for obj in objects[start : start + BATCH_SIZE]}
         rows = connection.execute(select.where(keys_condition(keys, list(page)))).all()
         for original, *key in rows:
             obj = page.get(tuple(key))
@@ -116,7 +116,7 @@ def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     """Return the values that an object's row has, as far as they are known without loading it."""
     state = obj.__dict__[STATE]
     values, changes = obj.__dict__, state.changes or {}
-    identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.identity), strict=True))
+    identity = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(state.row_key), strict=True))
     found = []
     for name in names:
         if name in identity:

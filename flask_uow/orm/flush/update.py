@@ -82,14 +82,14 @@ def changed_columns(mapper: Mapper, obj: Any) -> tuple[str, ...]:
     changes = values[STATE].changes
     if not changes:
         return ()
-    columns = mapper.columns
+    columns = mapper.column_attrs
     names = [
         name
         for name, old in changes.items()
         if name in columns and is_changed(old, values.get(name, NO_VALUE)) and columns[name].is_stored
     ]
     # one order of columns, so that objects changed in another order share a statement
-    return tuple(names) if len(names) < 2 else tuple(name for name in columns if name in names)
+    return tuple(names) if len(names) < 2 else tuple(name for name, _ in columns.items() if name in names)
 
 
 def _update_tables(session: Session, mapper: Mapper, names: tuple[str, ...], objects: list[Any]) -> None:
@@ -219,7 +219,7 @@ def _without_row(connection: Connection, part: MappedTable, objects: list[Any]) 
     """Return the objects whose rows are gone, the first few of them."""
     gone = []
     for obj in objects[:1000]:
-        identity = identity_values(obj.__dict__[STATE].identity)
+        identity = identity_values(obj.__dict__[STATE].row_key)
         select = Select((func.count(),)).select_from(part.table)
         keyed = zip(part.key, part.positions, strict=True)
         if not connection.execute(select.where(*(c == identity[position] for c, position in keyed))).scalar():
@@ -236,7 +236,7 @@ def _move_identities(session: Session, mapper: Mapper, objects: list[Any]) -> li
     for obj in objects:
         values = obj.__dict__
         state = values[STATE]
-        old = identity_values(state.identity)
+        old = identity_values(state.row_key)
         key = tuple(values.get(name, part) for name, part in zip(mapper.primary_key_names, old, strict=True))
         if None in key:
             raise FlushError(

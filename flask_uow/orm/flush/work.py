@@ -93,7 +93,7 @@ class WorkList:
 
     def waits(self, obj: Any) -> bool:
         """Return True for a new object that this flush leaves out."""
-        return id(obj) in self.waiting and obj.__dict__[STATE].identity is None
+        return id(obj) in self.waiting and obj.__dict__[STATE].row_key is None
 
     def objects(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
         """Return the new, changed and deleted objects of all families."""

@@ -71,7 +71,7 @@ class Attribute(ColumnOperators):
             factory = self.property.comparator_factory
             return self if factory is None else factory.around(self)
         state = obj.__dict__.get(STATE)
-        if state is None or state.identity is None:
+        if state is None or state.row_key is None:
             return self.empty(obj)
         if state.owner is None:
             raise self.detached(obj)
@@ -168,7 +168,7 @@ class RelationshipAttribute(Attribute):
 
     def record(self, obj: MappedObject, state: InstanceState | None, original: object) -> None:
         """Keep the original value of the attribute at its first change, and hold the object until it is flushed."""
-        if state is None or state.identity is None:
+        if state is None or state.row_key is None:
             return
         changes = state.changes
         if changes is None:
@@ -348,7 +348,7 @@ class RelationshipAttribute(Attribute):
 def expunge_pending(orphan: MappedObject) -> None:
     """Take an object that lost its only parent out of the Session, if it has no row yet: it would be deleted at once."""
     state = orphan.__dict__.get(STATE)
-    if state is not None and state.identity is None and state.owner is not None:
+    if state is not None and state.row_key is None and state.owner is not None:
         session = state.owner.session_ref()
         if session is not None:
             session.expunge(orphan)
@@ -363,7 +363,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         if self.key in values:
             return values[self.key]
         state = values.get(STATE)
-        if state is None or state.identity is None:
+        if state is None or state.row_key is None:
             return None
         return self.relationship.in_memory(obj, state)
 
@@ -414,7 +414,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             if values.get(own) is None:
                 continue
             state = ensure_state(obj)
-            if state.identity is None:
+            if state.row_key is None:
                 values[own] = None
             elif self.key in values and values[self.key] is None:
                 if state.changes is None:
@@ -482,14 +482,14 @@ class CollectionAttribute(RelationshipAttribute):
 
         :raises InvalidRequestError: when no Session could load it.
         """
-        if gone.identity is None:
+        if gone.row_key is None:
             return None
         session = gone.session
         parent: Any = None
         if session is not None:
             # a change is on its way that the flush should have, too
             with session.no_autoflush:
-                parent = session.get(self.class_, gone.identity)
+                parent = session.get(self.class_, gone.row_key)
         if parent is None:
             raise InvalidRequestError(
                 f"a collection {self.class_.__name__}.{self.key} is being changed, and the object that it belongs to is gone"
@@ -537,7 +537,7 @@ class CollectionAttribute(RelationshipAttribute):
 
     def set(self, obj: MappedObject, value: Any) -> None:
         state = ensure_state(obj)
-        if state.identity is None:
+        if state.row_key is None:
             old = obj.__dict__.get(self.key)
             if old is None:
                 old = self.new_collection(obj)
@@ -602,7 +602,7 @@ class CollectionAttribute(RelationshipAttribute):
         if self.listeners is not None:
             self.listeners.append(obj, state, item, self)
         if collection is None:
-            if state.identity is not None:
+            if state.row_key is not None:
                 self._wait(obj, item, added=True)
                 return
             collection = values[self.key] = self.new_collection(obj)
@@ -619,7 +619,7 @@ class CollectionAttribute(RelationshipAttribute):
             self.listeners.remove(ensure_state(obj), item, self)
         if collection is None:
             state = values.get(STATE)
-            if state is not None and state.identity is not None:
+            if state is not None and state.row_key is not None:
                 self._wait(obj, item, added=False)
             return
         if contains_identical(collection.__uow_items__(), item):

@@ -206,7 +206,7 @@ def make_setattr(
                 value = check(self, value)
             values = self.__dict__
             state = values.get(STATE)
-            if state is not None and state.identity is not None:
+            if state is not None and state.row_key is not None:
                 changes = state.changes
                 if changes is None:
                     state.changes = {name: values.get(name, NO_VALUE)}

@@ -21,7 +21,7 @@ def flag_modified(instance: object, key: str) -> None:
     :raises InvalidRequestError: for a name that is no column attribute, or a value that is not loaded.
     """
     state = instance_state(instance)
-    if key not in state.mapper.columns:
+    if key not in state.mapper.column_attrs:
         if key in state.mapper.relationships:
             raise InvalidRequestError(
                 f"{type(state.obj).__name__}.{key} is a relationship, whose changes are noticed. flag_modified() is for columns."
@@ -46,7 +46,7 @@ def flag_dirty(instance: object) -> None:
 
 
 def _changes(state: InstanceState) -> dict[str, Any] | None:
-    if state.identity is None:
+    if state.row_key is None:
         # a new object is written whole
         return None
     if state.changes is None:

@@ -13,24 +13,24 @@ from typing import Any
 from flask_uow.orm.state.instance_state import PickledState, adopt_collections, ensure_state
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS, record_mutations, take_snapshots
-from flask_uow.orm.symbols import KEPT, PARENTS, PENDING, READ, STATE, UNDONE
+from flask_uow.orm.symbols import DELETED, KEPT, PARENTS, PENDING, READ, STATE, UNDONE
 
 __all__ = ["copy_object", "get_state", "set_state"]
 
 # bookkeeping that belongs to one object in one process
-_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT, READ, UNDONE})
+_OURS = frozenset({STATE, PENDING, COMPOSITES, SNAPSHOTS, PARENTS, KEPT, READ, UNDONE, DELETED})
 
 
 def get_state(self: Any) -> dict[str, Any]:
     """Return the ``__dict__`` to pickle, with the bookkeeping in a form that can travel."""
     state = self.__dict__.get(STATE)
-    if state is not None and state.identity is not None:
+    if state is not None and state.row_key is not None:
         record_mutations(state, self)
     values: dict[str, Any] = self.__dict__.copy()
     for ours in _OURS:
         values.pop(ours, None)
-    if state is not None and state.identity is not None:
-        values[STATE] = PickledState(state.identity, state.changes)
+    if state is not None and state.row_key is not None:
+        values[STATE] = PickledState(state.row_key, state.changes)
     return values
 
 
@@ -39,7 +39,7 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
     self.__dict__.update(values)
     state = ensure_state(self)
     adopt_collections(self)
-    if state.identity is not None:
+    if state.row_key is not None:
         take_snapshots(self)
 
 

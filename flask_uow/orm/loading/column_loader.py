@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError
+from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError, did_you_mean
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.eager import load_related, needs_care
@@ -30,16 +30,22 @@ from flask_uow.sql.types import Integer
 
 __all__ = [
     "ColumnLoader",
+    "Lock",
     "check_lock_mode",
     "check_version",
     "has_version",
     "key_of",
     "load_by_identity",
+    "lock_of",
     "refresh_columns",
     "session_is_gone",
 ]
 
 _LOCK_MODES = (None, "read", "update", "update_nowait")
+_LOCK_OPTIONS = ("read", "nowait", "skip_locked", "of", "key_share")
+
+# a lock mode, or the arguments of Select.with_for_update() by name
+Lock = str | tuple[tuple[str, Any], ...] | None
 
 
 class ColumnLoader:
@@ -65,10 +71,10 @@ class ColumnLoader:
         name = self.name
         mapper, classes = self._together(names)
         objects = siblings_that(state, obj, lambda other: type(other) in classes and name not in other.__dict__)
-        if isinstance(state.identity, tuple):
+        if isinstance(state.row_key, tuple):
             # NULL in a key is no value that IN could find
-            objects = [o for o in objects if o is obj or None not in o.__dict__[STATE].identity]
-            objects = [obj] if None in state.identity else objects
+            objects = [o for o in objects if o is obj or None not in o.__dict__[STATE].row_key]
+            objects = [obj] if None in state.row_key else objects
         if len(objects) == 1:
             _refresh(session, self.mapper, obj, state, names, None)
         else:
@@ -77,10 +83,13 @@ class ColumnLoader:
     def _together(self, names: tuple[str, ...]) -> tuple[Any, set[type]]:
         """Return the mapper of the first class of the family that has all these attributes, and the classes that have them from it."""
         mapper = self.mapper
-        columns = [mapper.columns[name].column for name in names]
+        columns = [mapper.column_attrs[name].column for name in names]
 
         def has(other: Any) -> bool:
-            return all(n in other.columns and other.columns[n].column is c for n, c in zip(names, columns, strict=True))
+            return all(
+                n in other.column_attrs and other.column_attrs[n].column is c
+                for n, c in zip(names, columns, strict=True)
+            )
 
         family = (m for m in mapper.lineage if m.base_mapper is mapper.base_mapper)
         first = mapper if mapper.inherits is None else next(m for m in family if has(m))
@@ -90,7 +99,7 @@ class ColumnLoader:
         values = obj.__dict__
         tree = state.siblings.options if state.siblings is not None else None
         chosen = tree.columns if tree is not None else {}
-        columns = self.mapper.columns
+        columns = self.mapper.column_attrs
         group = columns[self.name].group
 
         def is_due(name: str, prop: Any) -> bool:
@@ -126,7 +135,7 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
         raise UnfitArgumentError(f"the primary key of {mapper.class_.__name__} is ({', '.join(names)}), got {ident!r}.")
     kinds = mapper.memo.get("kinds of key")
     if kinds is None:
-        kinds = mapper.memo["kinds of key"] = tuple(mapper.columns[name].column.type.python_type for name in names)
+        kinds = mapper.memo["kinds of key"] = tuple(mapper.column_attrs[name].column.type.python_type for name in names)
     if tuple(map(type, key)) == kinds:
         return key
     return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
@@ -134,7 +143,7 @@ def key_of(mapper: Any, ident: Any) -> tuple[Any, ...]:
 
 def _key_value(mapper: Any, name: str, value: Any) -> Any:
     """Return a part of a key as the identity map has it: 12 for the text "12"."""
-    type_ = mapper.columns[name].column.type
+    type_ = mapper.column_attrs[name].column.type
     if value is None or type(value) is type_.python_type:
         return value
     try:
@@ -147,11 +156,11 @@ def _key_value(mapper: Any, name: str, value: Any) -> Any:
         raise DataError(message, orig=error.orig) from error
 
 
-def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None = None) -> None:
+def refresh_columns(mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: Lock = None) -> None:
     """Load columns of one object into its ``__dict__``.
 
     :param names: the attributes to load.
-    :param lock: ``"read"``, ``"update"`` or ``"update_nowait"`` to lock the row.
+    :param lock: ``"read"``, ``"update"`` or ``"update_nowait"`` to lock the row; or what :func:`lock_of` gives.
     :raises ObjectDeletedError: when the row is gone.
     """
     if not names:
@@ -169,12 +178,12 @@ def session_is_gone(name: str) -> DetachedInstanceError:
     )
 
 
-def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: str | None) -> None:
+def _refresh(session: Any, mapper: Any, obj: Any, state: Any, names: tuple[str, ...], lock: Lock) -> None:
     connection = session.connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
 
-    identity = identity_values(state.identity)
+    identity = identity_values(state.row_key)
     nulls = tuple(value is None for value in identity) if None in identity else None
 
     def build() -> Select:
@@ -199,7 +208,7 @@ def _refresh_many(session: Any, mapper: Any, first: Any, objects: list[Any], nam
     dialect = connection.dialect
     source, key, chosen = source_of(mapper, names)
     columns = [*key, *chosen]
-    by_identity = {obj.__dict__[STATE].identity: obj for obj in objects}
+    by_identity = {obj.__dict__[STATE].row_key: obj for obj in objects}
     identities = list(by_identity)
     keys = padded(identities)
     statement = compiled_once(
@@ -233,12 +242,12 @@ def source_of(mapper: Any, names: tuple[str, ...]) -> tuple[Any, tuple[Any, ...]
     One table, where it has all of them; else the join that the class is mapped to. None as the source means that the columns tell.
     """
     if isinstance(mapper.mapped_selectable, Table):
-        return None, mapper.primary_key, [mapper.columns[name].columns[-1] for name in names]
+        return None, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
     for part in reversed(mapper.stored):
         if len(part.key) == len(mapper.primary_key) and all(name in part.columns for name in names):
             key = tuple(part.key[part.positions.index(n)] for n in range(len(part.key)))
             return None, key, [part.columns[name] for name in names]
-    return mapper.mapped_selectable, mapper.primary_key, [mapper.columns[name].columns[-1] for name in names]
+    return mapper.mapped_selectable, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
 
 
 def _select_from(source: Any, columns: Any) -> Select:
@@ -304,8 +313,31 @@ def check_lock_mode(lock: str | None) -> None:
         )
 
 
-def with_lock(select: Select, lock: str | None) -> Select:
-    """Return the SELECT with the locking clause that a lock mode of the specification means."""
+def lock_of(with_for_update: bool | Mapping[str, Any] | None) -> Lock:
+    """Return the lock that ``with_for_update=`` asks for: True, or the arguments of :meth:`Select.with_for_update`.
+
+    :raises ArgumentError: for something else.
+    """
+    if with_for_update is None or isinstance(with_for_update, bool):
+        return "update" if with_for_update else None
+    if not isinstance(with_for_update, Mapping):
+        raise ArgumentError(
+            f"with_for_update={with_for_update!r}: True, False or the arguments of Select.with_for_update() were expected, such as"
+            ' {"nowait": True}.'
+        )
+    for name in with_for_update:
+        if name not in _LOCK_OPTIONS:
+            raise ArgumentError(
+                f"with_for_update= got an unknown name {name!r}.{did_you_mean(str(name), _LOCK_OPTIONS)} It takes {', '.join(_LOCK_OPTIONS)}."
+            )
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in with_for_update.items()}
+    return tuple(sorted(options.items(), key=lambda item: item[0]))
+
+
+def with_lock(select: Select, lock: Lock) -> Select:
+    """Return the SELECT with the locking clause that a lock mode of the specification means, or :func:`lock_of` has given."""
     if lock is None:
         return select
+    if isinstance(lock, tuple):
+        return select.with_for_update(**dict(lock))
     return select.with_for_update(read=lock == "read", nowait=lock.endswith("nowait"))

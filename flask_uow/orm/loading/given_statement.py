@@ -110,7 +110,7 @@ def _choose(part: EntityPart, given: GivenColumns) -> list[int]:
     mapper = view.mapper
     chosen = part.tree.columns if part.tree is not None else {}
     found: dict[str, int] = {}
-    for name, prop in mapper.columns.items():
+    for name, prop in mapper.column_attrs.items():
         column = view.column(prop.column) if prop.is_stored else prop.column
         # of what is joined, a name tells nothing: it may be that of another table's column
         place = given.find_either(prop.column, column) if part.prop is None else given.find_itself(column)

@@ -102,7 +102,7 @@ def view_of(mapper: Any, selectable: Any, tree: LoadTree | None) -> EntityView:
         keys = mapper.primary_key_names
         names = tuple(
             name
-            for name, prop in mapper.columns.items()
+            for name, prop in mapper.column_attrs.items()
             if name in keys or name == mapper.discriminator or chosen.get(name, not prop.deferred)
         )
     entity = getattr(selectable, "__uow_entity__", None)

@@ -196,13 +196,13 @@ class LoaderOption:
                 continue
             owner = _owner_of(attribute, key, mapper)
             if strategy == "only":
-                tree.columns.update(dict.fromkeys(owner.columns, False))
+                tree.columns.update(dict.fromkeys(owner.column_attrs.keys(), False))
                 strategy = "undefer"
             if strategy in ("defer", "undefer"):
-                _require(key, owner.columns, owner, "column")
+                _require(key, owner.column_attrs.keys(), owner, "column")
                 tree.columns[key] = strategy == "undefer"
                 continue
-            _require(key, owner.relationships, owner, "relationship")
+            _require(key, owner.relationships.keys(), owner, "relationship")
             prop = owner.relationships[key]
             if strategy is not None:
                 if prop.lazy == "dynamic":
@@ -218,7 +218,7 @@ class LoaderOption:
 
 
 def _group_of(mapper: Any, group: str) -> list[str]:
-    return [name for name, prop in mapper.columns.items() if prop.group == group]
+    return [name for name, prop in mapper.column_attrs.items() if prop.group == group]
 
 
 def _owner_of(attribute: Any, key: str, mapper: Any) -> Any:

@@ -220,11 +220,13 @@ def plan_by_name(
                 titles.append(key_of_item(item) or str(column.name))
             continue
         mapper = entity.mapper
-        known = {n: given.find_either(prop.column, mapper.column(prop.column)) for n, prop in mapper.columns.items()}
+        known = {
+            n: given.find_either(prop.column, mapper.column(prop.column)) for n, prop in mapper.column_attrs.items()
+        }
         present = [(n, position) for n, position in known.items() if position is not None]
         for n in mapper.primary_key_names:
             if known[n] is None:
-                raise given.not_among(str(mapper.columns[n].column.name))
+                raise given.not_among(str(mapper.column_attrs[n].column.name))
         start = len(positions)
         positions.extend(position for _, position in present)
         parts.append(_EntityPart(mapper, start, len(positions), Layout(tuple(n for n, _ in present))))

@@ -23,7 +23,7 @@ def expire_present(
     order = list(names if names is not None else mapper.loaded_names)
     key = []
     for name in mapper.primary_key_names:
-        key.append((order.index(name), dialect.result_processor(mapper.columns[name].column.type)))
+        key.append((order.index(name), dialect.result_processor(mapper.column_attrs[name].column.type)))
     seen: set[Any] = set()
     for row in rows:
         values = [row[position] if p is None else p(row[position]) for position, p in key]

@@ -153,7 +153,7 @@ class RelationshipLoader:
         state = obj.__dict__[STATE]
         stored = {name: value for name, value in state.changes.items() if value is not NO_VALUE}
         mapper = type(obj).__mapper__
-        stored.update(zip(mapper.primary_key_names, identity_values(state.identity), strict=True))
+        stored.update(zip(mapper.primary_key_names, identity_values(state.row_key), strict=True))
         return tuple([stored.get(name, value) for name, value in zip(self.key_names, key, strict=True)])
 
     def _store(self, obj: Any, related: Sequence[Any]) -> Any:

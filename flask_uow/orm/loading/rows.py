@@ -89,7 +89,7 @@ def _load_family(
     if layout.discriminator is not None:
         index, type_ = layout.width - 1, layout.discriminator.type
     else:
-        index, type_ = layout.names.index(mapper.discriminator), mapper.columns[mapper.discriminator].column.type
+        index, type_ = layout.names.index(mapper.discriminator), mapper.column_attrs[mapper.discriminator].column.type
     numbers_by_value: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         numbers_by_value.setdefault(row[index], []).append(number)
@@ -123,7 +123,7 @@ def _class_for(mapper: Any, identity: Any) -> Any:
 
 def _columns_for(target: Any, layout: Layout) -> tuple[str | None, ...]:
     """Return which attributes of a class the columns of rows hold that were selected for a base of it."""
-    own = [name if name in target.columns else None for name in layout.names]
+    own = [name if name in target.column_attrs else None for name in layout.names]
     extra = (extra.name if target.isa(extra.mapper) else None for extra in layout.extra)
     return (*own, *extra, None) if layout.discriminator is not None else (*own, *extra)
 
@@ -143,7 +143,7 @@ def loader_source(
         variables.append(f"c{number}")
         if name is None:
             continue
-        processor = dialect.result_processor(mapper.columns[name].column.type)
+        processor = dialect.result_processor(mapper.column_attrs[name].column.type)
         if processor is not None:
             names[f"p{number}"] = processor
             converted[name] = f"p{number}(c{number})"
@@ -171,7 +171,7 @@ def loader_source(
         "                continue",
         "            obj = new(cls)",
         "            state = State(obj, forget)",
-        "            state.identity = identity",
+        "            state.row_key = identity",
         "            state.owner = identities",
         "            state.changes = None",
         "            state.siblings = siblings",

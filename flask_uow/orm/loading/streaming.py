@@ -61,7 +61,7 @@ def _without_known(objects: list[Any], known: set[Any]) -> list[Any]:
     """Return the objects that no page had before; only their keys are kept, since the objects themselves may go."""
     found = []
     for obj in objects:
-        key = (obj.__dict__[STATE].identity, type(obj).__mapper__.base_mapper) if obj is not None else None
+        key = (obj.__dict__[STATE].row_key, type(obj).__mapper__.base_mapper) if obj is not None else None
         if key not in known:
             known.add(key)
             found.append(obj)

@@ -29,7 +29,7 @@ def chosen_by(name: str, condition: JoinCondition, view: EntityView, viewonly: b
         )
     own = {
         view.column(column): column
-        for prop in mapper.columns.values()
+        for prop in mapper.column_attrs.values()
         for column in reversed(prop.columns)
         if prop.is_stored and view.has(column)
     }

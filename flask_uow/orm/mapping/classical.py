@@ -68,7 +68,9 @@ def mapper(
         )
     source = coerce_from(local_table)
     keys = keys_of(primary)
-    names = tuple(n for n in primary.loaded_names if keys.get(primary.column(primary.columns[n].column)) in source.c)
+    names = tuple(
+        n for n in primary.loaded_names if keys.get(primary.column(primary.column_attrs[n].column)) in source.c
+    )
     missing = [name for name in primary.primary_key_names if name not in names]
     if missing:
         raise ArgumentError(

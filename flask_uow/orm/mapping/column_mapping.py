@@ -148,7 +148,7 @@ def map_columns(
     wanted, unwanted = set(include) if include is not None else None, set(exclude or ())
     found: dict[str, ColumnProperty] = {}
     for key, column in flat_columns(mapper.local_table):
-        if column in taken and names.get(column) not in mapper.columns:
+        if column in taken and names.get(column) not in mapper.column_attrs:
             continue
         if column not in names and not getattr(column, "primary_key", False):
             if column.name in unwanted or (wanted is not None and column.name not in wanted):
@@ -161,7 +161,7 @@ def map_columns(
                 f"{mapper.class_.__name__}.{name} is declared as {given[name]!r} and is a column of {mapper.local_table.description} as well."
                 f" Give one of them another name: properties={{'_{name}': table.c.{name}}} renames the column's attribute."
             )
-        inherited = mapper.columns.get(name)
+        inherited = mapper.column_attrs.get(name)
         if name in found:
             _join_columns(mapper, found[name], column, equated, column in names)
         elif inherited is None or not inherited.is_stored:

@@ -214,7 +214,7 @@ class CompositeProperty(DescriptorProperty):
     @staticmethod
     def _name_of(column: MappedColumn | AnyColumn | str, key: str, mapper: Mapper) -> str:
         if isinstance(column, str):
-            if column not in mapper.columns:
+            if column not in mapper.column_attrs:
                 raise ArgumentError(
                     f"{mapper.class_.__name__}.{key}: composite() names {column!r}, which is no column attribute."
                 )

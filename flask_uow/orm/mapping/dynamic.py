@@ -229,10 +229,10 @@ class DynamicAttribute(RelationshipAttribute):
         state = obj.__dict__.get(STATE)
         if state is None or state.session is None:
             # one that is detached has a row, and no Session to ask
-            return state is not None and state.identity is not None
-        if state.identity is None:
+            return state is not None and state.row_key is not None
+        if state.row_key is None:
             state.session.autoflush_now()
-        return state.identity is not None
+        return state.row_key is not None
 
     def members(self, obj: MappedObject, load: bool) -> list[Any]:
         """Return the related objects; without ``load`` only those that wait to be written."""
@@ -256,7 +256,7 @@ class DynamicAttribute(RelationshipAttribute):
             return
         if not contains_identical(into, item):
             into.append(item)
-        if state.identity is not None:
+        if state.row_key is not None:
             if state.changes is None:
                 state.changes = {}
                 if state.owner is not None:
@@ -310,7 +310,7 @@ class WriteOnlyAttribute(DynamicAttribute):
 
     def set(self, obj: MappedObject, value: object) -> None:
         state = obj.__dict__.get(STATE)
-        if state is not None and state.identity is not None:
+        if state is not None and state.row_key is not None:
             raise InvalidRequestError(
                 f"{self.relationship.name} is write-only, so what is in it is not known and cannot be replaced. Put objects in with add() and take them"
                 " out with remove()."

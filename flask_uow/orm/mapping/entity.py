@@ -184,7 +184,7 @@ class EntityView:
         return self._columns
 
     def _column_of(self, name: str) -> Any:
-        prop = self.mapper.columns[name]
+        prop = self.mapper.column_attrs[name]
         if not prop.is_stored and not self.is_plain:
             # a query inside has worked the expression out, and may lack the columns that it needs
             found = self.selectable.c.get(f"{self.prefix}{prop.column.name}")
@@ -227,7 +227,7 @@ class EntityView:
         if self.is_plain:
             made.names = names
             return made
-        made.names = tuple(name for name in names if self._may_have(self.mapper.columns[name].column))
+        made.names = tuple(name for name in names if self._may_have(self.mapper.column_attrs[name].column))
         made.extra = tuple(extra for extra in self.mapper.extra if self._may_have(extra.column))
         return made
 
@@ -268,7 +268,7 @@ class EntityView:
     def _equal_column(self, column: AnyColumn, key: str) -> Any:
         """Return a column that is kept equal to a missing one: a joined table's key is that of its base, too."""
         if self.mapper.maps_column(column):
-            for other in self.mapper.columns[self.mapper.name_of_column(column)].columns:
+            for other in self.mapper.column_attrs[self.mapper.name_of_column(column)].columns:
                 found = self.selectable.c.get(f"{self.prefix}{self.key_of(self.mapper.column(other))}")
                 if found is not None:
                     return found

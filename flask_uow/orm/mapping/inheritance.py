@@ -236,10 +236,10 @@ def discriminator_of(mapper: MappedSource, polymorphic_on: Any) -> Any:
     :raises ArgumentError: for an attribute that the class does not have.
     """
     if isinstance(polymorphic_on, str):
-        prop = mapper.columns.get(polymorphic_on)
+        prop = mapper.column_attrs.get(polymorphic_on)
         if prop is None:
             raise ArgumentError(
-                f"{mapper.class_.__name__}: polymorphic_on={polymorphic_on!r} names no column attribute. It has: {', '.join(mapper.columns)}."
+                f"{mapper.class_.__name__}: polymorphic_on={polymorphic_on!r} names no column attribute. It has: {', '.join(mapper.column_attrs.keys())}."
             )
         return prop.column
     found = polymorphic_on.__clause_element__() if hasattr(polymorphic_on, "__clause_element__") else polymorphic_on

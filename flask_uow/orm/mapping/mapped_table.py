@@ -18,6 +18,8 @@ from flask_uow.sql.types import Integer
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.orm.mapping.mapped_properties import MappedProperties
+    from flask_uow.orm.mapping.properties import ColumnProperty
 
 __all__ = ["MappedTable", "holds_expressions", "is_expression", "mapped_tables", "root_of", "stored_value"]
 
@@ -136,7 +138,7 @@ def stored_value(value: Any) -> Any:
 
 def mapped_tables(
     tables: Iterable[Table],
-    properties: Mapping[str, Any],
+    properties: MappedProperties[ColumnProperty],
     primary_key: Sequence[Any],
     equated: Mapping[Any, Any],
 ) -> tuple[MappedTable, ...]:

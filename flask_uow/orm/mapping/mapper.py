@@ -30,8 +30,10 @@ from flask_uow.orm.mapping.column_mapping import (
 )
 from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.inheritance import check_polymorphic_options
+from flask_uow.orm.mapping.inspected import InspectedMapper
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
+from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
 from flask_uow.orm.mapping.properties import ACTIVE_HISTORY, ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["Mapper", "class_mapper", "object_mapper"]
 
 
-class Mapper(MappedSource):
+class Mapper(MappedSource, InspectedMapper):
     """The mapping of one class. Made by :func:`mapper`; threads may share it.
 
     :ivar class_: the mapped class.
@@ -65,7 +67,7 @@ class Mapper(MappedSource):
     :ivar stored: what each table stores, in the order in which rows are inserted.
     :ivar primary_key: the columns of the primary key.
     :ivar primary_key_names: their attributes.
-    :ivar columns: column properties by attribute name, in order.
+    :ivar column_attrs: column properties by attribute name, in order.
     :ivar relationships: relationship properties by attribute name, inherited ones included.
     :ivar descriptors: synonyms, composites and the like by attribute name.
     :ivar has_eager: True where one of the relationships is loaded eagerly.
@@ -119,8 +121,8 @@ class Mapper(MappedSource):
         self.lineage: tuple[Mapper, ...] = (*(shares.lineage if shares is not None else ()), self)
         self.subclasses: list[Mapper] = []
         self.manager = ClassManager(class_)
-        self.columns: dict[str, ColumnProperty] = {}
-        self.relationships: dict[str, RelationshipProperty] = {}
+        self.column_attrs: MappedProperties[ColumnProperty] = MappedProperties()
+        self.relationships: MappedProperties[RelationshipProperty] = MappedProperties()
         self.descriptors: dict[str, DescriptorProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
         self.memo: dict[Any, Any] = {}
@@ -205,10 +207,10 @@ class Mapper(MappedSource):
         prefix: str,
     ) -> None:
         if shares is not None:
-            for name, prop in shares.columns.items():
+            for name, prop in shares.column_attrs.items():
                 if self._keeps_own(name, shares):
                     continue
-                self.columns[name] = prop.inherited()
+                self.column_attrs[name] = prop.inherited()
                 self._names.update((column, name) for column in prop.columns)
         self.inherited_columns = frozenset(self._names)
         check_declared(self, given)
@@ -220,7 +222,7 @@ class Mapper(MappedSource):
         own = map_columns(
             self, given, include=include, exclude=exclude, prefix=prefix, equated=self.equated, inherited_columns=self._names,
         )  # fmt: skip
-        for prop in [*own.values(), *self.columns.values()]:
+        for prop in [*own.values(), *self.column_attrs.values()]:
             self._install_column(own.get(prop.key, prop))
 
     def _keeps_own(self, name: str, shares: Mapper) -> bool:
@@ -238,7 +240,8 @@ class Mapper(MappedSource):
         return True
 
     def _install_column(self, prop: ColumnProperty) -> None:
-        self.columns[prop.key] = prop
+        prop.parent = self
+        self.column_attrs[prop.key] = prop
         for column in prop.columns:
             self._names.setdefault(column, prop.key)
         attribute = ColumnAttribute(prop.key, self, prop)
@@ -286,7 +289,7 @@ class Mapper(MappedSource):
 
     def _find_stored(self) -> None:
         order = tables_in(self.mapped_selectable)
-        self.stored: tuple[MappedTable, ...] = mapped_tables(order, self.columns, self.primary_key, self.equated)
+        self.stored: tuple[MappedTable, ...] = mapped_tables(order, self.column_attrs, self.primary_key, self.equated)
 
     def _inherit_properties(self, shares: Mapper | None, given: Mapping[str, Any]) -> None:
         if self.inherits is None:
@@ -294,8 +297,8 @@ class Mapper(MappedSource):
         own = [name for name, prop in given.items() if getattr(prop, "extension", None) is not None]
         self.events.inherit(self.inherits.events, own)
         if shares is None:
-            for name in (*self.inherits.columns, *self.inherits.relationships):
-                if name not in self.columns:
+            for name in (*self.inherits.column_attrs.keys(), *self.inherits.relationships.keys()):
+                if name not in self.column_attrs:
                     self.manager.replace(name, ConcreteGap(name, self.class_.__name__))
             return
         self.descriptors.update(shares.descriptors)
@@ -360,12 +363,12 @@ class Mapper(MappedSource):
         return [mapper_ for mapper_ in self.descendants if mapper_.base_mapper is self.base_mapper]
 
     def _check_free(self, name: str) -> None:
-        if name in self.columns or (name in self.relationships and self.relationships[name].parent is self):
+        if name in self.column_attrs or (name in self.relationships and self.relationships[name].parent is self):
             raise ArgumentError(f"{self.class_.__name__} has an attribute {name!r} already.")
 
     def _install_expressions(self) -> None:
         for name, declared in self._expressions.items():
-            if name in self.columns:
+            if name in self.column_attrs:
                 continue
             expression = labelled(name, declared.columns[0], f"{self.class_.__name__}.{name}")
             prop = ColumnProperty(name, [about_rows_of(self.tables, expression)])
@@ -381,11 +384,11 @@ class Mapper(MappedSource):
         if isinstance(argument, str):
 
             def find(name: str) -> Any:
-                if of_own and name in self.columns:
-                    return self.columns[name].column
+                if of_own and name in self.column_attrs:
+                    return self.column_attrs[name].column
                 return self.registry.find(name, what)
 
-            is_whole_name = self.registry.has(argument) and not (of_own and argument in self.columns)
+            is_whole_name = self.registry.has(argument) and not (of_own and argument in self.column_attrs)
             return self.registry.find(argument, what) if is_whole_name else evaluate(argument, what, find)
         if isinstance(argument, (type, Mapper)) or hasattr(argument, "__clause_element__") or not callable(argument):
             return argument
@@ -407,7 +410,7 @@ class Mapper(MappedSource):
 
     def finish_configuration(self) -> None:
         """Give each relationship its loader, once all are configured."""
-        for name, column_property in self.columns.items():
+        for name, column_property in self.column_attrs.items():
             if column_property.is_stored:
                 MutableType.take_place(column_property.column)
                 column = column_property.column
@@ -438,20 +441,16 @@ class Mapper(MappedSource):
         class_: Any = self.class_
         return class_.__new__(class_)
 
-    def primary_key_from_instance(self, instance: object) -> list[Any]:
-        """Return the values of an object's primary key, in the order of :attr:`primary_key`."""
-        return [getattr(instance, name) for name in self.primary_key_names]
-
     def has_attribute(self, name: str) -> bool:
         """Return True when the class has an attribute of that name, mapped or not."""
-        return name in self.columns or name in self.relationships or hasattr(self.class_, name)
+        return name in self.column_attrs or name in self.relationships or hasattr(self.class_, name)
 
     @property
     def mutable_types(self) -> tuple[tuple[str, Any], ...]:
         """The attributes whose values may change in place, with their types."""
         found: tuple[tuple[str, Any], ...] | None = self.memo.get("mutable types")
         if found is None:
-            stored = [(name, prop.column.type) for name, prop in self.columns.items() if prop.is_stored]
+            stored = [(name, prop.column.type) for name, prop in self.column_attrs.items() if prop.is_stored]
             found = self.memo["mutable types"] = tuple((name, type_) for name, type_ in stored if type_.is_mutable())
         return found
 
@@ -468,7 +467,7 @@ class Mapper(MappedSource):
         """The attributes whose values SQL expressions make."""
         found: tuple[str, ...] | None = self.memo.get("computed names")
         if found is None:
-            made = (name for name, prop in self.columns.items() if not prop.is_stored)
+            made = (name for name, prop in self.column_attrs.items() if not prop.is_stored)
             found = self.memo["computed names"] = tuple(made)
         return found
 
@@ -477,7 +476,7 @@ class Mapper(MappedSource):
         """The names of all mapped attributes."""
         names = self.memo.get("attribute_names")
         if names is None:
-            names = self.memo["attribute_names"] = frozenset((*self.columns, *self.relationships))
+            names = self.memo["attribute_names"] = frozenset((*self.column_attrs.keys(), *self.relationships.keys()))
         return names
 
     def get_property(self, key: str) -> ColumnProperty | RelationshipProperty | DescriptorProperty:
@@ -486,7 +485,7 @@ class Mapper(MappedSource):
         :raises InvalidRequestError: when there is none.
         """
         self.configure()
-        prop = self.columns.get(key) or self.relationships.get(key) or self.descriptors.get(key)
+        prop = self.column_attrs.get(key) or self.relationships.get(key) or self.descriptors.get(key)
         if prop is None:
             raise self.unknown_attribute(key)
         return prop
@@ -495,7 +494,7 @@ class Mapper(MappedSource):
     def iterate_properties(self) -> Iterator[ColumnProperty | RelationshipProperty | DescriptorProperty]:
         """All properties, columns first."""
         self.configure()
-        return iter([*self.columns.values(), *self.relationships.values(), *self.descriptors.values()])
+        return iter([*self.column_attrs.values(), *self.relationships.values(), *self.descriptors.values()])
 
     def unknown_attribute(self, name: str) -> InvalidRequestError:
         """Return the error for an attribute that is not mapped."""

@@ -57,13 +57,13 @@ class ObjectValue(BindParameter[Any]):
     def _read(self) -> Any:
         obj, name = self._obj, self._name
         state = obj.__dict__.get(STATE)
-        if state is not None and state.identity is not None and name in self._mapper.primary_key_names:
-            identity = state.identity
+        if state is not None and state.row_key is not None and name in self._mapper.primary_key_names:
+            identity = state.row_key
             position = self._mapper.primary_key_names.index(name)
             return identity_values(identity)[position]
         if name in obj.__dict__:
             return obj.__dict__[name]
-        is_detached = state is not None and state.identity is not None and state.session is None
+        is_detached = state is not None and state.row_key is not None and state.session is None
         return self._known if is_detached and self._known is not NO_VALUE else getattr(obj, name)
 
 

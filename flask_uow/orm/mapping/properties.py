@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence as AbstractSequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.events import AttributeExtension
     from flask_uow.orm.mapping.annotations import Mapped
     from flask_uow.orm.mapping.descriptors import PropComparator
+    from flask_uow.sql.columns import SharedColumnOptions
 
 __all__ = [
     "ACTIVE_HISTORY",
@@ -56,6 +57,7 @@ class ColumnProperty:
     :ivar group: the name of the deferred columns that are loaded together with it, or None.
     :ivar comparator_factory: the class of the attribute's operators on its class, or None for the usual ones.
     :ivar extension: attribute extensions, or None.
+    :ivar parent: the mapper.
     """
 
     def __init__(self, key: str, columns: list[Any]) -> None:
@@ -67,6 +69,17 @@ class ColumnProperty:
         self.group: str | None = None
         self.comparator_factory: Any = None
         self.extension: Any = None
+        self.parent: Any = None
+
+    @property
+    def expression(self) -> Any:
+        """The column or expression that is selected; another name of :attr:`column`."""
+        return self.columns[0]
+
+    @property
+    def class_attribute(self) -> Any:
+        """The attribute on the class."""
+        return getattr(self.parent.class_, self.key)
 
     @property
     def column(self) -> Any:
@@ -319,7 +332,7 @@ def mapped_column(
     hash: bool | None = None,
     kw_only: bool | None = None,
     dataclass_metadata: Mapping[Any, Any] | None = None,
-    **options: Any,
+    **options: Unpack[SharedColumnOptions],
 ) -> Mapped[Any]:
     """Declare a column of a declarative class: ``name: Mapped[str] = mapped_column(unique=True)``.
 
@@ -339,26 +352,27 @@ def mapped_column(
         ``default_factory`` and ``dataclass_metadata``, as :func:`dataclasses.field` has them.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
+    keywords: dict[str, Any] = {**options}
     parts = [part for part in (name, type_, *args) if part is not None]
     given_name = parts.pop(0) if parts and isinstance(parts[0], str) else None
     given_type = None
     if parts and not isinstance(parts[0], (ForeignKey, Sequence, FetchedValue, Constraint)):
         given_type = parts.pop(0)
     if nullable is not None:
-        options["nullable"] = nullable
+        keywords["nullable"] = nullable
     if insert_default is not None:
-        options["default"] = insert_default
+        keywords["default"] = insert_default
     elif default is not NOT_GIVEN:
-        options["default"] = default
-    info = dict(options.pop("info", None) or {})
+        keywords["default"] = default
+    info = dict(keywords.pop("info", None) or {})
     if deferred or deferred_group is not None:
         info[DEFERRED] = deferred_group
     if active_history:
         info[ACTIVE_HISTORY] = True
     if info:
-        options["info"] = info
+        keywords["info"] = info
     field = FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata)
     made = MappedColumn(
-        ColumnArguments(given_name, given_type, tuple(parts), options), field, sort_order, use_existing_column
+        ColumnArguments(given_name, given_type, tuple(parts), keywords), field, sort_order, use_existing_column
     )
     return cast("Mapped[Any]", made)

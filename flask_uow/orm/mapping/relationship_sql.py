@@ -84,7 +84,7 @@ class RelationshipSQL:
             other = prop.attribute.check(other)
             what = f"{prop.name} == obj"
             pairs = [
-                (column, ObjectValue(other, prop.mapper, name, prop.mapper.columns[name].column.type, what))
+                (column, ObjectValue(other, prop.mapper, name, prop.mapper.column_attrs[name].column.type, what))
                 for column, (_, name) in zip(columns, prop.pairs, strict=True)
             ]
             if not is_equal:
@@ -374,7 +374,7 @@ class _Element:
         wanted = [column]
         if mapper.maps_column(column):
             # a joined table's key is that of its base, too
-            wanted.extend(mapper.columns[mapper.name_of_column(column)].columns)
+            wanted.extend(mapper.column_attrs[mapper.name_of_column(column)].columns)
         for one in wanted:
             found: AnyColumn
             for found in self.selectable.c:

@@ -21,6 +21,7 @@ from flask_uow.orm.mapping.inheritance import (
     polymorphic_source,
     with_polymorphic_members,
 )
+from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.properties import ColumnProperty, labelled
 from flask_uow.orm.mapping.standing_in import attribute_made_of, stand_ins_in
 from flask_uow.sql.expressions import ColumnElement
@@ -45,7 +46,7 @@ class MappedSource:
     lineage: tuple[Mapper, ...]
     subclasses: list[Mapper]
     concrete: bool
-    columns: dict[str, ColumnProperty]
+    column_attrs: MappedProperties[ColumnProperty]
     memo: dict[Any, Any]
     _names: dict[Any, str]
 
@@ -149,9 +150,9 @@ class MappedSource:
             return None
         name: str = self.inherits.discriminator
         present = {id(part) for part in self.mapped_selectable._from_objects()}
-        if all(id(element) in present for element in froms_of(self.columns[name].column)):
+        if all(id(element) in present for element in froms_of(self.column_attrs[name].column)):
             return name
-        del self.columns[name]
+        del self.column_attrs[name]
         return None
 
     def _check_identities(self) -> None:
@@ -170,7 +171,7 @@ class MappedSource:
         found = self._names.get(column) or attribute_made_of(column, self._names)
         if found is not None:
             return found, None
-        if column.name in self.columns and getattr(column, "table", None) is not None:
+        if column.name in self.column_attrs and getattr(column, "table", None) is not None:
             # the column of a polymorphic union, which takes the place of the table's
             return str(column.name), None
         name = "_polymorphic_on"
@@ -219,7 +220,7 @@ class MappedSource:
 
     def _choose_atom(self) -> None:
         # expressions may have parameters of their own, and have to be walked
-        columns = [*(p.column for p in self.columns.values() if not p.is_stored), *(e.column for e in self.extra)]
+        columns = [*(p.column for p in self.column_attrs.values() if not p.is_stored), *(e.column for e in self.extra)]
         if any(column.__visit_name__ != "column" for column in columns):
             self.shape_atom = None
         elif self.discriminator is not None:
@@ -242,9 +243,9 @@ class MappedSource:
         seen = set()
         present = {id(part) for part in source._from_objects()} if source is not None else set()
         for other in mappers:
-            for name, prop in other.columns.items():
+            for name, prop in other.column_attrs.items():
                 column = prop.column
-                if name in self.columns or prop.deferred or (name, column) in seen:
+                if name in self.column_attrs or prop.deferred or (name, column) in seen:
                     continue
                 if source is not None:
                     column = stand_ins.adapt(column) if stand_ins is not None else column
@@ -262,7 +263,7 @@ class MappedSource:
         found: tuple[ColumnElement[bool], ...] | None = self.memo.get("criteria")
         if found is None:
             identities = [m.polymorphic_identity for m in self.descendants if m.polymorphic_identity is not None]
-            found = self.memo["criteria"] = (self.column(self.columns[self.discriminator].column).in_(identities),)
+            found = self.memo["criteria"] = (self.column(self.column_attrs[self.discriminator].column).in_(identities),)
         return found
 
     @property
@@ -302,7 +303,7 @@ class MappedSource:
         """Which attributes the columns of a row belong to."""
         found: Layout | None = self.memo.get("layout")
         if found is None:
-            names = tuple(name for name, prop in self.columns.items() if not prop.deferred)
+            names = tuple(name for name, prop in self.column_attrs.items() if not prop.deferred)
             found = self.memo["layout"] = Layout(names, self.extra)
         return found
 
@@ -317,10 +318,10 @@ class MappedSource:
             # the same objects every time: a statement knows the parameters of expressions by identity
             found: list[ColumnElement[Any]] | None = self.memo.get("entity columns")
             if found is None:
-                stood = (self.adapt(self.columns[name].column) for name in self.loaded_names)
+                stood = (self.adapt(self.column_attrs[name].column) for name in self.loaded_names)
                 found = self.memo["entity columns"] = [*stood, *(extra.column for extra in self.extra)]
             return found
-        own = [self.columns[name].column for name in self.loaded_names]
+        own = [self.column_attrs[name].column for name in self.loaded_names]
         return [*own, *(extra.column for extra in self.extra)]
 
     def column(self, column: AnyColumn) -> Any:

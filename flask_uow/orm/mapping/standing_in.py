@@ -29,7 +29,7 @@ def stand_ins_in(mapper: MappedSource, source: FromClause, relatives: Iterable[A
     :raises ArgumentError: where nothing stands for a column of the class.
     """
     found = columns_standing_in(mapper, source, relatives)
-    for name, prop in mapper.columns.items():
+    for name, prop in mapper.column_attrs.items():
         if prop.is_stored and not prop.deferred and not any(column in found for column in prop.columns):
             column = prop.column
             raise ArgumentError(
@@ -49,7 +49,7 @@ def _told_apart(mapper: MappedSource, family: Iterable[Any], found: Mapping[Any,
     pairs: dict[Any, Any] = {}
     taken: dict[Any, list[tuple[set[Any], Any]]] = {}
     for member in family:
-        for prop in member.columns.values():
+        for prop in member.column_attrs.values():
             for column in prop.columns if prop.is_stored else ():
                 standing = found.get(column, column)
                 if standing is column or column in pairs:
@@ -73,7 +73,7 @@ def columns_standing_in(mapper: MappedSource, source: FromClause, relatives: Ite
     """Return the columns of the tables of a class and of subclasses, each with the column of ``source`` that stands for it, where one does."""
     columns = originals_in(source)
     family = [mapper, *relatives]
-    groups = [prop.columns for member in family for prop in member.columns.values() if prop.is_stored]
+    groups = [prop.columns for member in family for prop in member.column_attrs.values() if prop.is_stored]
     ours = {column for group in groups for column in group}
     by_original: dict[Any, Any] = {}
     by_key: dict[str, Any] = {}

@@ -43,7 +43,7 @@ class Versioning:
         if column is None:
             return mapper.inherits.versioning if mapper.inherits is not None and not mapper.concrete else None
         if isinstance(column, str):
-            prop = mapper.columns.get(column)
+            prop = mapper.column_attrs.get(column)
             found = prop.column if prop is not None else None
         else:
             found = column.__clause_element__() if hasattr(column, "__clause_element__") else column

@@ -120,7 +120,7 @@ def _equal_columns(entity: Any, names: Sequence[str], source: FromClause) -> Ite
     mapper = entity.mapper
     selected = [*((mapper, name) for name in entity.layout.names), *((e.mapper, e.name) for e in entity.layout.extra)]
     for (owner, attribute), name in zip(selected, names, strict=False):
-        for column in owner.columns[attribute].columns:
+        for column in owner.column_attrs[attribute].columns:
             here = entity.column(column)
             yield here, source.c[name]
             if entity is mapper or entity.is_plain:
@@ -187,7 +187,7 @@ def _labels(entities: Sequence[Any]) -> tuple[list[str], list[str]]:
             mapper = entity.mapper
             base = f"{getattr(mapper.local_table, 'name', None) or 'anon'}_"
             known, layout = keys_of(mapper), entity.layout
-            own = [mapper.column(mapper.columns[n].column) for n in layout.names]
+            own = [mapper.column(mapper.column_attrs[n].column) for n in layout.names]
             keys = [known.get(column) or str(column.name or "anon") for column in own]
             keys.extend(known.get(extra.column) or key_of_extra(extra.column) for extra in layout.extra)
             keys.extend([DISCRIMINATOR] if layout.discriminator is not None else [])

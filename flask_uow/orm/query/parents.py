@@ -58,7 +58,7 @@ def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
     if relationship is None or not mapper.isa(prop.parent):
         raise ArgumentError(
             f"with_parent(): {given!r} is no relationship of {mapper.class_.__name__}. It has:"
-            f" {', '.join(sorted(mapper.relationships)) or 'none'}."
+            f" {', '.join(sorted(mapper.relationships.keys())) or 'none'}."
         )
     named = getattr(attribute, "target", None)
     return relationship.leads_from(instance, named if named is not None else _entity_for(prop, entity))  # type: ignore[no-any-return]

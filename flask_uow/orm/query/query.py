@@ -6,22 +6,28 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.plan import first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
+from flask_uow.orm.query.describing import described
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select
 
+if TYPE_CHECKING:
+    from flask_uow.engine.rows import TypedRow
+
 __all__ = ["Query"]
 
 T = TypeVar("T")
+R = TypeVar("R")
+S = TypeVar("S")
 
 
 class Query(BuildingQuery[T]):
@@ -50,6 +56,30 @@ class Query(BuildingQuery[T]):
                 f"{type(self).__name__!r} object has no attribute {name!r}.{did_you_mean(name, known)} What is asked of a query's objects, say"
                 " after it was executed: query.first()."
             )
+
+    # -- what others ask of it
+
+    @property
+    def column_descriptions(self) -> list[dict[str, Any]]:
+        """For each thing that is selected: ``name`` in rows, ``type``, ``aliased``, ``expr``, and the ``entity``, the class or alias that it is of."""
+        return described(self._select.entities)
+
+    @property
+    def is_single_entity(self) -> bool:
+        """Whether the results are objects of one mapped class, not rows."""
+        return len(self._select.entities) == 1 and hasattr(self._select.entities[0], "__uow_entity__")
+
+    def get_execution_options(self) -> Mapping[str, Any]:
+        """Return the options that :meth:`execution_options` has set."""
+        return self.statement.get_execution_options()
+
+    def tuples(self) -> Self:
+        """Return the query itself: its rows are tuples already."""
+        return self
+
+    def with_transformation(self, function: Callable[[Self], R]) -> R:
+        """Return what a function makes of the query: ``query.with_transformation(only_published)``."""
+        return function(self)
 
     # -- results
 
@@ -114,6 +144,12 @@ class Query(BuildingQuery[T]):
                 "one row was expected, and there are several. Use first(), or make the criteria narrower."
             )
         return found
+
+    @overload
+    def scalar(self: Query[TypedRow[S, *tuple[Any, ...]]]) -> S | None: ...
+
+    @overload
+    def scalar(self) -> Any: ...
 
     def scalar(self) -> Any:
         """Return the first item of the only result, None when there is none.
@@ -206,7 +242,7 @@ class Query(BuildingQuery[T]):
         :raises StaleDataError: when it has another one.
         """
         own = type(obj).__mapper__
-        found: Any = self.add_columns(mapper.column(own.columns[own.versioning.name].column)).one_or_none()
+        found: Any = self.add_columns(mapper.column(own.column_attrs[own.versioning.name].column)).one_or_none()
         if found is None:
             return None
         check_version(obj, found[1])

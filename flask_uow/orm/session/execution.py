@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult
 from flask_uow.exc import NoResultFound
 from flask_uow.orm.dml.bulk import Progress, bulk_insert
+from flask_uow.orm.dml.bulk_objects import insert_mappings, save_objects, update_mappings
 from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.keyed import bulk_update
 from flask_uow.orm.dml.synchronizing import execute_dml
@@ -16,6 +17,7 @@ from flask_uow.orm.loading.plan import first_mapper, in_default_order, load_resu
 from flask_uow.orm.loading.streaming import stream_result
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
+from flask_uow.orm.session.arguments import Options, joined_arguments, refuse_token, with_options
 from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.passthrough import PassThrough
@@ -27,6 +29,12 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.text import text
+from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
+
+if TYPE_CHECKING:
+    from flask_uow.engine.rows import TypedRow
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.typed import Item
 
 __all__ = ["ExecutingSession"]
 
@@ -67,32 +75,51 @@ class ExecutingSession(TransactionalSession):
         """Use an engine or connection for a table from now on."""
         self._binds.by_table[table] = bind
 
-    def get_bind(self, mapper: Any = None, clause: Any = None, *, instance: Any = None) -> Any:
+    def get_bind(self, mapper: Any = None, clause: Any = None, *, instance: Any = None, bind: Any = None) -> Any:
         """Return the engine or connection for a mapper or a statement. Subclasses may override this; the Session calls it.
 
         :param mapper: a mapper or mapped class.
         :param clause: a statement.
         :param instance: a mapped object, in place of its mapper.
+        :param bind: the engine or connection itself, where it is known already.
         :raises UnboundExecutionError: when none is known.
         """
+        if bind is not None:
+            return bind
         if mapper is None and instance is not None:
             mapper = object_mapper(instance)
         return self._binds.find(class_mapper(mapper) if mapper is not None else None, clause)
 
-    def connection(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Connection:
+    def connection(
+        self,
+        mapper: Any = None,
+        clause: Any = None,
+        *,
+        bind_arguments: Options = None,
+        execution_options: Options = None,
+        **kw: Any,
+    ) -> Connection:
         """Return the connection of the current transaction (in autocommit mode outside one: a new connection of the engine).
 
         :param mapper: a mapper or mapped class whose engine is meant.
         :param clause: a statement whose engine is meant.
+        :param bind_arguments: arguments of :meth:`get_bind`.
+        :param execution_options: options of the connection for this transaction, ``isolation_level`` say.
         :param kw: passed on to :meth:`get_bind`.
         :raises UnboundExecutionError: when no engine is known.
+        :raises InvalidRequestError: for options of a connection that takes part in the transaction already.
         """
+        if isinstance(mapper, Mapping):
+            mapper, bind_arguments = None, mapper
+        if bind_arguments:
+            mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         bind = self.get_bind(mapper, clause, **kw)
         bind = self._binds.served_by(bind, True)
         transaction = self.transaction
         if transaction is None:
-            return bind if isinstance(bind, Connection) else bind.connect()
-        return transaction.connection_for(bind)
+            connection = bind if isinstance(bind, Connection) else bind.connect()
+            return connection.execution_options(**execution_options) if execution_options else connection
+        return transaction.connection_for(bind, execution_options)
 
     def connection_for(self, mapper: Any, clause: Any = None, *, reads: bool = False, **kw: Any) -> Any:
         """Return the connection of the current transaction for a mapper or statement; one that lends itself outside of it. For the package.
@@ -108,18 +135,70 @@ class ExecutingSession(TransactionalSession):
 
     # -- statements
 
-    def execute(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Result:
+    @overload
+    def execute(
+        self,
+        clause: SchemaSequence,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> Any: ...
+
+    @overload
+    def execute(
+        self,
+        clause: ReturnsRows[tuple[*Ts]],
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> Result[tuple[*Ts]]: ...
+
+    @overload
+    def execute(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> Result: ...
+
+    def execute(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> Any:
         """Execute a statement in the current transaction; what is pending is flushed first, where the Session has autoflush.
 
         :param clause: a statement, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
         :param params: a mapping of values, or a list of mappings.
         :param mapper: the mapper or mapped class whose engine is meant, where the statement does not say.
+        :param execution_options: options for the statement, as :meth:`Select.execution_options` takes them.
+        :param bind_arguments: arguments of :meth:`get_bind`: ``mapper``, ``bind``, and whatever a subclass takes.
         :param kw: passed on to :meth:`get_bind`; ``instance=`` names a mapped object in place of its mapper.
+        :raises ArgumentError: for execution options of something that takes none.
         :returns: the rows; a SELECT of mapped classes gives their objects.
         """
+        if bind_arguments:
+            mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if isinstance(clause, SchemaSequence):
             # as the field has it: the number itself
-            return self.scalar(clause, None, mapper, **kw)  # type: ignore[no-any-return]
+            return self.scalar(clause, None, mapper, **kw)
+        if execution_options:
+            clause = with_options(clause, execution_options)
         return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
     def execute_now(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
@@ -190,21 +269,126 @@ class ExecutingSession(TransactionalSession):
     ) -> tuple[tuple[str, ...], list[Any]]:
         return load_result(self, self.connection_for(mapper, select, **kw), select, params, what)
 
-    def scalar(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> Any:
+    @overload
+    def scalar(
+        self,
+        clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> T | None: ...
+
+    @overload
+    def scalar(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> Any: ...
+
+    def scalar(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> Any:
         """Like :meth:`execute`, and return the first column of the first row, or None."""
         if isinstance(clause, SchemaSequence):
             clause = Select((clause.next_value(),))
+        if execution_options or bind_arguments:
+            kw = {**kw, "execution_options": execution_options, "bind_arguments": bind_arguments}
         return self.execute(clause, params, mapper, **kw).scalar()
 
-    def scalars(self, clause: Any, params: Any = None, mapper: Any = None, **kw: Any) -> ScalarResult:
+    @overload
+    def scalars(
+        self,
+        clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> ScalarResult[T]: ...
+
+    @overload
+    def scalars(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> ScalarResult: ...
+
+    def scalars(
+        self,
+        clause: Any,
+        params: Any = None,
+        mapper: Any = None,
+        *,
+        execution_options: Options = None,
+        bind_arguments: Options = None,
+        **kw: Any,
+    ) -> ScalarResult:
         """Like :meth:`execute`, and return the first item of each row: the objects, for ``select(User)``."""
+        if bind_arguments:
+            mapper, kw = joined_arguments(mapper, bind_arguments, kw)
+        if execution_options:
+            clause = with_options(clause, execution_options)
         found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
         if found is None or clause.get_execution_options().get("yield_per") is not None:
-            return self.execute(clause, params, mapper, **kw).scalars()
+            result: Result = self.execute(clause, params, mapper, **kw)
+            return result.scalars()
         return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
 
     @overload
-    def query(self, entity: type[T], /) -> Query[T]: ...
+    def query(self, entity: type[T0], /) -> Query[T0]: ...
+
+    @overload
+    def query(self, column: ColumnElement[T0], /) -> Query[TypedRow[T0]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], /) -> Query[TypedRow[T0, T1]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], c: Item[T2], /) -> Query[TypedRow[T0, T1, T2]]: ...
+
+    @overload
+    def query(self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], /) -> Query[TypedRow[T0, T1, T2, T3]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5, T6]]: ...
+
+    @overload
+    def query(
+        self, a: Item[T0], b: Item[T1], c: Item[T2], d: Item[T3], e: Item[T4], f: Item[T5], g: Item[T6], h: Item[T7], /
+    ) -> Query[TypedRow[T0, T1, T2, T3, T4, T5, T6, T7]]: ...
 
     @overload
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
@@ -253,6 +437,52 @@ class ExecutingSession(TransactionalSession):
         """
         return exclusively(self, bulk_update, self, class_mapper(entity), rows, progress)
 
+    def bulk_save_objects(
+        self,
+        objects: Iterable[Any],
+        return_defaults: bool = False,
+        update_changed_only: bool = True,
+        preserve_order: bool = True,
+    ) -> None:
+        """INSERT the rows of new objects and UPDATE those of others, without cascades, relationships or hooks.
+
+        New objects stay transient. What is written of objects of this Session is expired in them.
+
+        :param return_defaults: set the primary keys that the database makes on new objects.
+        :param update_changed_only: write what was changed; False writes all values that are loaded.
+        :param preserve_order: write in the order of the objects; False writes those of a class together, which takes fewer statements.
+        :raises UnmappedInstanceError: when a class is not mapped.
+        :raises StaleDataError: when a row that is to be updated is not there, or has another version.
+        :raises InvalidRequestError: for new objects of a class whose rows are in several tables.
+        """
+        exclusively(self, save_objects, self, objects, return_defaults, update_changed_only, preserve_order)
+
+    def bulk_insert_mappings(
+        self,
+        mapper: Any,
+        mappings: Iterable[MutableMapping[str, Any]],
+        return_defaults: bool = False,
+        render_nulls: bool = False,
+    ) -> None:
+        """INSERT rows that are given as mappings by attribute; see :meth:`bulk_insert`.
+
+        :param mapper: the mapped class.
+        :param return_defaults: put the primary keys that the database makes into the mappings.
+        :param render_nulls: None is NULL; else it leaves a column with a default to that.
+        :raises InvalidRequestError: for a name that is no column attribute of the class.
+        """
+        exclusively(self, insert_mappings, self, class_mapper(mapper), mappings, return_defaults, render_nulls)
+
+    def bulk_update_mappings(self, mapper: Any, mappings: Iterable[Mapping[str, Any]]) -> None:
+        """UPDATE rows that are given as mappings by attribute, the primary key among them; see :meth:`bulk_update`.
+
+        :param mapper: the mapped class.
+        :raises StaleDataError: when a row is not there, or has another version.
+        :raises ArgumentError: for a mapping without the key.
+        :raises InvalidRequestError: for a name that is no column attribute of the class.
+        """
+        exclusively(self, update_mappings, self, class_mapper(mapper), mappings)
+
     def copy_from(
         self,
         entity: type,
@@ -280,6 +510,8 @@ class ExecutingSession(TransactionalSession):
         options: Any = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
+        execution_options: Options = None,
+        identity_token: Any = None,
     ) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
 
@@ -288,10 +520,15 @@ class ExecutingSession(TransactionalSession):
         :param options: loader options, for an object that is not there yet.
         :param populate_existing: load it anew, also where it is there.
         :param with_for_update: lock the row and load it anew; True, or the arguments of :meth:`Select.with_for_update`.
+        :param execution_options: options for the statement, as :meth:`Select.execution_options` takes them.
+        :param identity_token: an ArgumentError: no row belongs to a shard.
         :raises UnmappedClassError: when the class is not mapped.
         """
-        if options or populate_existing or with_for_update:
-            return get_by_query(self.query(entity), ident, options, populate_existing, with_for_update)  # type: ignore[no-any-return]
+        # the last two at once: both are None nearly always
+        if options or populate_existing or with_for_update or execution_options is not identity_token:
+            refuse_token(identity_token)
+            query = self.query(entity).execution_options(**(execution_options or {}))
+            return get_by_query(query, ident, options, populate_existing, with_for_update)  # type: ignore[no-any-return]
         place = self._places.get(entity)
         if place is not None:
             entries, key, class_ = place
@@ -310,6 +547,8 @@ class ExecutingSession(TransactionalSession):
         options: Any = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
+        execution_options: Options = None,
+        identity_token: Any = None,
     ) -> T:
         """Return the object of a primary key like :meth:`get`, which has to be there.
 
@@ -318,7 +557,15 @@ class ExecutingSession(TransactionalSession):
         :raises NoResultFound: when there is none.
         :raises UnmappedClassError: when the class is not mapped.
         """
-        found = self.get(entity, ident, options, populate_existing, with_for_update)
+        found = self.get(
+            entity,
+            ident,
+            options,
+            populate_existing,
+            with_for_update,
+            execution_options=execution_options,
+            identity_token=identity_token,
+        )
         if found is None:
             raise NoResultFound(
                 f"there is no {class_mapper(entity).class_.__name__} with the primary key {ident!r}, and one was expected. "

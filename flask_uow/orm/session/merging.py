@@ -92,7 +92,7 @@ class _Merge:
 
     def _counterpart(self, instance: MappedObject, state: InstanceState, mapper: Mapper) -> Any:
         session = self.session
-        identity = state.identity if state.identity is not None else self._key_of(instance, mapper)
+        identity = state.row_key if state.row_key is not None else self._key_of(instance, mapper)
         found = session.objects.identities_of(mapper).get(identity) if identity is not None else None
         if found is not None:
             return found
@@ -130,7 +130,7 @@ class _Merge:
             )
         merged = mapper.new_instance()
         own = instance_state(merged)
-        own.identity = state.identity
+        own.row_key = state.row_key
         self.session.objects.add(merged)
         return merged
 
@@ -139,25 +139,25 @@ class _Merge:
     def _copy_columns(self, mapper: Mapper, instance: MappedObject, merged: MappedObject) -> None:
         given = instance.__dict__
         if not self.load:
-            names = [name for name in mapper.columns if name in given]
-            merged.__dict__.update((name, copied(mapper.columns[name].column.type, given[name])) for name in names)
+            names = [name for name, _ in mapper.column_attrs.items() if name in given]
+            merged.__dict__.update((name, copied(mapper.column_attrs[name].column.type, given[name])) for name in names)
             take_snapshots(merged, names)
             remember(merged.__dict__[STATE], merged)
             return
         write_composites(instance)
         own = merged.__dict__[STATE]
-        names = [name for name, prop in mapper.columns.items() if name in given and prop.is_stored]
+        names = [name for name, prop in mapper.column_attrs.items() if name in given and prop.is_stored]
         absent = [name for name in names if name not in merged.__dict__]
-        if absent and own.identity is not None:
+        if absent and own.row_key is not None:
             # what is expired is loaded first, so that only net changes are written
             getattr(merged, absent[0])
-        if own.identity is not None:
+        if own.row_key is not None:
             _check_version(mapper, instance, merged)
         for name in names:
-            if own.identity is None and given[name] is None and name in mapper.primary_key_names:
+            if own.row_key is None and given[name] is None and name in mapper.primary_key_names:
                 continue
             if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):
-                setattr(merged, name, copied(mapper.columns[name].column.type, given[name]))
+                setattr(merged, name, copied(mapper.column_attrs[name].column.type, given[name]))
 
     def _copy_dynamic(self, prop: RelationshipProperty, instance: MappedObject, merged: MappedObject) -> None:
         """Put in what was put into the given object's dynamic relationship, and take out what that does not have."""
@@ -165,7 +165,7 @@ class _Merge:
         assert isinstance(attribute, DynamicAttribute)
         added, removed = instance.__dict__.get(PENDING, {}).get(prop.key, ((), ()))
         self.came_by.update((id(item), prop) for item in added)
-        if instance_state(instance).identity is None:
+        if instance_state(instance).row_key is None:
             if added:
                 attribute.set(merged, [self.merge(item) for item in added])
             return

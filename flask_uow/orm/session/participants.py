@@ -9,7 +9,7 @@ after the other, in the order in which they were first used. With it they are co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
@@ -94,6 +94,7 @@ class Participants:
         self._joint: JointCommit | None = None
         self.has_committed = False
         self._members: dict[Any, _Participant] = {}
+        self._options: dict[Any, Mapping[str, Any]] = {}
         if outer is not None:
             for bind in list(outer._members):
                 self.connection_for(bind)
@@ -105,6 +106,25 @@ class Participants:
         """Return the connection of a bind, None when it does not take part (yet)."""
         found = self._members.get(bind)
         return found.connection if found is not None else None
+
+    def connections(self) -> list[Connection]:
+        """Return the connections that take part, in the order in which they came."""
+        return [member.connection for member in self._members.values()]
+
+    def set_options(self, bind: Engine | Connection, options: Mapping[str, Any]) -> None:
+        """Set execution options of a connection that is to take part.
+
+        :raises InvalidRequestError: for one that does already: its transaction has begun without them.
+        """
+        if bind in self._members:
+            raise InvalidRequestError(
+                f"execution options ({', '.join(options)}) came for a connection whose transaction has begun ({self._members[bind].name}). Ask"
+                " for the connection with them at the beginning of the transaction, before anything else is done in it."
+            )
+        if self._outer is not None:
+            self._outer.set_options(bind, options)
+        else:
+            self._options[bind] = options
 
     def connection_for(self, bind: Engine | Connection) -> Connection:
         """Return the connection of a bind; its transaction begins at first use.
@@ -126,10 +146,13 @@ class Participants:
         if self._outer is not None:
             connection = self._outer.connection_for(bind)
             return _Participant(connection, connection.begin_nested(), owned=False)
+        options = self._options.get(bind, {})
         if isinstance(bind, Connection):
-            return self._join(bind)
+            return self._join(bind.execution_options(**options) if options else bind)
         connection = bind.connect()
         try:
+            if options:
+                connection.execution_options(**options)
             return _Participant(connection, self._begin(connection), owned=True)
         except BaseException:
             connection.close()

@@ -59,4 +59,5 @@ class PassThrough:
     def execute(self, statement: Any, parameters: Any = None) -> Result:
         """Execute a statement and return its rows, which are fetched at once."""
         with self._lend() as connection:
-            return connection.execute(statement, parameters)
+            result: Result = connection.execute(statement, parameters)
+            return result

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask_uow.exc import InvalidRequestError
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.flush.changes import Automatic
 from flask_uow.orm.flush.flush import flush, plan_flush
 from flask_uow.orm.flush.plan import FlushPlan
-from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, refresh_columns
+from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, key_of, lock_of, refresh_columns
+from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
+from flask_uow.orm.session.arguments import check_arguments
 from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.execution import ExecutingSession
 from flask_uow.orm.session.identity_set import IdentitySet
@@ -28,6 +30,7 @@ from flask_uow.orm.state.expiry import expire_all, expire_object, new_orphans
 from flask_uow.orm.state.history import has_net_changes
 from flask_uow.orm.state.identity import IdentityMap
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state
+from flask_uow.orm.state.keys import IdentityKey
 from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.state.session_objects import SessionObjects
 
@@ -64,7 +67,10 @@ class Session(ExecutingSession):
         a savepoint, else ``"rollback_only"``.
     :param bind_key_engines: engines by the bind keys of tables, the default one under None; consulted after ``binds`` and ``bind``.
     :param info: notes of the application, the beginning of :attr:`info`; the Session has a copy.
-    :raises ArgumentError: for an unknown ``join_transaction_mode``.
+    :param autobegin: False: no transaction begins before ``begin()`` is called, and what needs one is an InvalidRequestError.
+    :param enable_baked_queries: there are none; True is an ArgumentError.
+    :param future: True, which says nothing; False is an ArgumentError.
+    :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``connection_for()``,
     ``autoflush_now()``, ``execute_now()``, ``load_query()``, ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``,
@@ -88,13 +94,18 @@ class Session(ExecutingSession):
         bind_key_engines: Mapping[str | None, Any] | None = None,
         batch_loading: bool = True,
         info: Mapping[Any, Any] | None = None,
+        autobegin: bool = True,
+        enable_baked_queries: bool = False,
+        future: bool = True,
     ) -> None:
+        check_arguments(autobegin, autocommit, enable_baked_queries, future)
         super().__init__(
             Binds(bind, binds, bind_key_engines),
             query_cls,
             expire_on_commit=expire_on_commit,
             accounting=_enable_transaction_accounting,
             autocommit=autocommit,
+            autobegin=autobegin,
             twophase=twophase,
             join_mode=join_transaction_mode,
             extension=extension,
@@ -146,6 +157,10 @@ class Session(ExecutingSession):
         merged: T = merge(self, instance, load, **kw)
         return merged
 
+    def merge_all(self, instances: Iterable[T], *, load: bool = True) -> list[T]:
+        """Merge objects one after the other, see :meth:`merge`, and return their counterparts."""
+        return [self.merge(instance, load) for instance in instances]
+
     @exclusive
     def delete(self, instance: object) -> None:
         """Mark an object as deleted, and those that its relationships reach (cascade delete); the flush deletes the rows.
@@ -153,6 +168,12 @@ class Session(ExecutingSession):
         :raises InvalidRequestError: when the object has no row yet.
         """
         self.objects.mark_deleted(instance)
+
+    @exclusive
+    def delete_all(self, instances: Iterable[Any]) -> None:
+        """Mark objects as deleted, see :meth:`delete`."""
+        for instance in instances:
+            self.objects.mark_deleted(instance)
 
     @exclusive
     def expunge(self, instance: object) -> None:
@@ -195,11 +216,11 @@ class Session(ExecutingSession):
         expire_object(instance, state, names)
         for obj in reached[1:]:
             own = ensure_state(obj)
-            if own.session is self and own.identity is not None:
+            if own.session is self and own.row_key is not None:
                 expire_object(obj, own, None)
         for obj in orphans:
             own = ensure_state(obj)
-            if own.session is self and own.identity is None:
+            if own.session is self and own.row_key is None:
                 self.objects.expunge_one(obj, own)
 
     @exclusive
@@ -209,7 +230,12 @@ class Session(ExecutingSession):
 
     @exclusive
     def refresh(
-        self, instance: object, attribute_names: Iterable[str] | None = None, lockmode: str | None = None
+        self,
+        instance: object,
+        attribute_names: Iterable[str] | None = None,
+        lockmode: str | None = None,
+        *,
+        with_for_update: bool | Mapping[str, Any] | None = None,
     ) -> None:
         """Load an object's values anew, now; relationships are loaded at their next access, or now where they are named.
 
@@ -217,7 +243,8 @@ class Session(ExecutingSession):
 
         :param attribute_names: only these.
         :param lockmode: ``"read"``, ``"update"`` or ``"update_nowait"``: lock the row.
-        :raises ArgumentError: for another lock mode.
+        :param with_for_update: likewise: True, or the arguments of :meth:`Select.with_for_update`.
+        :raises ArgumentError: for another lock mode, unknown arguments of a lock, or both.
         :raises ObjectDeletedError: when the row is gone.
         :raises StaleDataError: with a lock mode, for a changed object with another version than its row.
         """
@@ -225,15 +252,24 @@ class Session(ExecutingSession):
         obj: MappedObject = state.obj
         names = list(attribute_names) if attribute_names is not None else None
         check_lock_mode(lockmode)
-        if lockmode is not None and state.changes and has_version(obj):
+        lock = lock_of(with_for_update)
+        if lock is not None and lockmode is not None:
+            raise ArgumentError(
+                f"refresh() got lockmode={lockmode!r} and with_for_update={with_for_update!r}, which say the same. Pass with_for_update= alone."
+            )
+        lock = lock if lock is not None else lockmode
+        if lock is not None and state.changes and has_version(obj):
             # a change that others have overtaken is not forgotten without a word by a lock, which is there to prevent that
             with self.no_autoflush:
-                self.query(type(obj)).with_lockmode(lockmode).get(state.identity)
+                query = self.query(type(obj))
+                options = dict(lock) if isinstance(lock, tuple) else {}
+                locking = query.with_lockmode(lock) if isinstance(lock, str) else query.with_for_update(**options)
+                locking.get(state.row_key)
         self._expire(obj, state, names)
         mapper = type(obj).__mapper__
-        wanted = tuple(name for name in mapper.columns if names is None or name in names)
+        wanted = tuple(name for name, _ in mapper.column_attrs.items() if names is None or name in names)
         if wanted:
-            refresh_columns(mapper, obj, state, wanted, lockmode)
+            refresh_columns(mapper, obj, state, wanted, lock)
         with self.no_autoflush:
             for name in names or ():
                 if name in mapper.relationships:
@@ -241,7 +277,7 @@ class Session(ExecutingSession):
 
     def _persistent_state(self, instance: object) -> InstanceState:
         state = instance_state(instance)
-        if state.identity is None or state.session is not self:
+        if state.row_key is None or state.session is not self:
             raise InvalidRequestError(
                 f"{describe(state.obj)} is not persistent within this Session, so it cannot be refreshed or expired."
             )
@@ -280,7 +316,7 @@ class Session(ExecutingSession):
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
-        chosen = self._chosen(objects)
+        chosen = self._chosen(objects, "flush")
         if self.objects.has_changes():
             self._flush(chosen, None)
 
@@ -294,17 +330,18 @@ class Session(ExecutingSession):
 
         :param objects: as for :meth:`flush`.
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
+        :raises InvalidRequestError: within a flush.
         :raises FlushError: when a relationship leads out of the Session.
         :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
         """
-        chosen = self._chosen(objects)
+        chosen = self._chosen(objects, "plan_flush")
         with self.no_autoflush:
             self.objects.has_changes()
             return plan_flush(self, chosen)
 
-    def _chosen(self, objects: Iterable[Any] | None) -> tuple[Any, ...] | None:
+    def _chosen(self, objects: Iterable[Any] | None, called: str) -> tuple[Any, ...] | None:
         if self.is_flushing:
-            raise InvalidRequestError("the Session is flushing already; flush() was called from within it.")
+            raise InvalidRequestError(f"the Session is flushing already; {called}() was called from within it.")
         chosen = tuple(map(real_object, objects)) if objects is not None else None
         for obj in chosen or ():
             instance_state(obj)
@@ -359,6 +396,23 @@ class Session(ExecutingSession):
 
     def __iter__(self) -> Iterator[Any]:
         return iter([*self.objects.new.values(), *self.identity_map.values()])
+
+    @classmethod
+    def identity_key(cls, class_: Any = None, ident: Any = None, *, instance: Any = None) -> IdentityKey:
+        """Return the key of an object in the identity map, ``(class, values of the primary key)``.
+
+        :param class_: a mapped class.
+        :param ident: the primary key's value, or a tuple for a composite one.
+        :param instance: a mapped object, in place of the two.
+        :raises ArgumentError: for neither, or a key with another number of values.
+        :raises UnmappedClassError: when the class is not mapped.
+        """
+        if instance is not None:
+            return object_mapper(instance).identity_key_from_instance(instance)
+        if class_ is None or ident is None:
+            raise ArgumentError("identity_key() takes a mapped class and a primary key, or instance= alone.")
+        mapper = class_mapper(class_)
+        return mapper.identity_key_from_primary_key(key_of(mapper, ident))
 
     @classmethod
     def object_session(cls, instance: object) -> Session | None:

@@ -10,7 +10,7 @@ transient, persistent, or what they were again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -148,13 +148,17 @@ class SessionTransaction:
         for hook in self.session.hooks.after_begin:
             hook(self.session, self, connection)
 
-    def connection_for(self, bind: Engine | Connection) -> Connection:
+    def connection_for(self, bind: Engine | Connection, options: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
-        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared.
+        :param options: execution options of the connection for this transaction.
+        :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared; for options of a connection
+            that takes part already.
         """
         if not self.is_active:
             raise self._inactive()
+        if options:
+            self.participants.set_options(bind, options)
         return self.participants.connection_for(bind)
 
     # -- ending
@@ -358,11 +362,11 @@ class SessionTransaction:
 
     def note_replaced(self, base: Mapper, objects: Iterable[Any]) -> None:
         """Note which objects that were deleted before had the keys of objects that were inserted just now."""
-        keys = {obj.__dict__[STATE].identity for obj in objects}
+        keys = {obj.__dict__[STATE].row_key for obj in objects}
         level: SessionTransaction | None = self
         while level is not None:
             for state, obj in level.deleted.items():
-                if state.identity in keys and type(obj).__mapper__.base_mapper is base:
+                if state.row_key in keys and type(obj).__mapper__.base_mapper is base:
                     level.replaced.add(state)
             level = level.parent
 
@@ -377,7 +381,7 @@ class SessionTransaction:
         while level is not None:
             for state in level.inserted:
                 obj = state()
-                if obj is not None and state.identity is not None:
+                if obj is not None and state.row_key is not None:
                     originals = {**(state.changes or {}), **self.updated.get(state, {})}
                     # what an earlier rollback has expired, and nobody has loaded since, is kept already
                     level.kept[state] = {**level.kept.get(state, {}), **loaded_values(obj, originals)}
@@ -394,14 +398,14 @@ class SessionTransaction:
             obj = state()
             if obj is not None and state.owner is not None:
                 state.owner.remove(state)
-                state.identity = identity
+                state.row_key = identity
                 state.owner.put(state, obj)
         undone = self._undo_inserts()
         for state in pending:
             session.objects.make_transient_again(state)
         session.objects.new.clear()
         for state, obj in self.deleted.items():
-            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.identity) in undone:
+            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.row_key) in undone:
                 session.objects.make_transient_again(state)
             else:
                 session.objects.restore_deleted(obj, state)
@@ -423,15 +427,15 @@ class SessionTransaction:
         session = self.session
         undone: set[tuple[Any, Any]] = set()
         for state, generated in self.inserted.items():
-            if state.identity is None:
+            if state.row_key is None:
                 # made transient by the user since
                 continue
             obj = state()
             base = type(obj).__mapper__.base_mapper if obj is not None else state.owner.mapper if state.owner else None
             if base is None:
                 continue
-            undone.add((base, state.identity))
-            loaded = session.objects.identities_of(base).get(state.identity)
+            undone.add((base, state.row_key))
+            loaded = session.objects.identities_of(base).get(state.row_key)
             for gone in (obj, loaded if loaded is not obj else None):
                 if gone is None:
                     continue
@@ -451,9 +455,9 @@ class SessionTransaction:
         """Make the objects that a failed flush has inserted pending again, where no accounting will make them transient."""
         for state, obj in self.session.objects.new.items():
             generated = self.inserted.pop(state, None)
-            if state.identity is not None and state.owner is not None:
+            if state.row_key is not None and state.owner is not None:
                 state.owner.remove(state)
-                state.identity = None
+                state.row_key = None
                 if generated is not None:
                     obj.__dict__.pop(generated, None)
 

@@ -40,12 +40,14 @@ class TransactionalSession:
         expire_on_commit: bool,
         accounting: bool,
         autocommit: bool,
+        autobegin: bool,
         twophase: bool,
         join_mode: str,
         extension: Hooks | SessionExtension | Sequence[SessionExtension] | None,
     ) -> None:
         self.expire_on_commit = expire_on_commit
         self.autocommit = autocommit
+        self.autobegin = autobegin
         self.twophase = twophase
         self.join_transaction_mode = check_join_mode(join_mode)
         self.accounting = accounting
@@ -66,6 +68,11 @@ class TransactionalSession:
         """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
         current: SessionTransaction | None = self.current_transaction
         if current is None and not self.autocommit:
+            if not self.autobegin:
+                raise InvalidRequestError(
+                    "this Session has autobegin=False, and no transaction was begun. Call session.begin() first, or write"
+                    " `with session.begin():`."
+                )
             current = self.current_transaction = SessionTransaction(self)
         return current
 
@@ -92,6 +99,20 @@ class TransactionalSession:
             level = level.parent
         return False
 
+    def get_transaction(self) -> SessionTransaction | None:
+        """Return the transaction in progress, the outermost level of it; None when there is none."""
+        level = self.current_transaction
+        while level is not None and level.parent is not None:
+            level = level.parent
+        return level
+
+    def get_nested_transaction(self) -> SessionTransaction | None:
+        """Return the innermost SAVEPOINT in progress, or None."""
+        level = self.current_transaction
+        while level is not None and not level.nested:
+            level = level.parent
+        return level
+
     @exclusive
     def begin(self: Any, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
         """Begin a transaction. In autocommit mode, what is pending is flushed before, in a transaction of its own.
@@ -102,7 +123,12 @@ class TransactionalSession:
         :raises InvalidRequestError: inside a transaction, without one of the two flags; for a SAVEPOINT outside of one.
         """
         # outside autocommit mode a Session that was not used yet counts as in a transaction for everything but a plain begin()
-        current = self.transaction if subtransactions or nested else self.current_transaction
+        current = self.current_transaction
+        if current is None and nested and not self.autocommit and not self.autobegin:
+            # said explicitly enough
+            current = self.current_transaction = SessionTransaction(self)
+        elif subtransactions or nested:
+            current = self.transaction
         if current is None:
             if nested:
                 raise InvalidRequestError(
@@ -173,6 +199,19 @@ class TransactionalSession:
                 self.current_transaction.close()
         finally:
             self.expunge_all()
+
+    def reset(self) -> None:
+        """End any transaction by rolling back, and take all objects out: another name of :meth:`close`."""
+        self.close()
+
+    @exclusive
+    def invalidate(self: Any) -> None:
+        """Close, and have the connections of the transaction thrown away instead of given back: nobody knows their state."""
+        level = self.current_transaction
+        if level is not None:
+            for connection in level.participants.connections():
+                connection.invalidate()
+        self.close()
 
     @classmethod
     def close_all(cls) -> None:

@@ -40,7 +40,7 @@ def _removed(changes: dict[str, Any], prop: RelationshipProperty) -> list[Any]:
 
 def _is_detached(item: object) -> bool:
     state = item.__dict__.get(STATE) if hasattr(item, "__dict__") else None
-    return state is not None and state.identity is not None and state.owner is None
+    return state is not None and state.row_key is not None and state.owner is None
 
 
 def _stops(
@@ -52,7 +52,7 @@ def _stops(
         return False
     if state in objects.deleted:
         # a new object that has got it keeps it; one that only refers to it does not
-        return prop.direction is Direction.MANY_TO_ONE or current.__dict__[STATE].identity is not None
+        return prop.direction is Direction.MANY_TO_ONE or current.__dict__[STATE].row_key is not None
     return not (past_unasked and state in objects.unasked)
 
 

@@ -16,7 +16,7 @@ from flask_uow.orm.state.instance_state import InstanceState
 from flask_uow.orm.state.keeping import collection_names, set_all_aside, set_values_aside
 from flask_uow.orm.state.members import contains_identical, members_of
 from flask_uow.orm.state.mutables import COMPOSITES, SNAPSHOTS
-from flask_uow.orm.symbols import KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
+from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE, UNDONE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "new_orphans", "restore_values"]
 
 # what of our own bookkeeping goes together with the values
-_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE})
+_OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE, DELETED})
 
 
 class Keep(enum.Enum):
@@ -135,9 +135,11 @@ def expire_changed(obj: MappedObject, names: Iterable[str]) -> None:
     mapper = type(obj).__mapper__
     following = mapper.memo.get("changed by every UPDATE")
     if following is None:
-        made = (n for n, prop in mapper.columns.items() if getattr(prop.column, "server_onupdate", None) is not None)
+        made = (
+            n for n, prop in mapper.column_attrs.items() if getattr(prop.column, "server_onupdate", None) is not None
+        )
         following = mapper.memo["changed by every UPDATE"] = [*mapper.computed_names, *made]
-    changed = {name for name in names if name in mapper.columns}
+    changed = {name for name in names if name in mapper.column_attrs}
     led_by = [
         prop.key
         for prop in mapper.relationships.values()

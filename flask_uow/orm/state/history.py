@@ -76,7 +76,7 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
 
 def _is_new(state: InstanceState) -> bool:
     # a flush that has inserted the row, and is not over yet, leaves the history as it was
-    return state.identity is None or (state.session is not None and state in state.session.objects.new)
+    return state.row_key is None or (state.session is not None and state in state.session.objects.new)
 
 
 def has_net_changes(obj: object, include_collections: bool = True, passive: bool = False) -> bool:
@@ -88,7 +88,7 @@ def has_net_changes(obj: object, include_collections: bool = True, passive: bool
     """
     state = instance_state(obj)
     mapper = state.mapper
-    if state.identity is not None and (mapper.mutable_types or mapper.composites):
+    if state.row_key is not None and (mapper.mutable_types or mapper.composites):
         record_mutations(state, state.obj)
     waiting = [
         name
@@ -102,7 +102,7 @@ def has_net_changes(obj: object, include_collections: bool = True, passive: bool
             getattr(obj, name)
     for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):
         prop = mapper.relationships.get(name)
-        if name in mapper.columns and not mapper.columns[name].is_stored:
+        if name in mapper.column_attrs and not mapper.column_attrs[name].is_stored:
             # set by hand, in place of what SQL would make of the row
             continue
         if prop is not None and prop.direction is not Direction.MANY_TO_ONE and not include_collections:

@@ -58,14 +58,14 @@ class FamilyIdentities:
     def put(self, state: InstanceState, obj: object) -> None:
         """Enter an object under its state's identity."""
         state.owner = self
-        self.entries[state.identity] = state
+        self.entries[state.row_key] = state
         if self.strong is not None:
             self.strong[state] = obj
 
     def remove(self, state: InstanceState) -> None:
         """Take an object out; nothing happens when it is not in."""
-        if self.entries.get(state.identity) is state:
-            del self.entries[state.identity]
+        if self.entries.get(state.row_key) is state:
+            del self.entries[state.row_key]
         if self.strong is not None:
             self.strong.pop(state, None)
 

@@ -20,9 +20,10 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import UnmappedInstanceError
+from flask_uow.orm.state.attribute_state import AttributeStates
 from flask_uow.orm.state.keys import IdentityKey, identity_values
 from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.symbols import DELETED, PENDING, STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -31,20 +32,22 @@ if TYPE_CHECKING:
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.siblings import Siblings
 
+dict_ = dict
+
 __all__ = ["InstanceState", "PickledState", "adopt_collections", "describe", "ensure_state", "forget", "instance_state"]
 
 
 class InstanceState(weakref.ref[Any]):
     """A weak reference to a mapped object, with its bookkeeping.
 
-    :ivar identity: its primary key, a single value or a tuple; None while it has no row.
+    :ivar row_key: its primary key, a single value or a tuple; None while it has no row. Users ask for :attr:`identity`.
     :ivar owner: the identity map of its Session and mapper; None while it is in no Session.
     :ivar changes: original values of changed attributes by name; None while nothing has changed.
     :ivar siblings: the objects of the same result, for which what is absent is loaded together; None without any.
     """
 
-    __slots__ = ("changes", "identity", "owner", "siblings")
-    identity: Any
+    __slots__ = ("changes", "owner", "row_key", "siblings")
+    row_key: Any
     owner: FamilyIdentities | None
     changes: dict[str, Any] | None
     siblings: Siblings | None
@@ -68,11 +71,21 @@ class InstanceState(weakref.ref[Any]):
     @property
     def key(self) -> IdentityKey | None:
         """The identity key, ``(class, primary-key tuple)``; None while the object has no row."""
-        if self.identity is None:
+        if self.row_key is None:
             return None
-        return (self.mapper.base_mapper.class_, identity_values(self.identity))
+        return (self.mapper.base_mapper.class_, identity_values(self.row_key))
 
     identity_key = key
+
+    @property
+    def identity(self) -> tuple[Any, ...] | None:
+        """The values of the primary key, a tuple; None while the object has no row."""
+        return identity_values(self.row_key) if self.row_key is not None else None
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the object has a row, or had one when it was last in a Session."""
+        return self.row_key is not None
 
     @property
     def session(self) -> Session | None:
@@ -82,27 +95,32 @@ class InstanceState(weakref.ref[Any]):
     @property
     def transient(self) -> bool:
         """No row, no Session."""
-        return self.identity is None and self.owner is None
+        return self.row_key is None and self.owner is None
 
     @property
     def pending(self) -> bool:
         """In a Session, no row yet."""
-        return self.identity is None and self.owner is not None
+        return self.row_key is None and self.owner is not None
 
     @property
     def persistent(self) -> bool:
         """In a Session, with a row."""
-        return self.identity is not None and self.owner is not None
+        return self.row_key is not None and self.owner is not None
+
+    @property
+    def deleted(self) -> bool:
+        """The row was deleted by a flush, and the transaction goes on: a rollback makes the object persistent again."""
+        return self.row_key is not None and self.owner is None and DELETED in self.dict
 
     @property
     def detached(self) -> bool:
         """With a row, in no Session."""
-        return self.identity is not None and self.owner is None
+        return self.row_key is not None and self.owner is None and DELETED not in self.dict
 
     @property
     def status(self) -> str:
         """The state's name."""
-        if self.identity is None:
+        if self.row_key is None:
             return "transient" if self.owner is None else "pending"
         return "detached" if self.owner is None else "persistent"
 
@@ -112,10 +130,57 @@ class InstanceState(weakref.ref[Any]):
         values = self().__dict__
         return {name for name in self.mapper.attribute_names if name not in values}
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (PickledState, (self.identity, self.changes))
+    # -- what else users ask of an object
 
-    def __deepcopy__(self, memo: object) -> None:
+    is_instance = True
+    is_mapper = False
+
+    object = obj
+
+    @property
+    def class_(self) -> type:
+        """The object's class."""
+        return type(self())
+
+    @property
+    def dict(self) -> dict_[str, Any]:
+        """The object's ``__dict__``, where values are that are loaded or set."""
+        values: dict_[str, Any] = self().__dict__
+        return values
+
+    @property
+    def attrs(self) -> AttributeStates:
+        """The mapped attributes, each with its value and its history: ``inspect(user).attrs.name.history``."""
+        return AttributeStates(self)
+
+    @property
+    def expired_attributes(self) -> set[str]:
+        """The names of the column attributes that the next access loads anew, since they were expired; what is loaded later anyway is not among them."""
+        return self.unloaded.intersection(self.mapper.loaded_names) if self.row_key is not None else set()
+
+    @property
+    def expired(self) -> bool:
+        """Whether all that is loaded together with the object was expired."""
+        return self.row_key is not None and self.expired_attributes == set(self.mapper.loaded_names)
+
+    @property
+    def modified(self) -> bool:
+        """Whether something was set since the object was loaded or flushed, be it to the value that it had."""
+        if self.row_key is None:
+            return not self.unloaded.issuperset(self.mapper.attribute_names)
+        return bool(self.changes) or PENDING in self.dict
+
+    @property
+    def unmodified(self) -> set[str]:
+        """The names of the attributes that were not set since the object was loaded or flushed."""
+        names: frozenset[str] = self.mapper.attribute_names
+        changed = set(self.changes or ()) | set(self.dict.get(PENDING, ()))
+        return set(names - changed) if self.row_key is not None else self.unloaded
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (PickledState, (self.row_key, self.changes))
+
+    def __deepcopy__(self, memo: Any) -> None:
         # a copy is an object of its own, without a row
         return None
 
@@ -127,20 +192,20 @@ class InstanceState(weakref.ref[Any]):
 class PickledState:
     """The pickled form of an :class:`InstanceState`; stands for one until the object is used with a Session."""
 
-    __slots__ = ("changes", "identity")
+    __slots__ = ("changes", "row_key")
     owner: FamilyIdentities | None = None
     session: Any = None
 
-    def __init__(self, identity: Any, changes: dict[str, Any] | None) -> None:
-        self.identity = identity
+    def __init__(self, row_key: Any, changes: dict[str, Any] | None) -> None:
+        self.row_key = row_key
         self.changes = changes
 
     @property
     def status(self) -> str:
         """The name of the object's state."""
-        return "transient" if self.identity is None else "detached"
+        return "transient" if self.row_key is None else "detached"
 
-    def __deepcopy__(self, memo: object) -> None:
+    def __deepcopy__(self, memo: Any) -> None:
         return None
 
 
@@ -149,8 +214,8 @@ def forget(state: InstanceState) -> None:
     # its siblings know it by this very state: without the way back there is no circle for the garbage collector
     state.siblings = None
     owner = state.owner
-    if owner is not None and owner.entries.get(state.identity) is state:
-        del owner.entries[state.identity]
+    if owner is not None and owner.entries.get(state.row_key) is state:
+        del owner.entries[state.row_key]
 
 
 def ensure_state(obj: MappedObject) -> InstanceState:
@@ -160,10 +225,10 @@ def ensure_state(obj: MappedObject) -> InstanceState:
     if type(state) is InstanceState:
         return state
     made = InstanceState(obj, forget)
-    made.identity = made.owner = made.changes = made.siblings = None
+    made.row_key = made.owner = made.changes = made.siblings = None
     values[STATE] = made
     if state is not None:
-        made.identity, made.changes = state.identity, state.changes
+        made.row_key, made.changes = state.row_key, state.changes
         adopt_collections(obj)
     return made
 
@@ -210,5 +275,5 @@ def describe(obj: object) -> str:
     state = obj.__dict__.get(STATE)
     if state is None:
         return f"<{type(obj).__name__}, transient>"
-    identity = f" {state.identity!r}" if state.identity is not None else ""
+    identity = f" {state.row_key!r}" if state.row_key is not None else ""
     return f"<{type(obj).__name__}{identity}, {state.status}>"

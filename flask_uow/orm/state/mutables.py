@@ -77,7 +77,7 @@ def write_composites(obj: MappedObject) -> None:
     if not given:
         return
     state = values.get(STATE)
-    absent = None if state is None or state.identity is None else NO_VALUE
+    absent = None if state is None or state.row_key is None else NO_VALUE
     for prop in type(obj).__mapper__.composites:
         made = given.get(prop.key)
         if made is None:
@@ -114,7 +114,7 @@ def find_mutations(mutable: dict[Any, Any]) -> None:
     for state, obj in list(mutable.items()):
         if state.owner is None or state.owner.mutable is not mutable:
             del mutable[state]
-        elif state.identity is None:
+        elif state.row_key is None:
             write_composites(obj)
         elif not record_mutations(state, obj):
             del mutable[state]

@@ -18,7 +18,7 @@ from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_s
 from flask_uow.orm.state.keeping import put_values_back
 from flask_uow.orm.state.mutables import find_mutations, remember
 from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.symbols import KEPT, PENDING, STATE
+from flask_uow.orm.symbols import DELETED, KEPT, PENDING, STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -165,13 +165,13 @@ class SessionObjects:
         unasked = self.unasked
         self.attach(instance)
         state = instance.__dict__[STATE]
-        if state.identity is None:
+        if state.row_key is None:
             unasked[state] = None
         if type(instance).__mapper__.relationships:
             for obj in cascaded("save_update", instance, stop_in=self):
                 self.attach(obj)
                 state = obj.__dict__[STATE]
-                if state.identity is None:
+                if state.row_key is None:
                     unasked[state] = None
 
     def attach(self, obj: Any) -> Any:
@@ -201,7 +201,7 @@ class SessionObjects:
             if holder is not None:
                 raise _in_another_session(obj, state, holder)
         identities = self.identities_of(mapper)
-        if state.identity is None:
+        if state.row_key is None:
             state.owner = identities
             self.new[state] = obj
         else:
@@ -219,7 +219,7 @@ class SessionObjects:
                 " If it was only to be moved to another parent with the cascade delete-orphan, a query in between has flushed it while it had"
                 " none: set the new parent in one step, or move it within `with session.no_autoflush:`."
             )
-        present = identities.get(state.identity)
+        present = identities.get(state.row_key)
         if present is not None and present is not obj:
             raise InvalidRequestError(
                 f"cannot add {describe(obj)}: another object with this key is in the Session. Change that one instead, or expunge() it first."
@@ -239,7 +239,7 @@ class SessionObjects:
         state = instance_state(instance)
         if state in self.deleted:
             return
-        if state.identity is None:
+        if state.row_key is None:
             raise InvalidRequestError(
                 f"{describe(instance)} is not persisted, so it cannot be deleted. Use expunge() to take it out of the Session."
             )
@@ -249,10 +249,10 @@ class SessionObjects:
         marked: MappedObject = self.attach(instance)
         for obj in [marked, *cascaded("delete", marked, load=True)]:
             state = ensure_state(obj)
-            if state.owner is None and state.identity is not None and self.was_deleted(state):
+            if state.owner is None and state.row_key is not None and self.was_deleted(state):
                 # the cascade has loaded something, and the flush before that has deleted this one
                 continue
-            if state.identity is not None:
+            if state.row_key is not None:
                 self.attach(obj)
                 self.deleted[state] = obj
             elif state.owner is not None:
@@ -260,7 +260,8 @@ class SessionObjects:
 
     def restore_deleted(self, obj: MappedObject, state: InstanceState) -> None:
         """Undo of a DELETE: the object is persistent again, unless it was made transient since, or put elsewhere."""
-        if state.identity is None or (state.owner is not None and state.owner.entries.get(state.identity) is state):
+        obj.__dict__.pop(DELETED, None)
+        if state.row_key is None or (state.owner is not None and state.owner.entries.get(state.row_key) is state):
             return
         self.identities_of(type(obj).__mapper__).put(state, obj)
 
@@ -328,12 +329,16 @@ class SessionObjects:
             state.changes = None
             if level is not None:
                 level.deleted[state] = obj
+                obj.__dict__[DELETED] = True
             else:
                 forget_deleted({state: obj})
 
     def make_transient_again(self, state: InstanceState) -> None:
         """Undo of an INSERT or of add(): the object is as if it had never been in a Session, with its values."""
-        state.identity = state.owner = state.changes = None
+        state.row_key = state.owner = state.changes = None
+        obj = state()
+        if obj is not None:
+            obj.__dict__.pop(DELETED, None)
         self.modified.pop(state, None)
         self.unasked.pop(state, None)
 
@@ -358,11 +363,11 @@ class SessionObjects:
 
 def _in_another_session(obj: MappedObject, state: InstanceState, holder: object) -> InvalidRequestError:
     """Return the error for an object that another Session holds; it names the one that came there first, where a relationship has taken it along."""
-    if state.identity is None:
+    if state.row_key is None:
         for prop in type(obj).__mapper__.relationships.values():
             for other in related(obj, prop, load=False):
                 own = ensure_state(other)
-                if own.session is holder and own.identity is not None:
+                if own.session is holder and own.row_key is not None:
                     return InvalidRequestError(
                         f"{describe(obj)} is in another Session already: there is {describe(other)}, to which {prop.name} relates it. Bring that"
                         " one here first, with expunge() there and add() here, or relate to its copy from merge()."
@@ -375,8 +380,9 @@ def _in_another_session(obj: MappedObject, state: InstanceState, holder: object)
 def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
     """The rows are gone for good: the objects are transient, and could be inserted again."""
     for state, obj in deleted.items():
+        obj.__dict__.pop(DELETED, None)
         if state.owner is None:
-            state.identity = state.changes = None
+            state.row_key = state.changes = None
             put_values_back(obj)
 
 
@@ -390,7 +396,8 @@ def make_transient(instance: object) -> None:
     state = instance_state(instance)
     session, obj = state.session, state.obj
     obj.__dict__.pop(KEPT, None)
+    obj.__dict__.pop(DELETED, None)
     if session is not None:
         session.objects.expunge_one(obj, state)
-    state.identity = state.owner = state.changes = None
+    state.row_key = state.owner = state.changes = None
     obj.__dict__.pop(PENDING, None)

@@ -60,7 +60,7 @@ def siblings_that(state: InstanceState, obj: MappedObject, wanted: Callable[[Any
     owner = state.owner
     start = next((number for number, other in enumerate(states) if other is state), 0)
     for other in (*states[start + 1 :], *states[:start]):
-        if other.owner is not owner or other.identity is None or other.siblings is not siblings:
+        if other.owner is not owner or other.row_key is None or other.siblings is not siblings:
             continue
         sibling = other()
         if sibling is not None and wanted(sibling):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from flask_uow import (
     DeclarativeBase,
     FlushError,
     ForeignKey,
+    InvalidRequestError,
     Mapped,
     MapperExtension,
     Session,
+    SessionExtension,
     Table,
     inspect,
     mapped_column,
@@ -129,7 +132,7 @@ def stored(session: Session, *objects: Any) -> None:
             getattr(obj, name)
         state = inspect(obj)
         key = tuple(getattr(obj, name) for name in mapper.primary_key_names)
-        state.identity = key[0] if len(key) == 1 else key
+        state.row_key = key[0] if len(key) == 1 else key
         state.changes = None
     session.add_all(objects)
 
@@ -137,6 +140,24 @@ def stored(session: Session, *objects: Any) -> None:
 def plan(session: Session) -> list[str]:
     """Return the lines of the plan, with single spaces."""
     return [" ".join(line.split()) for line in str(session.plan_flush()).splitlines()]
+
+
+def test_the_plan_in_the_documentation_is_one(session: Session) -> None:
+    old, other = Shelf(id=1, name="a"), Shelf(id=2, name="b")
+    left = Book(id=1, shelf_id=1, shelf=old)
+    moving = [Book(id=number, shelf_id=2, shelf=other, place=number) for number in (2, 3)]
+    tag, notes = Tag(id=1), [Note(id=1, book_id=2), Note(id=2, book_id=2)]
+    moving[0].notes = notes
+    stored(session, old, other, tag, left, *moving, *notes)
+    with session.no_autoflush:
+        left.shelf = None
+        session.delete(old)
+        session.add(Shelf(name="a", books=[Book(tags=[tag, Tag()])]))
+        for book in moving:
+            book.place = book.id + 1
+        moving[0].notes.pop()
+    page = Path(__file__).parents[3] / "docs" / "architecture" / "flush.md"
+    assert f"```text\n{session.plan_flush()}\n```" in page.read_text(encoding="utf-8")
 
 
 # -- order of tables
@@ -478,3 +499,19 @@ def test_hooks_are_not_called_for_a_plan(session: Session) -> None:
     session.add(Watched())
     assert plan(session) == ["1. INSERT watched 1 row depends on nothing else"]
     assert not called
+
+
+def test_there_is_no_plan_within_a_flush(session: Session) -> None:
+    class Asking(SessionExtension):
+        def before_flush(self, session: Session, flush_context: Any, instances: Any) -> None:
+            session.plan_flush()
+
+    asking = Session(extension=Asking())
+    asking.add(Shelf(name="a"))
+    with pytest.raises(InvalidRequestError, match="plan_flush"):
+        asking.flush()
+
+
+def test_a_plan_says_how_many_steps_it_has(session: Session) -> None:
+    session.add(Shelf(name="a"))
+    assert repr(session.plan_flush()) == "<FlushPlan of 1 steps>"

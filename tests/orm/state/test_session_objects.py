@@ -57,7 +57,7 @@ class Desk:
     def stored(self, class_: type, identity: Any) -> Any:
         """Return an object as if its row had been written."""
         obj = class_()
-        ensure_state(obj).identity = identity
+        ensure_state(obj).row_key = identity
         self.objects.attach(obj)
         return obj
 
@@ -207,7 +207,7 @@ def test_strong_objects_are_held_until_they_are_pruned() -> None:
     gc.collect()
     assert len(desk.objects.identity_map) == 3
     assert desk.objects.prune() == 1
-    assert [ensure_state(book).identity for book in desk.objects.identity_map.values()] == [1, 2]
+    assert [ensure_state(book).row_key for book in desk.objects.identity_map.values()] == [1, 2]
     assert kept is desk.objects.identity_map[(Book, (1,))]
 
 

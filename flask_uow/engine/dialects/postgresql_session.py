@@ -1,0 +1,103 @@
+"""The session of PostgreSQL: the settings that values depend on, and what statements leave in it.
+
+No setting is made for longer than a transaction: ``SET LOCAL`` travels in one string with BEGIN, or with a statement that is a transaction
+of its own. So values are read right whatever the server, the role, the database or an earlier user of the connection has set, also
+where a pooler gives the client another connection of the server's from one transaction to the next, and nobody else sees our settings.
+Used by :mod:`flask_uow.engine.dialects.postgresql`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
+
+__all__ = ["SETTINGS", "find_marks", "needs_settings"]
+
+# extra_float_digits makes servers before 12, and those whose default is 0 or less, send floats exactly
+SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
+
+_BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
+_RETURNS_VALUES = re.compile(
+    _BEGINNING.replace(r"(?:\A|;)", r"\A")
+    + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_CHANGES = re.compile(
+    _BEGINNING
+    + r"(?:SET\s+(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b)|RESET\b|DISCARD\b|LISTEN\b|PREPARE\s+(?!TRANSACTION\b)|LOAD\b|DO\b|CALL\b"
+    r"|EXECUTE\b|IMPORT\b)"
+    r"|\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:GLOBAL|LOCAL)\s+)?TEMP(?:ORARY)?\s"
+    r"|(?<!insert\s)(?<!merge\s)\bINTO\s+(?:(?:GLOBAL|LOCAL)\s+)?TEMP(?:ORARY)?\s+[\w\"]"
+    r"|\bpg_temp\.|\bWITH\s+HOLD\b"
+    r"|\bpg_(?:try_)?advisory_lock(?:_shared)?\"?\s*\(|\bdblink_connect\w*\s*\(|\bsetseed\s*\(",
+    re.IGNORECASE | re.DOTALL,
+)
+_FORMATS = re.compile(
+    _BEGINNING
+    + r"(?:RESET|DISCARD|DO|CALL|EXECUTE|SET\s+(?:SESSION\s+|LOCAL\s+)?(?:datestyle|intervalstyle|extra_float_digits))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_SET_CONFIG = re.compile(r"\bset_config\"?\s*\(", re.IGNORECASE)
+_SET_CONFIG_LOCALLY = re.compile(r"\bset_config\"?\s*\([^()]*,\s*true\s*\)", re.IGNORECASE)
+_CODE = re.compile(_BEGINNING + r"(?:DO|CALL|EXECUTE)\b", re.IGNORECASE | re.DOTALL)
+_CALL = re.compile(r"([\w$\"]+)\s*\(")
+
+# words before a parenthesis that are no function, or one that writes nothing which a rollback would undo
+_HARMLESS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    select from where and or not in exists any all some values as on using over filter group by within partition order case when then else
+    having union except intersect with recursive materialized join lateral returning set into distinct limit offset conflict between like
+    ilike is array row rows cast extract coalesce nullif greatest least interval overlay position substring trim treat xmlparse
+
+    varchar char bpchar character varying numeric decimal bit varbit timestamp timestamptz time timetz float
+
+    count sum min max avg stddev variance array_agg json_agg jsonb_agg string_agg bool_and bool_or every json_object_agg jsonb_object_agg
+    percentile_cont percentile_disc mode corr row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value
+    nth_value
+
+    abs ceil ceiling floor round trunc mod power sqrt exp ln log sign random pi width_bucket length char_length octet_length bit_length
+    lower upper initcap left right lpad rpad ltrim rtrim btrim replace translate reverse repeat split_part strpos substr concat concat_ws
+    format md5 encode decode chr ascii quote_ident quote_literal regexp_replace regexp_match regexp_matches regexp_split_to_array
+    regexp_split_to_table starts_with to_char to_date to_number to_timestamp similarity
+
+    now current_timestamp localtimestamp clock_timestamp statement_timestamp transaction_timestamp date_trunc date_part date_bin age
+    make_date make_time make_timestamp make_timestamptz make_interval justify_days justify_hours justify_interval timezone
+
+    unnest generate_series array_length array_append array_cat array_prepend array_remove array_replace array_position array_to_string
+    string_to_array cardinality array_ndims array_dims array_lower array_upper to_json to_jsonb row_to_json json_build_object
+    jsonb_build_object json_build_array jsonb_build_array json_array_elements jsonb_array_elements json_array_elements_text
+    jsonb_array_elements_text json_each jsonb_each json_each_text jsonb_each_text json_extract_path jsonb_extract_path
+    json_extract_path_text jsonb_extract_path_text jsonb_set jsonb_insert json_array_length jsonb_array_length json_typeof jsonb_typeof
+    jsonb_path_query jsonb_path_exists json_populate_record jsonb_populate_record
+
+    gen_random_uuid to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery ts_rank ts_rank_cd ts_headline
+    nextval currval lastval pg_sleep current_setting set_config version current_database current_schema current_schemas current_user
+    pg_backend_pid pg_is_in_recovery txid_current_if_assigned pg_advisory_xact_lock pg_try_advisory_xact_lock pg_advisory_lock
+    pg_try_advisory_lock pg_advisory_unlock hashtext pg_get_serial_sequence col_description obj_description pg_table_is_visible
+""",
+    )
+)
+
+
+def needs_settings(sql: str) -> bool:
+    """Return True for a statement whose values depend on the settings, and which may follow them in one string."""
+    return _RETURNS_VALUES.match(sql) is not None
+
+
+def find_marks(sql: str) -> int:
+    """Return the marks of a statement."""
+    marks = 0
+    if _CHANGES.search(sql):
+        marks |= CHANGES_SESSION
+    if _FORMATS.search(sql):
+        marks |= CHANGES_FORMATS
+    if _SET_CONFIG.search(sql):
+        if len(_SET_CONFIG.findall(sql)) > len(_SET_CONFIG_LOCALLY.findall(sql)):
+            marks |= DEPENDS
+        marks |= CHANGES_FORMATS
+    if _CODE.search(sql) or any(name.strip('"').lower() not in _HARMLESS for name in _CALL.findall(sql)):
+        marks |= MAY_WRITE
+    return marks

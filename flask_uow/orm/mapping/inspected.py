@@ -1,0 +1,179 @@
+"""What ``inspect(Class)`` tells: the names under which a mapper shows its attributes, columns and relatives to users.
+
+The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`, which keeps the properties themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.mapping.class_expressions import ClassExpression
+from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymProperty
+from flask_uow.orm.mapping.mapped_properties import MappedProperties
+from flask_uow.orm.mapping.properties import ColumnProperty
+from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.state.history import History, get_history
+from flask_uow.orm.state.keys import IdentityKey
+from flask_uow.sql.selectable import ColumnCollection
+
+__all__ = ["InspectedMapper"]
+
+Property = ColumnProperty | RelationshipProperty | DescriptorProperty
+
+
+class InspectedMapper:
+    """The names of a mapper that are for users who look at their models."""
+
+    class_: type
+    column_attrs: MappedProperties[ColumnProperty]
+    relationships: MappedProperties[RelationshipProperty]
+    descriptors: dict[str, DescriptorProperty]
+    discriminator: str | None
+    primary_key_names: tuple[str, ...]
+    base_mapper: Any
+    inherits: Any
+    mapped_selectable: Any
+    manager: Any
+    versioning: Any
+    is_single: bool
+    _names: dict[Any, str]
+
+    is_mapper = True
+    is_instance = False
+    is_aliased_class = False
+
+    def configure(self) -> None:
+        """Configure all mappers of the registry, if that was not done yet."""
+        raise NotImplementedError
+
+    def get_property(self, key: str) -> Property:
+        """Return the property of that name."""
+        raise NotImplementedError
+
+    @property
+    def descendants(self) -> list[Any]:
+        """This mapper and all those of subclasses, parents first."""
+        raise NotImplementedError
+
+    # -- attributes
+
+    @property
+    def attrs(self) -> MappedProperties[Property]:
+        """All properties: columns, relationships, synonyms, composites."""
+        self.configure()
+        named = (self.column_attrs, self.relationships, self.descriptors)
+        return MappedProperties([(name, prop) for props in named for name, prop in props.items()])
+
+    @property
+    def synonyms(self) -> MappedProperties[DescriptorProperty]:
+        """The synonyms."""
+        return MappedProperties([(name, p) for name, p in self.descriptors.items() if isinstance(p, SynonymProperty)])
+
+    @property
+    def all_orm_descriptors(self) -> MappedProperties[Any]:
+        """The attributes of the class that are expressions: mapped ones, as the class gives them; hybrids and association proxies as they were made."""
+        self.configure()
+        found = {name: getattr(self.class_, name) for name, _ in self.attrs.items()}
+        for base in reversed(self.class_.__mro__):
+            found.update((name, value) for name, value in vars(base).items() if isinstance(value, ClassExpression))
+        return MappedProperties(list(found.items()))
+
+    def has_property(self, key: str) -> bool:
+        """Return True when a property of that name is mapped."""
+        return key in self.attrs
+
+    def get_property_by_column(self, column: Any) -> ColumnProperty:
+        """Return the property of a column.
+
+        :raises InvalidRequestError: when no attribute is mapped to it.
+        """
+        name = self._names.get(column)
+        if name is None:
+            raise InvalidRequestError(
+                f"no attribute of {self.class_.__name__} is mapped to {column!r}. Its columns: {', '.join(self.columns.keys())}."
+            )
+        return self.column_attrs[name]
+
+    def history_of(self, obj: Any, key: str) -> History:
+        """Return the history of an attribute of an object."""
+        return get_history(obj, key)
+
+    # -- columns
+
+    @property
+    def columns(self) -> ColumnCollection:
+        """The columns (and expressions) by attribute name; iteration gives the columns."""
+        self.configure()
+        return ColumnCollection(self.class_.__name__, ((name, prop.column) for name, prop in self.column_attrs.items()))
+
+    c = columns
+
+    @property
+    def polymorphic_on(self) -> Any:
+        """The column (or expression) that tells the class of a row, or None."""
+        return self.column_attrs[self.discriminator].column if self.discriminator is not None else None
+
+    @property
+    def version_id_col(self) -> Any:
+        """The column that counts versions, or None."""
+        return self.column_attrs[self.versioning.name].column if self.versioning is not None else None
+
+    @property
+    def persist_selectable(self) -> Any:
+        """The table, or the join of tables, that holds the rows."""
+        return self.mapped_selectable
+
+    mapped_table = persist_selectable
+
+    # -- keys
+
+    def primary_key_from_instance(self, instance: Any) -> list[Any]:
+        """Return the values of an object's primary key, in the order of :attr:`primary_key`."""
+        return [getattr(instance, name) for name in self.primary_key_names]
+
+    def identity_key_from_primary_key(self, primary_key: Any) -> IdentityKey:
+        """Return the identity key, ``(class, values)``, of a primary key: a list or a tuple of values."""
+        return (self.base_mapper.class_, tuple(primary_key))
+
+    def identity_key_from_instance(self, instance: Any) -> IdentityKey:
+        """Return the identity key that an object has, or would have with its present values."""
+        return self.identity_key_from_primary_key(self.primary_key_from_instance(instance))
+
+    # -- relatives
+
+    @property
+    def entity(self) -> type:
+        """The mapped class."""
+        return self.class_
+
+    @property
+    def single(self) -> bool:
+        """True where the class has no table of its own, but its parent's."""
+        return self.is_single
+
+    @property
+    def class_manager(self) -> Any:
+        """What instruments the class."""
+        return self.manager
+
+    @property
+    def self_and_descendants(self) -> list[Any]:
+        """This mapper and all those of subclasses, parents first."""
+        return self.descendants
+
+    def polymorphic_iterator(self) -> Iterator[Any]:
+        """Yield this mapper and all those of subclasses, parents first."""
+        return iter(self.descendants)
+
+    def iterate_to_root(self) -> Iterator[Any]:
+        """Yield this mapper and those that it inherits from, the base last."""
+        mapper: Any = self
+        while mapper is not None:
+            yield mapper
+            mapper = mapper.inherits
+
+    def common_parent(self, other: Any) -> bool:
+        """Return True where both belong to one family of classes."""
+        return bool(self.base_mapper is other.base_mapper)

@@ -1,0 +1,292 @@
+"""What statements leave in the session of a connection does not reach its next user, nor do values depend on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flask_uow import (
+    Column,
+    Date,
+    DateTime,
+    Engine,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    insert,
+    select,
+)
+from flask_uow.engine import Connection
+from tests.postgresql import execute
+from tests.statements import StatementLog
+
+VALUES = {
+    "length": dt.timedelta(days=-2, hours=5, minutes=45, microseconds=7),
+    "start": dt.datetime(2025, 6, 4, 22, 1, 2, 300, tzinfo=dt.UTC),
+    "day": dt.date(2025, 6, 4),
+    "naive": dt.datetime(2025, 6, 4, 22),
+    "factor": 0.7 + 0.1,
+    "data": b"\x00\\\xff'",
+}
+FORMATS = {
+    "intervalstyle": ["sql_standard", "iso_8601", "postgres_verbose"],
+    "datestyle": ["SQL, DMY", "German", "Postgres, MDY"],
+    "extra_float_digits": ["0", "-3"],
+    "TimeZone": ["Asia/Kathmandu"],
+    "bytea_output": ["escape"],
+}
+CASES = [pytest.param(name, value, id=f"{name}={value}") for name, values in FORMATS.items() for value in values]
+formats = pytest.mark.parametrize(("name", "value"), CASES)
+
+
+@pytest.fixture
+def one(postgresql_uri: str) -> Iterator[Engine]:
+    """An engine with one connection at most."""
+    engine = create_engine(postgresql_uri, pool_size=1, max_overflow=0, pool_timeout=5)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def shifts(one: Engine) -> Iterator[Table]:
+    table = Table(
+        "shift",
+        MetaData(),
+        Column("id", Integer, primary_key=True),
+        Column("length", Interval),
+        Column("start", DateTime(timezone=True)),
+        Column("day", Date),
+        Column("naive", DateTime),
+        Column("factor", Float),
+        Column("data", LargeBinary),
+    )
+    table.metadata.create_all(one)
+    with one.begin() as connection:
+        connection.execute(insert(table).values(**VALUES))
+    yield table
+    table.metadata.drop_all(one)
+
+
+def read(connection: Connection, table: Table) -> dict[str, object]:
+    row = connection.execute(select(*(table.c[name] for name in VALUES))).one()
+    return dict(zip(VALUES, row, strict=True))
+
+
+@pytest.fixture
+def default(postgresql_uri: str) -> Iterator[Callable[[str, str], None]]:
+    """Changes a default of the database until the end of the test."""
+    changed: list[str] = []
+    database = execute(postgresql_uri, "SELECT current_database()")[0][0]
+
+    def change(name: str, value: str) -> None:
+        changed.append(name)
+        execute(postgresql_uri, f"ALTER DATABASE {database} SET {name} = '{value}'")
+
+    yield change
+    for name in changed:
+        execute(postgresql_uri, f"ALTER DATABASE {database} RESET {name}")
+
+
+@formats
+def test_values_are_read_right_whatever_the_database_sets(
+    one: Engine, shifts: Table, default: Callable[[str, str], None], name: str, value: str
+) -> None:
+    default(name, value)
+    one.dispose()
+    with one.connect() as connection:
+        assert read(connection, shifts) == VALUES
+        with connection.begin():
+            assert read(connection, shifts) == VALUES
+        for cleaning in ("RESET ALL", "DISCARD ALL"):
+            connection.run(cleaning, write=False)
+            assert read(connection, shifts) == VALUES
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        with connection.begin():
+            assert read(connection, shifts) == VALUES
+
+
+@formats
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET {name} = '{value}'",
+        "SET LOCAL {name} TO '{value}'",
+        "SELECT set_config('{name}', '{value}', false)",
+        "RESET ALL",
+    ],
+)
+def test_values_are_read_right_in_the_transaction_that_changes_the_format(
+    one: Engine, shifts: Table, default: Callable[[str, str], None], name: str, value: str, statement: str
+) -> None:
+    default(name, value)
+    one.dispose()
+    with one.begin() as connection:
+        connection.execute(statement.format(name=name, value=value))
+        assert read(connection, shifts) == VALUES
+        assert [next(page)[0][0] for page in [connection.stream("SELECT factor FROM shift")]] == [VALUES["factor"]]
+
+
+def test_texts_with_backslashes_arrive_where_the_server_has_another_way_of_quoting(
+    one: Engine, default: Callable[[str, str], None]
+) -> None:
+    default("standard_conforming_strings", "off")
+    one.dispose()
+    for value in ("a\\b", "\\", "'\\'", "\\n"):
+        with one.connect() as connection:
+            assert connection.fetch_all("SELECT %s", (value,)) == [(value,)]
+            assert connection.fetch_all(r"SELECT 'a\b'") == [("a\\b",)]
+            connection.run("RESET ALL", write=False)
+            assert connection.fetch_all("SELECT %s, %s", (value, b"\x00\\")) == [(value, b"\x00\\")]
+
+
+CHANGES = {
+    "SET search_path TO pg_catalog": "SHOW search_path",
+    "SET statement_timeout = '5s'": "SHOW statement_timeout",
+    "SET SESSION work_mem = '3MB'": "SHOW work_mem",
+    "/* for later */ SET application_name = 'other'": "SHOW application_name",
+    "-- for later\nset role pg_monitor": "SELECT current_user",
+    "SET SESSION AUTHORIZATION pg_monitor": "SELECT session_user",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE": "SHOW transaction_isolation",
+    "SELECT 1; SET app.customer = '12'": "SELECT coalesce(current_setting('app.customer', true), '')",
+    "SELECT set_config('work_mem', '3MB', false)": "SHOW work_mem",
+    "DO $$ BEGIN PERFORM set_config('work_mem', '3MB', false); END $$": "SHOW work_mem",
+    "CREATE TEMP TABLE left_over (id int)": "SELECT count(*) FROM pg_class WHERE relname = 'left_over'",
+    "CREATE TABLE pg_temp.left_over (id int)": "SELECT count(*) FROM pg_class WHERE relname = 'left_over'",
+    "SELECT 1 AS id INTO TEMPORARY left_over": "SELECT count(*) FROM pg_class WHERE relname = 'left_over'",
+    "CREATE OR REPLACE TEMPORARY VIEW left_over AS SELECT 1": "SELECT count(*) FROM pg_class WHERE relname = 'left_over'",
+    "SELECT pg_advisory_lock(5)": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
+    "SELECT pg_try_advisory_lock_shared(5, 6)": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
+    "LISTEN news": "SELECT count(*) FROM pg_listening_channels()",
+    "PREPARE look AS SELECT 1": "SELECT count(*) FROM pg_prepared_statements",
+    "DECLARE rest CURSOR WITH HOLD FOR SELECT 1": "SELECT count(*) FROM pg_cursors",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_a_statement_sets_does_not_reach_the_next_user(one: Engine, change: str) -> None:
+    with one.connect() as connection:
+        before = connection.fetch_all(CHANGES[change])
+        pid = connection.scalar("SELECT pg_backend_pid()")
+    with one.begin() as connection:
+        connection.execute(change)
+    with one.connect() as connection:
+        assert connection.fetch_all(CHANGES[change]) == before
+        assert connection.scalar("SELECT pg_backend_pid()") == pid
+
+
+def test_what_a_function_of_the_statement_language_sets_does_not_reach_the_next_user(one: Engine) -> None:
+    with one.begin() as connection:
+        connection.execute(select(func.set_config("work_mem", "3MB", False)))
+        connection.execute(select(func.pg_advisory_lock(5)))
+    with one.connect() as connection:
+        assert connection.scalar("SHOW work_mem") == "4MB"
+        assert connection.scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+QUIET = [
+    "SELECT 'temp' AS temp",
+    "SET LOCAL work_mem = '3MB'",
+    "SET CONSTRAINTS ALL DEFERRED",
+    "SELECT set_config('work_mem', '3MB', true)",
+    "SELECT pg_advisory_xact_lock(5)",
+    "CREATE TABLE settings (set int, reset int)",
+    "UPDATE settings SET set = 1, reset = 2",
+    "INSERT INTO settings SELECT 1, 2",
+    "DROP TABLE settings",
+]
+
+
+def test_a_connection_on_which_nothing_was_set_is_not_cleaned(one: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned: list[str] = []
+    monkeypatch.setattr(one.pool._connector, "clean", lambda raw: bool(cleaned.append("it was")) or True)
+    for statement in QUIET:
+        with one.begin() as connection:
+            connection.execute(statement)
+    with one.begin() as connection:
+        connection.execute(select(func.set_config("work_mem", "3MB", True)))
+    assert cleaned == []
+    with one.begin() as connection:
+        connection.execute("SET work_mem = '3MB'")
+    assert cleaned == ["it was"]
+
+
+def test_settings_and_begin_cost_no_round_trip(one: Engine, shifts: Table) -> None:
+    with one.begin() as connection:
+        statements = StatementLog().attach(one)
+        cursor = connection.cursor_execute("SELECT 1", write=False)
+        assert cursor.query.startswith(b"BEGIN; SET LOCAL ")
+    assert statements.transactions == ["BEGIN", "COMMIT"]
+    statements.detach()
+
+
+def test_a_pool_can_clean_always_or_never(postgresql_uri: str) -> None:
+    setter = "CREATE FUNCTION hidden() RETURNS text LANGUAGE sql AS $$ SELECT set_config('work_mem', '3MB', false) $$"
+    shown = {}
+    for clean in ("always", "never"):
+        engine = create_engine(postgresql_uri, pool_size=1, max_overflow=0, pool_clean=clean)
+        with engine.begin() as connection:
+            connection.execute(setter)
+        with engine.begin() as connection:
+            connection.execute("SELECT hidden()")
+        with engine.begin() as connection:
+            shown[clean] = connection.scalar("SHOW work_mem")
+            connection.execute("DROP FUNCTION hidden()")
+        engine.dispose()
+    assert shown == {"always": "4MB", "never": "3MB"}
+
+
+SQLITE_CHANGES = {
+    "PRAGMA foreign_keys = OFF": "PRAGMA foreign_keys",
+    "PRAGMA foreign_keys(0)": "PRAGMA foreign_keys",
+    "pragma main.query_only=1": "PRAGMA query_only",
+    "PRAGMA busy_timeout = 17": "PRAGMA busy_timeout",
+    "PRAGMA recursive_triggers = ON": "PRAGMA recursive_triggers",
+    "/* aside */ ATTACH ':memory:' AS side": "SELECT count(*) FROM pragma_database_list WHERE name = 'side'",
+    "CREATE TEMP TABLE left_over (id int)": "SELECT count(*) FROM sqlite_temp_master",
+    "CREATE TEMPORARY VIEW left_over AS SELECT 1": "SELECT count(*) FROM sqlite_temp_master",
+    "CREATE TABLE temp.left_over (id int)": "SELECT count(*) FROM sqlite_temp_master",
+}
+
+
+@pytest.fixture
+def sqlite_uri(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.mark.parametrize("place", ["file", "memory"])
+@pytest.mark.parametrize("change", SQLITE_CHANGES)
+def test_what_a_statement_sets_on_sqlite_does_not_reach_the_next_user(sqlite_uri: str, change: str, place: str) -> None:
+    engine = create_engine(sqlite_uri if place == "file" else "sqlite://", pool_size=1, max_overflow=0)
+    with engine.connect() as connection:
+        connection.run("CREATE TABLE kept (id int)")
+        before = connection.fetch_all(SQLITE_CHANGES[change])
+    with engine.connect() as connection:
+        connection.run(change, write=False)
+    with engine.connect() as connection:
+        assert connection.fetch_all(SQLITE_CHANGES[change]) == before
+        assert connection.fetch_all("SELECT count(*) FROM kept") == [(0,)]
+    engine.dispose()
+
+
+def test_a_sqlite_connection_that_was_only_asked_is_kept(sqlite_uri: str) -> None:
+    engine = create_engine(sqlite_uri, pool_size=1, max_overflow=0)
+    with engine.connect() as connection:
+        kept = connection._record.raw  # type: ignore[union-attr]
+        for statement in (
+            "PRAGMA table_info('x')",
+            "PRAGMA foreign_keys",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            "SELECT 1 AS temp",
+        ):
+            connection.fetch_all(statement)
+    with engine.connect() as connection:
+        assert connection._record.raw is kept  # type: ignore[union-attr]
+    engine.dispose()

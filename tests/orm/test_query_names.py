@@ -1,0 +1,40 @@
+"""Names of the Query that users of SQLAlchemy 2 know."""
+
+from __future__ import annotations
+
+from flask_uow import Integer, Query, Session, aliased, func, inspect
+from tests.orm.models import Post, User
+
+
+def test_a_query_describes_what_it_selects(session: Session) -> None:
+    other = aliased(User, name="other")
+    counted = func.count(User.id).label("n")
+    query = session.query(User, User.id, other, other.name, counted, User.id + 1)
+    found = query.column_descriptions
+    assert [each["name"] for each in found] == ["User", "id", "other", "name", "n", None]
+    assert [each["aliased"] for each in found] == [False, False, True, True, False, False]
+    assert [each["entity"] for each in found] == [User, User, other, other, None, None]
+    assert (found[0]["type"], isinstance(found[1]["type"], Integer), found[2]["type"]) == (User, True, User)
+    assert [each["expr"] for each in found[:4]] == [User, User.id, other, other.name]
+    assert found[4]["expr"] is counted
+    assert inspect(other).entity is other
+
+
+def test_a_query_tells_whether_it_gives_objects(session: Session) -> None:
+    assert session.query(User).is_single_entity
+    assert session.query(aliased(User)).is_single_entity
+    assert not session.query(User.id).is_single_entity
+    assert not session.query(User, Post).is_single_entity
+
+
+def test_a_query_shows_its_options_and_is_transformed_by_functions(session: Session) -> None:
+    session.add_all([User(name="ed"), User(name="wendy")])
+    session.flush()
+
+    def only_ed(query: Query[User]) -> Query[User]:
+        return query.filter_by(name="ed")
+
+    query = session.query(User).execution_options(yield_per=3)
+    assert query.get_execution_options()["yield_per"] == 3
+    assert [user.name for user in query.with_transformation(only_ed)] == ["ed"]
+    assert session.query(User.name).order_by(User.id).tuples().all() == [("ed",), ("wendy",)]
