@@ -73,11 +73,6 @@ def test_the_map_of_the_code_says_of_each_module_what_its_docstring_says() -> No
 @pytest.mark.parametrize("page", sorted(PAGE.parent.glob("*.md")), ids=lambda page: page.name)
 def test_pages_on_the_architecture_name_modules_that_there_are(page: Path) -> None:
     named = re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8"))
-    modules = [
-        f"/{path}"
-        for path in (
-            *modules_of_the_package(),
-            *(str(path.relative_to(PACKAGE.parent)) for path in (PACKAGE.parent / "tests").rglob("*.py")),
-        )
-    ]
-    assert [name for name in named if not any(path.endswith(f"/{name}") for path in modules)] == []
+    tests = (path.relative_to(PACKAGE.parent) for path in (PACKAGE.parent / "tests").rglob("*.py"))
+    there = [f"/{path}" for path in (*modules_of_the_package(), *tests)]
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []

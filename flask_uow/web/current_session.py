@@ -73,7 +73,9 @@ def named_session(owner: UnitOfWork, name: str) -> WebSession:
         )
     scope = current_scope(owner, "db.get_session()")
     if name == USUAL_SESSION:
-        return owner.session.registry()
+        usual = owner.session.registry()
+        assert isinstance(usual, WebSession)
+        return usual
     session = scope.named.get(name)
     if session is None:
         session = owner.state_of(scope.app).make_session(scope, name)

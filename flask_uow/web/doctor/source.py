@@ -26,6 +26,8 @@ OTHER_PACKAGES = {
     "flask_marshmallow": "its SQLAlchemy schemas work on SQLAlchemy's classes only; write the schemas' fields out",
 }
 
+_PUBLIC: list[str] = vars(flask_uow)["__all__"]
+
 # packages of which flask_uow exports the names
 _SAME_NAMES = ("sqlalchemy", "flask_sqlalchemy", "flask_sqlalchemy_lite")
 # modules whose names are exported by flask_uow itself, or that are attributes of it under these names
@@ -122,11 +124,11 @@ def _cure_of_names(package: str, module: str, names: list[str]) -> str:
     if names == ["*"]:
         return "Write `from flask_uow import *`."
     known = {name: RENAMED.get(name, name) for name in names}
-    there = [new for new in known.values() if new in flask_uow.__all__]
+    there = [new for new in known.values() if new in _PUBLIC]
     parts = [f"Write `from flask_uow import {', '.join(there)}`."] if there else []
     for name, new in known.items():
-        if new not in flask_uow.__all__:
-            parts.append(f"flask_uow has no {name}.{instead_of(name, flask_uow.__all__)}")
+        if new not in _PUBLIC:
+            parts.append(f"flask_uow has no {name}.{instead_of(name, _PUBLIC)}")
     if renamed := [f"{name} is called {new}" for name, new in known.items() if name != new]:
         parts.append(f"{' and '.join(renamed)}.")
     return " ".join(parts)
