@@ -16,6 +16,7 @@ from flask_uow.exc import ArgumentError, ConfigurationError
 from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm import Session
 from flask_uow.orm.exc import UnmappedClassError
+from flask_uow.orm.extensions import Hooks
 from flask_uow.web.config import KEYS, Settings, create_engines
 from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.query import with_helpers
@@ -40,19 +41,22 @@ class AppState:
 
     :ivar settings: what the configuration said.
     :ivar engines: by bind key.
+    :ivar hooks: those of all Sessions of the extension.
     :ivar config: notices that the configuration was changed since.
     """
 
     settings: Settings
     engines: Mapping[str | None, Engine]
     config: FixedConfig
+    hooks: Hooks
     _usual: _SessionRecipe
     _by_name: Mapping[str, _SessionRecipe]
 
     @classmethod
-    def of(cls, app: Flask, settings: Settings, query_class: type[OrmQuery[Any]]) -> AppState:
+    def of(cls, app: Flask, settings: Settings, query_class: type[OrmQuery[Any]], hooks: Hooks) -> AppState:
         """Return the state of an app with new engines.
 
+        :param hooks: those of all Sessions of the extension.
         :raises ConfigurationError: for options that Sessions do not take.
         """
         engines = create_engines(settings)
@@ -60,6 +64,7 @@ class AppState:
             settings,
             engines,
             FixedConfig(app.config, KEYS),
+            hooks,
             _recipe(settings, engines, settings.session_options, "UOW_SESSION_OPTIONS", query_class),
             {
                 name: _recipe(settings, engines, options, f"UOW_SESSIONS[{name!r}]", query_class)
@@ -89,7 +94,9 @@ class AppState:
         unit = scope.unit
         if options or unit is not None:
             arguments = {**arguments, **(unit.session_options if unit is not None else {}), **(options or {})}
-        return recipe.class_(scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, **arguments)
+        return recipe.class_(
+            scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, hooks=self.hooks, **arguments
+        )
 
 
 def _recipe(

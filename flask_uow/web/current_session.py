@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm import ScopedSession, Session
+from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.session.scoping import SessionRegistry
 from flask_uow.web.scope import USUAL_SESSION, current_scope
 from flask_uow.web.session import WebSession
@@ -26,6 +27,13 @@ class AppSession(_ScopedSession):
     """The type of ``db.session``."""
 
     registry: CurrentSession
+    # set by the extension
+    hooks_of_all: Hooks
+
+    @property
+    def event_hooks(self) -> Hooks:
+        """The hooks of the Sessions of all scopes."""
+        return self.hooks_of_all
 
 
 class CurrentSession(SessionRegistry):

@@ -33,7 +33,7 @@ from flask_uow.web.outcome import CommitWhen
 from flask_uow.web.query import with_helpers
 from flask_uow.web.recording import listen
 from flask_uow.web.scope import USUAL_SESSION, current_scope
-from flask_uow.web.session import UnitOptions, WebSession
+from flask_uow.web.session import UnitOptions, WebSession, hooks_of_extension
 from flask_uow.web.units import Transactional, UnitBinds, open_unit, unit_options
 from flask_uow.web.view_helpers import ViewHelpers
 from flask_uow.web.views import no_retry
@@ -99,7 +99,9 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         self._engine_options = engine_options
         self._apps: weakref.WeakKeyDictionary[Flask, AppState] = weakref.WeakKeyDictionary()
         self.metadatas = MetaDatas()
+        self._hooks = hooks_of_extension()
         self.session = AppSession(self._make_session, scopefunc=self.scope_id)
+        self.session.hooks_of_all = self._hooks
         self.session.registry = CurrentSession(self)
         made: Any = make_model_class(model_class, self.metadatas, metadata)
         self.Model = made
@@ -134,7 +136,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
             commit_when=self._commit_when,
         )
         self._check_bind_keys(settings)
-        state = AppState.of(app, settings, self.Query)
+        state = AppState.of(app, settings, self.Query, self._hooks)
         for key, engine in state.engines.items():
             engine.where_is_table = partial(self.metadatas.where_is, key)
         listen(app, settings, state.engines)

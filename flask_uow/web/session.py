@@ -27,7 +27,7 @@ from flask_uow.sql.dml import DMLStatement
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
-__all__ = ["UnitOptions", "WebSession", "session_class_of", "tell_together"]
+__all__ = ["UnitOptions", "WebSession", "hooks_of_extension", "session_class_of", "tell_together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,14 @@ class _SignalExtension(SessionExtension):
 
 
 _signals = _SignalExtension()
-_only_signals = Hooks(SessionExtension, _signals, SESSION_EVENTS, (hooks_of_class(Session),))
+
+
+def hooks_of_extension() -> Hooks:
+    """Return the hooks of all Sessions of one extension: its signals, and what listens to ``db.session``."""
+    return Hooks(SessionExtension, _signals, SESSION_EVENTS, (hooks_of_class(Session),))
+
+
+_only_signals = hooks_of_extension()
 
 
 class WebSession(Session):
@@ -140,12 +147,14 @@ class WebSession(Session):
         setup: Sequence[str] = (),
         unit: UnitOptions | None = None,
         extension: SessionExtension | Sequence[SessionExtension] | None = None,
+        hooks: Hooks = _only_signals,
         **options: Any,
     ) -> None:
         given: list[Any] = (
             list(extension) if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
         )
-        super().__init__(extension=[*given, _signals] if given else _only_signals, **options)
+        own = Hooks(SessionExtension, given, SESSION_EVENTS, (hooks,)) if given else hooks
+        super().__init__(extension=own, **options)
         self.app = app
         self._holder = holder
         self._progress = progress or Progress()
