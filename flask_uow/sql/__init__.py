@@ -1,7 +1,8 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
 In reading order: types, nodes, operators, column_operators, expressions, coercion, parts, operations, constructors, windows, functions, custom,
-selectable, select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
+selectable, select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints,
+columns, ddl, schema, compiler.
 """
 
 from typing import TYPE_CHECKING
