@@ -24,10 +24,8 @@ from flask_uow import (
     UnitOfWork,
     bindparam,
     create_engine,
-    delete,
     mapped_column,
     relationship,
-    select,
     update,
     validates,
 )
@@ -99,19 +97,6 @@ def name_of_package(name: str) -> Callable[[Session], object]:
     return lambda session: getattr(flask_uow, name)
 
 
-def index_json(session: Session) -> None:
-    session.scalars(select(Part.data["colour"])).all()
-
-
-def index_an_array(session: Session) -> None:
-    session.scalars(select(Part.sizes[1])).all()
-
-
-def delete_in_a_cte(session: Session) -> None:
-    gone: Any = delete(Part).returning(Part.id)
-    session.scalars(select(gone.cte("gone").c.id)).all()
-
-
 def merge_into_a_table(session: Session) -> None:
     table: Any = Table
     getattr(table, "merge")  # noqa: B009
@@ -162,9 +147,6 @@ ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]
     ),
     "Exclusion constraints": (name_of_package("ExcludeConstraint"), AttributeError, "ExcludeConstraint"),
     "Domains": (name_of_package("DOMAIN"), AttributeError, "DOMAIN"),
-    "Indexing into JSON": (index_json, TypeError, "subscriptable"),
-    "Indexing into arrays": (index_an_array, TypeError, "subscriptable"),
-    "Data-modifying CTEs": (delete_in_a_cte, AttributeError, "cte"),
     "`MERGE`": (merge_into_a_table, AttributeError, "merge"),
     "RETURNING of an UPDATE or DELETE for a list of parameter sets": (
         return_rows_of_several_parameter_sets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
@@ -126,17 +126,17 @@ class Column(ColumnElement[T], Generic[T]):
     def __init__(
         self,
         name: Any = None,
-        type_: Any = None,
+        type_: object = None,
         *args: Any,
         key: str | None = None,
         primary_key: bool = False,
         nullable: bool | None = None,
         unique: bool = False,
         index: bool = False,
-        default: Any = None,
-        onupdate: Any = None,
-        server_default: Any = None,
-        server_onupdate: Any = None,
+        default: object = None,
+        onupdate: object = None,
+        server_default: object = None,
+        server_onupdate: object = None,
         autoincrement: bool = True,
         comment: str | None = None,
         doc: str | None = None,
@@ -200,7 +200,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     @property
     def name(self) -> str:
-        return self._name  # type: ignore[no-any-return]
+        return cast("str", self._name)
 
     @property
     def type(self) -> TypeEngine[Any]:  # type: ignore[override]

@@ -79,7 +79,9 @@ def session(engine: Engine, world: World) -> Iterator[Session]:
 def test_listeners_of_a_class_are_called_around_each_write(world: World, session: Session) -> None:
     calls: list[Any] = []
     for name in WRITES:
-        event.listen(world.Article, name, lambda mapper, connection, target, name=name: calls.append((name, target.title)))
+        event.listen(
+            world.Article, name, lambda mapper, connection, target, name=name: calls.append((name, target.title))
+        )
     article = world.Article(title="a")
     session.add(article)
     session.commit()
@@ -215,7 +217,9 @@ def test_mappers_tell_when_they_are_configured() -> None:
 
 def test_listeners_of_a_session_are_called_around_flush_and_commit(world: World, session: Session) -> None:
     calls: list[Any] = []
-    event.listen(session, "before_flush", lambda session, context, instances: calls.append([o.title for o in session.new]))
+    event.listen(
+        session, "before_flush", lambda session, context, instances: calls.append([o.title for o in session.new])
+    )
     for name in ("after_flush", "after_flush_postexec", "before_commit", "after_commit", "after_rollback"):
         event.listen(session, name, lambda *arguments, name=name: calls.append(name))
     session.add(world.Article(title="a"))
@@ -238,7 +242,13 @@ def test_listeners_reach_all_sessions_of_their_target(engine: Engine, world: Wor
     maker = sessionmaker(engine, class_=Own)
     scoped = scoped_session(maker)
     early = maker()
-    targets: dict[str, Any] = {"Session": Session, "subclass": Own, "sessionmaker": maker, "scoped_session": scoped, "session": early}
+    targets: dict[str, Any] = {
+        "Session": Session,
+        "subclass": Own,
+        "sessionmaker": maker,
+        "scoped_session": scoped,
+        "session": early,
+    }
     calls: list[Any] = []
 
     def called(session: Any, context: Any, instances: Any) -> None:
@@ -380,7 +390,10 @@ def test_a_listener_may_change_the_value(world: World) -> None:
 def test_listeners_of_an_attribute_reach_subclasses_where_they_propagate(world: World, propagate: bool) -> None:
     calls: list[str] = []
     event.listen(
-        world.Article.title, "set", lambda target, value, old, initiator: calls.append(type(target).__name__), propagate=propagate
+        world.Article.title,
+        "set",
+        lambda target, value, old, initiator: calls.append(type(target).__name__),
+        propagate=propagate,
     )
     world.Article(title="a")
     world.Review(title="b")
@@ -389,7 +402,9 @@ def test_listeners_of_an_attribute_reach_subclasses_where_they_propagate(world: 
 
 def test_an_old_value_is_loaded_where_the_listener_wants_it(world: World, session: Session) -> None:
     olds: list[Any] = []
-    event.listen(world.Article.title, "set", lambda target, value, old, initiator: olds.append(old), active_history=True)
+    event.listen(
+        world.Article.title, "set", lambda target, value, old, initiator: olds.append(old), active_history=True
+    )
     article = world.Article(title="a")
     session.add(article)
     session.commit()
@@ -420,7 +435,12 @@ def test_listeners_can_be_taken_away(world: World, session: Session) -> None:
     def called(*arguments: Any) -> None:
         calls.append(arguments)
 
-    for target, name in ((world.Article, "before_insert"), (session, "before_flush"), (world.Article.title, "set"), (Session, "after_flush")):
+    for target, name in (
+        (world.Article, "before_insert"),
+        (session, "before_flush"),
+        (world.Article.title, "set"),
+        (Session, "after_flush"),
+    ):
         assert not event.contains(target, name, called)
         event.listen(target, name, called)
         assert event.contains(target, name, called)

@@ -100,7 +100,7 @@ class CopySource:
 
 def _writer(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str | None]:
     """Return the function from a value to its field; None for NULL."""
-    text_of = element_text(dialect.stored_as(type_))
+    text_of = element_text(dialect.stored_as(type_), dialect)
     processor = dialect.bind_processor(type_)
 
     def write(value: Any) -> str | None:

@@ -15,7 +15,8 @@ from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.mapping.class_expressions import ClassExpression, class_expression
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import ColumnElement, or_
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.operations import or_
 
 __all__ = ["AssociationExpression", "AssociationProxy", "association_proxy"]
 

@@ -42,7 +42,7 @@ from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.strategies import EAGER
-from flask_uow.sql.expressions import coerce_order
+from flask_uow.sql.coercion import coerce_order
 from flask_uow.sql.schema import Table
 
 if TYPE_CHECKING:

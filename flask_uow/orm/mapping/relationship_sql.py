@@ -11,9 +11,11 @@ from flask_uow.orm.mapping.object_values import ObjectValue
 from flask_uow.orm.state.proxies import real_value
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
+from flask_uow.sql.coercion import coerce_condition
 from flask_uow.sql.constructors import literal, literal_column, null
-from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
+from flask_uow.sql.expressions import ColumnElement, Null
 from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.operations import and_, not_, or_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select

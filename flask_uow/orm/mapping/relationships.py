@@ -26,7 +26,8 @@ from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.strategies import Strategy, strategy_named
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
-from flask_uow.sql.expressions import ColumnElement, coerce_order
+from flask_uow.sql.coercion import coerce_order
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sourced import without_sources
 
