@@ -39,7 +39,8 @@ class Temporary:
     __slots__ = ("__weakref__",)
 
 
-Holder = weakref.ref[Any]
+# a weak reference to whoever has a connection: gives None once that is gone
+Holder = Callable[[], object]
 _gone: Holder = weakref.ref(Temporary())
 
 
