@@ -17,6 +17,7 @@ from flask_uow.orm.mapping.class_listeners import EVERY_CLASS, registered_of, ta
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.session.present_session import PresentSession
 from flask_uow.orm.session.session import Session
+from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.sql.event import EventKind, Registered, register_kind
 
 __all__ = ["BulkContext"]
@@ -96,7 +97,7 @@ def _with_subclasses(cls: type) -> list[type]:
 def _with_state(function: Callable[..., Any], position: int) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         given = list(arguments)
-        given[position] = given[position].__dict__.get("_uow_state", given[position])
+        given[position] = ensure_state(given[position])
         return function(*given)
 
     return call

@@ -238,13 +238,16 @@ class Dialect(ABC):
         return None
 
     @abstractmethod
-    def commit(self, cursor: Any, limit: float | None = None) -> None:
+    def commit(self, cursor: Any) -> None:
         """Commit the transaction.
 
-        :param limit: seconds after which a commit that waits for another server is cancelled; None for ever.
         :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
+
+    def commit_within(self, cursor: Any, seconds: float) -> None:
+        """Commit the transaction, and cancel a commit that waits for another server longer than that; otherwise as :meth:`commit`."""
+        self.commit(cursor)
 
     def prepare(self, cursor: Any, xid: str) -> None:
         """Prepare the transaction, where that is supported.
@@ -262,7 +265,7 @@ class Dialect(ABC):
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         """Send a statement once for each set of parameters; return the rows changed in all, -1 where unknown."""
 
-    def check_isolation_level(self, level: Any) -> str | None:
+    def check_isolation_level(self, level: object) -> str | None:
         """Return ``level`` in upper case, None for the database's own.
 
         :raises ArgumentError: for an unknown one.

@@ -326,26 +326,26 @@ class PostgreSQLDialect(Dialect):
                 return float(found[1]) * _SECONDS[found[2].lower()] or None
         return self._statement_timeout
 
-    def commit(self, cursor: Any, limit: float | None = None) -> None:
+    def commit(self, cursor: Any) -> None:
         raw = cursor.connection
         if not self.is_quiet(raw):
             self._check_alive(cursor)
         if raw.notices:
             del raw.notices[:]
-        if limit is None:
-            cursor.execute("COMMIT")
-        else:
-            # the server's own time-out does not hold while it waits for a standby
-            watch = watchdog.watch(limit, raw.cancel)
-            try:
-                cursor.execute("COMMIT")
-            finally:
-                watchdog.call_off(watch)
+        cursor.execute("COMMIT")
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
         if raw.notices and any(_NOT_REPLICATED.search(notice) for notice in raw.notices):
             raise CommitOutcomeUnknown(_LOCAL_ONLY)
+
+    def commit_within(self, cursor: Any, seconds: float) -> None:
+        # the server's own time-out does not hold while it waits for a standby
+        watch = watchdog.watch(seconds, cursor.connection.cancel)
+        try:
+            self.commit(cursor)
+        finally:
+            watchdog.call_off(watch)
 
     def _check_alive(self, cursor: Any) -> None:
         """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.

@@ -282,7 +282,7 @@ class SQLiteDialect(Dialect):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
 
-    def commit(self, cursor: Any, limit: float | None = None) -> None:
+    def commit(self, cursor: Any) -> None:
         cursor.execute("COMMIT")
 
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.construction import telling_init, telling_load
+from flask_uow.orm.instrumentation.construction import telling_load
 from flask_uow.sql.event import Registered
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def take_listeners(mapper: Mapper, *names: str) -> None:
             mapper.hooks.listen(hook, _calls(class_, name))
     mapper.has_hooks = mapper.hooks.any_of(*_WRITES)
     if mapper.hooks.any_of("init_instance", "init_failed") and not mapper.tells_init:
-        told = telling_init(mapper)
-        if told is not None:
-            mapper.tells_init = True
-            mapper.manager.replace("__init__", told)
+        mapper.tell_init()
     reconstruct = telling_load(mapper, mapper.events.own_reconstruct)
     if reconstruct is not mapper.events.reconstruct:
         mapper.events.reconstruct = reconstruct

@@ -15,6 +15,7 @@ from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
+from flask_uow.orm.instrumentation.construction import telling_init
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.mutable import MutableType
 from flask_uow.orm.mapping.by_name import evaluate
@@ -131,6 +132,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
         self.has_hooks = False
         self.tells_init = False
+        self._stop_watching: Callable[[], None] | None = None
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
         self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
@@ -168,7 +170,7 @@ class Mapper(MappedSource, InspectedMapper):
         if order_by is None and shares is not None:
             # False stands for none, also where the base has one
             self.order_by = shares.order_by
-        self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
+        self._stop_watching = watch_first_init(class_, self.registry)
         if parent is not None:
             parent.subclasses.append(self)
             for ancestor in parent.lineage:
@@ -431,6 +433,19 @@ class Mapper(MappedSource, InspectedMapper):
             self._stop_watching = None
         self.memo.clear()
         self.hooks.call("mapper_configured", self, self.class_)
+
+    def tell_init(self) -> None:
+        """Have the constructor of the class tell what listens to it."""
+        watching = self._stop_watching
+        if watching is not None:
+            # the watch for the first object calls the constructor that it has found, and comes last
+            watching()
+        told = telling_init(self)
+        if told is not None:
+            self.tells_init = True
+            self.manager.replace("__init__", told)
+        if watching is not None:
+            self._stop_watching = watch_first_init(self.class_, self.registry)
 
     def listen_anew(self, name: str) -> None:
         """Take note that what listens to an attribute has changed."""
