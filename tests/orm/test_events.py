@@ -460,7 +460,7 @@ def test_mistakes_are_named(world: World, session: Session) -> None:
         event.listen(world.Article, "before_insrt", print)
     with pytest.raises(InvalidRequestError, match="has no event 'before_insert'"):
         event.listen(session, "before_insert", print)
-    with pytest.raises(InvalidRequestError, match="has no events. Targets are: "):
+    with pytest.raises(InvalidRequestError, match=r"has no events. Targets are: "):
         event.listen(3, "before_insert", print)
     with pytest.raises(ArgumentError, match="takes no propogate"):
         event.listen(world.Article, "before_insert", print, propogate=True)
