@@ -49,6 +49,7 @@ from flask_uow.sql.ddl import (
     DropSequence,
     DropTable,
 )
+from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
 from flask_uow.sql.extract import extract
@@ -78,7 +79,7 @@ nullsfirst, nullslast = nulls_first, nulls_last
 
 __all__ = [
     "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnElement", "ColumnOperators",
-    "CompoundSelect", "Computed", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "Delete", "DropIndex", "DropSchema",
+    "CompoundSelect", "Computed", "DDL", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "Delete", "DropIndex", "DropSchema",
     "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause",
     "FunctionElement", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table",
     "TableClause", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "and_", "asc", "between", "bindparam",

@@ -11,13 +11,14 @@ from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql.constraints import ForeignKeyConstraint, Index
+from flask_uow.sql.ddl_events import tell_tables
 from flask_uow.sql.nodes import Executable, Shape
 from flask_uow.sql.types import ARRAY, Enum
 
 if TYPE_CHECKING:
     from flask_uow.sql.columns import Column
     from flask_uow.sql.interfaces import DDLBind
-    from flask_uow.sql.schema import Table
+    from flask_uow.sql.schema import MetaData, Table
     from flask_uow.sql.sequences import Sequence
 
 __all__ = [
@@ -282,12 +283,21 @@ def _enums_of(tables: Iterable[Table]) -> list[Enum]:
 
 
 def create_tables(
-    bind: DDLBind, tables: SequenceType[Table], checkfirst: bool, sequences: Iterable[Sequence] = ()
+    bind: DDLBind,
+    tables: SequenceType[Table],
+    checkfirst: bool,
+    sequences: Iterable[Sequence] = (),
+    metadata: MetaData | None = None,
 ) -> None:
-    """Create ``tables``, given in order of dependency."""
+    """Create ``tables``, given in order of dependency.
+
+    :param metadata: the MetaData, where all of its tables are meant.
+    """
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else frozenset()
         dialect = connection.dialect
+        wanted = [table for table in tables if table.fullname not in existing]
+        tell_tables("before_create", wanted, connection, checkfirst, metadata)
         for statement in create_statements(
             tables,
             existing,
@@ -298,35 +308,51 @@ def create_tables(
             dialect.supports_enums,
         ):
             connection.execute(statement)
+        tell_tables("after_create", wanted, connection, checkfirst, metadata)
 
 
 def drop_tables(
-    bind: DDLBind, tables: SequenceType[Table], checkfirst: bool, sequences: Iterable[Sequence] = ()
+    bind: DDLBind,
+    tables: SequenceType[Table],
+    checkfirst: bool,
+    sequences: Iterable[Sequence] = (),
+    metadata: MetaData | None = None,
 ) -> None:
-    """Drop ``tables``, given in order of dependency, and their sequences."""
+    """Drop ``tables``, given in order of dependency, and their sequences.
+
+    :param metadata: the MetaData, where all of its tables are meant.
+    """
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else None
         wanted = [t for t in reversed(tables) if existing is None or t.fullname in existing]
-        if connection.dialect.supports_alter:
-            if wanted:
-                connection.execute(DropTable(*wanted))
-            if connection.dialect.supports_sequences:
-                for sequence in _sequences_of(tables, sequences):
-                    connection.execute(DropSequence(sequence))
-            if connection.dialect.supports_enums:
-                dropped = {table.fullname for table in tables}
-                others = (other for table in tables for other in table.metadata.tables.values())
-                kept = {str(type_.set_name) for type_ in _enums_of(o for o in others if o.fullname not in dropped)}
-                for type_ in _enums_of(tables):
-                    if type_.set_name not in kept:
-                        connection.execute(DropEnum(type_))
-            return
-        if not wanted:
-            return
-        # rows that refer to rows of a table dropped before are checked at the end only
-        connection.run("PRAGMA defer_foreign_keys = ON", (), write=True)
-        for table in wanted:
-            connection.execute(DropTable(table))
+        tell_tables("before_drop", wanted, connection, checkfirst, metadata)
+        _drop(connection, tables, wanted, sequences)
+        tell_tables("after_drop", wanted, connection, checkfirst, metadata)
+
+
+def _drop(
+    connection: Any, tables: SequenceType[Table], wanted: SequenceType[Table], sequences: Iterable[Sequence]
+) -> None:
+    if connection.dialect.supports_alter:
+        if wanted:
+            connection.execute(DropTable(*wanted))
+        if connection.dialect.supports_sequences:
+            for sequence in _sequences_of(tables, sequences):
+                connection.execute(DropSequence(sequence))
+        if connection.dialect.supports_enums:
+            dropped = {table.fullname for table in tables}
+            others = (other for table in tables for other in table.metadata.tables.values())
+            kept = {str(type_.set_name) for type_ in _enums_of(o for o in others if o.fullname not in dropped)}
+            for type_ in _enums_of(tables):
+                if type_.set_name not in kept:
+                    connection.execute(DropEnum(type_))
+        return
+    if not wanted:
+        return
+    # rows that refer to rows of a table dropped before are checked at the end only
+    connection.run("PRAGMA defer_foreign_keys = ON", (), write=True)
+    for table in wanted:
+        connection.execute(DropTable(table))
 
 
 def _existing(connection: Any, tables: SequenceType[Table]) -> frozenset[str]:

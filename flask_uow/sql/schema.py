@@ -443,12 +443,12 @@ class MetaData:
         :param checkfirst: leave out tables that exist.
         """
         chosen = sort_tables(tables if tables is not None else self.tables.values())
-        create_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else ())
+        create_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else (), self)
 
     def drop_all(self, bind: DDLBind, tables: Iterable[Table] | None = None, checkfirst: bool = True) -> None:
         """Drop all tables, in reverse order of dependency; parameters as for :meth:`create_all`."""
         chosen = sort_tables(tables if tables is not None else self.tables.values())
-        drop_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else ())
+        drop_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else (), self)
 
     def __repr__(self) -> str:
         return f"MetaData(tables: {', '.join(self.tables)})"
