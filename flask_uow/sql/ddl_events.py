@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.event import EventKind, Registered, register_kind
+from flask_uow.sql.nodes import Executable, Shape
 
 if TYPE_CHECKING:
     from flask_uow.sql.schema import Table
@@ -63,8 +64,8 @@ def _call(name: str, target: Any, connection: Any, checkfirst: bool, tables: lis
             made.call(target, connection, checkfirst=checkfirst, tables=tables)
 
 
-class DDL:
-    """A statement of one's own, to be executed when a table, or all tables, are created or dropped.
+class DDL(Executable):
+    """A statement of one's own, to be executed when a table, or all tables, are created or dropped; or by ``connection.execute()``.
 
     ``event.listen(table, "after_create", DDL("CREATE INDEX ... ON %(table)s (lower(name))").execute_if(dialect="postgresql"))``
 
@@ -72,6 +73,8 @@ class DDL:
     :param context: further names for such places.
     :raises ArgumentError: for what is no text.
     """
+
+    __visit_name__ = "ddl_text"
 
     def __init__(self, statement: str, context: Mapping[str, Any] | None = None) -> None:
         if not isinstance(statement, str):
@@ -101,6 +104,9 @@ class DDL:
         if self._condition is not None and not self._condition(self, target, connection, **given):
             return
         connection.run(self.text_for(target, connection.dialect), (), write=True)
+
+    def _collect(self, shape: Shape) -> None:
+        shape.cacheable = False
 
     def text_for(self, target: Any, dialect: Any) -> str:
         """Return the text with the names of a table in it, quoted where the database needs that."""

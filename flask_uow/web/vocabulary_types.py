@@ -56,6 +56,7 @@ class VocabularyTypes:
         self.DATERANGE = flask_uow.DATERANGE
         self.DATETIME = flask_uow.DATETIME
         self.DBAPIError = flask_uow.DBAPIError
+        self.DDL = flask_uow.DDL
         self.DECIMAL = flask_uow.DECIMAL
         self.DOUBLE = flask_uow.DOUBLE
         self.DOUBLE_PRECISION = flask_uow.DOUBLE_PRECISION

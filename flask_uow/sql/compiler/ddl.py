@@ -22,6 +22,7 @@ from flask_uow.sql.ddl import (
     DropSequence,
     DropTable,
 )
+from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed
@@ -200,6 +201,9 @@ class DDLCompiler(ExpressionCompiler):
 
     def visit_drop_enum(self, drop: DropEnum) -> str:
         return f"DROP TYPE IF EXISTS {self.dialect.type_ddl(drop.type)}"
+
+    def visit_ddl_text(self, ddl: DDL) -> str:
+        return ddl.text_for(None, self.dialect)
 
     def visit_create_schema(self, create: CreateSchema) -> str:
         return f"CREATE SCHEMA {'IF NOT EXISTS ' if create.if_not_exists else ''}{self.dialect.quote(create.name)}"
