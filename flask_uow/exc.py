@@ -231,7 +231,7 @@ class NotSupportedError(DatabaseError):
 
 
 class UOWWarning(RuntimeWarning):
-    """What was asked for was done, and there is a sign that something else was meant; the message says which."""
+    """A warning: all that was asked for was done, and there is a sign that something else was meant; the message says which."""
 
 
 class UOWDeprecationWarning(DeprecationWarning):
@@ -298,7 +298,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 
 
 def instead_of(name: str, candidates: Iterable[str]) -> str:
-    """Return what to say of a name that is unknown: what to do instead where it is one that SQLAlchemy has, else :func:`did_you_mean`."""
+    """Return the hint for an unknown name: the cure where it is one that SQLAlchemy has, else :func:`did_you_mean`."""
     return f" {NOT_THERE[name]}" if name in NOT_THERE else did_you_mean(name, candidates)
 
 

@@ -108,5 +108,5 @@ class Opening(str):
         return made
 
     def with_statement(self, statement: str) -> Opening:
-        """Return what is in front with another statement behind it."""
+        """Return the same opening with another statement behind it."""
         return Opening(f"{self[: len(self) - len(self.statement)]}{statement}", statement, self.gate)

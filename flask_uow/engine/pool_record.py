@@ -1,4 +1,4 @@
-"""What a pool keeps about one connection, and what it must know about a driver.
+"""The pool's record of one connection, and its view of a driver.
 
 :class:`PooledConnection` also knows who has it at this moment: whoever was the first to :meth:`~PooledConnection.claim` it. That is one
 atomic step, and it names the holder weakly, so that a connection whose holder is gone, for whatever reason, can be claimed by another.
@@ -46,7 +46,7 @@ _gone: Holder = weakref.ref(Temporary())
 
 
 class Connector(Protocol):
-    """What the pool needs to know about a driver.
+    """A driver, as the pool sees it.
 
     :ivar drop_closes: True where dropping the last reference closes the connection, also in a forked process that must not.
     """

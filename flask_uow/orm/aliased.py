@@ -59,7 +59,7 @@ class _AliasView(EntityView):
 
     @property
     def entity(self) -> Any:
-        """What :func:`aliased` has returned."""
+        """The alias that :func:`aliased` has returned."""
         return self.alias() if self.alias is not None else None
 
     @property

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension, hooks_of_class
-from flask_uow.orm.instrumentation.attributes import ColumnAttribute, RelationshipAttribute
+from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 from flask_uow.orm.instrumentation.events import AttributeExtension
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping import registry
 from flask_uow.orm.mapping.class_listeners import EVERY_CLASS, registered_of, take_listeners
 from flask_uow.orm.mapping.mapper import Mapper
@@ -111,7 +112,7 @@ def _without_answer(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class BulkContext:
-    """What functions that listen to ``after_bulk_update`` and ``after_bulk_delete`` are called with.
+    """A statement that has changed many rows, as functions that listen to ``after_bulk_update`` and ``after_bulk_delete`` see it.
 
     :ivar session: the Session.
     :ivar query: the query.

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class DefaultContext:
-    """What a default that asks for it is called with: ``default=lambda context: context.get_current_parameters()["title"].lower()``.
+    """The context that a default may ask for: ``default=lambda context: context.get_current_parameters()["title"].lower()``.
 
     :ivar current_parameters: the other values of the row, by attribute or column, as far as they are known.
     """

@@ -55,7 +55,7 @@ class EventKind:
         raise NotImplementedError
 
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
-        """Return what is called in place of a function, where its options ask for that."""
+        """Return the function to call in place of one that listens, where its options ask for that."""
         return function
 
 

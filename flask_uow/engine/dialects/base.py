@@ -1,4 +1,4 @@
-"""What a database must give: the :class:`Dialect`, the base of the ones for PostgreSQL and SQLite.
+"""The :class:`Dialect`: all that a database must give; the base of the ones for PostgreSQL and SQLite.
 
 A dialect knows its driver, how connections are opened and what makes one lost, how transactions begin, how values
 travel (its ``*_types`` module), how identifiers are quoted, and how many rows go out at once (its ``*_batch``
@@ -158,7 +158,7 @@ class Dialect(ABC):
         return False
 
     def cure(self, error: BaseException, how_to_create_tables: str) -> str:
-        """Return what to do about an error whose words do not say it; empty where there is nothing to add.
+        """Return the cure of an error whose words do not say it; empty where there is nothing to add.
 
         :param how_to_create_tables: what to call or to run where a table is missing.
         """
@@ -186,7 +186,7 @@ class Dialect(ABC):
     # -- what statements leave behind
 
     def marks(self, sql: str) -> int:
-        """Return what a statement may do besides reading and writing rows: the constants of :mod:`flask_uow.engine.marks`, as one number."""
+        """Return the effects of a statement besides reading and writing rows: the constants of :mod:`flask_uow.engine.marks`, as one number."""
         found = self.known_marks.get(sql)
         if found is None:
             found = self.find_marks(sql)
@@ -200,7 +200,7 @@ class Dialect(ABC):
         """Find out what :meth:`marks` returns."""
 
     def with_settings(self, begin_sql: str) -> str:
-        """Return what opens a transaction with the settings that it needs."""
+        """Return the SQL that opens a transaction with the settings that it needs."""
         return f"{begin_sql}; {self.settings_sql}" if self.settings_sql else begin_sql
 
     def by_itself(self, sql: str) -> str:

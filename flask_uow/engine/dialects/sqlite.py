@@ -90,7 +90,7 @@ class SQLiteDialect(Dialect):
         self.batch = SQLiteBatchWriter(self)
 
     def _resolve(self, database: str, options: dict[str, str]) -> tuple[str, bool]:
-        """Return what ``sqlite3.connect`` opens, and whether that is a URI."""
+        """Return the name that ``sqlite3.connect`` opens, and whether it is a URI."""
         if self.is_memory:
             return f"file:/uow-{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}?vfs=memdb", True
         if database.startswith("file:"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.loading.options import LoadTree
 from flask_uow.orm.loading.parts import Following
 from flask_uow.orm.loading.plan import QueryPlan

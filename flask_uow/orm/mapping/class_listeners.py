@@ -1,4 +1,4 @@
-"""What listens to the events of mapped classes, kept on the classes: a mapper that is made later finds it there.
+"""The listeners of mapped classes, kept on the classes: a mapper that is made later finds it there.
 
 ``event.listen(Base, "before_insert", function, propagate=True)`` may come before any class of ``Base`` is mapped; see :mod:`flask_uow.orm.events`.
 """
@@ -28,7 +28,7 @@ _WRITES = ("before_insert", "after_insert", "before_update", "after_update", "be
 
 
 def registered_of(cls: type) -> dict[str, list[Registered]]:
-    """Return what listens to the events of a class, mapped or not, by the name of the event."""
+    """Return the listeners of a class, mapped or not, by the name of the event."""
     found: dict[str, list[Registered]] | None = vars(cls).get(_KEY)
     if found is None:
         found = {}

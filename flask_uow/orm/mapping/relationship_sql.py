@@ -23,7 +23,7 @@ from flask_uow.sql.select_base import Exists
 from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
-    from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+    from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
     from flask_uow.orm.interfaces import AnyColumn, Entity
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import UnmappedClassError
-from flask_uow.orm.instrumentation.attributes import (
-    CollectionAttribute,
-    ColumnAttribute,
-    RelationshipAttribute,
-    ScalarRelationshipAttribute,
-)
+from flask_uow.orm.instrumentation.attributes import ColumnAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dataclass_fields import NOT_GIVEN, FieldOptions
