@@ -98,21 +98,7 @@ class RelationshipProperty:
         self.sync_backref: bool | None = options["sync_backref"]
         self.active_history: bool = options["active_history"]
         self.field: FieldOptions = options["field"]
-        if self.sync_backref and self.viewonly:
-            raise ArgumentError(
-                f"relationship({self.argument!r}): viewonly=True is never written, so sync_backref=True cannot hold. Leave one of the two out."
-            )
-        if options["omit_join"] is False:
-            raise ArgumentError(
-                f"relationship({self.argument!r}): omit_join=False asks selectin loading to join the parents' table again, which it never does here and"
-                " nothing needs. Leave it out."
-            )
-        if self.backref is not None and self.back_populates is not None:
-            raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
-        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
-            raise ArgumentError(
-                f"relationship({self.argument!r}): passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
-            )
+        self._check(options)
         collection_maker(self.collection_class, "relationship()")
         self.key = ""
         self.parent: Any = None
@@ -134,6 +120,27 @@ class RelationshipProperty:
         self.reverse: RelationshipProperty | None = None
         # of two sides of a many-to-many relationship, the one in whose order pairs are counted
         self.canonical: RelationshipProperty = self
+
+    def _check(self, options: dict[str, Any]) -> None:
+        """Refuse arguments that do not go together.
+
+        :raises ArgumentError: naming them.
+        """
+        if self.sync_backref and self.viewonly:
+            raise ArgumentError(
+                f"relationship({self.argument!r}): viewonly=True is never written, so sync_backref=True cannot hold. Leave one of the two out."
+            )
+        if options["omit_join"] is False:
+            raise ArgumentError(
+                f"relationship({self.argument!r}): omit_join=False asks selectin loading to join the parents' table again, which it never does here and"
+                " nothing needs. Leave it out."
+            )
+        if self.backref is not None and self.back_populates is not None:
+            raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
+        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
+            raise ArgumentError(
+                f"relationship({self.argument!r}): passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
+            )
 
     def choose_strategy(self, strategy: Strategy) -> None:
         """Take the way of loading that the annotation says.
