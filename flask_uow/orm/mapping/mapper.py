@@ -44,6 +44,7 @@ from flask_uow.orm.mapping.versioning import Versioning
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.coercion import coerce_order
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.schema import Table
 
 if TYPE_CHECKING:
@@ -164,20 +165,19 @@ class Mapper(MappedSource, InspectedMapper):
         for name, prop in given.items():
             if not columns_of_declaration(prop):
                 self.add_property(name, prop)
-        one = [] if order_by is None or order_by is False else [order_by]
-        ordering = order_by if isinstance(order_by, (list, tuple)) else one
-        self.order_by = tuple(coerce_order(c) for c in ordering)
-        if order_by is None and shares is not None:
-            # False stands for none, also where the base has one
-            self.order_by = shares.order_by
+        self.order_by = _default_order(order_by, shares)
         self._stop_watching = watch_first_init(class_, self.registry)
-        if parent is not None:
-            parent.subclasses.append(self)
-            for ancestor in parent.lineage:
+        self._tell_family()
+        self.hooks.call("instrument_class", self, class_)
+
+    def _tell_family(self) -> None:
+        """Enter the mapper where its parent and the registry look for it; what they have worked out is out of date now."""
+        if self.inherits is not None:
+            self.inherits.subclasses.append(self)
+            for ancestor in self.inherits.lineage:
                 ancestor.memo.clear()
                 self.registry.wait_for(ancestor)
         self.registry.add(self)
-        self.hooks.call("instrument_class", self, class_)
 
     def _inherited_extensions(self, extension: MapperExtension | Sequence[MapperExtension] | None) -> Any:
         if self.inherits is None or not self.inherits.hooks.extensions:
@@ -557,6 +557,14 @@ class Mapper(MappedSource, InspectedMapper):
     def __repr__(self) -> str:
         table = getattr(self.local_table, "fullname", self.local_table.description)
         return f"<Mapper of {self.class_.__name__} on {table}>"
+
+
+def _default_order(given: Any, shares: Mapper | None) -> tuple[ColumnElement[Any], ...]:
+    """Return the order of queries that ``order_by=`` gives a class, else that of its base; False stands for none."""
+    if given is None and shares is not None:
+        return shares.order_by
+    one = [] if given is None or given is False else [given]
+    return tuple(coerce_order(c) for c in (given if isinstance(given, (list, tuple)) else one))
 
 
 def class_mapper(class_: object, configure: bool = True) -> Mapper:
