@@ -746,6 +746,7 @@ def test_a_subclass_that_is_mapped_later_is_taken_in_by_queries_and_relationship
 def test_bulk_operations_write_the_tables_of_a_class(joined: Joined, staff: Session, animals: Any) -> None:
     staff.bulk_insert(joined.Engineer, [{"name": "x"}])
     assert type(staff.query(joined.Engineer).filter_by(name="x").one()) is joined.Engineer
+    staff.commit()
     session, Animal, Cat, *_ = animals
     session.bulk_insert(Cat, [{"name": "kit", "lives": 7}])
     assert type(session.query(Animal).filter_by(name="kit").one()) is Cat
