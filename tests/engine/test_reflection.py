@@ -325,6 +325,8 @@ def schema_connection(engine: Engine, database: str, tmp_path: Any) -> Iterator[
             with engine.begin() as maker:
                 maker.execute(CreateSchema("Other one"))
             yield connection
+            # what its statements have locked
+            connection.rollback()
             with engine.begin() as dropper:
                 dropper.execute(DropSchema("Other one", cascade=True))
         else:

@@ -22,9 +22,21 @@ _ROW = re.compile(r"^\| `(.+?)` \| (.*?) \| (.*?) \| (.*?) \| \[(.+?)\]\((.+?)\)
 
 # what is accepted beyond the specification's parameters
 _BEYOND = {
-    "Session": ["bind_key_engines", "batch_loading", "info", "join_transaction_mode"],
-    "Session.connection": ["**kw"],
-    "Session.get_bind": ["instance"],
+    "Session": [
+        "autobegin",
+        "batch_loading",
+        "bind_key_engines",
+        "enable_baked_queries",
+        "future",
+        "info",
+        "join_transaction_mode",
+    ],
+    "Session.connection": ["**kw", "bind_arguments", "execution_options"],
+    "Session.execute": ["bind_arguments", "execution_options"],
+    "Session.get_bind": ["bind", "instance"],
+    "Session.refresh": ["with_for_update"],
+    "Session.scalar": ["bind_arguments", "execution_options"],
+    "sessionmaker": ["info"],
     "ScopedSession.mapper": ["class_", "save_on_init", "validate"],
 }
 

@@ -79,11 +79,20 @@ NOTE = "CREATE TABLE note (id INTEGER PRIMARY KEY, {})"
 # -- nothing to find
 
 
+# the bases of types, which no column has
+ABSTRACT = (flask_uow.RangeType,)
+
+
 def all_types() -> list[TypeEngine[Any]]:
     found: list[TypeEngine[Any]] = []
     for name in flask_uow.__all__:
         class_ = getattr(flask_uow, name)
-        if isinstance(class_, type) and issubclass(class_, TypeEngine) and not issubclass(class_, flask_uow.NativeType):
+        if (
+            isinstance(class_, type)
+            and issubclass(class_, TypeEngine)
+            and class_ not in ABSTRACT
+            and not issubclass(class_, flask_uow.NativeType)
+        ):
             for arguments in ((), (10,), (10, 2)):
                 try:
                     made = class_(*arguments)

@@ -20,7 +20,10 @@ from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 
 if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.orm.loading.plan import QueryPlan
     from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.from_statement import FromStatement
+    from flask_uow.sql.select import Select
     from flask_uow.sql.typed import Item
 
 __all__ = ["PresentSession"]
@@ -65,6 +68,10 @@ class PresentSession:
     def flush(self, objects: Iterable[Any] | None = None) -> None:
         """See :meth:`Session.flush`."""
         self.registry().flush(objects)
+
+    def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
+        """See :meth:`Session.plan_query`."""
+        return self.registry().plan_query(statement)
 
     def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
         """See :meth:`Session.plan_flush`."""

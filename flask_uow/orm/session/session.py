@@ -73,7 +73,8 @@ class Session(ExecutingSession):
     :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``connection_for()``,
-    ``autoflush_now()``, ``execute_now()``, ``load_query()``, ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``,
+    ``autoflush_now()``, ``execute_now()``,
+    ``execute_untold()``, ``load_query()``, ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``,
     ``hooks``, ``thread_lock`` and ``cure_for_threads``.
     """
 
