@@ -264,7 +264,7 @@ class ExecutingSession(TransactionalSession):
     def _streamed(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind, size: int
     ) -> StreamedResult[Any]:
-        if isinstance(select, Select) and not select._order_by:
+        if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         names = result_names(select)
         pages = self.stream_query(select, params, True, what, size, mapper, kw)
@@ -295,7 +295,7 @@ class ExecutingSession(TransactionalSession):
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
         self.autoflush_now()
-        if isinstance(select, Select) and not select._order_by:
+        if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         return self._load_now(select, params, mapper, kw, what)
 
@@ -469,7 +469,7 @@ class ExecutingSession(TransactionalSession):
             raise ArgumentError(f"plan_query() takes a query, or a SELECT of mapped classes, got {statement!r}.")
         bind = self._binds.served_by(self.get_bind(mapper, select), not is_read(select))
         engine = bind.engine if isinstance(bind, Connection) else bind
-        if isinstance(select, Select) and not select._order_by:
+        if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         streamed = select.get_execution_options().get("yield_per") is not None
         return plan_ahead(select, engine.dialect, engine.compiled_cache, "plan_query()", streamed)[0]
