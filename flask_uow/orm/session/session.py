@@ -25,6 +25,7 @@ from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.execution import ExecutingSession
 from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.merging import merge
+from flask_uow.orm.session.unit_observer import QUIET, UnitObserver
 from flask_uow.orm.state.cascades import cascaded
 from flask_uow.orm.state.expiry import expire_all, expire_object, new_orphans
 from flask_uow.orm.state.history import has_net_changes
@@ -70,6 +71,7 @@ class Session(ExecutingSession):
     :param autobegin: False: no transaction begins before ``begin()`` is called, and what needs one is an InvalidRequestError.
     :param enable_baked_queries: there are none; True is an ArgumentError.
     :param future: True, which says nothing; False is an ArgumentError.
+    :param observer: told of the boundaries of its transactions, see :class:`~flask_uow.orm.session.unit_observer.UnitObserver`.
     :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``connection_for()``,
@@ -97,6 +99,7 @@ class Session(ExecutingSession):
         autobegin: bool = True,
         enable_baked_queries: bool = False,
         future: bool = True,
+        observer: UnitObserver = QUIET,
     ) -> None:
         check_arguments(autobegin, autocommit, enable_baked_queries, future)
         super().__init__(
@@ -109,11 +112,14 @@ class Session(ExecutingSession):
             twophase=twophase,
             join_mode=join_transaction_mode,
             extension=extension,
+            observer=observer,
         )
         self.autoflush = autoflush
         self.batch_loading = batch_loading
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
-        self.objects = SessionObjects(self, weak=weak_identity_map, hooks=self.hooks, keeps_values=self._keeps_values)
+        self.objects = SessionObjects(
+            self, weak=weak_identity_map, hooks=self.hooks, keeps_values=observer.keeps_values
+        )
         self._info = dict(info) if info is not None else None
 
     # -- objects

@@ -12,7 +12,7 @@ from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension, session_hooks
 from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
-from flask_uow.orm.state.expiry import expire_all
+from flask_uow.orm.session.unit_observer import UnitObserver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,9 @@ class TransactionalSession:
         twophase: bool,
         join_mode: str,
         extension: Hooks | SessionExtension | Sequence[SessionExtension] | None,
+        observer: UnitObserver,
     ) -> None:
+        self.observer = observer
         self.expire_on_commit = expire_on_commit
         self.autocommit = autocommit
         self.autobegin = autobegin
@@ -230,46 +232,20 @@ class TransactionalSession:
         if failure is not None:
             raise failure
 
-    def _transaction_ended(self, transaction: SessionTransaction) -> None:
+    def transaction_ended(self, transaction: SessionTransaction) -> None:
+        """Take note that a level of the current transaction has ended: the one around it is current again."""
         if self.current_transaction is transaction:
             self.current_transaction = transaction.parent
 
-    def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
-        """Begin a transaction on a connection that takes part from now on; ``options`` are those of ``begin()``, for subclasses."""
+    def begin_on(self, connection: Connection) -> Transaction:
+        """Begin a transaction on a connection that takes part from now on."""
+        options = self.observer.begin_options(cast("Session", self), connection)
         if self.twophase:
             if connection.dialect.supports_two_phase:
                 return connection.begin_twophase(**options)
             if not options.get("read_only") and self._binds.are_several():
                 identify_early(connection)
         return connection.begin(**options)
-
-    # what becomes of the objects that are inside, for subclasses; one that has expired values set aside says so
-    _keeps_values = False
-
-    def _expire_after_commit(self: Any) -> None:
-        """Have all values loaded anew, since others may change them from now on."""
-        expire_all(self.objects, None)
-
-    def _expire_after_rollback(self: Any, are_true: bool) -> None:
-        """Have all values loaded anew.
-
-        :param are_true: nothing was undone that they could have come from.
-        """
-        expire_all(self.objects, None)
-
-    # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
-
-    def _before_commit(self, transaction: SessionTransaction) -> None:
-        """Called before the flush of a commit; may still add work."""
-
-    def _after_commit(self, transaction: SessionTransaction) -> None:
-        """Called when a transaction was committed, or a savepoint released."""
-
-    def _before_rollback(self, transaction: SessionTransaction) -> None:
-        """Called before a rollback."""
-
-    def _after_rollback(self, transaction: SessionTransaction) -> None:
-        """Called when a transaction or a savepoint was rolled back."""
 
     def __enter__(self) -> Self:
         return self
