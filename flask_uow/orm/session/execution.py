@@ -33,7 +33,6 @@ from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
-from flask_uow.orm.state.session_objects import SessionObjects
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
@@ -63,8 +62,7 @@ class ExecutingSession(TransactionalSession):
     :param query_cls: the class of queries.
     """
 
-    # the full Session has them
-    objects: SessionObjects
+    # the full Session has it
     batch_loading: bool
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
@@ -639,6 +637,3 @@ class ExecutingSession(TransactionalSession):
                 "Use get(), which returns None, where that may be."
             )
         return found
-
-    def autoflush_now(self, loading: Any = None) -> bool:
-        raise NotImplementedError
