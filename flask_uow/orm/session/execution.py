@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult, StreamedRowResult
 from flask_uow.exc import ArgumentError, NoResultFound
@@ -43,7 +43,6 @@ from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 
 if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
-    from flask_uow.orm.session.session import Session
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.typed import Item
 
@@ -227,9 +226,9 @@ class ExecutingSession(TransactionalSession):
             clause = clause.statement
         if self.hooks.do_orm_execute:
             about = mapper or first_mapper(getattr(clause, "entities", ()))
-            clause, params, result = told_of(cast("Session", self), clause, params, about)
+            clause, params, result = told_of(self._whole(), clause, params, about)
             if result is not None:
-                return result  # type: ignore[no-any-return]
+                return result
         return self.execute_untold(clause, params, mapper, kw, autoflush)
 
     def execute_untold(
@@ -257,7 +256,8 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, DMLStatement) and clause.entity is not None:
             connection = self.connection_for(mapper or clause.entity.mapper, clause, **kw)
             return execute_dml(self, connection, clause, params)
-        return self.connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
+        result: Result = self.connection_for(mapper, clause, **kw).execute(clause, params)
+        return result
 
     def _streamed(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind, size: int
@@ -427,12 +427,12 @@ class ExecutingSession(TransactionalSession):
     @overload
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
 
-    def query(self: Any, *entities: Any, **kwargs: Any) -> Query[Any]:
+    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]:
         """Return a Query of mapped classes, attributes or columns.
 
         :param kwargs: passed on to the query class.
         """
-        return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
+        return self._query_cls(entities, self._whole(), **kwargs)
 
     def load_query(
         self, select: Any, params: Any = None, autoflush: bool = True, what: ResultKind = "query"
@@ -442,9 +442,9 @@ class ExecutingSession(TransactionalSession):
             self.autoflush_now()
         mapper = first_mapper(select.entities)
         if self.hooks.do_orm_execute:
-            select, params, result = told_of(cast("Session", self), select, params or None, mapper)
+            select, params, result = told_of(self._whole(), select, params or None, mapper)
             if result is not None:
-                return result.scalars().all() if len(select.entities) == 1 else result.all()  # type: ignore[no-any-return]
+                return result.scalars().all() if len(select.entities) == 1 else result.all()
         return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
 
     def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
@@ -593,7 +593,7 @@ class ExecutingSession(TransactionalSession):
         if options or populate_existing or with_for_update or execution_options is not identity_token:
             refuse_token(identity_token)
             query = self.query(entity).execution_options(**(execution_options or {}))
-            return get_by_query(query, ident, options, populate_existing, with_for_update)  # type: ignore[no-any-return]
+            return get_by_query(query, ident, options, populate_existing, with_for_update)
         place = self._places.get(entity)
         if place is not None:
             entries, key, class_ = place
@@ -603,7 +603,7 @@ class ExecutingSession(TransactionalSession):
                 state = None
             if state is not None and (obj := state()) is not None and key in obj.__dict__:
                 return obj if class_ is None or isinstance(obj, class_) else None
-        return exclusively(self, get_slowly, self, entity, ident)  # type: ignore[no-any-return]
+        return exclusively(self, get_slowly, self, entity, ident)
 
     def get_one(
         self,
