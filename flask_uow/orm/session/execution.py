@@ -26,7 +26,14 @@ from flask_uow.orm.loading.results import (
 )
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
-from flask_uow.orm.session.arguments import Options, joined_arguments, refuse_token, with_options
+from flask_uow.orm.session.arguments import (
+    MapperArgument,
+    Options,
+    Parameters,
+    joined_arguments,
+    refuse_token,
+    with_options,
+)
 from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.orm_execute import told_of
@@ -42,12 +49,12 @@ from flask_uow.sql.text import text
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Engine
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.selectable import FromClause
     from flask_uow.sql.typed import Item
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ExecutingSession"]
 
@@ -80,15 +87,17 @@ class ExecutingSession(TransactionalSession):
     def bind(self, bind: Any) -> None:
         self._binds.bind = bind
 
-    def bind_mapper(self, mapper: Any, bind: Any) -> None:
+    def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
         """Use an engine or connection for a mapped class (or mapper) from now on."""
         self._binds.by_mapper[class_mapper(mapper)] = bind
 
-    def bind_table(self, table: Any, bind: Any) -> None:
+    def bind_table(self, table: FromClause, bind: Engine | Connection) -> None:
         """Use an engine or connection for a table from now on."""
         self._binds.by_table[table] = bind
 
-    def get_bind(self, mapper: Any = None, clause: Any = None, *, instance: Any = None, bind: Any = None) -> Any:
+    def get_bind(
+        self, mapper: MapperArgument = None, clause: Any = None, *, instance: Any = None, bind: Any = None
+    ) -> Any:
         """Return the engine or connection for a mapper or a statement. Subclasses may override this; the Session calls it.
 
         :param mapper: a mapper or mapped class.
@@ -105,7 +114,7 @@ class ExecutingSession(TransactionalSession):
 
     def connection(
         self,
-        mapper: Any = None,
+        mapper: MapperArgument | Mapping[str, Any] = None,
         clause: Any = None,
         *,
         bind_arguments: Options = None,
@@ -137,7 +146,7 @@ class ExecutingSession(TransactionalSession):
             return connection.execution_options(**execution_options) if execution_options else connection
         return transaction.connection_for(bind, execution_options)
 
-    def connection_for(self, mapper: Any, clause: Any = None, *, reads: bool = False, **kw: Any) -> Any:
+    def connection_for(self, mapper: MapperArgument, clause: object = None, *, reads: bool = False, **kw: Any) -> Any:
         """Return the connection of the current transaction for a mapper or statement; one that lends itself outside of it. For the package.
 
         :param reads: True for a load that locks nothing; a statement says so itself.
@@ -155,8 +164,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: SchemaSequence,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -167,8 +176,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: ReturnsRows[tuple[*Ts]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -179,8 +188,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -190,8 +199,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -217,7 +226,9 @@ class ExecutingSession(TransactionalSession):
             clause = with_options(clause, execution_options)
         return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
-    def execute_now(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
+    def execute_now(
+        self, clause: Any, params: Any, mapper: MapperArgument, kw: Mapping[str, Any], autoflush: bool
+    ) -> Result:
         """:meth:`execute` without its lock; ``autoflush=False`` sends the statement before what is pending is flushed. For the package."""
         if isinstance(clause, str):
             clause = text(clause)
@@ -225,7 +236,7 @@ class ExecutingSession(TransactionalSession):
             params = params if params is not None else clause._params or None
             clause = clause.statement
         if self.hooks.do_orm_execute:
-            about = mapper or first_mapper(getattr(clause, "entities", ()))
+            about = class_mapper(mapper) if mapper is not None else first_mapper(getattr(clause, "entities", ()))
             clause, params, result = told_of(self._whole(), clause, params, about)
             if result is not None:
                 return result
@@ -234,8 +245,8 @@ class ExecutingSession(TransactionalSession):
     def execute_untold(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         kw: Mapping[str, Any] = MappingProxyType({}),
         autoflush: bool = True,
     ) -> Result:
@@ -275,7 +286,7 @@ class ExecutingSession(TransactionalSession):
         autoflush: bool,
         what: ResultKind,
         size: int,
-        mapper: Any = None,
+        mapper: MapperArgument = None,
         kw: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Any]]:
         """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile. For the package."""
@@ -307,8 +318,8 @@ class ExecutingSession(TransactionalSession):
     def scalar(
         self,
         clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -319,8 +330,8 @@ class ExecutingSession(TransactionalSession):
     def scalar(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -330,8 +341,8 @@ class ExecutingSession(TransactionalSession):
     def scalar(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -348,8 +359,8 @@ class ExecutingSession(TransactionalSession):
     def scalars(
         self,
         clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -360,8 +371,8 @@ class ExecutingSession(TransactionalSession):
     def scalars(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -371,8 +382,8 @@ class ExecutingSession(TransactionalSession):
     def scalars(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -524,7 +535,7 @@ class ExecutingSession(TransactionalSession):
 
     def bulk_insert_mappings(
         self,
-        mapper: Any,
+        mapper: type | Mapper,
         mappings: Iterable[MutableMapping[str, Any]],
         return_defaults: bool = False,
         render_nulls: bool = False,
@@ -538,7 +549,7 @@ class ExecutingSession(TransactionalSession):
         """
         exclusively(self, insert_mappings, self, class_mapper(mapper), mappings, return_defaults, render_nulls)
 
-    def bulk_update_mappings(self, mapper: Any, mappings: Iterable[Mapping[str, Any]]) -> None:
+    def bulk_update_mappings(self, mapper: type | Mapper, mappings: Iterable[Mapping[str, Any]]) -> None:
         """UPDATE rows that are given as mappings by attribute, the primary key among them; see :meth:`bulk_update`.
 
         :param mapper: the mapped class.
@@ -571,12 +582,12 @@ class ExecutingSession(TransactionalSession):
     def get(
         self,
         entity: type[T],
-        ident: Any,
-        options: Any = (),
+        ident: object,
+        options: object = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
-        identity_token: Any = None,
+        identity_token: object = None,
     ) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
 
@@ -608,12 +619,12 @@ class ExecutingSession(TransactionalSession):
     def get_one(
         self,
         entity: type[T],
-        ident: Any,
-        options: Any = (),
+        ident: object,
+        options: object = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
-        identity_token: Any = None,
+        identity_token: object = None,
     ) -> T:
         """Return the object of a primary key like :meth:`get`, which has to be there.
 

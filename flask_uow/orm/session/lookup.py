@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def get_by_query(
-    query: Query[T], ident: object, options: Any, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
+    query: Query[T], ident: object, options: object, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
 ) -> T | None:
     """Return the object of a primary key as a query with these options loads it; see ``Session.get()``."""
     query = query.options(options)
