@@ -21,8 +21,11 @@ from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 if TYPE_CHECKING:
     from flask_uow.engine import Engine
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.orm.loading.plan import QueryPlan
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.from_statement import FromStatement
+    from flask_uow.sql.select import Select
     from flask_uow.sql.selectable import FromClause
     from flask_uow.sql.typed import Item
 
@@ -72,6 +75,10 @@ class PresentSession:
     def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
         """See :meth:`Session.plan_flush`."""
         return self.registry().plan_flush(objects)
+
+    def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
+        """See :meth:`Session.plan_query`."""
+        return self.registry().plan_query(statement)
 
     def prepare(self) -> None:
         """See :meth:`Session.prepare`."""

@@ -70,9 +70,9 @@ class Session(ExecutingSession):
     :param observer: told of the boundaries of its transactions, see :class:`~flask_uow.orm.session.unit_observer.UnitObserver`.
     :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
-    For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``connection_for()``,
-    ``autoflush_now()``, ``execute_now()``, ``load_query()``, ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``,
-    ``hooks``, ``thread_lock`` and ``cure_for_threads``.
+    For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``observer``, ``connection_for()``,
+    ``autoflush_now()``, ``begin_on()``, ``transaction_ended()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
+    ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock`` and ``cure_for_threads``.
     """
 
     def __init__(
