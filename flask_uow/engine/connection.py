@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.executing import execute_driver_sql, execute_statement
-from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, READING, Gate, opening_gate
+from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, PREPARED, READING, Gate, opening_gate
 from flask_uow.engine.inserted import InsertedKeys
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
@@ -524,6 +524,47 @@ class Connection(SendingConnection):
         :raises ProgrammingError: when there is none of that name.
         """
         self._commit_prepared(xid) if commit else self._rollback_prepared(xid)
+
+    def prepare_transaction(self, transaction: Transaction, xid: str) -> bool:
+        """Prepare the outermost transaction, whose savepoints end; return False where nothing was sent in it.
+
+        :raises DBAPIError: when the database refuses; the transaction is rolled back.
+        """
+        if len(self._stack) > 1:
+            self._end_stack(self._stack[1])
+        if self._gate is not None and self._gate.refusal is not None:
+            self._refuse(self._gate)
+        has_begun = self._has_begun
+        if has_begun:
+            try:
+                self._prepare_now(xid)
+            except BaseException:
+                self._rollback_root(transaction)
+                raise
+        self._has_begun = False
+        self._gate = PREPARED
+        return has_begun
+
+    def leave_prepared(self) -> bool:
+        """Be in no transaction any more, without a word to the database about the one that is prepared; return False where it is out of reach."""
+        self._end_stack()
+        if self._gate is PREPARED:
+            self._gate = None
+        return self._gate is not LOST and not self.closed
+
+    @contextmanager
+    def between_transactions(self) -> Iterator[Connection]:
+        """Give the connection, for transactions of its own, while the one that it is in is prepared."""
+        if self._gate is not PREPARED:
+            yield self
+            return
+        stack, self._stack, self._gate = self._stack, [], None
+        try:
+            yield self
+        finally:
+            self._stack = stack
+            # a connection that was lost meanwhile stays so
+            self._gate = PREPARED if self._gate is None else self._gate
 
     def _prepare_now(self, xid: str) -> None:
         self._control(lambda cursor: self.dialect.prepare(cursor, xid), f"PREPARE TRANSACTION '{xid}'")

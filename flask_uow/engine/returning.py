@@ -81,17 +81,17 @@ def _in_order(connection: Connection, statement: Insert, compiled: Compiled, set
     :raises InternalError: where a row came back under another key than its own.
     """
     key = statement.table.primary_key.columns if statement.table.__visit_name__ == "table" else ()
-    given_names = {column.name: value for column, value in statement._rows[0]}
+    given_names = {column.name: value for column, value in statement.value_rows[0]}
     missing = [column for column in key if column.name not in given_names]
     kinds = (Integer, Uuid)
-    if not key or statement._conflict is not None or not all(isinstance(column.type, kinds) for column in key):
+    if not key or statement.conflict is not None or not all(isinstance(column.type, kinds) for column in key):
         return None
     if missing:
         drawn = _with_drawn_keys(connection, statement, missing, sets)
         if drawn is None:
             return None
         statement, sets = drawn
-        given_names = {column.name: value for column, value in statement._rows[0]}
+        given_names = {column.name: value for column, value in statement.value_rows[0]}
     names: list[Any] = [getattr(given_names[column.name], "key", None) for column in key]
     if not all(name is not None and all(name in given for given in sets) for name in names):
         return None
@@ -135,10 +135,11 @@ def _with_drawn_keys(
     keys = connection.dialect.batch.allocate_keys(connection, statement.table, column, len(sets))
     if keys is None:
         return None
-    drawn = statement._clone()
-    (row,) = statement._rows
-    drawn._rows = ((*row, (column, BindParameter(None, column.type, column.name, required=True))),)
-    return drawn, [{**given, column.name: made} for given, made in zip(sets, keys, strict=True)]
+    (row,) = statement.value_rows
+    completed = (*row, (column, BindParameter(None, column.type, column.name, required=True)))
+    return statement.with_parts(value_rows=(completed,)), [
+        {**given, column.name: made} for given, made in zip(sets, keys, strict=True)
+    ]
 
 
 def _is_always_made(column: Any) -> bool:

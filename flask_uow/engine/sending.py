@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flask_uow.engine.dbapi_errors import HIDDEN, translate
 from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings_gate
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flask_uow.engine.pool import PooledConnection
 
 __all__ = ["SendingConnection"]
+
+T = TypeVar("T")
 
 # how statements begin that need a write transaction and leave nothing that a rollback would undo: SELECT ... FOR UPDATE, a cursor of it,
 # LOCK TABLE, SET
@@ -101,11 +103,12 @@ class SendingConnection:
             self._note_marks(sql, params)
         listeners = self._listeners
         if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
-            return self._observe(self._fetch, sql, params, False)  # type: ignore[no-any-return]
+            return self._observe(self._fetch, sql, params, False)
         cursor = self._cursor
         try:
             cursor.execute(sql, params)
-            return cursor.fetchall()  # type: ignore[no-any-return]
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 
@@ -117,7 +120,7 @@ class SendingConnection:
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, False)
         try:
-            return self._fetch(sql, params)  # type: ignore[no-any-return]
+            return self._fetch(sql, params)
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 
@@ -132,7 +135,7 @@ class SendingConnection:
             self._note_marks(sql, params)
         listeners = self._listeners
         if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
-            return self._observe(self._execute, sql, params, False)  # type: ignore[no-any-return]
+            return self._observe(self._execute, sql, params, False)
         cursor = self._cursor
         try:
             cursor.execute(sql, params)
@@ -157,7 +160,7 @@ class SendingConnection:
             for params in list_of_params:
                 self._note_marks(sql, params)
         if self._listeners.is_heard:
-            return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
+            return self._observe(self._execute_many, sql, list_of_params, True)
         try:
             return self._execute_many(sql, list_of_params)
         except self.dialect.errors as error:
@@ -195,7 +198,7 @@ class SendingConnection:
         if self._gate is not None:
             self._pass_gate_alone(sql, True)
         if self._listeners.is_heard:
-            return self._observe(lambda text, _: self._copy(text, source), sql, (), False)  # type: ignore[no-any-return]
+            return self._observe(lambda text, _: self._copy(text, source), sql, (), False)
         try:
             return self._copy(sql, source)
         except self.dialect.errors as error:
@@ -203,7 +206,8 @@ class SendingConnection:
 
     def _copy(self, sql: str, source: Any) -> int:
         self._cursor.copy_expert(sql, source)
-        return self._cursor.rowcount  # type: ignore[no-any-return]
+        count: int = self._cursor.rowcount
+        return count
 
     # -- a cursor beside the usual one, for streams
 
@@ -239,7 +243,8 @@ class SendingConnection:
     def take_from(self, cursor: Any, size: int) -> list[tuple[Any, ...]]:
         """Return the next rows of a cursor from :meth:`new_cursor`."""
         try:
-            return cursor.fetchmany(size)  # type: ignore[no-any-return]
+            rows: list[tuple[Any, ...]] = cursor.fetchmany(size)
+            return rows
         except self.dialect.errors as error:
             self._fail(error, "FETCH", ())
 
@@ -365,19 +370,21 @@ class SendingConnection:
         cure = self.engine.cure(error)
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
 
-    def _execute(self, sql: str, params: Any) -> Any:
+    def _execute(self, sql: str, params: Any) -> int:
         cursor = self._cursor
         cursor.execute(sql, params)
-        return cursor.rowcount if cursor.rowcount >= 0 else self.dialect.unknown_rowcount(cursor, sql)
+        count: int = cursor.rowcount
+        return count if count >= 0 else self.dialect.unknown_rowcount(cursor, sql)
 
-    def _fetch(self, sql: str, params: Any) -> Any:
+    def _fetch(self, sql: str, params: Any) -> list[tuple[Any, ...]]:
         self._cursor.execute(sql, params)
-        return self._cursor.fetchall()
+        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
 
     def _execute_many(self, sql: str, list_of_params: Any) -> int:
         return self.dialect.execute_many(self._cursor, sql, list_of_params)
 
-    def _observe(self, send: Callable[[str, Any], Any], sql: str, params: Any, many: bool) -> Any:
+    def _observe(self, send: Callable[[str, Any], T], sql: str, params: Any, many: bool) -> T:
         """Send a statement between calls of the listeners."""
         shown = sql.statement if isinstance(sql, Opening) else sql
         if self._listeners.before_execute:
@@ -392,7 +399,7 @@ class SendingConnection:
         except self.dialect.errors as error:
             self._notify(shown, time.perf_counter() - start, "statement", -1, params, many, error)
             self._fail(error, sql, params)
-        rowcount = len(result) if isinstance(result, list) else result
+        rowcount = len(result) if isinstance(result, list) else result if isinstance(result, int) else -1
         self._notify(shown, time.perf_counter() - start, "statement", rowcount, params, many)
         for listener in self._listeners.after_cursor:
             listener(self, self._cursor, shown, params, None, many)

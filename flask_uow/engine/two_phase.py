@@ -9,15 +9,14 @@ connection goes on working after PREPARE. Who prepares what, and in which order,
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flask_uow.engine.gate import LOST, PREPARED
 from flask_uow.engine.transaction import Transaction
 from flask_uow.exc import ArgumentError, InvalidRequestError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from flask_uow.engine.connection import Connection
 
 __all__ = ["TwoPhaseTransaction"]
@@ -54,45 +53,17 @@ class TwoPhaseTransaction(Transaction):
         self._check_active("prepare")
         if self.is_prepared:
             return
-        connection = self.connection
-        if len(connection._stack) > 1:
-            connection._end_stack(connection._stack[1])
-        if connection._gate is not None and connection._gate.refusal is not None:
-            connection._refuse(connection._gate)
         # without any statement there is nothing that could be prepared
-        self._is_empty = not connection._has_begun
-        if not self._is_empty:
-            try:
-                connection._prepare_now(self.xid)
-            except BaseException:
-                connection._rollback_root(self)
-                raise
-        connection._has_begun = False
-        connection._gate = PREPARED
+        self._is_empty = not self.connection.prepare_transaction(self, self.xid)
         self.is_prepared = True
 
     def leave(self) -> None:
         """End here what is prepared, without a word to the database, where it goes on waiting for somebody who finishes it."""
-        self.connection._end_stack()
-        if self.connection._gate is PREPARED:
-            self.connection._gate = None
+        self.connection.leave_prepared()
 
-    @contextmanager
-    def set_aside(self) -> Iterator[Connection]:
+    def set_aside(self) -> AbstractContextManager[Connection]:
         """Give the connection, for transactions of its own, while this one is prepared."""
-        connection = self.connection
-        stack, gate = connection._stack, connection._gate
-        if gate is not PREPARED:
-            yield connection
-            return
-        connection._stack, connection._gate = [], None
-        try:
-            yield connection
-        finally:
-            connection._stack = stack
-            # a connection that was lost meanwhile stays so
-            if connection._gate is None:
-                connection._gate = gate
+        return self.connection.between_transactions()
 
     def _commit(self) -> None:
         if self.is_prepared:
@@ -108,16 +79,10 @@ class TwoPhaseTransaction(Transaction):
 
     def _finish(self, commit: bool) -> None:
         connection = self.connection
-        connection._end_stack()
-        if connection._gate is LOST or connection.closed:
+        if not connection.leave_prepared():
             raise InvalidRequestError(
                 f"the connection to {connection.engine.url} was lost, and the transaction {self.xid!r} stays prepared there."
                 f" Finish it with {'COMMIT' if commit else 'ROLLBACK'} PREPARED '{self.xid}'."
             )
-        connection._gate = None
-        if self._is_empty:
-            return
-        if commit:
-            connection._commit_prepared(self.xid)
-        else:
-            connection._rollback_prepared(self.xid)
+        if not self._is_empty:
+            connection.finish_prepared(self.xid, commit)

@@ -203,7 +203,7 @@ def with_polymorphic(
             raise _without_discriminator(mapper)
         return _aliased_family(mapper, given, alias_of(source, name), name)
     stand_ins = stand_ins_in(mapper, source, mapper.descendants[1:]) if selectable is not None else None
-    present = {id(part) for part in source._from_objects()}
+    present = {id(part) for part in source.from_objects()}
 
     def is_present(name: str) -> bool:
         column = mapper.column_attrs[name].column
@@ -264,7 +264,7 @@ def _discriminator_in(mapper: Mapper, source: FromClause, polymorphic_on: object
     """Return the column of a selectable that tells the class of a row, given as itself or by its name."""
     column = source.c.get(polymorphic_on) if isinstance(polymorphic_on, str) else polymorphic_on
     if not isinstance(column, ColumnElement) or not all(
-        any(other.table is part for part in source._from_objects()) for other in columns_of(column)
+        any(other.table is part for part in source.from_objects()) for other in columns_of(column)
     ):
         raise ArgumentError(
             f"with_polymorphic({mapper.class_.__name__}, ...): polymorphic_on={polymorphic_on!r} is no column of {source.description}. Its columns:"

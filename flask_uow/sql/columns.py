@@ -211,7 +211,7 @@ class Column(ColumnElement[T], Generic[T]):
         self.args = args
         for argument in args:
             if isinstance(argument, ForeignKey):
-                argument._attach(self)
+                argument.attach_to(self)
             elif isinstance(argument, Sequence):
                 self._sequence = argument
                 if not primary_key and server_default is None:

@@ -1,6 +1,6 @@
 """Keys, unique and check constraints, foreign keys; and indexes.
 
-Each object is made first and attached to its table later (``_attach``), when the table is made.
+Each object is made first and attached to its table later (``attach_to``), when the table is made.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Constraint:
         self.deferrable = deferrable
         self.initially = initially.upper() if initially else None
 
-    def _attach(self, table: Table) -> None:
+    def attach_to(self, table: Table) -> None:
         self.table = table
         table.constraints.append(self)
 
@@ -109,9 +109,9 @@ class ColumnListConstraint(Constraint):
         made._given = tuple(_own_column(column, copies) for column in self._given)
         return made
 
-    def _attach(self, table: Table) -> None:
+    def attach_to(self, table: Table) -> None:
         self.columns = [find_column(table, column, type(self).__name__) for column in self._given]
-        super()._attach(table)
+        super().attach_to(table)
 
 
 class PrimaryKeyConstraint(ColumnListConstraint):
@@ -119,7 +119,7 @@ class PrimaryKeyConstraint(ColumnListConstraint):
 
     kind = "pk"
 
-    def _attach(self, table: Table) -> None:
+    def attach_to(self, table: Table) -> None:
         self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self._given]
         self.table = table
         table.primary_key.columns = self.columns
@@ -293,7 +293,7 @@ class ForeignKey:
         if self._column is before:
             self._column = column
 
-    def _attach(self, column: Column[Any]) -> None:
+    def attach_to(self, column: Column[Any]) -> None:
         self.parent = column
         column.foreign_keys.append(self)
 
@@ -302,7 +302,7 @@ class ForeignKey:
             constraint = ForeignKeyConstraint([self.parent], [self.target], **self.options)
             constraint.elements = [self]
             self.constraint = constraint
-            constraint._attach(table)
+            constraint.attach_to(table)
 
     def copy(self) -> ForeignKey:
         """Return an unattached copy."""
@@ -369,17 +369,17 @@ class ForeignKeyConstraint(Constraint):
         super().exchange(before, column)
         for element in self.elements:
             if element.parent is before:
-                element._attach(column)
+                element.attach_to(column)
 
-    def _attach(self, table: Table) -> None:
+    def attach_to(self, table: Table) -> None:
         self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self._given]
         if not self.elements:
             for column, target in zip(self.columns, self._refcolumns, strict=True):
                 foreign_key = ForeignKey(target)
                 foreign_key.constraint = self
-                foreign_key._attach(column)
+                foreign_key.attach_to(column)
                 self.elements.append(foreign_key)
-        super()._attach(table)
+        super().attach_to(table)
 
     def copy(self) -> ForeignKeyConstraint | None:
         if self.elements[0] in self.columns[0].args:
@@ -437,7 +437,7 @@ class Index:
         self.expressions: list[ColumnElement[Any]] = []
         owner: Any = next((table for e in expressions if isinstance(e, ClauseElement) for table in froms_of(e)), None)
         if owner is not None:
-            self._attach(owner)
+            self.attach_to(owner)
 
     @property
     def name(self) -> str:
@@ -449,7 +449,7 @@ class Index:
         self.expressions = [column if known is before else known for known in self.expressions]
         self.included = [column if known is before else known for known in self.included]
 
-    def _attach(self, table: Table) -> None:
+    def attach_to(self, table: Table) -> None:
         self.table = table
         self.expressions = [
             find_column(table, e, "Index") if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given

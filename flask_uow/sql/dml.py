@@ -23,14 +23,15 @@ class DMLStatement(ChainedStatement):
     """The base of the three: a table, RETURNING.
 
     :ivar entities: what was passed to ``returning()``: columns, mapped classes, attributes.
+    :ivar returning_columns: the columns that these stand for.
     """
 
-    __slots__ = ("_entity", "_returning", "entities", "table")
+    __slots__ = ("_entity", "returning_columns", "entities", "table")
 
     def __init__(self, table: object) -> None:
         self._entity = getattr(table, "__uow_entity__", None)
         self.table: Any = coerce_from(self._entity.written if self._entity is not None else table)
-        self._returning: tuple[ColumnElement[Any], ...] = ()
+        self.returning_columns: tuple[ColumnElement[Any], ...] = ()
         self.entities: tuple[Any, ...] = ()
         self._execution_options = NO_OPTIONS
 
@@ -48,19 +49,19 @@ class DMLStatement(ChainedStatement):
         """Return the statement with ``RETURNING``: columns, tables, or mapped classes (a Session gives their objects)."""
         clone = self._clone()
         clone.entities = (*self.entities, *entities)
-        clone._returning = tuple(made for entity in clone.entities for made in expand_entity(entity))
+        clone.returning_columns = tuple(made for entity in clone.entities for made in expand_entity(entity))
         return clone
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         """Return names and expressions of what RETURNING gives."""
-        return [(column.name or "anon", column) for column in self._returning]
+        return [(column.name or "anon", column) for column in self.returning_columns]
 
     def cte(self, name: str | None = None) -> CTE:
         """Return the statement as a common table expression, whose rows are those of RETURNING (PostgreSQL).
 
         :raises ArgumentError: without RETURNING.
         """
-        if not self._returning:
+        if not self.returning_columns:
             raise ArgumentError(
                 f"{type(self).__name__.lower()}().cte() gives the rows of RETURNING, and the statement has none. Call returning() first."
             )
@@ -69,7 +70,7 @@ class DMLStatement(ChainedStatement):
     def _returned(self) -> tuple[Any, ...]:
         """The part of RETURNING in the shape of the statement."""
         entities = (getattr(entity, "__uow_entity__", None) for entity in self.entities)
-        return (*self._returning, *(entity.plan_atom for entity in entities if entity is not None))
+        return (*self.returning_columns, *(entity.plan_atom for entity in entities if entity is not None))
 
     def _assignments(self, values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
         """Return the attributes to be set, with their values: an attribute that stands for others gives these."""
@@ -113,18 +114,34 @@ else:
 
 
 class Insert(InsertTypes):
-    """``INSERT INTO table``; without values it takes them, all columns, at execution."""
+    """``INSERT INTO table``; without values it takes them, all columns, at execution.
 
-    __slots__ = ("_conflict", "_excluded", "_fixed", "_rows", "_select", "_select_columns", "is_inline", "is_sorted")
+    :ivar value_rows: the rows of VALUES, as pairs of a column and its value.
+    :ivar fixed_pairs: such pairs that every row has.
+    :ivar source_select: the SELECT whose rows are inserted, or None.
+    :ivar source_columns: the columns that it fills.
+    :ivar conflict: what is done where the row is there already; None for an error.
+    """
+
+    __slots__ = (
+        "conflict",
+        "_excluded",
+        "fixed_pairs",
+        "value_rows",
+        "source_select",
+        "source_columns",
+        "is_inline",
+        "is_sorted",
+    )
     __visit_name__ = "insert"
 
     def __init__(self, table: object) -> None:
         super().__init__(table)
-        self._rows: tuple[tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], ...] = ()
-        self._fixed: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
-        self._select: SelectBase | None = None
-        self._select_columns: tuple[ColumnElement[Any], ...] = ()
-        self._conflict: OnConflict | None = None
+        self.value_rows: tuple[tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], ...] = ()
+        self.fixed_pairs: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
+        self.source_select: SelectBase | None = None
+        self.source_columns: tuple[ColumnElement[Any], ...] = ()
+        self.conflict: OnConflict | None = None
         self._excluded = Excluded(self.table, "excluded")
         self.is_inline = False
         self.is_sorted = False
@@ -149,12 +166,12 @@ class Insert(InsertTypes):
     @property
     def has_values(self) -> bool:
         """False while the statement takes its values at execution."""
-        return bool(self._rows) or self._select is not None
+        return bool(self.value_rows) or self.source_select is not None
 
     @property
     def may_update(self) -> bool:
         """True where rows that are there already may be updated."""
-        return self._conflict is not None and self._conflict.pairs is not None
+        return self.conflict is not None and self.conflict.pairs is not None
 
     def values(self, *rows: Any, **columns: Any) -> Self:
         """Return the statement with one row (a mapping, or keywords) or several (a list of mappings).
@@ -171,7 +188,7 @@ class Insert(InsertTypes):
                 "values() got a list without rows. Leave the statement out where there is none; values({}) is a row of defaults."
             )
         clone = self._clone()
-        clone._rows = _in_one_order((*self._rows, *((*self._fixed, *self._pairs(row)) for row in given)))
+        clone.value_rows = _in_one_order((*self.value_rows, *((*self.fixed_pairs, *self._pairs(row)) for row in given)))
         return clone
 
     def from_select(self, columns: Sequence[Any], select: object) -> Self:
@@ -182,11 +199,11 @@ class Insert(InsertTypes):
         :raises ArgumentError: for different numbers of columns.
         """
         clone = self._clone()
-        clone._select_columns = tuple(self._column(column) for column in columns)
-        clone._select = coerce_select(select)
-        if len(clone._select_columns) != len(clone._select.result_columns()):
+        clone.source_columns = tuple(self._column(column) for column in columns)
+        clone.source_select = coerce_select(select)
+        if len(clone.source_columns) != len(clone.source_select.result_columns()):
             raise ArgumentError(
-                f"from_select() got {len(clone._select_columns)} columns and a SELECT of {len(clone._select.result_columns())}."
+                f"from_select() got {len(clone.source_columns)} columns and a SELECT of {len(clone.source_select.result_columns())}."
             )
         return clone
 
@@ -208,7 +225,7 @@ class Insert(InsertTypes):
         """
         clone = self._clone()
         elements, name = self._target(index_elements, constraint)
-        clone._conflict = OnConflict(elements, name, index_where, None, None)
+        clone.conflict = OnConflict(elements, name, index_where, None, None)
         return clone
 
     def on_conflict_do_update(
@@ -233,7 +250,7 @@ class Insert(InsertTypes):
         clone = self._clone()
         elements, name = self._target(index_elements, constraint)
         pairs = self._pairs(set_) if set_ is not None else self._excluded_pairs(elements)
-        clone._conflict = OnConflict(elements, name, index_where, pairs, where)
+        clone.conflict = OnConflict(elements, name, index_where, pairs, where)
         return clone
 
     def _target(self, elements: Iterable[Any], constraint: Any) -> tuple[list[Any], str | None]:
@@ -244,7 +261,7 @@ class Insert(InsertTypes):
         return list(constraint.columns), None
 
     def _excluded_pairs(self, elements: list[Any]) -> tuple[tuple[Any, Any], ...]:
-        given = [column for column, _ in self._rows[0]] if self._rows else list(self._select_columns)
+        given = [column for column, _ in self.value_rows[0]] if self.value_rows else list(self.source_columns)
         keys = {id(element) for element in elements}
         if not given:
             raise ArgumentError(
@@ -261,9 +278,9 @@ class Insert(InsertTypes):
         """Return the statement with a named parameter for each of these columns; for values given at execution."""
         columns = [(name, self._column(name)) for name in names]
         clone = self._clone()
-        clone._rows = (
+        clone.value_rows = (
             (
-                *self._fixed,
+                *self.fixed_pairs,
                 *((column, BindParameter(None, column.type, name, required=True)) for name, column in columns),
             ),
         )
@@ -272,13 +289,13 @@ class Insert(InsertTypes):
     def in_every_row(self, values: Mapping[Any, Any]) -> Insert:
         """Return the statement with values that every row is to have, whatever else it is given."""
         clone = self._clone()
-        clone._fixed = (*self._fixed, *self._pairs(values))
+        clone.fixed_pairs = (*self.fixed_pairs, *self._pairs(values))
         return clone
 
     def _parts(self) -> tuple[Any, ...]:
-        rows = tuple(item for row in self._rows for pair in row for item in pair)
+        rows = tuple(item for row in self.value_rows for pair in row for item in pair)
         return (
-            self.table, len(self._rows), rows, self._select, self._select_columns, self._conflict, self.is_inline,
+            self.table, len(self.value_rows), rows, self.source_select, self.source_columns, self.conflict, self.is_inline,
             self._returned(),
         )  # fmt: skip
 
@@ -305,25 +322,29 @@ def _in_one_order(rows: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class Update(UpdateTypes):
-    """``UPDATE table SET ... WHERE ...``."""
+    """``UPDATE table SET ... WHERE ...``.
 
-    __slots__ = ("_values", "_where")
+    :ivar set_pairs: pairs of a column and its value.
+    :ivar where_clauses: the conditions of WHERE, to be joined by AND.
+    """
+
+    __slots__ = ("set_pairs", "where_clauses")
     __visit_name__ = "update"
 
     def __init__(self, table: object) -> None:
         super().__init__(table)
-        self._values: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
-        self._where: tuple[ColumnElement[Any], ...] = ()
+        self.set_pairs: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
+        self.where_clauses: tuple[ColumnElement[Any], ...] = ()
 
     @property
     def has_values(self) -> bool:
         """False while the statement takes its values at execution."""
-        return bool(self._values)
+        return bool(self.set_pairs)
 
     @property
     def is_about_all_rows(self) -> bool:
         """True without WHERE."""
-        return not self._where
+        return not self.where_clauses
 
     def values(self, values: Mapping[Any, Any] | None = None, **columns: Any) -> Self:
         """Return the statement with columns set; values may be expressions. A column that was set before takes the later value.
@@ -331,14 +352,14 @@ class Update(UpdateTypes):
         :raises ArgumentError: for a column that the table does not have.
         """
         clone = self._clone()
-        pairs = (*self._values, *self._pairs({**(values or {}), **columns}))
-        clone._values = tuple({id(column): (column, value) for column, value in pairs}.values())
+        pairs = (*self.set_pairs, *self._pairs({**(values or {}), **columns}))
+        clone.set_pairs = tuple({id(column): (column, value) for column, value in pairs}.values())
         return clone
 
     def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
-        clone._where = (*self._where, *(coerce_condition(condition) for condition in conditions))
+        clone.where_clauses = (*self.where_clauses, *(coerce_condition(condition) for condition in conditions))
         return clone
 
     filter = where
@@ -352,41 +373,41 @@ class Update(UpdateTypes):
         """Return the statement setting each of these columns to a named parameter; for values given at execution."""
         columns = [(name, self._column(name)) for name in names]
         clone = self._clone()
-        clone._values = tuple(
+        clone.set_pairs = tuple(
             (column, BindParameter(None, column.type, name, required=True)) for name, column in columns
         )
         return clone
 
     def _parts(self) -> tuple[Any, ...]:
-        values = tuple(item for pair in self._values for item in pair)
-        return (self.table, values, self._where, self._returned())
+        values = tuple(item for pair in self.set_pairs for item in pair)
+        return (self.table, values, self.where_clauses, self._returned())
 
 
 class Delete(DeleteTypes):
     """``DELETE FROM table WHERE ...``."""
 
-    __slots__ = ("_where",)
+    __slots__ = ("where_clauses",)
     __visit_name__ = "delete"
 
     def __init__(self, table: object) -> None:
         super().__init__(table)
-        self._where: tuple[ColumnElement[Any], ...] = ()
+        self.where_clauses: tuple[ColumnElement[Any], ...] = ()
 
     @property
     def is_about_all_rows(self) -> bool:
         """True without WHERE."""
-        return not self._where
+        return not self.where_clauses
 
     def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
-        clone._where = (*self._where, *(coerce_condition(condition) for condition in conditions))
+        clone.where_clauses = (*self.where_clauses, *(coerce_condition(condition) for condition in conditions))
         return clone
 
     filter = where
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.table, self._where, self._returned())
+        return (self.table, self.where_clauses, self._returned())
 
 
 def insert(table: object) -> Insert:

@@ -22,7 +22,7 @@ class FromStatement(SelectBase[TP_co]):
     :raises ArgumentError: for anything else.
     """
 
-    __slots__ = ("_options", "element", "entities")
+    __slots__ = ("loader_options", "element", "entities")
     __visit_name__ = "from_statement"
 
     def __init__(self, entities: tuple[Any, ...], element: Any, options: tuple[Any, ...] = ()) -> None:
@@ -30,16 +30,16 @@ class FromStatement(SelectBase[TP_co]):
         if not isinstance(statement, Executable):
             raise ArgumentError(f"from_statement() takes text() or a statement, got {element!r}.")
         self.entities = entities
-        self._options = options
+        self.loader_options = options
         self.element: Any = statement
         self._execution_options = NO_OPTIONS
-        self._order_by = ()
-        self._limit = self._offset = None
+        self.order_by_clauses = ()
+        self.limit_clause = self.offset_clause = None
 
     def options(self, *options: Any) -> Self:
         """Return the statement with loader options of the orm."""
         clone = self._clone()
-        clone._options = (*self._options, *options)
+        clone.loader_options = (*self.loader_options, *options)
         return clone
 
     def _parts(self) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ def froms_of(node: ClauseElement) -> Iterator[FromClause]:
         return
     if isinstance(node, Sourced) and node.is_expression:
         yield node.source.selectable
-    for child in node._children():
+    for child in node.child_nodes():
         yield from froms_of(child)
 
 
@@ -35,14 +35,14 @@ def sources_of(node: ClauseElement) -> Iterator[Sourced[Any]]:
     if isinstance(node, Sourced):
         yield node
         return
-    for child in node._children():
+    for child in node.child_nodes():
         yield from sources_of(child)
 
 
 def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseElement, ...]) -> list[FromClause]:
     """Return the FROM list: explicit elements first, then what the expressions bring in and no join contains already."""
     found: list[FromClause] = list(explicit)
-    covered = {id(part) for element in explicit for part in element._from_objects()}
+    covered = {id(part) for element in explicit for part in element.from_objects()}
     for expression in expressions:
         for element in froms_of(expression):
             if id(element) not in covered:
@@ -56,8 +56,8 @@ def refuse_overlap(left: FromClause, right: FromClause) -> None:
 
     :raises InvalidRequestError: naming it.
     """
-    present = {id(part) for part in left._from_objects() if not isinstance(part, Join)}
-    for part in right._from_objects():
+    present = {id(part) for part in left.from_objects() if not isinstance(part, Join)}
+    for part in right.from_objects():
         if id(part) in present:
             raise InvalidRequestError(
                 f"{part.description} is in the statement already, and would be joined again under the same name. Join an alias:"

@@ -55,8 +55,8 @@ class RowsSelect(SelectBase):
         self.entities: tuple[Any, ...] = columns
         self.rows = rows
         self._execution_options = NO_OPTIONS
-        self._order_by = ()
-        self._limit = self._offset = None
+        self.order_by_clauses = ()
+        self.limit_clause = self.offset_clause = None
 
     def _parts(self) -> tuple[Any, ...]:
         named = tuple((column.name, column.type.cache_key) for column in self.columns)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import HasDialect, SQLDialect
 
-__all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "stringify_with"]
+__all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "copier_of", "stringify_with"]
+
+C = TypeVar("C")
 
 
 class Shape:
@@ -85,7 +87,7 @@ class ClauseElement:
             else:
                 key.append(part)
 
-    def _children(self) -> Iterator[ClauseElement]:
+    def child_nodes(self) -> Iterator[ClauseElement]:
         """Yield the nodes directly below this one."""
         for part in self._parts():
             if isinstance(part, ClauseElement):
@@ -151,7 +153,10 @@ class Executable(ClauseElement):
 
 
 class ChainedStatement(Executable):
-    """A statement whose methods return changed copies of it."""
+    """A statement whose methods return changed copies of it.
+
+    Its attributes are its parts: for reading only, since statements are shared. :meth:`with_parts` gives a copy with others.
+    """
 
     __slots__ = ("_execution_options",)
     _execution_options: Mapping[str, Any]
@@ -160,9 +165,17 @@ class ChainedStatement(Executable):
         cls = type(self)
         copy = _copiers.get(cls)
         if copy is None:
-            copy = _copiers[cls] = _copier_of(cls)
-        made: Self = copy(self, object.__new__(cls))
-        return made
+            copy = _copiers[cls] = copier_of(cls)
+        clone = object.__new__(cls)
+        copy(self, clone)
+        return clone
+
+    def with_parts(self, **parts: object) -> Self:
+        """Return the statement with other parts, by the names of the attributes that hold them."""
+        clone = self._clone()
+        for name, part in parts.items():
+            setattr(clone, name, part)
+        return clone
 
     def execution_options(self, **options: Any) -> Self:
         """Return the statement with options for its execution added.
@@ -175,17 +188,19 @@ class ChainedStatement(Executable):
         return clone
 
 
-_copiers: dict[type, Callable[[Any, Any], Any]] = {}
+_copiers: dict[type, Callable[..., Any]] = {}
 
 
-def _copier_of(cls: type) -> Callable[[Any, Any], Any]:
-    """Return a function that gives a new statement what another one has; written out, since each step of a query copies one."""
+def copier_of(cls: type[C]) -> Callable[[C, C], None]:
+    """Return a function that gives a new object the attributes of another one: those in the ``__slots__`` of ``cls``.
+
+    Written out, since each step of a query copies a statement.
+    """
     names = [n for kind in cls.__mro__ for n in vars(kind).get("__slots__", ()) if n != "__weakref__"]
-    lines = ["def copy(old, new):", *(f"    new.{name} = old.{name}" for name in names), "    return new"]
-    made: dict[str, Any] = {}
+    lines = ["def copy(old, new):", *(f"    new.{name} = old.{name}" for name in names)]
+    made: dict[str, Callable[[C, C], None]] = {}
     exec("\n".join(lines), made)
-    copier: Callable[[Any, Any], Any] = made["copy"]
-    return copier
+    return made["copy"]
 
 
 class _Stringifier:

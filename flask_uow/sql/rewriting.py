@@ -48,7 +48,7 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
 
 
 def _sparing(own: Iterable[FromClause], replace: Replace) -> Replace:
-    kept = {id(part) for element in own for part in element._from_objects()}
+    kept = {id(part) for element in own for part in element.from_objects()}
 
     def spare(node: ClauseElement) -> ClauseElement | None:
         # an attribute of a mapped class is about the rows of its column

@@ -149,7 +149,7 @@ class Table(FromClause):
                 self.put_column(item)
         for item in items:
             if isinstance(item, (Constraint, Index)):
-                item._attach(self)
+                item.attach_to(self)
             elif not isinstance(item, Column):
                 raise ArgumentError(f"Table {self.name!r} got {item!r}; it takes columns, constraints and indexes.")
 
@@ -203,12 +203,12 @@ class Table(FromClause):
         for foreign_key in column.foreign_keys:
             foreign_key._attach_table(self)
         for check in column.checks:
-            check._attach(self)
+            check.attach_to(self)
         self._check_values(column)
         if column.unique and not column.index:
-            UniqueConstraint(column)._attach(self)
+            UniqueConstraint(column).attach_to(self)
         if column.index:
-            Index(None, column.name, unique=column.unique)._attach(self)
+            Index(None, column.name, unique=column.unique).attach_to(self)
 
     def _check_values(self, column: Column[Any]) -> None:
         """Add the CHECK that the type of a column asks for."""
@@ -217,7 +217,7 @@ class Table(FromClause):
             values = ExpressionList(tuple(BindParameter(text, STRINGTYPE) for text in type_.names))
             check = CheckConstraint(BinaryExpression(column, ops.IN, values, BOOLEANTYPE), type_.set_name)
             check.of_column, check.of_native_enum, check.columns = True, type_.native_enum, [column]
-            check._attach(self)
+            check.attach_to(self)
 
     def put_column(self, column: Column[Any]) -> None:
         """Add a column; it takes the place of one of its name, in the constraints and indexes that are about that one as well.
@@ -298,10 +298,10 @@ class Table(FromClause):
         for constraint in self.constraints:
             copied = constraint.copy()
             if copied is not None:
-                copied._attach(table)
+                copied.attach_to(table)
         for index in self.indexes:
             if not any(getattr(e, "index", False) for e in index.expressions):
-                index.copy()._attach(table)
+                index.copy().attach_to(table)
         return table
 
     def move_to(self, metadata: MetaData) -> None:

@@ -35,35 +35,37 @@ class Select(SourcedSelect[TP_co]):
     """A SELECT; made by :func:`select`.
 
     :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
-    :ivar options: loader options, for the orm.
+    :ivar loader_options: options of loading, for the orm.
+    :ivar for_update_clause: how rows are locked, or None.
+    :ivar correlation: elements of FROM, and whether just these (or all but these) are taken from the statement around this one; None
+        where nothing was said.
     """
 
-    __slots__ = ("_correlate", "_for_update", "_options", "_prefixes")
+    __slots__ = ("correlation", "for_update_clause", "loader_options", "prefix_words")
     __visit_name__ = "select"
 
     def __init__(self, entities: tuple[Any, ...]) -> None:
-        self._where = ()
-        self._froms = ()
+        self.where_clauses = ()
+        self.given_froms = ()
         self._entity_criteria = ()
-        self._group_by = ()
-        self._having = ()
-        self._order_by = ()
-        self._limit = self._offset = None
-        self._distinct = False
-        self._for_update: ForUpdate | None = None
-        self._options: tuple[Any, ...] = ()
-        self._prefixes: tuple[tuple[str, str | None], ...] = ()
+        self.group_by_clauses = ()
+        self.having_clauses = ()
+        self.order_by_clauses = ()
+        self.limit_clause = self.offset_clause = None
+        self.distinct_clause = False
+        self.for_update_clause: ForUpdate | None = None
+        self.loader_options: tuple[Any, ...] = ()
+        self.prefix_words: tuple[tuple[str, str | None], ...] = ()
         self._execution_options = NO_OPTIONS
-        # (elements, True where just these are taken from the statement around this one, False where all but these)
-        self._correlate: tuple[tuple[FromClause, ...], bool] | None = None
-        self._joined = None
+        self.correlation: tuple[tuple[FromClause, ...], bool] | None = None
+        self.joined_last = None
         self._stand_ins = ()
         self._set_entities(entities)
 
     def _parts(self) -> tuple[Any, ...]:
         return (
-            self.columns_clause, self._where, self._froms, self._order_by, self._limit, self._offset, self._group_by,
-            self._having, self._distinct,
+            self.columns_clause, self.where_clauses, self.given_froms, self.order_by_clauses, self.limit_clause,
+            self.offset_clause, self.group_by_clauses, self.having_clauses, self.distinct_clause,
         )  # fmt: skip
 
     def _collect(self, shape: Shape) -> None:
@@ -90,54 +92,60 @@ class Select(SourcedSelect[TP_co]):
             key.extend(("entity from", len(self._entity_froms)))
             for element in self._entity_froms:
                 element._collect(shape)
-        for name, clauses in (("where", self._where), ("from", self._froms), ("order", self._order_by)):
+        for name, clauses in (
+            ("where", self.where_clauses),
+            ("from", self.given_froms),
+            ("order", self.order_by_clauses),
+        ):
             if clauses:
                 key.append(name)
                 for clause in clauses:
                     clause._collect(shape)
-        if self._limit is not None or self._offset is not None:
-            key.append("limit" if self._offset is None else "offset" if self._limit is None else "limit offset")
-            for count in (self._limit, self._offset):
+        if self.limit_clause is not None or self.offset_clause is not None:
+            key.append(
+                "limit" if self.offset_clause is None else "offset" if self.limit_clause is None else "limit offset"
+            )
+            for count in (self.limit_clause, self.offset_clause):
                 if count is not None:
                     count._collect(shape)
         if (
-            self._group_by
-            or self._having
-            or self._distinct
-            or self._for_update is not None
-            or self._correlate is not None
-            or self._prefixes
+            self.group_by_clauses
+            or self.having_clauses
+            or self.distinct_clause
+            or self.for_update_clause is not None
+            or self.correlation is not None
+            or self.prefix_words
         ):
             self._collect_rare(shape)
         key.append("end")
 
     def _collect_rare(self, shape: Shape) -> None:
-        distinct = self._distinct if isinstance(self._distinct, tuple) else ()
-        for clauses in (self._group_by, self._having, distinct):
+        distinct = self.distinct_clause if isinstance(self.distinct_clause, tuple) else ()
+        for clauses in (self.group_by_clauses, self.having_clauses, distinct):
             shape.key.append(len(clauses))
             for clause in clauses:
                 clause._collect(shape)
-        shape.key.extend((bool(self._distinct), self._prefixes))
-        if self._for_update is not None:
-            self._for_update._collect(shape)
-        if self._correlate is not None:
-            elements, only = self._correlate
+        shape.key.extend((bool(self.distinct_clause), self.prefix_words))
+        if self.for_update_clause is not None:
+            self.for_update_clause._collect(shape)
+        if self.correlation is not None:
+            elements, only = self.correlation
             shape.key.append(("correlate", only, len(elements)))
             for element in elements:
                 element._collect(shape)
 
     def _own_froms(self) -> tuple[Any, ...]:
-        if self._correlate is None:
+        if self.correlation is None:
             return tuple(collect_froms(self.explicit_froms, self.columns_clause))
-        elements, only = self._correlate
+        elements, only = self.correlation
         return tuple(element for element in self.froms if not is_among(element, elements)) if only else elements
 
     def _with_replaced(self, original: Any) -> Self:
         self.entities = self.columns_clause
-        if self._correlate is not None and self._correlate[1]:
+        if self.correlation is not None and self.correlation[1]:
             # what stands for something of the statement around this one is of that statement, too
-            before, (elements, only) = original.froms, self._correlate
-            self._correlate = ((*elements, *(element for element in self.froms if element not in before)), only)
+            before, (elements, only) = original.froms, self.correlation
+            self.correlation = ((*elements, *(element for element in self.froms if element not in before)), only)
         return self
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
@@ -159,13 +167,13 @@ class Select(SourcedSelect[TP_co]):
         """Return the statement with conditions added by AND."""
         clone = self._clone()
         given = tuple(coerce_condition(condition) for condition in conditions)
-        clone._where = (*self._where, *(self._restated(given) if self._stand_ins else given))
+        clone.where_clauses = (*self.where_clauses, *(self._restated(given) if self._stand_ins else given))
         return clone
 
     def order_by(self, *criteria: Any) -> Self:
         made = super().order_by(*criteria)
         if self._stand_ins:
-            made._order_by = self._restated(made._order_by)
+            made.order_by_clauses = self._restated(made.order_by_clauses)
         return made
 
     filter = where
@@ -176,7 +184,7 @@ class Select(SourcedSelect[TP_co]):
         What tells the rows of a mapped class from others in its table is added for each class whose attributes they name.
         """
         clone = self.where(*conditions)
-        given = clone._where[len(self._where) :]
+        given = clone.where_clauses[len(self.where_clauses) :]
         for source in (node.source for condition in given for node in sources_of(condition)):
             clone._add_criteria(source, source.own_criteria)
         return clone
@@ -184,7 +192,7 @@ class Select(SourcedSelect[TP_co]):
     def select_from(self, *elements: Any) -> Self:
         """Return the statement with elements put into FROM explicitly."""
         clone = self._clone()
-        clone._froms = (*self._froms, *(coerce_from(element) for element in elements))
+        clone.given_froms = (*self.given_froms, *(coerce_from(element) for element in elements))
         for element in elements:
             if hasattr(element, "__uow_entity__"):
                 clone._add_source(element.__uow_entity__)
@@ -202,7 +210,7 @@ class Select(SourcedSelect[TP_co]):
         """
         clone = self._clone()
         if _steps_of(target) is not None:
-            target = target.within(clone._sources(), clone._froms)
+            target = target.within(clone._sources(), clone.given_froms)
             clone._add_steps(target.join_steps(onclause), isouter, full)
             clone._note_joined(target.joined_entity, isouter and not full)
             return clone
@@ -211,7 +219,7 @@ class Select(SourcedSelect[TP_co]):
             entity = getattr(target, "__uow_entity__", None)
             if entity is None:
                 entity = target = coerce_from(target)
-            along = onclause.within(clone._sources(), clone._froms)
+            along = onclause.within(clone._sources(), clone.given_froms)
             clone._add_steps(along.join_steps(None, entity), isouter, full)
         else:
             if hasattr(target, "__uow_entity__"):
@@ -243,20 +251,20 @@ class Select(SourcedSelect[TP_co]):
         """
         clone = self._clone()
         given = () if elements == (None,) else elements
-        clone._correlate = (_parts_of(given), True)
+        clone.correlation = (_parts_of(given), True)
         return clone
 
     def correlate_except(self, *elements: Any) -> Self:
         """Return the statement that, inside another, takes all elements of FROM that the one around it has, but these."""
         clone = self._clone()
-        clone._correlate = (_parts_of(elements), False)
+        clone.correlation = (_parts_of(elements), False)
         return clone
 
     def _add_steps(self, steps: Sequence[tuple[Any, Any, Any]], isouter: bool, full: bool) -> None:
         """Add the joins along a relationship, which starts or ends at something in the statement."""
-        present = {id(p) for f in collect_froms(self.explicit_froms, self.columns_clause) for p in f._from_objects()}
+        present = {id(p) for f in collect_froms(self.explicit_froms, self.columns_clause) for p in f.from_objects()}
         ends = [
-            part for left, right, _ in steps for end in (left, right) if end is not None for part in end._from_objects()
+            part for left, right, _ in steps for end in (left, right) if end is not None for part in end.from_objects()
         ]
         if present and not any(id(part) in present for part in ends):
             raise InvalidRequestError(
@@ -277,7 +285,7 @@ class Select(SourcedSelect[TP_co]):
     ) -> None:
         position = self._join_position(left, right, onclause)
         if position is not None:
-            start: FromClause = self._froms[position]
+            start: FromClause = self.given_froms[position]
         elif left is not None:
             start = left
         else:
@@ -289,29 +297,40 @@ class Select(SourcedSelect[TP_co]):
             (condition,) = self._restated((condition,), start, right)
             made = Join(start, right, condition, isouter, full)
         if position is not None:
-            self._froms = (*self._froms[:position], made, *self._froms[position + 1 :])
+            self.given_froms = (*self.given_froms[:position], made, *self.given_froms[position + 1 :])
         else:
-            self._froms = (*self._froms, made)
+            self.given_froms = (*self.given_froms, made)
+
+    def with_join(self, left: FromClause | None, right: FromClause, onclause: Any, *, isouter: bool = False) -> Self:
+        """Return the statement with one element joined; which entity criteria are about from now on does not change.
+
+        :param left: what it is joined to; None for what stands last in FROM.
+        :param right: the element.
+        :param onclause: the condition; None for that of the one foreign key between the two sides.
+        """
+        clone = self._clone()
+        clone._add_join(left, right, onclause, isouter, False)
+        return clone
 
     def _join_position(self, left: FromClause | None, right: FromClause, onclause: Any) -> int | None:
         if left is None:
-            return len(self._froms) - 1 if self._froms else None
+            return len(self.given_froms) - 1 if self.given_froms else None
         position = self._position_of([left])
         if position is None and isinstance(left, Join) and onclause is not None:
             # an inherited relationship starts from what its class is queried with; here are the tables of a subclass
-            there = tuple(right._from_objects())
+            there = tuple(right.from_objects())
             needed = [element for element in froms_of(onclause) if not is_among(element, there)]
             position = self._position_of(needed) if needed else None
         return position
 
     def _position_of(self, wanted: Sequence[FromClause]) -> int | None:
-        for position, element in enumerate(self._froms):
-            if all(is_among(table, tuple(element._from_objects())) for table in wanted):
+        for position, element in enumerate(self.given_froms):
+            if all(is_among(table, tuple(element.from_objects())) for table in wanted):
                 return position
         for element in self._entity_froms:
-            if all(is_among(table, tuple(element._from_objects())) for table in wanted):
-                self._froms = (*self._froms, element)
-                return len(self._froms) - 1
+            if all(is_among(table, tuple(element.from_objects())) for table in wanted):
+                self.given_froms = (*self.given_froms, element)
+                return len(self.given_froms) - 1
         return None
 
     def _implied_from(self, right: FromClause) -> FromClause:
@@ -326,14 +345,14 @@ class Select(SourcedSelect[TP_co]):
     def group_by(self, *criteria: Any) -> Self:
         """Return the statement grouped by more expressions; a mapped class or a table stands for its columns."""
         clone = self._clone()
-        clone._group_by = (*self._group_by, *self._restated(coerce_groups(criteria)))
+        clone.group_by_clauses = (*self.group_by_clauses, *self._restated(coerce_groups(criteria)))
         return clone
 
     def having(self, *conditions: Any) -> Self:
         """Return the statement with conditions on groups added by AND."""
         clone = self._clone()
         given = tuple(coerce_condition(condition) for condition in conditions)
-        clone._having = (*self._having, *self._restated(given))
+        clone.having_clauses = (*self.having_clauses, *self._restated(given))
         return clone
 
     def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
@@ -343,13 +362,13 @@ class Select(SourcedSelect[TP_co]):
         :param dialect: the one database that they are for; all when None.
         """
         clone = self._clone()
-        clone._prefixes = (*self._prefixes, *((prefix, dialect) for prefix in prefixes))
+        clone.prefix_words = (*self.prefix_words, *((prefix, dialect) for prefix in prefixes))
         return clone
 
     def distinct(self, *columns: Any) -> Self:
         """Return the statement with DISTINCT (``DISTINCT ON (columns)`` where columns are given)."""
         clone = self._clone()
-        clone._distinct = self._restated(tuple(coerce_value(c, NULLTYPE) for c in columns)) if columns else True
+        clone.distinct_clause = self._restated(tuple(coerce_value(c, NULLTYPE) for c in columns)) if columns else True
         return clone
 
     def with_for_update(
@@ -372,7 +391,7 @@ class Select(SourcedSelect[TP_co]):
         clone = self._clone()
         elements = of if isinstance(of, (list, tuple)) else (of,)
         locked = tuple(coerce_from(element) for element in elements)
-        clone._for_update = ForUpdate(read, nowait, skip_locked, locked, key_share)
+        clone.for_update_clause = ForUpdate(read, nowait, skip_locked, locked, key_share)
         return clone
 
     @overload
@@ -421,7 +440,7 @@ class Select(SourcedSelect[TP_co]):
     def with_columns_of_same_rows(self, *entities: Any) -> Select:
         """Return the statement with other columns, FROM and WHERE staying as the present ones need them."""
         clone = self._clone()
-        clone._froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
+        clone.given_froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
         clone._set_columns(entities)
         return clone
 
@@ -453,14 +472,13 @@ class Select(SourcedSelect[TP_co]):
 
         :raises ArgumentError: for something that is no statement.
         """
-        made: FromStatement[TP_co] = FromStatement(self.entities, statement, self._options)
-        made._execution_options = self._execution_options
-        return made
+        made: FromStatement[TP_co] = FromStatement(self.entities, statement, self.loader_options)
+        return made.execution_options(**self._execution_options)
 
     def options(self, *options: Any) -> Self:
         """Return the statement with loader options of the orm."""
         clone = self._clone()
-        clone._options = (*self._options, *options)
+        clone.loader_options = (*self.loader_options, *options)
         return clone
 
     def filter_by(self, **values: Any) -> Self:
@@ -471,35 +489,41 @@ class Select(SourcedSelect[TP_co]):
         entity = self.filter_entity
         if entity is not None:
             return self.where(*(entity.attribute_for_filter(name) == value for name, value in values.items()))
-        element = coerce_from(self._joined) if self._joined is not None else self._implied_from(Subquery(self))
+        element = coerce_from(self.joined_last) if self.joined_last is not None else self._implied_from(Subquery(self))
         return self.where(*(element.c[name] == value for name, value in values.items()))
 
     @property
     def filter_entity(self) -> Any:
         """The mapped entity that ``filter_by()`` is about, or None."""
-        if self._joined is not None:
-            return getattr(self._joined, "__uow_entity__", None)
+        if self.joined_last is not None:
+            return getattr(self.joined_last, "__uow_entity__", None)
         return next((e.__uow_entity__ for e in self.entities if hasattr(e, "__uow_entity__")), None)
 
     @property
     def whereclause(self) -> ColumnElement[bool] | None:
         """All conditions as one, or None."""
-        return and_(*self._where) if self._where else None
+        return and_(*self.where_clauses) if self.where_clauses else None
 
     @property
     def is_correlated(self) -> bool:
         """True where ``correlate()`` or ``correlate_except()`` says what is taken from the statement around this one."""
-        return self._correlate is not None
+        return self.correlation is not None
 
     @property
     def froms(self) -> list[FromClause]:
         """The elements of FROM: those given, and those that columns and conditions bring in."""
-        return collect_froms(self.explicit_froms, (*self.columns_clause, *self._where))
+        return collect_froms(self.explicit_froms, (*self.columns_clause, *self.where_clauses))
 
     @property
     def all_froms(self) -> list[FromClause]:
         """The elements of FROM as they are written: those that the order and groups bring in, too."""
-        others = (*self.columns_clause, *self._where, *self._order_by, *self._group_by, *self._having)
+        others = (
+            *self.columns_clause,
+            *self.where_clauses,
+            *self.order_by_clauses,
+            *self.group_by_clauses,
+            *self.having_clauses,
+        )
         return collect_froms(self.explicit_froms, others)
 
 
@@ -507,7 +531,7 @@ def _parts_of(elements: Sequence[Any]) -> tuple[FromClause, ...]:
     """Return elements of FROM with their parts; of a mapped class, what it is selected from and the tables that this stands for."""
     found: list[FromClause] = []
     for element in elements:
-        found.extend(coerce_from(element)._from_objects())
+        found.extend(coerce_from(element).from_objects())
         stand_ins = element.__uow_entity__.stand_ins if hasattr(element, "__uow_entity__") else None
         found.extend(column.table for column in (stand_ins.originals if stand_ins is not None else ()))
     return tuple({id(part): part for part in found}.values())

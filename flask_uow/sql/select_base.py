@@ -31,13 +31,18 @@ _ROW_COUNT = BigInteger()
 
 
 class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
-    """The base of SELECT and its compounds: order, limit, and use inside another statement."""
+    """The base of SELECT and its compounds: order, limit, and use inside another statement.
 
-    __slots__ = ("_limit", "_offset", "_order_by")
+    :ivar order_by_clauses: the criteria of ORDER BY.
+    :ivar limit_clause: the number of rows, as an expression; None without a limit.
+    :ivar offset_clause: how many rows are left out at the beginning; None for none.
+    """
+
+    __slots__ = ("limit_clause", "offset_clause", "order_by_clauses")
     is_select = True
-    _order_by: tuple[ColumnElement[Any], ...]
-    _limit: ColumnElement[Any] | None
-    _offset: ColumnElement[Any] | None
+    order_by_clauses: tuple[ColumnElement[Any], ...]
+    limit_clause: ColumnElement[Any] | None
+    offset_clause: ColumnElement[Any] | None
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         """Return names and expressions of the result's columns, in order; names are made unique."""
@@ -47,21 +52,21 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
         """Return the statement ordered by more criteria; a single None removes the ordering."""
         clone = self._clone()
         if len(criteria) == 1 and criteria[0] is None:
-            clone._order_by = ()
+            clone.order_by_clauses = ()
         else:
-            clone._order_by = (*self._order_by, *(coerce_order(criterion) for criterion in criteria))
+            clone.order_by_clauses = (*self.order_by_clauses, *(coerce_order(criterion) for criterion in criteria))
         return clone
 
     def limit(self, limit: object) -> Self:
         """Return the statement limited to that many rows; None removes the limit."""
         clone = self._clone()
-        clone._limit = _row_count("limit", limit)
+        clone.limit_clause = _row_count("limit", limit)
         return clone
 
     def offset(self, offset: object) -> Self:
         """Return the statement without its first rows."""
         clone = self._clone()
-        clone._offset = _row_count("offset", offset)
+        clone.offset_clause = _row_count("offset", offset)
         return clone
 
     def slice(self, start: int | None, stop: int | None) -> Self:
@@ -70,11 +75,11 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
         :raises InvalidRequestError: where the statement's limit or offset is an expression, whose value is not known here.
         """
         first = start or 0
-        if self._limit is None and self._offset is None:
+        if self.limit_clause is None and self.offset_clause is None:
             made = self.offset(first) if first else self
             return made.limit(max(stop - first, 0)) if stop is not None else made
-        skipped, most = _known_count(self._offset), _known_count(self._limit)
-        if (skipped is None and self._offset is not None) or (most is None and self._limit is not None):
+        skipped, most = _known_count(self.offset_clause), _known_count(self.limit_clause)
+        if (skipped is None and self.offset_clause is not None) or (most is None and self.limit_clause is not None):
             raise InvalidRequestError(
                 "a slice of a statement whose limit or offset is an expression: which rows these are is only known to the database. Select"
                 " from the statement as a subquery (from_self() of a query), and slice that."
@@ -157,11 +162,11 @@ class CompoundSelect(SelectBase[TP_co]):
                 else f"{keyword} got no SELECT; pass at least one."
             )
         self._execution_options = NO_OPTIONS
-        self._order_by = ()
-        self._limit = self._offset = None
+        self.order_by_clauses = ()
+        self.limit_clause = self.offset_clause = None
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.keyword, self.selects, self._order_by, self._limit, self._offset)
+        return (self.keyword, self.selects, self.order_by_clauses, self.limit_clause, self.offset_clause)
 
     @property
     def entities(self) -> tuple[Any, ...]:

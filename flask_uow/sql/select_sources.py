@@ -25,7 +25,7 @@ from flask_uow.sql.types import NULLTYPE
 __all__ = ["SourcedSelect"]
 
 # the parts of a SELECT that say something of columns
-_CLAUSES = ("_where", "_order_by", "_group_by", "_having", "_distinct")
+_CLAUSES = ("where_clauses", "order_by_clauses", "group_by_clauses", "having_clauses", "distinct_clause")
 
 
 class SourcedSelect(SelectBase[TP_co]):
@@ -33,24 +33,29 @@ class SourcedSelect(SelectBase[TP_co]):
 
     :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
     :ivar columns_clause: the columns that these stand for.
+    :ivar given_froms: the elements that were put into FROM by ``select_from()`` and joins.
+    :ivar where_clauses: the conditions of WHERE, to be joined by AND.
+    :ivar group_by_clauses: the expressions of GROUP BY.
+    :ivar having_clauses: the conditions of HAVING, to be joined by AND.
+    :ivar distinct_clause: True for DISTINCT, the expressions of DISTINCT ON, or False.
+    :ivar joined_last: the class or table that was joined last, which ``filter_by()`` is about.
     """
 
     __slots__ = (
-        "_distinct", "_entity_criteria", "_entity_froms", "_froms", "_group_by", "_having", "_joined", "_stand_ins", "_where",
-        "columns_clause", "entities",
+        "_entity_criteria", "_entity_froms", "_stand_ins", "columns_clause", "distinct_clause", "entities", "given_froms",
+        "group_by_clauses", "having_clauses", "joined_last", "where_clauses",
     )  # fmt: skip
     entities: tuple[Any, ...]
     columns_clause: tuple[ColumnElement[Any], ...]
-    _froms: tuple[FromClause, ...]
-    _where: tuple[ColumnElement[Any], ...]
-    _group_by: tuple[ColumnElement[Any], ...]
-    _having: tuple[ColumnElement[Any], ...]
-    _distinct: bool | tuple[ColumnElement[Any], ...]
+    given_froms: tuple[FromClause, ...]
+    where_clauses: tuple[ColumnElement[Any], ...]
+    group_by_clauses: tuple[ColumnElement[Any], ...]
+    having_clauses: tuple[ColumnElement[Any], ...]
+    distinct_clause: bool | tuple[ColumnElement[Any], ...]
     # (entity, those of its criteria that WHERE has)
     _entity_criteria: tuple[tuple[Any, tuple[Any, ...]], ...]
     _entity_froms: tuple[FromClause, ...]
-    # what was joined last, which filter_by() is about
-    _joined: Any
+    joined_last: Any
     # what stands for tables of classes that are selected from something else
     _stand_ins: tuple[StandIns, ...]
 
@@ -88,16 +93,16 @@ class SourcedSelect(SelectBase[TP_co]):
         """Return True where a class that is selected as a whole brings in what an attribute of a subclass needs."""
         if any(stand_ins.covers(node.element) for stand_ins in self._stand_ins):
             return True
-        needed = {id(part) for part in node.source.selectable._from_objects() if not isinstance(part, Join)}
+        needed = {id(part) for part in node.source.selectable.from_objects() if not isinstance(part, Join)}
         for entity in self.entities if len(needed) > 1 and len(self.entities) > 1 else ():
             if hasattr(entity, "__uow_entity__") and entity.__uow_entity__ is not node.source:
-                if needed <= {id(part) for part in entity.__uow_entity__.selectable._from_objects()}:
+                if needed <= {id(part) for part in entity.__uow_entity__.selectable.from_objects()}:
                     return True
         return False
 
     def _add_stood_for(self, nodes: Sequence[Sourced[Any]]) -> None:
         """Take in the classes of attributes whose tables something else stands for, unless those tables are here for another class."""
-        present = {id(part) for element in self._mapped_froms() for part in element._from_objects()}
+        present = {id(part) for element in self._mapped_froms() for part in element.from_objects()}
         for node in nodes:
             tables = list(froms_of(node.element))
             if not tables or not all(id(table) in present for table in tables):
@@ -116,7 +121,7 @@ class SourcedSelect(SelectBase[TP_co]):
     def _sources(self) -> list[Any]:
         """The mapped classes that the statement is about so far: those that are selected, also by attributes of theirs, and the last joined."""
         found: list[Any] = []
-        for item in (*self.entities, self._joined):
+        for item in (*self.entities, self.joined_last):
             entity = getattr(item, "__uow_entity__", None)
             if entity is not None:
                 found.append(entity)
@@ -181,12 +186,12 @@ class SourcedSelect(SelectBase[TP_co]):
 
         :param enclosing: the ids of the elements of FROM of the statements around this one, whose rows it may be about.
         """
-        nodes = [node for clause in (*self._where, *self._having) for node in sources_of(clause)]
+        nodes = [node for clause in (*self.where_clauses, *self.having_clauses) for node in sources_of(clause)]
         found = {id(node.source): node for node in nodes if node.source.stand_ins is not None}
         if not found:
             return self
         froms = collect_froms(self.explicit_froms, self.columns_clause)
-        present = {id(part) for element in froms for part in element._from_objects()}.union(*enclosing)
+        present = {id(part) for element in froms for part in element.from_objects()}.union(*enclosing)
         clone = self._clone()
         for node in found.values():
             if not any(id(table) in present for table in froms_of(node.element)):
@@ -210,7 +215,7 @@ class SourcedSelect(SelectBase[TP_co]):
         # once for each entity, also where columns are chosen anew
         if criteria and not any(source is known for known, _ in self._entity_criteria):
             self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))
-            self._where = (*self._where, *criteria)
+            self.where_clauses = (*self.where_clauses, *criteria)
 
     def _note_joined(self, target: object, keeps_all: bool) -> None:
         """Take note of what was joined last.
@@ -218,7 +223,7 @@ class SourcedSelect(SelectBase[TP_co]):
         :param keeps_all: True for an outer join. It leaves an entity's criteria to its ON clause: in WHERE they would drop the rows without
             a partner.
         """
-        self._joined = target
+        self.joined_last = target
         entity = getattr(target, "__uow_entity__", None)
         if entity is not None and entity.stand_ins is not None:
             self._note_stand_ins(entity)
@@ -228,7 +233,7 @@ class SourcedSelect(SelectBase[TP_co]):
         taken = tuple(
             criterion for known, criteria in self._entity_criteria if known is entity for criterion in criteria
         )
-        self._where = tuple(condition for condition in self._where if not is_among(condition, taken))
+        self.where_clauses = tuple(condition for condition in self.where_clauses if not is_among(condition, taken))
         others = tuple(pair for pair in self._entity_criteria if pair[0] is not entity)
         self._entity_criteria = (*others, (entity, ()))
 
@@ -236,15 +241,15 @@ class SourcedSelect(SelectBase[TP_co]):
     def explicit_froms(self) -> tuple[FromClause, ...]:
         """The elements that were put into FROM, and those that mapped classes need there and no other contains already."""
         if not self._entity_froms:
-            return self._froms
-        if not self._froms and len(self._entity_froms) == 1:
+            return self.given_froms
+        if not self.given_froms and len(self._entity_froms) == 1:
             return self._entity_froms
         found: list[FromClause] = []
         for element in self._entity_froms:
-            if not any(_holds_rows_of(element, other) for other in (*self._froms, *found)):
+            if not any(_holds_rows_of(element, other) for other in (*self.given_froms, *found)):
                 # the tables of a class are those of its subclass, too
                 found = [*(other for other in found if not _holds_rows_of(other, element)), element]
-        return (*found, *self._froms)
+        return (*found, *self.given_froms)
 
     def refuse_doubles(self) -> None:
         """Refuse to have one table twice under one name, by what was joined and by what mapped classes need.
@@ -259,17 +264,17 @@ class SourcedSelect(SelectBase[TP_co]):
 
 def _holds_rows_of(element: FromClause, join: FromClause) -> bool:
     """Return True when the rows of a join have those of an element: it, or all its tables with no outer join between them."""
-    parts = {id(part) for part in join._from_objects()}
+    parts = {id(part) for part in join.from_objects()}
     if id(element) in parts:
         return True
-    tables = {id(part) for part in element._from_objects() if not isinstance(part, Join)}
+    tables = {id(part) for part in element.from_objects() if not isinstance(part, Join)}
     return tables <= parts and not _is_parted(tables, join)
 
 
 def _is_parted(tables: set[int], join: FromClause) -> bool:
     if not isinstance(join, Join):
         return False
-    left, right = ({id(part) for part in side._from_objects()} for side in (join.left, join.right))
+    left, right = ({id(part) for part in side.from_objects()} for side in (join.left, join.right))
     if (join.isouter or join.full) and tables & left and tables & right:
         return True
     return _is_parted(tables & left, join.left) or _is_parted(tables & right, join.right)

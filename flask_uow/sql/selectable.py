@@ -135,7 +135,7 @@ class FromClause(ClauseElement):
         """How error messages call it."""
         return type(self).__name__.lower()
 
-    def _from_objects(self) -> Iterator[FromClause]:
+    def from_objects(self) -> Iterator[FromClause]:
         """Yield the elements that this one brings into FROM."""
         yield self
 
@@ -256,7 +256,7 @@ class Subquery(Alias):
     def scalar_subquery(self) -> ColumnElement[Any]:
         """Return its SELECT as one value; like an element of FROM it takes over no tables from the statement around it."""
         select: Any = self.select_element
-        if getattr(select, "_correlate", True) is None:
+        if getattr(select, "correlation", True) is None:
             select = select.correlate(None)
         made: ColumnElement[Any] = select.scalar_subquery()
         return made
@@ -403,10 +403,10 @@ class Join(FromClause):
         """The columns that tell its rows apart, in order: those that stand for the columns of tables' keys."""
         return _key_of(self)
 
-    def _from_objects(self) -> Iterator[FromClause]:
+    def from_objects(self) -> Iterator[FromClause]:
         yield self
-        yield from self.left._from_objects()
-        yield from self.right._from_objects()
+        yield from self.left.from_objects()
+        yield from self.right.from_objects()
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.left, self.right, self.onclause, self.isouter, self.full)

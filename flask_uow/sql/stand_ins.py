@@ -60,7 +60,7 @@ class StandIns:
     def covers(self, expression: ClauseElement) -> bool:
         """Return True where something stands for every column of an expression."""
         found = columns_of(expression)
-        present = {id(part) for part in self.selectable._from_objects()}
+        present = {id(part) for part in self.selectable.from_objects()}
         return bool(found) and all(column in self._columns or id(column.table) in present for column in found)
 
 
@@ -73,7 +73,7 @@ class Restating:
 
     def __init__(self, stand_ins: Iterable[StandIns], present: Iterable[FromClause]) -> None:
         self._stand_ins = tuple(stand_ins)
-        self._present = {id(part) for element in present for part in element._from_objects()}
+        self._present = {id(part) for element in present for part in element.from_objects()}
 
     def __call__(self, expression: N) -> N:
         """Return the expression as the statement has to say it."""

@@ -114,8 +114,8 @@ class TextualSelect(SelectBase):
         self.element = element
         self.entities = columns
         self._execution_options = NO_OPTIONS
-        self._order_by = ()
-        self._limit = self._offset = None
+        self.order_by_clauses = ()
+        self.limit_clause = self.offset_clause = None
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.element, self.entities)

@@ -96,11 +96,11 @@ def _commit(session: WebSession, is_last: bool) -> None:
 
     :raises Exception: when that fails; nothing of it is committed then.
     """
-    commits = session.commits
+    commits = session.unit.commits
     try:
         session.commit_all(is_last)
     except Exception:
-        if session.commits == commits:
+        if session.unit.commits == commits:
             raise
         _roll_back([session])
         session.app.logger.exception("The after_commit hook of a SessionExtension failed; the commit stands")
@@ -122,11 +122,11 @@ def _commit_together(scope: Scope, is_last: bool) -> None:
             sessions.append(session)
     be_ready_together(transactions)
     for session in sessions:
-        session.is_told_later = True
+        session.unit.is_told_later = True
     try:
         for session in sessions:
             _commit(session, is_last)
     finally:
         for session in sessions:
-            session.is_told_later = False
+            session.unit.is_told_later = False
     tell_together(sessions)

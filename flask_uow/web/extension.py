@@ -33,7 +33,8 @@ from flask_uow.web.outcome import CommitWhen
 from flask_uow.web.query import with_helpers
 from flask_uow.web.recording import listen
 from flask_uow.web.scope import USUAL_SESSION, current_scope
-from flask_uow.web.session import UnitOptions, WebSession, hooks_of_extension
+from flask_uow.web.session import WebSession, hooks_of_extension
+from flask_uow.web.unit import UnitOptions
 from flask_uow.web.units import Transactional, UnitBinds, open_unit, unit_options
 from flask_uow.web.view_helpers import ViewHelpers
 from flask_uow.web.views import no_retry

@@ -97,9 +97,9 @@ class Keyset:
         mapper = getattr(entity, "__mapper__", None)
         if mapper is None:
             raise ArgumentError("keyset= needs a select() of a mapped class, such as select(User).")
-        if getattr(statement, "_order_by", ()):
+        if getattr(statement, "order_by_clauses", ()):
             raise ArgumentError("the statement has an order already, and keyset= gives it one. Leave out order_by().")
-        if statement._limit is not None or statement._offset is not None:
+        if statement.limit_clause is not None or statement.offset_clause is not None:
             raise ArgumentError(
                 "the statement has a limit or an offset already, and keyset= counts from the row that a page begins after. Leave them out."
             )

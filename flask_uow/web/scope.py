@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from flask.ctx import AppContext, RequestContext
 
     from flask_uow.web.extension import UnitOfWork
-    from flask_uow.web.session import UnitOptions, WebSession
+    from flask_uow.web.session import WebSession
+    from flask_uow.web.unit import UnitOptions
 
 __all__ = [
     "USUAL_SESSION",

@@ -6,61 +6,26 @@ them. A savepoint sends no signals, and callbacks that were registered inside it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from blinker import NamedSignal
 from flask import Flask
 
-from flask_uow.engine import Connection, Transaction
-from flask_uow.engine.dialects.base import AUTOCOMMIT
+from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm import FlushContext, Session, SessionExtension
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, hooks_of_class
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.transaction import SessionTransaction
-from flask_uow.orm.state.expiry import Keep, expire_all
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
+from flask_uow.web.unit import Callback, ScopeUnit, UnitOptions
 
-__all__ = ["UnitOptions", "WebSession", "hooks_of_extension", "session_class_of", "tell_together"]
-
-
-@dataclass(frozen=True, slots=True)
-class UnitOptions:
-    """The options of the transactions of one unit of work.
-
-    :ivar isolation_level: as for ``create_engine``; None for the engine's.
-    :ivar read_only: the database refuses to write.
-    :ivar for_reads: a first statement that only reads opens the transaction on SQLite too, so that read-modify-write loses nothing.
-    :ivar session_options: arguments of the Session, its engines among them.
-    """
-
-    isolation_level: str | None = None
-    read_only: bool = False
-    for_reads: bool = False
-    session_options: Mapping[str, Any] = field(default_factory=dict)
-
-
-_DEFAULTS = UnitOptions()
-
-# how often callbacks may register others, which register others
-_MOST_ROUNDS = 100
-
-
-@dataclass(slots=True)
-class _Callback:
-    """A function to call after the commit.
-
-    :ivar savepoint: the savepoint whose rollback drops it; None when only that of the whole transaction does.
-    """
-
-    function: Callable[[], object]
-    savepoint: SessionTransaction | None
+__all__ = ["WebSession", "hooks_of_extension", "session_class_of", "tell_together"]
 
 
 class _SignalExtension(SessionExtension):
@@ -124,9 +89,7 @@ class WebSession(Session):
     :param options: as for the orm's Session.
 
     :ivar app: the app, which signals have as their sender.
-    :ivar commits: how many transactions it has committed.
-    :ivar had_work: the transaction that ended last had any.
-    :ivar is_told_later: :func:`tell_together` sends the signal of the commit and calls the callbacks.
+    :ivar unit: what it does at the boundaries of its transactions, and what it knows of their past.
     """
 
     cure_for_threads = (
@@ -154,19 +117,9 @@ class WebSession(Session):
             list(extension) if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
         )
         own = Hooks(SessionExtension, given, SESSION_EVENTS, (hooks,)) if given else hooks
-        super().__init__(extension=own, **options)
         self.app = app
-        self._holder = holder
-        self._progress = progress or Progress()
-        self._setup = setup
-        self._unit = unit
-        self._callbacks: list[_Callback] = []
-        self.had_work = False
-        # while after-commit callbacks and receivers of the signal run: the Sessions that were committed. What would be written is refused
-        self._told_with: list[WebSession] | None = None
-        self._is_ending = False
-        self.commits = 0
-        self.is_told_later = False
+        self.unit = ScopeUnit(app, holder, progress or Progress(), setup, unit)
+        super().__init__(extension=own, observer=self.unit, **options)
 
     def send_signal(self, signal: NamedSignal, **values: Any) -> None:
         """Send a signal about this Session, from its app."""
@@ -197,14 +150,15 @@ class WebSession(Session):
     @property
     def only_reads(self) -> bool:
         """True while after-commit callbacks and receivers of the signal run: what they would write is refused."""
-        return self._told_with is not None
+        return self.unit.only_reads
 
     def join_telling(self, others: Iterable[WebSession]) -> None:
         """Only read, too, where one of the ``others`` of the scope does."""
         for other in others:
-            if other._told_with is not None:
-                self._told_with = other._told_with
-                self._told_with.append(self)
+            told = other.unit.told_with
+            if told is not None:
+                self.unit.told_with = told
+                told.append(self)
                 return
 
     @exclusive
@@ -213,8 +167,8 @@ class WebSession(Session):
 
         :param is_last: the Session is closed next.
         """
-        self._is_ending = is_last
-        root = self._root()
+        self.unit.is_ending = is_last
+        root = self.get_transaction()
         if root is None:
             self.commit()
         else:
@@ -227,38 +181,32 @@ class WebSession(Session):
         :param ready: transactions that this was done for before.
         :raises InvalidRequestError: in autocommit mode outside ``begin()``.
         """
-        root = self._root() or self.transaction
+        root = self.get_transaction() or self.transaction
         if root is None:
             raise InvalidRequestError(
                 "no transaction is in progress, and what was added to this Session would not be saved. In autocommit mode, call flush(), or"
                 " open a transaction with `with session.begin():` before."
             )
-        begun = [each._root() for each in others if each is not self]
+        begun = [each.get_transaction() for each in others if each is not self]
         root.get_ready(ready, [each for each in begun if each is not None and each not in ready])
         return root
 
     @exclusive
     def rollback_all(self) -> None:
         """Roll back the whole transaction, as :meth:`commit_all` commits it."""
-        root = self._root()
+        root = self.get_transaction()
         if root is None:
             self.rollback()
         else:
             root.rollback()
 
-    def _root(self) -> SessionTransaction | None:
-        level = self.current_transaction
-        while level is not None and level.parent is not None:
-            level = level.parent
-        return level
-
     def has_callbacks(self) -> bool:
         """Return whether a commit would call a callback."""
-        return bool(self._callbacks)
+        return bool(self.unit.callbacks)
 
     def drop_callbacks(self) -> None:
         """Forget what waits for a commit."""
-        self._callbacks.clear()
+        self.unit.callbacks.clear()
 
     def call_after_commit(self, function: Callable[[], object]) -> None:
         """Have ``function`` called once, after the commit that makes the present work last.
@@ -271,108 +219,33 @@ class WebSession(Session):
                 "db.after_commit() was used in autocommit mode outside of a transaction: what was flushed is committed, and no commit is"
                 " to come. Call the function itself, or open a transaction with `with db.session.begin():` before."
             )
-        self._callbacks.append(_Callback(function, self._savepoint()))
+        self.unit.callbacks.append(Callback(function, self.savepoint()))
 
     def move_to(self, holder: Callable[[], str], progress: Progress) -> None:
         """Go on as the Session of another scope, with transactions as the app has them by default."""
-        self._holder = holder
-        self._progress = progress
-        self._unit = None
+        self.unit.holder = holder
+        self.unit.progress = progress
+        self.unit.options = None
 
-    def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
-        connection.set_holder(self._holder)
-        if self._unit is None and not self._setup and not self.only_reads:
-            return super()._begin_on(connection, **options)
-        unit = self._unit or _DEFAULTS
-        # in AUTOCOMMIT there is no transaction that could be read only, and nothing that could be lost with it
-        is_lost = self.only_reads and (unit.isolation_level or connection.get_isolation_level()) != AUTOCOMMIT
-        return super()._begin_on(
-            connection,
-            isolation_level=unit.isolation_level,
-            read_only=unit.read_only or is_lost,
-            for_reads=unit.for_reads,
-            setup=self._setup,
-            **options,
-        )
-
-    # what was loaded stays readable when the scope has ended; within it values are loaded anew after a commit
-    _keeps_values = True
-
-    def _expire_after_commit(self) -> None:
-        is_seen = self.is_told_later or self._callbacks or self.hooks.after_commit or signals.after_commit.receivers
-        if self._is_ending and not is_seen:
-            # nobody looks any more: what is detached at once needs not be set aside before
-            return
-        expire_all(self.objects, None, Keep.LOADED)
-
-    def _expire_after_rollback(self, are_true: bool) -> None:
-        # where something was undone nobody can tell which of the values were never true
-        expire_all(self.objects, None, Keep.LOADED if are_true else Keep.OLDER)
-
-    # hooks of the orm: a commit or rollback is noticed whoever asks for it, ``with session.begin():`` included
-
-    def _before_commit(self, transaction: SessionTransaction) -> None:
-        if transaction.nested:
-            return
-        self.had_work = self.has_work()
-        if self.had_work:
-            self.send_signal(signals.before_commit)
-
-    def _after_commit(self, transaction: SessionTransaction) -> None:
-        if transaction.nested:
-            # a released savepoint shares the fate of what is around it
-            outer = self._savepoint()
-            for callback in self._callbacks:
-                if callback.savepoint is transaction:
-                    callback.savepoint = outer
-            return
-        self.commits += 1
-        if self.had_work:
-            self._progress.note()
-        if not (self.only_reads or self.is_told_later):
-            # (a callback may commit what it has read; the callbacks that wait are called when it returns)
-            tell_together([self])
+    def tell_alone(self) -> None:
+        """Send the signal of a commit of this Session alone, and call what waits for it."""
+        tell_together([self])
 
     def tell(self, sessions: Sequence[WebSession]) -> None:
         """Send the signal of a commit, and call what waits for it.
 
         :param sessions: those that were committed together, in which nothing may be left by that.
         """
-        if self.had_work:
-            is_well = self._send_afterwards(signals.after_commit, "the commit stands")
+        unit = self.unit
+        if unit.had_work:
+            is_well = unit.send_afterwards(self, signals.after_commit, "the commit stands")
             for session in sessions:
-                session._drop_changes("A receiver of the signal uow-after-commit", tell=is_well)
-        self._run_callbacks(sessions)
-
-    def _before_rollback(self, transaction: SessionTransaction) -> None:
-        if transaction.nested:
-            self._callbacks = [c for c in self._callbacks if c.savepoint is not transaction]
-            return
-        if transaction.participants.has_committed:
-            # one database has committed and another one refused
-            self._progress.note()
-        self.had_work = self.has_work()
-        self._callbacks.clear()
-
-    def _after_rollback(self, transaction: SessionTransaction) -> None:
-        if not transaction.nested and self.had_work and not self.only_reads:
-            self._send_afterwards(signals.after_rollback, "the work is rolled back")
-
-    def _send_afterwards(self, signal: NamedSignal, fact: str) -> bool:
-        """Send a signal about what has happened. An error in a receiver is logged: raised, it would say that it has not happened.
-
-        :returns: False when a receiver failed.
-        """
-        try:
-            self.send_signal(signal)
-        except Exception:
-            self.app.logger.exception("A receiver of the signal %s failed; %s", signal.name, fact)
-            return False
-        return True
+                session.drop_changes("A receiver of the signal uow-after-commit", tell=is_well)
+        unit.run_callbacks(sessions)
 
     def close(self) -> None:
         """Close, as the orm's Session does; what waited for a commit is dropped."""
-        self._callbacks.clear()
+        self.unit.callbacks.clear()
         super().close()
 
     def end(self, scope: str) -> None:
@@ -386,44 +259,12 @@ class WebSession(Session):
             self._scope = scope
             _refuse_from_now_on(self)
 
-    def _savepoint(self) -> SessionTransaction | None:
+    def savepoint(self) -> SessionTransaction | None:
         """Return the innermost savepoint, None outside of any."""
         transaction = self.current_transaction
         return transaction.real if transaction is not None and transaction.real.nested else None
 
-    def _run_callbacks(self, sessions: Sequence[WebSession]) -> None:
-        """Call what waits for the commit, and what these callbacks have registered in turn."""
-        if not self._callbacks:
-            return
-        self._progress.note()
-        for _ in range(_MOST_ROUNDS):
-            callbacks, self._callbacks = self._callbacks, []
-            for callback in callbacks:
-                self._call(callback.function, sessions)
-            if not self._callbacks:
-                break
-        else:
-            self.app.logger.error(
-                "After-commit callbacks have registered others %d times in a row; %d are not called. Let the chain come to an end.",
-                _MOST_ROUNDS,
-                len(self._callbacks),
-            )
-            self._callbacks.clear()
-
-    def _call(self, function: Callable[[], object], sessions: Sequence[WebSession]) -> None:
-        is_well = False
-        try:
-            function()
-            is_well = True
-        except Exception:
-            self.app.logger.exception(
-                "An after-commit callback failed; the commit stands. (One that writes opens `with db.unit_of_work() as session:`.)"
-            )
-        finally:
-            for session in sessions:
-                session._drop_changes(f"The after-commit callback {function!r}", tell=is_well)
-
-    def _drop_changes(self, who: str, tell: bool) -> None:
+    def drop_changes(self, who: str, tell: bool) -> None:
         """Drop the changes that somebody has left in the Session after its commit.
 
         :param tell: log an error about them; else somebody has been told already.
@@ -439,9 +280,9 @@ class WebSession(Session):
                 who,
                 shown,
             )
-        waiting, self._callbacks = self._callbacks, []
+        waiting, self.unit.callbacks = self.unit.callbacks, []
         self.rollback_all()
-        self._callbacks = waiting
+        self.unit.callbacks = waiting
 
 
 def tell_together(sessions: Sequence[WebSession]) -> None:
@@ -449,7 +290,7 @@ def tell_together(sessions: Sequence[WebSession]) -> None:
     # those that are opened meanwhile come in
     told = list(sessions)
     for session in sessions:
-        session._told_with = told
+        session.unit.told_with = told
     try:
         for session in sessions:
             session.tell(told)
@@ -459,7 +300,7 @@ def tell_together(sessions: Sequence[WebSession]) -> None:
                 session.rollback_all()
     finally:
         for session in told:
-            session._told_with = None
+            session.unit.told_with = None
 
 
 class _EndedSession(WebSession):

@@ -28,7 +28,8 @@ from flask_uow.web.ending import end_scope
 from flask_uow.web.outcome import CommitOn, CommitWhen, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.retry import check_attempts, pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope, context_scope, current_request, open_block, request_context
-from flask_uow.web.session import UnitOptions, WebSession
+from flask_uow.web.session import WebSession
+from flask_uow.web.unit import UnitOptions
 from flask_uow.web.views import is_view
 
 if TYPE_CHECKING:

@@ -294,7 +294,7 @@ def test_attributes_of_the_base_are_about_the_rows_of_a_subclass(fleet: tuple[Se
 
 def test_a_query_may_have_the_base_and_a_subclass(fleet: tuple[Session, Fleet]) -> None:
     session, f = fleet
-    if any(part is f.truck for part in f.Vehicle.__mapper__.selectable._from_objects()):
+    if any(part is f.truck for part in f.Vehicle.__mapper__.selectable.from_objects()):
         with pytest.raises(InvalidRequestError, match="is in the statement already"):
             session.query(f.Vehicle, f.Truck).all()
         return

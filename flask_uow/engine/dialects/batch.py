@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from flask_uow.exc import DataError, InternalError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchConnection", "BatchWriter", "ColumnInfo", "Columns", "Fetched", "NewRows", "TableInfo", "Values", "names_of",
 ]  # fmt: skip
+
+T = TypeVar("T")
 
 
 class BatchConnection(Protocol):
@@ -180,7 +182,7 @@ class BatchWriter(ABC):
         """Return the INSERT of one row, without RETURNING."""
         if not columns:
             return f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
-        return self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)  # type: ignore[no-any-return]
+        return self.text(table, ("insert one", names_of(columns)), self._insert_one_text, columns)
 
     @abstractmethod
     def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
@@ -320,12 +322,12 @@ class BatchWriter(ABC):
         quote = self.dialect.quote
         return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
 
-    def text(self, table: TableInfo, key: Any, make: Callable[..., Any], *arguments: Any) -> Any:
+    def text(self, table: TableInfo, key: Any, make: Callable[..., T], *arguments: Any) -> T:
         """Return the value that ``make(table, *arguments)`` gave for this table and key the first time."""
         texts = self._texts.get(table)
         if texts is None:
             texts = self._texts.setdefault(table, {})
-        made = texts.get(key)
+        made: T | None = texts.get(key)
         if made is None:
             made = texts[key] = make(table, *arguments)
         return made

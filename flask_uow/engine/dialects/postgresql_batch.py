@@ -207,7 +207,7 @@ class PostgreSQLBatchWriter(BatchWriter):
             return super().single_insert(table, columns, generated_key)
         # the table may not have the sequence as its default
         key = ("insert numbered", generated_key.name, names_of(columns))
-        return self.text(table, key, self._insert_numbered_text, columns, generated_key)  # type: ignore[no-any-return]
+        return self.text(table, key, self._insert_numbered_text, columns, generated_key)
 
     def _insert_numbered_text(self, table: TableInfo, columns: Columns, key: ColumnInfo) -> str:
         names = ", ".join(self.escaped(column) for column in (key, *columns))
@@ -216,14 +216,14 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _casts(self, connection: BatchConnection, table: TableInfo, columns: Columns) -> Casts:
         """Return the types that the texts of columns must be cast to: the server assigns no text to an enum, an inet or a range by itself."""
-        known: Casts | None = self.text(table, ("casts", names_of(columns)), lambda _: [None])[0]
+        known = self.text(table, ("casts", names_of(columns)), _casts_to_be)[0]
         if known is not None:
             return known
         textual = [self._is_textual(column) for column in columns]
         if not any(textual):
             casts: Casts = (None,) * len(columns)
         else:
-            real = self.text(table, "real types", lambda _: {})
+            real = self.text(table, "real types", _types_to_be)
             if not real:
                 rows = connection.look_up(_REAL_TYPES, (self.table_name(table),))
                 real.update({name: (type_, category) for name, type_, category in rows})
@@ -234,7 +234,7 @@ class PostgreSQLBatchWriter(BatchWriter):
                 self._cast_of(column, *real.get(column.name, (None, "S"))) if is_textual else None
                 for column, is_textual in zip(columns, textual, strict=True)
             )
-        self.text(table, ("casts", names_of(columns)), lambda _: [None])[0] = casts
+        self.text(table, ("casts", names_of(columns)), _casts_to_be)[0] = casts
         return casts
 
     def _is_textual(self, column: ColumnInfo) -> bool:
@@ -354,3 +354,12 @@ def _overriding(key: ColumnInfo) -> str:
 
 def _numbered(prefix: str, columns: Columns) -> str:
     return ", ".join(f"{prefix}{index}" for index in range(len(columns)))
+
+
+def _casts_to_be(table: TableInfo) -> list[Casts | None]:
+    # a place for what is found out at first use
+    return [None]
+
+
+def _types_to_be(table: TableInfo) -> dict[str, tuple[str | None, str]]:
+    return {}

@@ -91,7 +91,8 @@ class PostgreSQLCompiler(StatementCompiler):
             return super().value_text(value)
         try:
             # as the driver writes it into the text of every statement
-            return extensions.adapt(value).getquoted().decode()  # type: ignore[no-any-return, unused-ignore]
+            written: str = extensions.adapt(value).getquoted().decode()
+            return written
         except psycopg2.Error:
             return super().value_text(value)
 

@@ -161,8 +161,8 @@ class SQLiteCompiler(PartsInSQLite):
         return f"moment_as('{kind}', {super().stored(column, value)})" if is_other else super().stored(column, value)
 
     def limit_clause(self, select: Any) -> str:
-        if select._limit is None and select._offset is not None:
-            return f"LIMIT -1 OFFSET {self.process(select._offset)}"
+        if select.limit_clause is None and select.offset_clause is not None:
+            return f"LIMIT -1 OFFSET {self.process(select.offset_clause)}"
         return super().limit_clause(select)
 
     def compound_member(self, member: Any) -> str:
@@ -246,8 +246,8 @@ class SQLiteCompiler(PartsInSQLite):
 
     def insert_source(self, insert: Any) -> str:
         text = super().insert_source(insert)
-        select = insert._select
-        if insert._conflict is None or (select.__visit_name__ == "select" and select._where):
+        select = insert.source_select
+        if insert.conflict is None or (select.__visit_name__ == "select" and select.where_clauses):
             return text
         # without WHERE, ON would be taken for that of a join (https://www.sqlite.org/lang_upsert.html, "Parsing Ambiguity")
         return f"SELECT * FROM ({text}) WHERE true"
@@ -270,7 +270,7 @@ class SQLiteCompiler(PartsInSQLite):
         )
 
     def distinct_prefix(self, select: Any) -> str:
-        if isinstance(select._distinct, tuple):
+        if isinstance(select.distinct_clause, tuple):
             raise CompileError("SQLite has no DISTINCT ON. Group by the columns, or use row_number() in a subquery.")
         return super().distinct_prefix(select)
 

@@ -68,7 +68,7 @@ def reflect_table(
     for found_check in catalog.checks(name, schema):
         if (found_check["name"], found_check["sqltext"]) not in checks:
             check_name = conv(found_check["name"]) if found_check["name"] else None
-            CheckConstraint(found_check["sqltext"], check_name)._attach(table)
+            CheckConstraint(found_check["sqltext"], check_name).attach_to(table)
     _add_indexes(catalog, table)
     table.comment = table.comment or catalog.comment(name, schema)
     for option, value in catalog.table_options(name, schema).items():
@@ -109,7 +109,7 @@ def _verbatim(sql: str) -> TextClause:
 
 def _add_keys(catalog: Catalog, table: Table, key: list[str], key_name: str | None) -> None:
     if key and all(column in table.c for column in key):
-        PrimaryKeyConstraint(*key, name=key_name)._attach(table)
+        PrimaryKeyConstraint(*key, name=key_name).attach_to(table)
     known = [_names_of(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint)]
     for unique in catalog.uniques(table.name, table.schema):
         names = unique["column_names"]
@@ -121,7 +121,7 @@ def _add_keys(catalog: Catalog, table: Table, key: list[str], key_name: str | No
                 initially=unique["initially"],
                 nulls_not_distinct=unique["nulls_not_distinct"],
             )
-            constraint._attach(table)
+            constraint.attach_to(table)
 
 
 def _names_of(columns: Iterable[Column[Any]]) -> list[str]:
@@ -143,7 +143,7 @@ def _add_foreign_keys(catalog: Catalog, bind: Any, table: Table, resolve_fks: bo
         constraint = ForeignKeyConstraint(
             columns, [f"{target}.{column}" for column in found["referred_columns"]], found["name"], **found["options"]
         )
-        constraint._attach(table)
+        constraint.attach_to(table)
 
 
 def _schema_of(catalog: Catalog, table: Table, found: ReflectedForeignKey) -> str | None:
@@ -179,4 +179,4 @@ def _add_indexes(catalog: Catalog, table: Table) -> None:
                 nulls_not_distinct=found["nulls_not_distinct"],
             )
             index._given = tuple(expressions)
-            index._attach(table)
+            index.attach_to(table)

@@ -60,13 +60,11 @@ def updating_class(statement: Update | Delete, mapper: Mapper) -> Update | Delet
     _check_returning(statement, mapper, part.table)
     rows = _rows(statement, mapper, part.key)
     key: Any = part.key[0] if len(part.key) == 1 else tuple_(*part.key)
-    changed = statement._clone()
-    changed.table = part.table
-    changed._where = (key.in_(rows.correlate(None)),)
-    if isinstance(statement, Update) and isinstance(changed, Update):
-        values = [(_stored(mapper, column), value) for column, value in statement._values]
-        changed._values = tuple((column, _reaching(value, mapper, part)) for column, value in values)
-    return changed
+    changed = statement.with_parts(table=part.table, where_clauses=(key.in_(rows.correlate(None)),))
+    if not isinstance(statement, Update):
+        return changed
+    values = [(_stored(mapper, column), value) for column, value in statement.set_pairs]
+    return changed.with_parts(set_pairs=tuple((column, _reaching(value, mapper, part)) for column, value in values))
 
 
 def is_written_apart(statement: DMLStatement, mapper: Mapper, column: Column[Any]) -> bool:
@@ -157,14 +155,14 @@ def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Ins
 def _with_default(
     statement: Insert, params: Any, name: str, column: Column[Any], make: Callable[[], Any]
 ) -> tuple[Insert, Any]:
-    if statement._select is not None:
+    if statement.source_select is not None:
         return _selecting(statement, column, make()), params
     if statement.has_values:
-        given = [pair[0] for pair in statement._rows[0]]
+        given = [pair[0] for pair in statement.value_rows[0]]
         if not any(other is column for other in given):
-            rows = statement._rows
-            statement = statement._clone()
-            statement._rows = tuple((*row, (column, BindParameter(make(), column.type))) for row in rows)
+            rows = statement.value_rows
+            completed = tuple((*row, (column, BindParameter(make(), column.type))) for row in rows)
+            statement = statement.with_parts(value_rows=completed)
         return statement, params
     if not params:
         return statement.values({name: make()}), params
@@ -178,14 +176,14 @@ def _told(row: Mapping[str, Any], name: str, column: Column[Any], make: Callable
 
 
 def _selecting(statement: Insert, column: Column[Any], value: Any) -> Insert:
-    if any(other is column for other in statement._select_columns):
+    if any(other is column for other in statement.source_columns):
         return statement
-    inner: Any = statement._select
+    inner: Any = statement.source_select
     source = inner.subquery()
-    changed = statement._clone()
-    changed._select_columns = (*statement._select_columns, column)
-    changed._select = Select((*source.c, constant(value, column.type))).select_from(source)
-    return changed
+    return statement.with_parts(
+        source_columns=(*statement.source_columns, column),
+        source_select=Select((*source.c, constant(value, column.type))).select_from(source),
+    )
 
 
 def _tables(mapper: Mapper) -> list[Any]:
@@ -201,8 +199,8 @@ def _is_about(statement: Update | Delete, table: Table) -> bool:
     """Return True when nothing in the statement is about another table that the class is queried with."""
     if statement.entity.selectable is table:
         return True
-    values = [value for _, value in getattr(statement, "_values", ())]
-    return all(_is_plain(node, table) for node in (*statement._where, *values))
+    values = [value for _, value in getattr(statement, "set_pairs", ())]
+    return all(_is_plain(node, table) for node in (*statement.where_clauses, *values))
 
 
 def _is_plain(node: ClauseElement, table: Table) -> bool:
@@ -212,18 +210,20 @@ def _is_plain(node: ClauseElement, table: Table) -> bool:
     owner = getattr(node, "table", None)
     if isinstance(owner, FromClause):
         return owner is table
-    return all(_is_plain(part, table) for part in node._children())
+    return all(_is_plain(part, table) for part in node.child_nodes())
 
 
 def _missing_criteria(statement: Update | Delete) -> list[Any]:
     # a query has put them there already
-    return [c for c in statement.entity.own_criteria if not any(condition is c for condition in statement._where)]
+    return [
+        c for c in statement.entity.own_criteria if not any(condition is c for condition in statement.where_clauses)
+    ]
 
 
 def _rows(statement: Update | Delete, mapper: Mapper, columns: Any) -> Select:
     """Return the SELECT of columns of the rows that the statement, made for the class or an alias of it, is about."""
     entity = statement.entity
-    conditions = (*_missing_criteria(statement), *statement._where)
+    conditions = (*_missing_criteria(statement), *statement.where_clauses)
     rows = Select(tuple(entity.column(column) for column in columns)).select_from(entity.selectable)
     rows = rows.standing_in_for(entity).where(*conditions)
     if mapper.stand_ins is None or mapper.discriminator is None or len(mapper.family) == len(mapper.descendants):
@@ -236,7 +236,7 @@ def _rows(statement: Update | Delete, mapper: Mapper, columns: Any) -> Select:
 def _written_part(statement: DMLStatement, mapper: Mapper) -> Any:
     name = mapper.class_.__name__
     tables = {part.table: part for part in mapper.stored}
-    values = getattr(statement, "_values", ())
+    values = getattr(statement, "set_pairs", ())
     written = list(dict.fromkeys(_stored(mapper, column).table for column, _ in values))
     for table in written:
         if table not in tables:
@@ -254,7 +254,7 @@ def _written_part(statement: DMLStatement, mapper: Mapper) -> Any:
 
 
 def _check_returning(statement: DMLStatement, mapper: Mapper, table: Table) -> None:
-    for returned in statement._returning:
+    for returned in statement.returning_columns:
         for column in columns_of(returned):
             if column.table is not table:
                 raise InvalidRequestError(

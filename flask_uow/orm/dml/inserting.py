@@ -51,7 +51,7 @@ def insert_rows(session: Any, statement: Insert, rows: Sequence[Any], mapper: Ma
     named = [_by_attribute(statement, row, mapper) for row in rows]
     if len(mapper.stored) > 1:
         return _insert_into_tables(session, statement, named, mapper)
-    if not statement.entities and statement._conflict is None and not statement._fixed:
+    if not statement.entities and statement.conflict is None and not statement.fixed_pairs:
         return Result(None, (), bulk_insert(session, mapper, named, False, None, nulls=True), None, NO_KEYS)
     with transaction_of(session):
         return _insert_groups(session, session.connection_for(mapper, statement), statement, named, mapper)
@@ -122,11 +122,11 @@ def _in_order(statement: Insert, found: list[tuple[list[int], list[Any]]]) -> li
 
 def _insert_into_tables(session: Any, statement: Insert, rows: list[Values], mapper: Mapper) -> Result:
     """Insert rows of a class in several tables; what RETURNING asks for is selected afterwards."""
-    if statement._conflict is not None:
+    if statement.conflict is not None:
         raise InvalidRequestError(
             f"ON CONFLICT is about one table, and the rows of {mapper.class_.__name__} are in several. Insert into the tables one by one."
         )
-    for column, given in statement._fixed:
+    for column, given in statement.fixed_pairs:
         # what every row has, whatever else it is given
         for row in rows:
             row[_attribute_of(statement, column, mapper)] = getattr(given, "value", given)

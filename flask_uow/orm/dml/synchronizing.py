@@ -58,7 +58,12 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
     mapper = statement.entity.mapper
     if isinstance(statement, Insert):
         return _insert(session, connection, statement, params, way)
-    if isinstance(statement, Update) and not statement.has_values and params is not None and not statement._where:
+    if (
+        isinstance(statement, Update)
+        and not statement.has_values
+        and params is not None
+        and not statement.where_clauses
+    ):
         if not isinstance(params, Mapping):
             return _update_by_key(session, statement, params, way)
         _refuse_key(mapper, params)
@@ -218,7 +223,7 @@ def _gives_objects(statement: DMLStatement) -> bool:
 
 def _moves_keys(mapper: Mapper, statement: Update) -> bool:
     keys = {id(written_column(statement, column)) for column in mapper.primary_key}
-    return any(id(column) in keys for column, _ in statement._values)
+    return any(id(column) in keys for column, _ in statement.set_pairs)
 
 
 def _evaluated(
@@ -227,7 +232,7 @@ def _evaluated(
     """Return the Session's objects that the criteria fit, each with whether that is certain; None where Python cannot tell."""
     identities = session.objects.families.get(mapper.base_mapper)
     try:
-        test = Evaluator(mapper, params).condition(statement._where)
+        test = Evaluator(mapper, params).condition(statement.where_clauses)
         found: list[tuple[Any, bool]] = []
         for obj in identities.objects() if identities is not None else ():
             if not isinstance(obj, mapper.class_):
@@ -275,7 +280,7 @@ def _change(statement: Update, mapper: Mapper, params: Mapping[str, Any], matche
     evaluator = Evaluator(mapper, params)
     functions: dict[str, Callable[[Any], Any] | None] = {}
     by_column = {id(written_column(statement, prop.column)): name for name, prop in mapper.column_attrs.items()}
-    for column, node in statement._values:
+    for column, node in statement.set_pairs:
         name = by_column.get(id(column))
         if name is None:
             continue

@@ -53,7 +53,7 @@ def version_to_count(statement: Update, mapper: Mapper) -> Any:
     if versioned_part(mapper) is None or not statement.has_values:
         return None
     column = _version_column(statement, mapper)
-    if any(other is column for other, _ in statement._values):
+    if any(other is column for other, _ in statement.set_pairs):
         return None
     require_counting(mapper, "UPDATE")
     return column
@@ -64,16 +64,14 @@ def counted_upsert(statement: Insert, mapper: Mapper) -> Insert:
 
     :raises InvalidRequestError: where a function makes the versions.
     """
-    conflict = statement._conflict
+    conflict = statement.conflict
     if conflict is None or conflict.pairs is None or versioned_part(mapper) is None:
         return statement
     column = _version_column(statement, mapper)
     if any(other is column for other, _ in conflict.pairs):
         return statement
     require_counting(mapper, "ON CONFLICT DO UPDATE")
-    changed = statement._clone()
-    changed._conflict = conflict.with_pair(column, column + 1)
-    return changed
+    return statement.with_parts(conflict=conflict.with_pair(column, column + 1))
 
 
 def _version_column(statement: DMLStatement, mapper: Mapper) -> Any:

@@ -251,10 +251,9 @@ def _fetch_by_subquery(
 def _plan_by_subquery(
     prop: RelationshipProperty, statement: Select, below: LoadTree | None, dialect: Dialect
 ) -> QueryPlan:
-    parents = statement._clone()
-    parents._options, parents._for_update = (), None
-    if parents._limit is None and parents._offset is None:
-        parents._order_by = ()
+    parents = statement.with_parts(loader_options=(), for_update_clause=None)
+    if parents.limit_clause is None and parents.offset_clause is None:
+        parents = parents.order_by(None)
     inner = parents.subquery()
     names = _names_in(inner, statement.entities[0].__uow_entity__)
     keys = [inner.c[names[name]] for name in prop.local_names]

@@ -80,8 +80,8 @@ def plan_given(select: FromStatement, described: tuple[str, ...], compiled: Comp
     :param described: the names of its columns, from the driver.
     :raises InvalidRequestError: where the key of an entity, or of what options say that the rows contain, is not among the columns.
     """
-    shape = select.shape() if select._options else Shape()
-    is_told_apart = collect_options(select._options, shape)
+    shape = select.shape() if select.loader_options else Shape()
+    is_told_apart = collect_options(select.loader_options, shape)
     key = ("plan", described, mapping_version(), *shape.key)
     plan: QueryPlan | None = compiled.memo.get(key) if is_told_apart else None
     if plan is None:
@@ -112,7 +112,7 @@ def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialec
         names=result_names(select),
         batch=batch_option(select),
         takes_joins=False,
-        follows=bool(select._options),
+        follows=bool(select.loader_options),
         positions=None if positions == tuple(range(len(given.names))) else positions,
     )
 

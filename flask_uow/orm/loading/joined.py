@@ -126,12 +126,17 @@ def with_joins(select: Select, items: Sequence[Item]) -> Select:
     roots = [item for item in items if isinstance(item, EntityNode)]
     added = [node for root in roots for node in root.walk()]
     multiplies = any(node.prop is not None and node.prop.uselist and node.is_ours for node in added)
-    if multiplies and (select._limit is not None or select._offset is not None or select._distinct or select._group_by):
+    if multiplies and (
+        select.limit_clause is not None
+        or select.offset_clause is not None
+        or select.distinct_clause
+        or select.group_by_clauses
+    ):
         made = _as_subquery(select, items)
     else:
         views = (item.view if isinstance(item, EntityNode) else item for item in items)
         made = select.with_columns_of_same_rows(*views)
-    if added and made._for_update is not None and not made._for_update.of:
+    if added and made.for_update_clause is not None and not made.for_update_clause.of:
         made = _locking_own(made)
     # where an object may be missing, behind an outer join of the query itself, an inner join would drop rows
     has_outer = len(roots) > 1 or any(_is_outer(element) for element in select.explicit_froms)
@@ -142,17 +147,15 @@ def with_joins(select: Select, items: Sequence[Item]) -> Select:
 
 def _locking_own(select: Select) -> Select:
     """Return the SELECT locking the rows of its own tables: those that are joined to them for loading may be missing, and cannot be locked."""
-    lock = select._for_update
+    lock = select.for_update_clause
     assert lock is not None
     own = tuple(
         part
         for element in collect_froms(select.explicit_froms, select.columns_clause)
-        for part in element._from_objects()
+        for part in element.from_objects()
         if not isinstance(part, (Join, CTE))
     )
-    made = select._clone()
-    made._for_update = ForUpdate(lock.read, lock.nowait, lock.skip_locked, own, lock.key_share)
-    return made
+    return select.with_parts(for_update_clause=ForUpdate(lock.read, lock.nowait, lock.skip_locked, own, lock.key_share))
 
 
 def _is_outer(element: FromClause) -> bool:
@@ -162,7 +165,7 @@ def _is_outer(element: FromClause) -> bool:
 
 
 def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
-    made = select._clone()
+    made = select
     for node in parent.joined:
         prop = node.prop
         assert prop is not None
@@ -173,7 +176,7 @@ def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
             # an inner join below an outer one would drop the rows that the outer one keeps
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
             for left, right, condition in prop.sql.join_steps(None, parent.view, node.view, between):
-                made._add_join(left, right, condition, below_outer, False)
+                made = made.with_join(left, right, condition, isouter=below_outer)
             order = prop.sql.order_by(node.view, between) if prop.uselist else []
             if order:
                 # behind the order of the query, so that members come in their order and parents in theirs
@@ -207,7 +210,7 @@ def _as_subquery(select: Select, items: Sequence[Item]) -> Select:
             add(f"c{number}", item)
     order = []
     select = _without_names(select)
-    for number, criterion in enumerate(select._order_by):
+    for number, criterion in enumerate(select.order_by_clauses):
         base = without_direction(criterion)
         order.append((criterion, names.get(id(base)) or add(f"o{number}", base)))
     source = select.with_columns_of_same_rows(*columns).subquery()
@@ -230,7 +233,7 @@ def _as_subquery(select: Select, items: Sequence[Item]) -> Select:
 def _columns_of(view: EntityView) -> Iterator[tuple[str, Any]]:
     """Yield what a view has of the columns that its class is selected with, and of those that it has chosen itself, each with its key."""
     mapper, seen = view.mapper, set()
-    present = {id(part) for part in view.selectable._from_objects()}
+    present = {id(part) for part in view.selectable.from_objects()}
     originals: dict[Any, Any] = {}
     if mapper.stand_ins is not None:
         for original in reversed(mapper.stand_ins.originals):
@@ -255,12 +258,12 @@ def _without_names(select: Select) -> Select:
     named = {column.name: column for column in reversed(select.columns_clause)}
     # in ORDER BY a label wins over a column that is read, in GROUP BY it is the other way round
     froms = collect_froms(select.explicit_froms, select.columns_clause)
-    read = {column.name for element in froms for part in element._from_objects() for column in part.c}
-    made = select._clone()
-    made._order_by = tuple(_with_named(criterion, named) for criterion in select._order_by)
+    read = {column.name for element in froms for part in element.from_objects() for column in part.c}
     grouping = {name: column for name, column in named.items() if name not in read}
-    made._group_by = tuple(_with_named(criterion, grouping) for criterion in select._group_by)
-    return made
+    return select.with_parts(
+        order_by_clauses=tuple(_with_named(criterion, named) for criterion in select.order_by_clauses),
+        group_by_clauses=tuple(_with_named(criterion, grouping) for criterion in select.group_by_clauses),
+    )
 
 
 def _with_named(criterion: ColumnElement[Any], named: dict[str | None, ColumnElement[Any]]) -> ColumnElement[Any]:

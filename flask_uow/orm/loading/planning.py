@@ -62,7 +62,7 @@ def find_plan(
     :param streamed: True where rows come some at a time, so that nothing may be joined.
     :raises ArgumentError: for an option that fits none of the entities.
     """
-    if isinstance(select, Select) and (select._options or has_eager(select)):
+    if isinstance(select, Select) and (select.loader_options or has_eager(select)):
         return _find_eager(select, dialect, cache, streamed)
     compiled, values = compile_statement(select, dialect, cache)
     plan: QueryPlan | None = compiled.memo.get("plan")
@@ -75,7 +75,7 @@ def _find_eager(
     select: Select, dialect: Dialect, cache: MutableMapping[Hashable, Compiled], streamed: bool
 ) -> tuple[QueryPlan, list[Any]]:
     shape = select.shape()
-    is_told_apart = collect_options(select._options, shape)
+    is_told_apart = collect_options(select.loader_options, shape)
     # an attribute that a class is given later may be loaded eagerly, by any statement that comes to it
     key = ("plan", streamed, mapping_version(), *shape.key)
     compiled = cache.get(key) if is_told_apart else None
@@ -137,7 +137,7 @@ def items_of(select: Select | FromStatement, joins: bool = True) -> list[Item]:
             continue
         mapper = entity.mapper
         # options are for the first entity of a class
-        tree = load_tree(select._options, mapper, mappers) if mapper not in seen else None
+        tree = load_tree(select.loader_options, mapper, mappers) if mapper not in seen else None
         seen.add(mapper)
         node = EntityNode(view_of(mapper, entity, tree), tree, (mapper,))
         if joins:
@@ -149,7 +149,7 @@ def items_of(select: Select | FromStatement, joins: bool = True) -> list[Item]:
 def batch_option(select: Select | FromStatement) -> bool | None:
     """Return whether the options of a statement turn batched lazy loading on or off; None when they say nothing."""
     found = None
-    for option in select._options:
+    for option in select.loader_options:
         if isinstance(option, BatchLoading):
             found = option.enabled
     return found

@@ -65,7 +65,7 @@ def in_default_order(select: Select) -> Select:
 
 def is_gathered(select: SelectBase) -> bool:
     """Return True where several rows make one object with its collections, and others may be of the same object: none can be left out."""
-    return isinstance(select, Select) and bool(select._options or has_eager(select)) and may_repeat(select)
+    return isinstance(select, Select) and bool(select.loader_options or has_eager(select)) and may_repeat(select)
 
 
 def load_result(

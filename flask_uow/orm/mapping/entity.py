@@ -461,7 +461,7 @@ def ends_within(
     if start is start.mapper and not any(source is start for source in sources):
         start = next((source for source in sources if stands_for(source, prop.parent)), start)
     if target is None and not any(source is prop.mapper for source in sources):
-        present = {id(part) for element in froms for part in element._from_objects()}
+        present = {id(part) for element in froms for part in element.from_objects()}
         for source in sources:
             if source is not start and stands_for(source, prop.mapper) and id(source.selectable) not in present:
                 target = source

@@ -112,7 +112,7 @@ class MappedSource:
         self.with_polymorphic = with_polymorphic
         self._chosen = chosen_of(with_polymorphic)
         source = self._chosen[1]
-        present: Any = tuple(source._from_objects()) if isinstance(source, FromClause) else ()
+        present: Any = tuple(source.from_objects()) if isinstance(source, FromClause) else ()
         # True where queries select the class from something that stands for its tables
         self.is_stood_for = source is not None and not all(
             any(table is part for part in present) for table in self.tables
@@ -149,7 +149,7 @@ class MappedSource:
         if self.inherits is None or self.concrete or self.inherits.discriminator is None:
             return None
         name: str = self.inherits.discriminator
-        present = {id(part) for part in self.mapped_selectable._from_objects()}
+        present = {id(part) for part in self.mapped_selectable.from_objects()}
         if all(id(element) in present for element in froms_of(self.column_attrs[name].column)):
             return name
         del self.column_attrs[name]
@@ -240,7 +240,7 @@ class MappedSource:
         :param stand_ins: what stands for the tables' columns there.
         """
         seen = set()
-        present = {id(part) for part in source._from_objects()} if source is not None else set()
+        present = {id(part) for part in source.from_objects()} if source is not None else set()
         for other in mappers:
             for name, prop in other.column_attrs.items():
                 column = prop.column

@@ -7,7 +7,7 @@ What is said of a class's columns is said of what stands for them: of the subque
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import aliased, with_polymorphic
@@ -20,7 +20,7 @@ from flask_uow.orm.query.labels import with_table_names
 from flask_uow.orm.query.parents import leads_to
 from flask_uow.sql.entities import expand_groups, key_of_item
 from flask_uow.sql.from_statement import FromStatement
-from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.nodes import ClauseElement, copier_of
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, Exists, SelectBase, coerce_select
 from flask_uow.sql.selectable import CTE, Subquery
@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 __all__ = ["BuildingQuery"]
 
 T = TypeVar("T")
+
+
+class _Parts(TypedDict, total=False):
+    """The parts of a query that its methods change, see :class:`BuildingQuery`."""
+
+    select: Select
+    criteria_given: bool
+    order_given: bool
+    adaption: Adaption | None
+    joined: Joined
+    params: Mapping[str, Any]
+    from_statement: FromStatement | None
+    autoflush: bool
+    labels_tables: bool
+    assertions: bool
 
 
 class BuildingQuery(Generic[T]):
@@ -64,43 +79,51 @@ class BuildingQuery(Generic[T]):
         self._assertions = True
 
     def _clone(self) -> Self:
-        # by hand: copy.copy() takes several times as long, and every step of a query makes one
+        # copy.copy() takes several times as long, and every step of a query makes one
         clone = object.__new__(type(self))
-        clone.session = self.session
-        clone._select = self._select
-        clone._criteria_given = self._criteria_given
-        clone._order_given = self._order_given
-        clone._adaption = self._adaption
-        clone._joined = self._joined
-        clone._params = self._params
-        clone._from_statement = self._from_statement
-        clone._autoflush = self._autoflush
-        clone._labels_tables = self._labels_tables
-        clone._assertions = self._assertions
+        _copy_parts(self, clone)
         if type(self).__dictoffset__:
             for name, value in self.__dict__.items():
                 # of a subclass of the user's own
                 setattr(clone, name, value)
         return clone
 
-    def _with(self, select: Select, criteria_given: bool | None = None) -> Self:
+    def _changed(self, **parts: Unpack[_Parts]) -> Self:
+        clone = self._clone()
+        for name, part in parts.items():
+            setattr(clone, f"_{name}", part)
+        return clone
+
+    def _with(
+        self,
+        select: Select,
+        criteria_given: bool | None = None,
+        order_given: bool | None = None,
+        joined: Joined | None = None,
+    ) -> Self:
+        """Return the query with another SELECT, and what else changes with that; None for what does not."""
         if self._from_statement is not None:
             raise InvalidRequestError(
                 "this query takes its rows from a statement of its own: nothing can be added to it."
             )
+        # by hand: this is every step of a query
         clone = self._clone()
         clone._select = select
         if criteria_given is not None:
             clone._criteria_given = criteria_given
+        if order_given is not None:
+            clone._order_given = order_given
+        if joined is not None:
+            clone._joined = joined
         return clone
 
     @property
     def _has_limit(self) -> bool:
-        return self._select._limit is not None or self._select._offset is not None
+        return self._select.limit_clause is not None or self._select.offset_clause is not None
 
     @property
     def _is_ordered(self) -> bool:
-        return bool(self._select._order_by)
+        return bool(self._select.order_by_clauses)
 
     def _refuse_limit(self, method: str) -> None:
         """Refuse what would be about other rows than the limited ones: SQL limits what is left after everything else.
@@ -108,7 +131,7 @@ class BuildingQuery(Generic[T]):
         :raises InvalidRequestError: when the query has a limit or an offset.
         """
         select = self._select
-        if (select._limit is not None or select._offset is not None) and self._assertions:
+        if (select.limit_clause is not None or select.offset_clause is not None) and self._assertions:
             raise InvalidRequestError(
                 f"{method}() comes after limit(), offset() or a slice, and would change which rows these are counted from. Call {method}() first; or"
                 f" call from_self() in between (select from a subquery), and {method}() is about the limited rows."
@@ -158,9 +181,7 @@ class BuildingQuery(Generic[T]):
 
     def with_labels(self) -> Self:
         """Return the query whose :meth:`subquery` and :meth:`cte` have the names of the tables in those of the columns: ``user_name``."""
-        clone = self._clone()
-        clone._labels_tables = True
-        return clone
+        return self._changed(labels_tables=True)
 
     def _for_from(self) -> SelectBase:
         return with_table_names(self.statement) if self._labels_tables else self.statement
@@ -250,7 +271,7 @@ class BuildingQuery(Generic[T]):
         """
         first, *others = self._select.entities
         entity = getattr(first, "__uow_entity__", None)
-        if entity is None or entity is not entity.mapper or self._select._froms:
+        if entity is None or entity is not entity.mapper or self._select.given_froms:
             raise InvalidRequestError(
                 "with_polymorphic() is for queries whose first entity is a mapped class, and comes before join() and select_from()."
             )
@@ -287,9 +308,7 @@ class BuildingQuery(Generic[T]):
         self._refuse_limit("order_by")
         criteria = spread(criteria)
         given = (None,) if len(criteria) == 1 and criteria[0] is False else criteria
-        clone = self._with(self._select.order_by(*self._adapted(given)))
-        clone._order_given = clone._order_given or bool(criteria)
-        return clone
+        return self._with(self._select.order_by(*self._adapted(given)), order_given=self._order_given or bool(criteria))
 
     def group_by(self, *criteria: Any) -> Self:
         """Return the query grouped by more expressions; a mapped class or a table stands for its columns."""
@@ -323,9 +342,7 @@ class BuildingQuery(Generic[T]):
 
     def params(self, values: Mapping[str, Any] | None = None, **named: Any) -> Self:
         """Return the query with values for its ``bindparam()``s."""
-        clone = self._clone()
-        clone._params = {**self._params, **(values or {}), **named}
-        return clone
+        return self._changed(params={**self._params, **(values or {}), **named})
 
     def with_parent(self, instance: Any, property: Any = None) -> Self:
         """Return the query for the objects that a relationship of ``instance`` leads to.
@@ -379,9 +396,7 @@ class BuildingQuery(Generic[T]):
             isouter=isouter,
             full=full,
         )
-        clone = self._with(select)
-        clone._joined = now
-        return clone
+        return self._with(select, joined=now)
 
     def outerjoin(self, *targets: Any, **options: Any) -> Self:
         """Return the query joined by LEFT OUTER JOIN; see :meth:`join`."""
@@ -389,19 +404,13 @@ class BuildingQuery(Generic[T]):
 
     def reset_joinpoint(self) -> Self:
         """Return the query whose further criteria are about its own classes again, not about aliases or what was joined last."""
-        select = self._select._clone()
-        select._joined = None
-        clone = self._with(select)
-        clone._joined = self._joined._replace(adaptions=())
-        return clone
+        return self._with(self._select.with_parts(joined_last=None), joined=self._joined._replace(adaptions=()))
 
     def select_from(self, *elements: Any) -> Self:
         """Return the query with elements put into FROM explicitly."""
         self._refuse_limit("select_from")
         elements = spread(elements)
-        clone = self._with(self._select.select_from(*elements))
-        clone._joined = self._joined.starting_from(elements)
-        return clone
+        return self._with(self._select.select_from(*elements), joined=self._joined.starting_from(elements))
 
     def correlate(self, *elements: Any) -> Self:
         """Return the query that, as a subquery, takes just these classes or tables from the statement around it; None for none."""
@@ -413,25 +422,22 @@ class BuildingQuery(Generic[T]):
         :param entities: what to select from it; all that this query selects when left out.
         """
         select, adaption = enclosed(self.statement, self.statement.entities)  # type: ignore[attr-defined]
-        clone = self._enclosing(select, adaption)
-        clone._from_statement = None
+        clone = self._enclosing(select, adaption)._changed(from_statement=None)
         return clone.with_entities(*entities) if entities else clone
 
     def _enclosing(self, select: Select, adaption: Adaption) -> Self:
         """Return the query around a SELECT that encloses this one; ``adaption`` says what stands for its columns there."""
-        clone = self._clone()
-        clone._select = select
-        clone._order_given = False
-        clone._joined = NOTHING_JOINED
-        clone._adaption = adaption if self._adaption is None else self._adaption.then(adaption)
-        return clone
+        return self._changed(
+            select=select,
+            order_given=False,
+            joined=NOTHING_JOINED,
+            adaption=adaption if self._adaption is None else self._adaption.then(adaption),
+        )
 
     def _compound(self, keyword: str, others: tuple[Any, ...]) -> Any:
         members = [_without_options(coerce_select(_member(member))) for member in (self, *others)]
         select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
-        clone = self._enclosing(select.options(*self._select._options), adaption)
-        clone._criteria_given = True
-        return clone
+        return self._enclosing(select.options(*self._select.loader_options), adaption)._changed(criteria_given=True)
 
     def union(self, *others: Any) -> Any:
         """Return the query of the rows of this one and others, each once."""
@@ -469,18 +475,16 @@ class BuildingQuery(Generic[T]):
             self._criteria_given
             or self._has_limit
             or self._is_ordered
-            or select._froms
-            or select._group_by
-            or select._having
-            or select._distinct
+            or select.given_froms
+            or select.group_by_clauses
+            or select.having_clauses
+            or select.distinct_clause
         ):
             raise InvalidRequestError(
                 "from_statement() replaces the whole query, and this one has criteria already, or joins, groups, an order or a limit. Write them into the"
                 " statement."
             )
-        clone = self._clone()
-        clone._from_statement = self._select.from_statement(statement)
-        return clone
+        return self._changed(from_statement=self._select.from_statement(statement))
 
     # -- execution
 
@@ -512,11 +516,10 @@ class BuildingQuery(Generic[T]):
         )
 
     def _with_options(self, *options: Any) -> Self:
-        clone = self._clone()
-        clone._select = self._select.options(*options)
-        if self._from_statement is not None:
-            clone._from_statement = self._from_statement.options(*options)
-        return clone
+        given = self._from_statement
+        return self._changed(
+            select=self._select.options(*options), from_statement=given.options(*options) if given is not None else None
+        )
 
     def enable_eagerloads(self, value: bool) -> Self:
         """Turn eager loading on or off for this query; with False each relationship is loaded at first access.
@@ -535,11 +538,11 @@ class BuildingQuery(Generic[T]):
 
     def execution_options(self, **options: Any) -> Self:
         """Return the query with options for its execution; see :meth:`flask_uow.sql.select_base.SelectBase.execution_options`."""
-        clone = self._clone()
-        clone._select = self._select.execution_options(**options)
-        if self._from_statement is not None:
-            clone._from_statement = self._from_statement.execution_options(**options)
-        return clone
+        given = self._from_statement
+        return self._changed(
+            select=self._select.execution_options(**options),
+            from_statement=given.execution_options(**options) if given is not None else None,
+        )
 
     def populate_existing(self) -> Self:
         """Return the query that overwrites what is loaded, changes that were not flushed included, by what it finds."""
@@ -561,18 +564,18 @@ class BuildingQuery(Generic[T]):
         With False, ``filter()`` and its like are taken after ``limit()``, and apply before it; ``get()`` and ``from_statement()`` ignore the
         criteria that are there.
         """
-        clone = self._clone()
-        clone._assertions = value
-        return clone
+        return self._changed(assertions=value)
 
     def autoflush(self, setting: bool) -> Self:
         """Turn the flush before this query on or off."""
-        clone = self._clone()
-        clone._autoflush = setting
-        return clone
+        return self._changed(autoflush=setting)
 
     def __str__(self) -> str:
         return str(self.statement)
+
+
+# copies all parts but those of a subclass of the user's own
+_copy_parts = copier_of(BuildingQuery)
 
 
 def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -584,12 +587,11 @@ def _member(given: Any) -> Any:
     """Return the member of a compound: of a query, its SELECT, in the class's own order only where that decides on the rows."""
     if isinstance(given, BuildingQuery) and given._from_statement is None:
         select = given._select
-        return given.statement if select._limit is not None or select._offset is not None else select
+        return given.statement if select.limit_clause is not None or select.offset_clause is not None else select
     return given
 
 
 def _without_options(select: SelectBase) -> SelectBase:
-    if isinstance(select, Select) and select._options:
-        select = select._clone()
-        select._options = ()
+    if isinstance(select, Select) and select.loader_options:
+        return select.with_parts(loader_options=())
     return select

@@ -106,9 +106,12 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
             hidden.extend(element for column in columns for element in froms_of(column))
             pairs.extend(_stood_for(select, item, columns, names, source))
             items.extend(_renamed(item, source.c[name], len(columns)) for name in names)
-    made = Select(tuple(items)).select_from(source)
-    made._options = tuple(getattr(select, "_options", ()))
-    made._execution_options = select.get_execution_options()
+    made = (
+        Select(tuple(items))
+        .select_from(source)
+        .with_parts(loader_options=tuple(getattr(select, "loader_options", ())))
+        .execution_options(**select.get_execution_options())
+    )
     return made, Adaption(pairs, views, hidden)
 
 
@@ -215,9 +218,7 @@ def _unique(name: str, taken: set[str]) -> str:
 def _labelled(select: SelectBase, labels: Sequence[str]) -> SelectBase:
     """Return a SELECT whose columns have these names; of a compound, the first member decides."""
     if isinstance(select, CompoundSelect):
-        made = select._clone()
-        made.selects = (_labelled(select.selects[0], labels), *select.selects[1:])
-        return made
+        return select.with_parts(selects=(_labelled(select.selects[0], labels), *select.selects[1:]))
     if not isinstance(select, Select):
         inner: Subquery = select.subquery()
         return Select(tuple(Label(label, column) for label, column in zip(labels, inner.c, strict=True)))
@@ -226,7 +227,5 @@ def _labelled(select: SelectBase, labels: Sequence[str]) -> SelectBase:
         original if original.name == label and original.__visit_name__ != "column" else Label(label, column)
         for label, column, original in zip(labels, columns, select.columns_clause, strict=True)
     ]
-    stripped = select.with_columns_of_same_rows(*labelled)
     # the entities have gone, and options for them apply to the outer query
-    stripped._options = ()
-    return stripped
+    return select.with_columns_of_same_rows(*labelled).with_parts(loader_options=())

@@ -208,8 +208,7 @@ class _Call:
         self._starts_at_root = False
         step = (along.parent, along.relationship, entity) if along is not None and condition is None else None
         if step is not None and self._is_there(step, is_last):
-            self.select = self.select._clone()
-            self.select._joined = entity
+            self.select = self.select.with_parts(joined_last=entity)
             return
         if condition is not None:
             for adaption in (Adaption.to_view(view), *known) if view is not None else known:

@@ -33,7 +33,5 @@ def with_table_names(statement: SelectBase) -> SelectBase:
             number += 1
         taken.add(name)
         columns.append(Label(name, column))
-    made = statement.with_columns_of_same_rows(*columns)
     # the entities have gone, and with them what the options are about
-    made._options = ()
-    return made
+    return statement.with_columns_of_same_rows(*columns).with_parts(loader_options=())

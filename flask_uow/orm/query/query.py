@@ -113,7 +113,7 @@ class Query(BuildingQuery[T]):
     def _limited(self, rows: int) -> Any:
         """Return the SELECT with a limit, where it can have one and has none."""
         statement: Any = self.statement
-        return statement.limit(rows) if isinstance(statement, Select) and statement._limit is None else statement
+        return statement.limit(rows) if isinstance(statement, Select) and statement.limit_clause is None else statement
 
     def one(self) -> T:
         """Return the only result.
@@ -190,8 +190,8 @@ class Query(BuildingQuery[T]):
         if self._assertions and (
             self._criteria_given
             or self._has_limit
-            or select._froms
-            or select._group_by
+            or select.given_froms
+            or select.group_by_clauses
             or self._from_statement is not None
         ):
             raise InvalidRequestError(
@@ -204,10 +204,10 @@ class Query(BuildingQuery[T]):
             return self._get(session, ident)
 
     def _get(self, session: Session, ident: Any) -> T | None:
-        locks = self._select._for_update is not None
+        locks = self._select.for_update_clause is not None
         fresh = locks or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
-        if not (fresh or self._select._options):
+        if not (fresh or self._select.loader_options):
             return session.get(entity, ident)
         mapper = entity.__uow_entity__.mapper
         key = key_of(mapper, ident)
@@ -256,7 +256,7 @@ class Query(BuildingQuery[T]):
         """Return the number of rows."""
         session = self._session()
         statement: Any = self.statement
-        if isinstance(statement, Select) and statement._limit is None and statement._offset is None:
+        if isinstance(statement, Select) and statement.limit_clause is None and statement.offset_clause is None:
             statement = statement.order_by(None)
         if isinstance(statement, Select):
             statement = _countable(statement)
@@ -306,10 +306,10 @@ class Query(BuildingQuery[T]):
             self._from_statement is not None
             or self._has_limit
             or self._is_ordered
-            or select._group_by
-            or select._having
-            or select._froms
-            or select._distinct
+            or select.group_by_clauses
+            or select.having_clauses
+            or select.given_froms
+            or select.distinct_clause
         ):
             raise InvalidRequestError(
                 "update() and delete() take filter() only, no limit, offset, order, grouping or joins: filter by the keys of a subquery instead."
@@ -320,7 +320,7 @@ class Query(BuildingQuery[T]):
         session = self._session()
         # rows are written in their tables, whatever the class is selected from
         select = self._select.without_stand_ins(self._select.entities[0].__uow_entity__)
-        statement = statement.where(*select._where).execution_options(synchronize_session=synchronize_session)
+        statement = statement.where(*select.where_clauses).execution_options(synchronize_session=synchronize_session)
         result = session.execute(statement, self._params or None)
         for hook in getattr(session.hooks, hook_name):
             hook(session, self, statement, result)
@@ -329,6 +329,4 @@ class Query(BuildingQuery[T]):
 
 def _countable(select: Select) -> Select:
     """Return a SELECT whose rows are as many, without what only matters to objects."""
-    made = select._clone()
-    made._options, made._for_update = (), None
-    return made
+    return select.with_parts(loader_options=(), for_update_clause=None)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.sql.text import text
 
-__all__ = ["Options", "check_arguments", "joined_arguments", "refuse_token", "with_options"]
+__all__ = [
+    "MapperArgument", "Options", "Parameters", "check_arguments", "joined_arguments", "refuse_token", "with_options",
+]  # fmt: skip
 
 Options = Mapping[str, Any] | None
+
+#: the values of a statement: of one execution, or of several
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+#: the class whose engine is meant
+MapperArgument = type[Any] | Mapper | None
 
 
 def check_arguments(autobegin: bool, autocommit: bool, enable_baked_queries: bool, future: bool) -> None:
@@ -32,7 +41,7 @@ def check_arguments(autobegin: bool, autocommit: bool, enable_baked_queries: boo
         )
 
 
-def refuse_token(identity_token: Any) -> None:
+def refuse_token(identity_token: object) -> None:
     """Refuse a token that tells shards apart.
 
     :raises ArgumentError: always, but for None.
@@ -45,8 +54,8 @@ def refuse_token(identity_token: Any) -> None:
 
 
 def joined_arguments(
-    mapper: Any, bind_arguments: Mapping[str, Any], kw: Mapping[str, Any]
-) -> tuple[Any, dict[str, Any]]:
+    mapper: MapperArgument, bind_arguments: Mapping[str, Any], kw: Mapping[str, Any]
+) -> tuple[MapperArgument, dict[str, Any]]:
     """Return the mapper and all other arguments of ``get_bind()``.
 
     :raises ArgumentError: for a clause among them, or what is no mapping.

@@ -160,7 +160,7 @@ def bind_key_of(table: Table) -> str | None:
 
 def is_read(clause: object) -> bool:
     """Return True for a SELECT that locks nothing."""
-    return isinstance(clause, SelectBase) and getattr(clause, "_for_update", None) is None
+    return isinstance(clause, SelectBase) and getattr(clause, "for_update_clause", None) is None
 
 
 def tables_of(clause: object) -> Iterator[Table]:
@@ -178,4 +178,4 @@ def tables_of(clause: object) -> Iterator[Table]:
         table = getattr(node, "table", None)
         if isinstance(table, ClauseElement):
             stack.append(table)
-        stack.extend(reversed(list(node._children())))
+        stack.extend(reversed(list(node.child_nodes())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from flask_uow.engine import Connection, Result, ScalarResult, StreamedResult, StreamedRowResult
 from flask_uow.exc import ArgumentError, NoResultFound
@@ -26,14 +26,20 @@ from flask_uow.orm.loading.results import (
 )
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
-from flask_uow.orm.session.arguments import Options, joined_arguments, refuse_token, with_options
+from flask_uow.orm.session.arguments import (
+    MapperArgument,
+    Options,
+    Parameters,
+    joined_arguments,
+    refuse_token,
+    with_options,
+)
 from flask_uow.orm.session.binds import Binds, is_read
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
 from flask_uow.orm.session.transactional import TransactionalSession
 from flask_uow.orm.state.instance_state import InstanceState
-from flask_uow.orm.state.session_objects import SessionObjects
 from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
@@ -43,13 +49,12 @@ from flask_uow.sql.text import text
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Engine
     from flask_uow.engine.rows import TypedRow
-    from flask_uow.orm.session.session import Session
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.selectable import FromClause
     from flask_uow.sql.typed import Item
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ExecutingSession"]
 
@@ -63,8 +68,7 @@ class ExecutingSession(TransactionalSession):
     :param query_cls: the class of queries.
     """
 
-    # the full Session has them
-    objects: SessionObjects
+    # the full Session has it
     batch_loading: bool
     # where get() finds the objects of a class: states by key, the attribute that a loaded one has, the class where relatives are there too
     _places: dict[type, tuple[dict[Any, InstanceState], str, type | None]]
@@ -83,15 +87,17 @@ class ExecutingSession(TransactionalSession):
     def bind(self, bind: Any) -> None:
         self._binds.bind = bind
 
-    def bind_mapper(self, mapper: Any, bind: Any) -> None:
+    def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
         """Use an engine or connection for a mapped class (or mapper) from now on."""
         self._binds.by_mapper[class_mapper(mapper)] = bind
 
-    def bind_table(self, table: Any, bind: Any) -> None:
+    def bind_table(self, table: FromClause, bind: Engine | Connection) -> None:
         """Use an engine or connection for a table from now on."""
         self._binds.by_table[table] = bind
 
-    def get_bind(self, mapper: Any = None, clause: Any = None, *, instance: Any = None, bind: Any = None) -> Any:
+    def get_bind(
+        self, mapper: MapperArgument = None, clause: Any = None, *, instance: Any = None, bind: Any = None
+    ) -> Any:
         """Return the engine or connection for a mapper or a statement. Subclasses may override this; the Session calls it.
 
         :param mapper: a mapper or mapped class.
@@ -108,7 +114,7 @@ class ExecutingSession(TransactionalSession):
 
     def connection(
         self,
-        mapper: Any = None,
+        mapper: MapperArgument | Mapping[str, Any] = None,
         clause: Any = None,
         *,
         bind_arguments: Options = None,
@@ -140,7 +146,7 @@ class ExecutingSession(TransactionalSession):
             return connection.execution_options(**execution_options) if execution_options else connection
         return transaction.connection_for(bind, execution_options)
 
-    def connection_for(self, mapper: Any, clause: Any = None, *, reads: bool = False, **kw: Any) -> Any:
+    def connection_for(self, mapper: MapperArgument, clause: object = None, *, reads: bool = False, **kw: Any) -> Any:
         """Return the connection of the current transaction for a mapper or statement; one that lends itself outside of it. For the package.
 
         :param reads: True for a load that locks nothing; a statement says so itself.
@@ -158,8 +164,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: SchemaSequence,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -170,8 +176,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: ReturnsRows[tuple[*Ts]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -182,8 +188,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -193,8 +199,8 @@ class ExecutingSession(TransactionalSession):
     def execute(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -220,7 +226,9 @@ class ExecutingSession(TransactionalSession):
             clause = with_options(clause, execution_options)
         return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
-    def execute_now(self, clause: Any, params: Any, mapper: Any, kw: Any, autoflush: bool) -> Result:
+    def execute_now(
+        self, clause: Any, params: Any, mapper: MapperArgument, kw: Mapping[str, Any], autoflush: bool
+    ) -> Result:
         """:meth:`execute` without its lock; ``autoflush=False`` sends the statement before what is pending is flushed. For the package."""
         if isinstance(clause, str):
             clause = text(clause)
@@ -228,17 +236,17 @@ class ExecutingSession(TransactionalSession):
             params = params if params is not None else clause._params or None
             clause = clause.statement
         if self.hooks.do_orm_execute:
-            about = mapper or first_mapper(getattr(clause, "entities", ()))
-            clause, params, result = told_of(cast("Session", self), clause, params, about)
+            about = class_mapper(mapper) if mapper is not None else first_mapper(getattr(clause, "entities", ()))
+            clause, params, result = told_of(self._whole(), clause, params, about)
             if result is not None:
-                return result  # type: ignore[no-any-return]
+                return result
         return self.execute_untold(clause, params, mapper, kw, autoflush)
 
     def execute_untold(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         kw: Mapping[str, Any] = MappingProxyType({}),
         autoflush: bool = True,
     ) -> Result:
@@ -259,12 +267,13 @@ class ExecutingSession(TransactionalSession):
         if isinstance(clause, DMLStatement) and clause.entity is not None:
             connection = self.connection_for(mapper or clause.entity.mapper, clause, **kw)
             return execute_dml(self, connection, clause, params)
-        return self.connection_for(mapper, clause, **kw).execute(clause, params)  # type: ignore[no-any-return]
+        result: Result = self.connection_for(mapper, clause, **kw).execute(clause, params)
+        return result
 
     def _streamed(
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind, size: int
     ) -> StreamedResult[Any]:
-        if isinstance(select, Select) and not select._order_by:
+        if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         names = result_names(select)
         pages = self.stream_query(select, params, True, what, size, mapper, kw)
@@ -277,7 +286,7 @@ class ExecutingSession(TransactionalSession):
         autoflush: bool,
         what: ResultKind,
         size: int,
-        mapper: Any = None,
+        mapper: MapperArgument = None,
         kw: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Any]]:
         """Yield the results of a statement in lists of up to ``size``; the transaction must stay open meanwhile. For the package."""
@@ -295,7 +304,7 @@ class ExecutingSession(TransactionalSession):
         self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
         self.autoflush_now()
-        if isinstance(select, Select) and not select._order_by:
+        if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         return self._load_now(select, params, mapper, kw, what)
 
@@ -309,8 +318,8 @@ class ExecutingSession(TransactionalSession):
     def scalar(
         self,
         clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -321,8 +330,8 @@ class ExecutingSession(TransactionalSession):
     def scalar(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -332,8 +341,8 @@ class ExecutingSession(TransactionalSession):
     def scalar(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -350,8 +359,8 @@ class ExecutingSession(TransactionalSession):
     def scalars(
         self,
         clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -362,8 +371,8 @@ class ExecutingSession(TransactionalSession):
     def scalars(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -373,8 +382,8 @@ class ExecutingSession(TransactionalSession):
     def scalars(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -429,12 +438,12 @@ class ExecutingSession(TransactionalSession):
     @overload
     def query(self, *entities: Any, **kwargs: Any) -> Query[Any]: ...
 
-    def query(self: Any, *entities: Any, **kwargs: Any) -> Query[Any]:
+    def query(self, *entities: Any, **kwargs: Any) -> Query[Any]:
         """Return a Query of mapped classes, attributes or columns.
 
         :param kwargs: passed on to the query class.
         """
-        return self._query_cls(entities, self, **kwargs)  # type: ignore[no-any-return]
+        return self._query_cls(entities, self._whole(), **kwargs)
 
     def load_query(
         self, select: Any, params: Any = None, autoflush: bool = True, what: ResultKind = "query"
@@ -444,9 +453,9 @@ class ExecutingSession(TransactionalSession):
             self.autoflush_now()
         mapper = first_mapper(select.entities)
         if self.hooks.do_orm_execute:
-            select, params, result = told_of(cast("Session", self), select, params or None, mapper)
+            select, params, result = told_of(self._whole(), select, params or None, mapper)
             if result is not None:
-                return result.scalars().all() if len(select.entities) == 1 else result.all()  # type: ignore[no-any-return]
+                return result.scalars().all() if len(select.entities) == 1 else result.all()
         return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
 
     def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
@@ -469,7 +478,7 @@ class ExecutingSession(TransactionalSession):
             raise ArgumentError(f"plan_query() takes a query, or a SELECT of mapped classes, got {statement!r}.")
         bind = self._binds.served_by(self.get_bind(mapper, select), not is_read(select))
         engine = bind.engine if isinstance(bind, Connection) else bind
-        if isinstance(select, Select) and not select._order_by:
+        if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
         streamed = select.get_execution_options().get("yield_per") is not None
         return plan_ahead(select, engine.dialect, engine.compiled_cache, "plan_query()", streamed)[0]
@@ -526,7 +535,7 @@ class ExecutingSession(TransactionalSession):
 
     def bulk_insert_mappings(
         self,
-        mapper: Any,
+        mapper: type | Mapper,
         mappings: Iterable[MutableMapping[str, Any]],
         return_defaults: bool = False,
         render_nulls: bool = False,
@@ -540,7 +549,7 @@ class ExecutingSession(TransactionalSession):
         """
         exclusively(self, insert_mappings, self, class_mapper(mapper), mappings, return_defaults, render_nulls)
 
-    def bulk_update_mappings(self, mapper: Any, mappings: Iterable[Mapping[str, Any]]) -> None:
+    def bulk_update_mappings(self, mapper: type | Mapper, mappings: Iterable[Mapping[str, Any]]) -> None:
         """UPDATE rows that are given as mappings by attribute, the primary key among them; see :meth:`bulk_update`.
 
         :param mapper: the mapped class.
@@ -573,12 +582,12 @@ class ExecutingSession(TransactionalSession):
     def get(
         self,
         entity: type[T],
-        ident: Any,
-        options: Any = (),
+        ident: object,
+        options: object = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
-        identity_token: Any = None,
+        identity_token: object = None,
     ) -> T | None:
         """Return the object of a primary key, from the identity map if it is there, else by one SELECT; None when there is none.
 
@@ -595,7 +604,7 @@ class ExecutingSession(TransactionalSession):
         if options or populate_existing or with_for_update or execution_options is not identity_token:
             refuse_token(identity_token)
             query = self.query(entity).execution_options(**(execution_options or {}))
-            return get_by_query(query, ident, options, populate_existing, with_for_update)  # type: ignore[no-any-return]
+            return get_by_query(query, ident, options, populate_existing, with_for_update)
         place = self._places.get(entity)
         if place is not None:
             entries, key, class_ = place
@@ -605,17 +614,17 @@ class ExecutingSession(TransactionalSession):
                 state = None
             if state is not None and (obj := state()) is not None and key in obj.__dict__:
                 return obj if class_ is None or isinstance(obj, class_) else None
-        return exclusively(self, get_slowly, self, entity, ident)  # type: ignore[no-any-return]
+        return exclusively(self, get_slowly, self, entity, ident)
 
     def get_one(
         self,
         entity: type[T],
-        ident: Any,
-        options: Any = (),
+        ident: object,
+        options: object = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
-        identity_token: Any = None,
+        identity_token: object = None,
     ) -> T:
         """Return the object of a primary key like :meth:`get`, which has to be there.
 
@@ -639,6 +648,3 @@ class ExecutingSession(TransactionalSession):
                 "Use get(), which returns None, where that may be."
             )
         return found
-
-    def autoflush_now(self, loading: Any = None) -> bool:
-        raise NotImplementedError

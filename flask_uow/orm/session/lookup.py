@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.orm.exc import ObjectDeletedError
 from flask_uow.orm.loading.column_loader import key_of, refresh_columns
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flask_uow.orm.query import Query
+    from flask_uow.orm.session.execution import ExecutingSession
 
-__all__ = ["get_slowly"]
+__all__ = ["get_by_query", "get_slowly"]
+
+T = TypeVar("T")
 
 
 def get_by_query(
-    query: Query[Any], ident: object, options: Any, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
-) -> Any:
+    query: Query[T], ident: object, options: object, populate_existing: bool, with_for_update: bool | Mapping[str, Any]
+) -> T | None:
     """Return the object of a primary key as a query with these options loads it; see ``Session.get()``."""
     query = query.options(options)
     if populate_existing:
@@ -31,7 +34,7 @@ def get_by_query(
     return query.get(ident)
 
 
-def get_slowly(session: Any, entity: type, ident: object) -> Any:
+def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T | None:
     """Return the object of a primary key: refreshed when it is expired, loaded when it is not there; None when there is no row.
 
     :param entity: the mapped class; where its objects are is noted for later calls.
@@ -55,16 +58,18 @@ def get_slowly(session: Any, entity: type, ident: object) -> Any:
         # an object that was pending may have this key
         obj = identities.get(identity)
     if obj is None:
-        return load_by_identity(session, mapper, identity)
+        loaded: T | None = load_by_identity(session, mapper, identity)
+        return loaded
     own = type(obj).__mapper__
     if not own.isa(mapper):
         # the row of another class of the family
         return None
+    found: T = obj
     values = obj.__dict__
     if mapper.primary_key_names[0] in values:
-        return obj
+        return found
     try:
         refresh_columns(own, obj, values[STATE], tuple(name for name in own.loaded_names if name not in values))
     except ObjectDeletedError:
         return None
-    return obj
+    return found

@@ -89,7 +89,7 @@ class ORMExecuteState:
         )
 
 
-def told_of(session: Session, statement: Any, parameters: Any, mapper: Mapper | None) -> tuple[Any, Any, Any]:
+def told_of(session: Session, statement: Any, parameters: Any, mapper: Mapper | None) -> tuple[Any, Any, Result | None]:
     """Tell what listens of a statement.
 
     :returns: the statement and the parameters to be executed, and the result that a function has returned in their place, or None.

@@ -84,45 +84,45 @@ class Participants:
         began: Callable[[Connection], None],
         name_of: Callable[[Any, int], tuple[str, bool]],
     ) -> None:
-        self._outer = outer
-        self._twophase = twophase
+        self.outer = outer
+        self.twophase = twophase
         self._join_mode = join_mode
         self._begin = begin
         self._began = began
         self._name_of = name_of
-        self._atomic: AtomicCommit | None = None
-        self._joint: JointCommit | None = None
+        self.atomic: AtomicCommit | None = None
+        self.joint: JointCommit | None = None
         self.has_committed = False
-        self._members: dict[Any, _Participant] = {}
+        self.members: dict[Any, _Participant] = {}
         self._options: dict[Any, Mapping[str, Any]] = {}
         if outer is not None:
-            for bind in list(outer._members):
+            for bind in list(outer.members):
                 self.connection_for(bind)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self.members)
 
     def get(self, bind: Engine | Connection) -> Connection | None:
         """Return the connection of a bind, None when it does not take part (yet)."""
-        found = self._members.get(bind)
+        found = self.members.get(bind)
         return found.connection if found is not None else None
 
     def connections(self) -> list[Connection]:
         """Return the connections that take part, in the order in which they came."""
-        return [member.connection for member in self._members.values()]
+        return [member.connection for member in self.members.values()]
 
     def set_options(self, bind: Engine | Connection, options: Mapping[str, Any]) -> None:
         """Set execution options of a connection that is to take part.
 
         :raises InvalidRequestError: for one that does already: its transaction has begun without them.
         """
-        if bind in self._members:
+        if bind in self.members:
             raise InvalidRequestError(
-                f"execution options ({', '.join(options)}) came for a connection whose transaction has begun ({self._members[bind].name}). Ask"
+                f"execution options ({', '.join(options)}) came for a connection whose transaction has begun ({self.members[bind].name}). Ask"
                 " for the connection with them at the beginning of the transaction, before anything else is done in it."
             )
-        if self._outer is not None:
-            self._outer.set_options(bind, options)
+        if self.outer is not None:
+            self.outer.set_options(bind, options)
         else:
             self._options[bind] = options
 
@@ -131,9 +131,9 @@ class Participants:
 
         :raises InvalidRequestError: when somebody else has ended the transaction on a connection that was given.
         """
-        found = self._members.get(bind)
+        found = self.members.get(bind)
         if found is None:
-            found = self._members[bind] = self._enlist(bind)
+            found = self.members[bind] = self._enlist(bind)
             self._began(found.connection)
         elif not found.owned and not found.transaction.is_active:
             raise InvalidRequestError(
@@ -143,8 +143,8 @@ class Participants:
         return found.connection
 
     def _enlist(self, bind: Engine | Connection) -> _Participant:
-        if self._outer is not None:
-            connection = self._outer.connection_for(bind)
+        if self.outer is not None:
+            connection = self.outer.connection_for(bind)
             return _Participant(connection, connection.begin_nested(), owned=False)
         options = self._options.get(bind, {})
         if isinstance(bind, Connection):
@@ -176,23 +176,23 @@ class Participants:
 
         :param is_flushed: nothing but its end is left of the other one: it serves this one where neither has begun, too.
         """
-        for bind, member in other._members.items():
-            own = self._members.get(bind)
+        for bind, member in other.members.items():
+            own = self.members.get(bind)
             if own is None or (own.owned and not own.connection.has_begun):
                 if is_flushed or member.connection.has_begun:
                     if own is not None:
                         own.transaction.rollback()
                         own.connection.close()
-                    self._members[bind] = _Participant(member.connection, member.transaction, owned=False, joined=True)
+                    self.members[bind] = _Participant(member.connection, member.transaction, owned=False, joined=True)
 
     @property
     def has_written(self) -> bool:
         """True when a rollback would undo something that was written, or has undone it."""
-        return any(member.connection.has_written for member in self._members.values())
+        return any(member.connection.has_written for member in self.members.values())
 
-    def _own_members(self) -> Iterator[_Participant]:
+    def own_members(self) -> Iterator[_Participant]:
         """Yield the connections whose transactions the Session commits."""
-        return (member for member in self._members.values() if not member.joined)
+        return (member for member in self.members.values() if not member.joined)
 
     # -- preparing
 
@@ -201,7 +201,7 @@ class Participants:
 
         :raises InvalidRequestError: naming the first such database.
         """
-        for member in self._members.values():
+        for member in self.members.values():
             if member.joined or not isinstance(member.transaction, TwoPhaseTransaction):
                 is_outer = member.joined or member.transaction.is_nested
                 reason = "is in a transaction that was begun outside" if is_outer else "has no PREPARE TRANSACTION"
@@ -216,16 +216,16 @@ class Participants:
         :raises InvalidRequestError: when the record of decisions cannot be used; all are to be rolled back then.
         :raises DBAPIError: when a database refuses; likewise.
         """
-        self._atomic = AtomicCommit(self._branches())
-        self._atomic.prepare()
+        self.atomic = AtomicCommit(self.branches())
+        self.atomic.prepare()
 
-    def _branches(self, session: int = 0) -> list[Branch]:
+    def branches(self, session: int = 0) -> list[Branch]:
         """Return the parts of a two-phase commit.
 
         :param session: the number of this transaction among those that are committed together; their parts need names of their own.
         """
         found = []
-        for number, (bind, member) in enumerate(self._members.items()):
+        for number, (bind, member) in enumerate(self.members.items()):
             if not (member.joined or member.transaction.is_nested):
                 name, is_default = self._name_of(bind, number)
                 found.append(
@@ -247,13 +247,13 @@ class Participants:
         :raises InvalidRequestError: in two-phase mode, when several databases that have written cannot prepare.
         :raises CommitOutcomeUnknown: when the connection was lost while COMMIT was under way.
         """
-        if self._joint is not None:
-            self._joint.commit()
+        if self.joint is not None:
+            self.joint.commit()
             return
-        members = list(self._own_members())
-        if self._atomic is not None or (self._twophase and self._outer is None and len(members) > 1):
-            self._atomic = self._atomic or AtomicCommit(self._branches())
-            self._atomic.commit()
+        members = list(self.own_members())
+        if self.atomic is not None or (self.twophase and self.outer is None and len(members) > 1):
+            self.atomic = self.atomic or AtomicCommit(self.branches())
+            self.atomic.commit()
             self.has_committed = True
             # a savepoint in a transaction that was begun outside lasts no longer than that one
             members = [member for member in members if member.transaction.is_nested]
@@ -261,18 +261,18 @@ class Participants:
 
     def close(self) -> None:
         """Roll back those that the Session would commit; what was joined stays as it is."""
-        self._roll_back(self._own_members())
+        self._roll_back(self.own_members())
 
     def rollback(self) -> None:
         """Roll back all that are still open, prepared and joined ones included; one that fails keeps no other from it.
 
         What is prepared is left as it is where the transaction is committed, or may be.
         """
-        self._roll_back(self._members.values())
+        self._roll_back(self.members.values())
 
     def _roll_back(self, members: Iterable[_Participant]) -> None:
-        if self._atomic is not None and not self._atomic.may_undo:
-            self._atomic.leave()
+        if self.atomic is not None and not self.atomic.may_undo:
+            self.atomic.leave()
         for member in members:
             if not member.transaction.is_active:
                 continue
@@ -285,10 +285,10 @@ class Participants:
 
     def release(self) -> None:
         """Give the connections back."""
-        for member in self._members.values():
+        for member in self.members.values():
             if member.owned:
                 member.connection.close()
-        self._members.clear()
+        self.members.clear()
 
 
 def _commit_in_turn(members: Sequence[tuple[Participants, _Participant]]) -> None:
@@ -296,7 +296,7 @@ def _commit_in_turn(members: Sequence[tuple[Participants, _Participant]]) -> Non
         try:
             member.transaction.commit()
         except BaseException as error:
-            done = [each.name for of, each in members[:number] if of._outer is None]
+            done = [each.name for of, each in members[:number] if of.outer is None]
             if done:
                 logger.critical(
                     "A transaction over several databases was committed in part: %s committed; %s refused, and the rest was rolled back (%s)."
@@ -305,7 +305,7 @@ def _commit_in_turn(members: Sequence[tuple[Participants, _Participant]]) -> Non
                 )  # fmt: skip
             raise
         # a released savepoint is not committed
-        whose.has_committed = whose.has_committed or whose._outer is None
+        whose.has_committed = whose.has_committed or whose.outer is None
 
 
 class JointCommit:
@@ -317,14 +317,14 @@ class JointCommit:
     def __init__(self, parts: Sequence[Participants]) -> None:
         self._parts = parts
         self._is_done = False
-        self._atomic: AtomicCommit | None = None
-        branches = [branch for number, part in enumerate(parts) if part._twophase for branch in part._branches(number)]
+        self.atomic: AtomicCommit | None = None
+        branches = [branch for number, part in enumerate(parts) if part.twophase for branch in part.branches(number)]
         if len(branches) > 1:
-            self._atomic = AtomicCommit(branches)
+            self.atomic = AtomicCommit(branches)
         for part in parts:
-            part._joint = self
-            if part._twophase:
-                part._atomic = self._atomic
+            part.joint = self
+            if part.twophase:
+                part.atomic = self.atomic
 
     def commit(self) -> None:
         """Commit all; what was committed already is left.
@@ -333,16 +333,16 @@ class JointCommit:
         """
         if self._is_done:
             return
-        if self._atomic is not None:
-            self._atomic.commit()
+        if self.atomic is not None:
+            self.atomic.commit()
         for part in self._parts:
-            part.has_committed = part.has_committed or part._atomic is not None
+            part.has_committed = part.has_committed or part.atomic is not None
         _commit_in_turn(
             [
                 (part, member)
                 for part in self._parts
-                for member in part._own_members()
-                if part._atomic is None or member.transaction.is_nested
+                for member in part.own_members()
+                if part.atomic is None or member.transaction.is_nested
             ]
         )
         self._is_done = True

@@ -10,7 +10,7 @@ from flask_uow.orm.dml.bulk import Progress
 from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.query import Query
-from flask_uow.orm.session.arguments import Options
+from flask_uow.orm.session.arguments import MapperArgument, Options, Parameters
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.session_registry import SessionRegistry
 from flask_uow.orm.session.transaction import SessionTransaction
@@ -19,11 +19,14 @@ from flask_uow.sql.sequences import Sequence as SchemaSequence
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Engine
     from flask_uow.engine.rows import TypedRow
     from flask_uow.orm.loading.plan import QueryPlan
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.from_statement import FromStatement
     from flask_uow.sql.select import Select
+    from flask_uow.sql.selectable import FromClause
     from flask_uow.sql.typed import Item
 
 __all__ = ["PresentSession"]
@@ -77,6 +80,10 @@ class PresentSession:
         """See :meth:`Session.plan_flush`."""
         return self.registry().plan_flush(objects)
 
+    def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
+        """See :meth:`Session.plan_query`."""
+        return self.registry().plan_query(statement)
+
     def prepare(self) -> None:
         """See :meth:`Session.prepare`."""
         self.registry().prepare()
@@ -119,7 +126,7 @@ class PresentSession:
 
     def connection(
         self,
-        mapper: Any = None,
+        mapper: MapperArgument | Mapping[str, Any] = None,
         clause: Any = None,
         *,
         bind_arguments: Options = None,
@@ -131,15 +138,15 @@ class PresentSession:
             mapper, clause, bind_arguments=bind_arguments, execution_options=execution_options, **kw
         )
 
-    def get_bind(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Any:
+    def get_bind(self, mapper: MapperArgument = None, clause: Any = None, **kw: Any) -> Any:
         """See :meth:`Session.get_bind`."""
         return self.registry().get_bind(mapper, clause, **kw)
 
-    def bind_mapper(self, mapper: Any, bind: Any) -> None:
+    def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
         """See :meth:`Session.bind_mapper`."""
         self.registry().bind_mapper(mapper, bind)
 
-    def bind_table(self, table: Any, bind: Any) -> None:
+    def bind_table(self, table: FromClause, bind: Engine | Connection) -> None:
         """See :meth:`Session.bind_table`."""
         self.registry().bind_table(table, bind)
 
@@ -147,8 +154,8 @@ class PresentSession:
     def execute(
         self,
         clause: SchemaSequence,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -159,8 +166,8 @@ class PresentSession:
     def execute(
         self,
         clause: ReturnsRows[tuple[*Ts]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -171,8 +178,8 @@ class PresentSession:
     def execute(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -182,8 +189,8 @@ class PresentSession:
     def execute(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -198,8 +205,8 @@ class PresentSession:
     def scalar(
         self,
         clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -210,8 +217,8 @@ class PresentSession:
     def scalar(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -221,8 +228,8 @@ class PresentSession:
     def scalar(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -237,8 +244,8 @@ class PresentSession:
     def scalars(
         self,
         clause: ReturnsRows[tuple[T, *tuple[Any, ...]]],
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -249,8 +256,8 @@ class PresentSession:
     def scalars(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -260,8 +267,8 @@ class PresentSession:
     def scalars(
         self,
         clause: Any,
-        params: Any = None,
-        mapper: Any = None,
+        params: Parameters = None,
+        mapper: MapperArgument = None,
         *,
         execution_options: Options = None,
         bind_arguments: Options = None,
@@ -317,12 +324,12 @@ class PresentSession:
     def get(
         self,
         entity: type[T],
-        ident: Any,
-        options: Any = (),
+        ident: object,
+        options: object = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
-        identity_token: Any = None,
+        identity_token: object = None,
     ) -> T | None:
         """See :meth:`Session.get`."""
         session = self.registry()
@@ -341,12 +348,12 @@ class PresentSession:
     def get_one(
         self,
         entity: type[T],
-        ident: Any,
-        options: Any = (),
+        ident: object,
+        options: object = (),
         populate_existing: bool = False,
         with_for_update: bool | Mapping[str, Any] = False,
         execution_options: Options = None,
-        identity_token: Any = None,
+        identity_token: object = None,
     ) -> T:
         """See :meth:`Session.get_one`."""
         return self.registry().get_one(
@@ -381,7 +388,7 @@ class PresentSession:
 
     def bulk_insert_mappings(
         self,
-        mapper: Any,
+        mapper: type | Mapper,
         mappings: Iterable[MutableMapping[str, Any]],
         return_defaults: bool = False,
         render_nulls: bool = False,
@@ -389,7 +396,7 @@ class PresentSession:
         """See :meth:`Session.bulk_insert_mappings`."""
         self.registry().bulk_insert_mappings(mapper, mappings, return_defaults, render_nulls)
 
-    def bulk_update_mappings(self, mapper: Any, mappings: Iterable[Mapping[str, Any]]) -> None:
+    def bulk_update_mappings(self, mapper: type | Mapper, mappings: Iterable[Mapping[str, Any]]) -> None:
         """See :meth:`Session.bulk_update_mappings`."""
         self.registry().bulk_update_mappings(mapper, mappings)
 

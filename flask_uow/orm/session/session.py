@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
-from flask_uow.orm.flush.changes import Automatic
-from flask_uow.orm.flush.flush import flush, plan_flush
+from flask_uow.orm.flush.flush import plan_flush
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.loading.column_loader import check_lock_mode, has_version, key_of, lock_of, refresh_columns
 from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
@@ -25,14 +24,13 @@ from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.execution import ExecutingSession
 from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.merging import merge
+from flask_uow.orm.session.unit_observer import QUIET, UnitObserver
 from flask_uow.orm.state.cascades import cascaded
 from flask_uow.orm.state.expiry import expire_all, expire_object, new_orphans
 from flask_uow.orm.state.history import has_net_changes
 from flask_uow.orm.state.identity import IdentityMap
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state, instance_state
 from flask_uow.orm.state.keys import IdentityKey
-from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.state.session_objects import SessionObjects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from flask_uow.engine import Connection, Engine
     from flask_uow.orm.extensions import Hooks, SessionExtension
     from flask_uow.orm.interfaces import MappedObject
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
 
 __all__ = ["Session"]
 
@@ -70,12 +67,12 @@ class Session(ExecutingSession):
     :param autobegin: False: no transaction begins before ``begin()`` is called, and what needs one is an InvalidRequestError.
     :param enable_baked_queries: there are none; True is an ArgumentError.
     :param future: True, which says nothing; False is an ArgumentError.
+    :param observer: told of the boundaries of its transactions, see :class:`~flask_uow.orm.session.unit_observer.UnitObserver`.
     :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
-    For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``connection_for()``,
-    ``autoflush_now()``, ``execute_now()``,
-    ``execute_untold()``, ``load_query()``, ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``,
-    ``hooks``, ``thread_lock`` and ``cure_for_threads``.
+    For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``observer``, ``connection_for()``,
+    ``autoflush_now()``, ``begin_on()``, ``transaction_ended()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
+    ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads`` and ``has_own_hooks``.
     """
 
     def __init__(
@@ -98,6 +95,7 @@ class Session(ExecutingSession):
         autobegin: bool = True,
         enable_baked_queries: bool = False,
         future: bool = True,
+        observer: UnitObserver = QUIET,
     ) -> None:
         check_arguments(autobegin, autocommit, enable_baked_queries, future)
         super().__init__(
@@ -110,11 +108,12 @@ class Session(ExecutingSession):
             twophase=twophase,
             join_mode=join_transaction_mode,
             extension=extension,
+            observer=observer,
+            autoflush=autoflush,
+            weak_identity_map=weak_identity_map,
         )
-        self.autoflush = autoflush
         self.batch_loading = batch_loading
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
-        self.objects = SessionObjects(self, weak=weak_identity_map, hooks=self.hooks, keeps_values=self._keeps_values)
         self._info = dict(info) if info is not None else None
 
     # -- objects
@@ -181,11 +180,6 @@ class Session(ExecutingSession):
         :raises InvalidRequestError: when it is not in this Session.
         """
         self.objects.expunge(instance)
-
-    @exclusive
-    def expunge_all(self) -> None:
-        """Take all objects out of the Session."""
-        self.objects.expunge_all()
 
     @exclusive
     def prune(self) -> int:
@@ -284,16 +278,6 @@ class Session(ExecutingSession):
 
     # -- flush
 
-    def autoflush_now(self, loading: RelationshipProperty | None = None) -> bool:
-        """Flush where the Session has autoflush and something to write; return True when it did. For the package.
-
-        :param loading: the relationship that is to be loaded, if that is the reason.
-        """
-        if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
-            self._flush(None, Automatic(loading))
-            return True
-        return False
-
     @property
     def no_autoflush(self) -> AbstractContextManager[Session]:
         """A context in which queries don't flush."""
@@ -306,18 +290,6 @@ class Session(ExecutingSession):
             yield self
         finally:
             self.autoflush = before
-
-    @exclusive
-    def flush(self, objects: Iterable[Any] | None = None) -> None:
-        """Write all changes to the database, ordered by dependency, in the current transaction.
-
-        :param objects: write only these objects.
-        :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
-        :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
-        """
-        chosen = self._chosen(objects, "flush")
-        if self.objects.has_changes():
-            self._flush(chosen, None)
 
     @exclusive
     def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
@@ -337,24 +309,6 @@ class Session(ExecutingSession):
         with self.no_autoflush:
             self.objects.has_changes()
             return plan_flush(self, chosen)
-
-    def _chosen(self, objects: Iterable[Any] | None, called: str) -> tuple[Any, ...] | None:
-        if self.is_flushing:
-            raise InvalidRequestError(f"the Session is flushing already; {called}() was called from within it.")
-        chosen = tuple(map(real_object, objects)) if objects is not None else None
-        for obj in chosen or ():
-            instance_state(obj)
-        return chosen
-
-    @exclusive
-    def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
-        self.is_flushing = True
-        try:
-            context = flush(self, chosen, automatic)
-        finally:
-            self.is_flushing = False
-        for hook in self.hooks.after_flush_postexec:
-            hook(self, context)
 
     # -- what is inside
 

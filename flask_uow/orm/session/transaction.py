@@ -100,7 +100,7 @@ class SessionTransaction:
                 outer,
                 session.twophase,
                 session.join_transaction_mode,
-                session._begin_on,
+                session.begin_on,
                 self._has_begun,
                 session._binds.name_of,
             )
@@ -245,20 +245,20 @@ class SessionTransaction:
                     session.objects.tell("deleted_to_detached", obj)
         self._close()
         if not self.nested and session.expire_on_commit and session.accounting:
-            session._expire_after_commit()
+            session.observer.expire_after_commit(session)
         try:
             for hook in session.hooks.after_commit:
                 hook(session)
         finally:
             # an error in a hook comes too late to change that
-            session._after_commit(self)
+            session.observer.after_commit(session, self)
 
     def _flush(self) -> None:
         session = self.session
         if not self.is_subtransaction:
             for hook in session.hooks.before_commit:
                 hook(session)
-            session._before_commit(self)
+            session.observer.before_commit(session, self)
             self._check_not_ended()
         if session.is_flushing:
             return
@@ -293,7 +293,7 @@ class SessionTransaction:
             self._fail_enclosing()
             return
         session = self.session
-        session._before_rollback(self)
+        session.observer.before_rollback(session, self)
         was_undone = self.status is Status.FAILED
         has_written = self.participants.has_written
         try:
@@ -306,7 +306,7 @@ class SessionTransaction:
             self._call_after_rollback()
         for hook in session.hooks.after_soft_rollback:
             hook(session, self)
-        session._after_rollback(self)
+        session.observer.after_rollback(session, self)
 
     def _call_after_rollback(self) -> None:
         for hook in self.session.hooks.after_rollback:
@@ -349,7 +349,7 @@ class SessionTransaction:
 
     def _close(self) -> None:
         self._become(Status.CLOSED)
-        self.session._transaction_ended(self)
+        self.session.transaction_ended(self)
         for hook in self.session.hooks.after_transaction_end:
             hook(self.session, self)
 
@@ -420,7 +420,7 @@ class SessionTransaction:
                 session.objects.restore_deleted(obj, state)
         session.objects.deleted.clear()
         # those of a savepoint may still be undone by the transaction around it
-        session._expire_after_rollback(not has_written and not self.nested)
+        session.observer.expire_after_rollback(session, not has_written and not self.nested)
         self.inserted.clear()
         self.deleted.clear()
         self.replaced.clear()

@@ -1,4 +1,4 @@
-"""The part of a Session that begins and ends transactions."""
+"""The part of a Session that flushes its objects, and begins and ends transactions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension, session_hooks
+from flask_uow.orm.flush.changes import Automatic
+from flask_uow.orm.flush.flush import flush
 from flask_uow.orm.session.participants import check_join_mode
 from flask_uow.orm.session.transaction import SessionTransaction
-from flask_uow.orm.state.expiry import expire_all
+from flask_uow.orm.session.unit_observer import UnitObserver
+from flask_uow.orm.state.instance_state import instance_state
+from flask_uow.orm.state.proxies import real_object
+from flask_uow.orm.state.session_objects import SessionObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from flask_uow.engine import Connection, Transaction
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.binds import Binds
     from flask_uow.orm.session.session import Session
 
@@ -33,7 +39,11 @@ def open_sessions() -> list[Session]:
 
 
 class TransactionalSession:
-    """Base of :class:`~flask_uow.orm.session.session.Session`: transactions, and what hangs on them."""
+    """Base of :class:`~flask_uow.orm.session.session.Session`: its objects, their flush, and the transactions that hang on them.
+
+    :ivar objects: the objects of the Session.
+    :ivar observer: what is told of the boundaries of its transactions.
+    """
 
     def __init__(
         self,
@@ -44,7 +54,12 @@ class TransactionalSession:
         twophase: bool,
         join_mode: str,
         extension: Hooks | SessionExtension | Sequence[SessionExtension] | None,
+        observer: UnitObserver,
+        autoflush: bool,
+        weak_identity_map: bool,
     ) -> None:
+        self.observer = observer
+        self.autoflush = autoflush
         self.expire_on_commit = expire_on_commit
         self.autocommit = autocommit
         self.autobegin = autobegin
@@ -57,7 +72,14 @@ class TransactionalSession:
         self.current_transaction: SessionTransaction | None = None
         self.is_flushing = False
         self.thread_lock = threading.RLock()
-        _sessions.add(weakref.ref(cast("Session", self), _sessions.discard))
+        self.objects = SessionObjects(
+            self._whole(), weak=weak_identity_map, hooks=self.hooks, keeps_values=observer.keeps_values
+        )
+        _sessions.add(weakref.ref(self._whole(), _sessions.discard))
+
+    def _whole(self) -> Session:
+        # to be handed on: nothing of it is called here
+        return cast("Session", self)
 
     # how several threads get on, said by the error for two that use one Session
     cure_for_threads = (
@@ -65,8 +87,52 @@ class TransactionalSession:
     )
     _binds: Binds
 
+    # -- flush
+
+    def autoflush_now(self, loading: RelationshipProperty | None = None) -> bool:
+        """Flush where the Session has autoflush and something to write; return True when it did. For the package.
+
+        :param loading: the relationship that is to be loaded, if that is the reason.
+        """
+        if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
+            self._flush(None, Automatic(loading))
+            return True
+        return False
+
+    @exclusive
+    def flush(self, objects: Iterable[Any] | None = None) -> None:
+        """Write all changes to the database, ordered by dependency, in the current transaction.
+
+        :param objects: write only these objects.
+        :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
+        :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
+        """
+        chosen = self._chosen(objects, "flush")
+        if self.objects.has_changes():
+            self._flush(chosen, None)
+
+    def _chosen(self, objects: Iterable[Any] | None, called: str) -> tuple[Any, ...] | None:
+        if self.is_flushing:
+            raise InvalidRequestError(f"the Session is flushing already; {called}() was called from within it.")
+        chosen = tuple(map(real_object, objects)) if objects is not None else None
+        for obj in chosen or ():
+            instance_state(obj)
+        return chosen
+
+    @exclusive
+    def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
+        self.is_flushing = True
+        try:
+            context = flush(self._whole(), chosen, automatic)
+        finally:
+            self.is_flushing = False
+        for hook in self.hooks.after_flush_postexec:
+            hook(self._whole(), context)
+
+    # -- transactions
+
     @property
-    def transaction(self: Any) -> SessionTransaction | None:
+    def transaction(self) -> SessionTransaction | None:
         """The innermost level of the current transaction; None in autocommit mode outside ``begin()``."""
         current: SessionTransaction | None = self.current_transaction
         if current is None and not self.autocommit:
@@ -75,7 +141,7 @@ class TransactionalSession:
                     "this Session has autobegin=False, and no transaction was begun. Call session.begin() first, or write"
                     " `with session.begin():`."
                 )
-            current = self.current_transaction = SessionTransaction(self)
+            current = self.current_transaction = SessionTransaction(self._whole())
         return current
 
     @property
@@ -116,7 +182,7 @@ class TransactionalSession:
         return level
 
     @exclusive
-    def begin(self: Any, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
+    def begin(self, subtransactions: bool = False, nested: bool = False) -> SessionTransaction:
         """Begin a transaction. In autocommit mode, what is pending is flushed before, in a transaction of its own.
 
         :param subtransactions: inside a transaction, begin a subtransaction, which only delimits.
@@ -128,7 +194,7 @@ class TransactionalSession:
         current = self.current_transaction
         if current is None and nested and not self.autocommit and not self.autobegin:
             # said explicitly enough
-            current = self.current_transaction = SessionTransaction(self)
+            current = self.current_transaction = SessionTransaction(self._whole())
         elif subtransactions or nested:
             current = self.transaction
         if current is None:
@@ -139,7 +205,7 @@ class TransactionalSession:
             if self.autocommit and self.accounting and not self.is_flushing:
                 # what was added before is no part of the transaction, and not undone with it
                 self.flush()
-            root = self.current_transaction = SessionTransaction(self)
+            root = self.current_transaction = SessionTransaction(self._whole())
             return root
         if not subtransactions and not nested:
             raise InvalidRequestError(
@@ -149,7 +215,7 @@ class TransactionalSession:
             raise current._inactive()
         if nested and self.accounting:
             self.flush()
-        level = self.current_transaction = SessionTransaction(self, current, nested)
+        level = self.current_transaction = SessionTransaction(self._whole(), current, nested)
         return level
 
     def begin_nested(self) -> SessionTransaction:
@@ -180,7 +246,7 @@ class TransactionalSession:
         transaction.commit()
 
     @exclusive
-    def rollback(self: Any) -> None:
+    def rollback(self) -> None:
         """Roll back the current transaction, or the innermost SAVEPOINT; nothing happens when there is none.
 
         Objects that were new become transient again, deleted ones persistent; all others are loaded anew at their next use. In a
@@ -190,11 +256,11 @@ class TransactionalSession:
             # nothing was sent to the database, but there may be objects whose states and values go back
             if self.autocommit or not (self.objects.has_changes() or self.objects.families):
                 return
-            self.current_transaction = SessionTransaction(self)
+            self.current_transaction = SessionTransaction(self._whole())
         self.current_transaction.rollback()
 
     @exclusive
-    def close(self: Any) -> None:
+    def close(self) -> None:
         """End any transaction by rolling back, give connections back, and take all objects out. May be used again."""
         try:
             if self.current_transaction is not None:
@@ -202,12 +268,17 @@ class TransactionalSession:
         finally:
             self.expunge_all()
 
+    @exclusive
+    def expunge_all(self) -> None:
+        """Take all objects out of the Session."""
+        self.objects.expunge_all()
+
     def reset(self) -> None:
         """End any transaction by rolling back, and take all objects out: another name of :meth:`close`."""
         self.close()
 
     @exclusive
-    def invalidate(self: Any) -> None:
+    def invalidate(self) -> None:
         """Close, and have the connections of the transaction thrown away instead of given back: nobody knows their state."""
         level = self.current_transaction
         if level is not None:
@@ -230,46 +301,20 @@ class TransactionalSession:
         if failure is not None:
             raise failure
 
-    def _transaction_ended(self, transaction: SessionTransaction) -> None:
+    def transaction_ended(self, transaction: SessionTransaction) -> None:
+        """Take note that a level of the current transaction has ended: the one around it is current again."""
         if self.current_transaction is transaction:
             self.current_transaction = transaction.parent
 
-    def _begin_on(self, connection: Connection, **options: Any) -> Transaction:
-        """Begin a transaction on a connection that takes part from now on; ``options`` are those of ``begin()``, for subclasses."""
+    def begin_on(self, connection: Connection) -> Transaction:
+        """Begin a transaction on a connection that takes part from now on."""
+        options = self.observer.begin_options(self._whole(), connection)
         if self.twophase:
             if connection.dialect.supports_two_phase:
                 return connection.begin_twophase(**options)
             if not options.get("read_only") and self._binds.are_several():
                 identify_early(connection)
         return connection.begin(**options)
-
-    # what becomes of the objects that are inside, for subclasses; one that has expired values set aside says so
-    _keeps_values = False
-
-    def _expire_after_commit(self: Any) -> None:
-        """Have all values loaded anew, since others may change them from now on."""
-        expire_all(self.objects, None)
-
-    def _expire_after_rollback(self: Any, are_true: bool) -> None:
-        """Have all values loaded anew.
-
-        :param are_true: nothing was undone that they could have come from.
-        """
-        expire_all(self.objects, None)
-
-    # hooks for subclasses, called for root transactions and savepoints (``transaction.nested``), whoever ends them
-
-    def _before_commit(self, transaction: SessionTransaction) -> None:
-        """Called before the flush of a commit; may still add work."""
-
-    def _after_commit(self, transaction: SessionTransaction) -> None:
-        """Called when a transaction was committed, or a savepoint released."""
-
-    def _before_rollback(self, transaction: SessionTransaction) -> None:
-        """Called before a rollback."""
-
-    def _after_rollback(self, transaction: SessionTransaction) -> None:
-        """Called when a transaction or a savepoint was rolled back."""
 
     def __enter__(self) -> Self:
         return self

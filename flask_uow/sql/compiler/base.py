@@ -171,7 +171,9 @@ class ExpressionCompiler:
         if statement.__visit_name__ == "from_statement":
             return self.is_write(statement.element)
         if getattr(statement, "is_select", True):
-            return getattr(statement, "_for_update", None) is not None or bool(getattr(statement, "is_write", False))
+            return getattr(statement, "for_update_clause", None) is not None or bool(
+                getattr(statement, "is_write", False)
+            )
         return bool(getattr(statement, "is_write", True))
 
     def process(

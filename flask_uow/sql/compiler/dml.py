@@ -21,11 +21,11 @@ class DMLCompiler(ExpressionCompiler):
         quote = self.dialect.quote
         self._check_target("INSERT", insert)
         target = self.visit_table(insert.table)
-        if insert._select is not None:
-            columns = ", ".join(quote(str(column.name)) for column in insert._select_columns)
+        if insert.source_select is not None:
+            columns = ", ".join(quote(str(column.name)) for column in insert.source_columns)
             source = self.insert_source(insert)
             return f"INSERT INTO {target} ({columns}) {source}{self._conflict(insert)}{self.returning(insert)}"
-        rows_given = insert._rows or ((),)
+        rows_given = insert.value_rows or ((),)
         given = [column for column, _ in rows_given[0]]
         defaults = self._defaults(insert.table, given)
         numbered = self._numbered(insert.table, given)
@@ -58,14 +58,19 @@ class DMLCompiler(ExpressionCompiler):
         :param marks: the marks of the row's values by column; not of what the database works out.
         """
         table = insert.table
-        if not self.is_executed or insert is not self.statement or insert._returning or table.__visit_name__ != "table":
+        if (
+            not self.is_executed
+            or insert is not self.statement
+            or insert.returning_columns
+            or table.__visit_name__ != "table"
+        ):
             return ""
         key = table.primary_key.columns
         for column in key:
             mark = marks.get(column.name)
             if mark is not None:
                 self.key_sources.append(("value", mark))
-            elif self.dialect.tells_rowid and column is table.generated_key and len(key) == 1 and not insert._conflict:
+            elif self.dialect.tells_rowid and column is table.generated_key and len(key) == 1 and not insert.conflict:
                 self.key_sources.append(("rowid", 0))
             else:
                 self.key_sources.append(("returned", len(self.key_returned)))
@@ -86,14 +91,14 @@ class DMLCompiler(ExpressionCompiler):
 
     def insert_source(self, insert: Insert) -> str:
         """Return the SELECT that rows are inserted from."""
-        return self.subselect(insert._select)
+        return self.subselect(insert.source_select)
 
     def _conflict(self, insert: Insert) -> str:
-        if insert._conflict is None:
+        if insert.conflict is None:
             return ""
         # subqueries take the row that is there already from here
         self.froms_stack.append({id(insert.table)})
-        text = self.process(insert._conflict)
+        text = self.process(insert.conflict)
         self.froms_stack.pop()
         return f" {text}"
 
@@ -168,13 +173,13 @@ class DMLCompiler(ExpressionCompiler):
     def visit_update(self, update: Update) -> str:
         self._check_target("UPDATE", update)
         quote = self.dialect.quote
-        given = [column for column, _ in update._values]
-        others = self._other_froms(update, [value for _, value in update._values])
+        given = [column for column, _ in update.set_pairs]
+        others = self._other_froms(update, [value for _, value in update.set_pairs])
         # subqueries take the row to be changed from here
         self.froms_stack.append(
-            {id(update.table), *(id(part) for element in others for part in element._from_objects())}
+            {id(update.table), *(id(part) for element in others for part in element.from_objects())}
         )
-        pairs = [f"{quote(str(column.name))} = {self.stored(column, value)}" for column, value in update._values]
+        pairs = [f"{quote(str(column.name))} = {self.stored(column, value)}" for column, value in update.set_pairs]
         for column, default in self._defaults(update.table, given, "onupdate"):
             pairs.append(f"{quote(column.name)} = {self._default_value(column, default)}")
         if not pairs:
@@ -189,7 +194,7 @@ class DMLCompiler(ExpressionCompiler):
         self._check_target("DELETE", delete)
         others = self._other_froms(delete, [])
         self.froms_stack.append(
-            {id(delete.table), *(id(part) for element in others for part in element._from_objects())}
+            {id(delete.table), *(id(part) for element in others for part in element.from_objects())}
         )
         using = self.using(others) if others else ""
         where = self._where(delete)
@@ -212,31 +217,32 @@ class DMLCompiler(ExpressionCompiler):
         return f" USING {', '.join(self.process(element) for element in elements)}"
 
     def _other_froms(self, statement: Update | Delete, expressions: list[Any]) -> list[Any]:
-        found = collect_froms((), (*statement._where, *expressions))
+        found = collect_froms((), (*statement.where_clauses, *expressions))
         return [element for element in found if element is not statement.table]
 
     def _where(self, statement: Update | Delete) -> str:
-        if not statement._where:
+        if not statement.where_clauses:
             return ""
         conditions = " AND ".join(
-            f"({self.process(c)})" if getattr(c, "precedence", 20) <= 1 else self.process(c) for c in statement._where
+            f"({self.process(c)})" if getattr(c, "precedence", 20) <= 1 else self.process(c)
+            for c in statement.where_clauses
         )
         return f" WHERE {conditions}"
 
     def returning(self, statement: DMLStatement) -> str:
         """Return ``RETURNING ...``."""
-        if not statement._returning:
+        if not statement.returning_columns:
             self.result = ()
             return ""
         written = []
         # subqueries take the row that was written from here
         self.froms_stack.append({id(statement.table)})
-        texts = [self.process(column) for column in statement._returning]
+        texts = [self.process(column) for column in statement.returning_columns]
         self.froms_stack.pop()
-        for column, text in zip(statement._returning, texts, strict=True):
+        for column, text in zip(statement.returning_columns, texts, strict=True):
             labelled = column.name is not None and column.__visit_name__ not in ("column", "literal_column", "text")
             written.append(f"{text} AS {self.dialect.quote(str(column.name))}" if labelled else text)
         self.result = tuple(
-            ResultColumn(str(column.name or "anon"), column.type, column) for column in statement._returning
+            ResultColumn(str(column.name or "anon"), column.type, column) for column in statement.returning_columns
         )
         return " RETURNING " + ", ".join(written)

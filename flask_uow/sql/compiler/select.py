@@ -33,25 +33,27 @@ class SelectCompiler(ExpressionCompiler):
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
-        froms = self._without_correlated(select.all_froms, select._correlate)
-        covered = {id(part) for element in froms for part in element._from_objects()}
+        froms = self._without_correlated(select.all_froms, select.correlation)
+        covered = {id(part) for element in froms for part in element.from_objects()}
         self.froms_stack.append(covered)
-        _refuse_unknown_names(select, froms, (*select._order_by, *select._group_by))
+        _refuse_unknown_names(select, froms, (*select.order_by_clauses, *select.group_by_clauses))
         outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
         self.result_columns, self.in_compound = dict(names), False
         head = f"{self.prefixes(select)}{self.distinct_prefix(select)}"
-        parts = [f"SELECT {head}{self._columns(names, types, select._distinct is True)}"]
+        parts = [f"SELECT {head}{self._columns(names, types, select.distinct_clause is True)}"]
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
-        if select._where:
-            parts.append("WHERE " + self._conditions(select._where))
-        if select._group_by:
-            parts.append("GROUP BY " + ", ".join(self._group_term(criterion, froms) for criterion in select._group_by))
-        if select._having:
-            parts.append("HAVING " + self._conditions(select._having))
+        if select.where_clauses:
+            parts.append("WHERE " + self._conditions(select.where_clauses))
+        if select.group_by_clauses:
+            parts.append(
+                "GROUP BY " + ", ".join(self._group_term(criterion, froms) for criterion in select.group_by_clauses)
+            )
+        if select.having_clauses:
+            parts.append("HAVING " + self._conditions(select.having_clauses))
         parts.extend(self._order_and_limit(select))
-        lock = self.for_update(select._for_update) if select._for_update is not None else ""
+        lock = self.for_update(select.for_update_clause) if select.for_update_clause is not None else ""
         if lock:
             parts.append(lock)
         self.froms_stack.pop()
@@ -62,7 +64,7 @@ class SelectCompiler(ExpressionCompiler):
     def _group_term(self, criterion: Any, froms: list[Any]) -> str:
         # in GROUP BY the name of a column that is read wins over a label of that name
         if criterion.__visit_name__ == "label":
-            elements = (part for element in froms for part in element._from_objects())
+            elements = (part for element in froms for part in element.from_objects())
             if any(column.name == criterion.name for element in elements for column in element.c):
                 criterion = criterion.element
         return self.order_term(criterion)
@@ -129,21 +131,21 @@ class SelectCompiler(ExpressionCompiler):
 
     def prefixes(self, statement: Any) -> str:
         """Return the words that a statement was given by ``prefix_with()``, those for this database."""
-        words = (text for text, dialect in statement._prefixes if dialect in (None, self.dialect.name))
+        words = (text for text, dialect in statement.prefix_words if dialect in (None, self.dialect.name))
         return "".join(f"{word} " for word in words)
 
     def distinct_prefix(self, select: Select) -> str:
         """Return ``DISTINCT`` and the like."""
-        if not select._distinct:
+        if not select.distinct_clause:
             return ""
-        if isinstance(select._distinct, tuple):
-            return f"DISTINCT ON ({', '.join(self.process(column) for column in select._distinct)}) "
+        if isinstance(select.distinct_clause, tuple):
+            return f"DISTINCT ON ({', '.join(self.process(column) for column in select.distinct_clause)}) "
         return "DISTINCT "
 
     def _order_and_limit(self, select: SelectBase) -> list[str]:
         parts = []
-        if select._order_by:
-            parts.append("ORDER BY " + ", ".join(self.order_term(criterion) for criterion in select._order_by))
+        if select.order_by_clauses:
+            parts.append("ORDER BY " + ", ".join(self.order_term(criterion) for criterion in select.order_by_clauses))
         limit = self.limit_clause(select)
         if limit:
             parts.append(limit)
@@ -152,10 +154,10 @@ class SelectCompiler(ExpressionCompiler):
     def limit_clause(self, select: SelectBase) -> str:
         """Return ``LIMIT n OFFSET m``."""
         parts = []
-        if select._limit is not None:
-            parts.append(f"LIMIT {self.process(select._limit)}")
-        if select._offset is not None:
-            parts.append(f"OFFSET {self.process(select._offset)}")
+        if select.limit_clause is not None:
+            parts.append(f"LIMIT {self.process(select.limit_clause)}")
+        if select.offset_clause is not None:
+            parts.append(f"OFFSET {self.process(select.offset_clause)}")
         return " ".join(parts)
 
     def for_update(self, lock: ForUpdate) -> str:
@@ -194,7 +196,7 @@ class SelectCompiler(ExpressionCompiler):
             self.member_types = types
             texts.append(self.compound_member(member))
         self.member_types = None
-        _refuse_unknown_names(compound, [], compound._order_by)
+        _refuse_unknown_names(compound, [], compound.order_by_clauses)
         outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
         self.result_types, self.result_columns, self.in_compound = (
             {n: column.type for n, column in names},
@@ -211,9 +213,9 @@ class SelectCompiler(ExpressionCompiler):
         """Return one SELECT of a compound, in parentheses where it has an order or a limit of its own."""
         text = self.process(member)
         own = (
-            member._order_by
-            or member._limit is not None
-            or member._offset is not None
+            member.order_by_clauses
+            or member.limit_clause is not None
+            or member.offset_clause is not None
             or member.__visit_name__ == "compound_select"
         )
         return f"({text})" if own else text
@@ -313,7 +315,7 @@ def _refuse_unknown_names(select: Any, froms: list[Any], criteria: tuple[Any, ..
         # SQL text may name its columns as it likes
         return
     known = {name for name, _ in selected}
-    known.update(column.name for element in froms for part in element._from_objects() for column in part.c)
+    known.update(column.name for element in froms for part in element.from_objects() for column in part.c)
     for name in named:
         if name not in known:
             raise CompileError(
