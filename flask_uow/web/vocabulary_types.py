@@ -106,6 +106,7 @@ class VocabularyTypes:
         self.Join = flask_uow.Join
         self.KeysetPagination = flask_uow.KeysetPagination
         self.LargeBinary = flask_uow.LargeBinary
+        self.Load = flask_uow.Load
         self.Mapped = flask_uow.Mapped
         self.MappedAsDataclass = flask_uow.MappedAsDataclass
         self.MappedCollection = flask_uow.MappedCollection
@@ -220,6 +221,7 @@ class VocabularyTypes:
         self.create_session = flask_uow.create_session
         self.declarative_base = flask_uow.declarative_base
         self.declared_attr = flask_uow.declared_attr
+        self.defaultload = flask_uow.defaultload
         self.defer = flask_uow.defer
         self.deferred = flask_uow.deferred
         self.delete = flask_uow.delete
@@ -228,6 +230,7 @@ class VocabularyTypes:
         self.dynamic_loader = flask_uow.dynamic_loader
         self.eagerload = flask_uow.eagerload
         self.eagerload_all = flask_uow.eagerload_all
+        self.event = flask_uow.event
         self.exc = flask_uow.exc
         self.except_ = flask_uow.except_
         self.except_all = flask_uow.except_all
@@ -240,6 +243,7 @@ class VocabularyTypes:
         self.get_recorded_queries = flask_uow.get_recorded_queries
         self.hybrid_method = flask_uow.hybrid_method
         self.hybrid_property = flask_uow.hybrid_property
+        self.immediateload = flask_uow.immediateload
         self.insert = flask_uow.insert
         self.inspect = flask_uow.inspect
         self.intersect = flask_uow.intersect
@@ -275,6 +279,7 @@ class VocabularyTypes:
         self.remote = flask_uow.remote
         self.scoped_session = flask_uow.scoped_session
         self.select = flask_uow.select
+        self.selectin_polymorphic = flask_uow.selectin_polymorphic
         self.selectinload = flask_uow.selectinload
         self.selectinload_all = flask_uow.selectinload_all
         self.sessionmaker = flask_uow.sessionmaker

@@ -10,10 +10,19 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.instrumentation.attributes import CollectionAttribute
-from flask_uow.orm.loading.options import LoadTree
-from flask_uow.orm.loading.parts import Following
+from flask_uow.orm.loading.column_loader import load_columns
+from flask_uow.orm.loading.load_tree import LoadTree
+from flask_uow.orm.loading.parts import Following, FollowingColumns
 from flask_uow.orm.loading.plan import QueryPlan
-from flask_uow.orm.loading.planning import KeyedSelect, following_of, plan_beside, planned_once, root_of, sources_in
+from flask_uow.orm.loading.planning import (
+    KeyedSelect,
+    columns_of_subclasses,
+    following_of,
+    plan_beside,
+    planned_once,
+    root_of,
+    sources_in,
+)
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.orm.loading.statements import keys_condition, padded, unknown_keys
@@ -40,6 +49,8 @@ def load_further(run: QueryRun) -> None:
     """Load what further statements give for the objects of a run, level by level."""
     for part, objects in run.found:
         unique = [obj for obj in each_once(objects) if obj is not None]
+        # before what the columns may lead to
+        _follow_columns(run.session, part.columns, unique)
         for following in part.following:
             _follow(run.session, following, unique, run.batch, run if following.by_subquery else None)
 
@@ -48,15 +59,39 @@ def load_below(
     session: ExecutingSession, mapper: Mapper, objects: list[Any], below: LoadTree, batch: bool | None
 ) -> None:
     """Apply options to objects that were loaded before, so that nothing can be joined to them any more."""
-    followings: tuple[Following, ...] | None = below.plans.get(("below", mapper))
-    if followings is None:
-        followings = tuple(following_of(mapper, below, below.path or (mapper,), joined_too=True))
-        below.plans["below", mapper] = followings
+    found: tuple[tuple[FollowingColumns, ...], tuple[Following, ...]] | None = below.plans.get(("below", mapper))
+    if found is None:
+        relationships = tuple(following_of(mapper, below, below.path or (mapper,), joined_too=True))
+        found = below.plans["below", mapper] = tuple(columns_of_subclasses(mapper, below, None)), relationships
+    columns, followings = found
+    _follow_columns(session, columns, objects)
     for following in followings:
         _follow(session, following, objects, batch, None)
 
 
+def _follow_columns(session: ExecutingSession, columns: tuple[FollowingColumns, ...], objects: list[Any]) -> None:
+    for following in columns:
+        due = following.due(objects)
+        if due:
+            load_columns(session, following.mapper, due, following.names)
+
+
 def _follow(
+    session: ExecutingSession, following: Following, objects: list[Any], batch: bool | None, source: QueryRun | None
+) -> None:
+    levels, seen = following.levels, {id(obj) for obj in objects}
+    while objects:
+        _follow_once(session, following, objects, batch, source)
+        levels -= 1
+        if not levels:
+            break
+        # one level further; objects that are their own ancestors were there before
+        source, class_ = None, following.prop.parent.class_
+        objects = [obj for obj in _related(following.prop, objects) if id(obj) not in seen and isinstance(obj, class_)]
+        seen.update(map(id, objects))
+
+
+def _follow_once(
     session: ExecutingSession, following: Following, objects: list[Any], batch: bool | None, source: QueryRun | None
 ) -> None:
     prop, below = following.prop, following.below

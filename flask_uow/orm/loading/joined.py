@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.orm.strategies import EAGER
@@ -35,6 +35,9 @@ def strategy_of(prop: RelationshipProperty, tree: LoadTree | None, path: Path) -
     :param path: the mappers from the root to here; it stops the recursion where relationships that are eager by their mapping form a cycle.
     """
     chosen = tree.strategy(prop.key) if tree is not None else None
+    # "*" does not name the relationship, and a cycle of classes would never end
+    if chosen in EAGER and tree is not None and prop.key not in tree.strategies and prop.mapper in path:
+        return "select"
     if tree is not None and tree.is_lazy and (chosen in EAGER or (chosen is None and prop.lazy in EAGER)):
         return "select"
     if chosen is not None:

@@ -8,7 +8,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import session_is_gone
 from flask_uow.orm.loading.further import load_relationship, present, store
-from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.state.instance_state import InstanceState, describe
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.siblings import siblings_that
@@ -46,10 +46,7 @@ class RelationshipLoader:
         if tree is not None:
             strategy, below = tree.strategy(prop.key) or strategy, tree.under(prop.key)
         if strategy == "raise":
-            raise InvalidRequestError(
-                f"{prop.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload). Load it with the query:"
-                f" .options(selectinload({prop.name}))."
-            )
+            raise self._forbidden(obj, "raiseload")
         if strategy == "noload":
             return store(prop, obj, ())
         if prop.uses_get:
@@ -58,6 +55,11 @@ class RelationshipLoader:
             found = present(session, prop, identity_from(key))
             if found is not None:
                 return store(prop, obj, (found,))
+            if strategy == "raise_on_sql" and None in key:
+                # refers to nothing, which no statement has to tell
+                return store(prop, obj, ())
+        if strategy == "raise_on_sql":
+            raise self._forbidden(obj, "raiseload(sql_only=True)")
         session.autoflush_now(prop)
         if prop.mapper.has_eager:
             below = below if below is not None else self._tree_below()
@@ -66,6 +68,13 @@ class RelationshipLoader:
         objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading else [obj]
         load_relationship(session, prop, objects, below, siblings.batch if siblings is not None else None)
         return obj.__dict__[prop.key]
+
+    def _forbidden(self, obj: Any, option: str) -> InvalidRequestError:
+        name = self.property.name
+        return InvalidRequestError(
+            f"{name} of {describe(obj)} is not loaded, and may not be loaded at access ({option}). Load it with the query:"
+            f" .options(selectinload({name}))."
+        )
 
     def _tree_below(self) -> LoadTree:
         """Return the tree of what the mapping alone says of the related objects; one for all accesses, since plans are kept with it."""

@@ -84,7 +84,7 @@ class QueryRun:
         if not isinstance(part, EntityPart):
             return part.values(rows)
         objects = load_objects(part, rows, self.session, self.dialect, self.batch)
-        if part.following:
+        if part.following or part.columns:
             self.found.append((part, objects))
         for joined in part.joined:
             assert joined.prop is not None
