@@ -22,6 +22,7 @@ from flask_uow.orm.instrumentation.events import AttributeExtension, reconstruct
 from flask_uow.orm.instrumentation.flagging import flag_dirty, flag_modified, set_committed_value
 from flask_uow.orm.instrumentation.mutable import Mutable, MutableDict, MutableList, MutableSet
 from flask_uow.orm.instrumentation.ordering_list import OrderingList, ordering_list
+from flask_uow.orm.loading.class_criteria import with_loader_criteria
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.options import (
     Load,
@@ -100,6 +101,6 @@ __all__ = [
     "mapper", "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
     "raiseload", "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session",
     "selectin_polymorphic", "selectinload", "selectinload_all", "sessionmaker", "set_committed_value",
-    "subqueryload", "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_parent",
+    "subqueryload", "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_loader_criteria", "with_parent",
     "with_polymorphic",
 ]  # fmt: skip

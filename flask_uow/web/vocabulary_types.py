@@ -300,5 +300,6 @@ class VocabularyTypes:
         self.union_all = flask_uow.union_all
         self.update = flask_uow.update
         self.validates = flask_uow.validates
+        self.with_loader_criteria = flask_uow.with_loader_criteria
         self.with_parent = flask_uow.with_parent
         self.with_polymorphic = flask_uow.with_polymorphic

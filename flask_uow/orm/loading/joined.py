@@ -14,7 +14,7 @@ from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.orm.strategies import EAGER
-from flask_uow.sql.expressions import ColumnElement, Label, OrderName
+from flask_uow.sql.expressions import ColumnElement, Label, OrderName, and_
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.rewriting import rewritten, without_direction
@@ -175,7 +175,10 @@ def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
             between = prop.sql.aliases()
             # an inner join below an outer one would drop the rows that the outer one keeps
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
-            for left, right, condition in prop.sql.join_steps(None, parent.view, node.view, between):
+            steps = prop.sql.join_steps(None, parent.view, node.view, between)
+            for number, (left, right, condition) in enumerate(steps, 1):
+                if number == len(steps) and node.tree is not None:
+                    condition = and_(condition, *node.tree.criteria_of(node.view))
                 made._add_join(left, right, condition, below_outer, False)
             order = prop.sql.order_by(node.view, between) if prop.uselist else []
             if order:

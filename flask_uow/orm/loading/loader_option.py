@@ -12,6 +12,7 @@ from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.expressions import ColumnElement
 
 __all__ = ["ALL", "LoaderOption", "depth_of", "members_of_option", "only_steps", "steps_of"]
 
@@ -139,6 +140,8 @@ class LoaderOption:
             for source in (None if is_plain else argument, getattr(attribute, "target", None)):
                 if not (source is None or _collect_source(source, shape)):
                     return False
+            for criterion in getattr(attribute, "criteria", ()):
+                criterion._collect(shape)
         for number, option in self._nested:
             key.append(number)
             if not option.collect(shape):
@@ -234,7 +237,15 @@ def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) ->
     if strategy == "contains":
         # of_type() has said which class the query has joined
         tree.sources[key] = argument if argument is not None else getattr(attribute, "target", None)
-    return tree.child(key), prop.mapper
+    below = tree.child(key)
+    criteria: tuple[ColumnElement[bool], ...] = getattr(attribute, "criteria", ())
+    if criteria and strategy == "contains":
+        raise ArgumentError(
+            f"contains_eager({prop.name}.and_(...)): the join of the query says which objects are taken. Write the criteria there:"
+            f" .join({prop.name}.and_(...))."
+        )
+    below.own_criteria = (*below.own_criteria, *criteria)
+    return below, prop.mapper
 
 
 def _enter_all(strategy: str | None, argument: object, tree: LoadTree, mapper: Mapper, everywhere: bool) -> None:

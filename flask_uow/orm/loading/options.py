@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.loading.class_criteria import ClassCriteria
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.loader_option import LoaderOption, depth_of, only_steps, steps_of
 from flask_uow.sql.nodes import Shape
@@ -73,7 +74,9 @@ def collect_options(options: Iterable[Any], shape: Shape) -> bool:
     An alias that an option names is told by its place in the statement, not by its identity, as the rest of the shape is.
     """
     shape.key.append("options")
-    return all(isinstance(o, (LoaderOption, BatchLoading, EagerLoading)) and o.collect(shape) for o in options)
+    return all(
+        isinstance(o, (LoaderOption, BatchLoading, EagerLoading, ClassCriteria)) and o.collect(shape) for o in options
+    )
 
 
 def load_tree(options: Iterable[Any], mapper: Mapper, mappers: Sequence[Mapper]) -> LoadTree | None:
@@ -84,8 +87,13 @@ def load_tree(options: Iterable[Any], mapper: Mapper, mappers: Sequence[Mapper])
     """
     tree: LoadTree | None = None
     is_lazy = False
-    for option in options:
+    # criteria first: what is below has them, too
+    for option in sorted(options, key=lambda one: not isinstance(one, ClassCriteria)):
         if isinstance(option, BatchLoading):
+            continue
+        if isinstance(option, ClassCriteria):
+            tree = tree if tree is not None else LoadTree()
+            tree.criteria.append(option)
             continue
         if isinstance(option, EagerLoading):
             is_lazy = not option.enabled

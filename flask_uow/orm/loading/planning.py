@@ -105,6 +105,9 @@ def has_eager(select: Select) -> bool:
 
 def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) -> QueryPlan:
     items = items_of(select, joins=not streamed)
+    for item in items:
+        if isinstance(item, EntityNode) and item.tree is not None:
+            item.tree.note_given(shape)
     if streamed:
         views = (item.view if isinstance(item, EntityNode) else item for item in items)
         made = select.with_columns_of_same_rows(*views)
@@ -306,24 +309,31 @@ def columns_of_subclasses(mapper: Mapper, tree: LoadTree | None, layout: Layout 
 
 
 def planned_once(
-    plans: dict[Hashable, Any], key: Hashable, dialect: Dialect, build: Callable[[], KeyedSelect]
+    plans: dict[Hashable, Any],
+    key: Hashable,
+    dialect: Dialect,
+    build: Callable[[], KeyedSelect],
+    given: Sequence[object] = (),
 ) -> QueryPlan:
     """Return the plan of what ``build`` returns, from ``plans`` after the first time.
 
-    Its values are the keys, in order. Its parts are the root's, and one for each of the columns.
+    :param given: parameters of the query that it follows, which the criteria of options may have.
+
+    Its values are the keys, in order, and behind them those of the query. Its parts are the root's, and one for each of the columns.
     """
     whole = (key, dialect.name, mapping_version())
     plan: QueryPlan | None = plans.get(whole)
     if plan is None:
-        plan = plans[whole] = _keyed_plan(build(), dialect)
+        plan = plans[whole] = _keyed_plan(build(), dialect, given)
     return plan
 
 
-def _keyed_plan(keyed: KeyedSelect, dialect: Dialect) -> QueryPlan:
+def _keyed_plan(keyed: KeyedSelect, dialect: Dialect, given: Sequence[object] = ()) -> QueryPlan:
     def sources(shape: Shape) -> tuple[Source, ...] | None:
-        places = count()
-        found = tuple(next(places) if is_unknown_key(bind) else bind for bind in shape.binds)
-        return None if all(type(source) is int for source in found) else found
+        places, keys = count(), sum(map(is_unknown_key, shape.binds))
+        behind = {id(bind): keys + place for place, bind in enumerate(given)}
+        found = tuple(next(places) if is_unknown_key(bind) else behind.get(id(bind), bind) for bind in shape.binds)
+        return None if not given and all(type(source) is int for source in found) else found
 
     return plan_beside(keyed, dialect, sources)
 

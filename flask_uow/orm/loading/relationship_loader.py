@@ -53,7 +53,7 @@ class RelationshipLoader:
             # an object that the Session has needs no statement, nor a flush before it
             key = [getattr(obj, name) for name in self.key_names]
             found = present(session, prop, identity_from(key))
-            if found is not None:
+            if found is not None and not (below is not None and below.criteria_of(prop.mapper, is_lazy=True)):
                 return store(prop, obj, (found,))
             if strategy == "raise_on_sql" and None in key:
                 # refers to nothing, which no statement has to tell
@@ -66,7 +66,8 @@ class RelationshipLoader:
             # the way back is known already, and need not be loaded eagerly
             below.path = below.path or (prop.parent, prop.mapper)
         objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading else [obj]
-        load_relationship(session, prop, objects, below, siblings.batch if siblings is not None else None)
+        batch, values = (siblings.batch, siblings.values) if siblings is not None else (None, ())
+        load_relationship(session, prop, objects, below, batch, None, values, is_lazy=True)
         return obj.__dict__[prop.key]
 
     def _forbidden(self, obj: Any, option: str) -> InvalidRequestError:
