@@ -15,6 +15,7 @@ from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.instrumentation.events import Listeners
+from flask_uow.orm.instrumentation.relationship_operators import RelationshipOperators
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_state
 from flask_uow.orm.state.keeping import drop_kept
@@ -150,7 +151,7 @@ def operand_of(element: ColumnElement[Any], entity: Any, prop: object) -> Column
     return element if is_enough else Sourced(element, entity)
 
 
-class RelationshipAttribute(Attribute):
+class RelationshipAttribute(RelationshipOperators, Attribute):
     """The base of the attributes of relationships, scalar ones and collections.
 
     :ivar reverse: the attribute of the other side, None for a one-way relationship.
@@ -308,25 +309,6 @@ class RelationshipAttribute(Attribute):
             "Compare it with == to an object, or use any(), has(), contains() or join()."
         )
 
-    def operate(self, op: Any, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
-        return self.relationship.sql.comparison(op, other)
-
-    def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
-        """True where at least one related object fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, expect_list=True)
-
-    def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
-        """True where the related object exists and fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, expect_list=False)
-
-    def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the object is a member of the collection."""
-        return self.relationship.sql.contains(other)
-
-    def join_steps(self, onclause: Any = None, target: Any = None) -> Any:
-        """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.relationship.sql.join_steps(onclause, None, target)
-
     def of_type(self, target: Any) -> Any:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
         return self.relationship.sql.of_type(self, target)
@@ -342,11 +324,6 @@ class RelationshipAttribute(Attribute):
     def starting_at(self, view: Any) -> Any:
         """Return the relationship starting from a view of its class."""
         return self.relationship.sql.starting_at(self, view)
-
-    @property
-    def joined_entity(self) -> Any:
-        """The entity that a join along the relationship brings in."""
-        return self.relationship.mapper
 
 
 def expunge_pending(orphan: MappedObject) -> None:
