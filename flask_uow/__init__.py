@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 from flask_uow.exc import *  # noqa: F403
 from flask_uow.exc import __all__ as _exc_names
-from flask_uow.exc import did_you_mean
+from flask_uow.exc import instead_of
 from flask_uow.orm import *  # type: ignore[assignment]  # noqa: F403  (DeclarativeBase is the one above)
 from flask_uow.orm import __all__ as _orm_names
 from flask_uow.orm.exc import *  # noqa: F403
@@ -88,7 +88,7 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> Any:
         module_name = _LAZY.get(name)
         if module_name is None:
-            raise AttributeError(f"module 'flask_uow' has no attribute {name!r}.{did_you_mean(name, __all__)}")
+            raise AttributeError(f"module 'flask_uow' has no attribute {name!r}.{instead_of(name, __all__)}")
         module = importlib.import_module(module_name)
         value = module if module_name.endswith(f".{name}") else getattr(module, name)
         globals()[name] = value

@@ -231,7 +231,7 @@ class NotSupportedError(DatabaseError):
 
 
 class UOWWarning(RuntimeWarning):
-    """What was asked for was done, and there is a sign that something else was meant; the message says which."""
+    """A warning: all that was asked for was done, and there is a sign that something else was meant; the message says which."""
 
 
 class UOWDeprecationWarning(DeprecationWarning):
@@ -246,10 +246,64 @@ def warn_caller(message: str, category: type[Warning] = UOWWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+#: names that users of SQLAlchemy and its extensions know -> what they are called here
+RENAMED = {
+    "SQLAlchemy": "UnitOfWork",
+    "SQLAlchemyError": "FlaskUowError",
+    "StatementError": "DBAPIError",
+    "PendingRollbackError": "InvalidRequestError",
+    "NoForeignKeysError": "ArgumentError",
+    "AmbiguousForeignKeysError": "ArgumentError",
+    "ObjectNotExecutableError": "ArgumentError",
+    "SAWarning": "UOWWarning",
+    "SADeprecationWarning": "UOWDeprecationWarning",
+    "CursorResult": "Result",
+    "BaseQuery": "Query",
+    "QueryPagination": "Pagination",
+    "SelectPagination": "Pagination",
+    "get_debug_queries": "get_recorded_queries",
+    "get_engine": "engines",
+    "get_binds": "engines",
+    "get_app": "current_app",
+    "create_scoped_session": "session",
+}
+
+#: names of theirs that nothing here stands for -> what to do instead
+NOT_THERE = {
+    **dict.fromkeys(
+        ("create_async_engine", "AsyncSession", "AsyncEngine", "async_sessionmaker", "AsyncAttrs", "get_async_session"),
+        "There is no asyncio here: an async view uses db.session as any other view does.",
+    ),
+    "automap_base": "Reflect the tables with db.reflect(), and write classes with __table__ = db.metadata.tables[...].",
+    "DeferredReflection": "Reflect the tables with db.reflect(), and write classes with __table__ = db.metadata.tables[...].",
+    "track_modifications": "Receive the signals before_flush and after_flush.",
+    "models_committed": "Receive the signal after_commit, or use db.after_commit().",
+    "before_models_committed": "Receive the signal before_commit.",
+}
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the candidate closest to ``name``, or an empty string when none is close."""
-    close = difflib.get_close_matches(name, list(candidates), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    """Return `` Did you mean 'x'?`` for the candidate closest to ``name``, or an empty string when none is close.
+
+    A candidate that SQLAlchemy calls by that name is the closest, then one that differs in case and underscores only.
+    """
+    known = list(candidates)
+    meant = RENAMED.get(name)
+    if meant is None or meant not in known:
+        plain = _plain(name)
+        alike = [each for each in known if _plain(each) == plain]
+        closest = difflib.get_close_matches(name, alike, n=1, cutoff=0.0) or difflib.get_close_matches(name, known, n=1)
+        meant = closest[0] if closest else None
+    return f" Did you mean {meant!r}?" if meant is not None else ""
+
+
+def instead_of(name: str, candidates: Iterable[str]) -> str:
+    """Return the hint for an unknown name: the cure where it is one that SQLAlchemy has, else :func:`did_you_mean`."""
+    return f" {NOT_THERE[name]}" if name in NOT_THERE else did_you_mean(name, candidates)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import flask_uow
 from flask_uow import exc
 from flask_uow.orm import exc as orm_exc
 
@@ -21,20 +20,8 @@ def test_the_page_of_errors_names_every_error_class() -> None:
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 
-def test_what_is_not_built_is_not_there() -> None:
-    text = (DOCS / "not-built-yet.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(\w+)`", text))
-    assert named & set(flask_uow.__all__) == set()
-    assert {name for name in named if hasattr(flask_uow.Session, name)} == set()
-
-
 @pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), ROOT / "README.md"]), ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
-
-
-def test_every_public_name_can_be_imported() -> None:
-    assert [name for name in flask_uow.__all__ if getattr(flask_uow, name, None) is None] == []
-    assert len(flask_uow.__all__) == len(set(flask_uow.__all__))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import flask_uow
+from tests.module_map import PAGE, made_anew, modules_of_the_package, modules_on_the_page
 
 PACKAGE = Path(flask_uow.__file__).parent
 # Past some 500 lines a module is asking whether there is a seam; this is where the question must have been answered.
@@ -31,9 +33,9 @@ def test_importing_the_package_loads_flask_only_when_a_web_name_is_used() -> Non
     assert result.stdout.split() == ["False", "True"]
 
 
-def test_every_public_name_of_the_package_is_there() -> None:
-    missing = [name for name in flask_uow.__all__ if not hasattr(flask_uow, name)]
-    assert missing == []
+def test_every_public_name_of_the_package_is_there_once() -> None:
+    assert [name for name in flask_uow.__all__ if getattr(flask_uow, name, None) is None] == []
+    assert len(flask_uow.__all__) == len(set(flask_uow.__all__))
 
 
 def test_a_misspelt_name_of_the_package_is_an_attribute_error_with_a_suggestion() -> None:
@@ -57,3 +59,20 @@ def test_every_module_opens_with_a_docstring() -> None:
         if not path.read_text(encoding="utf-8").lstrip().startswith(('"""', 'r"""'))
     ]
     assert bare == []
+
+
+def test_the_map_of_the_code_names_the_modules_that_there_are() -> None:
+    on_the_page = {path for path in modules_on_the_page() if path.endswith(".py")}
+    assert on_the_page == modules_of_the_package()
+
+
+def test_the_map_of_the_code_says_of_each_module_what_its_docstring_says() -> None:
+    assert made_anew() in PAGE.read_text(encoding="utf-8"), "write it anew: python -m tests.module_map"
+
+
+@pytest.mark.parametrize("page", sorted(PAGE.parent.glob("*.md")), ids=lambda page: page.name)
+def test_pages_on_the_architecture_name_modules_that_there_are(page: Path) -> None:
+    named = re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8"))
+    tests = (path.relative_to(PACKAGE.parent) for path in (PACKAGE.parent / "tests").rglob("*.py"))
+    there = [f"/{path}" for path in (*modules_of_the_package(), *tests)]
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []

@@ -9,6 +9,7 @@ reflection (a package): what a database has.
 
 from __future__ import annotations
 
+from flask_uow.engine import events as events
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, create_engine
 from flask_uow.engine.listeners import EngineListeners, StatementEvent

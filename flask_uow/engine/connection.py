@@ -492,7 +492,10 @@ class Connection(SendingConnection):
         assert record is not None
         start = time.perf_counter()
         try:
-            self.dialect.commit(self._cursor, transaction.commit_limit)
+            if transaction.commit_limit is None:
+                self.dialect.commit(self._cursor)
+            else:
+                self.dialect.commit_within(self._cursor, transaction.commit_limit)
         except self.dialect.errors as error:
             if not self.dialect.is_lost(error, record.raw):
                 raise translate(error, "COMMIT", ()) from error

@@ -57,7 +57,7 @@ def start_echo(echo: Echo, hide_parameters: bool) -> Callable[[StatementEvent], 
 
 
 def echo_of(listeners: list[Callable[[StatementEvent], object]]) -> Echo:
-    """Return what an engine with these listeners echoes."""
+    """Return the echo of an engine with these listeners."""
     for (echo, _), listener in _LISTENERS.items():
         if listener in listeners:
             return echo

@@ -11,7 +11,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_uow.engine.cache import BoundedCache
 from flask_uow.engine.comments import CommentingCursor
@@ -38,6 +38,10 @@ _DIALECTS = {
 _COMPILED_STATEMENTS = 500
 
 
+# all engines that are alive
+engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
 class Engine:
     """A database as an application sees it.
 
@@ -52,6 +56,9 @@ class Engine:
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
     :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
     """
+
+    # set by flask_uow.engine.events, which has what listens to all engines
+    when_made: ClassVar[Callable[[Engine], None] | None] = None
 
     def __init__(
         self, url: URL, dialect: Dialect, pool: Pool, isolation_level: str | None, hide_parameters: bool = False
@@ -70,6 +77,9 @@ class Engine:
         self._execution_options: Mapping[str, Any] = {}
         # an engine with other options keeps the one whose connections it uses
         self._original: Engine | None = None
+        engines.add(self)
+        if Engine.when_made is not None:
+            Engine.when_made(self)
         # an engine that nobody holds any more closes its connections; not at the exit of the process, which may be a
         # fork whose connections belong to its parent
         weakref.finalize(self, _close_quietly, pool, dialect).atexit = False

@@ -106,3 +106,7 @@ class Opening(str):
         made.statement = statement
         made.gate = gate
         return made
+
+    def with_statement(self, statement: str) -> Opening:
+        """Return the same opening with another statement behind it."""
+        return Opening(f"{self[: len(self) - len(self.statement)]}{statement}", statement, self.gate)

@@ -48,10 +48,19 @@ class EngineListeners:
 
     :ivar before_execute: functions that take a :class:`StatementEvent` whose duration is 0.0.
     :ivar after_execute: functions that take a complete :class:`StatementEvent`, also when the statement failed.
+    :ivar before_cursor: functions of the event ``before_cursor_execute``; they return the statement and the parameters to be sent.
+    :ivar after_cursor: functions of the event ``after_cursor_execute``.
     """
 
-    __slots__ = ("after_execute", "before_execute")
+    __slots__ = ("after_cursor", "after_execute", "before_cursor", "before_execute")
 
     def __init__(self) -> None:
         self.before_execute: list[Callable[[StatementEvent], object]] = []
         self.after_execute: list[Callable[[StatementEvent], object]] = []
+        self.before_cursor: tuple[Callable[..., Any], ...] = ()
+        self.after_cursor: tuple[Callable[..., Any], ...] = ()
+
+    @property
+    def is_heard(self) -> bool:
+        """True where anything listens."""
+        return bool(self.before_execute or self.after_execute or self.before_cursor or self.after_cursor)

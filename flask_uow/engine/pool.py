@@ -91,6 +91,9 @@ class Pool:
         self._recycle = recycle if recycle >= 0 else math.inf
         self._always_cleans = clean == "always"
         self._cleans = clean != "never"
+        # what listens to connections, by the name of the event; see flask_uow.engine.events
+        self._listeners: dict[str, tuple[Callable[..., Any], ...]] = {}
+        self._opened_once = False
         self._begin_anew()
         self._generations = itertools.count(1)
         self._generation = 0
@@ -130,6 +133,8 @@ class Pool:
                 continue
             if self._is_ready(record):
                 record.lend()
+                if self._listeners:
+                    self._tell_of_checkout(record)
                 return record
         return self._checkout_slowly(holder)
 
@@ -137,6 +142,8 @@ class Pool:
         """Take a connection back: reset it and keep it, or close it when it is broken or one too many."""
         if record.inherited:
             return
+        if self._listeners:
+            self._tell("checkin", record)
         if record.apart:
             self._apart.discard(record)
             self._connector.close(record.raw)
@@ -265,7 +272,27 @@ class Pool:
                 continue
             if ready:
                 record.lend()
+                if self._listeners:
+                    self._tell_of_checkout(record)
                 return record
+
+    def listen(self, name: str, calls: tuple[Callable[..., Any], ...]) -> None:
+        """Call these functions at each event of a name, in place of those that were called."""
+        if calls:
+            self._listeners = {**self._listeners, name: calls}
+        else:
+            self._listeners = {known: own for known, own in self._listeners.items() if known != name}
+
+    def _tell(self, name: str, record: PooledConnection, *more: Any) -> None:
+        for call in self._listeners.get(name, ()):
+            call(record.raw, record, *more)
+
+    def _tell_of_checkout(self, record: PooledConnection) -> None:
+        try:
+            self._tell("checkout", record, record)
+        except BaseException:
+            self._give_back(record)
+            raise
 
     def _take(self, holder: Holder | None) -> PooledConnection | None:
         """Return a connection that ``holder`` has now: an idle one, one that is still to be opened, or one that got lost; else None."""
@@ -359,6 +386,8 @@ class Pool:
                 raw = self._connector.connect()
                 record.open(raw, self._connector.cursor(raw))
                 self._refusals = 0
+                if self._listeners:
+                    self._tell_of_connection(record)
                 return True
             ready = self._is_reusable(record) if record.is_dirty else self._is_usable(record)
         except BaseException:
@@ -367,6 +396,14 @@ class Pool:
         if not ready:
             self._remove(record)
         return ready
+
+    def _tell_of_connection(self, record: PooledConnection) -> None:
+        """Call what listens to new connections; what it leaves open is rolled back."""
+        if not self._opened_once:
+            self._opened_once = True
+            self._tell("first_connect", record)
+        self._tell("connect", record)
+        self._connector.reset(record.raw)
 
     def _is_usable(self, record: PooledConnection) -> bool:
         now = time.monotonic()
@@ -408,6 +445,8 @@ class Pool:
         record.broken = True
         try:
             if record.raw is not None:
+                if self._listeners:
+                    self._tell("close", record)
                 self._connector.close(record.raw)
         finally:
             if self._slots.get(record.number) is record:

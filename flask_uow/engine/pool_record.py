@@ -1,4 +1,4 @@
-"""What a pool keeps about one connection, and what it must know about a driver.
+"""The pool's record of one connection, and its view of a driver.
 
 :class:`PooledConnection` also knows who has it at this moment: whoever was the first to :meth:`~PooledConnection.claim` it. That is one
 atomic step, and it names the holder weakly, so that a connection whose holder is gone, for whatever reason, can be claimed by another.
@@ -16,7 +16,7 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 __all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "User"]
 
@@ -25,6 +25,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSIDE = (_PACKAGE, contextlib.__file__)
 
 
+@runtime_checkable
 class User(Protocol):
     """Who has a connection: told in a forked process that it is the parent's."""
 
@@ -39,12 +40,13 @@ class Temporary:
     __slots__ = ("__weakref__",)
 
 
-Holder = weakref.ref[Any]
+# a weak reference to whoever has a connection: gives None once that is gone
+Holder = Callable[[], object]
 _gone: Holder = weakref.ref(Temporary())
 
 
 class Connector(Protocol):
-    """What the pool needs to know about a driver.
+    """A driver, as the pool sees it.
 
     :ivar drop_closes: True where dropping the last reference closes the connection, also in a forked process that must not.
     """
@@ -181,7 +183,7 @@ class PooledConnection:
         """Who has it, None where that is not known."""
         holder = self._lease.get(0)
         user = holder() if holder is not None else None
-        return user if user is not None and hasattr(user, "disown") else None
+        return user if isinstance(user, User) else None
 
     def lend(self) -> None:
         """Note that its user has it from now on, and which line of the application asked for it."""

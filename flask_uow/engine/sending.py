@@ -100,7 +100,7 @@ class SendingConnection:
         if marks != 0:
             self._note_marks(sql, params)
         listeners = self._listeners
-        if listeners.before_execute or listeners.after_execute:
+        if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
             return self._observe(self._fetch, sql, params, False)  # type: ignore[no-any-return]
         cursor = self._cursor
         try:
@@ -131,7 +131,7 @@ class SendingConnection:
         if marks != 0:
             self._note_marks(sql, params)
         listeners = self._listeners
-        if listeners.before_execute or listeners.after_execute:
+        if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
             return self._observe(self._execute, sql, params, False)  # type: ignore[no-any-return]
         cursor = self._cursor
         try:
@@ -156,7 +156,7 @@ class SendingConnection:
         if self._known_marks.get(sql) != 0:
             for params in list_of_params:
                 self._note_marks(sql, params)
-        if self._listeners.before_execute or self._listeners.after_execute:
+        if self._listeners.is_heard:
             return self._observe(self._execute_many, sql, list_of_params, True)  # type: ignore[no-any-return]
         try:
             return self._execute_many(sql, list_of_params)
@@ -194,7 +194,7 @@ class SendingConnection:
         self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, True)
-        if self._listeners.before_execute or self._listeners.after_execute:
+        if self._listeners.is_heard:
             return self._observe(lambda text, _: self._copy(text, source), sql, (), False)  # type: ignore[no-any-return]
         try:
             return self._copy(sql, source)
@@ -228,7 +228,7 @@ class SendingConnection:
             cursor.execute(text, values)
             return cursor.rowcount
 
-        if self._listeners.before_execute or self._listeners.after_execute:
+        if self._listeners.is_heard:
             self._observe(send, sql, params, False)
             return
         try:
@@ -384,6 +384,8 @@ class SendingConnection:
             event = StatementEvent(self.engine, shown, params, 0.0, many, -1)
             for listener in tuple(self._listeners.before_execute):
                 listener(event)
+        if self._listeners.before_cursor:
+            sql, params = self._changed_by_listeners(sql, shown, params, many)
         start = time.perf_counter()
         try:
             result = send(sql, params)
@@ -392,7 +394,18 @@ class SendingConnection:
             self._fail(error, sql, params)
         rowcount = len(result) if isinstance(result, list) else result
         self._notify(shown, time.perf_counter() - start, "statement", rowcount, params, many)
+        for listener in self._listeners.after_cursor:
+            listener(self, self._cursor, shown, params, None, many)
         return result
+
+    def _changed_by_listeners(self, sql: str, shown: str, params: Any, many: bool) -> tuple[str, Any]:
+        """Return a statement and its parameters as what listens to ``before_cursor_execute`` has them sent."""
+        text = shown
+        for listener in self._listeners.before_cursor:
+            text, params = listener(self, self._cursor, text, params, None, many)
+        if text == shown:
+            return sql, params
+        return (sql.with_statement(text) if isinstance(sql, Opening) else text), params
 
     def _notify(
         self,

@@ -1,4 +1,4 @@
-"""What type checkers know of the rows of a result: each unpacks into items of known types. Never imported at run time.
+"""The rows of a result as type checkers know them: each unpacks into items of known types. Never imported at run time.
 
 Of a ``Result[Any]`` nothing is known: the first overload of each method is for that one, which fits everything.
 """

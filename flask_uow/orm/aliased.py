@@ -13,8 +13,9 @@ from flask_uow.orm.mapping.entity import EntityView, ExtraColumn, alias_of, keys
 from flask_uow.orm.mapping.inheritance import polymorphic_source
 from flask_uow.orm.mapping.mapper import class_mapper
 from flask_uow.orm.mapping.standing_in import columns_standing_in, stand_ins_in
-from flask_uow.sql.expressions import ColumnElement, and_
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import criteria_of, froms_of
+from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import columns_of
 from flask_uow.sql.selectable import FromClause, Join, coerce_from
 from flask_uow.sql.stand_ins import StandIns
@@ -58,7 +59,7 @@ class _AliasView(EntityView):
 
     @property
     def entity(self) -> Any:
-        """What :func:`aliased` has returned."""
+        """The alias that :func:`aliased` has returned."""
         return self.alias() if self.alias is not None else None
 
     @property

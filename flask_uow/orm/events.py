@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension, hooks_of_class
-from flask_uow.orm.instrumentation.attributes import ColumnAttribute, RelationshipAttribute
+from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 from flask_uow.orm.instrumentation.events import AttributeExtension
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping import registry
 from flask_uow.orm.mapping.class_listeners import EVERY_CLASS, registered_of, take_listeners
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.session.present_session import PresentSession
 from flask_uow.orm.session.session import Session
+from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.sql.event import EventKind, Registered, register_kind
 
 __all__ = ["BulkContext"]
@@ -96,7 +98,7 @@ def _with_subclasses(cls: type) -> list[type]:
 def _with_state(function: Callable[..., Any], position: int) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         given = list(arguments)
-        given[position] = given[position].__dict__.get("_uow_state", given[position])
+        given[position] = ensure_state(given[position])
         return function(*given)
 
     return call
@@ -110,7 +112,7 @@ def _without_answer(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class BulkContext:
-    """What functions that listen to ``after_bulk_update`` and ``after_bulk_delete`` are called with.
+    """A statement that has changed many rows, as functions that listen to ``after_bulk_update`` and ``after_bulk_delete`` see it.
 
     :ivar session: the Session.
     :ivar query: the query.

@@ -38,7 +38,7 @@ def inspect(subject: object, raiseerr: bool) -> Any: ...
 
 
 def inspect(subject: object, raiseerr: bool = True) -> Any:
-    """Return what is behind an object: the :class:`InstanceState` of a mapped object, the :class:`Mapper` of a mapped class, what stands for
+    """Return the inspection of an object: the :class:`InstanceState` of a mapped object, the :class:`Mapper` of a mapped class, what stands for
     the class behind an alias, an :class:`~flask_uow.engine.reflection.inspector.Inspector` of the database of an engine or a connection;
     of an attribute, a column or a table that one itself.
 

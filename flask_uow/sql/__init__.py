@@ -1,7 +1,8 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
-In reading order: types, nodes, operators, column_operators, expressions, constructors, windows, functions, custom, selectable,
-select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints, columns, ddl, schema, compiler.
+In reading order: types, nodes, operators, column_operators, expressions, coercion, parts, operations, constructors, windows, functions, custom,
+selectable, select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints,
+columns, ddl, schema, compiler.
 """
 
 from typing import TYPE_CHECKING
@@ -24,11 +25,16 @@ from flask_uow.sql.constructors import (
     case,
     desc,
     distinct,
+    false,
     label,
     literal,
     literal_column,
     null,
+    nulls_first,
+    nulls_last,
+    true,
     tuple_,
+    type_coerce,
 )
 from flask_uow.sql.constructors import cast_ as cast
 from flask_uow.sql.custom import FunctionElement, compiles
@@ -43,12 +49,15 @@ from flask_uow.sql.ddl import (
     DropSequence,
     DropTable,
 )
+from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
-from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, and_, not_, or_
+from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
 from flask_uow.sql.extract import extract
 from flask_uow.sql.functions import func
+from flask_uow.sql.lightweight import TableClause, Values, column, table, values
 from flask_uow.sql.naming import conv
 from flask_uow.sql.nodes import ClauseElement, Executable
+from flask_uow.sql.operations import and_, not_, or_
 from flask_uow.sql.schema import Column, MetaData, Table
 from flask_uow.sql.select import Select, exists, select
 from flask_uow.sql.select_base import (
@@ -66,16 +75,18 @@ from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 
+nullsfirst, nullslast = nulls_first, nulls_last
+
 __all__ = [
-    "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnElement",
-    "ColumnOperators", "CompoundSelect", "Computed", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable",
-    "Delete", "DropIndex", "DropSchema", "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue",
-    "ForeignKey", "ForeignKeyConstraint", "FromClause", "FunctionElement", "Identity", "Index", "Insert", "Join",
-    "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table", "TextClause", "TextualSelect",
-    "UniqueConstraint", "Update", "alias", "and_", "asc", "between", "bindparam", "case", "cast", "compiles", "conv",
-    "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract", "func", "insert",
-    "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_", "null", "or_", "outerjoin",
-    "select", "text", "tuple_", "union", "union_all", "update",
+    "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnElement", "ColumnOperators",
+    "CompoundSelect", "Computed", "DDL", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "Delete", "DropIndex", "DropSchema",
+    "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause",
+    "FunctionElement", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table",
+    "TableClause", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "and_", "asc", "between", "bindparam",
+    "case", "cast", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract",
+    "false", "func", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_", "null", "nulls_first",
+    "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "select", "table", "text", "true", "tuple_", "type_coerce", "union",
+    "union_all", "update", "values",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

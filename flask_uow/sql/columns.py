@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
+from collections.abc import Mapping
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
@@ -19,14 +20,32 @@ __all__ = ["Column", "ColumnDefault", "FetchedValue"]
 T = TypeVar("T")
 
 
+class DefaultContext:
+    """The context that a default may ask for: ``default=lambda context: context.get_current_parameters()["title"].lower()``.
+
+    :ivar current_parameters: the other values of the row, by attribute or column, as far as they are known.
+    """
+
+    def __init__(self, current_parameters: Mapping[str, Any]) -> None:
+        self.current_parameters = current_parameters
+
+    def get_current_parameters(self, isolate_multiinsert_params: bool = True) -> dict[str, Any]:
+        """Return the other values of the row.
+
+        :param isolate_multiinsert_params: of an INSERT of several rows, those of this one only; always so here.
+        """
+        return dict(self.current_parameters)
+
+
 class ColumnDefault:
     """A default that is worked out when a row is written.
 
-    :ivar argument: a value, a function of no arguments, or an SQL expression.
-    :raises ArgumentError: for a function that needs arguments.
+    :ivar argument: a value, a function of no arguments or of a :class:`DefaultContext`, or an SQL expression.
+    :ivar asks_context: True for a function of a context.
+    :raises ArgumentError: for a function that needs more.
     """
 
-    __slots__ = ("argument", "is_callable", "is_mutable", "is_sql")
+    __slots__ = ("argument", "asks_context", "is_callable", "is_mutable", "is_sql")
 
     def __init__(self, argument: Any) -> None:
         self.argument = argument
@@ -34,26 +53,45 @@ class ColumnDefault:
         self.is_callable = callable(argument) and not self.is_sql
         # each object gets a value of its own, which may be changed in place
         self.is_mutable = isinstance(argument, (dict, list, set, bytearray))
-        if self.is_callable:
-            _refuse_arguments(argument)
+        self.asks_context = self.is_callable and _asks_context(argument)
 
-    def value(self) -> Any:
-        """Return the default's value; for SQL, the expression."""
+    def value(self, others: Mapping[str, Any] | None = None) -> Any:
+        """Return the default's value; for SQL, the expression.
+
+        :param others: the other values of the row, by name.
+        """
         if self.is_callable:
+            if self.asks_context:
+                known = {name: value for name, value in (others or {}).items() if not name.startswith("_uow")}
+                return self.argument(DefaultContext(known))
             return self.argument()
         return copy.deepcopy(self.argument) if self.is_mutable else self.argument
 
 
-def _refuse_arguments(function: Any) -> None:
+def _asks_context(function: Any) -> bool:
+    """Return True for a function that takes an argument, False for one without.
+
+    :raises ArgumentError: for a function that needs several.
+    """
     try:
-        inspect.signature(function).bind()
-    except TypeError as error:
-        raise ArgumentError(
-            f"a default is a value, an SQL expression or a function without arguments, got {function!r}: {error}. Wrap it: lambda: ..."
-        ) from error
+        signature = inspect.signature(function)
     except ValueError:
         # some functions written in C do not tell
-        return
+        return False
+    try:
+        signature.bind()
+    except TypeError:
+        pass
+    else:
+        return False
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise ArgumentError(
+            f"a default is a value, an SQL expression, or a function without arguments or of one, the context; got {function!r}: {error}. Wrap it:"
+            " lambda: ..."
+        ) from error
+    return True
 
 
 class SharedColumnOptions(TypedDict, total=False):
@@ -126,17 +164,17 @@ class Column(ColumnElement[T], Generic[T]):
     def __init__(
         self,
         name: Any = None,
-        type_: Any = None,
+        type_: object = None,
         *args: Any,
         key: str | None = None,
         primary_key: bool = False,
         nullable: bool | None = None,
         unique: bool = False,
         index: bool = False,
-        default: Any = None,
-        onupdate: Any = None,
-        server_default: Any = None,
-        server_onupdate: Any = None,
+        default: object = None,
+        onupdate: object = None,
+        server_default: object = None,
+        server_onupdate: object = None,
         autoincrement: bool = True,
         comment: str | None = None,
         doc: str | None = None,
@@ -200,7 +238,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     @property
     def name(self) -> str:
-        return self._name  # type: ignore[no-any-return]
+        return cast("str", self._name)
 
     @property
     def type(self) -> TypeEngine[Any]:  # type: ignore[override]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators, coerce_value
+from flask_uow.sql.coercion import coerce_value
+from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import NULLTYPE, Float, Numeric, TypeEngine
 
@@ -36,7 +37,7 @@ def coerce_alike(values: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _coerced(value: Any, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+def _coerced(value: object, type_: TypeEngine[Any]) -> ColumnElement[Any]:
     if value is None:
         return coerce_value(value, type_)
     converted, own = type_.for_comparison(value)

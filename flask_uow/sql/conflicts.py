@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.expressions import ColumnElement, coerce_condition
+from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import Alias
 
@@ -38,9 +39,9 @@ class OnConflict(ClauseElement):
         self,
         elements: Iterable[ColumnElement[Any]],
         constraint: str | None,
-        index_where: Any,
+        index_where: object,
         pairs: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] | None,
-        where: Any,
+        where: object,
     ) -> None:
         self.elements = tuple(elements)
         self.constraint = constraint

@@ -1,4 +1,4 @@
-"""What a table demands of its rows: keys, unique and check constraints, foreign keys; and indexes.
+"""Keys, unique and check constraints, foreign keys; and indexes.
 
 Each object is made first and attached to its table later (``_attach``), when the table is made.
 """
@@ -12,7 +12,8 @@ from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.exc import ArgumentError, NoReferencedColumnError, NoReferencedTableError, did_you_mean
-from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.coercion import coerce_value
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.naming import constraint_name, index_name
 from flask_uow.sql.nodes import ClauseElement
@@ -33,7 +34,7 @@ __all__ = [
 
 
 class Constraint:
-    """What constraints share: a name and a table.
+    """The base of constraints: a name and a table.
 
     :ivar given_name: the name that it was given, or None.
     :ivar table: the table, once attached.
@@ -168,12 +169,14 @@ class CheckConstraint(Constraint):
 
     kind = "ck"
 
-    def __init__(self, condition: Any, name: str | None = None) -> None:
+    def __init__(self, condition: object, name: str | None = None) -> None:
         super().__init__(name)
         self.columns = []
         self.condition = condition
         # True for one that a column was given
         self.of_column = False
+        # True for that of an Enum which is a type of its own where the database has such
+        self.of_native_enum = False
 
     def copy(self) -> CheckConstraint | None:
         return None if self.of_column else self.copy_for_column()
@@ -196,7 +199,7 @@ class ForeignKey:
 
     def __init__(
         self,
-        target: Any,
+        target: object,
         *,
         name: str | None = None,
         ondelete: str | None = None,
@@ -222,7 +225,7 @@ class ForeignKey:
 
     @property
     def constraint_identity(self) -> Hashable:
-        """What tells the constraints between two tables apart."""
+        """The identity that tells the constraints between two tables apart."""
         return id(self.constraint)
 
     @property
@@ -238,7 +241,10 @@ class ForeignKey:
 
     def _resolve(self) -> Column[Any]:
         if not isinstance(self.target, str):
-            return self.target.__clause_element__() if hasattr(self.target, "__clause_element__") else self.target  # type: ignore[no-any-return]
+            given: Column[Any] = (
+                self.target.__clause_element__() if hasattr(self.target, "__clause_element__") else self.target
+            )
+            return given
         parent = self.parent
         if parent is None or parent.table is None:
             raise ArgumentError(f"ForeignKey({self.target!r}) belongs to no table yet.")
@@ -250,7 +256,8 @@ class ForeignKey:
             for dot in (match.start() for match in re.finditer(r"\.", table_name)):
                 dotted = self._find(tables, self.target[:dot], parent.table.schema)
                 if dotted is not None and self.target[dot + 1 :] in dotted.c:
-                    return dotted.c[self.target[dot + 1 :]]  # type: ignore[no-any-return]
+                    named: Column[Any] = dotted.c[self.target[dot + 1 :]]
+                    return named
         where = f"the foreign key of {parent.table.fullname}.{parent.name} refers to {self.target!r}"
         if table is None:
             hint = did_you_mean(table_name, tables)
@@ -263,7 +270,8 @@ class ForeignKey:
             raise NoReferencedColumnError(
                 f"{where}, and that table has no such column.{did_you_mean(column_name, table.c.keys())}{cure}"
             )
-        return table.c[column_name]  # type: ignore[no-any-return]
+        found: Column[Any] = table.c[column_name]
+        return found
 
     @staticmethod
     def _find(tables: Mapping[str, Table], name: str, schema: str | None) -> Table | None:
@@ -354,7 +362,8 @@ class ForeignKeyConstraint(Constraint):
     @property
     def referred_table(self) -> Table:
         """The table referred to."""
-        return self.elements[0].column.table  # type: ignore[no-any-return]
+        table: Table = self.elements[0].column.table
+        return table
 
     def exchange(self, before: Column[Any], column: Column[Any]) -> None:
         super().exchange(before, column)
@@ -405,7 +414,7 @@ class Index:
         name: str | None,
         *expressions: Any,
         unique: bool = False,
-        where: Any = None,
+        where: object = None,
         using: str | None = None,
         include: SequenceType[Any] = (),
         nulls_not_distinct: bool = False,
@@ -491,5 +500,7 @@ def find_column(table: Table, column: Any, what: str) -> Column[Any]:
                 f"{what} of table {table.name!r} names a column {column!r} that the table does not have."
                 f"{did_you_mean(column, table.c.keys())}"
             )
-        return table.c[column]  # type: ignore[no-any-return]
-    return column.__clause_element__() if hasattr(column, "__clause_element__") else column  # type: ignore[no-any-return]
+        named: Column[Any] = table.c[column]
+        return named
+    given: Column[Any] = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    return given

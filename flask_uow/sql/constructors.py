@@ -6,26 +6,27 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.coercion import coerce_condition, coerce_order, coerce_value, refuse_mapped
 from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import (
     BindParameter,
     ColumnElement,
+    ColumnOperators,
     ExpressionList,
     Label,
     LiteralColumn,
     Null,
     UntypedParameter,
-    coerce_condition,
-    coerce_order,
-    coerce_value,
-    refuse_mapped,
 )
-from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance, type_for_value
+from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.parts import TypeCoerce
+from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, TypeArgument, TypeEngine, to_instance, type_for_value
 
 T = TypeVar("T")
 
 __all__ = [
-    "asc", "between", "bindparam", "case", "cast_", "desc", "distinct", "label", "literal", "literal_column", "null", "tuple_",
+    "asc", "between", "bindparam", "case", "cast_", "desc", "distinct", "false", "label", "literal", "literal_column", "null",
+    "nulls_first", "nulls_last", "true", "tuple_", "type_coerce",
 ]  # fmt: skip
 
 
@@ -66,14 +67,14 @@ def null() -> ColumnElement[None]:
     return Null()
 
 
-def literal(value: T, type_: Any = None) -> BindParameter[T]:
+def literal(value: T, type_: TypeArgument | None = None) -> BindParameter[T]:
     """Return ``value`` as a bind parameter, typed by ``type_`` or by the value itself."""
     resolved = to_instance(type_) if type_ is not None else type_for_value(value)
     refuse_mapped(value, resolved)
     return BindParameter(value, resolved)
 
 
-def literal_column(text: str, type_: Any = None) -> LiteralColumn:
+def literal_column(text: str, type_: TypeArgument | None = None) -> LiteralColumn:
     """Return SQL text as a column. The text goes into the statement as it is: never pass what a user has given."""
     return LiteralColumn(text, to_instance(type_) if type_ is not None else NULLTYPE)
 
@@ -81,14 +82,27 @@ def literal_column(text: str, type_: Any = None) -> LiteralColumn:
 _NO_VALUE = object()
 
 
-def bindparam(key: str, value: Any = _NO_VALUE, type_: Any = None) -> BindParameter[Any]:
+def bindparam(
+    key: str, value: Any = _NO_VALUE, type_: TypeArgument | None = None, expanding: bool = False
+) -> BindParameter[Any]:
     """Return a named parameter, to be given when the statement is executed.
 
     :param key: the name under which ``execute(statement, {key: value})`` finds it.
     :param value: the value where none is given; without it, one must be.
     :param type_: its type; that of what it is compared with, or of the value, when None.
+    :param expanding: True for a list of values of any length, on the right of ``in_()``; a value that is a list says so by itself.
+    :raises ArgumentError: for a value that is no list, where it is to be one.
     """
     required = value is _NO_VALUE
+    if expanding:
+        if not required and (isinstance(value, (str, bytes)) or not isinstance(value, Iterable)):
+            raise ArgumentError(
+                f"bindparam({key!r}, expanding=True) is a list of values, got {value!r}. Wrap a single value in a list."
+            )
+        given = None if required else list(value)
+        if type_ is None:
+            return UntypedParameter(given, NULLTYPE, key, required)
+        return BindParameter(given, to_instance(type_), key, required)
     if not required:
         refuse_mapped(value, to_instance(type_) if type_ is not None else NULLTYPE)
     if type_ is None:
@@ -113,13 +127,13 @@ def label(name: str, element: Any) -> Label[Any]:
     return Label(name, coerce_value(element, NULLTYPE))
 
 
-def cast_(element: Any, type_: TypeEngine[T] | type[TypeEngine[T]]) -> Cast[T]:
+def cast_(element: object, type_: TypeEngine[T] | type[TypeEngine[T]]) -> Cast[T]:
     """Return ``CAST(element AS type_)``."""
     resolved = to_instance(type_)
     return Cast(coerce_value(element, resolved), resolved)
 
 
-def case(*whens: Any, value: Any = None, else_: Any = None) -> Case[Any]:
+def case(*whens: Any, value: object = None, else_: object = None) -> Case[Any]:
     """Return ``CASE WHEN condition THEN value ... ELSE else_ END`` from ``(condition, value)`` pairs.
 
     :param whens: pairs, a list of them, or a dict: ``case({"a": 1, "b": 2}, value=User.name)``.
@@ -139,7 +153,7 @@ def case(*whens: Any, value: Any = None, else_: Any = None) -> Case[Any]:
     return Case(made, values[-1] if else_ is not None else None)
 
 
-def between(element: Any, low: Any, high: Any) -> ColumnElement[bool]:
+def between(element: object, low: object, high: object) -> ColumnElement[bool]:
     """Return ``element BETWEEN low AND high``."""
     return coerce_value(element, NULLTYPE).between(low, high)
 
@@ -181,6 +195,40 @@ def distinct(element: Any) -> ColumnElement[Any]: ...
 def distinct(element: Any) -> ColumnElement[Any]:
     """Return ``DISTINCT element``."""
     return coerce_value(element, NULLTYPE).distinct()
+
+
+def nulls_first(element: object) -> ColumnElement[Any]:
+    """Return the order by ``element`` with NULLs before all values."""
+    return coerce_order(element).nulls_first()
+
+
+def nulls_last(element: object) -> ColumnElement[Any]:
+    """Return the order by ``element`` with NULLs after all values."""
+    return coerce_order(element).nulls_last()
+
+
+def true() -> ColumnElement[bool]:
+    """Return the condition that every row fulfils."""
+    return LiteralColumn("TRUE", BOOLEANTYPE)
+
+
+def false() -> ColumnElement[bool]:
+    """Return the condition that no row fulfils."""
+    return LiteralColumn("FALSE", BOOLEANTYPE)
+
+
+def type_coerce(element: object, type_: TypeArgument) -> ColumnElement[Any]:
+    """Return an expression that Python takes to be of a type: values go there and come back as the type has them, and SQL is not told of it.
+
+    :param element: an expression, or a plain value.
+    """
+    resolved = to_instance(type_)
+    if not isinstance(element, ColumnOperators):
+        return coerce_value(element, NULLTYPE) if isinstance(element, ClauseElement) else literal(element, resolved)
+    found = element.as_operand()
+    if isinstance(found, UntypedParameter):
+        return BindParameter(found.value, resolved, found.key, found.required)
+    return TypeCoerce(found, resolved)
 
 
 def tuple_(*items: Any) -> ExpressionList:

@@ -17,7 +17,8 @@ from uuid import UUID
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import functions
-from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.coercion import coerce_value
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.typed import V
 from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance

@@ -11,20 +11,25 @@ from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql.constraints import ForeignKeyConstraint, Index
+from flask_uow.sql.ddl_events import tell_tables
 from flask_uow.sql.nodes import Executable, Shape
+from flask_uow.sql.types import ARRAY, Enum
 
 if TYPE_CHECKING:
+    from flask_uow.sql.columns import Column
     from flask_uow.sql.interfaces import DDLBind
-    from flask_uow.sql.schema import Table
+    from flask_uow.sql.schema import MetaData, Table
     from flask_uow.sql.sequences import Sequence
 
 __all__ = [
     "AddConstraint",
+    "CreateEnum",
     "CreateIndex",
     "CreateSchema",
     "CreateSequence",
     "CreateTable",
     "DDLElement",
+    "DropEnum",
     "DropIndex",
     "DropSchema",
     "DropSequence",
@@ -95,6 +100,26 @@ class DropSequence(DDLElement):
     def __init__(self, sequence: Sequence, checkfirst: bool = True) -> None:
         self.sequence = sequence
         self.checkfirst = checkfirst
+
+
+class CreateEnum(DDLElement):
+    """``CREATE TYPE ... AS ENUM`` (PostgreSQL); one that exists is left alone."""
+
+    __slots__ = ("type",)
+    __visit_name__ = "create_enum"
+
+    def __init__(self, type_: Enum) -> None:
+        self.type = type_
+
+
+class DropEnum(DDLElement):
+    """``DROP TYPE`` of an Enum; nothing where there is none."""
+
+    __slots__ = ("type",)
+    __visit_name__ = "drop_enum"
+
+    def __init__(self, type_: Enum) -> None:
+        self.type = type_
 
 
 class CreateSchema(DDLElement):
@@ -171,7 +196,7 @@ class CommentOn(DDLElement):
     __slots__ = ("column", "table", "text")
     __visit_name__ = "comment_on"
 
-    def __init__(self, table: Table, column: Any, text: str) -> None:
+    def __init__(self, table: Table, column: Column[Any] | None, text: str) -> None:
         self.table, self.column, self.text = table, column, text
 
 
@@ -196,6 +221,7 @@ def create_statements(
     supports_comments: bool,
     sequences: Iterable[Sequence] = (),
     supports_sequences: bool | None = None,
+    supports_enums: bool = False,
 ) -> list[DDLElement]:
     """Return the statements that create ``tables``, given in order of dependency.
 
@@ -205,6 +231,7 @@ def create_statements(
 
     :param sequences: sequences to be created beside those of the tables' columns.
     :param supports_sequences: whether the database has sequences; as ``supports_alter`` when None.
+    :param supports_enums: whether an Enum may be a type of its own.
     """
     statements: list[DDLElement] = []
     later: list[DDLElement] = []
@@ -213,6 +240,8 @@ def create_statements(
     if supports_alter if supports_sequences is None else supports_sequences:
         new = [table for table in tables if table.fullname not in existing]
         statements.extend(CreateSequence(sequence, checkfirst=True) for sequence in _sequences_of(new, sequences))
+    if supports_enums:
+        statements.extend(map(CreateEnum, _enums_of(table for table in tables if table.fullname not in existing)))
     for table in tables:
         if table.fullname in existing:
             continue
@@ -241,39 +270,89 @@ def _sequences_of(tables: Iterable[Table], sequences: Iterable[Sequence]) -> lis
     return list(found.values())
 
 
+def _enums_of(tables: Iterable[Table]) -> list[Enum]:
+    """Return the enums of tables' columns that are types of their own, each name once."""
+    found: dict[str, Enum] = {}
+    for table in tables:
+        for column in table.c:
+            type_ = column.type.storage
+            type_ = type_.item_type.storage if isinstance(type_, ARRAY) else type_
+            if isinstance(type_, Enum) and type_.native_enum:
+                found.setdefault(str(type_.set_name), type_)
+    return list(found.values())
+
+
 def create_tables(
-    bind: DDLBind, tables: SequenceType[Table], checkfirst: bool, sequences: Iterable[Sequence] = ()
+    bind: DDLBind,
+    tables: SequenceType[Table],
+    checkfirst: bool,
+    sequences: Iterable[Sequence] = (),
+    metadata: MetaData | None = None,
 ) -> None:
-    """Create ``tables``, given in order of dependency."""
+    """Create ``tables``, given in order of dependency.
+
+    :param metadata: the MetaData, where all of its tables are meant.
+    """
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else frozenset()
         dialect = connection.dialect
+        wanted = [table for table in tables if table.fullname not in existing]
+        tell_tables("before_create", wanted, connection, checkfirst, metadata)
         for statement in create_statements(
-            tables, existing, dialect.supports_alter, dialect.supports_comments, sequences, dialect.supports_sequences
+            tables,
+            existing,
+            dialect.supports_alter,
+            dialect.supports_comments,
+            sequences,
+            dialect.supports_sequences,
+            dialect.supports_enums,
         ):
             connection.execute(statement)
+        tell_tables("after_create", wanted, connection, checkfirst, metadata)
 
 
 def drop_tables(
-    bind: DDLBind, tables: SequenceType[Table], checkfirst: bool, sequences: Iterable[Sequence] = ()
+    bind: DDLBind,
+    tables: SequenceType[Table],
+    checkfirst: bool,
+    sequences: Iterable[Sequence] = (),
+    metadata: MetaData | None = None,
 ) -> None:
-    """Drop ``tables``, given in order of dependency, and their sequences."""
+    """Drop ``tables``, given in order of dependency, and their sequences.
+
+    :param metadata: the MetaData, where all of its tables are meant.
+    """
     with bind.ddl_connection() as connection:
         existing = _existing(connection, tables) if checkfirst else None
         wanted = [t for t in reversed(tables) if existing is None or t.fullname in existing]
-        if connection.dialect.supports_alter:
-            if wanted:
-                connection.execute(DropTable(*wanted))
-            if connection.dialect.supports_sequences:
-                for sequence in _sequences_of(tables, sequences):
-                    connection.execute(DropSequence(sequence))
-            return
-        if not wanted:
-            return
-        # rows that refer to rows of a table dropped before are checked at the end only
-        connection.run("PRAGMA defer_foreign_keys = ON", (), write=True)
-        for table in wanted:
-            connection.execute(DropTable(table))
+        tell_tables("before_drop", wanted, connection, checkfirst, metadata)
+        _drop(connection, tables, wanted, sequences)
+        tell_tables("after_drop", wanted, connection, checkfirst, metadata)
+
+
+def _drop(
+    connection: Any, tables: SequenceType[Table], wanted: SequenceType[Table], sequences: Iterable[Sequence]
+) -> None:
+    if connection.dialect.supports_alter:
+        if wanted:
+            connection.execute(DropTable(*wanted))
+        if connection.dialect.supports_sequences:
+            for sequence in _sequences_of(tables, sequences):
+                connection.execute(DropSequence(sequence))
+        if connection.dialect.supports_enums:
+            dropped = {table.fullname for table in tables}
+            others = (other for table in tables for other in table.metadata.tables.values())
+            kept = {str(type_.set_name) for type_ in _enums_of(o for o in others if o.fullname not in dropped)}
+            for type_ in _enums_of(tables):
+                if type_.set_name not in kept:
+                    connection.execute(DropEnum(type_))
+        return
+    if not wanted:
+        return
+    # rows that refer to rows of a table dropped before are checked at the end only
+    connection.run("PRAGMA defer_foreign_keys = ON", (), write=True)
+    for table in wanted:
+        connection.execute(DropTable(table))
 
 
 def _existing(connection: Any, tables: SequenceType[Table]) -> frozenset[str]:

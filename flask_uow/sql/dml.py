@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.conflicts import Excluded, OnConflict
 from flask_uow.sql.entities import expand_entity
-from flask_uow.sql.expressions import BindParameter, ColumnElement, coerce_condition, coerce_value
+from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement
 from flask_uow.sql.select_base import SelectBase, coerce_select
-from flask_uow.sql.selectable import ColumnCollection, coerce_from
+from flask_uow.sql.selectable import CTE, ColumnCollection, coerce_from
 
 __all__ = ["Delete", "Insert", "Update", "delete", "insert", "update"]
 
@@ -19,14 +20,14 @@ D = TypeVar("D", bound="DMLStatement")
 
 
 class DMLStatement(ChainedStatement):
-    """What the three share: a table, RETURNING.
+    """The base of the three: a table, RETURNING.
 
     :ivar entities: what was passed to ``returning()``: columns, mapped classes, attributes.
     """
 
     __slots__ = ("_entity", "_returning", "entities", "table")
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: object) -> None:
         self._entity = getattr(table, "__uow_entity__", None)
         self.table: Any = coerce_from(self._entity.written if self._entity is not None else table)
         self._returning: tuple[ColumnElement[Any], ...] = ()
@@ -50,13 +51,28 @@ class DMLStatement(ChainedStatement):
         clone._returning = tuple(made for entity in clone.entities for made in expand_entity(entity))
         return clone
 
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        """Return names and expressions of what RETURNING gives."""
+        return [(column.name or "anon", column) for column in self._returning]
+
+    def cte(self, name: str | None = None) -> CTE:
+        """Return the statement as a common table expression, whose rows are those of RETURNING (PostgreSQL).
+
+        :raises ArgumentError: without RETURNING.
+        """
+        if not self._returning:
+            raise ArgumentError(
+                f"{type(self).__name__.lower()}().cte() gives the rows of RETURNING, and the statement has none. Call returning() first."
+            )
+        return CTE(self, name)
+
     def _returned(self) -> tuple[Any, ...]:
-        """What RETURNING is in the shape of the statement."""
+        """The part of RETURNING in the shape of the statement."""
         entities = (getattr(entity, "__uow_entity__", None) for entity in self.entities)
         return (*self._returning, *(entity.plan_atom for entity in entities if entity is not None))
 
     def _assignments(self, values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
-        """Return what is to be set, with its values: an attribute that stands for others gives these."""
+        """Return the attributes to be set, with their values: an attribute that stands for others gives these."""
         for name, value in values.items():
             given = self._entity.attribute_for_filter(name) if isinstance(name, str) and self._entity else name
             assignments = getattr(given, "assignments", None)
@@ -68,12 +84,15 @@ class DMLStatement(ChainedStatement):
     def _column(self, name: Any) -> ColumnElement[Any]:
         if isinstance(name, str):
             if self._entity is not None:
-                return self._entity.attribute_for_filter(name).__clause_element__()  # type: ignore[no-any-return]
+                attribute: ColumnElement[Any] = self._entity.attribute_for_filter(name).__clause_element__()
+                return attribute
             if name not in self.table.c:
                 message = f"{self.table.description} has no column {name!r}.{did_you_mean(name, self.table.c.keys())}"
                 raise ArgumentError(message)
-            return self.table.c[name]  # type: ignore[no-any-return]
-        return name.__clause_element__() if hasattr(name, "__clause_element__") else name  # type: ignore[no-any-return]
+            column: ColumnElement[Any] = self.table.c[name]
+            return column
+        given: ColumnElement[Any] = name.__clause_element__() if hasattr(name, "__clause_element__") else name
+        return given
 
     def _pairs(self, values: Mapping[Any, Any]) -> tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...]:
         made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
@@ -99,7 +118,7 @@ class Insert(InsertTypes):
     __slots__ = ("_conflict", "_excluded", "_fixed", "_rows", "_select", "_select_columns", "is_inline", "is_sorted")
     __visit_name__ = "insert"
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: object) -> None:
         super().__init__(table)
         self._rows: tuple[tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...], ...] = ()
         self._fixed: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
@@ -155,7 +174,7 @@ class Insert(InsertTypes):
         clone._rows = _in_one_order((*self._rows, *((*self._fixed, *self._pairs(row)) for row in given)))
         return clone
 
-    def from_select(self, columns: Sequence[Any], select: Any) -> Self:
+    def from_select(self, columns: Sequence[Any], select: object) -> Self:
         """Return ``INSERT INTO table (columns) SELECT ...``.
 
         :param columns: by name or as objects, in the order of the SELECT's.
@@ -179,7 +198,7 @@ class Insert(InsertTypes):
         return self._excluded.c
 
     def on_conflict_do_nothing(
-        self, index_elements: Iterable[Any] = (), constraint: Any = None, index_where: Any = None
+        self, index_elements: Iterable[Any] = (), constraint: object = None, index_where: object = None
     ) -> Insert:
         """Return the statement that leaves out rows whose key is there already.
 
@@ -197,9 +216,9 @@ class Insert(InsertTypes):
         index_elements: Iterable[Any] = (),
         set_: Mapping[Any, Any] | None = None,
         *,
-        constraint: Any = None,
-        index_where: Any = None,
-        where: Any = None,
+        constraint: object = None,
+        index_where: object = None,
+        where: object = None,
     ) -> Insert:
         """Return the statement that updates the row that is there already ("upsert").
 
@@ -291,7 +310,7 @@ class Update(UpdateTypes):
     __slots__ = ("_values", "_where")
     __visit_name__ = "update"
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: object) -> None:
         super().__init__(table)
         self._values: tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...] = ()
         self._where: tuple[ColumnElement[Any], ...] = ()
@@ -349,7 +368,7 @@ class Delete(DeleteTypes):
     __slots__ = ("_where",)
     __visit_name__ = "delete"
 
-    def __init__(self, table: Any) -> None:
+    def __init__(self, table: object) -> None:
         super().__init__(table)
         self._where: tuple[ColumnElement[Any], ...] = ()
 
@@ -370,16 +389,16 @@ class Delete(DeleteTypes):
         return (self.table, self._where, self._returned())
 
 
-def insert(table: Any) -> Insert:
+def insert(table: object) -> Insert:
     """Return ``INSERT INTO`` a table or the table of a mapped class."""
     return Insert(table)
 
 
-def update(table: Any) -> Update:
+def update(table: object) -> Update:
     """Return ``UPDATE`` of a table or the table of a mapped class."""
     return Update(table)
 
 
-def delete(table: Any) -> Delete:
+def delete(table: object) -> Delete:
     """Return ``DELETE FROM`` a table or the table of a mapped class."""
     return Delete(table)

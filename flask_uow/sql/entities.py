@@ -1,4 +1,4 @@
-"""What may be selected: columns, tables, values, and mapped classes with the columns that they stand for."""
+"""The items of ``select()``: columns, tables, values, and mapped classes with the columns that they stand for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask_uow.exc import UnfitArgumentError
-from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label, coerce_order, coerce_value
+from flask_uow.sql.coercion import coerce_order, coerce_value
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
 from flask_uow.sql.types import NULLTYPE
@@ -14,7 +15,7 @@ from flask_uow.sql.types import NULLTYPE
 __all__ = ["coerce_groups", "expand_entity", "expand_groups", "key_of_item"]
 
 
-def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
+def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that one argument of ``select()`` stands for.
 
     :raises UnfitArgumentError: for something that is no column, table or entity.
@@ -42,8 +43,8 @@ def expand_entity(entity: Any) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def key_of_item(item: Any) -> str | None:
-    """Return what an attribute that is selected is called in rows; None for what has no name of its own."""
+def key_of_item(item: object) -> str | None:
+    """Return the name in rows of an attribute that is selected; None for an item without a name of its own."""
     name = getattr(item, "selected_name", None)
     key = name if name is not None else getattr(item, "key", None)
     return key if isinstance(key, str) else None
@@ -66,5 +67,5 @@ def expand_groups(criteria: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def coerce_groups(criteria: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
-    """Return what GROUP BY is given, as expressions; see :func:`expand_groups`."""
+    """Return the criteria of GROUP BY as expressions; see :func:`expand_groups`."""
     return tuple(coerce_order(criterion) for criterion in expand_groups(criteria))

@@ -55,7 +55,7 @@ class EventKind:
         raise NotImplementedError
 
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
-        """Return what is called in place of a function, where its options ask for that."""
+        """Return the function to call in place of one that listens, where its options ask for that."""
         return function
 
 
@@ -97,9 +97,8 @@ def listen(target: Any, identifier: str, fn: Callable[..., Any], **options: Any)
     if unknown:
         taken = ", ".join(sorted({"once", "insert", "named"} | kind.options))
         raise ArgumentError(f"event.listen({identifier!r}) takes no {', '.join(unknown)}. Its options: {taken}.")
-    call = kind.adapt(identifier, fn, options)
-    if options.get("named"):
-        call = _with_keywords(call, kind.names[identifier])
+    call: Callable[..., Any] = _with_keywords(fn, kind.names[identifier]) if options.get("named") else fn
+    call = kind.adapt(identifier, call, options)
     if options.get("once"):
         call = _once(call, lambda: remove(target, identifier, fn))
     present = kind.registered(target, identifier)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.expressions import ColumnElement, coerce_value
+from flask_uow.sql.coercion import coerce_value
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.types import NULLTYPE, Float, Integer, TypeEngine
 
 __all__ = ["Extract", "extract"]
@@ -41,7 +42,7 @@ class Extract(ColumnElement[Any]):
         return (self.field, self.element)
 
 
-def extract(field: str, element: Any) -> Extract:
+def extract(field: str, element: object) -> Extract:
     """Return a part of a date, a time or both as a number: ``extract("year", Post.created)``.
 
     :param field: ``year``, ``quarter``, ``month``, ``week`` (ISO 8601), ``day``, ``doy`` (from 1), ``dow`` (Sunday is 0), ``isodow`` (Monday is 1,

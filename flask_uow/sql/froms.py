@@ -1,4 +1,4 @@
-"""What belongs into FROM: the elements that columns, mapped classes and joins bring in, each once."""
+"""The elements of FROM that columns, mapped classes and joins bring in, each once."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def refuse_overlap(left: FromClause, right: FromClause) -> None:
             )
 
 
-def criteria_of(target: Any) -> Sequence[Any]:
-    """Return what tells the rows of a mapped class from others in its table; nothing for what is no mapped class."""
+def criteria_of(target: object) -> Sequence[Any]:
+    """Return the conditions that tell the rows of a mapped class from others in its table; none for anything else."""
     entity = getattr(target, "__uow_entity__", None)
     return entity.own_criteria if entity is not None else ()
 
 
-def is_among(item: Any, others: tuple[Any, ...]) -> bool:
+def is_among(item: object, others: tuple[Any, ...]) -> bool:
     return any(item is other for other in others)

@@ -7,10 +7,25 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.common_type import coerce_alike, common_type
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_value
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.operations import and_
+from flask_uow.sql.selectable import ColumnClause
+from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.typed import T0, V
-from flask_uow.sql.types import NULLTYPE, Date, DateTime, Float, Integer, Numeric, String, TypeEngine, to_instance
+from flask_uow.sql.types import (
+    NULLTYPE,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    Numeric,
+    String,
+    TypeArgument,
+    TypeEngine,
+    to_instance,
+)
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup, criteria, make_over
 
 __all__ = ["FunctionElement", "func"]
@@ -64,7 +79,12 @@ class FunctionElement(ColumnElement[V]):
         return (self.function_name, self.arguments, self.type.cache_key)
 
     def over(
-        self, partition_by: Any = None, order_by: Any = None, rows: Any = None, range_: Any = None, groups: Any = None
+        self,
+        partition_by: object = None,
+        order_by: object = None,
+        rows: object = None,
+        range_: object = None,
+        groups: object = None,
     ) -> Over[V]:
         """Return the call over a window: ``func.sum(Post.views).over(partition_by=Post.author_id, order_by=Post.id)``.
 
@@ -80,6 +100,24 @@ class FunctionElement(ColumnElement[V]):
     def filter(self, *conditions: Any) -> FunctionFilter[V]:
         """Return the aggregate over the rows that fulfil the conditions: ``func.count().filter(Post.views > 10)``."""
         return FunctionFilter(self, and_(*conditions))
+
+    def table_valued(
+        self, *columns: str | ColumnClause, name: str | None = None, with_ordinality: str | None = None
+    ) -> TableFunction:
+        """Return the rows that the function gives, to select from: ``func.json_each(Order.data).table_valued("key", "value")``.
+
+        :param columns: the names of its columns, or ``column(name, type)``.
+        :param name: a name for the rows, made up when None.
+        :param with_ordinality: the name of a column that numbers the rows (PostgreSQL).
+        :raises ArgumentError: without any column.
+        """
+        return TableFunction(self, columns, name, with_ordinality)
+
+    def column_valued(self, name: str | None = None) -> ColumnElement[Any]:
+        """Return the one column of a function that gives a value in each row (PostgreSQL): ``func.generate_series(1, 3).column_valued("n")``."""
+        column = name or self.function_name.rpartition(".")[2]
+        made: ColumnElement[Any] = TableFunction(self, (column,), name, is_derived=True).c[column]
+        return made
 
     def within_group(self, *order_by: Any) -> WithinGroup:
         """Return an aggregate of ordered values: ``func.percentile_cont(0.5).within_group(Post.views)`` (PostgreSQL)."""
@@ -98,7 +136,7 @@ class _FunctionFactory:
         name = name.rstrip("_")
         return _FunctionFactory(f"{self._path}.{name}" if self._path else name)
 
-    def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement:
+    def __call__(self, *arguments: Any, type_: TypeArgument | None = None) -> FunctionElement:
         """Return the call; ``type_`` says what type the result has, where it is not known."""
         if not _NAME.match(self._path):
             raise ArgumentError(f"{self._path!r} is not the name of an SQL function.")
@@ -110,7 +148,7 @@ class _FunctionFactory:
         return FunctionElement(self._path, made, _result_type(self._path.lower(), made, type_))
 
 
-def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: Any) -> TypeEngine[Any]:
+def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: object) -> TypeEngine[Any]:
     if given is not None:
         return to_instance(given)
     if name in _ALIKE:

@@ -7,7 +7,7 @@ handed down to sql; these Protocols are all that it knows of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from flask_uow.sql.types import TypeEngine
 
@@ -17,14 +17,16 @@ Processor = Callable[[Any], Any]
 
 
 class SQLDialect(Protocol):
-    """What the compiler asks of a dialect."""
+    """The parts of a dialect that the compiler and types of users ask; see :class:`flask_uow.engine.dialects.base.Dialect`."""
 
-    name: str
-    placeholder: str
-    escapes_percent: bool
-    exact_decimal_text: bool
-    supports_for_update: bool
-    supports_sequences: bool
+    name: ClassVar[str]
+    placeholder: ClassVar[str]
+    escapes_percent: ClassVar[bool]
+    exact_decimal_text: ClassVar[bool]
+    supports_for_update: ClassVar[bool]
+    supports_sequences: ClassVar[bool]
+    supports_enums: ClassVar[bool]
+    tells_rowid: ClassVar[bool]
 
     def quote(self, identifier: str) -> str:
         """Return the identifier, quoted where the database needs it."""
@@ -64,7 +66,7 @@ class DDLConnection(Protocol):
         """The dialect of the database."""
         ...
 
-    def execute(self, statement: Any, parameters: Any = None) -> Any:
+    def execute(self, statement: object, parameters: object = None) -> Any:
         """Execute a statement."""
         ...
 
@@ -86,7 +88,7 @@ class ReflectionBind(Protocol):
 
     def reflect_table(
         self,
-        table: Any,
+        table: object,
         given: dict[str, Any],
         include_columns: frozenset[str] | None,
         resolve_fks: bool,
@@ -102,7 +104,7 @@ class ReflectionBind(Protocol):
         """
         ...
 
-    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> Sequence[str]:
+    def reflectable_names(self, schema: str | None, only: object, views: bool) -> Sequence[str]:
         """Return the names of the tables (and views) of a schema that ``only`` names, or says True of.
 
         :raises NoSuchTableError: for a name that the database does not have.
@@ -111,16 +113,16 @@ class ReflectionBind(Protocol):
 
 
 class MappedEntity(Protocol):
-    """What a mapped class or an alias of one shows to ``select()``, under the attribute ``__uow_entity__``."""
+    """A mapped class or an alias of one, as ``select()`` sees it under the attribute ``__uow_entity__``."""
 
     @property
     def shape_atom(self) -> Any:
-        """What stands for its columns in the shape of a statement; None where they have to be walked."""
+        """The atom for its columns in the shape of a statement; None where they have to be walked."""
         ...
 
     @property
     def plan_atom(self) -> Any:
-        """What tells apart, in the shape of a statement, rows that become objects in another way; hashable."""
+        """The atom that tells apart, in the shape of a statement, rows that become objects in another way; hashable."""
         ...
 
     @property

@@ -94,7 +94,7 @@ def index_name(index: Any) -> str:
     return short_name(f"ix_{table.name if table is not None else ''}_{columns}")
 
 
-def _formatted(pattern: str, item: Any, table: Any) -> str:
+def _formatted(pattern: str, item: object, table: object) -> str:
     return short_name(_TOKEN.sub(lambda match: _token(match.group(1), item, table), pattern))
 
 

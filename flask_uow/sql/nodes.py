@@ -65,7 +65,7 @@ class ClauseElement:
     has_attributes: ClassVar[bool] = False
 
     def _parts(self) -> tuple[Any, ...]:
-        """Return what makes up this node: atoms (hashable), nodes, and tuples of nodes, in a fixed order."""
+        """Return the parts of this node: atoms (hashable), nodes, and tuples of nodes, in a fixed order."""
         return ()
 
     def _collect(self, shape: Shape) -> None:
@@ -100,7 +100,7 @@ class ClauseElement:
         return ()
 
     def _with_replaced(self, original: Any) -> ClauseElement:
-        """Return what stands in place of this copy of ``original``, whose parts have just been replaced by others."""
+        """Return the node to stand in place of this copy of ``original``, whose parts have just been replaced by others."""
         return self
 
     def compile(
@@ -161,7 +161,8 @@ class ChainedStatement(Executable):
         copy = _copiers.get(cls)
         if copy is None:
             copy = _copiers[cls] = _copier_of(cls)
-        return copy(self, object.__new__(cls))  # type: ignore[no-any-return]
+        made: Self = copy(self, object.__new__(cls))
+        return made
 
     def execution_options(self, **options: Any) -> Self:
         """Return the statement with options for its execution added.
@@ -183,7 +184,8 @@ def _copier_of(cls: type) -> Callable[[Any, Any], Any]:
     lines = ["def copy(old, new):", *(f"    new.{name} = old.{name}" for name in names), "    return new"]
     made: dict[str, Any] = {}
     exec("\n".join(lines), made)
-    return made["copy"]  # type: ignore[no-any-return]
+    copier: Callable[[Any, Any], Any] = made["copy"]
+    return copier
 
 
 class _Stringifier:

@@ -56,12 +56,26 @@ BETWEEN = Operator("between", "BETWEEN", 6)
 NOT_BETWEEN = Operator("not_between", "NOT BETWEEN", 6)
 ARRAY_CONTAINS = Operator("array_contains", "@>", 7)
 ARRAY_OVERLAPS = Operator("array_overlaps", "&&", 7)
+ARRAY_CONTAINED_BY = Operator("array_contained_by", "<@", 7)
+JSON_CONTAINS = Operator("json_contains", "@>", 7)
+JSON_CONTAINED_BY = Operator("json_contained_by", "<@", 7)
+JSON_HAS_KEY = Operator("json_has_key", "?", 7)
+RANGE_CONTAINS = Operator("range_contains", "@>", 7)
+RANGE_CONTAINED_BY = Operator("range_contained_by", "<@", 7)
+RANGE_OVERLAPS = Operator("range_overlaps", "&&", 7)
+# a part of a document; of a key that not every database reads in the text of a path, the second
+JSON_GET = Operator("json_get", "->", 7, "left", associative=True)
+JSON_GET_ODD = Operator("json_get_odd", "->", 7, "left", associative=True)
+ARRAY_GET = Operator("array_get", "[]", 13, "left")
+REGEXP_MATCH = Operator("regexp_match", "~", 6)
+NOT_REGEXP_MATCH = Operator("not_regexp_match", "!~", 6)
 CONCAT = Operator("concat", "||", 7, "string", associative=True)
 ADD = Operator("add", "+", 8, "same", associative=True)
 SUB = Operator("sub", "-", 8, "same")
 MUL = Operator("mul", "*", 9, "same", associative=True)
 DIV = Operator("div", "/", 9, "same")
 MOD = Operator("mod", "%", 9, "same")
+FLOORDIV = Operator("floordiv", "//", 9, "same")
 NEG = Operator("neg", "-", 10, "left")
 COLLATE = Operator("collate", "COLLATE", 11, "left")
 ASC = Operator("asc", "ASC", 0, "left")
@@ -73,10 +87,19 @@ COMMA = Operator("comma", ",", -1, "left", associative=True)
 LABEL = Operator("label", "AS", -1, "left")
 DISTINCT = Operator("distinct", "DISTINCT", -1, "left")
 
+# what the type of the left side makes another operator of
+ITEM = Operator("item", "[]", 13, "left")
+CONTAINS = Operator("contains", "contains", 7)
+CONTAINED_BY = Operator("contained_by", "<@", 7)
+OVERLAPS = Operator("overlaps", "&&", 7)
+HAS_KEY = Operator("has_key", "?", 7)
+ANY = Operator("any", "ANY", 7)
+ALL = Operator("all", "ALL", 7)
+
 NEGATIONS: dict[Operator, Operator] = {}
 for _plain, _negated in (
     (EQ, NE), (LT, GE), (GT, LE), (IS, IS_NOT), (IN, NOT_IN), (LIKE, NOT_LIKE), (ILIKE, NOT_ILIKE),
-    (BETWEEN, NOT_BETWEEN), (IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM),
+    (BETWEEN, NOT_BETWEEN), (REGEXP_MATCH, NOT_REGEXP_MATCH), (IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM),
 ):  # fmt: skip
     NEGATIONS[_plain] = _negated
     NEGATIONS[_negated] = _plain

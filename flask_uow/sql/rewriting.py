@@ -43,7 +43,8 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
             setattr(clone, name, made)
     if clone is None:
         return node
-    return clone._with_replaced(node)  # type: ignore[no-any-return]
+    changed: N = clone._with_replaced(node)
+    return changed
 
 
 def _sparing(own: Iterable[FromClause], replace: Replace) -> Replace:
@@ -57,7 +58,7 @@ def _sparing(own: Iterable[FromClause], replace: Replace) -> Replace:
     return spare
 
 
-def _rewritten_value(value: Any, replace: Replace, keep_own: bool) -> Any:
+def _rewritten_value(value: object, replace: Replace, keep_own: bool) -> Any:
     if isinstance(value, ClauseElement):
         return rewritten(value, replace, keep_own)
     if isinstance(value, tuple):
@@ -81,7 +82,7 @@ def columns_of(node: ClauseElement) -> list[Any]:
     return list(found.values())
 
 
-def without_direction(criterion: Any) -> Any:
+def without_direction(criterion: object) -> Any:
     """Return a criterion of ORDER BY without ASC, DESC and what is said of NULLs."""
     while isinstance(criterion, UnaryExpression) and criterion.operator in ops.ORDERINGS:
         criterion = criterion.element

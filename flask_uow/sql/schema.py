@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.sql import operators as ops
 from flask_uow.sql.columns import Column, ColumnDefault
 from flask_uow.sql.constraints import (
+    CheckConstraint,
     Constraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -23,12 +25,13 @@ from flask_uow.sql.constraints import (
 )
 from flask_uow.sql.ddl import create_tables, drop_tables
 from flask_uow.sql.dml import Delete, Insert, Update
+from flask_uow.sql.expressions import BinaryExpression, BindParameter, ExpressionList
 from flask_uow.sql.naming import check_convention
 from flask_uow.sql.nodes import Shape
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import ColumnCollection, FromClause
 from flask_uow.sql.sequences import Sequence
-from flask_uow.sql.types import Integer
+from flask_uow.sql.types import BOOLEANTYPE, STRINGTYPE, Enum, Integer
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind, ReflectionBind
@@ -201,10 +204,20 @@ class Table(FromClause):
             foreign_key._attach_table(self)
         for check in column.checks:
             check._attach(self)
+        self._check_values(column)
         if column.unique and not column.index:
             UniqueConstraint(column)._attach(self)
         if column.index:
             Index(None, column.name, unique=column.unique)._attach(self)
+
+    def _check_values(self, column: Column[Any]) -> None:
+        """Add the CHECK that the type of a column asks for."""
+        type_ = column.type.storage if column.has_own_type else None
+        if isinstance(type_, Enum) and type_.create_constraint:
+            values = ExpressionList(tuple(BindParameter(text, STRINGTYPE) for text in type_.names))
+            check = CheckConstraint(BinaryExpression(column, ops.IN, values, BOOLEANTYPE), type_.set_name)
+            check.of_column, check.of_native_enum, check.columns = True, type_.native_enum, [column]
+            check._attach(self)
 
     def put_column(self, column: Column[Any]) -> None:
         """Add a column; it takes the place of one of its name, in the constraints and indexes that are about that one as well.
@@ -233,6 +246,11 @@ class Table(FromClause):
         """Take out a column, with what was declared along with it, and return its place."""
         own = {id(foreign_key.constraint) for foreign_key in column.foreign_keys if foreign_key in column.args}
         own.update(id(check) for check in column.checks)
+        own.update(
+            id(check)
+            for check in self.constraints
+            if isinstance(check, CheckConstraint) and _is_of(check.columns, column)
+        )
         if column.unique or column.index:
             own.update(
                 id(each)
@@ -425,12 +443,12 @@ class MetaData:
         :param checkfirst: leave out tables that exist.
         """
         chosen = sort_tables(tables if tables is not None else self.tables.values())
-        create_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else ())
+        create_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else (), self)
 
     def drop_all(self, bind: DDLBind, tables: Iterable[Table] | None = None, checkfirst: bool = True) -> None:
         """Drop all tables, in reverse order of dependency; parameters as for :meth:`create_all`."""
         chosen = sort_tables(tables if tables is not None else self.tables.values())
-        drop_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else ())
+        drop_tables(bind, chosen, checkfirst, self.sequences.values() if tables is None else (), self)
 
     def __repr__(self) -> str:
         return f"MetaData(tables: {', '.join(self.tables)})"

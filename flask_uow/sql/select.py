@@ -11,18 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from flask_uow.exc import InvalidRequestError, UnfitArgumentError
+from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.entities import coerce_groups
-from flask_uow.sql.expressions import (
-    ColumnElement,
-    LiteralColumn,
-    and_,
-    coerce_condition,
-    coerce_value,
-)
+from flask_uow.sql.expressions import ColumnElement, LiteralColumn
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.nodes import NO_OPTIONS, Shape
+from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.select_sources import SourcedSelect
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
@@ -42,7 +38,7 @@ class Select(SourcedSelect[TP_co]):
     :ivar options: loader options, for the orm.
     """
 
-    __slots__ = ("_correlate", "_for_update", "_options")
+    __slots__ = ("_correlate", "_for_update", "_options", "_prefixes")
     __visit_name__ = "select"
 
     def __init__(self, entities: tuple[Any, ...]) -> None:
@@ -56,6 +52,7 @@ class Select(SourcedSelect[TP_co]):
         self._distinct = False
         self._for_update: ForUpdate | None = None
         self._options: tuple[Any, ...] = ()
+        self._prefixes: tuple[tuple[str, str | None], ...] = ()
         self._execution_options = NO_OPTIONS
         # (elements, True where just these are taken from the statement around this one, False where all but these)
         self._correlate: tuple[tuple[FromClause, ...], bool] | None = None
@@ -109,6 +106,7 @@ class Select(SourcedSelect[TP_co]):
             or self._distinct
             or self._for_update is not None
             or self._correlate is not None
+            or self._prefixes
         ):
             self._collect_rare(shape)
         key.append("end")
@@ -119,7 +117,7 @@ class Select(SourcedSelect[TP_co]):
             shape.key.append(len(clauses))
             for clause in clauses:
                 clause._collect(shape)
-        shape.key.append(bool(self._distinct))
+        shape.key.extend((bool(self._distinct), self._prefixes))
         if self._for_update is not None:
             self._for_update._collect(shape)
         if self._correlate is not None:
@@ -222,7 +220,7 @@ class Select(SourcedSelect[TP_co]):
         clone._note_joined(target, isouter and not full)
         return clone
 
-    def outerjoin(self, target: Any, onclause: Any = None, *, full: bool = False) -> Self:
+    def outerjoin(self, target: object, onclause: object = None, *, full: bool = False) -> Self:
         """Return the statement with ``LEFT OUTER JOIN target`` added."""
         return self.join(target, onclause, isouter=True, full=full)
 
@@ -272,7 +270,7 @@ class Select(SourcedSelect[TP_co]):
         self,
         left: FromClause | None,
         right: FromClause,
-        onclause: Any,
+        onclause: object,
         isouter: bool,
         full: bool,
         criteria: Sequence[Any] = (),
@@ -338,6 +336,16 @@ class Select(SourcedSelect[TP_co]):
         clone._having = (*self._having, *self._restated(given))
         return clone
 
+    def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
+        """Return the statement with words of SQL between SELECT and its columns.
+
+        :param prefixes: the words. They are SQL: never pass what a user has given.
+        :param dialect: the one database that they are for; all when None.
+        """
+        clone = self._clone()
+        clone._prefixes = (*self._prefixes, *((prefix, dialect) for prefix in prefixes))
+        return clone
+
     def distinct(self, *columns: Any) -> Self:
         """Return the statement with DISTINCT (``DISTINCT ON (columns)`` where columns are given)."""
         clone = self._clone()
@@ -350,7 +358,7 @@ class Select(SourcedSelect[TP_co]):
         read: bool = False,
         nowait: bool = False,
         skip_locked: bool = False,
-        of: Any = (),
+        of: object = (),
         key_share: bool = False,
     ) -> Self:
         """Return the statement locking the rows it reads; a database without row locks (SQLite) begins a write transaction.
@@ -440,7 +448,7 @@ class Select(SourcedSelect[TP_co]):
         """Return the statement with more columns."""
         return self.with_only_columns(*self.entities, *entities)
 
-    def from_statement(self, statement: Any) -> FromStatement[TP_co]:
+    def from_statement(self, statement: object) -> FromStatement[TP_co]:
         """Return a statement for the same entities whose rows come from one of your own: ``text()`` or a SELECT.
 
         :raises ArgumentError: for something that is no statement.
@@ -505,7 +513,7 @@ def _parts_of(elements: Sequence[Any]) -> tuple[FromClause, ...]:
     return tuple({id(part): part for part in found}.values())
 
 
-def _steps_of(target: Any) -> Any:
+def _steps_of(target: object) -> Any:
     """Return the ``join_steps`` of a relationship, None for everything else."""
     return None if isinstance(target, FromClause) else getattr(target, "join_steps", None)
 
@@ -564,7 +572,7 @@ def select(*entities: Any) -> Select:
     return Select(entities)
 
 
-def exists(argument: Any = None) -> Exists:
+def exists(argument: object = None) -> Exists:
     """Return ``EXISTS (...)`` of a SELECT, or of ``SELECT 1`` to which conditions are added by ``where()``."""
     if isinstance(argument, SelectBase):
         return Exists(argument)

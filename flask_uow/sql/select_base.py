@@ -1,4 +1,4 @@
-"""What SELECT and its compounds share, and the ways of using a SELECT inside another statement."""
+"""The base of SELECT and its compounds, and the ways of using a SELECT inside another statement."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, Self, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql import operators as ops
+from flask_uow.sql.coercion import coerce_order
 from flask_uow.sql.common_type import common_type
 from flask_uow.sql.entities import expand_entity
-from flask_uow.sql.expressions import BindParameter, ColumnElement, Label, coerce_order
+from flask_uow.sql.expressions import BindParameter, ColumnElement, Label
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
 from flask_uow.sql.selectable import CTE, Lateral, Subquery
 from flask_uow.sql.typed import ReturnsRows, TP_co
@@ -30,7 +31,7 @@ _ROW_COUNT = BigInteger()
 
 
 class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
-    """What SELECT and its compounds share: order, limit, and use inside another statement."""
+    """The base of SELECT and its compounds: order, limit, and use inside another statement."""
 
     __slots__ = ("_limit", "_offset", "_order_by")
     is_select = True
@@ -51,13 +52,13 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
             clone._order_by = (*self._order_by, *(coerce_order(criterion) for criterion in criteria))
         return clone
 
-    def limit(self, limit: Any) -> Self:
+    def limit(self, limit: object) -> Self:
         """Return the statement limited to that many rows; None removes the limit."""
         clone = self._clone()
         clone._limit = _row_count("limit", limit)
         return clone
 
-    def offset(self, offset: Any) -> Self:
+    def offset(self, offset: object) -> Self:
         """Return the statement without its first rows."""
         clone = self._clone()
         clone._offset = _row_count("offset", offset)
@@ -338,7 +339,7 @@ def _known_count(count: ColumnElement[Any] | None) -> int | None:
     return count.value if is_plain else None  # type: ignore[union-attr]
 
 
-def _row_count(what: str, count: Any) -> ColumnElement[Any] | None:
+def _row_count(what: str, count: object) -> ColumnElement[Any] | None:
     if count is None or isinstance(count, ColumnElement):
         return count
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:

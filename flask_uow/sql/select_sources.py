@@ -1,4 +1,4 @@
-"""What a SELECT is about: the mapped classes among its items and joins, what FROM and WHERE need for them, and what stands for their tables.
+"""The sources of a SELECT: the mapped classes among its items and joins, what FROM and WHERE need for them, and the stand-ins of their tables.
 
 The base of :class:`~flask_uow.sql.select.Select`. What stands for an entity shows itself through ``__uow_entity__``, see
 :class:`flask_uow.sql.interfaces.MappedEntity`; where it is selected from something that stands for its tables, all that is said of those
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.entities import expand_entity
-from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label, coerce_value
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
+from flask_uow.sql.interfaces import MappedEntity
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
@@ -101,7 +103,7 @@ class SourcedSelect(SelectBase[TP_co]):
             if not tables or not all(id(table) in present for table in tables):
                 self._add_source(node.source, node.is_expression)
 
-    def _note_stand_ins(self, source: Any) -> None:
+    def _note_stand_ins(self, source: MappedEntity) -> None:
         found = source.stand_ins
         if found is not None and not is_among(found, self._stand_ins):
             self._stand_ins = (*self._stand_ins, found)
@@ -146,13 +148,13 @@ class SourcedSelect(SelectBase[TP_co]):
             if isinstance(clauses, tuple):
                 setattr(self, name, tuple(map(restate, clauses)))
 
-    def columns_of_item(self, item: Any) -> tuple[ColumnElement[Any], ...]:
+    def columns_of_item(self, item: object) -> tuple[ColumnElement[Any], ...]:
         """Return the columns that one of the :attr:`entities` stands for in this statement."""
         if not self._stand_ins or hasattr(item, "__uow_entity__"):
             return expand_entity(item)
         return self._restated(_operands(item))
 
-    def standing_in_for(self, entity: Any) -> Self:
+    def standing_in_for(self, entity: MappedEntity) -> Self:
         """Return the statement, whose FROM has a mapped class, with what is said of its tables said of what it is selected from."""
         if entity.stand_ins is None:
             return self
@@ -161,7 +163,7 @@ class SourcedSelect(SelectBase[TP_co]):
         clone._restate()
         return clone
 
-    def without_stand_ins(self, entity: Any) -> Self:
+    def without_stand_ins(self, entity: MappedEntity) -> Self:
         """Return the statement saying of a class's tables again what it says of what the class is selected from."""
         found = entity.stand_ins
         if found is None:
@@ -192,7 +194,7 @@ class SourcedSelect(SelectBase[TP_co]):
         clone._restate()
         return clone
 
-    def _add_source(self, source: Any, with_table: bool = False) -> None:
+    def _add_source(self, source: MappedEntity, with_table: bool = False) -> None:
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.
 
         :param with_table: True where no column of the class's table is selected that would bring it in.
@@ -204,13 +206,13 @@ class SourcedSelect(SelectBase[TP_co]):
             self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
         self._add_criteria(source, source.criteria)
 
-    def _add_criteria(self, source: Any, criteria: Sequence[Any]) -> None:
+    def _add_criteria(self, source: MappedEntity, criteria: Sequence[Any]) -> None:
         # once for each entity, also where columns are chosen anew
         if criteria and not any(source is known for known, _ in self._entity_criteria):
             self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))
             self._where = (*self._where, *criteria)
 
-    def _note_joined(self, target: Any, keeps_all: bool) -> None:
+    def _note_joined(self, target: object, keeps_all: bool) -> None:
         """Take note of what was joined last.
 
         :param keeps_all: True for an outer join. It leaves an entity's criteria to its ON clause: in WHERE they would drop the rows without
@@ -274,13 +276,13 @@ def _is_parted(tables: set[int], join: FromClause) -> bool:
 
 
 def _named_alike(column: ColumnElement[Any], restated: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return what stands for a column under the column's name, which is that of the result's column."""
+    """Return the stand-in of a column under the column's name, which is that of the result's column."""
     name = column.name
     is_column = restated is not column and getattr(restated, "table", None) is not None
     return Label(name, restated) if is_column and name is not None and restated.name != name else restated
 
 
-def _operands(item: Any) -> tuple[ColumnElement[Any], ...]:
+def _operands(item: object) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that an item of ``select()`` stands for, as they stand within an expression."""
     if isinstance(item, ColumnOperators) and not isinstance(item, ColumnElement):
         name = getattr(item, "selected_name", None)

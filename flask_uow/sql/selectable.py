@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition
+from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.operations import and_
 from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
+    from flask_uow.sql.dml import DMLStatement
     from flask_uow.sql.select_base import SelectBase
 
 __all__ = [
@@ -42,7 +45,7 @@ class ColumnCollection:
         self._owner = owner
         self._columns: dict[str, Any] = dict(columns)
 
-    def add(self, name: str, column: Any) -> None:
+    def add(self, name: str, column: object) -> None:
         """Append a column under ``name``."""
         self._columns[name] = column
 
@@ -54,7 +57,7 @@ class ColumnCollection:
             number += 1
         return made
 
-    def remove(self, column: Any) -> int:
+    def remove(self, column: object) -> int:
         """Take a column out, and return its place."""
         place = next(place for place, known in enumerate(self._columns.values()) if known is column)
         self._columns = {name: known for name, known in self._columns.items() if known is not column}
@@ -81,7 +84,7 @@ class ColumnCollection:
         except KeyError:
             raise KeyError(f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}") from None
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return the column of that name, or ``default``."""
         return self._columns.get(name, default)
 
@@ -140,11 +143,11 @@ class FromClause(ClauseElement):
         """Return this element under another name; a name is made up when None."""
         return Alias(self, name)
 
-    def join(self, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+    def join(self, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
         """Return ``self JOIN right``; see :func:`join`."""
         return Join(self, coerce_from(right), onclause, isouter, full)
 
-    def outerjoin(self, right: Any, onclause: Any = None, full: bool = False) -> Join:
+    def outerjoin(self, right: object, onclause: object = None, full: bool = False) -> Join:
         """Return ``self LEFT OUTER JOIN right``."""
         return Join(self, coerce_from(right), onclause, True, full)
 
@@ -152,7 +155,7 @@ class FromClause(ClauseElement):
 class ColumnClause(ColumnElement[Any]):
     """A named column of a FROM element that is not a table of the schema.
 
-    :ivar table: the element it belongs to.
+    :ivar table: the element it belongs to; None where only its name is known.
     :ivar original: the column that it stands for there.
     :ivar key: the name under which the element has it, where that is another one.
     """
@@ -164,14 +167,14 @@ class ColumnClause(ColumnElement[Any]):
         self,
         name: str,
         type_: TypeEngine[Any],
-        table: FromClause,
+        table: FromClause | None,
         original: ColumnElement[Any] | None = None,
         key: str | None = None,
     ) -> None:
         self._name = name
         self.key = key if key is not None else name
         self.type = type_
-        self.table = table
+        self.table: Any = table
         self.original = original
 
     @property
@@ -246,7 +249,7 @@ class Subquery(Alias):
     __slots__ = ("select_element",)
     __visit_name__ = "subquery"
 
-    def __init__(self, select_element: SelectBase, name: str | None = None) -> None:
+    def __init__(self, select_element: SelectBase | DMLStatement, name: str | None = None) -> None:
         super().__init__(_SelectColumns(select_element), name)
         self.select_element = select_element
 
@@ -255,7 +258,8 @@ class Subquery(Alias):
         select: Any = self.select_element
         if getattr(select, "_correlate", True) is None:
             select = select.correlate(None)
-        return select.scalar_subquery()  # type: ignore[no-any-return]
+        made: ColumnElement[Any] = select.scalar_subquery()
+        return made
 
     @property
     def description(self) -> str:
@@ -277,12 +281,14 @@ class Lateral(Subquery):
 
 
 class CTE(Subquery):
-    """A common table expression: ``WITH name AS (SELECT ...)``."""
+    """A common table expression: ``WITH name AS (SELECT ...)``; of INSERT, UPDATE and DELETE the rows of RETURNING (PostgreSQL)."""
 
     __slots__ = ("recursive",)
     __visit_name__ = "cte"
 
-    def __init__(self, select_element: SelectBase, name: str | None = None, recursive: bool = False) -> None:
+    def __init__(
+        self, select_element: SelectBase | DMLStatement, name: str | None = None, recursive: bool = False
+    ) -> None:
         super().__init__(select_element, name)
         self.recursive = recursive
 
@@ -320,7 +326,7 @@ class _SelectColumns(FromClause):
 
     __slots__ = ("_c", "select_element")
 
-    def __init__(self, select_element: SelectBase) -> None:
+    def __init__(self, select_element: SelectBase | DMLStatement) -> None:
         self.select_element = select_element
         self._c: ColumnCollection | None = None
 
@@ -373,7 +379,7 @@ class Join(FromClause):
     __visit_name__ = "join"
 
     def __init__(
-        self, left: FromClause, right: FromClause, onclause: Any = None, isouter: bool = False, full: bool = False
+        self, left: FromClause, right: FromClause, onclause: object = None, isouter: bool = False, full: bool = False
     ) -> None:
         self.left = left
         self.right = right
@@ -450,14 +456,14 @@ def _flat_columns(element: FromClause) -> Iterator[Any]:
         yield from element.c
 
 
-def _corresponding(element: FromClause, column: Any) -> Any:
+def _corresponding(element: FromClause, column: object) -> Any:
     for candidate in _flat_columns(element):
         if candidate is column or base_column(candidate) is column:
             return candidate
     return None
 
 
-def coerce_from(value: Any) -> FromClause:
+def coerce_from(value: object) -> FromClause:
     """Return ``value`` as a FROM element: a table, an alias, a join, a SELECT (as a subquery) or a mapped class.
 
     :raises ArgumentError: for anything else.
@@ -479,12 +485,12 @@ def coerce_from(value: Any) -> FromClause:
     )
 
 
-def alias(element: Any, name: str | None = None) -> Alias:
+def alias(element: object, name: str | None = None) -> Alias:
     """Return a FROM element under another name."""
     return coerce_from(element).alias(name)
 
 
-def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, full: bool = False) -> Join:
+def join(left: object, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
     """Return ``left JOIN right``.
 
     :param onclause: the condition; None looks for the one foreign key between the two.
@@ -493,6 +499,6 @@ def join(left: Any, right: Any, onclause: Any = None, isouter: bool = False, ful
     return Join(coerce_from(left), coerce_from(right), onclause, isouter, full)
 
 
-def outerjoin(left: Any, right: Any, onclause: Any = None, full: bool = False) -> Join:
+def outerjoin(left: object, right: object, onclause: object = None, full: bool = False) -> Join:
     """Return ``left LEFT OUTER JOIN right``."""
     return Join(coerce_from(left), coerce_from(right), onclause, True, full)

@@ -38,7 +38,7 @@ class Computed(FetchedValue):
 
 
 class _Numbering:
-    """What sequences and identity columns share.
+    """The base of sequences and identity columns.
 
     :ivar start: the first number.
     :ivar increment: the step.

@@ -1,4 +1,4 @@
-"""What attributes of mapped classes leave in an expression that is made of them: which class they were about.
+"""The trace that attributes of mapped classes leave in an expression: which class they were about.
 
 The column of an inherited attribute belongs to a table that holds the rows of other classes as well, and an attribute that is a
 subquery belongs to no table. An expression of such an attribute still is about its class, so a statement looks for these nodes.
@@ -19,7 +19,7 @@ N = TypeVar("N", bound=ClauseElement)
 
 
 class Sourced(ColumnElement[T]):
-    """What an attribute stands for within an expression, with the mapped class that has it; SQL shows the former only.
+    """The column or expression of an attribute, with the mapped class that has it; SQL shows the former only.
 
     :param source: says what a statement that selects the expression needs beside the column's table, see
         :class:`flask_uow.sql.interfaces.MappedEntity`.

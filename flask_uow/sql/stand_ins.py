@@ -1,4 +1,4 @@
-"""What a mapped class is selected from, where that stands for tables: a polymorphic union, a subquery, a join of aliases.
+"""Stand-ins of tables, from which a mapped class is selected: a polymorphic union, a subquery, a join of aliases.
 
 A class may be selected from something whose columns stand for those of its tables. Whatever a statement says of a column of those
 tables is then said of the column that stands for it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from flask_uow.sql.dml import DMLStatement
 from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import columns_of, rewritten
@@ -30,7 +31,7 @@ class StandIns:
 
     __slots__ = ("_columns", "owner", "selectable")
 
-    def __init__(self, owner: Any, selectable: FromClause, columns: Mapping[Any, Any]) -> None:
+    def __init__(self, owner: object, selectable: FromClause, columns: Mapping[Any, Any]) -> None:
         self.owner = owner
         self.selectable = selectable
         self._columns = dict(columns)
@@ -40,8 +41,8 @@ class StandIns:
         """The columns that others stand for."""
         return tuple(self._columns)
 
-    def column(self, column: Any) -> Any:
-        """Return what stands for a column; the column itself where nothing does."""
+    def column(self, column: object) -> Any:
+        """Return the stand-in of a column; the column itself where there is none."""
         return self._columns.get(column, column)
 
     def adapt(self, expression: N) -> N:
@@ -88,9 +89,9 @@ class Restating:
         if table is None or id(table) in self._present:
             return None
         for stand_ins in self._stand_ins:
-            found = stand_ins.column(node)
+            found: ClauseElement = stand_ins.column(node)
             if found is not node:
-                return found  # type: ignore[no-any-return]
+                return found
         return None
 
 
@@ -110,7 +111,7 @@ def _columns_in(source: FromClause) -> Iterator[tuple[str, Any]]:
         yield from source.c.items()
 
 
-def _originals(column: Any, seen: set[int]) -> Iterator[Any]:
+def _originals(column: object, seen: set[int]) -> Iterator[Any]:
     while isinstance(column, (Label, Sourced)):
         column = column.element
     # a recursive CTE is made of its own columns as well
@@ -127,7 +128,7 @@ def _originals(column: Any, seen: set[int]) -> Iterator[Any]:
         yield from _originals(getattr(column, "original", None), seen)
 
 
-def _members(select: SelectBase) -> Iterator[SelectBase]:
+def _members(select: SelectBase | DMLStatement) -> Iterator[SelectBase | DMLStatement]:
     if isinstance(select, CompoundSelect):
         for member in select.selects:
             yield from _members(member)

@@ -135,10 +135,10 @@ class TextualSelect(SelectBase):
     def order_by(self, *criteria: Any) -> Self:
         raise ArgumentError(_FIXED)
 
-    def limit(self, limit: Any) -> Self:
+    def limit(self, limit: object) -> Self:
         raise ArgumentError(_FIXED)
 
-    def offset(self, offset: Any) -> Self:
+    def offset(self, offset: object) -> Self:
         raise ArgumentError(_FIXED)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 __all__ = ["RESULT_FAMILIES"]
 
-ARITHMETIC = ("add", "sub", "mul", "div", "mod")
+ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod")
 
 
 def _result_families() -> dict[tuple[str, str, str], str]:

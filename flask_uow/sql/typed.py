@@ -1,4 +1,4 @@
-"""What type checkers know of the rows of a statement: ``select(User.id, User.name)`` is a ``Select[tuple[int, str]]``.
+"""The rows of a statement as type checkers know them: ``select(User.id, User.name)`` is a ``Select[tuple[int, str]]``.
 
 Only annotations use this; at run time a statement is of no other kind because of it, and nothing is looked at.
 """

@@ -1,4 +1,4 @@
-"""What type checkers know of INSERT, UPDATE and DELETE with RETURNING: the types of the rows. Never imported at run time."""
+"""INSERT, UPDATE and DELETE with RETURNING as type checkers know them: the types of the rows. Never imported at run time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands behind a call of a function: OVER, FILTER and WITHIN GROUP.
+"""OVER, FILTER and WITHIN GROUP, which stand behind the call of a function.
 
 ``func.row_number().over(partition_by=Post.author_id, order_by=Post.id)``; :class:`flask_uow.sql.functions.FunctionElement`
 makes these nodes.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_order
+from flask_uow.sql.coercion import coerce_order
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.operations import and_
 from flask_uow.sql.typed import V
 
 __all__ = ["FunctionFilter", "Over", "WithinGroup"]
@@ -70,7 +72,12 @@ class FunctionFilter(ColumnElement[V]):
         return FunctionFilter(self.element, and_(self.condition, *conditions))
 
     def over(
-        self, partition_by: Any = None, order_by: Any = None, rows: Any = None, range_: Any = None, groups: Any = None
+        self,
+        partition_by: object = None,
+        order_by: object = None,
+        rows: object = None,
+        range_: object = None,
+        groups: object = None,
     ) -> Over[V]:
         """See :meth:`flask_uow.sql.functions.FunctionElement.over`."""
         return make_over(self, partition_by, order_by, rows, range_, groups)
@@ -104,7 +111,7 @@ def function_of(node: Any) -> Any:
 
 
 def make_over(
-    element: ColumnElement[V], partition_by: Any, order_by: Any, rows: Any, range_: Any, groups: Any
+    element: ColumnElement[V], partition_by: object, order_by: object, rows: object, range_: object, groups: object
 ) -> Over[V]:
     """Return the window over a call; see :meth:`flask_uow.sql.functions.FunctionElement.over`."""
     given = [
@@ -116,14 +123,14 @@ def make_over(
     return Over(element, criteria(partition_by), criteria(order_by), frame)
 
 
-def criteria(given: Any) -> tuple[ColumnElement[Any], ...]:
+def criteria(given: object) -> tuple[ColumnElement[Any], ...]:
     """Return one criterion, or a list of them, as expressions."""
     if given is None:
         return ()
     return tuple(coerce_order(item) for item in (given if isinstance(given, (list, tuple)) else [given]))
 
 
-def _frame(unit: str, bounds: Any) -> Frame:
+def _frame(unit: str, bounds: object) -> Frame:
     if not isinstance(bounds, (list, tuple)) or len(bounds) != 2:
         raise ArgumentError(
             f"a window's frame is a pair (start, end), got {bounds!r}. Numbers count from the current row, None has no bound: "

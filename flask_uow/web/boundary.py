@@ -14,13 +14,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask, appcontext_pushed
+from flask import Flask, Response, appcontext_pushed
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_uow.web.config import Settings
+from flask_uow.web.ending import end_scope, finish, has_changes, has_work, roll_back
 from flask_uow.web.outcome import CommitOn, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.replay import Again, Replay
 from flask_uow.web.retry import Progress
@@ -33,12 +34,15 @@ from flask_uow.web.scope import (
     request_context,
     share_with_app_context,
 )
-from flask_uow.web.session import WebSession
 
-__all__ = ["end_scope", "finish", "install", "is_redirect", "tell_of_dropped_work"]
+if TYPE_CHECKING:
+    from flask_uow.web.extension import UnitOfWork
+    from flask_uow.web.scope import Context
+
+__all__ = ["install", "is_redirect", "tell_of_dropped_work"]
 
 
-def install(owner: Any, app: Flask, settings: Settings) -> None:
+def install(owner: UnitOfWork, app: Flask, settings: Settings) -> None:
     """Wrap the methods of ``app`` by which requests, contexts and commands end."""
     boundary = _Boundary(owner, app, settings)
     for name in (
@@ -51,74 +55,6 @@ def install(owner: Any, app: Flask, settings: Settings) -> None:
         setattr(app, name, _bind(getattr(boundary, name), getattr(app, name)))
     # for every app: a context of another one that is pushed inside a request of this one must be known as such
     appcontext_pushed.connect(_context_pushed)
-
-
-def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
-    """Commit or roll back what the scope's Session holds; nothing when there is nothing.
-
-    :param is_last: the Session is closed next.
-    :raises Exception: when the commit fails; everything has been rolled back then. An error that comes after the commit is logged.
-    """
-    session = scope.session
-    if session is None or not (session.has_work() or session.has_callbacks()):
-        return
-    if outcome is Outcome.ROLLBACK:
-        _roll_back(scope)
-        return
-    commits = session.commits
-    try:
-        session.commit_all(is_last)
-    except Exception:
-        _roll_back(scope)
-        if session.commits == commits:
-            raise
-        scope.app.logger.exception("The after_commit hook of a SessionExtension failed; the commit stands")
-    except BaseException:
-        _roll_back(scope)
-        raise
-
-
-def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> None:
-    """Finish the scope's work and close its Session, whatever fails on the way. The scope may begin anew.
-
-    :param keep_session: leave the Session open, without a transaction or a connection, for a body that is still to
-        come.
-    """
-    session = scope.session
-    scope.error = None
-    scope.is_unhandled = False
-    scope.rollback_asked = False
-    if session is None and not scope.kept:
-        return
-    try:
-        finish(scope, outcome, not keep_session)
-    finally:
-        if not keep_session:
-            sessions = scope.kept if session is None else (session, *scope.kept)
-            scope.session = None
-            scope.kept = ()
-            for ended in sessions:
-                _close(scope, ended)
-
-
-def _close(scope: Scope, session: WebSession) -> None:
-    try:
-        session.end(scope.what)
-    except Exception:
-        scope.app.logger.exception("A Session could not be closed; its connection is discarded")
-
-
-def _has_work(scope: Scope) -> bool:
-    return scope.session is not None and scope.session.has_work()
-
-
-def _roll_back(scope: Scope) -> None:
-    """Roll back; an error in that is logged, since the work is lost as it should be and the connection is discarded."""
-    assert scope.session is not None
-    try:
-        scope.session.rollback_all()
-    except Exception:
-        scope.app.logger.exception("A rollback failed; the connection is discarded and the database rolls back")
 
 
 def _bind(hook: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,7 +71,7 @@ def _context_pushed(app: Flask, **extra: Any) -> None:
 class _Boundary:
     """The hooks of one app. Each takes the method that it stands for, then that method's arguments."""
 
-    def __init__(self, owner: Any, app: Flask, settings: Settings) -> None:
+    def __init__(self, owner: UnitOfWork, app: Flask, settings: Settings) -> None:
         self.owner = owner
         self.app = app
         self.settings = settings
@@ -175,8 +111,7 @@ class _Boundary:
             raise
 
     def _discard_attempt(self, scope: Scope) -> None:
-        if scope.session is not None:
-            _roll_back(scope)
+        roll_back(scope)
         end_scope(scope, Outcome.ROLLBACK)
         scope.progress = Progress()
         scope.verdict = scope.response = None
@@ -217,23 +152,23 @@ class _Boundary:
 
     def _note_error(self, scope: Scope, error: BaseException) -> None:
         scope.error = error
-        if scope.session is None or self.settings.commit_on is CommitOn.NEVER:
+        if not scope.sessions or self.settings.commit_on is CommitOn.NEVER:
             return
         # an app with a rule of its own may want the work of a failed view; a broken transaction cannot be kept
-        if self.settings.commit_when is None or not scope.session.is_active:
-            _roll_back(scope)
+        if self.settings.commit_when is None or not all(session.is_active for session in scope.sessions):
+            roll_back(scope)
 
-    def _reach_commit_point(self, scope: Scope, response: Any) -> None:
+    def _reach_commit_point(self, scope: Scope, response: Response) -> None:
         scope.response = response
         if self.settings.commit_on is not CommitOn.RESPONSE or scope.kind is not Kind.REQUEST:
             return
-        if scope.session is None:
+        if not scope.sessions:
             scope.verdict = self._decide(scope, Moment.RESPONSE, scope.error)
             return
         try:
             scope.verdict = self._decide(scope, Moment.RESPONSE, scope.error)
         except BaseException:
-            _roll_back(scope)
+            roll_back(scope)
             raise
         finish(scope, scope.verdict)
         if response.is_streamed:
@@ -241,7 +176,7 @@ class _Boundary:
             # stream_with_context ends the scope after the body; other streams end it here
             response.call_on_close(lambda: end_scope(scope, Outcome.ROLLBACK))
 
-    def _close_unsent(self, response: Any) -> None:
+    def _close_unsent(self, response: Response) -> None:
         """Close a response in whose place another one is sent: no server will do so, and it may hold a file or a generator."""
         try:
             response.close()
@@ -269,7 +204,7 @@ class _Boundary:
 
     def _tear_down(
         self,
-        context: Any,
+        context: Context | None,
         is_request: bool,
         original: Callable[..., Any],
         args: tuple[Any, ...],
@@ -287,7 +222,7 @@ class _Boundary:
         finally:
             scope = existing_scope(context)
             if scope is not None:
-                if is_request:
+                if is_request and context is not None:
                     share_with_app_context(context, scope)
                     scope.keeps_session = scope.awaits_body and error is None
                     scope.awaits_body = False
@@ -298,17 +233,15 @@ class _Boundary:
             # Click before 8.2 hides every failure from the contexts that it closes; Flask one in sending the headers
             in_flight = sys.exc_info()[1]
             error = None if in_flight is scope.outer_error else in_flight
-        if scope.verdict is Outcome.COMMIT and error is None and not _has_work(scope):
+        if scope.verdict is Outcome.COMMIT and error is None and not has_work(scope):
             # nearly every request: all was settled at the commit point
             end_scope(scope, Outcome.COMMIT, keep_session=scope.keeps_session)
             return
-        if scope.kind is Kind.CONTEXT and scope.session is not None and _is_popped_by_pytest_flask():
-            scope.kind = Kind.TEST
         outcome = Outcome.ROLLBACK
         dropped_work = False
         try:
             outcome = self._decide(scope, Moment.TEARDOWN, error)
-            dropped_work = outcome is Outcome.ROLLBACK and scope.session is not None and scope.session.has_changes()
+            dropped_work = outcome is Outcome.ROLLBACK and has_changes(scope)
         finally:
             if scope.kind is Kind.REQUEST:
                 scope.verdict = outcome
@@ -350,17 +283,3 @@ def tell_of_dropped_work(kind: Kind) -> None:
             " Call db.session.commit() where the test needs the work, or db.session.rollback() where it does not.",
             stacklevel=2,
         )
-
-
-def _is_popped_by_pytest_flask() -> bool:
-    """True when the context is being popped by the fixture of pytest-flask that pushed it."""
-    if "pytest_flask" not in sys.modules:
-        return False
-    frame = sys._getframe(1)
-    for _ in range(12):
-        if frame.f_back is None:
-            return False
-        frame = frame.f_back
-        if frame.f_globals.get("__name__") == "pytest_flask.plugin":
-            return True
-    return False

@@ -1,4 +1,4 @@
-"""``flask uow ...``: make and drop the tables, print their SQL, see whether the databases answer, settle what a crash has left prepared.
+"""``flask uow ...``: make and drop the tables, print their SQL, look at databases and app, settle what a crash has left prepared.
 
 Added to each app's command line by flask_uow.web.extension. ``--bind default`` means the bind of UOW_DATABASE_URI.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from flask_uow.engine import Inspector
@@ -19,6 +19,8 @@ from flask_uow.engine.atomic import InDoubt, in_doubt
 from flask_uow.exc import FlaskUowError, did_you_mean
 from flask_uow.sql.ddl import create_statements
 from flask_uow.web.config import DEFAULT_BIND
+from flask_uow.web.doctor.examination import examine
+from flask_uow.web.doctor.findings import CHECKS
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
@@ -131,7 +133,7 @@ def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str, str]:
 
 
 def _two_phase_notes(db: UnitOfWork, keys: list[str | None]) -> list[str]:
-    """Return what there is to say of two-phase commits: databases that cannot prepare, and what waits in those that can."""
+    """Return lines about two-phase commits: databases that cannot prepare, and what waits in those that can."""
     if not db.has_twophase():
         return []
     notes: list[str] = []
@@ -189,6 +191,38 @@ def recover(bind: str | None, dry_run: bool, grace: float) -> None:
     _complain(report.unreachable)
     if not report.is_complete:
         click.get_current_context().exit(1)
+
+
+@uow_commands.command("doctor")
+@_bind_option
+@click.option(
+    "--skip", multiple=True, type=click.Choice(list(CHECKS)), help="Leave out a check; may be given several times."
+)
+@_without_traceback
+def doctor(bind: str | None, skip: tuple[str, ...]) -> None:
+    """Look at the app, and say what to do about what is wrong. Changes nothing.
+
+    It finds, in an app that is moved over from Flask-SQLAlchemy or whose models have changed:
+
+    \b
+    configuration  keys of other extensions, which flask_uow does not read
+    imports        imports of SQLAlchemy and its extensions in the app's package
+    tables         tables of models that the database does not have
+    columns        columns that differ: missing, left over, another type, NULL
+    decimals       decimals in SQLite files that other programs cannot read
+
+    Prints a line for each finding: the check, the place, the fact and the cure. Exits with 1 when something is found.
+    """
+    db = _extension()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    databases = {key: (db.engines[key], db.metadatas[key]) for key in _chosen_keys(db, bind)}
+    findings = list(examine(app, databases, skip))
+    for finding in findings:
+        click.echo(str(finding))
+    if findings:
+        click.echo(f"Found {len(findings)} {'thing' if len(findings) == 1 else 'things'}.", err=True)
+        click.get_current_context().exit(1)
+    click.echo("Nothing found.")
 
 
 def _described(each: InDoubt) -> str:

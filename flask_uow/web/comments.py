@@ -1,4 +1,4 @@
-"""What ``UOW_SQL_COMMENTS`` has each statement carry: the route and the id of the request that it was sent for.
+"""The values that ``UOW_SQL_COMMENTS`` has each statement carry: the route and the id of the request that it was sent for.
 
 The format is that of :mod:`flask_uow.engine.comments`. Given to the engines by flask_uow.web.config.
 """

@@ -21,6 +21,7 @@ from flask_uow.orm import Query, Session
 from flask_uow.web.comments import request_values
 from flask_uow.web.outcome import CommitOn, CommitWhen
 from flask_uow.web.retry import check_attempts
+from flask_uow.web.scope import USUAL_SESSION
 
 __all__ = [
     "DEFAULT_BIND",
@@ -44,6 +45,7 @@ KEYS = (
     "UOW_BINDS",
     "UOW_ENGINE_OPTIONS",
     "UOW_SESSION_OPTIONS",
+    "UOW_SESSIONS",
     "UOW_TWOPHASE",
     "UOW_COMMIT_ON",
     "UOW_COMMIT_WHEN",
@@ -78,10 +80,11 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an app's configuration says.
+    """The configuration of an app, checked.
 
     :ivar binds: engines by bind key; the default bind's key is None.
     :ivar session_options: keyword arguments of the Session.
+    :ivar sessions: those of the Sessions that ``db.get_session(name)`` gives, by name.
     :ivar commit_on: when a request's work is committed.
     :ivar commit_when: the app's own rule, or None.
     :ivar retry_attempts: how often a request is dispatched in all, when the database asks for another try.
@@ -100,6 +103,11 @@ class Settings:
     slow_query_seconds: float | None = None
     statement_timeout_seconds: float | None = None
     sql_comments: bool = False
+    sessions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def options_of(self, name: str) -> Mapping[str, Any]:
+        """Return the keyword arguments of the Session of a name."""
+        return self.sessions.get(name, self.session_options)
 
 
 def read_settings(
@@ -107,6 +115,7 @@ def read_settings(
     *,
     engine_options: Mapping[str, Any] | None = None,
     session_options: Mapping[str, Any] | None = None,
+    sessions: Mapping[str, Any] | None = None,
     commit_when: CommitWhen | None = None,
 ) -> Settings:
     """Return the checked settings of ``app``; the arguments are the extension's own, which ``app.config`` overrides.
@@ -144,6 +153,7 @@ def read_settings(
         slow_query_seconds=_read_seconds(config, "UOW_SLOW_QUERY_SECONDS", 0.0),
         statement_timeout_seconds=_read_seconds(config, "UOW_STATEMENT_TIMEOUT_SECONDS", 0.001),
         sql_comments=_read_flag(config, "UOW_SQL_COMMENTS"),
+        sessions=_read_sessions(config, sessions, session),
     )
 
 
@@ -153,7 +163,7 @@ class Engines(dict[str | None, Engine]):
     The key of the default bind is None; it is found by ``"default"`` too.
     """
 
-    def __missing__(self, key: Any) -> Engine:
+    def __missing__(self, key: object) -> Engine:
         if key == DEFAULT_BIND:
             return self[None]
         raise KeyError(unknown_bind(self, key))
@@ -166,8 +176,8 @@ class Engines(dict[str | None, Engine]):
         return super().get(None if key == DEFAULT_BIND else key, default)
 
 
-def unknown_bind(engines: Mapping[str | None, Engine], key: Any) -> str:
-    """Return what an error says of a bind key that ``engines`` lacks."""
+def unknown_bind(engines: Mapping[str | None, Engine], key: object) -> str:
+    """Return the words of an error about a bind key that ``engines`` lacks."""
     known = [name for name in engines if name is not None]
     return (
         f"the app has no bind {key!r}.{did_you_mean(str(key), known)} Its binds are None (the default)"
@@ -206,7 +216,7 @@ def _source(key: str) -> str:
     return f"app.config[{key!r}]"
 
 
-def _merged(argument: str, given: Any, config: Mapping[str, Any], key: str) -> dict[str, tuple[Any, str]]:
+def _merged(argument: str, given: object, config: Mapping[str, Any], key: str) -> dict[str, tuple[Any, str]]:
     """Return options with the place where each stands: the extension's own, overridden one by one by those of ``app.config``."""
     if given is not None and not isinstance(given, Mapping):
         raise ConfigurationError(f"UnitOfWork({argument}=...) got a {type(given).__name__}; a dict was expected.")
@@ -247,6 +257,26 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
                 f"{source} has query_cls={value!r}; a subclass of Query was expected. Write `class MyQuery(Query): ...` and give"
                 " the class itself."
             )
+
+
+def _read_sessions(
+    config: Mapping[str, Any], given: object, usual: Mapping[str, tuple[Any, str]]
+) -> dict[str, dict[str, Any]]:
+    """Return the options of the Sessions that have a name: those of ``db.session``, and over them what is said for the name."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, (options, source) in _merged("sessions", given, config, "UOW_SESSIONS").items():
+        place = f"{source}[{name!r}]"
+        if not isinstance(name, str) or name in ("", USUAL_SESSION):
+            raise ConfigurationError(
+                f"there is {place}: the name of a Session is a string, neither empty nor 'default', which is db.session. Give it another"
+                " name; the options of db.session are those of UOW_SESSION_OPTIONS."
+            )
+        if not isinstance(options, Mapping):
+            raise ConfigurationError(f"{place} is {options!r}; a dict of options of the Session was expected.")
+        own = {option: (value, place) for option, value in options.items()}
+        _check_session_options(own)
+        found[name] = {option: value for option, (value, _) in {**usual, **own}.items()}
+    return found
 
 
 def _refuse_unknown_keys(config: Mapping[str, Any]) -> None:

@@ -10,77 +10,43 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from flask import Flask, current_app
+from flask import Flask
+from flask import current_app as flask_current_app
 
 from flask_uow.engine import Engine
-from flask_uow.engine.atomic import Recovery, prepare_database, recover
+from flask_uow.engine.atomic import Recovery, recover
 from flask_uow.exc import ArgumentError, ConfigurationError, InvalidRequestError, did_you_mean
 from flask_uow.orm import Query as OrmQuery
-from flask_uow.orm import ScopedSession, Session
-from flask_uow.orm.exc import UnmappedClassError
-from flask_uow.orm.session.scoping import SessionRegistry
+from flask_uow.orm import Session
 from flask_uow.sql import MetaData, Table
 from flask_uow.web import boundary
-from flask_uow.web.cli import NO_MODELS, uow_commands
-from flask_uow.web.config import DEFAULT_BIND, KEYS, Settings, create_engines, read_settings, unknown_bind
-from flask_uow.web.fixed_config import FixedConfig
+from flask_uow.web.app_state import AppState
+from flask_uow.web.cli import uow_commands
+from flask_uow.web.config import Settings, read_settings
+from flask_uow.web.current_session import AppSession, CurrentSession, named_session
+from flask_uow.web.databases import ALL_BINDS, BindKeys, chosen_keys, create_tables, drop_tables, reflect_tables
 from flask_uow.web.models import MetaDatas, add_defaults, add_query, add_repr, make_model_class
 from flask_uow.web.outcome import CommitWhen
 from flask_uow.web.query import with_helpers
 from flask_uow.web.recording import listen
-from flask_uow.web.scope import current_scope
-from flask_uow.web.session import UnitOptions, WebSession, session_class_of
-from flask_uow.web.units import Transactional, open_unit, session_binds, unit_options
+from flask_uow.web.scope import USUAL_SESSION, current_scope
+from flask_uow.web.session import UnitOptions, WebSession, hooks_of_extension
+from flask_uow.web.units import Transactional, UnitBinds, open_unit, unit_options
 from flask_uow.web.view_helpers import ViewHelpers
 from flask_uow.web.views import no_retry
 
 if TYPE_CHECKING:
     from flask_uow.web.typed import ModelAttribute
-    from flask_uow.web.typed import QueryingSession as _ScopedSession
 else:
-    _ScopedSession, ModelAttribute = ScopedSession, object
+    ModelAttribute = object
 
 __all__ = ["UnitOfWork"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-
-ALL_BINDS = "__all__"
-
-BindKeys = str | list[str] | list[str | None] | tuple[str | None, ...] | set[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _AppState:
-    """What belongs to one app. Must not refer to the app: it is the value of a weak dictionary keyed by it."""
-
-    settings: Settings
-    engines: Mapping[str | None, Engine]
-    session_class: type[WebSession]
-    session_arguments: Mapping[str, Any]
-    config: FixedConfig
-
-    @classmethod
-    def of(cls, settings: Settings, config: Mapping[str, Any], query_class: type[OrmQuery[Any]]) -> _AppState:
-        """Return the state of an app with new engines."""
-        engines = create_engines(settings)
-        seconds = settings.statement_timeout_seconds
-        # it goes out with each BEGIN and ends with the transaction, and so never reaches another user of the connection
-        setup = () if seconds is None else (f"SET LOCAL statement_timeout = {round(seconds * 1000)}",)
-        # a plain dict: each statement looks its engine up
-        arguments = {"bind_key_engines": dict(engines), "setup": setup, **settings.session_options}
-        session_class = session_class_of(arguments.pop("class_", Session))
-        if "binds" in arguments:
-            try:
-                arguments.update(session_binds(engines, arguments["binds"]))
-            except ArgumentError as error:
-                raise ConfigurationError(f"the option 'binds' of the Session (UOW_SESSION_OPTIONS): {error}") from error
-        arguments["query_cls"] = with_helpers(arguments.get("query_cls", query_class))
-        return cls(settings, engines, session_class, arguments, FixedConfig(config, KEYS))
 
 
 class UnitOfWork(ViewHelpers, ModelAttribute):
@@ -94,6 +60,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
     :param model_class: the declarative base of the models; a plain class is one that ``db.Model`` derives from; None: it is a new base.
     :param session_options: keyword arguments for each Session, and ``class_``, a subclass of Session to make them of; ``binds`` has bind keys or
         engines by mapped class or table; ``UOW_SESSION_OPTIONS`` overrides them one by one.
+    :param sessions: options of the Sessions of :meth:`get_session` by name, over those for each; ``UOW_SESSIONS`` overrides it name by name.
     :param engine_options: keyword arguments for each engine; ``UOW_ENGINE_OPTIONS`` overrides them one by one.
     :param metadata: the MetaData of ``db.Model``, with a naming convention say; a new one when None.
     :param query_class: the class of ``Model.query`` and ``db.session.query()``; ``query_cls`` among the session's options overrides it.
@@ -113,6 +80,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         commit_when: CommitWhen | None = None,
         model_class: type | None = None,
         session_options: Mapping[str, Any] | None = None,
+        sessions: Mapping[str, Mapping[str, Any]] | None = None,
         engine_options: Mapping[str, Any] | None = None,
         metadata: MetaData | None = None,
         query_class: type[OrmQuery[Any]] = OrmQuery,
@@ -127,11 +95,14 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         self.Query = with_helpers(query_class)
         self._commit_when = commit_when
         self._session_options = session_options
+        self._sessions = sessions
         self._engine_options = engine_options
-        self._apps: weakref.WeakKeyDictionary[Flask, _AppState] = weakref.WeakKeyDictionary()
+        self._apps: weakref.WeakKeyDictionary[Flask, AppState] = weakref.WeakKeyDictionary()
         self.metadatas = MetaDatas()
-        self.session = _AppSession(self._make_session, scopefunc=self.scope_id)
-        self.session.registry = _CurrentSession(self)
+        self._hooks = hooks_of_extension()
+        self.session = AppSession(self._make_session, scopefunc=self.scope_id)
+        self.session.hooks_of_all = self._hooks
+        self.session.registry = CurrentSession(self)
         made: Any = make_model_class(model_class, self.metadatas, metadata)
         self.Model = made
         add_defaults(self.Model, self.metadatas, names=not disable_autonaming)
@@ -161,11 +132,11 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
             app,
             engine_options=self._engine_options,
             session_options=self._session_options,
+            sessions=self._sessions,
             commit_when=self._commit_when,
         )
         self._check_bind_keys(settings)
-        state = _AppState.of(settings, app.config, self.Query)
-        self._check_session_options(app, state)
+        state = AppState.of(app, settings, self.Query, self._hooks)
         for key, engine in state.engines.items():
             engine.where_is_table = partial(self.metadatas.where_is, key)
         listen(app, settings, state.engines)
@@ -184,12 +155,6 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
                 f"app.config['UOW_BINDS'] has no {key!r}, which the tables {', '.join(metadata.tables)} name as their"
                 f" bind key.{did_you_mean(str(key), known)} Add the key with the URL of its database."
             )
-
-    def _check_session_options(self, app: Flask, state: _AppState) -> None:
-        try:
-            state.session_class(app, **state.session_arguments).close()
-        except (TypeError, ArgumentError, UnmappedClassError) as error:
-            raise ConfigurationError(f"app.config['UOW_SESSION_OPTIONS'] does not fit the Session: {error}") from error
 
     # -- the current scope
 
@@ -229,7 +194,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         return callback
 
     def unit_of_work(
-        self, isolation_level: str | None = None, read_only: bool = False, binds: Any = None
+        self, isolation_level: str | None = None, read_only: bool = False, binds: UnitBinds = None
     ) -> AbstractContextManager[Session]:
         """Open a scope of its own: ``with db.unit_of_work() as session:``.
 
@@ -243,7 +208,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         :raises ArgumentError: for an isolation level or a bind key that does not exist.
         :raises InvalidRequestError: outside any context, when the extension has no app or several.
         """
-        app = self._current_app()
+        app = self.current_app()
         return open_unit(self, app, unit_options(self._apps[app].engines, isolation_level, read_only, binds))
 
     @overload
@@ -258,7 +223,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         attempts: int = 3,
         isolation_level: str | None = None,
         read_only: bool = False,
-        binds: Any = None,
+        binds: UnitBinds = None,
     ) -> Callable[[F], F]: ...
 
     def transactional(
@@ -269,7 +234,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         attempts: int = 3,
         isolation_level: str | None = None,
         read_only: bool = False,
-        binds: Any = None,
+        binds: UnitBinds = None,
     ) -> Any:
         """Decorate a view or a function: each call is a unit of work of its own, tried again when the database asks for that.
 
@@ -297,7 +262,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         attempts: int = 3,
         isolation_level: str | None = None,
         read_only: bool = False,
-        binds: Any = None,
+        binds: UnitBinds = None,
     ) -> T:
         """Execute ``function`` in a unit of work of its own, as :meth:`transactional` does, and return what it returns.
 
@@ -307,17 +272,21 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         result: T = unit.run(function)
         return result
 
-    def _retried_unit(self, isolation_level: str | None, read_only: bool, binds: Any) -> UnitOptions:
+    def _retried_unit(self, isolation_level: str | None, read_only: bool, binds: UnitBinds) -> UnitOptions:
         return unit_options(self.engines, isolation_level, read_only, binds, for_reads=True)
 
     def no_retry(self, view: F) -> F:
         """Mark a view that ``UOW_RETRY_ATTEMPTS`` must not dispatch again; it is returned as it is."""
         return no_retry(view)
 
-    def _current_app(self) -> Flask:
+    def current_app(self) -> Flask:
+        """Return the app that the extension works for here: that of the active context, else the only one that there is.
+
+        :raises InvalidRequestError: when there is none, or several.
+        """
         here = ""
-        if current_app:
-            app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        if flask_current_app:
+            app: Flask = flask_current_app._get_current_object()  # type: ignore[attr-defined]
             if app in self._apps:
                 return app
             here = f" on the app {app.name!r}, whose context is active"
@@ -341,13 +310,29 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
 
     def _make_session(self, **options: Any) -> WebSession:
         scope = current_scope(self)
-        state = self._apps[scope.app]
-        state.config.check(scope.app.config)
-        arguments = state.session_arguments
-        unit = scope.unit
-        if options or unit is not None:
-            arguments = {**arguments, **(unit.session_options if unit is not None else {}), **options}
-        return state.session_class(scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, **arguments)
+        return self._apps[scope.app].make_session(scope, options=options)
+
+    def get_session(self, name: str = USUAL_SESSION) -> Session:
+        """Return the current scope's Session of a name: ``db.session`` without one, else another one beside it, made at its first use.
+
+        All Sessions of a scope end with it, in the same way: they are committed together, or rolled back together.
+
+        :param name: any name; ``UOW_SESSIONS`` has options by name.
+        :raises ArgumentError: for what is no name.
+        :raises InvalidRequestError: outside any scope.
+        """
+        return named_session(self, name)
+
+    def state_of(self, app: Flask) -> AppState:
+        """Return the settings and engines of an app, whichever is the current one.
+
+        :raises InvalidRequestError: when the extension does not serve it.
+        """
+        if app not in self._apps:
+            raise InvalidRequestError(
+                f"this UnitOfWork does not serve the app {app.name!r}. Call db.init_app(app) on it."
+            )
+        return self._apps[app]
 
     # -- schema and engines
 
@@ -359,7 +344,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
     @property
     def engines(self) -> Mapping[str | None, Engine]:
         """The current app's engines by bind key; the default bind's key is None, and ``"default"`` too, as for the command line."""
-        app = self._current_app()
+        app = self.current_app()
         state = self._apps[app]
         state.config.check(app.config)
         return state.engines
@@ -369,11 +354,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
 
         :raises InvalidRequestError: when the extension does not serve it.
         """
-        if app not in self._apps:
-            raise InvalidRequestError(
-                f"this UnitOfWork does not serve the app {app.name!r}. Call db.init_app(app) on it."
-            )
-        return self._apps[app].engines
+        return self.state_of(app).engines
 
     @property
     def engine(self) -> Engine:
@@ -396,14 +377,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         :param bind_key: one bind (None or ``"default"``: the default one), or a list of them; by default all.
         :raises ArgumentError: for a bind key that the app does not have.
         """
-        keys = self._chosen_keys(bind_key)
-        if bind_key == ALL_BINDS and not any(self.metadatas[key].tables for key in keys):
-            self._current_app().logger.warning(NO_MODELS)
-        for key in keys:
-            self.metadatas[key].create_all(self.engines[key])
-            if self.has_twophase():
-                with self.engines[key].connect() as connection:
-                    prepare_database(connection)
+        create_tables(self, bind_key)
 
     def reflect(self, bind_key: BindKeys = ALL_BINDS) -> None:
         """Load the tables of the current app's databases that ``db.metadatas`` does not have yet; then ``db.metadata.tables["name"]`` is one.
@@ -414,12 +388,11 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         :param bind_key: as for :meth:`create_all`.
         :raises ArgumentError: for a bind key that the app does not have.
         """
-        for key in self._chosen_keys(bind_key):
-            self.metadatas[key].reflect(self.engines[key])
+        reflect_tables(self, bind_key)
 
     def has_twophase(self) -> bool:
         """Return whether the current app commits over several databases atomically (``UOW_TWOPHASE``)."""
-        return bool(self._apps[self._current_app()].settings.session_options.get("twophase"))
+        return bool(self._apps[self.current_app()].settings.session_options.get("twophase"))
 
     def recover(self, *, grace: float = 60.0, dry_run: bool = False, bind_key: BindKeys = ALL_BINDS) -> Recovery:
         """Finish what a crash has left prepared in the current app's databases: all of a unit of work, or nothing of it.
@@ -432,45 +405,16 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         :returns: what was settled and how, and which binds did not answer.
         :raises ArgumentError: for a bind key that the app does not have, or a negative number of seconds.
         """
-        binds = None if bind_key == ALL_BINDS else self._chosen_keys(bind_key)
-        return recover(self.engines, grace=grace, dry_run=dry_run, binds=binds)
+        engines = self.engines
+        binds = None if bind_key == ALL_BINDS else chosen_keys(engines, bind_key)
+        return recover(engines, grace=grace, dry_run=dry_run, binds=binds)
 
     def drop_all(self, bind_key: BindKeys = ALL_BINDS) -> None:
         """Drop the tables with all their rows; the parameter as for :meth:`create_all`.
 
-        :raises InvalidRequestError: when the current scope's Session is in a transaction there, which would block it for ever.
+        :raises InvalidRequestError: when a Session of the current scope is in a transaction there, which would block it for ever.
         """
-        for key in self._chosen_keys(bind_key):
-            self._refuse_open_transaction(self.engines[key])
-            self.metadatas[key].drop_all(self.engines[key])
-
-    def _refuse_open_transaction(self, engine: Engine) -> None:
-        try:
-            session = current_scope(self).session
-        except InvalidRequestError:
-            # outside of any scope there is no Session that could hold locks
-            return
-        transaction = session.transaction if session is not None else None
-        connection = transaction.participants.get(engine) if transaction is not None else None
-        if connection is not None and connection.has_begun:
-            raise InvalidRequestError(
-                f"drop_all() would wait for ever: db.session is in a transaction on {engine!r}, whose locks it needs."
-                " Call db.session.commit() or db.session.rollback() first."
-            )
-
-    def _chosen_keys(self, bind_key: BindKeys) -> list[str | None]:
-        keys = list(self.engines)
-        if bind_key == ALL_BINDS:
-            return keys
-        asked = [bind_key] if bind_key is None or isinstance(bind_key, str) else bind_key
-        if not isinstance(asked, (list, tuple, set, frozenset)):
-            raise ArgumentError(f"bind_key={bind_key!r}: a bind key, None or a list of them was expected.")
-        chosen: dict[str | None, None] = {}
-        for key in asked:
-            if not (key is None or isinstance(key, str)) or key not in self.engines:
-                raise ArgumentError(unknown_bind(self.engines, key))
-            chosen[None if key == DEFAULT_BIND else key] = None
-        return list(chosen)
+        drop_tables(self, bind_key)
 
     def _shell_context(self) -> dict[str, Any]:
         models = {class_.__name__: class_ for class_ in self.Model.registry.classes()}
@@ -478,36 +422,3 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
 
     def __repr__(self) -> str:
         return f"<UnitOfWork of {len(self._apps)} apps>"
-
-
-class _AppSession(_ScopedSession):
-    """``db.session``."""
-
-
-class _CurrentSession(SessionRegistry):
-    """The registry of ``db.session``: keeps each Session on its scope, where it lives and dies."""
-
-    def __init__(self, owner: UnitOfWork) -> None:
-        super().__init__(owner._make_session, owner.scope_id)
-        self._owner = owner
-
-    def __call__(self) -> WebSession:
-        scope = current_scope(self._owner)
-        if scope.session is None:
-            session = self._owner._make_session()
-            scope.open_session(session)
-            return session
-        return scope.session
-
-    def has(self) -> bool:
-        """Return whether the current scope has a Session."""
-        return current_scope(self._owner).session is not None
-
-    def set(self, session: Session) -> None:
-        """Make ``session`` the current scope's."""
-        assert isinstance(session, WebSession)
-        current_scope(self._owner).open_session(session)
-
-    def clear(self) -> None:
-        """Forget the current scope's Session."""
-        current_scope(self._owner).session = None

@@ -14,7 +14,7 @@ __all__ = ["FixedConfig"]
 
 
 class FixedConfig:
-    """What the configuration of an app was when it was read.
+    """The configuration of an app as it was when it was read.
 
     :param keys: the keys that count.
     """
@@ -39,7 +39,7 @@ class FixedConfig:
         )
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> object:
     # a dict that is changed in place has to differ from what it was
     if isinstance(value, Mapping):
         return {key: _copied(item) for key, item in value.items()}

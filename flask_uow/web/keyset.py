@@ -65,7 +65,7 @@ class _Key:
 
     @property
     def order(self) -> Any:
-        """What goes into ORDER BY."""
+        """The items of ORDER BY."""
         return self.column.desc() if self.descends else self.column.asc()
 
     def read(self, value: Any) -> Any:

@@ -41,7 +41,7 @@ class MetaDatas(dict[str | None, MetaData]):
         return metadata
 
     def where_is(self, key: str | None, table: str) -> str | None:
-        """Return what to say of a statement that went to one bind and names a table of another one; None where no other one has it.
+        """Return a hint about a statement that went to one bind and names a table of another one; None where no other one has it.
 
         :param key: the bind that the statement went to.
         :param table: the table's name, with its schema where it has one.

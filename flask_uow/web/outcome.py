@@ -18,7 +18,7 @@ CommitWhen = Callable[[Any, BaseException | None], bool]
 
 
 class Outcome(enum.Enum):
-    """What becomes of the work."""
+    """The end of the work: it is saved, or undone."""
 
     COMMIT = "commit"
     ROLLBACK = "roll back"
@@ -33,7 +33,7 @@ class CommitOn(enum.Enum):
 
 
 class Kind(enum.Enum):
-    """What sort of scope ends."""
+    """The sorts of scopes."""
 
     REQUEST = "a request that was dispatched"
     CONTEXT = "a context without a response: an app context, or a request context pushed by hand"
@@ -77,7 +77,7 @@ class Ending:
 
 
 def decide(ending: Ending) -> Outcome:
-    """Return what to do with the work of the scope.
+    """Return the outcome of the work of a scope.
 
     What an app's ``commit_when`` raises passes through: the caller rolls back and treats it like a failed commit.
     """

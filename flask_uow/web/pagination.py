@@ -49,7 +49,7 @@ _LARGEST_PAGE = 2**31
 
 
 class _Page(Generic[T]):
-    """What pages of both kinds are: their items can be iterated and counted. A page is true, also an empty one: ``{% if page %}`` asks
+    """Base of pages of both kinds: their items can be iterated and counted. A page is true, also an empty one: ``{% if page %}`` asks
     whether there is one, ``{% if page.items %}`` whether it has something to show."""
 
     items: list[T]
@@ -90,8 +90,8 @@ class _Source:
     def fetch(self, statement: Any) -> list[Any]:
         """Return an object, a value or a row for each row."""
         if self.has_rows:
-            return self.session.execute(statement, self.params).all()  # type: ignore[no-any-return]
-        return self.session.scalars(statement, self.params).all()  # type: ignore[no-any-return]
+            return list(self.session.execute(statement, self.params))
+        return list(self.session.scalars(statement, self.params))
 
     def items(self, rows: list[Any]) -> list[Any]:
         """Return the items of a page: an object once, where a join repeats it."""
@@ -100,9 +100,10 @@ class _Source:
     def total(self) -> int:
         """Return the number of rows."""
         counted = self.statement.order_by(None).subquery()
-        return self.session.scalar(  # type: ignore[no-any-return]
+        found: int = self.session.scalar(
             select(func.count()).select_from(counted), self.params, mapper=_entity_of(self.statement)
         )
+        return found
 
 
 class Pagination(_Page[V]):

@@ -1,25 +1,40 @@
-"""The pytest plugin: the fixture ``uow_rollback``, registered under the entry point ``pytest11``.
+"""The pytest plugin: the fixture ``uow_rollback``, and what must be known of pytest-flask. Registered under the entry point ``pytest11``.
 
-It takes the test suite's own ``app`` fixture, as pytest-flask does, and undoes after each test what the test and the app have saved.
+The fixture takes the test suite's own ``app`` fixture, as pytest-flask does, and undoes after each test what the test and the app have saved.
 The work is that of :meth:`flask_uow.engine.engine.Engine.rolled_back`.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
 from flask import Flask
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.web.boundary import end_scope, tell_of_dropped_work
+from flask_uow.web.boundary import tell_of_dropped_work
+from flask_uow.web.ending import end_scope, has_changes
 from flask_uow.web.extension import UnitOfWork
 from flask_uow.web.outcome import Kind, Outcome
-from flask_uow.web.scope import active_scopes, existing_scope, request_context
+from flask_uow.web.scope import active_scopes, keep_for_test, request_context
 
-__all__ = ["uow_rollback"]
+__all__ = ["pytest_fixture_setup", "uow_rollback"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    """Notice the request context that pytest-flask keeps pushed around each test that uses ``app``: the work in it is the test's.
+
+    It is popped like a context of the application, after which nothing tells it from one whose work is to be committed.
+    """
+    before = request_context()
+    value = yield
+    pushed = request_context()
+    if pushed is not before and fixturedef.func.__module__ == "pytest_flask.plugin":
+        keep_for_test(pushed)
+    return value
 
 
 @pytest.fixture
@@ -47,7 +62,7 @@ def uow_rollback(request: pytest.FixtureRequest, app: Flask) -> Iterator[UnitOfW
     with ExitStack() as stack:
         for engine in extension.engines_of(app).values():
             stack.enter_context(engine.rolled_back())
-        stack.callback(_end_scopes, extension, request)
+        stack.callback(_end_scopes, extension)
         yield extension
 
 
@@ -56,9 +71,8 @@ def _give_connections_back(extension: UnitOfWork) -> None:
 
     :raises InvalidRequestError: for one that holds work, which would neither be saved nor rolled back with the test.
     """
-    for scope in active_scopes(extension):
-        session = scope.session
-        if session is None or not session.has_work():
+    for session in [session for scope in active_scopes(extension) for session in scope.sessions]:
+        if not session.has_work():
             continue
         if session.has_connections() and session.has_changes():
             raise InvalidRequestError(
@@ -69,15 +83,13 @@ def _give_connections_back(extension: UnitOfWork) -> None:
             session.rollback_all()
 
 
-def _end_scopes(extension: UnitOfWork, request: pytest.FixtureRequest) -> None:
+def _end_scopes(extension: UnitOfWork) -> None:
     """Roll back what contexts hold that stay pushed after the test, as an app fixture with ``yield`` in one does.
 
     Their ends would commit it outside of the test's transaction. The next test finds new Sessions there.
     """
-    has_pytest_flask = request.config.pluginmanager.hasplugin("flask")
-    pushed_by_it = existing_scope(request_context()) if has_pytest_flask else None
     for scope in active_scopes(extension):
-        holds_work = scope.session is not None and scope.session.has_changes()
+        holds_work = has_changes(scope)
         end_scope(scope, Outcome.ROLLBACK)
-        if holds_work and scope is pushed_by_it:
+        if holds_work and scope.kind is Kind.TEST:
             tell_of_dropped_work(Kind.TEST)

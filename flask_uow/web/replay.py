@@ -8,13 +8,17 @@ flask_uow.web.boundary, which catches :class:`Again` around Flask's own dispatch
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import g
+from flask import Request, g
 
 from flask_uow.web.retry import pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope
 from flask_uow.web.views import is_marked_no_retry
+
+if TYPE_CHECKING:
+    from flask.ctx import RequestContext
+    from werkzeug.wrappers import Response
 
 __all__ = ["Again", "Replay"]
 
@@ -31,13 +35,13 @@ class Again(BaseException):
 
 
 class Replay:
-    """What is needed to dispatch one request again.
+    """The state in which one request can be dispatched again.
 
     :param context: the request's context.
     :param limit: how often the request may be dispatched in all.
     """
 
-    def __init__(self, context: Any, scope: Scope, limit: int) -> None:
+    def __init__(self, context: RequestContext, scope: Scope, limit: int) -> None:
         self._context = context
         self._scope = scope
         self._limit = limit
@@ -54,7 +58,7 @@ class Replay:
         elif self._attempt == self._limit:
             tell_attempts(error, self._attempt)
 
-    def raise_again_closing(self, error: BaseException, response: Any) -> None:
+    def raise_again_closing(self, error: BaseException, response: Response) -> None:
         """The same for an error at the commit point, where a response is there that will not be sent."""
         try:
             self.raise_again(error)
@@ -77,7 +81,7 @@ class Replay:
             session = interface.make_null_session(context.app)
         # Flask 3.2 keeps both under names with an underscore
         for name, value in (("session", session), ("flashes", None)):
-            vars(context)[f"_{name}" if f"_{name}" in vars(context) else name] = value
+            context.__dict__[f"_{name}" if f"_{name}" in vars(context) else name] = value
         for upload in _uploads(context.request):
             upload.seek(0)
 
@@ -92,6 +96,6 @@ class Replay:
         return not request.content_length and not request.environ.get("wsgi.input_terminated")
 
 
-def _uploads(request: Any) -> list[Any]:
+def _uploads(request: Request) -> list[Any]:
     files = vars(request).get("files")
     return [] if files is None else [upload.stream for _, upload in files.items(multi=True) if upload.stream.seekable()]

@@ -8,7 +8,6 @@ by an after-commit callback, must not be done twice: :class:`Progress` knows of 
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from flask_uow.engine.conflicts import is_conflict
 from flask_uow.exc import ArgumentError, DBAPIError
@@ -43,7 +42,7 @@ class Progress:
             self._outer.note()
 
 
-def check_attempts(source: str, attempts: Any) -> int:
+def check_attempts(source: str, attempts: object) -> int:
     """Return the number of attempts.
 
     :param source: what was given it, for the error.

@@ -30,9 +30,13 @@ from flask_uow.web.outcome import Kind, Outcome
 from flask_uow.web.retry import Progress
 
 if TYPE_CHECKING:
+    from flask.ctx import AppContext, RequestContext
+
+    from flask_uow.web.extension import UnitOfWork
     from flask_uow.web.session import UnitOptions, WebSession
 
 __all__ = [
+    "USUAL_SESSION",
     "Scope",
     "active_scopes",
     "context_scope",
@@ -40,6 +44,7 @@ __all__ = [
     "current_request",
     "current_scope",
     "existing_scope",
+    "keep_for_test",
     "app_context",
     "note_pushed_context",
     "open_block",
@@ -47,12 +52,20 @@ __all__ = [
     "share_with_app_context",
 ]
 
+# the name of db.session among the Sessions of a scope
+USUAL_SESSION = "default"
+
 _tokens = itertools.count(1)
 
 _SCOPE = "_uow_scope"
 _OPENED_IN = "_uow_opened_in"
 _COMMAND = "_uow_command"
 _EXIT_CODE = "_uow_exit_code"
+_KIND = "_uow_kind"
+
+if TYPE_CHECKING:
+    #: one of Flask's context objects, on which the scope is kept
+    Context = AppContext | RequestContext
 
 _app_context: ContextVar[Any] = flask_globals._cv_app
 # Flask 3.2 has one context for both
@@ -69,6 +82,7 @@ class Scope:
     :ivar app: the Flask app.
     :ivar kind: what sort of scope it is.
     :ivar session: the Session, None until ``db.session`` is first used.
+    :ivar named: the other Sessions, of ``db.get_session(name)``, in the order of their first use.
     :ivar error: the last exception seen, handled or not.
     :ivar is_unhandled: that exception escaped the dispatch.
     :ivar response: the response at the commit point.
@@ -94,6 +108,7 @@ class Scope:
         "keeps_session",
         "kept",
         "kind",
+        "named",
         "outer_error",
         "owner",
         "progress",
@@ -107,13 +122,19 @@ class Scope:
     )
 
     def __init__(
-        self, owner: Any, app: flask.Flask, kind: Kind, command: _Command | None = None, unit: UnitOptions | None = None
+        self,
+        owner: UnitOfWork,
+        app: flask.Flask,
+        kind: Kind,
+        command: _Command | None = None,
+        unit: UnitOptions | None = None,
     ) -> None:
         self.token = next(_tokens)
         self.owner = owner
         self.app = app
         self.kind = kind
         self.session: WebSession | None = None
+        self.named: dict[str, WebSession] = {}
         self.error: BaseException | None = None
         self.is_unhandled = False
         self.response: Any = None
@@ -129,18 +150,37 @@ class Scope:
         outer = None if kind is not Kind.BLOCK else _innermost()
         self.progress: Progress = Progress(outer.progress if outer is not None else None)
 
-    def open_session(self, session: WebSession) -> None:
-        """Give the scope its Session, and remember which line of the application asked for it."""
-        self.session = session
+    @property
+    def sessions(self) -> tuple[WebSession, ...]:
+        """Its Sessions, in the order in which they are committed: that of ``db.session`` first."""
+        if self.session is None:
+            return tuple(self.named.values())
+        return (self.session, *self.named.values())
+
+    def name_of(self, session: WebSession) -> str:
+        """Return the name by which ``db.get_session()`` gives a Session of the scope."""
+        return next((name for name, each in self.named.items() if each is session), USUAL_SESSION)
+
+    def open_session(self, session: WebSession, name: str = USUAL_SESSION) -> None:
+        """Give the scope a Session, and remember which line of the application asked for it."""
+        if name == USUAL_SESSION:
+            self.session = session
+        else:
+            self.named[name] = session
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "flask_uow":
             frame = frame.f_back
         self._opened_at = (frame.f_code.co_filename, frame.f_lineno)
 
+    def take_sessions(self) -> tuple[WebSession, ...]:
+        """Return all Sessions that must be closed with the scope, which has none any more."""
+        taken = (*self.sessions, *self.kept)
+        self.session, self.named, self.kept = None, {}, ()
+        return taken
+
     def __del__(self) -> None:
         # the context was pushed and never popped; its connections go back by themselves, and are rolled back
-        session = self.session
-        if session is not None and session.has_work():
+        if any(session.has_work() for session in self.sessions):
             file, line = self._opened_at
             warnings.warn(
                 f"a context whose db.session was first used at {file}:{line} was never popped; its uncommitted work is"
@@ -156,12 +196,12 @@ class Scope:
 
     @property
     def what(self) -> str:
-        """What it is, in the words of an error message."""
+        """The sort of scope, in the words of an error message."""
         return _WORDS.get(self.kind, "a context")
 
     @property
     def exit_code(self) -> int | None:
-        """What the command of this scope gave to ``ctx.exit()``."""
+        """The code that the command of this scope gave to ``ctx.exit()``."""
         return None if self._command is None else self._command.exit_code
 
 
@@ -173,7 +213,7 @@ _WORDS = {
 }
 
 
-def _describe(token: int, kind: Kind, command: str | None, request: Any) -> str:
+def _describe(token: int, kind: Kind, command: str | None, request: flask.Request | None) -> str:
     if command is not None:
         return f"the command {command!r}"
     if request is None:
@@ -215,7 +255,7 @@ def current_context() -> Any:
     return request_context
 
 
-def context_scope(context: Any, owner: Any) -> Scope:
+def context_scope(context: Context, owner: UnitOfWork) -> Scope:
     """Return the scope of a context object, made when it has none.
 
     :param owner: the UnitOfWork that serves the app of the context.
@@ -223,12 +263,20 @@ def context_scope(context: Any, owner: Any) -> Scope:
     scope: Scope | None = context.__dict__.get(_SCOPE)
     if scope is None:
         command: _Command | None = context.__dict__.get(_COMMAND)
-        kind = Kind.CONTEXT if command is None else command.kind
+        kind = context.__dict__.get(_KIND, Kind.CONTEXT) if command is None else command.kind
         scope = context.__dict__[_SCOPE] = Scope(owner, context.app, kind, command)
     return scope
 
 
-def share_with_app_context(context: Any, scope: Scope) -> None:
+def keep_for_test(context: Context) -> None:
+    """Make a context that was pushed around a whole test a scope whose work is rolled back at its end."""
+    context.__dict__[_KIND] = Kind.TEST
+    scope = existing_scope(context)
+    if scope is not None:
+        scope.kind = Kind.TEST
+
+
+def share_with_app_context(context: Context, scope: Scope) -> None:
     """Let the app context that a request pushed for itself have the request's scope.
 
     Functions of ``teardown_appcontext`` run when the request context is gone already, and belong to the request still.
@@ -239,12 +287,12 @@ def share_with_app_context(context: Any, scope: Scope) -> None:
         own.__dict__[_SCOPE] = scope
 
 
-def existing_scope(context: Any) -> Scope | None:
+def existing_scope(context: Context | None) -> Scope | None:
     """Return the scope of a context object, None when it was never used."""
     return None if context is None else context.__dict__.get(_SCOPE)
 
 
-def active_scopes(owner: Any) -> Iterator[Scope]:
+def active_scopes(owner: UnitOfWork) -> Iterator[Scope]:
     """Yield the scopes that are in use here, those of contexts and blocks around the current one too; each once.
 
     :param owner: the UnitOfWork that they belong to.
@@ -266,7 +314,7 @@ def active_scopes(owner: Any) -> Iterator[Scope]:
     return (scope for scope in found.values() if scope.owner is owner)
 
 
-def _context_below(context: Any) -> Any:
+def _context_below(context: Context) -> Any:
     """Return the context that was active when this one was pushed last; None where there was none."""
     pushes: list[Any] = getattr(context, "_cv_tokens", None) or [getattr(context, "_cv_token", None)]
     # a request context of Flask 3.1 notes the app context that it has pushed as well
@@ -284,7 +332,7 @@ def _innermost() -> Scope | None:
     return block.scope if block is not None else existing_scope(context)
 
 
-def current_scope(owner: Any, use: str = "db.session") -> Scope:
+def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
     """Return the scope that ``db.session`` belongs to right now.
 
     :param owner: the UnitOfWork that asks.

@@ -6,7 +6,7 @@ them. A savepoint sends no signals, and callbacks that were registered inside it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
@@ -27,12 +27,12 @@ from flask_uow.sql.dml import DMLStatement
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
-__all__ = ["UnitOptions", "WebSession", "session_class_of"]
+__all__ = ["UnitOptions", "WebSession", "hooks_of_extension", "session_class_of", "tell_together"]
 
 
 @dataclass(frozen=True, slots=True)
 class UnitOptions:
-    """What the transactions of one unit of work are to be like.
+    """The options of the transactions of one unit of work.
 
     :ivar isolation_level: as for ``create_engine``; None for the engine's.
     :ivar read_only: the database refuses to write.
@@ -103,7 +103,14 @@ class _SignalExtension(SessionExtension):
 
 
 _signals = _SignalExtension()
-_only_signals = Hooks(SessionExtension, _signals, SESSION_EVENTS, (hooks_of_class(Session),))
+
+
+def hooks_of_extension() -> Hooks:
+    """Return the hooks of all Sessions of one extension: its signals, and what listens to ``db.session``."""
+    return Hooks(SessionExtension, _signals, SESSION_EVENTS, (hooks_of_class(Session),))
+
+
+_only_signals = hooks_of_extension()
 
 
 class WebSession(Session):
@@ -116,7 +123,10 @@ class WebSession(Session):
     :param unit: what its transactions are to be like.
     :param options: as for the orm's Session.
 
+    :ivar app: the app, which signals have as their sender.
     :ivar commits: how many transactions it has committed.
+    :ivar had_work: the transaction that ended last had any.
+    :ivar is_told_later: :func:`tell_together` sends the signal of the commit and calls the callbacks.
     """
 
     cure_for_threads = (
@@ -136,26 +146,31 @@ class WebSession(Session):
         progress: Progress | None = None,
         setup: Sequence[str] = (),
         unit: UnitOptions | None = None,
-        extension: Any = None,
+        extension: SessionExtension | Sequence[SessionExtension] | None = None,
+        hooks: Hooks = _only_signals,
         **options: Any,
     ) -> None:
-        given = [] if extension is None else list(extension) if isinstance(extension, (list, tuple)) else [extension]
-        super().__init__(extension=[*given, _signals] if given else _only_signals, **options)
-        self._app = app
+        given: list[Any] = (
+            list(extension) if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
+        )
+        own = Hooks(SessionExtension, given, SESSION_EVENTS, (hooks,)) if given else hooks
+        super().__init__(extension=own, **options)
+        self.app = app
         self._holder = holder
         self._progress = progress or Progress()
         self._setup = setup
         self._unit = unit
         self._callbacks: list[_Callback] = []
-        self._had_work = False
-        # while after-commit callbacks and receivers of the signal run: what they would write is refused
-        self.only_reads = False
+        self.had_work = False
+        # while after-commit callbacks and receivers of the signal run: the Sessions that were committed. What would be written is refused
+        self._told_with: list[WebSession] | None = None
         self._is_ending = False
         self.commits = 0
+        self.is_told_later = False
 
     def send_signal(self, signal: NamedSignal, **values: Any) -> None:
         """Send a signal about this Session, from its app."""
-        signal.send(self._app, session=self, **values)
+        signal.send(self.app, session=self, **values)
 
     def has_work(self) -> bool:
         """Return whether there is anything to commit or to roll back: changes, or SQL in the current transaction."""
@@ -179,6 +194,19 @@ class WebSession(Session):
         """Return whether the current transaction has taken a connection."""
         return self.current_transaction is not None and bool(self.current_transaction.participants)
 
+    @property
+    def only_reads(self) -> bool:
+        """True while after-commit callbacks and receivers of the signal run: what they would write is refused."""
+        return self._told_with is not None
+
+    def join_telling(self, others: Iterable[WebSession]) -> None:
+        """Only read, too, where one of the ``others`` of the scope does."""
+        for other in others:
+            if other._told_with is not None:
+                self._told_with = other._told_with
+                self._told_with.append(self)
+                return
+
     @exclusive
     def commit_all(self, is_last: bool = False) -> None:
         """Commit the whole transaction, whatever savepoints and subtransactions were left open in it.
@@ -191,6 +219,23 @@ class WebSession(Session):
             self.commit()
         else:
             root.commit()
+
+    @exclusive
+    def get_ready(self, ready: Sequence[SessionTransaction], others: Sequence[WebSession]) -> SessionTransaction:
+        """Flush the whole transaction, which is committed together with those of ``others``, and return it; ``commit_all`` has to follow.
+
+        :param ready: transactions that this was done for before.
+        :raises InvalidRequestError: in autocommit mode outside ``begin()``.
+        """
+        root = self._root() or self.transaction
+        if root is None:
+            raise InvalidRequestError(
+                "no transaction is in progress, and what was added to this Session would not be saved. In autocommit mode, call flush(), or"
+                " open a transaction with `with session.begin():` before."
+            )
+        begun = [each._root() for each in others if each is not self]
+        root.get_ready(ready, [each for each in begun if each is not None and each not in ready])
+        return root
 
     @exclusive
     def rollback_all(self) -> None:
@@ -210,6 +255,10 @@ class WebSession(Session):
     def has_callbacks(self) -> bool:
         """Return whether a commit would call a callback."""
         return bool(self._callbacks)
+
+    def drop_callbacks(self) -> None:
+        """Forget what waits for a commit."""
+        self._callbacks.clear()
 
     def call_after_commit(self, function: Callable[[], object]) -> None:
         """Have ``function`` called once, after the commit that makes the present work last.
@@ -250,7 +299,7 @@ class WebSession(Session):
     _keeps_values = True
 
     def _expire_after_commit(self) -> None:
-        is_seen = self._callbacks or self.hooks.after_commit or signals.after_commit.receivers
+        is_seen = self.is_told_later or self._callbacks or self.hooks.after_commit or signals.after_commit.receivers
         if self._is_ending and not is_seen:
             # nobody looks any more: what is detached at once needs not be set aside before
             return
@@ -265,8 +314,8 @@ class WebSession(Session):
     def _before_commit(self, transaction: SessionTransaction) -> None:
         if transaction.nested:
             return
-        self._had_work = self.has_work()
-        if self._had_work:
+        self.had_work = self.has_work()
+        if self.had_work:
             self.send_signal(signals.before_commit)
 
     def _after_commit(self, transaction: SessionTransaction) -> None:
@@ -278,21 +327,22 @@ class WebSession(Session):
                     callback.savepoint = outer
             return
         self.commits += 1
-        if self.only_reads:
-            # a callback has committed what it had read; the callbacks that wait are called when it returns
-            return
-        self.only_reads = True
-        try:
-            if self._had_work:
-                self._progress.note()
-                is_well = self._send_afterwards(signals.after_commit, "the commit stands")
-                self._drop_changes("A receiver of the signal uow-after-commit", tell=is_well)
-            self._run_callbacks()
-            if self.has_work():
-                # what they have read must not become part of the next transaction, which may write
-                self.rollback_all()
-        finally:
-            self.only_reads = False
+        if self.had_work:
+            self._progress.note()
+        if not (self.only_reads or self.is_told_later):
+            # (a callback may commit what it has read; the callbacks that wait are called when it returns)
+            tell_together([self])
+
+    def tell(self, sessions: Sequence[WebSession]) -> None:
+        """Send the signal of a commit, and call what waits for it.
+
+        :param sessions: those that were committed together, in which nothing may be left by that.
+        """
+        if self.had_work:
+            is_well = self._send_afterwards(signals.after_commit, "the commit stands")
+            for session in sessions:
+                session._drop_changes("A receiver of the signal uow-after-commit", tell=is_well)
+        self._run_callbacks(sessions)
 
     def _before_rollback(self, transaction: SessionTransaction) -> None:
         if transaction.nested:
@@ -301,11 +351,11 @@ class WebSession(Session):
         if transaction.participants.has_committed:
             # one database has committed and another one refused
             self._progress.note()
-        self._had_work = self.has_work()
+        self.had_work = self.has_work()
         self._callbacks.clear()
 
     def _after_rollback(self, transaction: SessionTransaction) -> None:
-        if not transaction.nested and self._had_work and not self.only_reads:
+        if not transaction.nested and self.had_work and not self.only_reads:
             self._send_afterwards(signals.after_rollback, "the work is rolled back")
 
     def _send_afterwards(self, signal: NamedSignal, fact: str) -> bool:
@@ -316,7 +366,7 @@ class WebSession(Session):
         try:
             self.send_signal(signal)
         except Exception:
-            self._app.logger.exception("A receiver of the signal %s failed; %s", signal.name, fact)
+            self.app.logger.exception("A receiver of the signal %s failed; %s", signal.name, fact)
             return False
         return True
 
@@ -341,7 +391,7 @@ class WebSession(Session):
         transaction = self.current_transaction
         return transaction.real if transaction is not None and transaction.real.nested else None
 
-    def _run_callbacks(self) -> None:
+    def _run_callbacks(self, sessions: Sequence[WebSession]) -> None:
         """Call what waits for the commit, and what these callbacks have registered in turn."""
         if not self._callbacks:
             return
@@ -349,28 +399,29 @@ class WebSession(Session):
         for _ in range(_MOST_ROUNDS):
             callbacks, self._callbacks = self._callbacks, []
             for callback in callbacks:
-                self._call(callback.function)
+                self._call(callback.function, sessions)
             if not self._callbacks:
                 break
         else:
-            self._app.logger.error(
+            self.app.logger.error(
                 "After-commit callbacks have registered others %d times in a row; %d are not called. Let the chain come to an end.",
                 _MOST_ROUNDS,
                 len(self._callbacks),
             )
             self._callbacks.clear()
 
-    def _call(self, function: Callable[[], object]) -> None:
+    def _call(self, function: Callable[[], object], sessions: Sequence[WebSession]) -> None:
         is_well = False
         try:
             function()
             is_well = True
         except Exception:
-            self._app.logger.exception(
+            self.app.logger.exception(
                 "An after-commit callback failed; the commit stands. (One that writes opens `with db.unit_of_work() as session:`.)"
             )
         finally:
-            self._drop_changes(f"The after-commit callback {function!r}", tell=is_well)
+            for session in sessions:
+                session._drop_changes(f"The after-commit callback {function!r}", tell=is_well)
 
     def _drop_changes(self, who: str, tell: bool) -> None:
         """Drop the changes that somebody has left in the Session after its commit.
@@ -382,7 +433,7 @@ class WebSession(Session):
         left = [describe(obj) for objects in (self.new, self.dirty, self.deleted) for obj in objects]
         if tell:
             shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-            self._app.logger.error(
+            self.app.logger.error(
                 "%s has changed objects of db.session after its commit, and they are not saved: %s. Write in a unit of work of its own:"
                 " `with db.unit_of_work() as session:`.",
                 who,
@@ -391,6 +442,24 @@ class WebSession(Session):
         waiting, self._callbacks = self._callbacks, []
         self.rollback_all()
         self._callbacks = waiting
+
+
+def tell_together(sessions: Sequence[WebSession]) -> None:
+    """Send the signals of Sessions that were committed just now, and call what waits for that; meanwhile they can only read."""
+    # those that are opened meanwhile come in
+    told = list(sessions)
+    for session in sessions:
+        session._told_with = told
+    try:
+        for session in sessions:
+            session.tell(told)
+        for session in told:
+            if session.has_work():
+                # what they have read must not become part of the next transaction, which may write
+                session.rollback_all()
+    finally:
+        for session in told:
+            session._told_with = None
 
 
 class _EndedSession(WebSession):

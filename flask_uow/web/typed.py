@@ -1,4 +1,4 @@
-"""What type checkers know of the models and the Session of a Flask app: the queries that ``Model.query`` and ``db.session.query()`` make.
+"""The types, for checkers, of the models and the Session of a Flask app: the queries that ``Model.query`` and ``db.session.query()`` make.
 
 Never imported at run time.
 """

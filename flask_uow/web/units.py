@@ -13,6 +13,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -21,25 +22,29 @@ from werkzeug.wrappers import Response
 
 from flask_uow.engine import Connection, Engine
 from flask_uow.exc import ArgumentError
-from flask_uow.web.boundary import end_scope, is_redirect
+from flask_uow.web.boundary import is_redirect
 from flask_uow.web.config import DEFAULT_BIND, unknown_bind
+from flask_uow.web.ending import end_scope
 from flask_uow.web.outcome import CommitOn, CommitWhen, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.retry import check_attempts, pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope, context_scope, current_request, open_block, request_context
-from flask_uow.web.session import UnitOptions
+from flask_uow.web.session import UnitOptions, WebSession
 from flask_uow.web.views import is_view
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
 
-__all__ = ["Transactional", "open_unit", "session_binds", "unit_options"]
+__all__ = ["Transactional", "UnitBinds", "open_unit", "session_binds", "unit_options"]
+
+#: bind keys, or what serves bind keys, mapped classes and tables
+UnitBinds = Iterable[str | None] | Mapping[Any, Engine | Connection | str | None] | None
 
 
 def unit_options(
     engines: Mapping[str | None, Engine],
     isolation_level: str | None,
     read_only: bool,
-    binds: Any,
+    binds: UnitBinds,
     *,
     for_reads: bool = False,
 ) -> UnitOptions:
@@ -55,7 +60,7 @@ def unit_options(
     return UnitOptions(isolation_level, bool(read_only), for_reads, session_binds(engines, binds))
 
 
-def session_binds(engines: Mapping[str | None, Engine], binds: Any) -> dict[str, Any]:
+def session_binds(engines: Mapping[str | None, Engine], binds: UnitBinds) -> dict[str, Any]:
     """Return the engines of a Session, as its arguments.
 
     :param engines: those of the app.
@@ -88,7 +93,7 @@ def _bind_key(name: str | None) -> str | None:
     return None if name == DEFAULT_BIND else name
 
 
-def _engine(engines: Mapping[str | None, Engine], key: Any) -> Engine:
+def _engine(engines: Mapping[str | None, Engine], key: object) -> Engine:
     if (key is None or isinstance(key, str)) and key in engines:
         return engines[key]
     raise ArgumentError(unknown_bind(engines, key))
@@ -117,7 +122,7 @@ class Transactional:
     :param options: returns the options of the unit, for the app at hand.
     """
 
-    def __init__(self, owner: UnitOfWork, attempts: Any, options: Callable[[], UnitOptions]) -> None:
+    def __init__(self, owner: UnitOfWork, attempts: object, options: Callable[[], UnitOptions]) -> None:
         self._owner = owner
         self._attempts = check_attempts("attempts=", attempts)
         self._options = options
@@ -190,8 +195,8 @@ class Transactional:
         raise AssertionError("the last attempt returns or raises")
 
     def _new_attempt(self, makes_response: bool) -> _Attempt:
-        app = self._owner._current_app()
-        commit_when = self._owner._apps[app].settings.commit_when
+        app = self._owner.current_app()
+        commit_when = self._owner.state_of(app).settings.commit_when
         return _Attempt(Scope(self._owner, app, Kind.BLOCK, unit=self._options()), commit_when, makes_response)
 
     def _goes_on(self, error: Exception, number: int, attempt: _Attempt) -> bool:
@@ -218,7 +223,9 @@ class _Attempt:
     def __enter__(self) -> None:
         self._block.__enter__()
 
-    def __exit__(self, error_type: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
             self._end(error)
         finally:
@@ -232,16 +239,17 @@ class _Attempt:
                 self.result = scope.app.make_response(self.result)
             outcome = self._decide(error)
         finally:
-            session, keeps = scope.session, error is None and self._makes_response
+            keeps = error is None and self._makes_response
             ended = False
             try:
                 end_scope(scope, outcome, keep_session=keeps)
                 ended = True
             finally:
-                if session is not None and keeps:
-                    scope.session = None
+                # (all of them are closed already where none is kept)
+                usual = scope.session
+                for session in scope.take_sessions():
                     if ended:
-                        _hand_over(session, scope)
+                        _hand_over(session, scope, session is usual)
                     else:
                         session.end(scope.what)
 
@@ -264,13 +272,16 @@ class _Attempt:
         )
 
 
-def _hand_over(session: Any, scope: Scope) -> None:
-    """Let the objects that a view's response was made of be readable until the request ends."""
+def _hand_over(session: WebSession, scope: Scope, is_usual: bool) -> None:
+    """Let the objects that a view's response was made of be readable until the request ends.
+
+    :param is_usual: it is that of ``db.session``, and becomes the request's where that has none.
+    """
     if current_request() is None:
         session.end(scope.what)
         return
     request_scope = context_scope(request_context(), scope.owner)
-    if request_scope.session is None and not (scope.unit and scope.unit.session_options):
+    if is_usual and request_scope.session is None and not (scope.unit and scope.unit.session_options):
         session.move_to(request_scope.describer(), request_scope.progress)
         request_scope.open_session(session)
     else:

@@ -1,4 +1,4 @@
-"""What views ask of the extension: an object or 404, a page of results."""
+"""Helpers of the extension for views: an object or 404, a page of results."""
 
 from __future__ import annotations
 
@@ -173,5 +173,5 @@ class ViewHelpers(Vocabulary):
 
 
 def _first_item(found: Any) -> Any:
-    """Return what a query gave: an object, or the first item of a row."""
+    """Return the object that a query gave, or the first item of a row."""
     return found[0] if isinstance(found, tuple) else found

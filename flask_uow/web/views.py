@@ -54,7 +54,7 @@ def _view_functions() -> Iterator[Any]:
             yield from _unwrapped(getattr(class_, name, None) if name else None)
 
 
-def _unwrapped(function: Any) -> Iterator[Any]:
+def _unwrapped(function: object) -> Iterator[Any]:
     while function is not None:
         yield function
         function = getattr(function, "__wrapped__", None)

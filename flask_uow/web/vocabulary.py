@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import flask_uow
-from flask_uow.exc import did_you_mean
+from flask_uow.exc import instead_of
 
 if TYPE_CHECKING:
     from flask_uow.web.vocabulary_types import VocabularyTypes
@@ -53,6 +53,6 @@ def _unknown(owner: Vocabulary, name: str) -> str:
         return f"{type(owner).__name__!r} object has no attribute {name!r}"
     known = [known for known in dir(owner) if not known.startswith("_")]
     return (
-        f"{type(owner).__name__!r} object has no attribute {name!r}, and flask_uow exports no such name.{did_you_mean(name, known)}"
+        f"{type(owner).__name__!r} object has no attribute {name!r}, and flask_uow exports no such name.{instead_of(name, known)}"
         " It has the attributes of UnitOfWork, and every name in flask_uow.__all__."
     )

@@ -103,14 +103,16 @@ def test_values_are_read_right_whatever_the_database_sets(
     one.dispose()
     with one.connect() as connection:
         assert read(connection, shifts) == VALUES
-        with connection.begin():
-            assert read(connection, shifts) == VALUES
-        for cleaning in ("RESET ALL", "DISCARD ALL"):
-            connection.run(cleaning, write=False)
-            assert read(connection, shifts) == VALUES
+    with one.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
+        assert read(connection, shifts) == VALUES
+        for cleaning in ("RESET ALL", "DISCARD ALL"):
+            connection.execute(cleaning)
+            assert read(connection, shifts) == VALUES
         with connection.begin():
             assert read(connection, shifts) == VALUES
+    with one.begin() as connection:
+        assert read(connection, shifts) == VALUES
 
 
 @formats

@@ -604,11 +604,12 @@ def test_each_object_has_a_mutable_default_of_its_own(engine: Engine) -> None:
         assert (second.values, third.values) == ({"theme": []}, {"theme": []})
 
 
-def test_a_default_function_with_arguments_is_refused() -> None:
+def test_a_default_function_of_more_than_the_context_is_refused() -> None:
     with pytest.raises(
-        ArgumentError, match=r"a function without arguments, got .*missing a required argument: 'context'"
+        ArgumentError,
+        match=r"a function without arguments or of one, the context; got .*missing a required argument: 'other'",
     ):
-        Column("x", Integer, default=lambda context: 1)
+        Column("x", Integer, default=lambda context, other: 1)
     for function in (dict, uuid.uuid4, datetime.datetime.now, lambda size=3: size):
         assert Column("x", Integer, default=function).default is not None
 

@@ -5,7 +5,7 @@ from typing import assert_type
 from flask_uow import *
 
 name: str = "x"
-column = Column(String(3))
+name_column = Column(String(3))
 statement = select(func.count()).where(or_(literal(1) == 1, not_(null().is_(None))))
 assert_type(statement, Select[tuple[int]])
 db = UnitOfWork()

@@ -130,7 +130,7 @@ def use_transactional() -> None:
 
 
 def use_names_of_the_extension() -> None:
-    reveal_type(db.String(30))  # reveals: flask_uow.sql.types.basic.String
+    reveal_type(db.String(30))  # reveals: flask_uow.sql.types.texts.String
     reveal_type(db.func.count())  # reveals: flask_uow.sql.functions.FunctionElement[int]
     reveal_type(db.and_(User.name == "ed"))  # reveals: flask_uow.sql.expressions.ColumnElement[bool]
     db.Colum  # type: ignore[attr-defined]

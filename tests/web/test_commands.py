@@ -237,6 +237,7 @@ def test_help_lists_the_commands(flask_app: Flask) -> None:
     assert re.findall(r"^  ([a-z-]+) ", output, re.MULTILINE) == [
         "create-all",
         "ddl",
+        "doctor",
         "drop-all",
         "indoubt",
         "ping",

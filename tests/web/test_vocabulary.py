@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from flask import Flask
 
 import flask_uow
-from flask_uow import UnitOfWork
+from flask_uow import InvalidRequestError, UnitOfWork, exc
 from flask_uow.web.vocabulary import own_names
 from tests.typing.vocabulary import TARGET, source
 from tests.web.apps import dispose
@@ -43,6 +44,51 @@ def test_an_unknown_name_is_an_attribute_error_that_knows_the_names_of_both() ->
         db.__wrapped__
     assert not hasattr(db, "nothing_like_it")
     assert {"Column", "relationship", "session", "create_all"} <= set(dir(db))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SQLAlchemyError", "FlaskUowError"),
+        ("foreign_key", "ForeignKey"),
+        ("FOREIGNKEY", "ForeignKey"),
+        ("dateTime", "DateTime"),
+        ("hybrid_propety", "hybrid_property"),
+        ("get_engine", "engines"),
+        ("createAll", "create_all"),
+        ("getSession", "get_session"),
+    ],
+)
+def test_an_unknown_name_that_people_know_from_elsewhere_is_led_to_ours(name: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=rf"{name}.*Did you mean '{meant}'\?"):
+        getattr(UnitOfWork(), name)
+
+
+def test_names_of_another_extension_are_not_ours_and_lead_to_ours() -> None:
+    db = UnitOfWork()
+    for name, ours in exc.RENAMED.items():
+        assert not hasattr(db, name)
+        assert not hasattr(flask_uow, name)
+        assert ours in dir(db)
+
+
+@pytest.mark.parametrize("name", exc.NOT_THERE)
+def test_a_name_that_nothing_stands_for_says_what_to_do_instead(name: str) -> None:
+    for owner in (UnitOfWork(), flask_uow):
+        with pytest.raises(AttributeError, match=re.escape(exc.NOT_THERE[name])):
+            getattr(owner, name)
+
+
+def test_queries_and_models_know_near_names_too(flask_app: Flask, db: Any) -> None:
+    with flask_app.app_context():
+        with pytest.raises(AttributeError, match=r"'filterBy'.*Did you mean 'filter_by'\?"):
+            db.session.query(db.Note).filterBy
+        with pytest.raises(AttributeError, match=r"'first_or_44'.*Did you mean 'first_or_404'\?"):
+            db.Note.query.first_or_44
+        with pytest.raises(TypeError, match=r"'txt'.*Did you mean 'text'\?"):
+            db.Note(txt="x")
+        with pytest.raises(InvalidRequestError, match=r"'Text'.*Did you mean 'text'\?"):
+            db.Note.query.filter_by(Text="x").all()
 
 
 def test_models_and_statements_are_written_with_names_of_the_extension_only(database_uri: str) -> None:

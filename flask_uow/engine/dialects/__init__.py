@@ -1,4 +1,4 @@
-"""What a database must give, and the two databases that do.
+"""The dialects: all that a database must give, and the two databases that do.
 
 In reading order: base (Dialect), values (conversions in common), batch (many rows at a time), reserved; postgresql with
 its types, arrays, batch and compiler; sqlite with its types, loaders, decimal and moment functions, batch and compiler. A

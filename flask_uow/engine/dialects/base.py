@@ -1,4 +1,4 @@
-"""What a database must give: the :class:`Dialect`, the base of the ones for PostgreSQL and SQLite.
+"""The :class:`Dialect`: all that a database must give; the base of the ones for PostgreSQL and SQLite.
 
 A dialect knows its driver, how connections are opened and what makes one lost, how transactions begin, how values
 travel (its ``*_types`` module), how identifiers are quoted, and how many rows go out at once (its ``*_batch``
@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from flask_uow.engine.dialects.type_records import TypeRecord, record_of
 from flask_uow.engine.url import URL
 from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
@@ -50,6 +51,7 @@ class Dialect(ABC):
     :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
+    :ivar supports_enums: True where an Enum may be a type of its own.
     :ivar supports_comments: True where tables and columns take comments.
     :ivar max_parameters: how many parameters one statement may have.
     :ivar begins_with_statement: True where BEGIN travels in one string with the first statement, whatever its kind.
@@ -60,6 +62,7 @@ class Dialect(ABC):
     :ivar driver_loads_json: True where the driver makes values of documents.
     :ivar json_serializer: the application's function from a value to JSON text, used in place of ours.
     :ivar json_deserializer: the application's function from JSON text to a value, likewise.
+    :ivar records: what the database knows of each type, by the types' names.
     :ivar errors: what the driver raises: its own errors, and Python's for values that it cannot convert.
     """
 
@@ -74,11 +77,13 @@ class Dialect(ABC):
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
     supports_sequences: ClassVar[bool] = False
+    supports_enums: ClassVar[bool] = False
     max_parameters: ClassVar[int]
     begins_with_statement: ClassVar[bool]
     streams_by_declared_cursor: ClassVar[bool] = False
     settings_sql: ClassVar[str] = ""
     compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
+    records: ClassVar[Mapping[str, TypeRecord]]
     reserved_words: ClassVar[frozenset[str]]
     errors: ClassVar[tuple[type[Exception], ...]]
     drop_closes: ClassVar[bool]
@@ -153,7 +158,7 @@ class Dialect(ABC):
         return False
 
     def cure(self, error: BaseException, how_to_create_tables: str) -> str:
-        """Return what to do about an error whose words do not say it; empty where there is nothing to add.
+        """Return the cure of an error whose words do not say it; empty where there is nothing to add.
 
         :param how_to_create_tables: what to call or to run where a table is missing.
         """
@@ -181,7 +186,7 @@ class Dialect(ABC):
     # -- what statements leave behind
 
     def marks(self, sql: str) -> int:
-        """Return what a statement may do besides reading and writing rows: the constants of :mod:`flask_uow.engine.marks`, as one number."""
+        """Return the effects of a statement besides reading and writing rows: the constants of :mod:`flask_uow.engine.marks`, as one number."""
         found = self.known_marks.get(sql)
         if found is None:
             found = self.find_marks(sql)
@@ -195,7 +200,7 @@ class Dialect(ABC):
         """Find out what :meth:`marks` returns."""
 
     def with_settings(self, begin_sql: str) -> str:
-        """Return what opens a transaction with the settings that it needs."""
+        """Return the SQL that opens a transaction with the settings that it needs."""
         return f"{begin_sql}; {self.settings_sql}" if self.settings_sql else begin_sql
 
     def by_itself(self, sql: str) -> str:
@@ -233,13 +238,16 @@ class Dialect(ABC):
         return None
 
     @abstractmethod
-    def commit(self, cursor: Any, limit: float | None = None) -> None:
+    def commit(self, cursor: Any) -> None:
         """Commit the transaction.
 
-        :param limit: seconds after which a commit that waits for another server is cancelled; None for ever.
         :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
+
+    def commit_within(self, cursor: Any, seconds: float) -> None:
+        """Commit the transaction, and cancel a commit that waits for another server longer than that; otherwise as :meth:`commit`."""
+        self.commit(cursor)
 
     def prepare(self, cursor: Any, xid: str) -> None:
         """Prepare the transaction, where that is supported.
@@ -257,7 +265,7 @@ class Dialect(ABC):
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         """Send a statement once for each set of parameters; return the rows changed in all, -1 where unknown."""
 
-    def check_isolation_level(self, level: Any) -> str | None:
+    def check_isolation_level(self, level: object) -> str | None:
         """Return ``level`` in upper case, None for the database's own.
 
         :raises ArgumentError: for an unknown one.
@@ -323,8 +331,11 @@ class Dialect(ABC):
         try:
             return self._bind_processors[key]
         except KeyError:
+            chosen = self.chosen_type(type_)
             made = (
-                self.make_bind_processor(type_) if not isinstance(type_, TypeDecorator) else self._decorated_bind(type_)
+                self.record(chosen).bind(chosen, self)
+                if not isinstance(chosen, TypeDecorator)
+                else self._decorated_bind(chosen)
             )
             return self._bind_processors.setdefault(key, self._serializing(type_, made))
 
@@ -334,10 +345,11 @@ class Dialect(ABC):
         try:
             return self._result_processors[key]
         except KeyError:
+            chosen = self.chosen_type(type_)
             made = (
-                self.make_result_processor(type_)
-                if not isinstance(type_, TypeDecorator)
-                else self._decorated_result(type_)
+                self.record(chosen).load(chosen, self)
+                if not isinstance(chosen, TypeDecorator)
+                else self._decorated_result(chosen)
             )
             return self._result_processors.setdefault(key, self._deserializing(type_, made))
 
@@ -366,11 +378,23 @@ class Dialect(ABC):
             return processor
         return lambda value: None if value is None else deserialize(value)
 
+    def chosen_type(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
+        """Return the type, or the variant that it has for this database."""
+        return type_.variants.get(self.name, type_)
+
     def stored_as(self, type_: TypeEngine[Any]) -> TypeEngine[Any]:
-        """Return the type that the database sees: what a TypeDecorator is made of here, else the type itself."""
+        """Return the type that the database sees: what a TypeDecorator is made of here, a variant, else the type itself."""
+        type_ = self.chosen_type(type_)
         while isinstance(type_, TypeDecorator):
-            type_ = to_instance(type_.load_dialect_impl(self))
+            type_ = self.chosen_type(to_instance(type_.load_dialect_impl(self)))
         return type_
+
+    def record(self, type_: TypeEngine[Any]) -> TypeRecord:
+        """Return the record of a type as the database sees it.
+
+        :raises CompileError: for a type that the database does not have.
+        """
+        return record_of(self.records, type_, self.name)
 
     def _decorated_bind(self, type_: TypeDecorator) -> Processor | None:
         inner = self.bind_processor(to_instance(type_.load_dialect_impl(self)))
@@ -390,21 +414,18 @@ class Dialect(ABC):
             return lambda value: process(value, self)
         return lambda value: process(inner(value), self)
 
-    @abstractmethod
-    def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        """Make what :meth:`bind_processor` returns."""
-
-    @abstractmethod
-    def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        """Make what :meth:`result_processor` returns."""
-
-    @abstractmethod
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         """Return the type as DDL writes it, ``VARCHAR(50)`` for example.
 
         :raises CompileError: for a type that the database cannot store.
         """
+        stored = self.stored_as(type_)
+        return self.record(stored).ddl_of(stored)
 
-    @abstractmethod
     def cast_name(self, type_: TypeEngine[Any]) -> str:
-        """Return the type as CAST writes it."""
+        """Return the type as CAST writes it.
+
+        :raises CompileError: for a type that the database does not have.
+        """
+        stored = self.stored_as(type_)
+        return self.record(stored).cast_of(stored)

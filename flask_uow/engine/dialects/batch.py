@@ -26,7 +26,7 @@ __all__ = [
 
 
 class BatchConnection(Protocol):
-    """What a writer needs of a connection; see :class:`flask_uow.engine.connection.Connection`."""
+    """A connection, as a writer sees it; see :class:`flask_uow.engine.connection.Connection`."""
 
     @abstractmethod
     def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
@@ -50,7 +50,7 @@ class BatchConnection(Protocol):
 
 
 class TableInfo(Protocol):
-    """What a writer needs to know about a table."""
+    """A table, as a writer sees it."""
 
     @property
     @abstractmethod
@@ -64,7 +64,7 @@ class TableInfo(Protocol):
 
 
 class ColumnInfo(Protocol):
-    """What a writer needs to know about a column."""
+    """A column, as a writer sees it."""
 
     @property
     @abstractmethod
@@ -112,7 +112,7 @@ class NewRows:
 
 
 class Fetched(NamedTuple):
-    """What came back of :class:`NewRows`.
+    """The keys and values that came back of :class:`NewRows`.
 
     :ivar keys: the generated keys in the order of the rows; None where none were to be made.
     :ivar rows: for each row the driver's values of the fetched columns; None for one that could not be told.
@@ -321,7 +321,7 @@ class BatchWriter(ABC):
         return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
 
     def text(self, table: TableInfo, key: Any, make: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what ``make(table, *arguments)`` returned for this table and key the first time."""
+        """Return the value that ``make(table, *arguments)`` gave for this table and key the first time."""
         texts = self._texts.get(table)
         if texts is None:
             texts = self._texts.setdefault(table, {})

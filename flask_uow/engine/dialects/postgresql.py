@@ -23,16 +23,14 @@ from psycopg2.extensions import (
 )
 from psycopg2.extras import execute_batch, register_default_json, register_default_jsonb
 
-from flask_uow.engine.dialects import postgresql_types as types
-from flask_uow.engine.dialects.base import Dialect, Processor
-from flask_uow.engine.dialects.postgresql_arrays import array_binder, array_items
+from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.postgresql_session import SETTINGS, find_marks, needs_settings
+from flask_uow.engine.dialects.postgresql_types import RECORDS, register_types
 from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
-from flask_uow.engine.dialects.values import array_loader
 from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
@@ -105,6 +103,7 @@ class PostgreSQLDialect(Dialect):
     supports_alter = True
     supports_comments = True
     supports_sequences = True
+    supports_enums = True
     max_parameters = 1_000_000  # psycopg2 writes values into the text, so the protocol's 65,535 does not count
     begins_with_statement = True
     drop_closes = False  # psycopg2 closes only what the same process has opened
@@ -113,6 +112,7 @@ class PostgreSQLDialect(Dialect):
     reserved_words = POSTGRESQL_RESERVED
     compiler_class = PostgreSQLCompiler
     settings_sql = SETTINGS
+    records = RECORDS
     errors = (psycopg2.Error, ValueError, TypeError, IndexError, OverflowError, KeyError)
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
@@ -169,7 +169,7 @@ class PostgreSQLDialect(Dialect):
             raw = psycopg2.connect(**self._parameters)
         try:
             raw.autocommit = True
-            types.register_types(raw)
+            register_types(raw)
             if self.json_deserializer is not None:
                 register_default_json(raw, loads=self.json_deserializer)
                 register_default_jsonb(raw, loads=self.json_deserializer)
@@ -326,26 +326,26 @@ class PostgreSQLDialect(Dialect):
                 return float(found[1]) * _SECONDS[found[2].lower()] or None
         return self._statement_timeout
 
-    def commit(self, cursor: Any, limit: float | None = None) -> None:
+    def commit(self, cursor: Any) -> None:
         raw = cursor.connection
         if not self.is_quiet(raw):
             self._check_alive(cursor)
         if raw.notices:
             del raw.notices[:]
-        if limit is None:
-            cursor.execute("COMMIT")
-        else:
-            # the server's own time-out does not hold while it waits for a standby
-            watch = watchdog.watch(limit, raw.cancel)
-            try:
-                cursor.execute("COMMIT")
-            finally:
-                watchdog.call_off(watch)
+        cursor.execute("COMMIT")
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
         if raw.notices and any(_NOT_REPLICATED.search(notice) for notice in raw.notices):
             raise CommitOutcomeUnknown(_LOCAL_ONLY)
+
+    def commit_within(self, cursor: Any, seconds: float) -> None:
+        # the server's own time-out does not hold while it waits for a standby
+        watch = watchdog.watch(seconds, cursor.connection.cancel)
+        try:
+            self.commit(cursor)
+        finally:
+            watchdog.call_off(watch)
 
     def _check_alive(self, cursor: Any) -> None:
         """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.
@@ -401,25 +401,16 @@ class PostgreSQLDialect(Dialect):
 
     # -- types
 
-    def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        return array_binder(type_, self) if isinstance(type_, ARRAY) else types.bind_processor(type_)
-
-    def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        if isinstance(type_, ARRAY):
-            load = array_loader(type_, self.result_processor(type_.item_type))
-            if type_.item_type.name not in ("null", "enum", "string", "text", "unicode"):
-                return load
-            return array_items if load is None else lambda value: load(array_items(value))
-        return types.result_processor(type_)
-
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         stored = self.stored_as(type_)
+        if stored.native is not None:
+            return stored.native
         if isinstance(stored, ARRAY):
             return self.type_ddl(stored.item_type) + "[]" * (stored.dimensions or 1)
-        return types.type_ddl(stored)
+        return super().type_ddl(stored)
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
         stored = self.stored_as(type_)
-        if isinstance(stored, ARRAY):
-            return f"{self.cast_name(stored.item_type)}[]"
-        return types.cast_name(stored)
+        if stored.native is not None:
+            return stored.native
+        return f"{self.cast_name(stored.item_type)}[]" if isinstance(stored, ARRAY) else super().cast_name(stored)

@@ -8,18 +8,14 @@ else goes through the same processors as a single parameter. Measured in tests/b
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from psycopg2.extensions import UNICODEARRAY
 from psycopg2.extras import Range
 
-from flask_uow.engine.dialects import postgresql_types
 from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.postgresql_elements import PostgreSQLRecord, range_text
 from flask_uow.sql.types import ARRAY, TypeDecorator, TypeEngine, to_instance, type_for_value
 
 __all__ = ["array_binder", "array_items", "array_literal", "array_type", "element_text", "selected"]
@@ -49,6 +45,7 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
 
     :raises DataError: for a value that the type does not take.
     """
+    type_ = dialect.chosen_type(type_)
     if isinstance(type_, TypeDecorator):
         process = type_.process_bind_param
         processed = [process(value, dialect) for value in values]
@@ -58,9 +55,9 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
         assert bind is not None
         return _texts([bind(value) for value in values], None in values)
     if type_.name == "null":
-        texts = [None if value is None else unknown_text(value) for value in values]
+        texts = [None if value is None else unknown_text(value, dialect) for value in values]
         return _texts(texts, None in texts)
-    kind = _KINDS.get(type_.name, _TEXT)
+    kind = _record(type_, dialect).element
     classes = set(map(type, values))
     has_none = _NONE in classes
     classes.discard(_NONE)
@@ -80,41 +77,32 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
     return "{" + ",".join(map(element, values)) + "}"
 
 
-def element_text(type_: TypeEngine[Any]) -> Callable[[Any], str]:
+def element_text(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str]:
     """Return the function from a value (as its processor has left it) to its text, without quotes."""
     if type_.name == "null":
-        return unknown_text
+        return lambda value: unknown_text(value, dialect)
     if type_.name == "large_binary":
         return lambda value: f"\\x{value.hex()}"
-    kind = _KINDS.get(type_.name, _TEXT)
-    return kind.element if kind.element is not None else str
+    element = _record(type_, dialect).element.element
+    return element if element is not None else str
 
 
-def unknown_text(value: Any) -> str:
+def unknown_text(value: Any, dialect: Dialect) -> str:
     """Return the text of a value whose column has a type that is not known here, by the value's own class."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, (list, tuple)):
-        texts = [None if item is None else unknown_text(item) for item in value]
+        texts = [None if item is None else unknown_text(item, dialect) for item in value]
         if any(isinstance(item, (list, tuple)) for item in value):
             return "{" + ",".join("NULL" if text is None else text for text in texts) + "}"
         return _texts(texts, None in texts)
     if isinstance(value, Range):
-        return _range_text(value)
+        return range_text(value)
     type_ = type_for_value(value)
-    processor = postgresql_types.bind_processor(type_) if type_.name != "null" else None
-    return element_text(type_)(value if processor is None else processor(value)) if type_.name != "null" else str(value)
-
-
-def _range_text(value: Range[Any]) -> str:
-    # https://www.postgresql.org/docs/current/rangetypes.html#RANGETYPES-IO
-    if value.isempty:
-        return "empty"
-    ends = [
-        "" if end is None else '"' + str(end).replace("\\", "\\\\").replace('"', '\\"') + '"'
-        for end in (value.lower, value.upper)
-    ]
-    return f"{'[' if value.lower_inc else '('}{','.join(ends)}{']' if value.upper_inc else ')'}"
+    if type_.name == "null":
+        return str(value)
+    processor = dialect.bind_processor(type_)
+    return element_text(type_, dialect)(value if processor is None else processor(value))
 
 
 def array_items(text: Any) -> Any:
@@ -124,12 +112,14 @@ def array_items(text: Any) -> Any:
 
 def array_type(type_: TypeEngine[Any], dialect: Dialect) -> str:
     """Return the type of the array as a cast writes it, ``integer[]`` for example."""
-    type_ = dialect.stored_as(type_)
-    if type_.name in ("string", "unicode", "enum", "json", "array", "null") or type_.native is not None:
-        # text is assigned to varchar(n) with its length checked, where a cast would cut it; unnest would take an array of
-        # arrays apart altogether
-        return "text[]"
-    return "numeric[]" if type_.name == "numeric" else f"{postgresql_types.cast_name(type_)}[]"
+    stored = dialect.stored_as(type_)
+    array = _record(stored, dialect).array_cast
+    # text is assigned to varchar(n) with its length checked, where a cast would cut it; unnest would take an array of arrays apart altogether
+    return "text[]" if stored.native is not None else array or f"{dialect.cast_name(stored)}[]"
+
+
+def _record(type_: TypeEngine[Any], dialect: Dialect) -> PostgreSQLRecord:
+    return cast("PostgreSQLRecord", dialect.record(type_))
 
 
 def selected(type_: TypeEngine[Any], expression: str, dialect: Dialect, native: str | None) -> str:
@@ -157,78 +147,3 @@ def _texts(values: Sequence[Any], has_none: bool) -> str:
     elif not has_none:
         return '{"' + body + '"}'
     return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
-
-
-def _check_lengths(type_: Any, values: Sequence[str]) -> None:
-    if type_.length is not None and max(map(len, values)) > type_.length:
-        _check_all(type_, values)
-
-
-def _check_digits(type_: Any, values: Sequence[decimal.Decimal]) -> None:
-    fit = type_.fit
-    for value in values:
-        fit(value, value)
-
-
-def _check_zones(type_: Any, values: Sequence[Any]) -> None:
-    timezone = type_.timezone
-    # without a tzinfo there is no zone; with one, its offset has the last word
-    if timezone or not {value.tzinfo for value in values} <= {None}:
-        _check_all(type_, values)
-
-
-def _check_all(type_: TypeEngine[Any], values: Sequence[Any]) -> None:
-    check = type_.check
-    for value in values:
-        check(value)
-
-
-def _interval(value: dt.timedelta) -> str:
-    return f"{value.days} days {value.seconds}.{value.microseconds:06d} seconds"
-
-
-def _bytes(value: bytes) -> str:
-    return f'"\\\\x{value.hex()}"'
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How values of a type are written.
-
-    :ivar cls: the class of the values that need no conversion.
-    :ivar element: writes one of them; None for texts, which are quoted together.
-    :ivar check: checks a column of such values.
-    """
-
-    cls: type[Any]
-    element: Callable[[Any], str] | None
-    check: Callable[[Any, Sequence[Any]], None] | None = None
-
-
-_INT = _Kind(int, str)
-_FLOAT = _Kind(float, repr)
-_STRING = _Kind(str, None, _check_lengths)
-_TEXT = _Kind(str, None)
-# the processor of these gives texts, and no class goes without it
-_PROCESSED = _Kind(_NONE, None)
-_KINDS: dict[str, _Kind] = {
-    "integer": _INT,
-    "small_integer": _INT,
-    "big_integer": _INT,
-    "string": _STRING,
-    "text": _STRING,
-    "unicode": _STRING,
-    "char": _STRING,
-    "boolean": _Kind(bool, {True: "t", False: "f"}.__getitem__),
-    "float": _FLOAT,
-    "real": _FLOAT,
-    "numeric": _Kind(decimal.Decimal, str, _check_digits),
-    "date": _Kind(dt.date, dt.date.isoformat),
-    "time": _Kind(dt.time, dt.time.isoformat, _check_zones),
-    "datetime": _Kind(dt.datetime, dt.datetime.isoformat, _check_zones),
-    "interval": _Kind(dt.timedelta, _interval),
-    "large_binary": _Kind(bytes, _bytes),
-    "uuid": _Kind(uuid.UUID, str),
-    "json": _PROCESSED,
-    "enum": _PROCESSED,
-}

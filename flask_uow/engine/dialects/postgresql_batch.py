@@ -22,13 +22,13 @@ from flask_uow.engine.dialects.batch import (
     names_of,
 )
 from flask_uow.engine.dialects.postgresql_arrays import array_literal, array_type, selected
+from flask_uow.engine.dialects.postgresql_types import RECORDS
 from flask_uow.exc import DataError
 
 __all__ = ["PostgreSQLBatchWriter"]
 
 _PAGE = 5000
 # types that travel as texts, and may stand for one that the database alone knows
-_TEXTUAL = frozenset(("string", "text", "unicode", "char", "enum", "null", "array", "json"))
 # -1 is for names without a length, which would cut; the category S is that of texts
 _REAL_TYPES = (
     "SELECT a.attname::text, format_type(a.atttypid, -1), t.typcategory::text FROM pg_catalog.pg_attribute a"
@@ -215,7 +215,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         return f"INSERT INTO {self.escaped_table(table)} ({names}) VALUES ({marks})"
 
     def _casts(self, connection: BatchConnection, table: TableInfo, columns: Columns) -> Casts:
-        """Return what the texts of columns must be cast to: the server assigns no text to an enum, an inet or a range by itself."""
+        """Return the types that the texts of columns must be cast to: the server assigns no text to an enum, an inet or a range by itself."""
         known: Casts | None = self.text(table, ("casts", names_of(columns)), lambda _: [None])[0]
         if known is not None:
             return known
@@ -239,7 +239,7 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _is_textual(self, column: ColumnInfo) -> bool:
         stored = self.dialect.stored_as(column.type)
-        return stored.native is not None or stored.name in _TEXTUAL
+        return stored.native is not None or RECORDS[stored.name].is_textual
 
     def _cast_of(self, column: ColumnInfo, real: str | None, category: str) -> str | None:
         stored = self.dialect.stored_as(column.type)

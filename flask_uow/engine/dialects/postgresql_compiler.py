@@ -1,4 +1,4 @@
-"""What PostgreSQL writes differently from standard SQL."""
+"""SQL as PostgreSQL writes it, where that differs from the standard."""
 
 from __future__ import annotations
 
@@ -13,22 +13,39 @@ from psycopg2 import extensions
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
+from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Float, Numeric, TypeEngine, Uuid
+from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Enum, Float, Numeric, TypeEngine, Uuid
 from flask_uow.sql.windows import function_of
 
 __all__ = ["PostgreSQLCompiler"]
 
 # written out, the decimal 2 is an integer to the server, and the other two are texts: 7 / 2 would be 3
 _CAST = (Numeric, Uuid, JSON)
-_OF_ARRAYS = frozenset((ops.ARRAY_CONTAINS, ops.ARRAY_OVERLAPS))
+_OF_ARRAYS = frozenset((ops.ARRAY_CONTAINS, ops.ARRAY_CONTAINED_BY, ops.ARRAY_OVERLAPS))
+_OF_DOCUMENTS = frozenset((ops.JSON_CONTAINS, ops.JSON_CONTAINED_BY, ops.JSON_HAS_KEY))
 # row values in IN (...)
 _ROWS = 1000
 
 
+def is_given(node: ClauseElement) -> bool:
+    """Return True for a parameter."""
+    return node.__visit_name__ == "bindparam"
+
+
+def _is_cast(storage: TypeEngine[Any]) -> bool:
+    return isinstance(storage, _CAST) or (isinstance(storage, Enum) and storage.native_enum)
+
+
 def _is_compared_plainly(node: Any) -> bool:
     # what a value is compared with gives it its type; by a cast, an index on another type's column would not be used
-    return node.__visit_name__ == "bindparam" and isinstance(node.type.storage, _CAST)
+    return node.__visit_name__ == "bindparam" and _is_cast(node.type.storage)
+
+
+def _is_text_of_json(node: Any) -> bool:
+    """Return True for a value of the type ``json``, which keeps documents as they were written."""
+    storage = getattr(getattr(node, "type", None), "storage", None)
+    return isinstance(storage, JSON) and not storage.binary
 
 
 class PostgreSQLCompiler(StatementCompiler):
@@ -49,14 +66,17 @@ class PostgreSQLCompiler(StatementCompiler):
         # an array travels as text
         if isinstance(storage, ARRAY):
             return f"{text}::{self.dialect.cast_name(node.type)}"
-        if isinstance(storage, _CAST) and not self.literal_binds:
+        if _is_cast(storage) and not self.literal_binds:
             return f"{text}::{self._value_type(node.type)}"
         return text
 
     def stored(self, column: Any, value: Any) -> str:
         # the column gives the value its type, whatever that is: an enum of the database's own, a domain, an array of these
         if value.__visit_name__ != "bindparam" or self.literal_binds:
-            return super().stored(column, value)
+            text = super().stored(column, value)
+            is_choice = isinstance(column.type.storage, Enum) and column.type.storage.native_enum
+            # of several texts, as in CASE, the server makes text, and no enum
+            return f"CAST({text} AS {self.dialect.cast_name(column.type)})" if is_choice else text
         outer, self.target = self.target, self.described(column)
         text = super().visit_bindparam(value)
         self.target = outer
@@ -81,6 +101,11 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def binary_in(self, node: Any) -> str:
         """Write a long list of row values as a table: the server makes a deep tree of the list, and may refuse its depth."""
+        if node.right.__visit_name__ == "expanding_bindparam":
+            how = "= ANY" if node.operator is ops.IN else "!= ALL"
+            # the left side gives the array its type, which may be one of the database's own
+            given = super().visit_bindparam(node.right) if not is_given(node.left) else self.process(node.right)
+            return f"{self.operand(node.left, ops.EQ)} {how} ({given})"
         rows: tuple[Any, ...] = node.right.items if node.right.__visit_name__ == "expression_list" else ()
         if len(rows) <= _ROWS or rows[0].__visit_name__ != "expression_list":
             return self.plain_binary(node)
@@ -102,11 +127,31 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def plain_binary(self, node: Any) -> str:
         op, left, right = node.operator, node.left, node.right
-        is_given = right.__visit_name__ == "bindparam" and left.__visit_name__ != "bindparam"
-        if is_given and isinstance(right.type.storage, ARRAY) and (op in ops.COMPARISONS or op in _OF_ARRAYS):
+        if op in _OF_DOCUMENTS:
+            return f"{self._as_jsonb(left, op)} {op.sql} {self._as_jsonb(right, op)}"
+        if (
+            op in ops.COMPARISONS
+            and op not in (ops.IN, ops.NOT_IN)
+            and (_is_text_of_json(left) or _is_text_of_json(right))
+        ):
+            # json has no comparisons of its own
+            return f"{self._as_jsonb(left, op)} {op.sql} {self._as_jsonb(right, op)}"
+        if (
+            is_given(right)
+            and not is_given(left)
+            and isinstance(right.type.storage, ARRAY)
+            and (op in ops.COMPARISONS or op in _OF_ARRAYS)
+        ):
             # the other side gives the array its type, which may be one of the database's own
             return f"{self.operand(left, op)} {op.sql} {super().visit_bindparam(right)}"
         return super().plain_binary(node)
+
+    def _as_jsonb(self, node: Any, op: Operator) -> str:
+        """Return a document as an operand of the operators that ``json`` does not have."""
+        if is_given(node) and isinstance(node.type.storage, JSON):
+            return f"{super().visit_bindparam(node)}::jsonb"
+        text = self.operand(node, op, strict=True)
+        return f"CAST({text} AS jsonb)" if _is_text_of_json(node) else text
 
     def operand(self, node: Any, op: Operator, strict: bool = False) -> str:
         if op in ops.COMPARISONS and _is_compared_plainly(node):

@@ -24,7 +24,7 @@ def copy_statement(dialect: Dialect, table: TableInfo, columns: Columns) -> str:
 
 
 class CopySource:
-    """What the driver reads the data of a COPY from; rows are taken from an iterable when they are needed.
+    """The file that the driver reads the data of a COPY from; rows are taken from an iterable when they are needed.
 
     :param rows: sequences of values, in the order of ``columns``.
     :param progress: called with the number of rows so far, now and then.
@@ -100,7 +100,7 @@ class CopySource:
 
 def _writer(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str | None]:
     """Return the function from a value to its field; None for NULL."""
-    text_of = element_text(dialect.stored_as(type_))
+    text_of = element_text(dialect.stored_as(type_), dialect)
     processor = dialect.bind_processor(type_)
 
     def write(value: Any) -> str | None:

@@ -11,18 +11,38 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import functools
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from psycopg2 import BINARY
 from psycopg2.extensions import new_array_type, new_type, register_type
 
-from flask_uow.engine.dialects.base import Processor
+from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.postgresql_arrays import array_binder, array_items
+from flask_uow.engine.dialects.postgresql_elements import (
+    FLOATS,
+    INTEGERS,
+    LIMITED_TEXTS,
+    PROCESSED,
+    ArrayElement,
+    PostgreSQLRecord,
+    bytes_text,
+    check_digits,
+    check_sizes,
+    check_zones,
+    interval_text,
+    range_text,
+)
+from flask_uow.engine.dialects.type_records import Maker, Reflected
 from flask_uow.engine.dialects.values import (
+    array_loader,
     binary_binder,
     boolean_binder,
+    checking_binder,
     enum_binder,
     enum_loader,
     exact_class_binder,
@@ -32,67 +52,31 @@ from flask_uow.engine.dialects.values import (
     string_binder,
     utc_datetime,
     uuid_binder,
+    uuid_loader,
 )
-from flask_uow.sql.type_values import as_decimal
-from flask_uow.sql.types import Numeric, TypeEngine, type_for_value
+from flask_uow.sql.types import (
+    ARRAY,
+    CIDR,
+    INET,
+    JSON,
+    MACADDR,
+    TSVECTOR,
+    Boolean,
+    DateTime,
+    Enum,
+    Interval,
+    Numeric,
+    RangeType,
+    Time,
+    TypeEngine,
+    Uuid,
+    type_for_value,
+)
+from flask_uow.sql.types import named as sql
+from flask_uow.sql.types.moments import INTERVAL_FIELDS
+from flask_uow.sql.types.numbers import as_decimal
 
-__all__ = ["bind_processor", "cast_name", "register_types", "result_processor", "type_ddl"]
-
-
-def bind_processor(type_: TypeEngine[Any]) -> Processor | None:
-    """Return the function from a Python value to psycopg2's."""
-    make = _BINDERS.get(type_.name)
-    return make(type_) if make is not None else None
-
-
-def result_processor(type_: TypeEngine[Any]) -> Processor | None:
-    """Return the function from psycopg2's value to Python's."""
-    if type_.name == "enum":
-        return enum_loader(type_)  # type: ignore[arg-type]
-    if type_.name == "numeric" and type_.python_type is float:
-        return _load_float
-    if type_.name == "datetime" and type_.timezone:  # type: ignore[attr-defined]
-        return _load_zoned
-    return None
-
-
-def type_ddl(type_: TypeEngine[Any]) -> str:
-    """Return the type as CREATE TABLE writes it."""
-    name = type_.name
-    if type_.native is not None:
-        return type_.native
-    if name == "numeric":
-        return _numeric_ddl(type_)  # type: ignore[arg-type]
-    if name in ("string", "unicode", "char", "enum"):
-        length = type_.length  # type: ignore[attr-defined]
-        base = "CHAR" if name == "char" else "VARCHAR"
-        return f"{base}({length})" if length is not None else base
-    if name in ("datetime", "time"):
-        base = "TIMESTAMP" if name == "datetime" else "TIME"
-        return f"{base}{_precision(type_)} {'WITH' if type_.timezone else 'WITHOUT'} TIME ZONE"  # type: ignore[attr-defined]
-    if name == "interval":
-        fields = type_.fields  # type: ignore[attr-defined]
-        return f"INTERVAL{f' {fields}' if fields is not None else ''}{_precision(type_)}"
-    if name == "json" and not type_.binary:  # type: ignore[attr-defined]
-        return "JSON"
-    if name == "float" and (precision := type_.precision) is not None:  # type: ignore[attr-defined]
-        return f"FLOAT({precision})"
-    return _DDL[name]
-
-
-def cast_name(type_: TypeEngine[Any]) -> str:
-    """Return the type as CAST and as ``::type[]`` write it."""
-    if type_.native is not None:
-        return type_.native
-    if type_.name in ("string", "unicode", "char", "enum"):
-        # a cast to varchar(n) would cut the text without a word
-        return "bpchar" if type_.name == "char" else "varchar"
-    if type_.name == "interval":
-        return "interval"
-    if type_.name in ("datetime", "time"):
-        # nor is a moment rounded in passing
-        return re.sub(r"\(\d\)", "", type_ddl(type_)).lower()
-    return type_ddl(type_).lower()
+__all__ = ["RECORDS", "register_types"]
 
 
 def register_types(raw: Any) -> None:
@@ -101,21 +85,36 @@ def register_types(raw: Any) -> None:
         register_type(caster, raw)
 
 
-def _precision(type_: Any) -> str:
+def _precision(type_: Interval | DateTime | Time) -> str:
     return f"({type_.precision})" if type_.precision is not None else ""
+
+
+def _moment_ddl(word: str) -> Callable[[Any], str]:
+    return lambda type_: f"{word}{_precision(type_)} {'WITH' if type_.timezone else 'WITHOUT'} TIME ZONE"
+
+
+def _moment_cast(word: str) -> Callable[[Any], str]:
+    # a moment is not rounded in passing
+    return lambda type_: f"{word} {'with' if type_.timezone else 'without'} time zone"
+
+
+def _with_length(word: str) -> Callable[[Any], str]:
+    """Return the writer of a type that may have a length."""
+    return lambda type_: word if type_.length is None else f"{word}({type_.length})"
+
+
+def _interval_ddl(type_: Interval) -> str:
+    return f"INTERVAL{f' {type_.fields}' if type_.fields is not None else ''}{_precision(type_)}"
+
+
+def _native(type_: Any) -> str:
+    return str(type_.native)
 
 
 def _numeric_ddl(type_: Numeric) -> str:
     if type_.precision is None:
         return "NUMERIC"
     return f"NUMERIC({type_.precision}, {type_.scale})" if type_.scale is not None else f"NUMERIC({type_.precision})"
-
-
-_DDL = {
-    "integer": "INTEGER", "small_integer": "SMALLINT", "big_integer": "BIGINT", "text": "TEXT", "boolean": "BOOLEAN",
-    "float": "DOUBLE PRECISION", "real": "REAL", "date": "DATE", "interval": "INTERVAL", "large_binary": "BYTEA",
-    "json": "JSONB", "uuid": "UUID", "null": "TEXT",
-}  # fmt: skip
 
 
 def _cast_uuid(text: Any, cursor: Any) -> uuid.UUID | None:
@@ -135,6 +134,35 @@ _BYTEAS_CASTER = new_array_type((1001,), "BYTES[]", _BYTES_CASTER)
 
 def _load_float(value: Any) -> Any:
     return None if value is None else float(value)
+
+
+def _load_moment(type_: DateTime) -> Processor | None:
+    return _load_zoned if type_.timezone else None
+
+
+def _load_numeric(type_: Numeric) -> Processor | None:
+    return None if type_.asdecimal else _load_float
+
+
+def _load_uuid(type_: Uuid) -> Processor | None:
+    if type_.as_uuid and type_.native_uuid:
+        return None
+    load = uuid_loader(type_)
+    return lambda value: None if value is None else load(value)
+
+
+def _load_range(type_: RangeType) -> Processor:
+    def load(value: Any) -> Any:
+        return None if value is None else type_.convert(value)
+
+    return load
+
+
+def _bind_range(type_: RangeType) -> Processor:
+    def bind(value: Any) -> Any:
+        return None if value is None else range_text(type_.convert(value))
+
+    return bind
 
 
 def _load_zoned(value: Any) -> Any:
@@ -168,37 +196,158 @@ def _bind_zoned(type_: Any) -> Processor:
     return bind
 
 
-def _bind_unknown(type_: TypeEngine[Any]) -> Processor:
+def _bind_unknown(type_: TypeEngine[Any], dialect: Dialect) -> Processor:
     """For a parameter of unknown type: psycopg2's own conversions, and ours where it has none."""
 
     def bind(value: Any) -> Any:
         if isinstance(value, (uuid.UUID, dict, enum.Enum)):
-            processor = bind_processor(type_for_value(value))
+            processor = dialect.bind_processor(type_for_value(value))
             return value if processor is None else processor(value)
         return value
 
     return bind
 
 
-_BINDERS: dict[str, Callable[[Any], Processor]] = {
-    "integer": integer_binder,
-    "small_integer": integer_binder,
-    "big_integer": integer_binder,
-    "string": string_binder,
-    "text": string_binder,
-    "unicode": string_binder,
-    "char": string_binder,
-    "boolean": lambda type_: boolean_binder(type_, True, False),
-    "float": float_binder,
-    "real": float_binder,
-    "numeric": _bind_numeric,
-    "date": lambda type_: exact_class_binder(type_, dt.date),
-    "time": _bind_zoned,
-    "datetime": _bind_zoned,
-    "interval": lambda type_: exact_class_binder(type_, dt.timedelta),
-    "large_binary": binary_binder,
-    "json": json_binder,
-    "uuid": uuid_binder,
-    "enum": enum_binder,
-    "null": _bind_unknown,
-}
+def _bind_booleans(type_: Boolean) -> Processor:
+    return boolean_binder(type_, True, False)
+
+
+def _load_array(type_: ARRAY, dialect: Dialect) -> Processor | None:
+    load = array_loader(type_, dialect.result_processor(type_.item_type))
+    if type_.item_type.name not in _UNKNOWN_TO_DRIVER:
+        return load
+    return array_items if load is None else lambda value: load(array_items(value))
+
+
+# arrays of these come as text, for the driver may not know what they are really of
+_UNKNOWN_TO_DRIVER = frozenset(("null", "enum", "string", "text", "unicode", "postgresql_text", "user_defined"))
+
+
+def _enum_ddl(type_: Enum) -> str:
+    if not type_.native_enum:
+        return f"VARCHAR({type_.length})"
+    name = str(type_.set_name)
+    return name if _PLAIN_NAME.match(name) else '"' + name.replace('"', '""') + '"'
+
+
+def _enum_cast(type_: Enum) -> str:
+    return _enum_ddl(type_) if type_.native_enum else "varchar"
+
+
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+def _json_ddl(type_: JSON) -> str:
+    return "JSONB" if type_.binary else "JSON"
+
+
+def _made(make: Callable[[Any], Processor | None]) -> Maker:
+    """Return the maker of a processor that the type alone decides on."""
+    return lambda type_, dialect: make(type_)
+
+
+def _numeric_of(*arguments: int) -> TypeEngine[Any]:
+    # a scale of 0 goes without saying
+    precision, scale = (*arguments, None, None)[:2]
+    return sql.NUMERIC(precision, scale or None)
+
+
+def _interval_words() -> dict[str, Reflected]:
+    fields = [None, *INTERVAL_FIELDS]
+    return {
+        "interval" if field is None else f"interval {field.lower()}": functools.partial(sql.INTERVAL, field)
+        for field in fields
+    }
+
+
+def _moment_words(word: str, make: Callable[..., TypeEngine[Any]]) -> dict[str, Reflected]:
+    return {
+        f"{word} with time zone": functools.partial(make, True),
+        f"{word} without time zone": functools.partial(make, False),
+    }
+
+
+_INTEGER = PostgreSQLRecord(
+    ddl="INTEGER", bind=_made(integer_binder), reflected={"integer": sql.INTEGER}, element=INTEGERS
+)
+# a cast to varchar(n) would cut the text without a word, and an array of texts is assigned with the length of each checked
+_STRING = PostgreSQLRecord(
+    ddl=_with_length("VARCHAR"), bind=_made(string_binder), cast="varchar", reflected_sized={"character varying": sql.VARCHAR},
+    element=LIMITED_TEXTS, array_cast="text[]", is_textual=True,
+)  # fmt: skip
+_FLOAT = PostgreSQLRecord(ddl="DOUBLE PRECISION", bind=_made(float_binder), element=FLOATS)
+_TEXT_OF_SERVER = PostgreSQLRecord(
+    ddl=_native, bind=_made(string_binder), element=PROCESSED, array_cast="text[]", is_textual=True
+)
+RECORDS: dict[str, PostgreSQLRecord] = {
+    "integer": _INTEGER,
+    "small_integer": replace(_INTEGER, ddl="SMALLINT", reflected={"smallint": sql.SMALLINT}),
+    "big_integer": replace(_INTEGER, ddl="BIGINT", reflected={"bigint": sql.BIGINT}),
+    "string": _STRING,
+    "unicode": replace(_STRING, reflected_sized={}),
+    "char": replace(
+        _STRING, ddl=_with_length("CHAR"), cast="bpchar", reflected_sized=dict.fromkeys(("character", "bpchar"), sql.CHAR), array_cast=None,
+    ),
+    "text": PostgreSQLRecord(
+        ddl="TEXT", bind=_made(string_binder), reflected={"text": sql.TEXT}, element=LIMITED_TEXTS, is_textual=True,
+    ),
+    "enum": PostgreSQLRecord(
+        ddl=_enum_ddl, cast=_enum_cast, bind=_made(enum_binder), load=_made(enum_loader), element=PROCESSED, array_cast="text[]",
+        is_textual=True,
+    ),
+    "boolean": PostgreSQLRecord(
+        ddl="BOOLEAN", bind=_made(_bind_booleans), reflected={"boolean": sql.BOOLEAN},
+        element=ArrayElement(bool, {True: "t", False: "f"}.__getitem__),
+    ),
+    "float": replace(
+        _FLOAT, ddl=lambda type_: "DOUBLE PRECISION" if type_.precision is None else f"FLOAT({type_.precision})",
+        reflected={"double precision": sql.DOUBLE_PRECISION},
+    ),
+    "double": _FLOAT,
+    "real": replace(_FLOAT, ddl="REAL", reflected={"real": sql.REAL}),
+    "numeric": PostgreSQLRecord(
+        ddl=_numeric_ddl, bind=_made(_bind_numeric), load=_made(_load_numeric), reflected_sized={"numeric": _numeric_of},
+        element=ArrayElement(decimal.Decimal, str, check_digits), array_cast="numeric[]",
+    ),
+    "date": PostgreSQLRecord(
+        ddl="DATE", bind=_made(lambda type_: exact_class_binder(type_, dt.date)), reflected={"date": sql.DATE},
+        element=ArrayElement(dt.date, dt.date.isoformat),
+    ),
+    "time": PostgreSQLRecord(
+        ddl=_moment_ddl("TIME"), cast=_moment_cast("time"), bind=_made(_bind_zoned), reflected_sized=_moment_words("time", sql.TIME),
+        element=ArrayElement(dt.time, dt.time.isoformat, check_zones),
+    ),
+    "datetime": PostgreSQLRecord(
+        ddl=_moment_ddl("TIMESTAMP"), cast=_moment_cast("timestamp"), bind=_made(_bind_zoned), load=_made(_load_moment),
+        reflected_sized=_moment_words("timestamp", sql.TIMESTAMP), element=ArrayElement(dt.datetime, dt.datetime.isoformat, check_zones),
+    ),
+    "interval": PostgreSQLRecord(
+        ddl=_interval_ddl, cast="interval", bind=_made(lambda type_: exact_class_binder(type_, dt.timedelta)),
+        reflected_sized=_interval_words(), element=ArrayElement(dt.timedelta, interval_text),
+    ),
+    "large_binary": PostgreSQLRecord(
+        ddl="BYTEA", bind=_made(binary_binder), reflected={"bytea": sql.BYTEA}, element=ArrayElement(bytes, bytes_text, check_sizes),
+    ),
+    "json": PostgreSQLRecord(
+        ddl=_json_ddl, bind=_made(json_binder), reflected={"jsonb": JSON, "json": functools.partial(JSON, binary=False)}, element=PROCESSED,
+        array_cast="text[]", is_textual=True,
+    ),
+    "array": PostgreSQLRecord(ddl="", bind=array_binder, load=_load_array, element=PROCESSED, array_cast="text[]", is_textual=True),
+    "uuid": PostgreSQLRecord(
+        ddl="UUID", bind=_made(uuid_binder), load=_made(_load_uuid), reflected={"uuid": sql.UUID}, element=ArrayElement(uuid.UUID, str),
+    ),
+    "uuid_digits": PostgreSQLRecord(
+        ddl="CHAR(32)", cast="bpchar", bind=_made(uuid_binder), load=_made(_load_uuid), element=PROCESSED,
+    ),
+    "postgresql_text": replace(
+        _TEXT_OF_SERVER, bind=_made(checking_binder),
+        reflected={"inet": INET, "cidr": CIDR, "macaddr": MACADDR, "tsvector": TSVECTOR},
+    ),
+    # a reflected range is a NativeType, whose values are the driver's own ranges
+    "range": replace(_TEXT_OF_SERVER, bind=_made(_bind_range), load=_made(_load_range)),
+    "user_defined": PostgreSQLRecord(
+        ddl=lambda type_: type_.get_col_spec(), cast=lambda type_: type_.get_col_spec(), is_textual=True, element=PROCESSED, array_cast="text[]",
+        bind=lambda type_, dialect: type_.bind_processor(dialect), load=lambda type_, dialect: type_.result_processor(dialect, None),
+    ),
+    "null": PostgreSQLRecord(ddl="TEXT", bind=_bind_unknown, array_cast="text[]", is_textual=True),
+}  # fmt: skip

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
-from flask_uow.engine.dialects import sqlite_types as types
-from flask_uow.engine.dialects.base import Dialect, Processor
+from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.dialects.reserved import SQLITE_RESERVED
 from flask_uow.engine.dialects.sqlite_batch import SQLiteBatchWriter
 from flask_uow.engine.dialects.sqlite_compiler import SQLiteCompiler
 from flask_uow.engine.dialects.sqlite_decimal import register_decimal
-from flask_uow.engine.dialects.sqlite_loaders import array_text_loader
+from flask_uow.engine.dialects.sqlite_documents import register_documents
 from flask_uow.engine.dialects.sqlite_moments import register_moments
 from flask_uow.engine.dialects.sqlite_session import find_marks
+from flask_uow.engine.dialects.sqlite_types import RECORDS
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
 from flask_uow.engine.url import URL
@@ -62,6 +62,7 @@ class SQLiteDialect(Dialect):
     drop_closes = True
     reserved_words = SQLITE_RESERVED
     compiler_class = SQLiteCompiler
+    records = RECORDS
     errors = (sqlite3.Error, OverflowError, ValueError, TypeError)
 
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
@@ -89,7 +90,7 @@ class SQLiteDialect(Dialect):
         self.batch = SQLiteBatchWriter(self)
 
     def _resolve(self, database: str, options: dict[str, str]) -> tuple[str, bool]:
-        """Return what ``sqlite3.connect`` opens, and whether that is a URI."""
+        """Return the name that ``sqlite3.connect`` opens, and whether it is a URI."""
         if self.is_memory:
             return f"file:/uow-{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}?vfs=memdb", True
         if database.startswith("file:"):
@@ -121,6 +122,7 @@ class SQLiteDialect(Dialect):
                 raw = self._readable(raw)
             register_decimal(raw)
             register_moments(raw)
+            register_documents(raw)
         except BaseException:
             raw.close()
             raise
@@ -280,7 +282,7 @@ class SQLiteDialect(Dialect):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
 
-    def commit(self, cursor: Any, limit: float | None = None) -> None:
+    def commit(self, cursor: Any) -> None:
         cursor.execute("COMMIT")
 
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
@@ -300,16 +302,6 @@ class SQLiteDialect(Dialect):
 
     # -- types
 
-    def make_bind_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        if isinstance(type_, ARRAY):
-            return types.array_binder(type_, self.bind_processor(type_.item_type))
-        return types.bind_processor(type_)
-
-    def make_result_processor(self, type_: TypeEngine[Any]) -> Processor | None:
-        if isinstance(type_, ARRAY):
-            return array_text_loader(type_, self.result_processor(type_.item_type))
-        return types.result_processor(type_)
-
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
         stored = self.stored_as(type_)
         if isinstance(stored, ARRAY) and isinstance(self.stored_as(stored.item_type), LargeBinary):
@@ -317,10 +309,7 @@ class SQLiteDialect(Dialect):
                 f"{type_!r} cannot be stored on SQLite: arrays are kept as JSON there, which holds no bytes. "
                 "Use PickleType, or a table of its own for the items."
             )
-        return types.type_ddl(stored)
-
-    def cast_name(self, type_: TypeEngine[Any]) -> str:
-        return types.cast_name(self.stored_as(type_))
+        return super().type_ddl(stored)
 
 
 def _seconds(value: Any) -> float:

@@ -14,12 +14,12 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.compiler.compiled import Slot
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import NULLTYPE, Date, DateTime, Numeric, Time, TypeEngine, Uuid
+from flask_uow.sql.types import JSON, NULLTYPE, Date, DateTime, Interval, Numeric, Time, TypeEngine, Uuid
 
 __all__ = ["ComparingCompiler", "common_kind", "kind_of", "kind_of_type"]
 
 # kinds of which a column may hold texts in several forms
-_KINDS_OF_FORMS = frozenset(("datetime", "zoned", "time"))
+_KINDS_OF_FORMS = frozenset(("datetime", "zoned", "time", "interval"))
 # what gives texts in our own form only
 _IN_OUR_FORM = frozenset(("bindparam", "cast"))
 _ORDERED = frozenset((ops.EQ, ops.LT, ops.LE, ops.GT, ops.GE))
@@ -32,7 +32,11 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "time": Time(),
     "datetime": DateTime(),
     "zoned": DateTime(timezone=True),
+    "interval": Interval(),
 }
+
+# what equal values of a type share, whatever their text
+_COLLATIONS = {"numeric": "decimal", "json": "document"}
 
 Writer = Callable[[Any], str]
 
@@ -48,7 +52,11 @@ def kind_of_type(type_: TypeEngine[Any]) -> str | None:
     if storage.name == "datetime":
         return "zoned" if storage.timezone else "datetime"
     # a time with a zone is none that others are made of
-    return storage.name if storage.name == "date" or (storage.name == "time" and not storage.timezone) else None
+    return (
+        storage.name
+        if storage.name in ("date", "interval") or (storage.name == "time" and not storage.timezone)
+        else None
+    )
 
 
 def common_kind(*nodes: Any) -> str | None:
@@ -57,7 +65,7 @@ def common_kind(*nodes: Any) -> str | None:
     if len(kinds) == 1:
         kind = kinds.pop()
         return kind if any(map(_has_forms, nodes)) else None
-    if not kinds or "time" in kinds:
+    if not kinds or "time" in kinds or "interval" in kinds:
         return None
     return "zoned" if "zoned" in kinds else "datetime"
 
@@ -66,8 +74,11 @@ def _has_forms(node: Any) -> bool:
     """Return True for a moment that may be kept in another form than ours."""
     while node.__visit_name__ in ("label", "sourced"):
         node = node.element
-    if node.__visit_name__ in _IN_OUR_FORM or kind_of(node) not in _KINDS_OF_FORMS:
+    if kind_of(node) not in _KINDS_OF_FORMS:
         return False
+    if node.__visit_name__ in _IN_OUR_FORM:
+        # a span that is kept as a moment is given as one, too
+        return node.__visit_name__ == "bindparam" and not getattr(node.type.storage, "is_native", True)
     is_moved = node.__visit_name__ == "binary" and node.operator in ops.ARITHMETIC
     is_now = node.__visit_name__ == "function" and node.function_name.lower() in ("now", "current_timestamp")
     return not is_moved and not is_now
@@ -101,16 +112,18 @@ class ComparingCompiler(StatementCompiler):
     def told_apart(self, node: Any) -> str:
         if self.in_schema:
             return self.process(node)
-        if isinstance(node.type.storage, Numeric):
-            return f"{self.operand(node, ops.COLLATE)} COLLATE decimal"
+        collation = _COLLATIONS.get(node.type.storage.name)
+        if collation is not None:
+            return f"{self.operand(node, ops.COLLATE)} COLLATE {collation}"
         return self.as_kind(node, kind_of(node) or "") if _has_forms(node) else self.process(node)
 
     def member_value(self, node: Any, type_: TypeEngine[Any]) -> str:
         text = self.as_type(node, type_)
-        return f"{text} COLLATE decimal" if isinstance(type_.storage, Numeric) else text
+        collation = _COLLATIONS.get(type_.storage.name)
+        return f"{text} COLLATE {collation}" if collation is not None else text
 
     def has_forms(self, node: Any) -> bool:
-        return not self.in_schema and (isinstance(node.type.storage, Numeric) or _has_forms(node))
+        return not self.in_schema and (node.type.storage.name in _COLLATIONS or _has_forms(node))
 
     def order_term(self, node: Any) -> str:
         text = super().order_term(node)
@@ -118,6 +131,8 @@ class ComparingCompiler(StatementCompiler):
             return text
         if self.in_schema:
             return text.removesuffix(" COLLATE decimal")
+        if self._ordered_type(node).storage.name == "json":
+            return f"{text} COLLATE document"
         if node.__visit_name__ == "order_name":
             named = self.result_columns.get(node.name)
             is_concerned = named is not None and _has_forms(named)
@@ -128,6 +143,10 @@ class ComparingCompiler(StatementCompiler):
             # the members of a compound have one form already
             return text
         return f"moment_as('{kind}', {text})"
+
+    def _ordered_type(self, node: Any) -> TypeEngine[Any]:
+        named = self.result_columns.get(node.name) if node.__visit_name__ == "order_name" else node
+        return NULLTYPE if named is None else named.type
 
     def expression(self, expression: Any) -> str:
         outer, self.in_schema = self.in_schema, True
@@ -160,7 +179,7 @@ class ComparingCompiler(StatementCompiler):
             return None
         if node.left.__visit_name__ == "expression_list":
             return self._rows(node)
-        return self._moments(node) or self._uuids(node)
+        return self._moments(node) or self._uuids(node) or self._documents(node)
 
     def visit_between(self, node: Any) -> str:
         kind = common_kind(node.element, node.low, node.high)
@@ -169,7 +188,7 @@ class ComparingCompiler(StatementCompiler):
         element, low, high = (self.as_kind(part, kind) for part in (node.element, node.low, node.high))
         text = f"{element} {node.operator.sql} {low} AND {high}"
         if node.operator is ops.BETWEEN and kind != "time" and all(map(_is_given, (node.low, node.high))):
-            return f"({self._near(node.element, node.low, ops.GE)} AND {self._near(node.element, node.high, ops.LE)} AND {text})"
+            return f"({self._near(node.element, node.low, ops.GE, kind)} AND {self._near(node.element, node.high, ops.LE, kind)} AND {text})"
         return text
 
     def _moments(self, node: Any) -> str | None:
@@ -187,12 +206,17 @@ class ComparingCompiler(StatementCompiler):
             return text
         for column, given, op in ((node.left, right, node.operator), (right, node.left, _MIRRORED[node.operator])):
             if _is_column(column) and _is_given(given):
-                near = [self._near(column, given, bound) for bound in ((ops.GE, ops.LE) if op is ops.EQ else (op,))]
+                near = [
+                    self._near(column, given, bound, kind) for bound in ((ops.GE, ops.LE) if op is ops.EQ else (op,))
+                ]
                 return f"({' AND '.join(near)} AND {text})"
         return text
 
-    def _near(self, column: Any, given: Any, op: Operator) -> str:
+    def _near(self, column: Any, given: Any, op: Operator, kind: str) -> str:
         """Return a condition that an index can answer: all forms begin with a date, and no zone is further than a day away."""
+        if kind == "interval":
+            # a number is one in our form; a text comes behind all numbers
+            return f"({self.process(column)} {op.sql} {self.as_kind(given, kind)} OR {self.process(column)} >= '')"
         bound, days, far = ("<", "+2 days", "'9999-99'") if op in _BELOW else (">=", "-2 days", "''")
         return f"{self.process(column)} {bound} coalesce(date({self.process(given)}, '{days}'), {far})"
 
@@ -215,11 +239,18 @@ class ComparingCompiler(StatementCompiler):
         texts = [text for item in items for text in (self.process(item), self._without_dashes(item))]
         return f"{self.operand(left, ops.IN)} {negated} ({', '.join(texts)})"
 
+    def _documents(self, node: Any) -> str | None:
+        """Write a comparison of documents, which are equal whatever the order of their keys."""
+        if self.in_schema or not any(isinstance(part.type.storage, JSON) for part in (node.left, node.right)):
+            return None
+        right = self.operand(node.right, node.operator, strict=True)
+        return f"{self.operand(node.left, ops.COLLATE)} COLLATE document {node.operator.sql} {right}"
+
     def _without_dashes(self, node: Any) -> str:
         processor = self.dialect.bind_processor(node.type)
 
         def bind(value: Any) -> Any:
-            text = processor(value)
+            text = processor(value) if processor is not None else value
             return text if text is None else text.replace("-", "")
 
         return self.place(Slot(self.index_of(node), node.key, bind, node.required))

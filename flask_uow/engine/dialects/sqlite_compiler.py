@@ -1,4 +1,4 @@
-"""What SQLite writes differently from standard SQL, and what it has no operator for.
+"""SQL as SQLite writes it, where that differs from the standard, and functions for the operators that it does not have.
 
 Decimals and moments are kept as text (:mod:`flask_uow.engine.dialects.sqlite_types`); arithmetic on them calls the
 functions that each connection registers (``sqlite_decimal``, ``sqlite_moments``).
@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flask_uow.engine.dialects.sqlite_comparing import ComparingCompiler, kind_of, kind_of_type
+from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
+from flask_uow.engine.dialects.sqlite_parts import PartsInSQLite
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.constructors import Cast
@@ -41,7 +42,7 @@ _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
 
-class SQLiteCompiler(ComparingCompiler):
+class SQLiteCompiler(PartsInSQLite):
     """Writes statements for SQLite."""
 
     def set_apart(self, table: Any) -> tuple[str, str]:
@@ -169,14 +170,6 @@ class SQLiteCompiler(ComparingCompiler):
         text = super().compound_member(member)
         return f"SELECT * FROM {text}" if text.startswith("(") else text
 
-    def binary_array_contains(self, node: Any) -> str:
-        """Refuse the operators of arrays, which are kept as JSON here."""
-        raise CompileError(
-            "SQLite has no operators for arrays. Load the rows and compare in Python, or use json_each()."
-        )
-
-    binary_array_overlaps = binary_array_contains
-
     def binary_ilike(self, node: Any) -> str:
         """LIKE ignores the case of ASCII letters already; lower() keeps it so whatever the pragmas say."""
         return self._ilike(node, "LIKE")
@@ -206,12 +199,14 @@ class SQLiteCompiler(ComparingCompiler):
                 return f"{function}({self.moment(node.left)}, {self.moment(node.right)})"
             return self._moved(node.left, node.right, "-")
         elif op in (ops.MUL, ops.DIV) and "interval" in (left, right) and {left, right} & _NUMBERS:
+            if self.has_forms(node.left) or self.has_forms(node.right):
+                return f"CAST(round(({self.moment(node.left)}) {op.sql} ({self.moment(node.right)})) AS INTEGER)"
             return f"CAST(round({super().plain_binary(node)}) AS INTEGER)"
         return None
 
     def _moved(self, moment: Any, by: Any, sign: str = "") -> str:
         function = "moment_add" if by.type.storage.name == "interval" else "moment_add_days"
-        amount = f"{sign}({self.process(by)})" if sign else self.process(by)
+        amount = f"{sign}({self.moment(by)})" if sign else self.moment(by)
         return f"{function}({self.moment(moment)}, {amount})"
 
     def visit_extract(self, node: Any) -> str:
@@ -279,6 +274,11 @@ class SQLiteCompiler(ComparingCompiler):
             raise CompileError("SQLite has no DISTINCT ON. Group by the columns, or use row_number() in a subquery.")
         return super().distinct_prefix(select)
 
+    def refuse_writing_cte(self, cte: Any) -> None:
+        raise CompileError(
+            "SQLite takes no INSERT, UPDATE or DELETE in a common table expression. Execute it first, with RETURNING, and use its rows."
+        )
+
     def visit_lateral(self, lateral: Any) -> str:
         raise CompileError("SQLite has no LATERAL. Use a scalar subquery, or a join with a grouped subquery.")
 
@@ -306,7 +306,7 @@ class SQLiteCompiler(ComparingCompiler):
         if name in ("now", "current_timestamp") and not node.arguments:
             return _NOW
         if (
-            name in ("min", "max")
+            name in ("min", "max", "sum", "avg")
             and any(self.has_forms(argument) for argument in node.arguments)
             and not isinstance(node.type.storage, Numeric)
         ):

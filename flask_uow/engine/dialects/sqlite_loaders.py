@@ -10,15 +10,17 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from flask_uow.engine.dialects.base import Processor
-from flask_uow.engine.dialects.values import array_loader, enum_loader, load_error, utc_datetime
-from flask_uow.sql.types import ARRAY, Numeric, TypeEngine
+from flask_uow.engine.dialects.values import array_loader, load_error, utc_datetime, uuid_loader
+from flask_uow.sql.types import ARRAY, DateTime, Numeric, TypeEngine, Uuid
 
-__all__ = ["LOADERS", "array_text_loader"]
+__all__ = [
+    "array_text_loader", "boolean_loader", "load_date", "load_datetime", "load_interval", "load_json", "load_numeric", "load_time",
+    "uuid_text_loader",
+]  # fmt: skip
 
 _CURE = "Correct the row, or give the column the type of what it holds."
 
@@ -47,7 +49,8 @@ def _load_with(convert: Callable[[Any], Any]) -> Callable[[TypeEngine[Any]], Pro
     return make
 
 
-def _load_datetime(type_: Any) -> Processor:
+def load_datetime(type_: DateTime) -> Processor:
+    """Return the loader of a moment."""
     from_text = dt.datetime.fromisoformat
     utc = dt.UTC
 
@@ -86,22 +89,32 @@ def _decimal(value: Any) -> decimal.Decimal:
     return decimal.Decimal(value if isinstance(value, (str, int)) else repr(value))
 
 
-def _load_numeric(type_: Numeric) -> Processor:
+def load_numeric(type_: Numeric) -> Processor:
+    """Return the loader of a decimal."""
     return _load_with(_decimal if type_.asdecimal else float)(type_)
 
 
-def _timedelta(microseconds: int) -> dt.timedelta:
-    return dt.timedelta(microseconds=microseconds)
+_EPOCH = dt.datetime(1970, 1, 1)
 
 
-LOADERS: dict[str, Callable[[Any], Processor | None]] = {
-    "boolean": lambda type_: _Booleans({1: True, 0: False, None: None}).__getitem__,
-    "numeric": _load_numeric,
-    "date": _load_with(dt.date.fromisoformat),
-    "time": _load_with(dt.time.fromisoformat),
-    "datetime": _load_datetime,
-    "interval": _load_with(_timedelta),
-    "uuid": _load_with(uuid.UUID),
-    "json": _load_with(json.loads),
-    "enum": enum_loader,
-}
+def _timedelta(value: int | str) -> dt.timedelta:
+    if isinstance(value, str):
+        # a moment counted from 1970, as SQLAlchemy keeps spans of time
+        return dt.datetime.fromisoformat(value) - _EPOCH
+    return dt.timedelta(microseconds=value)
+
+
+def uuid_text_loader(type_: Uuid) -> Processor:
+    """Return the loader of a UUID."""
+    return _load_with(uuid_loader(type_))(type_)
+
+
+def boolean_loader(type_: TypeEngine[Any]) -> Processor:
+    """Return the loader of a truth value."""
+    return _Booleans({1: True, 0: False, None: None}).__getitem__
+
+
+load_date = _load_with(dt.date.fromisoformat)
+load_time = _load_with(dt.time.fromisoformat)
+load_interval = _load_with(_timedelta)
+load_json = _load_with(json.loads)

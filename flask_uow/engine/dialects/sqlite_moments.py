@@ -15,6 +15,7 @@ from typing import Any
 __all__ = ["register_moments"]
 
 _MICROSECOND = dt.timedelta(microseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1)
 _ANY_DAY = dt.date(2000, 1, 1)
 
 
@@ -109,6 +110,9 @@ def _as_kind(kind: str, text: Any) -> Any:
     """Return a moment in the form of another type: a date as midnight, what has no zone as UTC. What is no moment stays as it is."""
     if type(text) is not str:
         return text
+    if kind == "interval":
+        # kept as a moment, counted from 1970
+        return (dt.datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
     length, end = _OWN_FORMS.get(kind, (0, ""))
     if len(text) == length and text[-7 - len(end)] == "." and text.endswith(end) and text[10] != "T":
         return text

@@ -1,4 +1,4 @@
-"""What statements leave in a connection of SQLite, as their text tells: settings, temporary tables, attached files.
+"""The traces that statements leave in a connection of SQLite, as their text tells: settings, temporary tables, attached files.
 
 Used by :mod:`flask_uow.engine.dialects.sqlite`, which closes such a connection instead of keeping it: opening one costs less than
 setting it back would.

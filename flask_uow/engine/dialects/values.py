@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 from flask_uow.engine.dialects.base import Processor
 from flask_uow.exc import DataError
-from flask_uow.sql.types import ARRAY, Boolean, Enum, Float, Integer, LargeBinary, String, TypeEngine
+from flask_uow.sql.types import ARRAY, JSON, Boolean, Enum, Float, Integer, LargeBinary, String, TypeEngine, Uuid
 from flask_uow.sql.value_errors import wrong_kind
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "load_error",
     "string_binder",
     "uuid_binder",
+    "uuid_loader",
 ]
 
 
@@ -90,8 +92,10 @@ def boolean_binder(type_: Boolean, true: Any, false: Any) -> Processor:
 def binary_binder(type_: LargeBinary) -> Processor:
     """Return the processor for bytes."""
 
+    length = type_.length
+
     def bind(value: Any) -> Any:
-        if type(value) is bytes or value is None:
+        if value is None or (type(value) is bytes and (length is None or len(value) <= length)):
             return value
         return type_.convert(value)
 
@@ -120,18 +124,17 @@ def enum_binder(type_: Enum) -> Processor:
     def bind(value: Any) -> Any:
         if value is None:
             return None
-        return type_.convert(value).name
+        return texts[type_.convert(value)]
 
+    texts = type_.texts
     return bind
 
 
 class _Members(dict[Any, Any]):
-    """The members of an enum by name; None is None."""
+    """The members of an enum by their texts; None is None."""
 
     def __init__(self, type_: Enum) -> None:
-        enum_class = type_.enum_class
-        assert enum_class is not None
-        super().__init__(enum_class.__members__)
+        super().__init__(type_.members)
         self[None] = None
         self.type = type_
 
@@ -144,13 +147,16 @@ def enum_loader(type_: Enum) -> Processor | None:
     return None if type_.enum_class is None else _Members(type_).__getitem__
 
 
-def json_binder(type_: TypeEngine[Any]) -> Processor:
+def json_binder(type_: JSON) -> Processor:
     """Return the processor that writes JSON text; NaN and infinity are refused, since JSON has none."""
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+    none = None if type_.none_as_null else "null"
 
     def bind(value: Any) -> Any:
         if value is None:
-            return None
+            return none
+        if value is JSON.NULL:
+            return "null"
         try:
             return encode(value)
         except (TypeError, ValueError) as error:
@@ -190,8 +196,8 @@ def load_error(type_: TypeEngine[Any], value: Any, error: BaseException | None, 
     return DataError(message, orig=error or ValueError(message))
 
 
-def uuid_binder(type_: TypeEngine[Any]) -> Processor:
-    """Return the processor for UUIDs, which travel as text."""
+def uuid_binder(type_: Uuid) -> Processor:
+    """Return the processor for UUIDs, which travel as text, with dashes or as their 32 digits."""
 
     def bind(value: Any) -> Any:
         if type(value) is not uuid.UUID:
@@ -200,4 +206,14 @@ def uuid_binder(type_: TypeEngine[Any]) -> Processor:
             value = type_.convert(value)
         return str(value)
 
-    return bind
+    def bind_digits(value: Any) -> Any:
+        return None if value is None else bind(value).replace("-", "")
+
+    return bind if type_.native_uuid else bind_digits
+
+
+def uuid_loader(type_: Uuid) -> Callable[[Any], Any]:
+    """Return the function from a UUID, or any text of one, to what the type loads."""
+    if type_.as_uuid:
+        return lambda value: value if type(value) is uuid.UUID else uuid.UUID(value)
+    return lambda value: str(value if type(value) is uuid.UUID else uuid.UUID(value))

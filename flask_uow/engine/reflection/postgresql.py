@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from flask_uow.engine.dialects.postgresql_types import RECORDS
+from flask_uow.engine.dialects.type_records import reflected_words
 from flask_uow.engine.reflection.catalog import (
     Catalog,
     FetchAll,
@@ -17,7 +19,6 @@ from flask_uow.engine.reflection.catalog import (
 )
 from flask_uow.sql import types
 from flask_uow.sql.types import TypeEngine
-from flask_uow.sql.types import named as sql_names
 
 __all__ = ["PostgreSQLCatalog"]
 
@@ -308,11 +309,7 @@ def _unquoted(name: str) -> str:
     )
 
 
-_NAMED: dict[str, type[TypeEngine[Any]]] = {
-    "integer": sql_names.INTEGER, "smallint": sql_names.SMALLINT, "bigint": sql_names.BIGINT, "text": sql_names.TEXT,
-    "boolean": sql_names.BOOLEAN, "double precision": sql_names.DOUBLE_PRECISION, "real": sql_names.REAL, "date": sql_names.DATE,
-    "bytea": sql_names.BYTEA, "uuid": sql_names.UUID, "jsonb": types.JSON,
-}  # fmt: skip
+_WORDS = reflected_words(RECORDS)
 
 
 def domain_of(name: str, base: str) -> TypeEngine[Any]:
@@ -335,30 +332,8 @@ def type_of(text: str, dimensions: int = 1) -> TypeEngine[Any]:
     name = match.group("name").strip()
     arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
     array = match.group("array") or ""
-    item = _single(name, arguments, (match.group("rest") or "").strip())
-    if item is None:
-        item = types.NativeType(text.removesuffix(array))
+    make = _WORDS.get(f"{name} {(match.group('rest') or '').strip()}".strip())
+    item = make(*arguments) if make is not None else types.NativeType(text.removesuffix(array))
     if not array:
         return item
     return types.ARRAY(item, dimensions=dimensions if dimensions > 1 else None)
-
-
-def _single(name: str, arguments: Any, rest: str) -> TypeEngine[Any] | None:
-    if name in _NAMED:
-        return _NAMED[name]()
-    if name == "json":
-        return types.JSON(binary=False)
-    if name == "character varying":
-        return sql_names.VARCHAR(*arguments)
-    if name in ("character", "bpchar"):
-        return sql_names.CHAR(*arguments)
-    if name == "numeric":
-        # a scale of 0 goes without saying
-        return sql_names.NUMERIC(*(arguments[:1] if arguments[1:] == [0] else arguments))
-    whole = f"{name} {rest}".strip()
-    for base, made in (("timestamp", sql_names.TIMESTAMP), ("time", sql_names.TIME)):
-        if whole.startswith(f"{base} with"):
-            return made(whole.endswith("with time zone"), *arguments)
-    if name == "interval" or name.startswith("interval "):
-        return sql_names.INTERVAL(name.partition(" ")[2] or None, *arguments)
-    return None

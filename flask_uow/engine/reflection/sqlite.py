@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from flask_uow.engine.dialects.sqlite_types import RECORDS
+from flask_uow.engine.dialects.type_records import reflected_words
 from flask_uow.engine.reflection.catalog import (
     Catalog,
     ReflectedCheck,
@@ -190,16 +192,7 @@ class SQLiteCatalog(Catalog):
         return {"sqlite_autoincrement": True} if self._definition(table, schema).autoincrement else {}
 
 
-_NAMED: dict[str, type[TypeEngine[Any]]] = {
-    "INTEGER": sql_names.INTEGER, "INT": sql_names.INT, "SMALLINT": sql_names.SMALLINT, "BIGINT": sql_names.BIGINT, "TEXT": sql_names.TEXT,
-    "CLOB": sql_names.TEXT, "VARCHAR": sql_names.VARCHAR, "CHARACTER VARYING": sql_names.VARCHAR, "NVARCHAR": sql_names.VARCHAR,
-    "CHAR": sql_names.CHAR, "CHARACTER": sql_names.CHAR, "BOOLEAN": sql_names.BOOLEAN, "BOOL": sql_names.BOOLEAN,
-    "FLOAT": sql_names.FLOAT, "DOUBLE": sql_names.FLOAT, "DOUBLE PRECISION": sql_names.FLOAT, "REAL": sql_names.REAL,
-    "DECIMAL_TEXT": sql_names.NUMERIC, "NUMERIC": sql_names.NUMERIC, "DECIMAL": sql_names.NUMERIC, "DATE": sql_names.DATE,
-    "TIME": sql_names.TIME, "DATETIME": sql_names.DATETIME, "TIMESTAMP": sql_names.DATETIME, "INTERVAL": sql_names.INTERVAL,
-    "BLOB": sql_names.BLOB, "JSON_TEXT": types.JSON, "JSON": types.JSON, "UUID_TEXT": sql_names.UUID, "UUID": sql_names.UUID,
-}  # fmt: skip
-_WITH_ARGUMENTS = frozenset((sql_names.VARCHAR, sql_names.CHAR, sql_names.NUMERIC))
+_WORDS = reflected_words(RECORDS)
 
 
 def _key(name: str | None, columns: list[str]) -> ReflectedKey:
@@ -214,13 +207,9 @@ def type_of(text: str, collation: str | None) -> TypeEngine[Any]:
     arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
     if collation is not None and collation.lower() == "decimal" and name == "TEXT":
         return sql_names.NUMERIC()
-    if name in ("TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE"):
-        return (sql_names.DATETIME if name.startswith("TIMESTAMP") else sql_names.TIME)(timezone=True)
-    if name == "ARRAY_TEXT":
-        return types.ARRAY(types.NullType())
-    known = _NAMED.get(name)
+    known = _WORDS.get(name)
     if known is not None:
-        return known(*arguments) if known in _WITH_ARGUMENTS or (arguments and known is sql_names.FLOAT) else known()
+        return known(*arguments)
     for words, made in (
         ("INT", sql_names.INTEGER),
         ("CHAR CLOB TEXT", sql_names.TEXT),

@@ -93,7 +93,7 @@ def _insert_part(connection: Connection, part: MappedTable, rows: list[dict[str,
     for name, default in part.defaults:
         for row in rows:
             if not _is_given(row, name, nulls):
-                row[name] = default.value()
+                row[name] = default.value(row)
     columns, made, optional = part.columns, part.generated, part.optional
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):

@@ -242,5 +242,5 @@ def _with_onupdate(part: MappedTable, names: Sequence[str], members: Group) -> l
     added = [(name, default) for name, default in part.onupdate if name not in names]
     for name, default in added:
         for row in members:
-            row[name] = default.value()
+            row[name] = default.value(row)
     return [name for name, _ in added]

@@ -113,7 +113,7 @@ def _apply_defaults(part: MappedTable, objects: list[Any]) -> None:
         for obj in objects:
             values = obj.__dict__
             if values.get(name) is None:
-                values[name] = default.value()
+                values[name] = default.value(values)
 
 
 def _groups(parts: list[tuple[MappedTable, list[Any]]], objects_in_order: list[Any]) -> list[Group]:

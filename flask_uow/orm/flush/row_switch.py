@@ -102,7 +102,7 @@ def _set_all(part: MappedTable, obj: Any) -> tuple[str, ...]:
         values[own] = values.get(source)
     for name, default in part.defaults:
         if name not in values:
-            values[name] = default.value()
+            values[name] = default.value(values)
     names = []
     for name, column in part.columns.items():
         given = column.server_default

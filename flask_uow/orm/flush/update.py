@@ -126,7 +126,7 @@ def _with_onupdate(part: MappedTable, names: tuple[str, ...], objects: list[Any]
     added = [(name, default) for name, default in part.onupdate if name not in names]
     for name, default in added:
         for obj in objects:
-            obj.__dict__[name] = default.value()
+            obj.__dict__[name] = default.value(obj.__dict__)
     if not added:
         return names
     chosen = {*names, *(name for name, _ in added)}

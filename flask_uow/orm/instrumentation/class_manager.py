@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, DataError
-from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, RelationshipAttribute
+from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.events import Listeners
 from flask_uow.orm.instrumentation.pickling import copy_object, get_state, set_state
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.orm.state.proxies import ITSELF, itself
 from flask_uow.orm.symbols import NO_VALUE, STATE

@@ -18,7 +18,7 @@ from flask_uow.orm.state.members import TrackedCollection, contains_identical
 from flask_uow.orm.state.proxies import real_object
 
 if TYPE_CHECKING:
-    from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+    from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
     from flask_uow.orm.interfaces import MappedObject
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.state.instance_state import InstanceState, instance_state
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import take_snapshots

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.loading.column_loader import load_columns
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Following, FollowingColumns
@@ -51,8 +51,9 @@ def load_further(run: QueryRun) -> None:
     """Load what further statements give for the objects of a run, level by level."""
     for part, objects in run.found:
         unique = [obj for obj in each_once(objects) if obj is not None]
-        # before what the columns may lead to
-        _follow_columns(run.session, part.columns, unique)
+        if part.columns:
+            # before what they may lead to
+            _follow_columns(run.session, part.columns, unique)
         for following in part.following:
             _follow(run.session, following, unique, run.batch, run if following.by_subquery else None, run.values)
 
@@ -94,7 +95,11 @@ def _follow(
     source: QueryRun | None,
     values: Values,
 ) -> None:
-    levels, seen = following.levels, {id(obj) for obj in objects}
+    levels = following.levels
+    if levels == 1:
+        _follow_once(session, following, objects, batch, source, values)
+        return
+    seen = {id(obj) for obj in objects}
     while objects:
         _follow_once(session, following, objects, batch, source, values)
         levels -= 1
@@ -156,7 +161,7 @@ def load_relationship(
     waiting = _by_key(prop, objects)
     found: dict[Key, list[Any]] = {}
     # criteria ask the database
-    if prop.uses_get and not (below is not None and below.criteria_of(prop.mapper, is_lazy)):
+    if prop.uses_get and not (below is not None and below.is_filtered and below.criteria_of(prop.mapper, is_lazy)):
         for key in waiting:
             obj = present(session, prop, key)
             if obj is not None:

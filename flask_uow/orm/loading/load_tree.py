@@ -102,6 +102,11 @@ class LoadTree:
         return [*own, *(one for criteria in self.criteria for one in criteria.conditions_for(view, is_lazy))]
 
     @property
+    def is_filtered(self) -> bool:
+        """True where there may be conditions on the objects here."""
+        return bool(self.criteria or self.own_criteria)
+
+    @property
     def has_criteria(self) -> bool:
         """True where there are conditions on objects here or below, so that the values of an execution are needed."""
         return bool(self.criteria or self.own_criteria) or any(tree.has_criteria for tree in self.below.values())

@@ -53,7 +53,9 @@ class RelationshipLoader:
             # an object that the Session has needs no statement, nor a flush before it
             key = [getattr(obj, name) for name in self.key_names]
             found = present(session, prop, identity_from(key))
-            if found is not None and not (below is not None and below.criteria_of(prop.mapper, is_lazy=True)):
+            if found is not None and not (
+                below is not None and below.is_filtered and below.criteria_of(prop.mapper, is_lazy=True)
+            ):
                 return store(prop, obj, (found,))
             if strategy == "raise_on_sql" and None in key:
                 # refers to nothing, which no statement has to tell

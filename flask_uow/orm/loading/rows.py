@@ -71,7 +71,7 @@ def load_objects(
     siblings = None
     if len(rows) > 1 or tree is not None:
         siblings = Siblings(tree, session.batch_loading if batch is None else batch)
-        if tree is not None and tree.has_criteria:
+        if tree is not None and tree.given:
             siblings.values = values
     if load is None:
         own = rows if part.is_whole else [row[part.start : part.stop] for row in rows]

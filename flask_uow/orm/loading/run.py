@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.loading.parts import EntityPart, Part, Rows
 from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.populating import expire_present

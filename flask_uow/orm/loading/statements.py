@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from flask_uow.sql.expressions import BindParameter, ColumnElement, and_, or_
+from flask_uow.sql.expressions import BindParameter, ColumnElement
+from flask_uow.sql.operations import and_, or_
 
 __all__ = [
     "is_unknown_key",

@@ -24,7 +24,7 @@ from flask_uow.orm.strategies import Strategy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+    from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
     from flask_uow.orm.mapping.dynamic import AppenderQuery, WriteOnlyCollection
     from flask_uow.sql.column_operators import ColumnOperators
     from flask_uow.sql.expressions import ColumnElement

@@ -14,8 +14,8 @@ from typing import Any
 from flask_uow.exc import ArgumentError, FlaskUowError, did_you_mean
 from flask_uow.orm.mapping.join_marks import foreign, remote
 from flask_uow.sql.constructors import asc, case, cast_, desc, literal, null
-from flask_uow.sql.expressions import and_, not_, or_
 from flask_uow.sql.functions import func
+from flask_uow.sql.operations import and_, not_, or_
 
 __all__ = ["evaluate"]
 

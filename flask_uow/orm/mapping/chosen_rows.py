@@ -7,7 +7,7 @@ from dataclasses import replace
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.join_condition import JoinCondition
-from flask_uow.sql.expressions import and_
+from flask_uow.sql.operations import and_
 
 __all__ = ["chosen_by"]
 

@@ -1,4 +1,4 @@
-"""What listens to the events of mapped classes, kept on the classes: a mapper that is made later finds it there.
+"""The listeners of mapped classes, kept on the classes: a mapper that is made later finds it there.
 
 ``event.listen(Base, "before_insert", function, propagate=True)`` may come before any class of ``Base`` is mapped; see :mod:`flask_uow.orm.events`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.instrumentation.construction import telling_init, telling_load
+from flask_uow.orm.instrumentation.construction import telling_load
 from flask_uow.sql.event import Registered
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _WRITES = ("before_insert", "after_insert", "before_update", "after_update", "be
 
 
 def registered_of(cls: type) -> dict[str, list[Registered]]:
-    """Return what listens to the events of a class, mapped or not, by the name of the event."""
+    """Return the listeners of a class, mapped or not, by the name of the event."""
     found: dict[str, list[Registered]] | None = vars(cls).get(_KEY)
     if found is None:
         found = {}
@@ -58,10 +58,7 @@ def take_listeners(mapper: Mapper, *names: str) -> None:
             mapper.hooks.listen(hook, _calls(class_, name))
     mapper.has_hooks = mapper.hooks.any_of(*_WRITES)
     if mapper.hooks.any_of("init_instance", "init_failed") and not mapper.tells_init:
-        told = telling_init(mapper)
-        if told is not None:
-            mapper.tells_init = True
-            mapper.manager.replace("__init__", told)
+        mapper.tell_init()
     reconstruct = telling_load(mapper, mapper.events.own_reconstruct)
     if reconstruct is not mapper.events.reconstruct:
         mapper.events.reconstruct = reconstruct

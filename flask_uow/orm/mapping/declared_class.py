@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
@@ -105,19 +105,45 @@ def shares_table(cls: type, parent: type[MappedObject] | None, local_names: dict
 _RESERVED = ("metadata", "registry")
 
 
+@dataclasses.dataclass
+class _Declared:
+    """What the body of a class, its mixins and its abstract bases declare.
+
+    :ivar columns: the columns by attribute, those that its table is to get.
+    :ivar properties: further attributes: relationships, expressions, columns under another name.
+    :ivar places: the ``sort_order`` of columns.
+    :ivar existing: the attributes that take the column which another class has given a shared table.
+    """
+
+    columns: list[tuple[str, Column[Any]]] = dataclasses.field(default_factory=list)
+    properties: dict[str, Any] = dataclasses.field(default_factory=dict)
+    places: dict[str, int] = dataclasses.field(default_factory=dict)
+    existing: set[str] = dataclasses.field(default_factory=set)
+
+    def add_column(self, name: str, value: object, column: Column[Any], table: Table | None, is_shared: bool) -> None:
+        """Take a column, or the one of that name that the table has already."""
+        if isinstance(value, MappedColumn):
+            self.places[name] = value.sort_order
+            self.existing.update([name] if value.use_existing else [])
+        found = table.c.get(column.name) if table is not None else None
+        if found is None:
+            self.columns.append((name, column))
+            if column.name != name or is_shared:
+                self.properties[name] = column
+        elif name != column.name:
+            # the column under another name
+            self.properties[name] = found
+
+
 def map_class(
     cls: Any, parent: type[MappedObject] | None, tablename: str | None, local_names: dict[str, Any], registry: Registry
 ) -> None:
     """Make the table of a class from what its body, its mixins and its abstract bases declare, and map it."""
     options = mapper_arguments(cls, parent)
-    is_dataclass = dataclasses.is_dataclass(cast("object", cls))
     concrete = bool(options.get("concrete"))
-    columns: list[tuple[str, Column[Any]]] = []
-    places: dict[str, int] = {}
-    existing: set[str] = set()
-    properties: dict[str, Any] = {}
+    base = None if concrete else parent
     copies: dict[Any, Column[Any]] = {}
-    declarations = _declarations(cls, None if concrete else parent, local_names, copies)
+    declarations = _declarations(cls, base, local_names, copies)
     table = vars(cls).get("__table__")
     if parent is not None and tablename == getattr(parent.__mapper__.local_table, "name", None) and not concrete:
         raise ArgumentError(
@@ -125,6 +151,46 @@ def map_class(
             " there (single-table inheritance), or give it a table of its own name."
         )
     shared = parent.__mapper__.local_table if parent is not None and table is None and tablename is None else None
+    declared = _read(cls, declarations, table, shared is not None, registry)
+    columns = declared.columns
+    if table is None and shared is None:
+        assert tablename is not None
+        own_columns = [column for _, column in columns]
+        items, table_options = table_arguments(cls, base, own_columns, copies)
+        table = cls.__table__ = Table(
+            tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
+        )
+    elif shared is not None and parent is not None:
+        columns = _share_table(cls, parent, shared, declared, options)
+    elif columns:
+        names = ", ".join(name for name, _ in columns)
+        raise ArgumentError(
+            f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
+        )
+    for name in [*declared.properties, *(name for name, _ in columns)]:
+        if name in vars(cls):
+            delattr(cls, name)
+    if parent is not None:
+        options.setdefault("inherits", parent)
+    if shared is not None:
+        options.setdefault("include_properties", [column.name for _, column in columns])
+    Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(options, copies))
+
+
+def _read(
+    cls: Any,
+    declarations: dict[str, tuple[Any, MappedAnnotation | None]],
+    table: Table | None,
+    is_shared: bool,
+    registry: Registry,
+) -> _Declared:
+    """Return what the declarations of a class declare.
+
+    :param table: the table that the class gives itself, or None.
+    :param is_shared: True where its columns go into the table of its parent.
+    """
+    declared = _Declared()
+    is_dataclass = dataclasses.is_dataclass(cls)
     for name, (value, annotation) in declarations.items():
         owner = f"{cls.__name__}.{name}"
         if name in _RESERVED:
@@ -135,59 +201,35 @@ def map_class(
         if not is_dataclass and hasattr(value, "field"):
             value.field.check_unused(owner)
         if isinstance(value, RelationshipProperty):
-            properties[name] = _complete_relationship(owner, value, annotation, registry)
+            declared.properties[name] = _complete_relationship(owner, value, annotation, registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
             value = _with_template(value, annotation)
             column = _complete_column(owner, name, value, annotation, cls, registry)
-            if isinstance(value, MappedColumn):
-                places[name] = value.sort_order
-                existing.update([name] if value.use_existing else [])
-            found = table.c.get(column.name) if table is not None else None
-            if found is not None:
-                if name != column.name:
-                    # the column under another name
-                    properties[name] = found
-                continue
-            columns.append((name, column))
-            if column.name != name or shared is not None:
-                properties[name] = column
+            declared.add_column(name, value, column, table, is_shared)
         elif annotation is not None and not isinstance(value, DECLARATIONS):
             raise ArgumentError(
                 f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
             )
         elif value is not None:
-            columns.extend(_columns_inside(value))
-            properties[name] = value
-    columns.sort(key=lambda named: places.get(named[0], 0))
-    if table is None and shared is None:
-        assert tablename is not None
-        own_columns = [column for _, column in columns]
-        items, table_options = table_arguments(cls, None if concrete else parent, own_columns, copies)
-        table = cls.__table__ = Table(
-            tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
-        )
-    elif shared is not None and parent is not None:
-        check_no_table_arguments(cls)
-        _check_shared_table(cls, parent, columns, options)
-        columns = [
-            (name, _existing_or(cls, shared, column) if name in existing else column) for name, column in columns
-        ]
-        properties.update({name: column for name, column in columns if name in existing})
-        _add_to_table(cls, shared, columns)
-    elif columns:
-        names = ", ".join(name for name, _ in columns)
-        raise ArgumentError(
-            f"{cls.__name__} gives its __table__, and declares columns that the table does not have: {names}."
-        )
-    for name in [*properties, *(name for name, _ in columns)]:
-        if name in vars(cls):
-            delattr(cls, name)
-    if parent is not None:
-        options.setdefault("inherits", parent)
-    if shared is not None:
-        own = [column.name for _, column in columns]
-        options.setdefault("include_properties", own)
-    Mapper(cls, table, properties, registry=registry, **with_copied_columns(options, copies))
+            declared.columns.extend(_columns_inside(value))
+            declared.properties[name] = value
+    declared.columns.sort(key=lambda named: declared.places.get(named[0], 0))
+    return declared
+
+
+def _share_table(
+    cls: Any, parent: type[MappedObject], shared: Any, declared: _Declared, options: dict[str, Any]
+) -> list[tuple[str, Column[Any]]]:
+    """Add the columns of a class to the table of its parent; return them."""
+    check_no_table_arguments(cls)
+    _check_shared_table(cls, parent, declared.columns, options)
+    columns = [
+        (name, _existing_or(cls, shared, column) if name in declared.existing else column)
+        for name, column in declared.columns
+    ]
+    declared.properties.update({name: column for name, column in columns if name in declared.existing})
+    _add_to_table(cls, shared, columns)
+    return columns
 
 
 def add_to_mapping(cls: Any, name: str, value: object) -> None:

@@ -17,7 +17,8 @@ from flask_uow.orm.state.mutables import COMPOSITES, remember
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import ColumnElement, Null, and_, not_
+from flask_uow.sql.expressions import ColumnElement, Null
+from flask_uow.sql.operations import and_, not_
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
-from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.state.instance_state import describe, ensure_state
 from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
 from flask_uow.orm.state.proxies import real_object

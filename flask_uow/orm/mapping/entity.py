@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.instrumentation.attributes import RelationshipAttribute, operand_of
+from flask_uow.orm.instrumentation.attributes import operand_of
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, and_, coerce_condition
 from flask_uow.sql.rewriting import rewritten

@@ -13,7 +13,8 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
 from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.constructors import cast_, literal, null
-from flask_uow.sql.expressions import ColumnElement, Label, and_
+from flask_uow.sql.expressions import ColumnElement, Label
+from flask_uow.sql.operations import and_
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all

@@ -1,4 +1,4 @@
-"""What ``inspect(Class)`` tells: the names under which a mapper shows its attributes, columns and relatives to users.
+"""``inspect(Class)``: the names under which a mapper shows its attributes, columns and relatives to users.
 
 The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`, which keeps the properties themselves.
 """
@@ -155,7 +155,7 @@ class InspectedMapper:
 
     @property
     def class_manager(self) -> Any:
-        """What instruments the class."""
+        """The manager of the class's hooks."""
         return self.manager
 
     @property

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.type_values import whole_number
 from flask_uow.sql.types import Integer
+from flask_uow.sql.types.numbers import whole_number
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import AnyColumn

@@ -15,6 +15,7 @@ from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
+from flask_uow.orm.instrumentation.construction import telling_init
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.mutable import MutableType
 from flask_uow.orm.mapping.by_name import evaluate
@@ -42,7 +43,8 @@ from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.strategies import EAGER
-from flask_uow.sql.expressions import coerce_order
+from flask_uow.sql.coercion import coerce_order
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.schema import Table
 
 if TYPE_CHECKING:
@@ -131,6 +133,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
         self.has_hooks = False
         self.tells_init = False
+        self._stop_watching: Callable[[], None] | None = None
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
         self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
@@ -162,20 +165,19 @@ class Mapper(MappedSource, InspectedMapper):
         for name, prop in given.items():
             if not columns_of_declaration(prop):
                 self.add_property(name, prop)
-        one = [] if order_by is None or order_by is False else [order_by]
-        ordering = order_by if isinstance(order_by, (list, tuple)) else one
-        self.order_by = tuple(coerce_order(c) for c in ordering)
-        if order_by is None and shares is not None:
-            # False stands for none, also where the base has one
-            self.order_by = shares.order_by
-        self._stop_watching: Callable[[], None] | None = watch_first_init(class_, self.registry)
-        if parent is not None:
-            parent.subclasses.append(self)
-            for ancestor in parent.lineage:
+        self.order_by = _default_order(order_by, shares)
+        self._stop_watching = watch_first_init(class_, self.registry)
+        self._tell_family()
+        self.hooks.call("instrument_class", self, class_)
+
+    def _tell_family(self) -> None:
+        """Enter the mapper where its parent and the registry look for it; what they have worked out is out of date now."""
+        if self.inherits is not None:
+            self.inherits.subclasses.append(self)
+            for ancestor in self.inherits.lineage:
                 ancestor.memo.clear()
                 self.registry.wait_for(ancestor)
         self.registry.add(self)
-        self.hooks.call("instrument_class", self, class_)
 
     def _inherited_extensions(self, extension: MapperExtension | Sequence[MapperExtension] | None) -> Any:
         if self.inherits is None or not self.inherits.hooks.extensions:
@@ -432,6 +434,19 @@ class Mapper(MappedSource, InspectedMapper):
         self.memo.clear()
         self.hooks.call("mapper_configured", self, self.class_)
 
+    def tell_init(self) -> None:
+        """Have the constructor of the class tell what listens to it."""
+        watching = self._stop_watching
+        if watching is not None:
+            # the watch for the first object calls the constructor that it has found, and comes last
+            watching()
+        told = telling_init(self)
+        if told is not None:
+            self.tells_init = True
+            self.manager.replace("__init__", told)
+        if watching is not None:
+            self._stop_watching = watch_first_init(self.class_, self.registry)
+
     def listen_anew(self, name: str) -> None:
         """Take note that what listens to an attribute has changed."""
         if name in self.column_attrs:
@@ -542,6 +557,14 @@ class Mapper(MappedSource, InspectedMapper):
     def __repr__(self) -> str:
         table = getattr(self.local_table, "fullname", self.local_table.description)
         return f"<Mapper of {self.class_.__name__} on {table}>"
+
+
+def _default_order(given: Any, shares: Mapper | None) -> tuple[ColumnElement[Any], ...]:
+    """Return the order of queries that ``order_by=`` gives a class, else that of its base; False stands for none."""
+    if given is None and shares is not None:
+        return shares.order_by
+    one = [] if given is None or given is False else [given]
+    return tuple(coerce_order(c) for c in (given if isinstance(given, (list, tuple)) else one))
 
 
 def class_mapper(class_: object, configure: bool = True) -> Mapper:

@@ -11,9 +11,11 @@ from flask_uow.orm.mapping.object_values import ObjectValue
 from flask_uow.orm.state.proxies import real_value
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
+from flask_uow.sql.coercion import coerce_condition
 from flask_uow.sql.constructors import literal, literal_column, null
-from flask_uow.sql.expressions import ColumnElement, Null, and_, coerce_condition, not_, or_
+from flask_uow.sql.expressions import ColumnElement, Null
 from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.operations import and_, not_, or_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
@@ -21,7 +23,7 @@ from flask_uow.sql.select_base import Exists
 from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
-    from flask_uow.orm.instrumentation.attributes import RelationshipAttribute
+    from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
     from flask_uow.orm.interfaces import AnyColumn, Entity
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.exc import UnmappedClassError
-from flask_uow.orm.instrumentation.attributes import (
-    CollectionAttribute,
-    ColumnAttribute,
-    RelationshipAttribute,
-    ScalarRelationshipAttribute,
-)
+from flask_uow.orm.instrumentation.attributes import ColumnAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute, ScalarRelationshipAttribute
 from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dataclass_fields import NOT_GIVEN, FieldOptions
@@ -26,7 +23,8 @@ from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.strategies import Strategy, strategy_named
 from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
-from flask_uow.sql.expressions import ColumnElement, coerce_order
+from flask_uow.sql.coercion import coerce_order
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sourced import without_sources
 
@@ -100,21 +98,7 @@ class RelationshipProperty:
         self.sync_backref: bool | None = options["sync_backref"]
         self.active_history: bool = options["active_history"]
         self.field: FieldOptions = options["field"]
-        if self.sync_backref and self.viewonly:
-            raise ArgumentError(
-                f"relationship({self.argument!r}): viewonly=True is never written, so sync_backref=True cannot hold. Leave one of the two out."
-            )
-        if options["omit_join"] is False:
-            raise ArgumentError(
-                f"relationship({self.argument!r}): omit_join=False asks selectin loading to join the parents' table again, which it never does here and"
-                " nothing needs. Leave it out."
-            )
-        if self.backref is not None and self.back_populates is not None:
-            raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
-        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
-            raise ArgumentError(
-                f"relationship({self.argument!r}): passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
-            )
+        self._check(options)
         collection_maker(self.collection_class, "relationship()")
         self.key = ""
         self.parent: Any = None
@@ -136,6 +120,27 @@ class RelationshipProperty:
         self.reverse: RelationshipProperty | None = None
         # of two sides of a many-to-many relationship, the one in whose order pairs are counted
         self.canonical: RelationshipProperty = self
+
+    def _check(self, options: dict[str, Any]) -> None:
+        """Refuse arguments that do not go together.
+
+        :raises ArgumentError: naming them.
+        """
+        if self.sync_backref and self.viewonly:
+            raise ArgumentError(
+                f"relationship({self.argument!r}): viewonly=True is never written, so sync_backref=True cannot hold. Leave one of the two out."
+            )
+        if options["omit_join"] is False:
+            raise ArgumentError(
+                f"relationship({self.argument!r}): omit_join=False asks selectin loading to join the parents' table again, which it never does here and"
+                " nothing needs. Leave it out."
+            )
+        if self.backref is not None and self.back_populates is not None:
+            raise ArgumentError("a relationship takes backref= or back_populates=, not both.")
+        if self.passive_deletes == "all" and (self.cascade.delete or self.cascade.delete_orphan):
+            raise ArgumentError(
+                f"relationship({self.argument!r}): passive_deletes='all' leaves everything to the database, and the cascade 'delete' does not. Choose one."
+            )
 
     def choose_strategy(self, strategy: Strategy) -> None:
         """Take the way of loading that the annotation says.

@@ -81,7 +81,7 @@ class Query(BuildingQuery[T]):
         return self
 
     def with_transformation(self, function: Callable[[Self], R]) -> R:
-        """Return what a function makes of the query: ``query.with_transformation(only_published)``."""
+        """Return the result of a function of the query: ``query.with_transformation(only_published)``."""
         return function(self)
 
     # -- results

@@ -44,7 +44,7 @@ def _begun(make: Callable[[], Session]) -> Iterator[Session]:
 if TYPE_CHECKING:
 
     class SessionFactory(Protocol[S]):
-        """What :func:`sessionmaker` gives, to a type checker: a class whose objects are Sessions with these arguments."""
+        """The result of :func:`sessionmaker`, to a type checker: a class whose objects are Sessions with these arguments."""
 
         kw: dict[str, Any]
         class_: type[S]

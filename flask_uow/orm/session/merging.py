@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError, UOWDeprecationWarning
 from flask_uow.orm.exc import StaleDataError
-from flask_uow.orm.instrumentation.attributes import CollectionAttribute, ScalarRelationshipAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
+from flask_uow.orm.instrumentation.relationship_attributes import ScalarRelationshipAttribute
 from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.mapper import Mapper

@@ -17,7 +17,7 @@ __all__ = ["ORMExecuteState", "told_of"]
 
 
 class ORMExecuteState:
-    """What a function that listens to ``do_orm_execute`` is called with.
+    """A statement that is about to be executed, as functions that listen to ``do_orm_execute`` see it.
 
     :ivar session: the Session.
     :ivar statement: the statement; another one may be set in its place.

@@ -9,7 +9,7 @@ after the other, in the order in which they were first used. With it they are co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
@@ -19,7 +19,7 @@ from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_yo
 if TYPE_CHECKING:
     from flask_uow.engine import Engine
 
-__all__ = ["JOIN_MODES", "Participants", "check_join_mode"]
+__all__ = ["JOIN_MODES", "JointCommit", "Participants", "check_join_mode"]
 
 #: Which ends of a Session reach a transaction in which its connection was already: ``rollback()``; also ``commit()`` and ``close()``; none, they are
 #: about a savepoint of the Session's own; none where it is a savepoint itself, else ``rollback()``.
@@ -91,6 +91,7 @@ class Participants:
         self._began = began
         self._name_of = name_of
         self._atomic: AtomicCommit | None = None
+        self._joint: JointCommit | None = None
         self.has_committed = False
         self._members: dict[Any, _Participant] = {}
         self._options: dict[Any, Mapping[str, Any]] = {}
@@ -168,6 +169,22 @@ class Participants:
             return _Participant(connection, connection.begin_nested(), owned=False)
         return _Participant(connection, outer, owned=False, joined=mode != "control_fully")
 
+    def join(self, other: Participants, is_flushed: bool) -> None:
+        """Work over the connections of another transaction, which is committed with this one, where only that one has begun.
+
+        Two connections that write to one SQLite file would wait for each other, and the rows of one are not seen by the other.
+
+        :param is_flushed: nothing but its end is left of the other one: it serves this one where neither has begun, too.
+        """
+        for bind, member in other._members.items():
+            own = self._members.get(bind)
+            if own is None or (own.owned and not own.connection.has_begun):
+                if is_flushed or member.connection.has_begun:
+                    if own is not None:
+                        own.transaction.rollback()
+                        own.connection.close()
+                    self._members[bind] = _Participant(member.connection, member.transaction, owned=False, joined=True)
+
     @property
     def has_written(self) -> bool:
         """True when a rollback would undo something that was written, or has undone it."""
@@ -202,12 +219,23 @@ class Participants:
         self._atomic = AtomicCommit(self._branches())
         self._atomic.prepare()
 
-    def _branches(self) -> list[Branch]:
+    def _branches(self, session: int = 0) -> list[Branch]:
+        """Return the parts of a two-phase commit.
+
+        :param session: the number of this transaction among those that are committed together; their parts need names of their own.
+        """
         found = []
         for number, (bind, member) in enumerate(self._members.items()):
             if not (member.joined or member.transaction.is_nested):
                 name, is_default = self._name_of(bind, number)
-                found.append(Branch(member.connection, member.transaction, name, is_default))
+                found.append(
+                    Branch(
+                        member.connection,
+                        member.transaction,
+                        f"{name}/{session}" if session else name,
+                        is_default and not session,
+                    )
+                )
         return found
 
     # -- ending
@@ -219,32 +247,17 @@ class Participants:
         :raises InvalidRequestError: in two-phase mode, when several databases that have written cannot prepare.
         :raises CommitOutcomeUnknown: when the connection was lost while COMMIT was under way.
         """
+        if self._joint is not None:
+            self._joint.commit()
+            return
         members = list(self._own_members())
         if self._atomic is not None or (self._twophase and self._outer is None and len(members) > 1):
             self._atomic = self._atomic or AtomicCommit(self._branches())
             self._atomic.commit()
             self.has_committed = True
             # a savepoint in a transaction that was begun outside lasts no longer than that one
-            for member in members:
-                if member.transaction.is_nested:
-                    member.transaction.commit()
-            return
-        for number, member in enumerate(members):
-            try:
-                member.transaction.commit()
-                self.has_committed = self._outer is None
-            except BaseException as error:
-                if self._outer is None and number:
-                    self._report_partial_commit(members[:number], members[number:], error)
-                raise
-
-    @staticmethod
-    def _report_partial_commit(done: list[_Participant], undone: list[_Participant], error: BaseException) -> None:
-        logger.critical(
-            "A transaction over several databases was committed in part: %s committed; %s refused, and the rest was rolled back (%s)."
-            " Two-phase commit avoids this: Session(twophase=True).",
-            ", ".join(member.name for member in done), undone[0].name, error,
-        )  # fmt: skip
+            members = [member for member in members if member.transaction.is_nested]
+        _commit_in_turn([(self, member) for member in members])
 
     def close(self) -> None:
         """Roll back those that the Session would commit; what was joined stays as it is."""
@@ -276,3 +289,60 @@ class Participants:
             if member.owned:
                 member.connection.close()
         self._members.clear()
+
+
+def _commit_in_turn(members: Sequence[tuple[Participants, _Participant]]) -> None:
+    for number, (whose, member) in enumerate(members):
+        try:
+            member.transaction.commit()
+        except BaseException as error:
+            done = [each.name for of, each in members[:number] if of._outer is None]
+            if done:
+                logger.critical(
+                    "A transaction over several databases was committed in part: %s committed; %s refused, and the rest was rolled back (%s)."
+                    " Two-phase commit avoids this: Session(twophase=True).",
+                    ", ".join(done), member.name, error,
+                )  # fmt: skip
+            raise
+        # a released savepoint is not committed
+        whose.has_committed = whose.has_committed or whose._outer is None
+
+
+class JointCommit:
+    """The commit of the transactions of several Sessions, by whichever of them asks for it first.
+
+    Those in two-phase mode are committed as one, then the others one after the other.
+    """
+
+    def __init__(self, parts: Sequence[Participants]) -> None:
+        self._parts = parts
+        self._is_done = False
+        self._atomic: AtomicCommit | None = None
+        branches = [branch for number, part in enumerate(parts) if part._twophase for branch in part._branches(number)]
+        if len(branches) > 1:
+            self._atomic = AtomicCommit(branches)
+        for part in parts:
+            part._joint = self
+            if part._twophase:
+                part._atomic = self._atomic
+
+    def commit(self) -> None:
+        """Commit all; what was committed already is left.
+
+        :raises Exception: as :meth:`Participants.commit`.
+        """
+        if self._is_done:
+            return
+        if self._atomic is not None:
+            self._atomic.commit()
+        for part in self._parts:
+            part.has_committed = part.has_committed or part._atomic is not None
+        _commit_in_turn(
+            [
+                (part, member)
+                for part in self._parts
+                for member in part._own_members()
+                if part._atomic is None or member.transaction.is_nested
+            ]
+        )
+        self._is_done = True

@@ -320,7 +320,7 @@ class Session(ExecutingSession):
 
     @exclusive
     def plan_flush(self, objects: Iterable[Any] | None = None) -> FlushPlan:
-        """Return what :meth:`flush` would do now, without doing it: ``print(session.plan_flush())``.
+        """Return the plan of the flush that :meth:`flush` would make now, without making it: ``print(session.plan_flush())``.
 
         The plan says for each step the operation, the table, the columns of an UPDATE, how many rows, and why it has its place. Nothing is
         written, and neither objects nor the Session change; what has to be known of deleted objects is loaded. Hooks are not called, so what a

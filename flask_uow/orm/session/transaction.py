@@ -43,7 +43,7 @@ class Status(Enum):
     """An error inside it has undone its work; it waits for ``rollback()``."""
 
     PREPARED = "prepared"
-    """It is prepared for two-phase commit; only ``commit()`` or ``rollback()`` can follow."""
+    """It is flushed, and prepared for two-phase commit or for a commit with others; only ``commit()`` or ``rollback()`` can follow."""
 
     CLOSED = "closed"
     """It has ended."""
@@ -190,6 +190,27 @@ class SessionTransaction:
             self.failure = error
             self.rollback()
             raise
+        self._become(Status.PREPARED)
+
+    def get_ready(self, ready: Iterable[SessionTransaction], begun: Iterable[SessionTransaction]) -> None:
+        """Flush, and leave nothing but the end to commit(): for root transactions of several Sessions that are committed together.
+
+        :param ready: those that have gone through this before.
+        :param begun: those that follow.
+        :raises InvalidRequestError: when this level has failed.
+        """
+        for level in self._end_inner("commit"):
+            level.commit()
+        if not self.is_active:
+            raise self._inactive()
+        for other in ready:
+            self.participants.join(other.participants, is_flushed=True)
+        for other in begun:
+            self.participants.join(other.participants, is_flushed=False)
+        self._flush()
+
+    def be_ready(self) -> None:
+        """Have :meth:`commit` only end the transaction, which :meth:`get_ready` has flushed."""
         self._become(Status.PREPARED)
 
     def commit(self) -> None:

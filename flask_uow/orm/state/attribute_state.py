@@ -1,4 +1,4 @@
-"""What ``inspect(obj).attrs`` tells: the present value of each attribute, and what became of it since it was loaded or flushed."""
+"""``inspect(obj).attrs``: the present value of each attribute, and what became of it since it was loaded or flushed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AttributeState:
 
     @property
     def history(self) -> History:
-        """What was added, what is unchanged and what was deleted since the last flush; nothing is loaded."""
+        """The values added, unchanged and deleted since the last flush; nothing is loaded."""
         found: History = self.state.mapper.history_of(self.state.obj, self.key)
         return found
 

@@ -17,6 +17,21 @@ from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, RowText, Slot
 from flask_uow.sql.custom import ClauseList, Constant, visitor_for, write_type
+from flask_uow.sql.expressions import (
+    Between,
+    BinaryExpression,
+    BindParameter,
+    BooleanList,
+    Collate,
+    ColumnElement,
+    ExpressionList,
+    Label,
+    LiteralColumn,
+    Null,
+    OrderName,
+    UnaryExpression,
+)
+from flask_uow.sql.interfaces import SQLDialect
 from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
@@ -28,7 +43,16 @@ __all__ = ["ExpressionCompiler"]
 _SHORT = 15
 # statements of one table each, or about tables that refer to each other
 _DDL = frozenset(
-    ("create_table", "create_index", "add_constraint", "comment_on", "drop_table", "drop_index", "create_sequence")
+    (
+        "create_table",
+        "create_index",
+        "add_constraint",
+        "comment_on",
+        "drop_table",
+        "drop_index",
+        "create_sequence",
+        "create_enum",
+    )
 )
 # no SQL text holds this character, and the databases refuse it in values as well
 _MARK = "\x00"
@@ -46,7 +70,7 @@ class ExpressionCompiler:
     """
 
     def __init__(
-        self, dialect: Any, literal_binds: bool = False, is_executed: bool = False, writes_values: bool = False
+        self, dialect: SQLDialect, literal_binds: bool = False, is_executed: bool = False, writes_values: bool = False
     ) -> None:
         self.dialect = dialect
         self.literal_binds = literal_binds
@@ -68,6 +92,8 @@ class ExpressionCompiler:
         self._names: dict[int, str] = {}
         self._taken: dict[str, int] = {}
         self.ctes: dict[int, tuple[str, str, bool]] = {}
+        # True where a common table expression writes
+        self.writes = False
         self.froms_stack: list[set[int]] = []
         # what ORDER BY can name: the result's columns; of a compound, it can name nothing else
         self.result_types: dict[str, TypeEngine[Any]] = {}
@@ -112,7 +138,13 @@ class ExpressionCompiler:
             or statement.__visit_name__ == "text"
         )
         return Compiled(
-            sql, slots, self.result, self.is_write(statement), returns_rows, self._inserted_key(numbers), row
+            sql,
+            slots,
+            self.result,
+            self.writes or self.is_write(statement),
+            returns_rows,
+            self._inserted_key(numbers),
+            row,
         )
 
     def _inserted_key(self, numbers: Mapping[int, int]) -> InsertedKey | None:
@@ -166,7 +198,8 @@ class ExpressionCompiler:
         visit = getattr(self, f"visit_{getattr(node, '__visit_name__', 'clause')}", None)
         if visit is None:
             return self._process_other(node)
-        return visit(node)  # type: ignore[no-any-return]
+        text: str = visit(node)
+        return text
 
     def _process_so(self, node: ClauseElement, literal_binds: bool | None, asfrom: bool, include_table: bool) -> str:
         outer = self.writes_values, self.qualify
@@ -257,7 +290,7 @@ class ExpressionCompiler:
 
     def placeholder(self, slot: Slot, number: int) -> str:
         """Return the placeholder for a slot."""
-        return self.dialect.placeholder  # type: ignore[no-any-return]
+        return self.dialect.placeholder
 
     def place(self, slot: Slot) -> str:
         """Return a mark that becomes the slot's placeholder; where values are written, the value."""
@@ -307,7 +340,7 @@ class ExpressionCompiler:
 
     # -- leaves
 
-    def visit_bindparam(self, node: Any) -> str:
+    def visit_bindparam(self, node: BindParameter[Any]) -> str:
         if self.literal_binds:
             stored = self.dialect.bind_processor(node.type)
             return self.literal(stored(node.value) if stored is not None else node.value)
@@ -316,7 +349,7 @@ class ExpressionCompiler:
             return self.place(Slot(-1, None, processor, False, Constant(node.value), self.target))
         return self.place(Slot(self.index_of(node), node.key, processor, node.required, None, self.target))
 
-    def index_of(self, node: Any) -> int:
+    def index_of(self, node: BindParameter[Any]) -> int:
         """Return the number of a bind parameter of the statement."""
         index = self._indexes.get(id(node))
         if index is None:
@@ -339,10 +372,10 @@ class ExpressionCompiler:
             return "'" + value.replace("'", "''") + "'"
         raise CompileError(f"{value!r} cannot be written into DDL. Use text() with the SQL you mean.")
 
-    def visit_null(self, node: Any) -> str:
+    def visit_null(self, node: Null) -> str:
         return "NULL"
 
-    def visit_literal_column(self, node: Any) -> str:
+    def visit_literal_column(self, node: LiteralColumn) -> str:
         return str(node.text)
 
     def visit_text(self, node: Any) -> str:
@@ -351,15 +384,15 @@ class ExpressionCompiler:
     def visit_column(self, node: Any) -> str:
         table = node.table
         if table is None:
-            return self.dialect.quote(node.name)  # type: ignore[no-any-return]
+            return self.dialect.quote(node.name)
         if not self.qualify:
-            return self.dialect.quote(node.name)  # type: ignore[no-any-return]
+            return self.dialect.quote(node.name)
         name = short_name(node.name) if len(node.name) > _SHORT and _is_derived(table) else node.name
         return f"{self.table_name(table)}.{self.dialect.quote(name)}"
 
     def result_name(self, name: str) -> str:
         """Return the quoted name of a column of the result; in FROM, where others refer to it, one that stays whole."""
-        return self.dialect.quote(short_name(name) if self.names_needed and len(name) > _SHORT else name)  # type: ignore[no-any-return]
+        return self.dialect.quote(short_name(name) if self.names_needed and len(name) > _SHORT else name)
 
     def table_name(self, table: Any) -> str:
         """Return the name by which columns refer to a FROM element."""
@@ -368,7 +401,7 @@ class ExpressionCompiler:
             return self.plain_table(table) if apart is None else apart[1]
         if table.__visit_name__ == "cte":
             self.process(table)
-        return self.dialect.quote(self.anonymous_name(table))  # type: ignore[no-any-return]
+        return self.dialect.quote(self.anonymous_name(table))
 
     def anonymous_name(self, element: Any) -> str:
         """Return the name of an alias, made up and numbered where it has none."""
@@ -395,16 +428,21 @@ class ExpressionCompiler:
 
     # -- operators
 
-    def visit_binary(self, node: Any) -> str:
+    def visit_binary(self, node: BinaryExpression[Any]) -> str:
         op = node.operator
         handler = getattr(self, f"binary_{op.name}", None)
         if handler is not None:
-            return handler(node)  # type: ignore[no-any-return]
+            text: str = handler(node)
+            return text
+        return self.binary_of(node)
+
+    def binary_of(self, node: BinaryExpression[Any]) -> str:
+        """Write ``left op right`` of an operator that has no writer of its own."""
         if self.dialect.exact_decimal_text and (special := self.exact_decimal(node)) is not None:
             return special
         return self.plain_binary(node)
 
-    def plain_binary(self, node: Any) -> str:
+    def plain_binary(self, node: BinaryExpression[Any]) -> str:
         """Write ``left op right``; an integer is divided by another as a float, since the databases would cut the fraction off."""
         op = node.operator
         if (
@@ -421,12 +459,10 @@ class ExpressionCompiler:
         text = f"{left} {op.sql} {right}"
         return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
 
-    def exact_decimal(self, node: Any) -> str | None:
+    def exact_decimal(self, node: BinaryExpression[Any]) -> str | None:
         """Write arithmetic and comparison of exact decimals that the database keeps as text; None where not concerned."""
         right = node.right
-        many = (
-            right.items if node.operator in (ops.IN, ops.NOT_IN) and right.__visit_name__ == "expression_list" else ()
-        )
+        many = right.items if node.operator in (ops.IN, ops.NOT_IN) and isinstance(right, ExpressionList) else ()
         if not any(isinstance(operand.type.storage, Numeric) for operand in (node.left, right, *many)):
             return None
         if node.operator in ops.ARITHMETIC:
@@ -442,12 +478,12 @@ class ExpressionCompiler:
             return f"{left} {node.operator.sql} {self.decimal_operand(right, node.operator)}"
         return None
 
-    def decimal_operand(self, node: Any, op: Operator) -> str:
+    def decimal_operand(self, node: ColumnElement[Any], op: Operator) -> str:
         """Return an operand that is compared with exact decimals kept as text; other numbers become text too."""
         text = self.operand(node, op, strict=True)
         return f"CAST({text} AS TEXT)" if isinstance(node.type.storage, (Integer, Float)) else text
 
-    def visit_between(self, node: Any) -> str:
+    def visit_between(self, node: Between) -> str:
         parts = (node.element, node.low, node.high)
         if self.dialect.exact_decimal_text and any(isinstance(part.type.storage, Numeric) for part in parts):
             element = f"{self.decimal_operand(node.element, ops.COLLATE)} COLLATE decimal"
@@ -457,7 +493,7 @@ class ExpressionCompiler:
             low, high = (self.operand(end, node.operator, strict=True) for end in parts[1:])
         return f"{element} {node.operator.sql} {low} AND {high}"
 
-    def visit_unary(self, node: Any) -> str:
+    def visit_unary(self, node: UnaryExpression[Any]) -> str:
         op = node.operator
         if op in ops.ORDERINGS:
             return f"{self.order_term(node.element)} {op.sql}"
@@ -468,11 +504,11 @@ class ExpressionCompiler:
         text = self.operand(node.element, op, strict=op is ops.NEG)
         return f"-{text}" if op is ops.NEG else f"{op.sql} {text}"
 
-    def has_forms(self, node: Any) -> bool:
+    def has_forms(self, node: ClauseElement) -> bool:
         """Return True where equal values may be written differently, so that :meth:`told_apart` has something to do."""
         return False
 
-    def told_apart(self, node: Any) -> str:
+    def told_apart(self, node: ClauseElement) -> str:
         """Return the text of a value in a form that only equal values share."""
         return self.process(node)
 
@@ -490,24 +526,24 @@ class ExpressionCompiler:
             return f"{text} COLLATE decimal"
         return text
 
-    def visit_order_name(self, node: Any) -> str:
+    def visit_order_name(self, node: OrderName) -> str:
         return self.result_name(node.name) if node.name in self.result_types else self.dialect.quote(node.name)
 
-    def visit_boolean_list(self, node: Any) -> str:
+    def visit_boolean_list(self, node: BooleanList) -> str:
         return f" {node.operator.sql} ".join(
             self.operand(clause, node.operator, strict=True) for clause in node.clauses
         )
 
-    def visit_expression_list(self, node: Any) -> str:
+    def visit_expression_list(self, node: ExpressionList) -> str:
         return "(" + ", ".join(self.process(item) for item in node.items) + ")"
 
-    def visit_collate(self, node: Any) -> str:
+    def visit_collate(self, node: Collate) -> str:
         return f"{self.operand(node.element, ops.COLLATE)} COLLATE {self.dialect.quote(node.collation)}"
 
     def visit_sourced(self, node: Any) -> str:
         return self.process(node.element)
 
-    def visit_label(self, node: Any) -> str:
+    def visit_label(self, node: Label[Any]) -> str:
         return self.process(node.element)
 
     def visit_cast(self, node: Any) -> str:
@@ -520,7 +556,7 @@ class ExpressionCompiler:
         otherwise = f" ELSE {self.process(node.else_)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
 
-    def as_type(self, node: Any, type_: TypeEngine[Any]) -> str:
+    def as_type(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         """Return the text of a value beside others, all of which are to be of one type; databases see to that themselves."""
         return self.process(node)
 

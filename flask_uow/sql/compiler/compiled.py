@@ -164,8 +164,21 @@ class Compiled:
     ) -> Any:
         if slot.default is None:
             return self._value(slot, values, given)
-        made[number] = slot.default.value()
+        made[number] = self._default(slot, values, given)
         return slot.processor(made[number]) if slot.processor is not None else made[number]
+
+    def _default(self, slot: Slot, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        assert slot.default is not None
+        if not slot.default.asks_context:
+            return slot.default.value()
+        others: dict[str, Any] = {}
+        for other in self.slots:
+            if other.default is None:
+                name = other.column.rpartition(".")[2] if other.column else other.key
+                if name is not None:
+                    is_given = other.key is not None and other.key in given
+                    others[name] = given[str(other.key)] if is_given else values[other.index]
+        return slot.default.value(others)
 
     def _refusing(self, values: Sequence[Any], given: Mapping[str, Any]) -> str | None:
         """Return the column, or the named parameter, whose value was refused."""
@@ -186,7 +199,7 @@ class Compiled:
 
     def _value(self, slot: Slot, values: Sequence[Any], given: Mapping[str, Any]) -> Any:
         if slot.default is not None:
-            value = slot.default.value()
+            value = self._default(slot, values, given)
         elif slot.key is not None and slot.key in given:
             value = given[slot.key]
         elif slot.required:

@@ -7,6 +7,8 @@ from typing import Any
 from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.compiler.compiled import ResultColumn, Slot
+from flask_uow.sql.conflicts import Excluded, OnConflict
+from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 from flask_uow.sql.froms import collect_froms
 
 __all__ = ["DMLCompiler"]
@@ -15,12 +17,12 @@ __all__ = ["DMLCompiler"]
 class DMLCompiler(ExpressionCompiler):
     """Writes INSERT, UPDATE and DELETE. Columns to be set are written without their table's name."""
 
-    def visit_insert(self, insert: Any) -> str:
+    def visit_insert(self, insert: Insert) -> str:
         quote = self.dialect.quote
         self._check_target("INSERT", insert)
         target = self.visit_table(insert.table)
         if insert._select is not None:
-            columns = ", ".join(quote(column.name) for column in insert._select_columns)
+            columns = ", ".join(quote(str(column.name)) for column in insert._select_columns)
             source = self.insert_source(insert)
             return f"INSERT INTO {target} ({columns}) {source}{self._conflict(insert)}{self.returning(insert)}"
         rows_given = insert._rows or ((),)
@@ -30,7 +32,7 @@ class DMLCompiler(ExpressionCompiler):
         if not given and not defaults and not numbered:
             end = f"{self._conflict(insert)}{self.returning(insert)}{self.key_returning(insert, {})}"
             return f"INSERT INTO {target} DEFAULT VALUES{end}"
-        names = ", ".join(quote(c.name) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
+        names = ", ".join(quote(str(c.name)) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
         values: list[str] = []
         for row in rows_given:
@@ -82,11 +84,11 @@ class DMLCompiler(ExpressionCompiler):
             return []
         return [] if any(column is key for column in given) else [(key, self.process(key.sequence.next_value()))]
 
-    def insert_source(self, insert: Any) -> str:
+    def insert_source(self, insert: Insert) -> str:
         """Return the SELECT that rows are inserted from."""
         return self.subselect(insert._select)
 
-    def _conflict(self, insert: Any) -> str:
+    def _conflict(self, insert: Insert) -> str:
         if insert._conflict is None:
             return ""
         # subqueries take the row that is there already from here
@@ -95,7 +97,7 @@ class DMLCompiler(ExpressionCompiler):
         self.froms_stack.pop()
         return f" {text}"
 
-    def visit_on_conflict(self, conflict: Any) -> str:
+    def visit_on_conflict(self, conflict: OnConflict) -> str:
         text = "ON CONFLICT"
         if conflict.constraint is not None:
             text += f" {self.conflict_constraint(conflict.constraint)}"
@@ -106,7 +108,7 @@ class DMLCompiler(ExpressionCompiler):
         if conflict.pairs is None:
             return f"{text} DO NOTHING"
         pairs = ", ".join(
-            f"{self.dialect.quote(column.name)} = {self.stored(column, value)}" for column, value in conflict.pairs
+            f"{self.dialect.quote(str(column.name))} = {self.stored(column, value)}" for column, value in conflict.pairs
         )
         where = f" WHERE {self.process(conflict.where)}" if conflict.where is not None else ""
         return f"{text} DO UPDATE SET {pairs}{where}"
@@ -126,7 +128,7 @@ class DMLCompiler(ExpressionCompiler):
         self.qualify = outer
         return text
 
-    def visit_excluded(self, excluded: Any) -> str:
+    def visit_excluded(self, excluded: Excluded) -> str:
         return "excluded"
 
     def _defaults(self, table: Any, given: list[Any], attribute: str = "default") -> list[tuple[Any, Any]]:
@@ -163,7 +165,7 @@ class DMLCompiler(ExpressionCompiler):
         self.literal_binds = outer
         return text
 
-    def visit_update(self, update: Any) -> str:
+    def visit_update(self, update: Update) -> str:
         self._check_target("UPDATE", update)
         quote = self.dialect.quote
         given = [column for column, _ in update._values]
@@ -172,7 +174,7 @@ class DMLCompiler(ExpressionCompiler):
         self.froms_stack.append(
             {id(update.table), *(id(part) for element in others for part in element._from_objects())}
         )
-        pairs = [f"{quote(column.name)} = {self.stored(column, value)}" for column, value in update._values]
+        pairs = [f"{quote(str(column.name))} = {self.stored(column, value)}" for column, value in update._values]
         for column, default in self._defaults(update.table, given, "onupdate"):
             pairs.append(f"{quote(column.name)} = {self._default_value(column, default)}")
         if not pairs:
@@ -183,7 +185,7 @@ class DMLCompiler(ExpressionCompiler):
         returning = self.returning(update)
         return f"UPDATE {self.dml_target(update.table)} SET {', '.join(pairs)}{source}{where}{returning}"
 
-    def visit_delete(self, delete: Any) -> str:
+    def visit_delete(self, delete: Delete) -> str:
         self._check_target("DELETE", delete)
         others = self._other_froms(delete, [])
         self.froms_stack.append(
@@ -194,7 +196,7 @@ class DMLCompiler(ExpressionCompiler):
         self.froms_stack.pop()
         return f"DELETE FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
 
-    def _check_target(self, verb: str, statement: Any) -> None:
+    def _check_target(self, verb: str, statement: DMLStatement) -> None:
         if statement.table.__visit_name__ not in ("table", "alias"):
             raise CompileError(
                 f"{verb} writes one table, and was given {statement.table.description}. A class in several tables is written through a Session:"
@@ -209,11 +211,11 @@ class DMLCompiler(ExpressionCompiler):
         """Return the clause by which a DELETE takes rows of other tables."""
         return f" USING {', '.join(self.process(element) for element in elements)}"
 
-    def _other_froms(self, statement: Any, expressions: list[Any]) -> list[Any]:
+    def _other_froms(self, statement: Update | Delete, expressions: list[Any]) -> list[Any]:
         found = collect_froms((), (*statement._where, *expressions))
         return [element for element in found if element is not statement.table]
 
-    def _where(self, statement: Any) -> str:
+    def _where(self, statement: Update | Delete) -> str:
         if not statement._where:
             return ""
         conditions = " AND ".join(
@@ -221,7 +223,7 @@ class DMLCompiler(ExpressionCompiler):
         )
         return f" WHERE {conditions}"
 
-    def returning(self, statement: Any) -> str:
+    def returning(self, statement: DMLStatement) -> str:
         """Return ``RETURNING ...``."""
         if not statement._returning:
             self.result = ()
@@ -233,7 +235,7 @@ class DMLCompiler(ExpressionCompiler):
         self.froms_stack.pop()
         for column, text in zip(statement._returning, texts, strict=True):
             labelled = column.name is not None and column.__visit_name__ not in ("column", "literal_column", "text")
-            written.append(f"{text} AS {self.dialect.quote(column.name)}" if labelled else text)
+            written.append(f"{text} AS {self.dialect.quote(str(column.name))}" if labelled else text)
         self.result = tuple(
             ResultColumn(str(column.name or "anon"), column.type, column) for column in statement._returning
         )

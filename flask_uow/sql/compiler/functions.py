@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.sql.compiler.base import ExpressionCompiler
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.extract import Extract
+from flask_uow.sql.functions import FunctionElement
+from flask_uow.sql.sequences import NextValue
 from flask_uow.sql.types import Numeric
+from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
 
 __all__ = ["FunctionCompiler"]
 
@@ -15,25 +20,25 @@ _DECIMAL_AGGREGATES = ("sum", "max", "min", "avg")
 class FunctionCompiler(ExpressionCompiler):
     """Writes functions, windows and filters of aggregates."""
 
-    def visit_function(self, node: Any) -> str:
+    def visit_function(self, node: FunctionElement) -> str:
         name = node.function_name
         if self.dialect.exact_decimal_text and name.lower() in _DECIMAL_AGGREGATES:
             if isinstance(node.type.storage, Numeric):
                 name = f"decimal_{name.lower()}"
         if node.is_bare:
-            return name  # type: ignore[no-any-return]
+            return name
         if name.lower() == "count" and not node.arguments:
             return f"{name}(*)"
         return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
 
-    def visit_extract(self, node: Any) -> str:
+    def visit_extract(self, node: Extract) -> str:
         return f"EXTRACT({node.field} FROM {self.process(node.element)})"
 
-    def visit_next_value(self, node: Any) -> str:
+    def visit_next_value(self, node: NextValue) -> str:
         name = self.plain_table(node.sequence).replace("'", "''")
         return f"nextval('{name}')"
 
-    def visit_over(self, node: Any) -> str:
+    def visit_over(self, node: Over) -> str:
         parts = []
         if node.partition_by:
             parts.append("PARTITION BY " + ", ".join(self.window_term(term) for term in node.partition_by))
@@ -44,7 +49,7 @@ class FunctionCompiler(ExpressionCompiler):
             parts.append(f"{unit} BETWEEN {_bound(start, 'PRECEDING')} AND {_bound(end, 'FOLLOWING')}")
         return f"{self.process(node.element)} OVER ({' '.join(parts)})"
 
-    def window_term(self, node: Any) -> str:
+    def window_term(self, node: ColumnElement[Any]) -> str:
         """Return a criterion of a window, which cannot name the result's columns."""
         outer = self.result_types, self.compound_columns
         self.result_types, self.compound_columns = {}, {}
@@ -54,10 +59,10 @@ class FunctionCompiler(ExpressionCompiler):
         self.result_columns = columns
         return text
 
-    def visit_function_filter(self, node: Any) -> str:
+    def visit_function_filter(self, node: FunctionFilter) -> str:
         return f"{self.process(node.element)} FILTER (WHERE {self.process(node.condition)})"
 
-    def visit_within_group(self, node: Any) -> str:
+    def visit_within_group(self, node: WithinGroup) -> str:
         order = ", ".join(self.window_term(term) for term in node.order_by)
         return f"{self.process(node.element)} WITHIN GROUP (ORDER BY {order})"
 

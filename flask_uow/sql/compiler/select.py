@@ -7,10 +7,18 @@ from typing import Any
 from flask_uow.exc import CompileError, did_you_mean
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.compiler.compiled import ResultColumn
-from flask_uow.sql.expressions import OrderName
+from flask_uow.sql.expressions import ColumnElement, OrderName
+from flask_uow.sql.for_update import ForUpdate
+from flask_uow.sql.from_statement import FromStatement
+from flask_uow.sql.lightweight import RowsSelect
+from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.select_base import CompoundSelect, SelectBase
+from flask_uow.sql.selectable import CTE, Alias, Join, Lateral, Subquery
+from flask_uow.sql.table_functions import TableFunction
+from flask_uow.sql.text import TextualSelect
+from flask_uow.sql.types import NULLTYPE, TypeEngine
 
 __all__ = ["SelectCompiler"]
 
@@ -32,7 +40,8 @@ class SelectCompiler(ExpressionCompiler):
         outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
         self.result_columns, self.in_compound = dict(names), False
-        parts = [f"SELECT {self.distinct_prefix(select)}{self._columns(names, types, select._distinct is True)}"]
+        head = f"{self.prefixes(select)}{self.distinct_prefix(select)}"
+        parts = [f"SELECT {head}{self._columns(names, types, select._distinct is True)}"]
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
         if select._where:
@@ -105,7 +114,7 @@ class SelectCompiler(ExpressionCompiler):
             written.append(f"{text} AS {written_name}" if needs_name and not bare else text)
         return ", ".join(written)
 
-    def member_value(self, node: Any, type_: TypeEngine[Any]) -> str:
+    def member_value(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         """Return a column of a SELECT whose rows stand beside others, in a compound or on the right of IN."""
         return self.as_type(node, type_)
 
@@ -118,6 +127,11 @@ class SelectCompiler(ExpressionCompiler):
         text = self.process(condition)
         return f"({text})" if getattr(condition, "precedence", 20) <= 1 else text
 
+    def prefixes(self, statement: Any) -> str:
+        """Return the words that a statement was given by ``prefix_with()``, those for this database."""
+        words = (text for text, dialect in statement._prefixes if dialect in (None, self.dialect.name))
+        return "".join(f"{word} " for word in words)
+
     def distinct_prefix(self, select: Select) -> str:
         """Return ``DISTINCT`` and the like."""
         if not select._distinct:
@@ -126,7 +140,7 @@ class SelectCompiler(ExpressionCompiler):
             return f"DISTINCT ON ({', '.join(self.process(column) for column in select._distinct)}) "
         return "DISTINCT "
 
-    def _order_and_limit(self, select: Any) -> list[str]:
+    def _order_and_limit(self, select: SelectBase) -> list[str]:
         parts = []
         if select._order_by:
             parts.append("ORDER BY " + ", ".join(self.order_term(criterion) for criterion in select._order_by))
@@ -135,7 +149,7 @@ class SelectCompiler(ExpressionCompiler):
             parts.append(limit)
         return parts
 
-    def limit_clause(self, select: Any) -> str:
+    def limit_clause(self, select: SelectBase) -> str:
         """Return ``LIMIT n OFFSET m``."""
         parts = []
         if select._limit is not None:
@@ -144,7 +158,7 @@ class SelectCompiler(ExpressionCompiler):
             parts.append(f"OFFSET {self.process(select._offset)}")
         return " ".join(parts)
 
-    def for_update(self, lock: Any) -> str:
+    def for_update(self, lock: ForUpdate) -> str:
         """Return the locking clause; nothing where the database has none."""
         if not self.dialect.supports_for_update:
             return ""
@@ -165,15 +179,15 @@ class SelectCompiler(ExpressionCompiler):
         named = element.__visit_name__ == "table" and id(element) not in self.apart
         return self.dialect.quote(element.name) if named else self.table_name(element)
 
-    def visit_from_statement(self, statement: Any) -> str:
+    def visit_from_statement(self, statement: FromStatement) -> str:
         return self.process(statement.element)
 
-    def visit_textual_select(self, select: Any) -> str:
+    def visit_textual_select(self, select: TextualSelect) -> str:
         text = self.process(select.element)
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in select.result_columns())
         return text
 
-    def visit_compound_select(self, compound: Any) -> str:
+    def visit_compound_select(self, compound: CompoundSelect) -> str:
         names = compound.result_columns()
         types, texts = self.member_types or [column.type for _, column in names], []
         for member in compound.selects:
@@ -193,7 +207,7 @@ class SelectCompiler(ExpressionCompiler):
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
         return " ".join(parts)
 
-    def compound_member(self, member: Any) -> str:
+    def compound_member(self, member: SelectBase) -> str:
         """Return one SELECT of a compound, in parentheses where it has an order or a limit of its own."""
         text = self.process(member)
         own = (
@@ -206,8 +220,8 @@ class SelectCompiler(ExpressionCompiler):
 
     # -- FROM
 
-    def visit_alias(self, alias: Any) -> str:
-        element = alias.element
+    def visit_alias(self, alias: Alias) -> str:
+        element: Any = alias.element
         while element.__visit_name__ == "alias":
             element = element.element
         named = element.__visit_name__ == "subquery"
@@ -217,15 +231,43 @@ class SelectCompiler(ExpressionCompiler):
             text = self.plain_table(element) if element.__visit_name__ == "table" else self.process(element)
         return f"{text} AS {self.dialect.quote(self.anonymous_name(alias))}"
 
-    def visit_subquery(self, subquery: Any) -> str:
+    def visit_subquery(self, subquery: Subquery) -> str:
         return f"({self.derived(subquery.select_element)}) AS {self.dialect.quote(self.anonymous_name(subquery))}"
 
-    def visit_lateral(self, lateral: Any) -> str:
+    def visit_rows(self, rows: RowsSelect) -> str:
+        """Write rows as a SELECT from VALUES, whose columns both databases call ``column1`` and so on."""
+        if not rows.rows:
+            raise CompileError(
+                "values() has no rows. Give them by data([...]); where there is none, leave the statement out."
+            )
+        quote = self.dialect.quote
+        names = ", ".join(f"column{number} AS {quote(column.name)}" for number, column in enumerate(rows.columns, 1))
+        first = ", ".join(
+            self.process(value)
+            if column.type is NULLTYPE
+            else f"CAST({self.process(value)} AS {self.dialect.cast_name(column.type)})"
+            for value, column in zip(rows.rows[0], rows.columns, strict=True)
+        )
+        others = (f", ({', '.join(map(self.process, row))})" for row in rows.rows[1:])
+        self.result = tuple(ResultColumn(column.name, column.type, column) for column in rows.columns)
+        return f"SELECT {names} FROM (VALUES ({first}){''.join(others)}) AS given"
+
+    def visit_table_function(self, rows: TableFunction) -> str:
+        name = self.dialect.quote(self.anonymous_name(rows))
+        text = f"{self.process(rows.function)}{self.ordinality(rows)}"
+        named = f"({', '.join(map(self.dialect.quote, rows.c.keys()))})" if rows.is_derived else ""
+        return f"{text} AS {name}{named}"
+
+    def ordinality(self, rows: TableFunction) -> str:
+        """Return the words that number the rows of a function."""
+        return " WITH ORDINALITY" if rows.ordinality is not None else ""
+
+    def visit_lateral(self, lateral: Lateral) -> str:
         return (
             f"LATERAL ({self.subselect(lateral.select_element)}) AS {self.dialect.quote(self.anonymous_name(lateral))}"
         )
 
-    def derived(self, select: Any) -> str:
+    def derived(self, select: ClauseElement) -> str:
         """Return a SELECT in FROM, which cannot see the enclosing statement's elements."""
         outer = self.froms_stack, self.names_needed
         self.froms_stack, self.names_needed = [], True
@@ -233,17 +275,23 @@ class SelectCompiler(ExpressionCompiler):
         self.froms_stack, self.names_needed = outer
         return text
 
-    def visit_cte(self, cte: Any) -> str:
+    def visit_cte(self, cte: CTE) -> str:
         name = self.dialect.quote(self.anonymous_name(cte))
         if id(cte) not in self.ctes:
+            if not cte.select_element.is_select:
+                self.refuse_writing_cte(cte)
+                self.writes = True
             self.ctes[id(cte)] = (name, "", cte.recursive)
             text = self.derived(cte.select_element)
             # those that this one refers to must come before it
             del self.ctes[id(cte)]
             self.ctes[id(cte)] = (name, text, cte.recursive)
-        return name  # type: ignore[no-any-return]
+        return name
 
-    def visit_join(self, join: Any) -> str:
+    def refuse_writing_cte(self, cte: CTE) -> None:
+        """Refuse INSERT, UPDATE and DELETE as a common table expression, where the database does not take them."""
+
+    def visit_join(self, join: Join) -> str:
         right = self.process(join.right)
         if join.right.__visit_name__ == "join":
             right = f"({right})"

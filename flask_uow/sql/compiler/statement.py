@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.compiler.compiled import Compiled, Slot
 from flask_uow.sql.compiler.ddl import DDLCompiler
 from flask_uow.sql.compiler.dml import DMLCompiler
 from flask_uow.sql.compiler.functions import FunctionCompiler
+from flask_uow.sql.compiler.parts import PartsCompiler
 from flask_uow.sql.compiler.select import SelectCompiler
 from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
 from flask_uow.sql.types import TypeEngine
@@ -17,19 +18,21 @@ from flask_uow.sql.types import TypeEngine
 __all__ = ["GenericDialect", "StatementCompiler", "compile_statement"]
 
 
-class StatementCompiler(SelectCompiler, FunctionCompiler, DMLCompiler, DDLCompiler):
+class StatementCompiler(SelectCompiler, PartsCompiler, FunctionCompiler, DMLCompiler, DDLCompiler):
     """Writes every statement in standard SQL; dialects subclass it."""
 
 
 class GenericDialect:
     """A dialect without a database, for ``str(statement)``: standard SQL with ``:named`` parameters."""
 
-    name = "generic"
-    placeholder = "?"
-    escapes_percent = False
-    exact_decimal_text = False
-    supports_for_update = True
-    supports_sequences = True
+    name: ClassVar[str] = "generic"
+    placeholder: ClassVar[str] = "?"
+    escapes_percent: ClassVar[bool] = False
+    exact_decimal_text: ClassVar[bool] = False
+    supports_for_update: ClassVar[bool] = True
+    supports_sequences: ClassVar[bool] = True
+    supports_enums: ClassVar[bool] = True
+    tells_rowid: ClassVar[bool] = False
     compiler_class: type[StatementCompiler] = StatementCompiler
 
     def quote(self, identifier: str) -> str:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.types.basic import TypeEngine, type_for_value
+from flask_uow.sql.types.base import TypeEngine, type_for_value
 from flask_uow.sql.types.lookup import to_instance
 from flask_uow.sql.value_errors import wrong_kind
 
@@ -30,7 +30,7 @@ class ARRAY(TypeEngine[Any]):
     python_type: Any = list
 
     def __init__(
-        self, item_type: Any, dimensions: int | None = None, as_tuple: bool = False, mutable: bool = False
+        self, item_type: object, dimensions: int | None = None, as_tuple: bool = False, mutable: bool = False
     ) -> None:
         self.item_type = to_instance(item_type)
         if isinstance(self.item_type.storage, ARRAY):
@@ -44,16 +44,14 @@ class ARRAY(TypeEngine[Any]):
             self.python_type = tuple
         self.cache_key = (type(self), self.item_type.cache_key, dimensions, as_tuple, mutable)
 
-    def convert(self, value: Any) -> Any:
+    def _convert(self, value: object) -> Any:
         # the items are converted one by one when they are bound
-        if value is None:
-            return None
         if not isinstance(value, (list, tuple)):
             wrong_kind(self, value, "a list", "Wrap a single value in a list.")
         self._check_depth(value, value, 1)
         return value
 
-    def _check_depth(self, whole: Any, value: Any, depth: int) -> None:
+    def _check_depth(self, whole: object, value: Any, depth: int) -> None:
         nested = [item for item in value if isinstance(item, (list, tuple))]
         if len(nested) < len(value) and (nested or depth < (self.dimensions or 0)):
             wrong_kind(self, whole, "lists of one depth", "Nest all items alike.")
@@ -62,13 +60,13 @@ class ARRAY(TypeEngine[Any]):
         for item in nested:
             self._check_depth(whole, item, depth + 1)
 
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
         return self if isinstance(value, (list, tuple)) else type_for_value(value)
 
     def is_mutable(self) -> bool:
         return self.mutable
 
-    def copy_value(self, value: Any) -> Any:
+    def copy_value(self, value: object) -> Any:
         return deepcopy(value) if self.mutable else value
 
     def _arguments(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Types that users make of another type: TypeDecorator, and PickleType which is one.
+"""Types that users make: of another type, TypeDecorator, and PickleType which is one; of the database's own, UserDefinedType.
 
 A decorated type changes values in Python, before and behind the conversions of the type that it is made of (its *impl*);
 to the database, and to the operators of expressions, it is that type.
@@ -7,16 +7,91 @@ to the database, and to the operators of expressions, it is that type.
 from __future__ import annotations
 
 import pickle
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.types.basic import LargeBinary, TypeEngine
+from flask_uow.sql.types.base import TypeEngine
+from flask_uow.sql.types.binary import LargeBinary
 from flask_uow.sql.types.lookup import to_instance
 
-__all__ = ["PickleType", "TypeDecorator"]
+if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import SQLDialect
+
+__all__ = ["PickleType", "TypeDecorator", "UserDefinedType"]
 
 
-class TypeDecorator(TypeEngine[Any]):
+class _UserType(TypeEngine[Any]):
+    """The base of types that users subclass, which keep what they are made of in attributes of their own."""
+
+    _key: tuple[Any, ...] | None = None
+
+    @property
+    def cache_key(self) -> tuple[Any, ...]:
+        """The class and the parameters: whatever the instance holds; the instance itself where that has no hash."""
+        if self._key is None:
+            held = [(name, type(value), _key_of(value)) for name, value in sorted(vars(self).items())]
+            key: tuple[Any, ...] = (type(self), *held)
+            try:
+                hash(key)
+            except TypeError:
+                key = (type(self), self)
+            self._key = key
+        return self._key
+
+    @cache_key.setter
+    def cache_key(self, key: tuple[Any, ...]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._key = key
+
+
+def _key_of(value: object) -> object:
+    return value.cache_key if isinstance(value, TypeEngine) else value
+
+
+class UserDefinedType(_UserType):
+    """A type of the database that has no counterpart here, with conversions of your own::
+
+        class Point(UserDefinedType):
+            def get_col_spec(self, **kw):
+                return "POINT"
+
+            def bind_processor(self, dialect):
+                return lambda value: None if value is None else f"({value[0]},{value[1]})"
+
+    Values pass as the driver has them where a method below is not overridden. Numbers, texts and so on are taken as they are: nothing is checked.
+    """
+
+    name = "user_defined"
+
+    def __init__(self) -> None:
+        """Take no parameters; a subclass may take some, which it keeps in attributes."""
+
+    def get_col_spec(self, **kw: object) -> str:
+        """Return the type as DDL and casts of the database write it.
+
+        :raises ArgumentError: unless overridden.
+        """
+        raise ArgumentError(
+            f"{type(self).__name__} does not say its name. Override get_col_spec(self, **kw) and return it, 'POINT' say."
+        )
+
+    def bind_processor(self, dialect: SQLDialect) -> Callable[[Any], Any] | None:
+        """Return the function from a value (None included) to the driver's; None to pass it as it is."""
+        return None
+
+    def result_processor(self, dialect: SQLDialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Return the function from the driver's value (None included) to Python's; None to pass it as it is.
+
+        :param coltype: for look-alikes of other libraries; None here.
+        """
+        return None
+
+    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
+        # what is compared with a column goes the way of what is stored in it
+        return self
+
+
+class TypeDecorator(_UserType):
     """A type of your own, made of another. Subclass it, name the other type as ``impl`` and override what is to differ::
 
         class Lowercase(TypeDecorator):
@@ -33,7 +108,6 @@ class TypeDecorator(TypeEngine[Any]):
 
     name = "decorated"
     impl: Any = None
-    _key: tuple[Any, ...] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         impl = self.impl
@@ -47,34 +121,24 @@ class TypeDecorator(TypeEngine[Any]):
         self.python_type = self.impl.python_type
 
     @property
-    def cache_key(self) -> tuple[Any, ...]:  # type: ignore[override]
-        """The class and the parameters: whatever the instance holds; the instance itself where that has no hash."""
-        if self._key is None:
-            held = [
-                (name, type(value), value.cache_key if isinstance(value, TypeEngine) else value)
-                for name, value in sorted(vars(self).items())
-            ]
-            key: tuple[Any, ...] = (type(self), *held)
-            try:
-                hash(key)
-            except TypeError:
-                key = (type(self), self)
-            self._key = key
-        return self._key
+    def _inner(self) -> TypeEngine[Any]:
+        # of an instance, impl is one; a class may name the class of a type
+        made: TypeEngine[Any] = self.impl
+        return made
 
     @property
     def storage(self) -> TypeEngine[Any]:
-        return self.impl.storage  # type: ignore[no-any-return]
+        return self._inner.storage
 
-    def load_dialect_impl(self, dialect: Any) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: SQLDialect) -> TypeEngine[Any]:
         """Return the type that one database is to see; ``impl`` unless overridden. ``dialect.name`` tells them apart."""
-        return self.impl  # type: ignore[no-any-return]
+        return self._inner
 
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        """Return what is to be stored for a value (None included), as ``impl`` takes it."""
+    def process_bind_param(self, value: Any, dialect: SQLDialect) -> Any:
+        """Return the value to be stored for a value (None included), as ``impl`` takes it."""
         return value
 
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
+    def process_result_value(self, value: Any, dialect: SQLDialect) -> Any:
         """Return the value for what ``impl`` has loaded (None included)."""
         return value
 
@@ -83,19 +147,31 @@ class TypeDecorator(TypeEngine[Any]):
         return self
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
-        return self.impl.combined_with(other, op)  # type: ignore[no-any-return]
+        return self._inner.combined_with(other, op)
 
     def is_mutable(self) -> bool:
-        return self.impl.is_mutable()  # type: ignore[no-any-return]
+        return self._inner.is_mutable()
 
     def copy_value(self, value: Any) -> Any:
-        return self.impl.copy_value(value)
+        return self._inner.copy_value(value)
 
     def compare_values(self, a: Any, b: Any) -> bool:
-        return self.impl.compare_values(a, b)  # type: ignore[no-any-return]
+        return self._inner.compare_values(a, b)
 
     def _arguments(self) -> dict[str, Any]:
         return {"impl": self.impl}
+
+
+class Pickler(Protocol):
+    """An object that makes bytes of values and values of bytes: the module :mod:`pickle`, or another one of its kind."""
+
+    def dumps(self, value: object, protocol: int) -> bytes:
+        """Return a value as bytes."""
+        ...
+
+    def loads(self, data: bytes) -> Any:
+        """Return the value."""
+        ...
 
 
 class PickleType(TypeDecorator):
@@ -112,22 +188,26 @@ class PickleType(TypeDecorator):
     """
 
     impl: Any = LargeBinary
-    _pickler: ClassVar[Any] = pickle
+    _pickler: ClassVar[Pickler] = cast("Pickler", pickle)
 
     def __init__(
-        self, protocol: int = pickle.HIGHEST_PROTOCOL, pickler: Any = None, mutable: bool = True, comparator: Any = None
+        self,
+        protocol: int = pickle.HIGHEST_PROTOCOL,
+        pickler: Pickler | None = None,
+        mutable: bool = True,
+        comparator: Callable[[Any, Any], object] | None = None,
     ) -> None:
         super().__init__()
         self.protocol = protocol
-        self.pickler = pickler if pickler is not None else self._pickler
+        self.pickler: Pickler = pickler if pickler is not None else self._pickler
         self.mutable = mutable
         self.comparator = comparator
         self.python_type = object
 
-    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+    def process_bind_param(self, value: Any, dialect: SQLDialect) -> Any:
         return None if value is None else self.pickler.dumps(value, self.protocol)
 
-    def process_result_value(self, value: Any, dialect: Any) -> Any:
+    def process_result_value(self, value: Any, dialect: SQLDialect) -> Any:
         return None if value is None else self.pickler.loads(value)
 
     def is_mutable(self) -> bool:
@@ -145,7 +225,7 @@ class PickleType(TypeDecorator):
             return bool(self.comparator(a, b))
         return bool(a == b) or self._pickled_again(a) == self._pickled_again(b)
 
-    def _pickled_again(self, value: Any) -> Any:
+    def _pickled_again(self, value: object) -> Any:
         # a pickle says how often an object occurs in a value, and that is told alike by two copies only
         copy = self.pickler.loads(self.pickler.dumps(value, self.protocol))
         return self.pickler.dumps(copy, self.protocol)

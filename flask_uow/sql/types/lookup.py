@@ -6,12 +6,17 @@ import enum
 from typing import Any, get_origin
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.types.basic import BY_ANNOTATION, TypeEngine, enum_for
+from flask_uow.sql.types.base import TypeEngine
+from flask_uow.sql.types.enums import enum_for
+from flask_uow.sql.types.plain import PLAIN
 
-__all__ = ["to_instance", "type_for_annotation"]
+__all__ = ["TypeArgument", "to_instance", "type_for_annotation"]
+
+# what stands for a type: itself, or its class where it needs no arguments
+TypeArgument = TypeEngine[Any] | type[TypeEngine[Any]]
 
 
-def type_for_annotation(python_type: Any) -> TypeEngine[Any] | None:
+def type_for_annotation(python_type: object) -> TypeEngine[Any] | None:
     """Return the column type for a Python type that annotates an attribute, or None when there is none.
 
     :param python_type: a class, or a generic alias such as ``dict[str, int]``; the caller takes Optional apart.
@@ -21,10 +26,10 @@ def type_for_annotation(python_type: Any) -> TypeEngine[Any] | None:
         return None
     if issubclass(cls, enum.Enum):
         return enum_for(cls)
-    return BY_ANNOTATION.get(cls)
+    return PLAIN.of_annotation(cls)
 
 
-def to_instance(type_: Any) -> TypeEngine[Any]:
+def to_instance(type_: object) -> TypeEngine[Any]:
     """Return ``type_`` itself, or an instance of it when it is a class.
 
     :raises ArgumentError: for anything but a type of this module or a subclass of one.

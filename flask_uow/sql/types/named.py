@@ -6,22 +6,10 @@ types of their own in DDL.
 
 from __future__ import annotations
 
-from flask_uow.sql.types.basic import (
-    BigInteger,
-    Boolean,
-    Date,
-    DateTime,
-    Float,
-    Integer,
-    Interval,
-    LargeBinary,
-    Numeric,
-    SmallInteger,
-    String,
-    Text,
-    Time,
-    Uuid,
-)
+from flask_uow.sql.types.binary import LargeBinary, Uuid
+from flask_uow.sql.types.moments import Date, DateTime, Interval, Time
+from flask_uow.sql.types.numbers import BigInteger, Boolean, Double, Float, Integer, Numeric, SmallInteger
+from flask_uow.sql.types.texts import String, Text
 
 __all__ = [
     "BIGINT",
@@ -32,6 +20,7 @@ __all__ = [
     "DATE",
     "DATETIME",
     "DECIMAL",
+    "DOUBLE",
     "DOUBLE_PRECISION",
     "FLOAT",
     "INT",
@@ -94,6 +83,10 @@ class REAL(Float):
 
 class DOUBLE_PRECISION(Float):  # noqa: N801  (SQL's own spelling)
     """DOUBLE PRECISION."""
+
+
+class DOUBLE(Double):
+    """DOUBLE."""
 
 
 class NUMERIC(Numeric):

@@ -122,7 +122,7 @@ DELETE FROM post WHERE post.author_id IN (SELECT user.id FROM user WHERE user.na
 -- SQLite cannot DELETE by the rows of other tables (table 'user'). Use a condition with in_(select(...)) or exists().
 
 -- array
--- SQLite has no operators for arrays. Load the rows and compare in Python, or use json_each().
+SELECT arrayed.words FROM arrayed WHERE array_contains(arrayed.words, ?)
 
 -- literal array
 SELECT ?

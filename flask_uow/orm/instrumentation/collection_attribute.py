@@ -1,0 +1,213 @@
+"""Attributes that hold a collection of related objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.instrumentation.custom_collections import collection_maker
+from flask_uow.orm.state.instance_state import InstanceState, ensure_state
+from flask_uow.orm.state.keeping import drop_kept
+from flask_uow.orm.state.members import contains_identical, members_of, remove_identical
+from flask_uow.orm.state.proxies import real_object
+from flask_uow.orm.symbols import PENDING, READ, STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_uow.orm.instrumentation.collections import Instrumented
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+
+from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
+
+__all__ = ["CollectionAttribute"]
+
+
+class CollectionAttribute(RelationshipAttribute):
+    """An attribute that holds a collection of objects."""
+
+    def __init__(self, key: str, parent: Mapper, prop: RelationshipProperty) -> None:
+        super().__init__(key, parent, prop)
+        self.make_collection = collection_maker(prop.collection_class, prop.name)
+
+    def new_collection(self, obj: MappedObject, items: Iterable[Any] = ()) -> Any:
+        """Return an instrumented collection of ``obj``, filled without any event."""
+        collection = self.make_collection()
+        if items:
+            collection.__uow_fill__(items)
+        collection.__uow_owner__ = ensure_state(obj)
+        collection.__uow_attribute__ = self
+        return collection
+
+    def revive_parent(self, collection: Instrumented, gone: InstanceState) -> Any:
+        """Bring the object back that a collection belongs to, when the collection outlived it; None where it had no row.
+
+        :raises InvalidRequestError: when no Session could load it.
+        """
+        if gone.row_key is None:
+            return None
+        session = gone.session
+        parent: Any = None
+        if session is not None:
+            # a change is on its way that the flush should have, too
+            with session.no_autoflush:
+                parent = session.get(self.class_, gone.row_key)
+        if parent is None:
+            raise InvalidRequestError(
+                f"a collection {self.class_.__name__}.{self.key} is being changed, and the object that it belongs to is gone"
+                " and cannot be loaded again. Keep a reference to the object while you change its collections."
+            )
+        replaced = parent.__dict__.get(self.key)
+        if replaced is not None and replaced is not collection:
+            replaced.__uow_detach__()
+        parent.__dict__[self.key] = collection
+        collection.__uow_attach__(ensure_state(parent))
+        return parent
+
+    def empty(self, obj: MappedObject) -> Any:
+        values = obj.__dict__
+        collection = values[self.key] = self.new_collection(obj)
+        read = values.get(READ)
+        if read is None:
+            values[READ] = {self.key}
+        else:
+            read.add(self.key)
+        return collection
+
+    def take_back(self, collection: Instrumented, parent: MappedObject) -> None:
+        """Make a collection that was read before its object had a row, and that someone still holds, the object's again."""
+        present = getattr(parent, self.key)
+        if present is not collection:
+            present.__uow_detach__()
+            for item in collection.__uow_items__():
+                collection.__uow_take__(item)
+            collection.__uow_fill__(present.__uow_items__())
+            parent.__dict__[self.key] = collection
+
+    def admit(self, collection: Instrumented, item: object) -> Any:
+        """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
+        admitted = self.check(item)
+        if self.listeners is None and not self.is_exclusive:
+            return admitted
+        parent = collection.__uow_parent__()
+        if parent is None:
+            return admitted
+        self.claim_for_both(parent, admitted)
+        if self.listeners is None:
+            return admitted
+        return real_object(self.listeners.append(parent, ensure_state(parent), admitted, self))
+
+    def set(self, obj: MappedObject, value: Any) -> None:
+        state = ensure_state(obj)
+        if state.row_key is None:
+            old = obj.__dict__.get(self.key)
+            if old is None:
+                old = self.new_collection(obj)
+            elif READ in obj.__dict__:
+                obj.__dict__[READ].discard(self.key)
+        else:
+            old = getattr(obj, self.key)
+        if old is value:
+            return
+        before = old.__uow_items__()
+        had = {id(item) for item in before}
+        items = self._items_to_set(obj, value)
+        listeners, is_exclusive = self.listeners, self.is_exclusive
+        for number, item in enumerate(items):
+            item = items[number] = self.check(item)
+            if is_exclusive:
+                self.claim_for_both(obj, item)
+            if listeners is not None and id(item) not in had:
+                items[number] = real_object(listeners.append(obj, state, item, self))
+        self.record(obj, state, old)
+        old.__uow_detach__()
+        made = obj.__dict__[self.key] = self.new_collection(obj, items)
+        kept = {id(item) for item in items}
+        for item in before:
+            if id(item) not in kept:
+                self.fire_remove(obj, item)
+        for item in items:
+            if id(item) not in had:
+                self.fire_append(obj, item)
+        after_assignment = getattr(made, "after_assignment", None)
+        if after_assignment is not None:
+            after_assignment()
+
+    def _items_to_set(self, obj: MappedObject, value: object) -> list[Any]:
+        """Return the objects of what is assigned to the attribute.
+
+        :raises ArgumentError: for a dict whose keys are not those that the collection gives its objects.
+        """
+        sample = self.make_collection()
+        converter = getattr(sample, "__uow_converter__", None)
+        if converter is not None:
+            return list(getattr(sample, converter)(value))
+        if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise ArgumentError(
+                f"{self.class_.__name__}.{self.key} is a collection and takes an iterable of objects, got {value!r}."
+                " To empty it, assign []."
+            )
+        keyfunc = getattr(sample, "keyfunc", None)
+        if keyfunc is not None and isinstance(value, dict):
+            for key, item in value.items():
+                if keyfunc(self.check(item)) != key:
+                    raise ArgumentError(
+                        f"{self.class_.__name__}.{self.key}: {item!r} is given under the key {key!r}, and its key in this collection is"
+                        f" {keyfunc(item)!r}. Assign a dict with the right keys, or a list."
+                    )
+        return members_of(value)
+
+    def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
+        values = obj.__dict__
+        collection = values.get(self.key)
+        state = ensure_state(obj)
+        if self.listeners is not None:
+            self.listeners.append(obj, state, item, self)
+        if collection is None:
+            if state.row_key is not None:
+                self._wait(obj, item, added=True)
+                return
+            collection = values[self.key] = self.new_collection(obj)
+        if not collection.__uow_holds__(item):
+            self.record(obj, state, collection)
+            collection.__uow_put__(item)
+        if self.is_exclusive:
+            self.note_parent(obj, item)
+
+    def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
+        values = obj.__dict__
+        collection = values.get(self.key)
+        if self.listeners is not None:
+            self.listeners.remove(ensure_state(obj), item, self)
+        if collection is None:
+            state = values.get(STATE)
+            if state is not None and state.row_key is not None:
+                self._wait(obj, item, added=False)
+            return
+        if contains_identical(collection.__uow_items__(), item):
+            self.record(obj, values.get(STATE), collection)
+            collection.__uow_take__(item)
+
+    def _wait(self, obj: MappedObject, item: MappedObject, added: bool) -> None:
+        # the collection is not loaded: the change is applied when it is
+        drop_kept(obj, self.key)
+        waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
+        into, out_of = waiting if added else reversed(waiting)
+        if not remove_identical(out_of, item):
+            into.append(item)
+
+    def store_loaded(self, obj: MappedObject, items: list[Any]) -> Any:
+        """Store what was loaded from the database, with the changes that waited for it applied."""
+        waiting = obj.__dict__.get(PENDING)
+        added, removed = waiting.pop(self.key, ((), ())) if waiting else ((), ())
+        collection = obj.__dict__[self.key] = self.new_collection(obj, items)
+        if added or removed:
+            self.record(obj, ensure_state(obj), collection)
+            for item in removed:
+                collection.__uow_take__(item)
+            for item in added:
+                if not collection.__uow_holds__(item):
+                    collection.__uow_put__(item)
+        return collection

@@ -1,0 +1,84 @@
+"""How parts of documents and arrays, and the operators that look into them, become text: as PostgreSQL writes them."""
+
+from __future__ import annotations
+
+from flask_uow.sql import operators as ops
+from flask_uow.sql.compiler.base import ExpressionCompiler
+from flask_uow.sql.expressions import BinaryExpression, ColumnElement, ExpandingParameter
+from flask_uow.sql.parts import ArraySlice, JsonValue, Quantified, RangeEnd, TypeCoerce
+from flask_uow.sql.types import BigInteger, Integer, Numeric
+
+__all__ = ["PartsCompiler"]
+
+_INTEGER = "^(0|-?[1-9][0-9]{0,17}|-?[1-8][0-9]{18})$"
+_NUMBER = "^-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$"
+_BIGINTEGER, _NUMERIC = BigInteger(), Numeric()
+
+
+class PartsCompiler(ExpressionCompiler):
+    """Writes parts of documents and arrays, floor division and parameters that are lists."""
+
+    def visit_type_coerce(self, node: TypeCoerce) -> str:
+        return self.process(node.element)
+
+    def visit_range_end(self, node: RangeEnd) -> str:
+        return f"CAST({self.process(node.element)} AS {self.cast_text(node.type)})"
+
+    # -- documents
+
+    def binary_json_get(self, node: BinaryExpression[object]) -> str:
+        """Write ``document -> key``."""
+        return f"{self.operand(node.left, ops.JSON_GET)} -> {self.operand(node.right, ops.JSON_GET, strict=True)}"
+
+    binary_json_get_odd = binary_json_get
+
+    def visit_json_value(self, node: JsonValue) -> str:
+        text = f"{self.operand(node.element.left, ops.JSON_GET)} ->> {self.operand(node.element.right, ops.JSON_GET, strict=True)}"
+        if node.kind == "string":
+            return f"({text})"
+        if node.kind == "boolean":
+            return f"CASE {text} WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
+        pattern, type_ = (_INTEGER, node.type) if node.kind == "integer" else (_NUMBER, node.type)
+        # what is written as something else is no error: documents differ
+        cast = f"CAST({text} AS {self.cast_text(type_)})"
+        if isinstance(type_, Numeric) and type_.scale is not None:
+            cast = f"round({cast}, {type_.scale})"
+        return f"CASE WHEN ({text}) ~ '{pattern}' THEN {cast} END"
+
+    # -- arrays
+
+    def binary_array_get(self, node: BinaryExpression[object]) -> str:
+        """Write ``array[position]``, of nested arrays with all their positions at once."""
+        positions: list[str] = []
+        array: ColumnElement[object] = node
+        while isinstance(array, BinaryExpression) and array.operator is ops.ARRAY_GET:
+            positions.insert(0, f"[{self.process(array.right)}]")
+            array = array.left
+        return f"({self.process(array)}){''.join(positions)}"
+
+    def visit_array_slice(self, node: ArraySlice) -> str:
+        return f"({self.process(node.element)})[{self.process(node.first)}:{self.process(node.last)}]"
+
+    def visit_quantified(self, node: Quantified) -> str:
+        value = self.operand(node.value, node.operator)
+        return f"{value} {node.operator.sql} {node.quantifier} ({self.process(node.element)})"
+
+    # -- numbers and lists
+
+    def binary_floordiv(self, node: BinaryExpression[object]) -> str:
+        """Write the largest whole number that is not above the quotient."""
+        left, right = (self.operand(part, ops.DIV, strict=True) for part in (node.left, node.right))
+        if isinstance(node.left.type.storage, Integer) and isinstance(node.right.type.storage, Integer):
+            exact = f"CAST({self.process(node.left)} AS {self.cast_text(_NUMERIC)})"
+            return f"CAST(floor({exact} / {right}) AS {self.cast_text(_BIGINTEGER)})"
+        return f"floor({left} / {right})"
+
+    def binary_regexp_match(self, node: BinaryExpression[object]) -> str:
+        """Write the match of a regular expression."""
+        op = node.operator
+        return f"{self.operand(node.left, op)} {op.sql} {self.operand(node.right, ops.CONCAT, strict=True)}"
+
+    binary_not_regexp_match = binary_regexp_match
+
+    def visit_expanding_bindparam(self, node: ExpandingParameter) -> str:
+        return self.visit_bindparam(node)

@@ -1,0 +1,131 @@
+"""Events of tables and of a MetaData: before and after they are created and dropped; and ``DDL``, a statement of one's own for them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.event import EventKind, Registered, register_kind
+from flask_uow.sql.nodes import Executable, Shape
+
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import Table
+
+__all__ = ["DDL", "tell_tables"]
+
+# of tables and MetaData objects, by the name of the event; few have any
+_listeners: weakref.WeakKeyDictionary[Any, dict[str, list[Registered]]] = weakref.WeakKeyDictionary()
+
+_NAMES = ("before_create", "after_create", "before_drop", "after_drop")
+
+
+class _SchemaEvents(EventKind):
+    targets = "a Table or a MetaData"
+    names: Mapping[str, tuple[str, ...]] = dict.fromkeys(_NAMES, ("target", "connection"))
+
+    def takes(self, target: Any) -> bool:
+        # neither module knows this one
+        return hasattr(target, "create_all") or (hasattr(target, "metadata") and hasattr(target, "fullname"))
+
+    def registered(self, target: Any, name: str) -> list[Registered]:
+        return _listeners.setdefault(target, {}).setdefault(name, [])
+
+    def changed(self, target: Any, name: str) -> None:
+        """Nothing: they are looked up when tables are created or dropped."""
+
+
+register_kind(_SchemaEvents())
+
+
+def tell_tables(name: str, tables: Iterable[Table], connection: Any, checkfirst: bool, whole: Any = None) -> None:
+    """Call what listens to tables being created or dropped.
+
+    :param tables: those that are, in order.
+    :param whole: the MetaData, where all of its tables are meant.
+    """
+    if not _listeners:
+        return
+    members = list(tables)
+    if whole is not None and name.startswith("before"):
+        _call(name, whole, connection, checkfirst, members)
+    for table in members:
+        _call(name, table, connection, checkfirst, None)
+    if whole is not None and name.startswith("after"):
+        _call(name, whole, connection, checkfirst, members)
+
+
+def _call(name: str, target: Any, connection: Any, checkfirst: bool, tables: list[Table] | None) -> None:
+    for made in _listeners.get(target, {}).get(name, ()):
+        if made.options.get("named"):
+            made.call(target, connection)
+        else:
+            made.call(target, connection, checkfirst=checkfirst, tables=tables)
+
+
+class DDL(Executable):
+    """A statement of one's own, to be executed when a table, or all tables, are created or dropped; or by ``connection.execute()``.
+
+    ``event.listen(table, "after_create", DDL("CREATE INDEX ... ON %(table)s (lower(name))").execute_if(dialect="postgresql"))``
+
+    :param statement: SQL text; ``%(table)s``, ``%(schema)s`` and ``%(fullname)s`` stand for the names of the table, ``%%`` for ``%``.
+    :param context: further names for such places.
+    :raises ArgumentError: for what is no text.
+    """
+
+    __visit_name__ = "ddl_text"
+
+    def __init__(self, statement: str, context: Mapping[str, Any] | None = None) -> None:
+        if not isinstance(statement, str):
+            raise ArgumentError(f"DDL() takes SQL text, got {statement!r}.")
+        self.statement = statement
+        self.context = dict(context or {})
+        self._dialects: tuple[str, ...] = ()
+        self._condition: Callable[..., Any] | None = None
+
+    def execute_if(
+        self, dialect: str | Sequence[str] | None = None, callable_: Callable[..., Any] | None = None
+    ) -> DDL:
+        """Return the statement with conditions for its execution.
+
+        :param dialect: the database's name, ``"postgresql"`` or ``"sqlite"``, or several.
+        :param callable_: called as ``callable_(ddl, target, connection, checkfirst=, tables=)``; nothing is executed unless it returns true.
+        """
+        made = DDL(self.statement, self.context)
+        made._dialects = (dialect,) if isinstance(dialect, str) else tuple(dialect or ())
+        made._condition = callable_
+        return made
+
+    def __call__(self, target: Any, connection: Any, **given: Any) -> None:
+        """Execute the statement, where its conditions hold."""
+        if self._dialects and connection.dialect.name not in self._dialects:
+            return
+        if self._condition is not None and not self._condition(self, target, connection, **given):
+            return
+        connection.run(self.text_for(target, connection.dialect), (), write=True)
+
+    def _collect(self, shape: Shape) -> None:
+        shape.cacheable = False
+
+    def text_for(self, target: Any, dialect: Any) -> str:
+        """Return the text with the names of a table in it, quoted where the database needs that."""
+        names = dict(self.context)
+        if hasattr(target, "fullname"):
+            quoted = [dialect.quote(part) for part in (target.schema, target.name) if part]
+            names = {
+                "table": quoted[-1],
+                "schema": quoted[0] if target.schema else "",
+                "fullname": ".".join(quoted),
+                **names,
+            }
+        try:
+            return self.statement % names
+        except (KeyError, ValueError, TypeError) as error:
+            raise ArgumentError(
+                f"DDL({self.statement!r}) cannot be filled in ({type(error).__name__}: {error}). Names there are: {', '.join(names) or 'none'}; a"
+                " percent sign of the SQL is written as %%."
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"DDL({self.statement!r})"

@@ -1,0 +1,135 @@
+"""Columns, tables and rows that are written into a statement without a schema: ``column("name")``, ``table("author")``, ``values(...)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.coercion import coerce_value
+from flask_uow.sql.expressions import BindParameter, ColumnElement
+from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement
+from flask_uow.sql.select_base import SelectBase
+from flask_uow.sql.selectable import ColumnClause, ColumnCollection, FromClause, Subquery
+from flask_uow.sql.types import NULLTYPE, TypeArgument, TypeEngine, to_instance
+
+__all__ = ["TableClause", "Values", "column", "table", "values"]
+
+
+class TableClause(FromClause):
+    """A table by its name; made by :func:`table`."""
+
+    __slots__ = ("_c", "fullname", "name", "schema")
+    __visit_name__ = "table"
+    # what is only known of a table of a schema
+    generated_key = None
+    sqlite_autoincrement = False
+
+    def __init__(self, name: str, columns: Sequence[ColumnClause], schema: str | None) -> None:
+        self.name = name
+        self.schema = schema
+        self.fullname = f"{schema}.{name}" if schema else name
+        made = ((given.name, ColumnClause(given.name, given.type, self, key=given.key)) for given in columns)
+        self._c = ColumnCollection(self.description, made)
+
+    @property
+    def c(self) -> ColumnCollection:
+        return self._c
+
+    @property
+    def description(self) -> str:
+        return f"table {self.fullname!r}"
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.schema, self.name)
+
+
+class RowsSelect(SelectBase):
+    """The rows of :class:`Values` as a SELECT."""
+
+    __slots__ = ("columns", "entities", "rows")
+    __visit_name__ = "rows"
+
+    def __init__(self, columns: tuple[ColumnClause, ...], rows: tuple[tuple[ColumnElement[Any], ...], ...]) -> None:
+        self.columns = columns
+        self.entities: tuple[Any, ...] = columns
+        self.rows = rows
+        self._execution_options = NO_OPTIONS
+        self._order_by = ()
+        self._limit = self._offset = None
+
+    def _parts(self) -> tuple[Any, ...]:
+        named = tuple((column.name, column.type.cache_key) for column in self.columns)
+        return (named, len(self.rows), tuple(value for row in self.rows for value in row))
+
+    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
+        return [(column.name, column) for column in self.columns]
+
+
+class Values(Subquery):
+    """Rows that stand in a statement like those of a table; made by :func:`values`."""
+
+    __slots__ = ()
+    select_element: RowsSelect
+
+    def __init__(self, select_element: RowsSelect, name: str | None) -> None:
+        super().__init__(select_element, name)
+
+    def data(self, rows: Sequence[Sequence[Any]]) -> Values:
+        """Return the same with more rows.
+
+        :param rows: rows of values (or expressions) in the order of the columns.
+        :raises ArgumentError: for a row of another length.
+        :raises DataError: for a value that the column's type does not take.
+        """
+        columns = self.select_element.columns
+        made = []
+        for row in rows:
+            if len(row) != len(columns):
+                names = ", ".join(column.name for column in columns)
+                raise ArgumentError(f"data() got the row {row!r}: expected {len(columns)} values, for {names}.")
+            made.append(tuple(_cell(value, column.type) for value, column in zip(row, columns, strict=True)))
+        return Values(RowsSelect(columns, (*self.select_element.rows, *made)), self.name)
+
+    def alias(self, name: str | None = None) -> Values:
+        """Return the rows under another name."""
+        return Values(self.select_element, name)
+
+    def cte(self, name: str | None = None) -> FromClause:
+        """Return the rows as a common table expression."""
+        return self.select_element.cte(name if name is not None else self.name)
+
+
+def _cell(value: object, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    if isinstance(value, ClauseElement) or hasattr(value, "__clause_element__"):
+        return coerce_value(value, type_)
+    return coerce_value(value, NULLTYPE) if type_ is NULLTYPE else BindParameter(type_.convert(value), type_)
+
+
+def column(name: str, type_: TypeArgument | None = None) -> ColumnClause:
+    """Return a column by its name, for a statement about a table that is no part of the schema.
+
+    :param name: the name; it is quoted where it has to be. Use ``literal_column()`` for SQL.
+    :param type_: its type, where values go there and come back as one.
+    """
+    return ColumnClause(name, to_instance(type_) if type_ is not None else NULLTYPE, None)
+
+
+def table(name: str, *columns: ColumnClause, schema: str | None = None) -> TableClause:
+    """Return a table by its name: ``table("author", column("id"), column("name"))``.
+
+    :param columns: those of its columns that are asked for, as ``.c``.
+    """
+    return TableClause(name, columns, schema)
+
+
+def values(*columns: ColumnClause, name: str | None = None) -> Values:
+    """Return rows to be written into a statement: ``values(column("n", Integer), name="rows").data([(1,), (2,)])``.
+
+    :param columns: the names and types of the columns.
+    :param name: the name of the rows as an element of FROM.
+    :raises ArgumentError: without any column.
+    """
+    if not columns:
+        raise ArgumentError("values() got no column. Pass one at least, column('n', Integer) say.")
+    return Values(RowsSelect(columns, ()), name)

@@ -1,0 +1,73 @@
+"""Functions that give rows, as elements of FROM: ``func.json_each(Order.data).table_valued("key", "value")``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.nodes import Shape
+from flask_uow.sql.selectable import ColumnClause, ColumnCollection, FromClause
+from flask_uow.sql.types import NULLTYPE, TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.sql.functions import FunctionElement
+
+__all__ = ["TableFunction"]
+
+
+class TableFunction(FromClause):
+    """The rows of a function under a name.
+
+    :ivar is_derived: True where the columns are named behind the function's name in FROM (PostgreSQL).
+    :ivar ordinality: the name of a column with the number of each row, None for none (PostgreSQL).
+    """
+
+    __slots__ = ("_c", "columns_given", "function", "is_derived", "name", "ordinality")
+    __visit_name__ = "table_function"
+    base_name = "anon"
+
+    def __init__(
+        self,
+        function: FunctionElement,
+        columns: tuple[str | ColumnClause, ...],
+        name: str | None,
+        ordinality: str | None = None,
+        is_derived: bool = False,
+    ) -> None:
+        if not columns:
+            raise ArgumentError("table_valued() got no column; pass the names of those that the function gives.")
+        self.function = function
+        self.columns_given = columns
+        self.name = name
+        self.ordinality = ordinality
+        self.is_derived = is_derived
+        named = [*columns, *([ordinality] if ordinality is not None else [])]
+        made = (_named(given) for given in named)
+        self._c = ColumnCollection(self.description, ((key, ColumnClause(key, type_, self)) for key, type_ in made))
+
+    @property
+    def c(self) -> ColumnCollection:
+        return self._c
+
+    @property
+    def description(self) -> str:
+        return f"the rows of {self.function.function_name}()"
+
+    def alias(self, name: str | None = None) -> TableFunction:  # type: ignore[override]
+        """Return the rows under another name."""
+        return TableFunction(self.function, self.columns_given, name, self.ordinality, self.is_derived)
+
+    def render_derived(self, name: str | None = None) -> TableFunction:
+        """Return the rows with the columns named in FROM, ``AS name(column, ...)``: for functions of PostgreSQL that do not name theirs."""
+        return TableFunction(self.function, self.columns_given, name or self.name, self.ordinality, True)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.function, self.name, self.ordinality, self.is_derived, tuple(self._c.keys()))
+
+    def _collect(self, shape: Shape) -> None:
+        if shape.enter(self):
+            super()._collect(shape)
+
+
+def _named(given: str | ColumnClause) -> tuple[str, TypeEngine[Any]]:
+    return (given, NULLTYPE) if isinstance(given, str) else (given.name, given.type)

@@ -1,0 +1,183 @@
+"""The base of all column types, and the types of which nothing is known; threads may share types, for they are immutable.
+
+A type owns its domain: the Python values that it takes and makes, the type of a value compared with it and of an arithmetic result. How a value
+travels to a database and back, and how DDL writes the type, is decided by the dialects (``engine/dialects/*_types.py``), which find their record
+of the type by :attr:`TypeEngine.name`. The table of docs/types.md shows users which values each type takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
+from flask_uow.sql.types.plain import PLAIN
+
+__all__ = ["NativeType", "NullType", "TypeEngine", "type_for_value"]
+
+T = TypeVar("T")
+
+
+class TypeEngine(Generic[T]):
+    """The base of all column types. Immutable: every parameter is given at construction.
+
+    :ivar name: the name under which a dialect finds its conversion.
+    :ivar python_type: the Python type of loaded values.
+    :ivar checks_on_assignment: True where the orm checks a value when it is assigned; else it is checked when bound.
+    :ivar takes_all_of_its_class: True where every value of exactly :attr:`python_type` fits, so that nothing else needs a look.
+    :ivar compares_all_of_its_class: True where each of them can be compared with a column of the type.
+    :ivar native: what the database calls the type, where that is another name: that of a domain, say.
+    :ivar variants: the types that take its place on single databases, by the dialects' names; see :meth:`with_variant`.
+    :ivar cache_key: the class and the parameters; a part of the key of compiled SQL.
+    """
+
+    name: str = "null"
+    python_type: Any = object
+    checks_on_assignment: ClassVar[bool] = False
+    takes_all_of_its_class: bool = False
+    compares_all_of_its_class: bool = False
+    native: str | None = None
+    variants: Mapping[str, TypeEngine[Any]] = MappingProxyType({})
+    _compared: ClassVar[tuple[type[Any], ...]] = ()
+    # classes of other types, values of which databases compare with this one's without losing anything
+    _widened: ClassVar[tuple[type[Any], ...]] = ()
+
+    def __init__(self) -> None:
+        self.cache_key: tuple[Any, ...] = (type(self),)
+
+    def convert(self, value: Any) -> Any:
+        """Return the value that a column of this type stores for ``value``: one of :attr:`python_type`; None stays None.
+
+        :raises DataError: for a value of the wrong kind, out of range, or that would lose something; ``orig`` is a TypeError or a ValueError.
+        """
+        return None if value is None else self._convert(value)
+
+    def _convert(self, value: Any) -> Any:
+        """Do :meth:`convert` for anything but None: convert a value that loses nothing by it, refuse every other one."""
+        return value
+
+    def check(self, value: object) -> None:
+        """Check that a column of this type can hold ``value``, on whatever database; None always fits.
+
+        :raises DataError: as :meth:`convert` does.
+        """
+        self.convert(value)
+
+    def for_comparison(self, value: Any) -> tuple[Any, TypeEngine[Any]]:
+        """Return the stand-in of a plain value that is compared (``=``, ``<``, IN, BETWEEN) with an expression of this type, and its type.
+
+        :raises DataError: for a value that a column of this type would not take, and that databases do not compare with one either.
+        """
+        if type(value) not in self._widened:
+            value = self.convert(value)
+        return value, self.coerce_compared(value)
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        """The type of a parameter without a type of its own that is compared with an expression of this type."""
+        return self
+
+    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
+        """Return the type for a plain Python value that stands beside an expression of this type."""
+        return self if type(value) in self._compared else PLAIN.of_value(value)
+
+    def of_operand(self, operator: str, value: object) -> TypeEngine[Any]:
+        """Return the type beside which a plain value stands as the right operand of an operator of the user's own, or of arithmetic."""
+        return self
+
+    def of_result(self, operator: str) -> TypeEngine[Any]:
+        """Return the type of what an operator of the user's own makes of an expression of this type."""
+        return self
+
+    def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
+        """Return the type of ``self op other``, for the arithmetic operators add, sub, mul, div and mod."""
+        if other.name == "null":
+            return self
+        result = RESULT_FAMILIES.get((self.storage.family, op, other.storage.family))
+        return self if result is None else PLAIN.of_family(result)
+
+    @property
+    def family(self) -> str:
+        """The family of types to which it belongs in arithmetic, see :mod:`flask_uow.sql.type_arithmetic`."""
+        return self.name
+
+    @property
+    def storage(self) -> TypeEngine[Any]:
+        """The type that the database sees: the type itself, or what a :class:`TypeDecorator` is made of."""
+        return self
+
+    def with_variant(self, type_: TypeEngine[Any] | type[TypeEngine[Any]], *dialect_names: str) -> Self:
+        """Return the type with another one in its place on some databases: ``BigInteger().with_variant(Integer, "sqlite")``.
+
+        Python goes by this type; DDL, and the way of a value to the database and back, by the other one.
+
+        :param dialect_names: ``"sqlite"``, ``"postgresql"``.
+        :raises ArgumentError: without a name, or for a database that has a variant already.
+        """
+        if not dialect_names:
+            raise ArgumentError(f"{self!r}.with_variant() names no database. Name one, 'sqlite' say, behind the type.")
+        for name in dialect_names:
+            if name in self.variants:
+                raise ArgumentError(
+                    f"{self!r} has a variant for {name!r} already, {self.variants[name]!r}. Give one only."
+                )
+        variant = type_ if isinstance(type_, TypeEngine) else type_()
+        key = (*self.cache_key, *((name, variant.cache_key) for name in dialect_names))
+        made = copy(self)
+        made.variants = MappingProxyType({**self.variants, **dict.fromkeys(dialect_names, variant)})
+        made.cache_key = key
+        return made
+
+    def is_mutable(self) -> bool:
+        """Return True where values are changed in place, so that a copy is kept of each to compare it with."""
+        return False
+
+    def copy_value(self, value: Any) -> Any:
+        """Return a copy that later changes of ``value`` in place do not reach; ``value`` itself where there are none."""
+        return value
+
+    def compare_values(self, a: Any, b: Any) -> bool:
+        """Return True where two values, None among them, are the same to the database."""
+        return bool(a == b)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{key}={value!r}" for key, value in self._arguments().items() if value is not None)
+        return f"{type(self).__name__}({given})"
+
+    def _arguments(self) -> dict[str, Any]:
+        return {}
+
+
+class NullType(TypeEngine[Any]):
+    """The type of an expression about which nothing is known; values pass as the driver has them."""
+
+    name = "null"
+
+    def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
+        return other
+
+
+class NativeType(NullType):
+    """A type of the database that has no counterpart here: ``NativeType("inet")``. Values pass as the driver has them, or as text.
+
+    :param native: the type as DDL and casts of the database write it.
+    """
+
+    def __init__(self, native: str) -> None:
+        self.native = native
+        self.cache_key = (type(self), native)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"native": self.native}
+
+
+def type_for_value(value: object) -> TypeEngine[Any]:
+    """Return the type that a plain Python value has by itself; ``NULLTYPE`` for None and for unknown classes."""
+    return PLAIN.of_value(value)
+
+
+NULLTYPE: TypeEngine[Any] = NullType()
+PLAIN.unknown = NULLTYPE

@@ -1,0 +1,133 @@
+"""Enum: one of a fixed set of values, kept as text."""
+
+from __future__ import annotations
+
+import enum
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.types.base import NULLTYPE, TypeEngine, type_for_value
+from flask_uow.sql.types.plain import PLAIN
+from flask_uow.sql.value_errors import out_of_range, wrong_kind
+
+__all__ = ["Enum"]
+
+
+class Enum(TypeEngine[Any]):
+    """One of a fixed set; stored as text: the member's name for an enum class, the string itself otherwise.
+
+    :param values: one enum class, or strings.
+    :param name: a name for the set: of the type of its own, of the constraint. The class's name in lower case when None.
+    :param length: the length of the column; that of the longest text when None.
+    :param values_callable: returns the texts that stand for the members, in their order: ``lambda members: [m.value for m in members]``.
+    :param native_enum: True makes a type of its own on PostgreSQL (CREATE TYPE ... AS ENUM), created and dropped with the tables; False is text.
+    :param create_constraint: True gives the table a CHECK that refuses other texts, where the type is none of its own.
+    :raises ArgumentError: without any value, for a mix, or where ``values_callable`` does not give a text for each member.
+    """
+
+    name = "enum"
+    checks_on_assignment = True
+
+    def __init__(
+        self,
+        *values: type[enum.Enum] | str,
+        name: str | None = None,
+        length: int | None = None,
+        values_callable: Callable[[Any], Iterable[str]] | None = None,
+        native_enum: bool = False,
+        create_constraint: bool = False,
+    ) -> None:
+        self.enum_class: type[enum.Enum] | None = None
+        first = values[0] if values else None
+        if len(values) == 1 and isinstance(first, type) and issubclass(first, enum.Enum):
+            self.enum_class = first
+            self.python_type = first
+            self.compares_all_of_its_class = True
+            self.names: tuple[str, ...] = tuple(first.__members__)
+        else:
+            self.python_type = str
+            self.names = tuple(cast("tuple[str, ...]", values))
+        # the text of each member, and the member of each text
+        self.texts: dict[Any, str] = {}
+        self.members: dict[str, Any] = {}
+        if self.enum_class is not None:
+            self._name_members(self.enum_class, values_callable)
+        elif values_callable is not None:
+            raise ArgumentError("Enum(values_callable=...) goes with one enum class: strings stand for themselves.")
+        if not self.names or not all(isinstance(value, str) for value in self.names):
+            given = ", ".join(map(repr, values))
+            raise ArgumentError(f"Enum({given}): expected one enum class with members, or strings.")
+        self.set_name = name if name is not None or self.enum_class is None else self.enum_class.__name__.lower()
+        self.is_named = name is not None
+        if native_enum and self.set_name is None:
+            raise ArgumentError("Enum(native_enum=True) of strings needs a name for the type: name='color', say.")
+        self.native_enum = native_enum
+        self.create_constraint = create_constraint
+        self.length = length if length is not None else max(map(len, self.names))
+        self._allowed = frozenset(self.names)
+        self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and self.set_name)
+
+    def _name_members(self, cls: type[enum.Enum], values_callable: Callable[[Any], Iterable[str]] | None) -> None:
+        """Take note of the texts that stand for members; an alias loads as the member that it is another name of."""
+        self.texts = {member: member.name for member in cls}
+        self.members = dict(cls.__members__)
+        if values_callable is None:
+            return
+        texts = list(values_callable(cls))
+        members = list(cls)
+        if len(texts) != len(members) or len(set(texts)) != len(texts) or not all(isinstance(t, str) for t in texts):
+            raise ArgumentError(
+                f"Enum({cls.__name__}, values_callable=...) gave {texts!r}: expected one str for each of the {len(members)} members, all"
+                " different. Return a list such as [m.value for m in members]."
+            )
+        self.texts = dict(zip(members, texts, strict=True))
+        self.members = dict(zip(texts, members, strict=True))
+        self.names = tuple(texts)
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        if self.enum_class is not None:
+            return self if isinstance(value, self.enum_class) else type_for_value(value)
+        return self if isinstance(value, str) and value in self._allowed else type_for_value(value)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "of": self.enum_class.__name__ if self.enum_class is not None else self.names,
+            "native_enum": self.native_enum or None,
+        }
+
+    def _convert(self, value: object) -> Any:
+        enum_class = self.enum_class
+        if enum_class is None:
+            if not isinstance(value, str) or value not in self.names:
+                expected = f"one of {', '.join(map(repr, self.names))}"
+                out_of_range(self, value, expected, "Pass one of them, or add the value to the Enum.")
+            return str.__str__(value)
+        if not isinstance(value, enum_class):
+            wrong_kind(self, value, f"a member of {enum_class.__name__}", f"Pass {_meant(enum_class, value)}.")
+        return value
+
+
+def _meant(enum_class: type[enum.Enum], value: object) -> str:
+    """Return the member that a name or a value is about, as the programmer writes it; one of them all where it is about none."""
+    members = enum_class.__members__
+    by_name = value if isinstance(value, str) and value in members else None
+    by_value = [name for name, member in members.items() if member.value == value]
+    found = by_name or next(iter(by_value), None)
+    return (
+        f"{enum_class.__name__}.{found}" if found is not None else f"{enum_class.__name__}.{next(iter(members))}, say"
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def enum_for(enum_class: type[enum.Enum]) -> Enum:
+    """Return the type of an enum class."""
+    return Enum(enum_class)
+
+
+def _enum_for(value: enum.Enum) -> Enum:
+    return enum_for(type(value))
+
+
+PLAIN.add(NULLTYPE, [enum.Enum], choose=_enum_for, annotates=False)

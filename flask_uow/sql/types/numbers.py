@@ -1,0 +1,248 @@
+"""Numbers: integers of three sizes, binary floats, exact decimals; and truth values, for which 1 and 0 are taken."""
+
+from __future__ import annotations
+
+import decimal
+import operator
+from typing import Any, ClassVar, cast
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.types.base import TypeEngine, type_for_value
+from flask_uow.sql.types.plain import PLAIN
+from flask_uow.sql.value_errors import out_of_range, wrong_kind
+
+__all__ = ["BigInteger", "Boolean", "Double", "Float", "Integer", "Numeric", "SmallInteger"]
+
+# more digits than the largest integer of 64 bits has, with its sign
+_MOST_DIGITS = 20
+
+
+class Integer(TypeEngine[int]):
+    """An integer of 32 bits."""
+
+    name = "integer"
+    python_type = int
+    compares_all_of_its_class = True
+    minimum: ClassVar[int] = -(2**31)
+    maximum: ClassVar[int] = 2**31 - 1
+    _widened = (int, float, decimal.Decimal)
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        # a number that no row can hold compares as false, it is no error
+        fits = type(value) is int and self.minimum <= value <= self.maximum
+        return self if fits else type_for_value(value)
+
+    @property
+    def family(self) -> str:
+        # integers of all sizes are one
+        return "integer"
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        return BIGINTEGERTYPE
+
+    def _convert(self, value: object) -> int:
+        read = whole_number(value) if isinstance(value, str) else None
+        try:
+            number = operator.index(cast("int", value)) if read is None else read
+        except TypeError:
+            wrong_kind(self, value, "an int", "Convert it with int(), or use Float or Numeric for fractions.")
+        if not self.minimum <= number <= self.maximum:
+            cure = "Use BigInteger" if self.name != "big_integer" else "Use Numeric"
+            out_of_range(self, value, f"{self.minimum} to {self.maximum}", f"{cure} for larger numbers.")
+        return number
+
+
+class SmallInteger(Integer):
+    """An integer of 16 bits."""
+
+    name = "small_integer"
+    minimum = -(2**15)
+    maximum = 2**15 - 1
+
+
+class BigInteger(Integer):
+    """An integer of 64 bits."""
+
+    name = "big_integer"
+    minimum = -(2**63)
+    maximum = 2**63 - 1
+
+
+class Boolean(TypeEngine[bool]):
+    """True or False; the ints 1 and 0 are taken for them."""
+
+    name = "boolean"
+    python_type = bool
+    compares_all_of_its_class = True
+    _compared = (bool,)
+
+    def _convert(self, value: object) -> bool:
+        if not (isinstance(value, int) and value in (0, 1)):
+            wrong_kind(self, value, "True or False", "Convert it with bool().")
+        return bool(value)
+
+
+class Float(TypeEngine[float]):
+    """A binary floating point number.
+
+    :param precision: binary digits, as SQL counts them: up to 24 is single precision, None is double.
+    """
+
+    name = "float"
+    python_type = float
+    compares_all_of_its_class = True
+    _compared = (float, int)
+    _widened = (int, float, decimal.Decimal)
+
+    def __init__(self, precision: int | None = None) -> None:
+        self.precision = precision
+        self.cache_key = (type(self), precision)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"precision": self.precision}
+
+    @property
+    def family(self) -> str:
+        return "float"
+
+    def _convert(self, value: object) -> float:
+        if not isinstance(value, (int, float)):
+            wrong_kind(self, value, "a float", "Convert it with float(), or use Numeric for exact fractions.")
+        try:
+            return float(value)
+        except OverflowError:
+            out_of_range(self, value, "a number that a float can hold", "Use Numeric for larger numbers.")
+
+
+class Double(Float):
+    """A binary floating point number of double precision."""
+
+    name = "double"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Numeric(TypeEngine[decimal.Decimal]):
+    """An exact decimal number.
+
+    :param precision: the largest number of digits; None for no limit.
+    :param scale: the digits behind the point; 0 when only a precision is given, as in SQL.
+    :param asdecimal: False loads floats and takes them.
+    """
+
+    name = "numeric"
+    python_type: Any = decimal.Decimal
+    checks_on_assignment = True
+
+    def __init__(self, precision: int | None = None, scale: int | None = None, asdecimal: bool = True) -> None:
+        if scale is not None and (precision is None or not 0 <= scale <= precision):
+            given = f"Numeric(precision={precision!r}, scale={scale!r})"
+            raise ArgumentError(f"{given}: a scale needs a precision that is not smaller. Pass both, or none.")
+        self.precision = precision
+        self.scale = scale
+        self.asdecimal = asdecimal
+        if not asdecimal:
+            self.python_type = float
+        self.cache_key = (type(self), precision, scale, asdecimal)
+        digits = scale if scale is not None or precision is None else 0
+        self._step = None if digits is None else decimal.Decimal(1).scaleb(-digits)
+        self._context = decimal.Context(
+            prec=precision or decimal.MAX_PREC, traps=[decimal.Inexact, decimal.InvalidOperation]
+        )
+
+    @property
+    def family(self) -> str:
+        return "numeric" if self.asdecimal else "float"
+
+    def fit(self, number: decimal.Decimal, value: object) -> decimal.Decimal:
+        """Return ``number`` with the digits that the column keeps.
+
+        :param value: what was given, for the message.
+        :raises DataError: for one that is not finite, or has more digits than the column.
+        """
+        if not number.is_finite():
+            cure = "Store None for a missing value, or use Float for infinity."
+            out_of_range(self, value, "a finite number", cure)
+        if self._step is None:
+            return number
+        try:
+            return number.quantize(self._step, context=self._context)
+        except (decimal.Inexact, decimal.InvalidOperation):
+            cure = "Round it first, value.quantize(...), or give the column more digits."
+            expected = f"{self.precision} digits, {-self._step.as_tuple().exponent} of them behind the point"  # type: ignore[operator]
+            out_of_range(self, value, expected, cure)
+
+    def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
+        # a number with more digits than any row has is unequal to all, it is no error
+        number = as_decimal(self, value)
+        NUMERICTYPE.fit(number, value)
+        return (number, NUMERICTYPE) if self.asdecimal or not isinstance(value, float) else (value, self)
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        return NUMERICTYPE if self.asdecimal else self
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        # no precision: a number that no row can hold is unequal to all, it is no error
+        if isinstance(value, (decimal.Decimal, int)) and not isinstance(value, bool):
+            return NUMERICTYPE
+        return self if isinstance(value, float) and not self.asdecimal else type_for_value(value)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"precision": self.precision, "scale": self.scale, "asdecimal": None if self.asdecimal else "False"}
+
+    def _convert(self, value: Any) -> decimal.Decimal | float:
+        self.fit(as_decimal(self, value), value)
+        if self.asdecimal:
+            return value if isinstance(value, decimal.Decimal) else decimal.Decimal(value)
+        return float(value)
+
+
+def whole_number(text: str) -> int | None:
+    """Return the int that is written as exactly this text, None for any other text."""
+    if len(text) > _MOST_DIGITS or not text.isascii() or not text.removeprefix("-").isdigit():
+        return None
+    number = int(text)
+    return number if str(number) == text else None
+
+
+def as_decimal(type_: Numeric, value: object) -> decimal.Decimal:
+    """Return a value of a Numeric as a Decimal.
+
+    :raises DataError: for one of another kind, and for a float that is not exactly the decimal that it is written as; a type that loads floats takes
+        every float as it is written.
+    """
+    if isinstance(value, decimal.Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return decimal.Decimal(value)
+    if isinstance(value, float):
+        written = decimal.Decimal(repr(float(value)))
+        if type_.asdecimal and written.is_finite() and written != decimal.Decimal(value):
+            cure = f"Write Decimal('{value!r}'): no float is exact here."
+            wrong_kind(type_, value, "a Decimal, an int or an exact float", cure)
+        return written
+    return wrong_kind(
+        type_, value, "a Decimal or an int", "Make a Decimal of a str, Decimal('1.10'): no float is exact."
+    )
+
+
+BOOLEANTYPE = Boolean()
+INTEGERTYPE = Integer()
+BIGINTEGERTYPE = BigInteger()
+NUMERICTYPE = Numeric()
+
+
+def _integer_for(value: int) -> TypeEngine[Any]:
+    if Integer.minimum <= value <= Integer.maximum:
+        return INTEGERTYPE
+    return BIGINTEGERTYPE if BigInteger.minimum <= value <= BigInteger.maximum else NUMERICTYPE
+
+
+PLAIN.add(INTEGERTYPE, [int], choose=_integer_for)
+PLAIN.add(BIGINTEGERTYPE, family="integer")
+PLAIN.add(Float(), [float], family="float")
+PLAIN.add(NUMERICTYPE, [decimal.Decimal], family="numeric")
+PLAIN.add(BOOLEANTYPE, [bool])

@@ -1,0 +1,187 @@
+"""Types that PostgreSQL alone has: addresses, text search, ranges. Give a column a variant where it is to live on SQLite too."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.types.base import TypeEngine
+from flask_uow.sql.types.moments import Date, DateTime
+from flask_uow.sql.types.numbers import BigInteger, Integer, Numeric
+from flask_uow.sql.value_errors import wrong_kind
+
+__all__ = [
+    "CIDR", "DATERANGE", "INET", "INT4RANGE", "INT8RANGE", "MACADDR", "NUMRANGE", "TSRANGE", "TSTZRANGE", "TSVECTOR", "Range", "RangeType",
+]  # fmt: skip
+
+T = TypeVar("T")
+_BOUNDS = ("[)", "[]", "(]", "()")
+
+
+class PostgreSQLText(TypeEngine[str]):
+    """The base of types whose values travel as text that the server reads."""
+
+    name = "postgresql_text"
+    python_type = str
+    # what is taken for its text beside str
+    _written: ClassVar[tuple[type[Any], ...]] = ()
+
+    def __init__(self) -> None:
+        self.cache_key = (type(self),)
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        return self if isinstance(value, (str, *self._written)) else super().coerce_compared(value)
+
+    def _convert(self, value: object) -> str:
+        if isinstance(value, self._written):
+            return str(value)
+        if not isinstance(value, str):
+            expected = " or ".join(["a str", *(f"an {cls.__name__}" for cls in self._written)])
+            wrong_kind(self, value, expected, "Convert it with str().")
+        return str.__str__(value)
+
+
+class INET(PostgreSQLText):
+    """An address of a host, with its network or without: ``"10.0.0.1"``, ``"10.0.0.1/8"``, or an object of :mod:`ipaddress`."""
+
+    native = "inet"
+    _written = (
+        ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Interface, ipaddress.IPv6Interface,
+        ipaddress.IPv4Network, ipaddress.IPv6Network,
+    )  # fmt: skip
+
+
+class CIDR(INET):
+    """An address of a network: ``"10.0.0.0/8"``."""
+
+    native = "cidr"
+
+
+class MACADDR(PostgreSQLText):
+    """A MAC address: ``"08:00:2b:01:02:03"``."""
+
+    native = "macaddr"
+
+
+class TSVECTOR(PostgreSQLText):
+    """The words of a document, for text search; made by ``func.to_tsvector()`` or given as text."""
+
+    native = "tsvector"
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Generic[T]):
+    """A range of values.
+
+    :ivar lower: the lower end, None for none.
+    :ivar upper: the upper end, None for none.
+    :ivar bounds: which ends belong to it, ``"[)"`` say.
+    :ivar empty: True for the range that holds nothing.
+    :raises ArgumentError: for other bounds.
+    """
+
+    lower: T | None = None
+    upper: T | None = None
+    bounds: str = "[)"
+    empty: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bounds not in _BOUNDS:
+            raise ArgumentError(f"Range(bounds={self.bounds!r}): expected one of {', '.join(_BOUNDS)}.")
+
+    @property
+    def isempty(self) -> bool:
+        """True for the range that holds nothing."""
+        return self.empty
+
+    @property
+    def lower_inc(self) -> bool:
+        """True where the lower end belongs to it."""
+        return not self.empty and self.lower is not None and self.bounds[0] == "["
+
+    @property
+    def upper_inc(self) -> bool:
+        """True where the upper end belongs to it."""
+        return not self.empty and self.upper is not None and self.bounds[1] == "]"
+
+    def __contains__(self, value: Any) -> bool:
+        if self.empty:
+            return False
+        above = self.lower is None or value > self.lower or (self.lower_inc and value == self.lower)
+        below = self.upper is None or value < self.upper or (self.upper_inc and value == self.upper)
+        return bool(above and below)
+
+    def __bool__(self) -> bool:
+        return not self.empty
+
+
+class RangeType(TypeEngine[Range[Any]]):
+    """The base of the types of ranges; values are :class:`Range`, or a pair ``(lower, upper)``.
+
+    :ivar subtype: the type of the ends.
+    """
+
+    name = "range"
+    python_type = Range
+    checks_on_assignment = True
+    subtype: ClassVar[TypeEngine[Any]]
+
+    def __init__(self) -> None:
+        self.cache_key = (type(self),)
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        return self
+
+    def _convert(self, value: Any) -> Range[Any]:
+        given: Any = Range(*value) if isinstance(value, tuple) and len(value) == 2 else value
+        if not (hasattr(given, "lower_inc") and hasattr(given, "isempty")):
+            wrong_kind(self, value, "a Range or a pair of its ends", "Make it one: Range(lower, upper).")
+        if given.isempty:
+            return Range(empty=True)
+        convert = self.subtype.convert
+        bounds = ("[" if given.lower_inc else "(") + ("]" if given.upper_inc else ")")
+        return Range(convert(given.lower), convert(given.upper), bounds)
+
+
+class INT4RANGE(RangeType):
+    """A range of integers of 32 bits; it comes back with the lower end in it and the upper one not."""
+
+    native = "int4range"
+    subtype = Integer()
+
+
+class INT8RANGE(RangeType):
+    """A range of integers of 64 bits."""
+
+    native = "int8range"
+    subtype = BigInteger()
+
+
+class NUMRANGE(RangeType):
+    """A range of exact decimals."""
+
+    native = "numrange"
+    subtype = Numeric()
+
+
+class DATERANGE(RangeType):
+    """A range of dates; it comes back with the lower end in it and the upper one not."""
+
+    native = "daterange"
+    subtype = Date()
+
+
+class TSRANGE(RangeType):
+    """A range of dates and times without a zone."""
+
+    native = "tsrange"
+    subtype = DateTime()
+
+
+class TSTZRANGE(RangeType):
+    """A range of moments with a zone."""
+
+    native = "tstzrange"
+    subtype = DateTime(timezone=True)

@@ -1,0 +1,77 @@
+"""Text, of a limited length or of any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_uow.exc import ArgumentError, DataError
+from flask_uow.sql.types.base import TypeEngine, type_for_value
+from flask_uow.sql.types.plain import PLAIN
+from flask_uow.sql.value_errors import wrong_kind
+
+__all__ = ["String", "Text", "Unicode", "UnicodeText"]
+
+
+class String(TypeEngine[str]):
+    """Text.
+
+    :param length: the largest number of characters, None for no limit.
+    :raises ArgumentError: for a length that is not a positive int.
+    """
+
+    name = "string"
+    python_type = str
+    compares_all_of_its_class = True
+
+    def __init__(self, length: int | None = None) -> None:
+        if length is not None and (type(length) is not int or length < 1):
+            name = type(self).__name__
+            raise ArgumentError(f"{name}(length={length!r}): the length is a positive int, or None for no limit.")
+        self.length = length
+        self.cache_key = (type(self), length)
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        # no limit: a text longer than the column is unequal to every row, it is no error; a pattern may be longer too
+        return STRINGTYPE if isinstance(value, str) else type_for_value(value)
+
+    def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
+        return STRINGTYPE.convert(value), STRINGTYPE
+
+    @property
+    def of_parameters(self) -> TypeEngine[Any]:
+        return STRINGTYPE
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"length": self.length}
+
+    def _convert(self, value: object) -> str:
+        if not isinstance(value, str):
+            wrong_kind(self, value, "a str", "Convert it with str(), or decode bytes first.")
+        if self.length is not None and len(value) > self.length:
+            message = (
+                f"a str of {len(value)} characters does not fit {self!r}: expected {self.length} at most. "
+                "Shorten it, or give the column a larger length, or Text."
+            )
+            raise DataError(message, orig=ValueError(message))
+        # the text of a subclass of str, an enum among them
+        return value if type(value) is str else str.__str__(value)
+
+
+class Text(String):
+    """Text of any length."""
+
+    name = "text"
+
+
+class Unicode(String):
+    """Text; the same as :class:`String`, which holds every character already."""
+
+    name = "unicode"
+
+
+class UnicodeText(Text):
+    """Text of any length; the same as :class:`Text`, which holds every character already."""
+
+
+STRINGTYPE = String()
+PLAIN.add(STRINGTYPE, [str])

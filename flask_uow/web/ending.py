@@ -1,0 +1,132 @@
+"""The end of a scope's work: its Sessions are committed, rolled back and closed, all in the same way.
+
+What is to be done is decided in flask_uow.web.outcome; flask_uow.web.boundary and the blocks of ``unit_of_work()`` call in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask_uow.orm.session.together import be_ready_together
+from flask_uow.orm.session.transaction import SessionTransaction
+from flask_uow.web import signals
+from flask_uow.web.outcome import Outcome
+from flask_uow.web.scope import Scope
+from flask_uow.web.session import WebSession, tell_together
+
+__all__ = ["end_scope", "finish", "has_changes", "has_work", "roll_back"]
+
+
+def has_work(scope: Scope) -> bool:
+    """Return whether a Session of the scope has anything to commit or to roll back."""
+    return any(session.has_work() for session in scope.sessions)
+
+
+def has_changes(scope: Scope) -> bool:
+    """Return whether a Session of the scope has work that a rollback would undo."""
+    return any(session.has_changes() for session in scope.sessions)
+
+
+def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
+    """Commit or roll back what the scope's Sessions hold; nothing when there is nothing.
+
+    :param is_last: the Sessions are closed next.
+    :raises Exception: when the commit fails; everything has been rolled back then. An error that comes after the commit is logged.
+    """
+    sessions = [session for session in scope.sessions if session.has_work() or session.has_callbacks()]
+    if not sessions:
+        return
+    if outcome is Outcome.ROLLBACK:
+        _roll_back(sessions)
+        return
+    try:
+        if len(scope.sessions) > 1 or signals.before_commit.receivers:
+            _commit_together(scope, is_last)
+            return
+        _commit(sessions[0], is_last)
+    except BaseException:
+        roll_back(scope)
+        raise
+    if len(scope.sessions) > 1:
+        # a hook of the commit has used another Session
+        finish(scope, outcome, is_last)
+
+
+def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> None:
+    """Finish the scope's work and close its Sessions, whatever fails on the way. The scope may begin anew.
+
+    :param keep_session: leave the Sessions open, without a transaction or a connection, for a body that is still to
+        come.
+    """
+    scope.error = None
+    scope.is_unhandled = False
+    scope.rollback_asked = False
+    if scope.session is None and not scope.kept and not scope.named:
+        return
+    try:
+        finish(scope, outcome, not keep_session)
+    finally:
+        if not keep_session:
+            for ended in scope.take_sessions():
+                _close(scope, ended)
+
+
+def roll_back(scope: Scope) -> None:
+    """Roll back; an error in that is logged, since the work is lost as it should be and the connection is discarded."""
+    _roll_back(scope.sessions)
+
+
+def _roll_back(sessions: Iterable[WebSession]) -> None:
+    for session in sessions:
+        try:
+            session.rollback_all()
+        except Exception:
+            session.app.logger.exception("A rollback failed; the connection is discarded and the database rolls back")
+
+
+def _close(scope: Scope, session: WebSession) -> None:
+    try:
+        session.end(scope.what)
+    except Exception:
+        scope.app.logger.exception("A Session could not be closed; its connection is discarded")
+
+
+def _commit(session: WebSession, is_last: bool) -> None:
+    """Commit a Session.
+
+    :raises Exception: when that fails; nothing of it is committed then.
+    """
+    commits = session.commits
+    try:
+        session.commit_all(is_last)
+    except Exception:
+        if session.commits == commits:
+            raise
+        _roll_back([session])
+        session.app.logger.exception("The after_commit hook of a SessionExtension failed; the commit stands")
+
+
+def _commit_together(scope: Scope, is_last: bool) -> None:
+    """Commit all Sessions of a scope: none, where one of them cannot be flushed. Callbacks and signals follow when all are committed.
+
+    :raises Exception: when one fails; those that follow are to be rolled back then.
+    """
+    sessions: list[WebSession] = []
+    transactions: list[SessionTransaction] = []
+    # a receiver of before_commit may use a Session that had no work, or was not there
+    while fresh := [
+        each for each in scope.sessions if each not in sessions and (each.has_work() or each.has_callbacks())
+    ]:
+        for session in fresh:
+            transactions.append(session.get_ready(transactions, scope.sessions))
+            sessions.append(session)
+    be_ready_together(transactions)
+    for session in sessions:
+        session.is_told_later = True
+    try:
+        for session in sessions:
+            _commit(session, is_last)
+    finally:
+        for session in sessions:
+            session.is_told_later = False
+    tell_together(sessions)

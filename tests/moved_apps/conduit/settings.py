@@ -1,0 +1,3 @@
+class Config:
+    SECRET_KEY = "secret-key"
+    UOW_DATABASE_URI = "postgresql://localhost/example"
