@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.expressions import ColumnElement, and_, coerce_condition
+from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select

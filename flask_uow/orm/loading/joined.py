@@ -14,9 +14,10 @@ from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.orm.strategies import EAGER
-from flask_uow.sql.expressions import ColumnElement, Label, OrderName, and_
+from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
+from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten, without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import CTE, FromClause, Join

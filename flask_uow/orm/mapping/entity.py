@@ -15,7 +15,9 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import operand_of
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping.class_expressions import class_expression
-from flask_uow.sql.expressions import ColumnElement, ColumnOperators, and_, coerce_condition
+from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.expressions import ColumnElement, ColumnOperators
+from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
