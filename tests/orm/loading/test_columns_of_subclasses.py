@@ -224,3 +224,32 @@ def test_a_plan_says_which_columns_follow(session: Session) -> None:
 def test_what_is_no_subclass_is_refused(session: Session, make: Any, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         session.scalars(make()).all()
+
+
+def test_a_joined_subclass_refers_to_a_class_that_comes_later(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Vessel(Own):
+        __tablename__ = "vessel"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vessel"}
+
+    class Ferry(Vessel):
+        __tablename__ = "ferry"
+        id: Mapped[int] = mapped_column(ForeignKey("vessel.id"), primary_key=True)
+        port_id: Mapped[int] = mapped_column(ForeignKey("port.id"))
+        __mapper_args__ = {"polymorphic_identity": "ferry"}
+
+    class Port(Own):
+        __tablename__ = "port"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add(Port(id=3))
+        session.flush()
+        session.add(Ferry(port_id=3))
+        session.commit()
+        assert [ferry.port_id for ferry in session.query(Vessel)] == [3]
