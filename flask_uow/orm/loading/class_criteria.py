@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_condition
@@ -115,7 +115,8 @@ def with_class_criteria(statement: S) -> S:
     if not isinstance(statement, Select) or not statement._options:
         return statement
     criteria = [option for option in statement._options if isinstance(option, ClassCriteria)]
-    return _Filtering(criteria).select(statement, is_outermost=True) if criteria else statement
+    made: Any = _Filtering(criteria).select(statement, is_outermost=True) if criteria else statement
+    return cast("S", made)
 
 
 def _with_conditions(element: FromClause, replace: Callable[[ClauseElement], ClauseElement | None]) -> FromClause:

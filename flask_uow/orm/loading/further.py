@@ -7,13 +7,13 @@ Eager loading comes here after each run (:func:`load_further`), lazy loading at 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
 from flask_uow.orm.loading.column_loader import load_columns
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Following, FollowingColumns
-from flask_uow.orm.loading.plan import QueryPlan
+from flask_uow.orm.loading.plan import QueryPlan, Source
 from flask_uow.orm.loading.planning import (
     KeyedSelect,
     columns_of_subclasses,
@@ -31,6 +31,7 @@ from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import tuple_
+from flask_uow.sql.nodes import Shape
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
@@ -341,10 +342,14 @@ def _plan_by_subquery(
     given = statement.shape()
     if below is not None and below.given:
         # criteria are as they were when the tree was made, at another execution
-        places = {id(bind): place for place, bind in enumerate(below.given) if bind is not None}
+        places: dict[int, Source] = {id(bind): place for place, bind in enumerate(below.given) if bind is not None}
         places.update((id(bind), place) for place, bind in enumerate(given.binds))
         keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
-        return plan_beside(keyed, dialect, lambda made: tuple(places.get(id(bind), bind) for bind in made.binds))
+
+        def sources(made: Shape) -> tuple[Source, ...]:
+            return tuple(cast("Source", places.get(id(bind), bind)) for bind in made.binds)
+
+        return plan_beside(keyed, dialect, sources)
     keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
     return plan_beside(keyed, dialect, lambda made: sources_in(made, given))
 

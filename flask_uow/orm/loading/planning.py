@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.load_tree import LoadTree
@@ -331,8 +331,10 @@ def planned_once(
 def _keyed_plan(keyed: KeyedSelect, dialect: Dialect, given: Sequence[object] = ()) -> QueryPlan:
     def sources(shape: Shape) -> tuple[Source, ...] | None:
         places, keys = count(), sum(map(is_unknown_key, shape.binds))
-        behind = {id(bind): keys + place for place, bind in enumerate(given)}
-        found = tuple(next(places) if is_unknown_key(bind) else behind.get(id(bind), bind) for bind in shape.binds)
+        behind: dict[int, Source] = {id(bind): keys + place for place, bind in enumerate(given)}
+        found: tuple[Source, ...] = tuple(
+            next(places) if is_unknown_key(bind) else cast("Source", behind.get(id(bind), bind)) for bind in shape.binds
+        )
         return None if not given and all(type(source) is int for source in found) else found
 
     return plan_beside(keyed, dialect, sources)
