@@ -22,16 +22,21 @@ from flask_uow.orm.instrumentation.events import AttributeExtension, reconstruct
 from flask_uow.orm.instrumentation.flagging import flag_dirty, flag_modified, set_committed_value
 from flask_uow.orm.instrumentation.mutable import Mutable, MutableDict, MutableList, MutableSet
 from flask_uow.orm.instrumentation.ordering_list import OrderingList, ordering_list
+from flask_uow.orm.loading.class_criteria import with_loader_criteria
 from flask_uow.orm.loading.column_loader import ColumnLoader
 from flask_uow.orm.loading.options import (
+    Load,
     contains_eager,
+    defaultload,
     defer,
+    immediateload,
     joinedload,
     joinedload_all,
     lazyload,
     load_only,
     noload,
     raiseload,
+    selectin_polymorphic,
     selectinload,
     selectinload_all,
     subqueryload,
@@ -82,18 +87,20 @@ relation = relationship
 
 __all__ = [
     "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase",
-    "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext", "FlushPlan",
-    "InstrumentedAttribute", "Mapped", "MappedAsDataclass", "MappedCollection", "Mapper", "MapperExtension",
-    "MultipleResultsFound", "Mutable", "MutableDict", "MutableList", "MutableSet", "NoResultFound", "OrderingList",
-    "PropComparator", "Query", "Registry", "ScopedSession", "Session", "SessionExtension", "SessionTransaction",
-    "WriteOnlyCollection", "WriteOnlyMapped", "aliased", "association_proxy", "attribute_mapped_collection",
-    "attributes", "backref", "class_mapper", "clear_mappers", "collection", "column_mapped_collection",
-    "column_property", "comparable_property", "compile_mappers", "composite", "configure_mappers", "contains_eager",
-    "create_session", "declarative_base", "declared_attr", "defer", "deferred", "dynamic_loader", "eagerload",
-    "eagerload_all", "flag_dirty", "flag_modified", "foreign", "hybrid_method", "hybrid_property", "inspect", "join",
+    "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "FlushPlan", "InstrumentedAttribute", "Load", "Mapped", "MappedAsDataclass", "MappedCollection", "Mapper",
+    "MapperExtension", "MultipleResultsFound", "Mutable", "MutableDict", "MutableList", "MutableSet",
+    "NoResultFound", "OrderingList", "PropComparator", "Query", "Registry", "ScopedSession", "Session",
+    "SessionExtension", "SessionTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "aliased",
+    "association_proxy", "attribute_mapped_collection", "attributes", "backref", "class_mapper", "clear_mappers",
+    "collection", "column_mapped_collection", "column_property", "comparable_property", "compile_mappers",
+    "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declared_attr",
+    "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all", "flag_dirty",
+    "flag_modified", "foreign", "hybrid_method", "hybrid_property", "immediateload", "inspect", "join",
     "joinedload", "joinedload_all", "lazyload", "load_only", "make_transient", "mapped_collection", "mapped_column",
     "mapper", "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
-    "raiseload", "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session", "selectinload",
-    "selectinload_all", "sessionmaker", "set_committed_value", "subqueryload", "subqueryload_all", "synonym",
-    "undefer", "undefer_group", "validates", "with_parent", "with_polymorphic",
+    "raiseload", "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session",
+    "selectin_polymorphic", "selectinload", "selectinload_all", "sessionmaker", "set_committed_value",
+    "subqueryload", "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_loader_criteria", "with_parent",
+    "with_polymorphic",
 ]  # fmt: skip

@@ -17,8 +17,10 @@ class Strategy(enum.StrEnum):
     SELECTIN = "selectin"  # with its parents, by one more statement that names their keys
     SUBQUERY = "subquery"  # with its parents, by one more statement that repeats the query
     CONTAINS = "contains"  # with its parents, from a join that the query has made itself
+    IMMEDIATE = "immediate"  # with its parents, as at first access
     NOLOAD = "noload"  # never, it is empty
     RAISE = "raise"  # never, the access is an error
+    RAISE_ON_SQL = "raise_on_sql"  # never, the access is an error unless the Session has the object
     DYNAMIC = "dynamic"  # never, the attribute is a query
     WRITE_ONLY = "write_only"  # never, the attribute takes objects in and out and gives statements
 
@@ -27,7 +29,7 @@ class Strategy(enum.StrEnum):
         return repr(self.value)
 
 
-EAGER = frozenset({Strategy.JOINED, Strategy.SELECTIN, Strategy.SUBQUERY})
+EAGER = frozenset({Strategy.JOINED, Strategy.SELECTIN, Strategy.SUBQUERY, Strategy.IMMEDIATE})
 
 # the values of relationship(lazy=...), the older ones included
 _LAZY: dict[object, Strategy] = {
@@ -39,7 +41,9 @@ _LAZY: dict[object, Strategy] = {
     "selectin": Strategy.SELECTIN,
     "noload": Strategy.NOLOAD,
     None: Strategy.NOLOAD,
+    "immediate": Strategy.IMMEDIATE,
     "raise": Strategy.RAISE,
+    "raise_on_sql": Strategy.RAISE_ON_SQL,
     "dynamic": Strategy.DYNAMIC,
     "write_only": Strategy.WRITE_ONLY,
 }

@@ -115,6 +115,7 @@ class VocabularyTypes:
         self.Join = flask_uow.Join
         self.KeysetPagination = flask_uow.KeysetPagination
         self.LargeBinary = flask_uow.LargeBinary
+        self.Load = flask_uow.Load
         self.MACADDR = flask_uow.MACADDR
         self.Mapped = flask_uow.Mapped
         self.MappedAsDataclass = flask_uow.MappedAsDataclass
@@ -241,6 +242,7 @@ class VocabularyTypes:
         self.create_session = flask_uow.create_session
         self.declarative_base = flask_uow.declarative_base
         self.declared_attr = flask_uow.declared_attr
+        self.defaultload = flask_uow.defaultload
         self.defer = flask_uow.defer
         self.deferred = flask_uow.deferred
         self.delete = flask_uow.delete
@@ -263,6 +265,7 @@ class VocabularyTypes:
         self.get_recorded_queries = flask_uow.get_recorded_queries
         self.hybrid_method = flask_uow.hybrid_method
         self.hybrid_property = flask_uow.hybrid_property
+        self.immediateload = flask_uow.immediateload
         self.insert = flask_uow.insert
         self.inspect = flask_uow.inspect
         self.intersect = flask_uow.intersect
@@ -302,6 +305,7 @@ class VocabularyTypes:
         self.remote = flask_uow.remote
         self.scoped_session = flask_uow.scoped_session
         self.select = flask_uow.select
+        self.selectin_polymorphic = flask_uow.selectin_polymorphic
         self.selectinload = flask_uow.selectinload
         self.selectinload_all = flask_uow.selectinload_all
         self.sessionmaker = flask_uow.sessionmaker
@@ -326,5 +330,6 @@ class VocabularyTypes:
         self.update = flask_uow.update
         self.validates = flask_uow.validates
         self.values = flask_uow.values
+        self.with_loader_criteria = flask_uow.with_loader_criteria
         self.with_parent = flask_uow.with_parent
         self.with_polymorphic = flask_uow.with_polymorphic

@@ -583,9 +583,11 @@ def test_lazyload_of_all_relationships_overrides_the_mapping(engine: Engine, sta
         assert len(parent.children) == 1
 
 
-def test_eager_loading_of_all_relationships_is_refused(filled: Session) -> None:
-    with pytest.raises(ArgumentError, match="'\\*' stands for all relationships with lazyload, noload, raiseload only"):
-        filled.query(User).options(joinedload("*")).all()
+def test_a_star_does_not_stand_for_joins_of_the_query_itself(filled: Session) -> None:
+    with pytest.raises(ArgumentError, match="'\\*' stands for all relationships with lazyload, noload, raiseload"):
+        filled.query(User).options(contains_eager("*")).all()
+    with pytest.raises(ArgumentError, match="no further argument"):
+        filled.query(User).options(selectinload("*", recursion_depth=2)).all()
 
 
 def test_load_only_leaves_other_columns_to_their_first_access(filled: Session, statements: StatementLog) -> None:

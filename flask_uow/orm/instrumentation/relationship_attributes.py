@@ -209,6 +209,10 @@ class RelationshipAttribute(Attribute):
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
         return self.relationship.sql.of_type(self, target)
 
+    def and_(self, *criteria: Any) -> Any:
+        """Return the relationship to those related objects that fulfil criteria, too: for joins and for loader options."""
+        return self.relationship.sql.with_criteria(self, criteria)
+
     def within(self, sources: Any, froms: Any) -> Any:
         """Return the relationship between the classes that a statement is about, where these are subclasses of its own."""
         return self.relationship.sql.within(self, sources, froms)

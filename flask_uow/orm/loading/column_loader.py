@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError, DataError, UnfitArgumentError, did_you_mean
+from flask_uow.exc import ArgumentError, DataError, InvalidRequestError, UnfitArgumentError, did_you_mean
 from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDataError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.planning import KeyedSelect, planned_once
@@ -14,7 +14,7 @@ from flask_uow.orm.loading.statements import key_condition, keys_condition, padd
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.mutables import remember
-from flask_uow.orm.state.siblings import siblings_that
+from flask_uow.orm.state.siblings import BATCH_SIZE, siblings_that
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
@@ -35,6 +35,7 @@ __all__ = [
     "check_version",
     "has_version",
     "key_of",
+    "load_columns",
     "lock_of",
     "refresh_columns",
     "session_is_gone",
@@ -66,6 +67,12 @@ class ColumnLoader:
         return obj.__dict__[self.name]
 
     def _load(self, session: ExecutingSession, obj: Any, state: InstanceState) -> None:
+        tree = state.siblings.options if state.siblings is not None else None
+        if tree is not None and self.name in tree.raising:
+            raise InvalidRequestError(
+                f"{self.mapper.class_.__name__}.{self.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload=True). Load it"
+                " with the query: leave the option out, or add undefer()."
+            )
         names = self._names(obj, state)
         name = self.name
         mapper, classes = self._together(names)
@@ -205,7 +212,30 @@ def _refresh(
 def _refresh_many(
     session: ExecutingSession, mapper: Mapper, first: Any, objects: list[Any], names: tuple[str, ...]
 ) -> None:
-    """Load columns of several objects into their ``__dict__``, where they are absent; only the first must have a row still."""
+    """Load columns of several objects, like :func:`load_columns`; the first must have a row still."""
+    if not load_columns(session, mapper, objects, names, first):
+        raise _row_is_gone(first)
+
+
+def load_columns(
+    session: ExecutingSession, mapper: Mapper, objects: list[Any], names: tuple[str, ...], first: Any = None
+) -> bool:
+    """Load columns of several objects into their ``__dict__``, where they are absent.
+
+    :param mapper: of a class that all of them are of.
+    :param first: one of the objects.
+    :returns: True when that has a row still.
+    """
+    found = [
+        _load_columns(session, mapper, objects[start : start + BATCH_SIZE], names, first)
+        for start in range(0, len(objects), BATCH_SIZE)
+    ]
+    return any(found)
+
+
+def _load_columns(
+    session: ExecutingSession, mapper: Mapper, objects: list[Any], names: tuple[str, ...], first: Any
+) -> bool:
     connection = session.connection_for(mapper, reads=True)
     dialect = connection.dialect
     source, key, chosen = source_of(mapper, names)
@@ -232,8 +262,7 @@ def _refresh_many(
         for obj in objects:
             if names[0] in obj.__dict__:
                 remember(obj.__dict__[STATE], obj)
-    if not was_found:
-        raise _row_is_gone(first)
+    return was_found
 
 
 def source_of(

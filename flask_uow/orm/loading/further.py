@@ -7,13 +7,22 @@ Eager loading comes here after each run (:func:`load_further`), lazy loading at 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
-from flask_uow.orm.loading.options import LoadTree
-from flask_uow.orm.loading.parts import Following
-from flask_uow.orm.loading.plan import QueryPlan
-from flask_uow.orm.loading.planning import KeyedSelect, following_of, plan_beside, planned_once, root_of, sources_in
+from flask_uow.orm.loading.column_loader import load_columns
+from flask_uow.orm.loading.load_tree import LoadTree
+from flask_uow.orm.loading.parts import Following, FollowingColumns
+from flask_uow.orm.loading.plan import QueryPlan, Source
+from flask_uow.orm.loading.planning import (
+    KeyedSelect,
+    columns_of_subclasses,
+    following_of,
+    plan_beside,
+    planned_once,
+    root_of,
+    sources_in,
+)
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.orm.loading.statements import keys_condition, padded, unknown_keys
@@ -22,6 +31,7 @@ from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 from flask_uow.sql.constructors import tuple_
+from flask_uow.sql.nodes import Shape
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
@@ -32,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load_below", "load_further", "load_relationship", "present", "store"]
 
+# of a query's parameters, in order
+Values = Sequence[Any]
 # the value of a parent's key, a tuple of values where it has several columns
 Key = Any
 
@@ -40,32 +52,81 @@ def load_further(run: QueryRun) -> None:
     """Load what further statements give for the objects of a run, level by level."""
     for part, objects in run.found:
         unique = [obj for obj in each_once(objects) if obj is not None]
+        if part.columns:
+            # before what they may lead to
+            _follow_columns(run.session, part.columns, unique)
         for following in part.following:
-            _follow(run.session, following, unique, run.batch, run if following.by_subquery else None)
+            _follow(run.session, following, unique, run.batch, run if following.by_subquery else None, run.values)
 
 
 def load_below(
-    session: ExecutingSession, mapper: Mapper, objects: list[Any], below: LoadTree, batch: bool | None
+    session: ExecutingSession,
+    mapper: Mapper,
+    objects: list[Any],
+    below: LoadTree,
+    batch: bool | None,
+    values: Values = (),
 ) -> None:
-    """Apply options to objects that were loaded before, so that nothing can be joined to them any more."""
-    followings: tuple[Following, ...] | None = below.plans.get(("below", mapper))
-    if followings is None:
-        followings = tuple(following_of(mapper, below, below.path or (mapper,), joined_too=True))
-        below.plans["below", mapper] = followings
+    """Apply options to objects that were loaded before, so that nothing can be joined to them any more.
+
+    :param values: as for :func:`load_relationship`.
+    """
+    found: tuple[tuple[FollowingColumns, ...], tuple[Following, ...]] | None = below.plans.get(("below", mapper))
+    if found is None:
+        relationships = tuple(following_of(mapper, below, below.path or (mapper,), joined_too=True))
+        found = below.plans["below", mapper] = tuple(columns_of_subclasses(mapper, below, None)), relationships
+    columns, followings = found
+    _follow_columns(session, columns, objects)
     for following in followings:
-        _follow(session, following, objects, batch, None)
+        _follow(session, following, objects, batch, None, values)
+
+
+def _follow_columns(session: ExecutingSession, columns: tuple[FollowingColumns, ...], objects: list[Any]) -> None:
+    for following in columns:
+        due = following.due(objects)
+        if due:
+            load_columns(session, following.mapper, due, following.names)
 
 
 def _follow(
-    session: ExecutingSession, following: Following, objects: list[Any], batch: bool | None, source: QueryRun | None
+    session: ExecutingSession,
+    following: Following,
+    objects: list[Any],
+    batch: bool | None,
+    source: QueryRun | None,
+    values: Values,
+) -> None:
+    levels = following.levels
+    if levels == 1:
+        _follow_once(session, following, objects, batch, source, values)
+        return
+    seen = {id(obj) for obj in objects}
+    while objects:
+        _follow_once(session, following, objects, batch, source, values)
+        levels -= 1
+        if not levels:
+            break
+        # one level further; objects that are their own ancestors were there before
+        source, class_ = None, following.prop.parent.class_
+        objects = [obj for obj in _related(following.prop, objects) if id(obj) not in seen and isinstance(obj, class_)]
+        seen.update(map(id, objects))
+
+
+def _follow_once(
+    session: ExecutingSession,
+    following: Following,
+    objects: list[Any],
+    batch: bool | None,
+    source: QueryRun | None,
+    values: Values,
 ) -> None:
     prop, below = following.prop, following.below
     due = following.due(objects)
     if due:
-        load_relationship(session, prop, due, below, batch, (following, source) if source is not None else None)
+        load_relationship(session, prop, due, below, batch, (following, source) if source is not None else None, values)
     if below is not None and len(due) < len(objects):
         # the others have the relationship; what the options say of the objects there is still to be done
-        load_below(session, prop.mapper, _related(prop, objects), below, batch)
+        load_below(session, prop.mapper, _related(prop, objects), below, batch, values)
 
 
 def _related(prop: RelationshipProperty, parents: list[Any]) -> list[Any]:
@@ -87,29 +148,34 @@ def load_relationship(
     below: LoadTree | None = None,
     batch: bool | None = None,
     source: tuple[Following, QueryRun] | None = None,
+    values: Values = (),
+    is_lazy: bool = False,
 ) -> None:
     """Load a relationship of objects that don't have it yet.
 
     :param below: loader options for the related objects.
     :param batch: False where each of these is to be loaded for alone later on.
     :param source: the run that has loaded the objects; its statement, as a subquery, then takes the place of their keys.
+    :param values: the values of the query's parameters, for the criteria of its options.
+    :param is_lazy: True for a load at first access.
     """
     waiting = _by_key(prop, objects)
     found: dict[Key, list[Any]] = {}
-    if prop.uses_get:
+    # criteria ask the database
+    if prop.uses_get and not (below is not None and below.is_filtered and below.criteria_of(prop.mapper, is_lazy)):
         for key in waiting:
             obj = present(session, prop, key)
             if obj is not None:
                 found[key] = [obj]
         if below is not None and found:
-            load_below(session, prop.mapper, [obj for (obj,) in found.values()], below, batch)
+            load_below(session, prop.mapper, [obj for (obj,) in found.values()], below, batch, values)
     missing = [key for key in waiting if key not in found] if found else list(waiting)
     if source is not None and missing:
         _fetch_by_subquery(session, prop, source, below, batch, found)
     else:
         # databases limit the number of parameters
         for start in range(0, len(missing), BATCH_SIZE):
-            _fetch(session, prop, missing[start : start + BATCH_SIZE], below, batch, found)
+            _fetch(session, prop, missing[start : start + BATCH_SIZE], below, batch, found, values, is_lazy)
     if prop.condition.between:
         # there is a row for each row of the tables between
         found = {key: each_once(members) for key, members in found.items()}
@@ -182,6 +248,8 @@ def _fetch(
     below: LoadTree | None,
     batch: bool | None,
     found: dict[Key, list[Any]],
+    values: Values,
+    is_lazy: bool,
 ) -> None:
     """Load what is related to parents with these keys, and enter the objects into ``found`` under the key of their parent."""
     target = prop.mapper
@@ -191,11 +259,14 @@ def _fetch(
     count = len(asked)
     # what the options below the relationship say belongs to the query's plan, and what is planned for them lives as long
     plans = target.memo if below is None else below.plans
-    plan = planned_once(plans, (prop, count), dialect, lambda: _select_of(prop, count, below))
+    given = below.given if below is not None else ()
+    key = (prop, count, is_lazy) if given else (prop, count)
+    plan = planned_once(plans, key, dialect, lambda: _select_of(prop, count, below, is_lazy), given)
     # a key of several columns is a tuple of values
-    values = asked if len(plan.parts) == 2 else [value for key in asked for value in key]
-    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values), write=False)
-    run = QueryRun(session, dialect, plan, False, batch)
+    keyed = asked if len(plan.parts) == 2 else [value for key in asked for value in key]
+    sent = [*keyed, *values] if given else keyed
+    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(sent), write=False)
+    run = QueryRun(session, dialect, plan, False, batch, None, values)
     if count == 1:
         # all rows are of the one parent, however the database has compared the keys
         objects = run.read_objects(rows)
@@ -219,11 +290,13 @@ def _read(run: QueryRun, rows: list[tuple[Any, ...]], found: dict[Key, list[Any]
         found.update({key: each_once(members) for key, members in found.items()})
 
 
-def _select_of(prop: RelationshipProperty, count: int, below: LoadTree | None) -> KeyedSelect:
+def _select_of(prop: RelationshipProperty, count: int, below: LoadTree | None, is_lazy: bool) -> KeyedSelect:
     """Return the SELECT of the objects that are related to parents, and the columns that hold the parent's key."""
     target = prop.mapper
     select, columns = prop.sql.select_related(Select((target,)))
     select = select.where(keys_condition(columns, unknown_keys(columns, count)))
+    if below is not None:
+        select = select.where(*below.criteria_of(target, is_lazy))
     order = prop.order_by or target.order_by
     return KeyedSelect(select.order_by(*order) if order else select, root_of(target, below), columns)
 
@@ -245,7 +318,7 @@ def _fetch_by_subquery(
         assert parents.statement is not None
         plan = following.plans[dialect.name] = _plan_by_subquery(prop, parents.statement, below, dialect)
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(parents.values), write=False)
-    _read(QueryRun(session, dialect, plan, False, batch), rows, found)
+    _read(QueryRun(session, dialect, plan, False, batch, None, parents.values), rows, found)
 
 
 def _plan_by_subquery(
@@ -260,10 +333,22 @@ def _plan_by_subquery(
     select, columns = prop.sql.select_related(Select((prop.mapper,)))
     wanted = Select(tuple(keys)).select_from(inner)
     select = select.where(columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted))
+    if below is not None:
+        select = select.where(*below.criteria_of(prop.mapper))
     order = prop.order_by or prop.mapper.order_by
     if order:
         select = select.order_by(*order)
     given = statement.shape()
+    if below is not None and below.given:
+        # criteria are as they were when the tree was made, at another execution
+        places: dict[int, Source] = {id(bind): place for place, bind in enumerate(below.given) if bind is not None}
+        places.update((id(bind), place) for place, bind in enumerate(given.binds))
+        keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
+
+        def sources(made: Shape) -> tuple[Source, ...]:
+            return tuple(cast("Source", places.get(id(bind), bind)) for bind in made.binds)
+
+        return plan_beside(keyed, dialect, sources)
     keyed = KeyedSelect(select, root_of(prop.mapper, below), columns)
     return plan_beside(keyed, dialect, lambda made: sources_in(made, given))
 

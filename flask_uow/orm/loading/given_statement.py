@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.joined import EntityNode
@@ -18,7 +18,7 @@ from flask_uow.sql.nodes import Shape
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
 
-__all__ = ["GivenColumns", "plan_given"]
+__all__ = ["GivenColumns", "plan_given", "values_with_options"]
 
 
 class GivenColumns:
@@ -86,9 +86,21 @@ def plan_given(select: FromStatement, described: tuple[str, ...], compiled: Comp
     plan: QueryPlan | None = compiled.memo.get(key) if is_told_apart else None
     if plan is None:
         plan = _plan(select, GivenColumns(compiled, described), compiled, dialect)
+        for part in plan.entities:
+            if part.tree is not None and part.prop is None:
+                part.tree.note_given(shape)
         if is_told_apart:
             compiled.memo[key] = plan
     return plan
+
+
+def values_with_options(select: FromStatement) -> list[Any]:
+    """Return the values of the parameters of a statement, those of its options behind them."""
+    if not select._options:
+        return []
+    shape = select.shape()
+    collect_options(select._options, shape)
+    return [bind.value for bind in shape.binds]
 
 
 def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialect: Dialect) -> QueryPlan:

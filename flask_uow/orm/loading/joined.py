@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.parts import Path
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, alias_of, key_of_extra, keys_of
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.froms import collect_froms
+from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten, without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import CTE, FromClause, Join
@@ -35,6 +36,9 @@ def strategy_of(prop: RelationshipProperty, tree: LoadTree | None, path: Path) -
     :param path: the mappers from the root to here; it stops the recursion where relationships that are eager by their mapping form a cycle.
     """
     chosen = tree.strategy(prop.key) if tree is not None else None
+    # "*" does not name the relationship, and a cycle of classes would never end
+    if chosen in EAGER and tree is not None and prop.key not in tree.strategies and prop.mapper in path:
+        return "select"
     if tree is not None and tree.is_lazy and (chosen in EAGER or (chosen is None and prop.lazy in EAGER)):
         return "select"
     if chosen is not None:
@@ -175,7 +179,10 @@ def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
             between = prop.sql.aliases()
             # an inner join below an outer one would drop the rows that the outer one keeps
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
-            for left, right, condition in prop.sql.join_steps(None, parent.view, node.view, between):
+            steps = prop.sql.join_steps(None, parent.view, node.view, between)
+            for number, (left, right, condition) in enumerate(steps, 1):
+                if number == len(steps) and node.tree is not None:
+                    condition = and_(condition, *node.tree.criteria_of(node.view))
                 made = made.with_join(left, right, condition, isouter=below_outer)
             order = prop.sql.order_by(node.view, between) if prop.uselist else []
             if order:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.orm.mapping.entity import Layout
 
 if TYPE_CHECKING:
-    from flask_uow.orm.loading.options import LoadTree
+    from flask_uow.orm.loading.load_tree import LoadTree
     from flask_uow.orm.loading.plan import QueryPlan
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.siblings import Siblings
 
-__all__ = ["ColumnPart", "EntityLoader", "EntityPart", "Following", "Part", "Path", "Rows"]
+__all__ = ["ColumnPart", "EntityLoader", "EntityPart", "Following", "FollowingColumns", "Part", "Path", "Rows"]
 
 Rows = Sequence[tuple[Any, ...]]
 # makes objects of rows, with the identity map and their siblings; generated, see :mod:`flask_uow.orm.loading.rows`
@@ -62,6 +62,7 @@ class Following:
     :ivar below: the options for the related objects, or None.
     :ivar owner: the class whose objects have it, where that is a subclass of the part's; else None.
     :ivar by_subquery: True where the query itself, as a subquery, stands for the keys of the objects.
+    :ivar levels: how many levels of a relationship of a class with itself are loaded; -1 for all.
     :ivar plans: by dialect, the plan of a statement with that subquery; filled at first need.
     """
 
@@ -70,6 +71,7 @@ class Following:
     below: LoadTree | None
     owner: type | None
     by_subquery: bool = False
+    levels: int = 1
     plans: dict[str, QueryPlan] = field(default_factory=dict)
 
     def due(self, objects: Iterable[Any]) -> list[Any]:
@@ -78,6 +80,23 @@ class Following:
         if owner is None:
             return [obj for obj in objects if key not in obj.__dict__]
         return [obj for obj in objects if key not in obj.__dict__ and isinstance(obj, owner)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowingColumns:
+    """Columns of a subclass that a further statement loads, once the objects of a part are there.
+
+    :ivar mapper: the subclass.
+    :ivar names: its attributes that the part does not have.
+    """
+
+    mapper: Mapper
+    names: tuple[str, ...]
+
+    def due(self, objects: Iterable[Any]) -> list[Any]:
+        """Return those of a part's objects that have the columns and have not loaded all of them yet."""
+        class_, names = self.mapper.class_, self.names
+        return [obj for obj in objects if isinstance(obj, class_) and any(name not in obj.__dict__ for name in names)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +114,7 @@ class EntityPart:
     :ivar is_ours: True where the loading has added the join, False where the query has it.
     :ivar joined: the parts that are joined to it.
     :ivar following: the relationships that further statements load.
+    :ivar columns: the columns of subclasses that further statements load.
     :ivar stop: the position behind its last column.
     :ivar is_whole: True where a row has no other columns.
     """
@@ -110,6 +130,7 @@ class EntityPart:
     is_ours: bool = False
     joined: tuple[EntityPart, ...] = ()
     following: tuple[Following, ...] = ()
+    columns: tuple[FollowingColumns, ...] = ()
     stop: int = field(init=False)
     is_whole: bool = field(init=False)
 

@@ -96,6 +96,9 @@ def _described(part: EntityPart, name: str, depth: int) -> Iterator[str]:
         assert joined.prop is not None
         how = "joined" if joined.is_ours else "joined by the query"
         yield from _described(joined, f"{joined.prop.key}, {how}", depth + 1)
+    for columns in part.columns:
+        of = columns.mapper.class_.__name__
+        yield f"{indent}  then columns of {of} ({', '.join(columns.names)}): SELECT of {of} by the keys of these objects"
     for following in part.following:
         by = "the query as a subquery" if following.by_subquery else "the keys of these objects"
         target = following.prop.mapper.class_.__name__

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of, with_joins
-from flask_uow.orm.loading.options import BatchLoading, LoadTree, collect_options, load_tree
-from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Following, Part, Path
+from flask_uow.orm.loading.load_tree import LoadTree
+from flask_uow.orm.loading.options import BatchLoading, collect_options, load_tree
+from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Following, FollowingColumns, Part, Path
 from flask_uow.orm.loading.plan import QueryPlan, Source
 from flask_uow.orm.loading.rows import loader_for
 from flask_uow.orm.loading.statements import is_unknown_key
+from flask_uow.orm.mapping.entity import Layout
 from flask_uow.orm.mapping.registry import mapping_version
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.compiler import Compiled, compile_statement
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from flask_uow.sql.select_base import SelectBase
 
 __all__ = [
-    "KeyedSelect", "batch_option", "find_plan", "following_of", "has_eager", "items_of", "may_repeat", "plain_plan", "plan_of_items", "planned_once",
-    "plan_beside", "result_names", "root_of",
+    "KeyedSelect", "batch_option", "columns_of_subclasses", "find_plan", "following_of", "has_eager", "items_of",
+    "may_repeat", "plain_plan", "plan_beside", "plan_of_items", "planned_once", "result_names", "root_of",
     "sources_in",
 ]  # fmt: skip
 
@@ -103,6 +105,9 @@ def has_eager(select: Select) -> bool:
 
 def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) -> QueryPlan:
     items = items_of(select, joins=not streamed)
+    for item in items:
+        if isinstance(item, EntityNode) and item.tree is not None:
+            item.tree.note_given(shape)
     if streamed:
         views = (item.view if isinstance(item, EntityNode) else item for item in items)
         made = select.with_columns_of_same_rows(*views)
@@ -203,13 +208,26 @@ def plan_of_items(
     def part_of(node: EntityNode) -> EntityPart:
         mapper, layout = node.view.mapper, node.view.layout
         following: tuple[Following, ...] = ()
+        columns_after: tuple[FollowingColumns, ...] = ()
         if follows:
+            columns_after = tuple(columns_of_subclasses(mapper, node.tree, layout))
             by_subquery_here = single and node.prop is None
             following = tuple(following_of(mapper, node.tree, node.path, not takes_joins, by_subquery_here))
         joined = tuple(part_of(below) for below in node.joined)
         load = loader_for(mapper, layout, dialect)
         return EntityPart(
-            mapper, layout, starts[node], width, load, node.tree, node.path, node.prop, node.is_ours, joined, following
+            mapper,
+            layout,
+            starts[node],
+            width,
+            load,
+            node.tree,
+            node.path,
+            node.prop,
+            node.is_ours,
+            joined,
+            following,
+            columns_after,
         )
 
     waiting = iter(columns)
@@ -251,7 +269,9 @@ def following_of(
         strategy = strategy_of(prop, tree, path)
         # no join is made for what only some of the objects have
         is_inherited = mapper.isa(prop.parent)
-        if strategy not in ("selectin", "subquery") and not ((joined_too or not is_inherited) and strategy in EAGER):
+        if strategy not in ("selectin", "subquery", "immediate") and not (
+            (joined_too or not is_inherited) and strategy in EAGER
+        ):
             continue
         below = tree.under(prop.key) if tree is not None else None
         if below is None and prop.mapper.has_eager:
@@ -259,31 +279,63 @@ def following_of(
         if below is not None:
             below.path = (*path, prop.mapper)
         by_subquery = may_be_subquery and strategy == "subquery" and is_inherited
-        yield Following(prop, strategy, below, None if is_inherited else prop.parent.class_, by_subquery)
+        depth = tree.depths.get(prop.key, 0) if tree is not None else 0
+        levels = depth if depth < 0 else depth + 1
+        yield Following(prop, strategy, below, None if is_inherited else prop.parent.class_, by_subquery, levels)
+
+
+def columns_of_subclasses(mapper: Mapper, tree: LoadTree | None, layout: Layout | None) -> Iterator[FollowingColumns]:
+    """Yield the columns of subclasses that further statements load, those furthest down first: a statement for them has those of their bases.
+
+    :param layout: what the objects were selected with; None for objects that were there before.
+    """
+    chosen = tree.columns if tree is not None else {}
+    named = tree.subclasses if tree is not None else {}
+    present = set(layout.names) if layout is not None else set()
+    for member in reversed(mapper.descendants):
+        if member is mapper or not (member in named or member.polymorphic_load == "selectin"):
+            continue
+        extra = {one.name for one in layout.extra if member.isa(one.mapper)} if layout is not None else set()
+        names = tuple(
+            name
+            for name, prop in member.column_attrs.items()
+            if name not in present and name not in extra and chosen.get(name, not prop.deferred)
+        )
+        if names:
+            yield FollowingColumns(member, names)
 
 
 # -- of a SELECT that the orm makes itself
 
 
 def planned_once(
-    plans: dict[Hashable, Any], key: Hashable, dialect: Dialect, build: Callable[[], KeyedSelect]
+    plans: dict[Hashable, Any],
+    key: Hashable,
+    dialect: Dialect,
+    build: Callable[[], KeyedSelect],
+    given: Sequence[object] = (),
 ) -> QueryPlan:
     """Return the plan of what ``build`` returns, from ``plans`` after the first time.
 
-    Its values are the keys, in order. Its parts are the root's, and one for each of the columns.
+    :param given: parameters of the query that it follows, which the criteria of options may have.
+
+    Its values are the keys, in order, and behind them those of the query. Its parts are the root's, and one for each of the columns.
     """
     whole = (key, dialect.name, mapping_version())
     plan: QueryPlan | None = plans.get(whole)
     if plan is None:
-        plan = plans[whole] = _keyed_plan(build(), dialect)
+        plan = plans[whole] = _keyed_plan(build(), dialect, given)
     return plan
 
 
-def _keyed_plan(keyed: KeyedSelect, dialect: Dialect) -> QueryPlan:
+def _keyed_plan(keyed: KeyedSelect, dialect: Dialect, given: Sequence[object] = ()) -> QueryPlan:
     def sources(shape: Shape) -> tuple[Source, ...] | None:
-        places = count()
-        found = tuple(next(places) if is_unknown_key(bind) else bind for bind in shape.binds)
-        return None if all(type(source) is int for source in found) else found
+        places, keys = count(), sum(map(is_unknown_key, shape.binds))
+        behind: dict[int, Source] = {id(bind): keys + place for place, bind in enumerate(given)}
+        found: tuple[Source, ...] = tuple(
+            next(places) if is_unknown_key(bind) else cast("Source", behind.get(id(bind), bind)) for bind in shape.binds
+        )
+        return None if not given and all(type(source) is int for source in found) else found
 
     return plan_beside(keyed, dialect, sources)
 

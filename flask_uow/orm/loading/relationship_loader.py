@@ -8,7 +8,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.column_loader import session_is_gone
 from flask_uow.orm.loading.further import load_relationship, present, store
-from flask_uow.orm.loading.options import LoadTree
+from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.state.instance_state import InstanceState, describe
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.siblings import siblings_that
@@ -46,26 +46,38 @@ class RelationshipLoader:
         if tree is not None:
             strategy, below = tree.strategy(prop.key) or strategy, tree.under(prop.key)
         if strategy == "raise":
-            raise InvalidRequestError(
-                f"{prop.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload). Load it with the query:"
-                f" .options(selectinload({prop.name}))."
-            )
+            raise self._forbidden(obj, "raiseload")
         if strategy == "noload":
             return store(prop, obj, ())
         if prop.uses_get:
             # an object that the Session has needs no statement, nor a flush before it
             key = [getattr(obj, name) for name in self.key_names]
             found = present(session, prop, identity_from(key))
-            if found is not None:
+            if found is not None and not (
+                below is not None and below.is_filtered and below.criteria_of(prop.mapper, is_lazy=True)
+            ):
                 return store(prop, obj, (found,))
+            if strategy == "raise_on_sql" and None in key:
+                # refers to nothing, which no statement has to tell
+                return store(prop, obj, ())
+        if strategy == "raise_on_sql":
+            raise self._forbidden(obj, "raiseload(sql_only=True)")
         session.autoflush_now(prop)
         if prop.mapper.has_eager:
             below = below if below is not None else self._tree_below()
             # the way back is known already, and need not be loaded eagerly
             below.path = below.path or (prop.parent, prop.mapper)
         objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading else [obj]
-        load_relationship(session, prop, objects, below, siblings.batch if siblings is not None else None)
+        batch, values = (siblings.batch, siblings.values) if siblings is not None else (None, ())
+        load_relationship(session, prop, objects, below, batch, None, values, is_lazy=True)
         return obj.__dict__[prop.key]
+
+    def _forbidden(self, obj: Any, option: str) -> InvalidRequestError:
+        name = self.property.name
+        return InvalidRequestError(
+            f"{name} of {describe(obj)} is not loaded, and may not be loaded at access ({option}). Load it with the query:"
+            f" .options(selectinload({name}))."
+        )
 
     def _tree_below(self) -> LoadTree:
         """Return the tree of what the mapping alone says of the related objects; one for all accesses, since plans are kept with it."""

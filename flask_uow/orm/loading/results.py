@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.loading.class_criteria import with_class_criteria
 from flask_uow.orm.loading.further import load_further
-from flask_uow.orm.loading.given_statement import plan_given
+from flask_uow.orm.loading.given_statement import plan_given, values_with_options
 from flask_uow.orm.loading.parts import EntityPart, Rows
 from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.planning import find_plan, has_eager, may_repeat
@@ -76,13 +77,15 @@ def load_result(
     kind: ResultKind,
 ) -> tuple[tuple[str, ...], list[Any]]:
     """Execute a SELECT and return the names of its items, and what its rows become."""
+    select = with_class_criteria(select)
     dialect, cache = connection.dialect, connection.engine.compiled_cache
     populate = bool(select.get_execution_options().get("populate_existing"))
     if isinstance(select, FromStatement):
         compiled, values = compile_statement(select, dialect, cache)
         given = compiled.parameters(values, parameters)
         described, rows = connection.fetch_described(compiled.sql, given, write=compiled.is_write)
-        run = QueryRun(session, dialect, plan_given(select, described, compiled, dialect), populate)
+        plan = plan_given(select, described, compiled, dialect)
+        run = QueryRun(session, dialect, plan, populate, None, None, values_with_options(select))
         return run.plan.names, results_of(run, rows, kind)
     plan, values = find_plan(select, dialect, cache)
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values, parameters), write=plan.compiled.is_write)
@@ -134,6 +137,7 @@ def plan_ahead(
     :param streamed: True where rows come some at a time.
     :raises InvalidRequestError: for a text whose columns are not known.
     """
+    select = with_class_criteria(select)
     if not isinstance(select, FromStatement):
         return find_plan(select, dialect, cache, streamed)
     compiled, values = compile_statement(select, dialect, cache)
@@ -168,9 +172,10 @@ def stream_result(
                 "contains_eager() and yield_per() do not go together: the rows of one object may be on two pages. Use selectinload()."
             )
     given = plan.parameters(values, parameters)
+    behind = values_with_options(select) if isinstance(select, FromStatement) else values
     given_before: set[Any] | None = set() if kind == "query" and plan.single_entity and plan.may_repeat else None
     for page in connection.stream(plan.compiled.sql, given, size, write=plan.compiled.is_write):
-        read = results_of(QueryRun(session, dialect, plan, populate), page, kind)
+        read = results_of(QueryRun(session, dialect, plan, populate, None, None, behind), page, kind)
         yield read if given_before is None else _without_known(read, given_before)
 
 

@@ -8,6 +8,7 @@ is in the identity map already yields that object, with absent values filled in 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import InvalidRequestError
@@ -53,17 +54,25 @@ def _ignore(state: InstanceState) -> None:
 
 
 def load_objects(
-    part: EntityPart, rows: Rows, session: ExecutingSession, dialect: Dialect, batch: bool | None = None
+    part: EntityPart,
+    rows: Rows,
+    session: ExecutingSession,
+    dialect: Dialect,
+    batch: bool | None = None,
+    values: Sequence[Any] = (),
 ) -> list[Any]:
     """Return the object of each row for a part; the objects are siblings.
 
     :param rows: the driver's rows, whole.
     :param batch: False where each is to be loaded for alone; None leaves that to the Session.
+    :param values: the values of the statement's parameters.
     """
     mapper, tree, load = part.mapper, part.tree, part.load
     siblings = None
     if len(rows) > 1 or tree is not None:
         siblings = Siblings(tree, session.batch_loading if batch is None else batch)
+        if tree is not None and tree.given:
+            siblings.values = values
     if load is None:
         own = rows if part.is_whole else [row[part.start : part.stop] for row in rows]
         return _load_family(own, mapper, dialect, session, siblings, part.layout)

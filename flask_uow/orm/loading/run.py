@@ -33,7 +33,7 @@ class QueryRun:
     :param batch: whether later loads are batched, where the plan does not say; None leaves that to the Session.
     :ivar found: the objects of parts that further statements are about: their objects of all rows, None where a row has none.
     :ivar statement: the statement, where one that follows repeats it as a subquery.
-    :ivar values: the values of its bind parameters, then.
+    :ivar values: the values of the bind parameters of the query, options included.
     """
 
     __slots__ = ("batch", "dialect", "found", "plan", "populate", "session", "statement", "values")
@@ -83,8 +83,8 @@ class QueryRun:
     def _read(self, part: Part, rows: Rows) -> list[Any]:
         if not isinstance(part, EntityPart):
             return part.values(rows)
-        objects = load_objects(part, rows, self.session, self.dialect, self.batch)
-        if part.following:
+        objects = load_objects(part, rows, self.session, self.dialect, self.batch, self.values)
+        if part.following or part.columns:
             self.found.append((part, objects))
         for joined in part.joined:
             assert joined.prop is not None

@@ -15,7 +15,9 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import operand_of
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping.class_expressions import class_expression
+from flask_uow.sql.coercion import coerce_condition
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
+from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
@@ -371,12 +373,20 @@ class ViewRelationship(ColumnOperators):
 
     :param view: the view that it starts from; the class itself when None.
     :param target: the view that it leads to; the class itself when None.
+    :param criteria: further conditions on the related objects.
     :ivar key: the attribute's name.
     :ivar parent: what it starts from: a mapper or a view.
     """
 
-    def __init__(self, attribute: RelationshipAttribute, view: Entity | None, target: Entity | None = None) -> None:
+    def __init__(
+        self,
+        attribute: RelationshipAttribute,
+        view: Entity | None,
+        target: Entity | None = None,
+        criteria: tuple[ColumnElement[bool], ...] = (),
+    ) -> None:
         self._attribute = attribute
+        self.criteria = criteria
         self._target = target
         self.relationship = self.property = attribute.relationship
         self.key = attribute.key
@@ -399,18 +409,28 @@ class ViewRelationship(ColumnOperators):
 
     def of_type(self, target: object) -> ViewRelationship:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
-        return ViewRelationship(self._attribute, self.parent, target_of(self.relationship, target))
+        return ViewRelationship(self._attribute, self.parent, target_of(self.relationship, target), self.criteria)
 
     def starting_at(self, view: EntityView) -> ViewRelationship:
         """Return the relationship starting from another view of its class."""
-        return ViewRelationship(self._attribute, view, self._target)
+        return ViewRelationship(self._attribute, view, self._target, self.criteria)
 
     def within(self, sources: Sequence[Any], froms: Sequence[FromClause]) -> ViewRelationship:
         """Return the relationship between what a statement is about; see :func:`ends_within`."""
         start, target = ends_within(self.relationship, self.parent, self._target, sources, froms)
         if start is self.parent and target is self._target:
             return self
-        return ViewRelationship(self._attribute, start, target)
+        return ViewRelationship(self._attribute, start, target, self.criteria)
+
+    def and_(self, *criteria: object) -> ViewRelationship:
+        """Return the relationship to those related objects that fulfil criteria, too."""
+        added = tuple(coerce_condition(criterion) for criterion in criteria)
+        return ViewRelationship(self._attribute, self.parent, self._target, (*self.criteria, *added))
+
+    def _with_own(self, criterion: object) -> object:
+        if not self.criteria:
+            return criterion
+        return and_(*self.criteria, *(() if criterion is None else (coerce_condition(criterion),)))
 
     def __clause_element__(self) -> ColumnElement[Any]:
         return self._attribute.__clause_element__()
@@ -420,11 +440,11 @@ class ViewRelationship(ColumnOperators):
 
     def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, True, self.parent, self._target)
+        return self.relationship.sql.exists(self._with_own(criterion), values, True, self.parent, self._target)
 
     def has(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
-        return self.relationship.sql.exists(criterion, values, False, self.parent, self._target)
+        return self.relationship.sql.exists(self._with_own(criterion), values, False, self.parent, self._target)
 
     def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
@@ -432,7 +452,13 @@ class ViewRelationship(ColumnOperators):
 
     def join_steps(self, onclause: ColumnElement[bool] | None = None, target: Entity | None = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.relationship.sql.join_steps(onclause, self.parent, target if target is not None else self._target)
+        target = target if target is not None else self._target
+        steps = self.relationship.sql.join_steps(onclause, self.parent, target)
+        if not self.criteria:
+            return steps
+        left, right, condition = steps[-1]
+        adapted = (target.adapt(one) if isinstance(target, EntityView) else one for one in self.criteria)
+        return [*steps[:-1], (left, right, and_(condition, *adapted))]
 
     def __repr__(self) -> str:
         return f"<{self.class_.__name__}.{self.key} of an alias>"

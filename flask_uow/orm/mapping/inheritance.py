@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, NoReferencedTableError
 from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
 from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.constructors import cast_, literal, null
@@ -70,7 +70,7 @@ def inherited_join(mapper: MappedSource, parent: Mapper, condition: object, fore
             f"{name} inherits from {parent.class_.__name__} and is mapped to {table.description}: pass inherit_condition=."
         )
     for referred in reversed(tables_in(parent.mapped_selectable)):
-        found = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred]
+        found = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint) and _refers_to(c, referred)]
         found = [c for c in found if all(column in c.columns for column in foreign_keys)]
         keys = [c for c in found if all(column.primary_key for column in c.columns)]
         chosen = keys if len(keys) == 1 else found
@@ -83,10 +83,22 @@ def inherited_join(mapper: MappedSource, parent: Mapper, condition: object, fore
                 f"{name} inherits from {parent.class_.__name__}, and several foreign keys connect {table.description} with"
                 f" {referred.description}: {candidates}. Say which one with inherit_condition=."
             )
+    for constraint in table.constraints:
+        if isinstance(constraint, ForeignKeyConstraint):
+            # one to a table that does not exist says so itself
+            assert constraint.referred_table is not None
     raise ArgumentError(
         f"{name} inherits from {parent.class_.__name__}, and no foreign key connects {table.description} with its parent's. Give its primary key"
         f" a ForeignKey to the parent's, leave its table out (single-table inheritance), or pass concrete=True."
     )
+
+
+def _refers_to(constraint: ForeignKeyConstraint, table: Table) -> bool:
+    try:
+        return constraint.referred_table is table
+    except NoReferencedTableError:
+        # another table, whose class comes later
+        return False
 
 
 def check_identity(mapper: MappedSource, known: Mapping[Any, Any], identity: object) -> None:

@@ -72,7 +72,7 @@ class Mapper(MappedSource, InspectedMapper):
     :ivar column_attrs: column properties by attribute name, in order.
     :ivar relationships: relationship properties by attribute name, inherited ones included.
     :ivar descriptors: synonyms, composites and the like by attribute name.
-    :ivar has_eager: True where one of the relationships is loaded eagerly.
+    :ivar has_eager: True where one of the relationships is loaded eagerly, or columns of a subclass by a statement of their own.
     :ivar discriminator: the attribute that tells the class of a row, or None.
     :ivar polymorphic_map: the mappers of the family by polymorphic identity.
     """
@@ -424,7 +424,7 @@ class Mapper(MappedSource, InspectedMapper):
             if prop.parent is self:
                 prop.attribute.loader = lazy_loaders.relationship(prop)
             self.has_eager = self.has_eager or prop.lazy in EAGER
-        if self.has_eager:
+        if self.has_eager or self.polymorphic_load == "selectin":
             # a query of the base may give objects of this class
             for ancestor in self.lineage:
                 ancestor.has_eager = True

@@ -315,6 +315,10 @@ class RelationshipSQL:
         """Return the relationship leading to an alias of its class."""
         return ViewRelationship(attribute, None, target_of(self._property, target))
 
+    def with_criteria(self, attribute: RelationshipAttribute, criteria: Sequence[object]) -> ViewRelationship:
+        """Return the relationship to those related objects that fulfil criteria, too."""
+        return ViewRelationship(attribute, None).and_(*criteria)
+
     def within(self, attribute: RelationshipAttribute, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
         """Return the relationship, or a view of it between what a statement is about; see :func:`ends_within`."""
         start, target = ends_within(self._property, attribute.parent, None, sources, froms)

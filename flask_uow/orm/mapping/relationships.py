@@ -508,7 +508,8 @@ def relationship(
         key; or a function that returns it. Further conditions may be joined to the equation of keys by AND.
     :param secondaryjoin: the condition between ``secondary`` and the other table.
     :param lazy: when it is loaded: ``"select"`` (or True) at first access, ``"joined"`` (or False) by a LEFT OUTER JOIN with its parents,
-        ``"selectin"`` and ``"subquery"`` with them by one more statement, ``"raise"`` never, with an error at access, ``"noload"`` (or None)
+        ``"selectin"``, ``"subquery"`` and ``"immediate"`` with them by one more statement, ``"raise"`` never, with an error at access (with
+        ``"raise_on_sql"`` where that would send a statement), ``"noload"`` (or None)
         never, empty instead; ``"dynamic"``: the attribute is a query that objects can be put into, ``"write_only"``: a
         :class:`WriteOnlyCollection`, for collections that are never to be loaded whole.
     :param join_depth: how many levels deep a relationship of a class to itself is loaded eagerly; not at all when None.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
 from flask_uow.orm.exclusive import exclusively
+from flask_uow.orm.loading.class_criteria import with_class_criteria
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.results import ResultKind, first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
@@ -259,7 +260,7 @@ class Query(BuildingQuery[T]):
         if isinstance(statement, Select) and statement.limit_clause is None and statement.offset_clause is None:
             statement = statement.order_by(None)
         if isinstance(statement, Select):
-            statement = _countable(statement)
+            statement = _countable(with_class_criteria(statement))
         counted = Select((func.count(),)).select_from(statement.subquery())
         mapper = first_mapper(self._select.entities)
         found = exclusively(session, session.execute_now, counted, self._params or None, mapper, {}, self._autoflush)

@@ -14,6 +14,7 @@ from flask_uow.orm.dml.copying import copy_from
 from flask_uow.orm.dml.keyed import bulk_update
 from flask_uow.orm.dml.synchronizing import execute_dml
 from flask_uow.orm.exclusive import exclusively
+from flask_uow.orm.loading.class_criteria import with_class_criteria
 from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.planning import result_names
 from flask_uow.orm.loading.results import (
@@ -261,6 +262,7 @@ class ExecutingSession(TransactionalSession):
                     self.autoflush_now()
                 names, rows = self._load_now(clause, params, mapper or found, kw, "rows")
                 return Result(rows, names, -1)
+            clause = with_class_criteria(clause)
         if autoflush:
             # of any other statement nobody knows whether it reads what is pending: a subquery may be about a class, or SQL text
             self.autoflush_now()

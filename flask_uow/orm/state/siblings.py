@@ -7,7 +7,7 @@ states; a state is a weak reference, so nobody keeps an object alive.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.orm.state.instance_state import InstanceState
@@ -27,14 +27,16 @@ class Siblings:
     :ivar states: in the order of the result.
     :ivar options: loader options of the statement that apply to these objects, or None.
     :ivar batch: False where each object is to be loaded for alone.
+    :ivar values: the values of the statement's parameters, where its options have criteria.
     """
 
-    __slots__ = ("batch", "options", "states")
+    __slots__ = ("batch", "options", "states", "values")
 
-    def __init__(self, options: Any = None, batch: bool = True) -> None:
+    def __init__(self, options: Any = None, batch: bool = True, values: Sequence[Any] = ()) -> None:
         self.states: list[InstanceState] = []
         self.options = options
         self.batch = batch
+        self.values = values
 
     def adopt(self, state: InstanceState) -> None:
         """Take in an object that was in the Session before; one that has options from elsewhere keeps them."""

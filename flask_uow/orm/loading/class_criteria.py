@@ -1,0 +1,206 @@
+"""``with_loader_criteria()``: conditions on the objects of a class wherever a statement, or what is loaded after it, selects them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.froms import collect_froms
+from flask_uow.sql.nodes import ClauseElement, Shape
+from flask_uow.sql.operations import and_
+from flask_uow.sql.rewriting import rewritten
+from flask_uow.sql.schema import Table
+from flask_uow.sql.select import Select
+from flask_uow.sql.selectable import Alias, FromClause, Join, Subquery
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
+    from flask_uow.orm.mapping.mapper import Mapper
+
+__all__ = ["ClassCriteria", "with_class_criteria", "with_loader_criteria"]
+
+S = TypeVar("S")
+# the parts of a SELECT with expressions that may have SELECTs in them
+_CLAUSES = ("_where", "_having", "_order_by")
+
+
+class ClassCriteria:
+    """The option of :func:`with_loader_criteria`; immutable.
+
+    :ivar conditions: by the mapper of each class that is meant.
+    """
+
+    def __init__(self, conditions: dict[Mapper, ColumnElement[bool]], include_aliases: bool, propagates: bool) -> None:
+        self.conditions = conditions
+        self.include_aliases = include_aliases
+        self.propagates = propagates
+
+    def collect(self, shape: Shape) -> bool:
+        """Add the option to the shape of its statement; see :func:`~flask_uow.orm.loading.options.collect_options`."""
+        shape.key.append(("criteria", self.include_aliases, self.propagates, *self.conditions))
+        for condition in self.conditions.values():
+            condition._collect(shape)
+        return True
+
+    def conditions_for(self, entity: Entity, is_lazy: bool = False) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on an entity, said of it.
+
+        :param is_lazy: True for a load at first access.
+        """
+        if is_lazy and not self.propagates:
+            return
+        for mapper, condition in self.conditions.items():
+            if entity.mapper.isa(mapper):
+                yield entity.adapt(condition)
+
+    def conditions_on(self, element: FromClause) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on the rows of a table, or of an alias of one."""
+        table = element.element if isinstance(element, Alias) else element
+        for mapper, condition in self.conditions.items():
+            # the table of a subclass without one of its own has other rows as well
+            if table is mapper.local_table and not mapper.own_criteria and isinstance(table, Table):
+                yield condition if table is element else _said_of(condition, table, element)
+
+
+def _said_of(condition: ColumnElement[bool], table: Table, alias: FromClause) -> ColumnElement[bool]:
+    def replace(node: ClauseElement) -> ClauseElement | None:
+        return alias.c[str(node.key)] if getattr(node, "table", None) is table else None  # type: ignore[attr-defined]
+
+    return rewritten(condition, replace, keep_own=True)
+
+
+def with_loader_criteria(
+    entity: Any, criteria: Any, *, include_aliases: bool = False, propagate_to_loaders: bool = True
+) -> ClassCriteria:
+    """Select the objects of a class only where they fulfil criteria: in a statement, and in all that it loads, eagerly or at first access.
+
+    :param entity: a mapped class; or a base or mixin, mapped or not, of mapped classes.
+    :param criteria: the condition; or a function that is called with each class and returns it, which a mixin needs.
+    :param include_aliases: True for ``aliased()`` classes in the statement, too; aliases that loading makes always fulfil them.
+    :param propagate_to_loaders: False to leave out what is loaded at first access.
+    :returns: an option for ``select().options()`` and ``query.options()``, or for a statement that ``do_orm_execute`` is told of.
+    :raises ArgumentError: for a class that is neither mapped nor has mapped subclasses.
+
+    >>> select(Post).options(with_loader_criteria(Post, Post.deleted.is_(False)))               # doctest: +SKIP
+    >>> select(Post).options(with_loader_criteria(SoftDelete, lambda cls: cls.deleted.is_(False)))  # doctest: +SKIP
+    """
+    found = getattr(entity, "__uow_entity__", None)
+    mappers = [found.mapper] if found is not None else _mapped_below(entity)
+    if not mappers:
+        raise ArgumentError(
+            f"with_loader_criteria() takes a mapped class, or a base of mapped classes, got {entity!r}. Map the class first."
+        )
+    if callable(criteria) and not hasattr(criteria, "__clause_element__"):
+        conditions = {mapper: coerce_condition(criteria(mapper.class_)) for mapper in mappers}
+    else:
+        conditions = dict.fromkeys(mappers, coerce_condition(criteria))
+    return ClassCriteria(conditions, include_aliases, propagate_to_loaders)
+
+
+def _mapped_below(base: Any) -> list[Mapper]:
+    """Return the mappers of the first mapped classes below a class."""
+    found: dict[Mapper, None] = {}
+    subclasses: list[type] = base.__subclasses__() if isinstance(base, type) else []
+    for class_ in subclasses:
+        mapper = vars(class_).get("__mapper__")
+        found.update(dict.fromkeys([mapper] if mapper is not None else _mapped_below(class_)))
+    return list(found)
+
+
+def with_class_criteria(statement: S) -> S:
+    """Return a statement with the conditions that its options have for the classes it selects."""
+    if not isinstance(statement, Select) or not statement._options:
+        return statement
+    criteria = [option for option in statement._options if isinstance(option, ClassCriteria)]
+    made: Any = _Filtering(criteria).select(statement, is_outermost=True) if criteria else statement
+    return cast("S", made)
+
+
+def _with_conditions(element: FromClause, replace: Callable[[ClauseElement], ClauseElement | None]) -> FromClause:
+    """Return a join with what ``replace`` says of columns in its conditions."""
+    if not isinstance(element, Join):
+        return element
+    left, right = _with_conditions(element.left, replace), _with_conditions(element.right, replace)
+    return Join(left, right, rewritten(element.onclause, replace), element.isouter, element.full)
+
+
+class _Filtering:
+    """Puts conditions into one statement, and into the SELECTs within its expressions."""
+
+    def __init__(self, criteria: Sequence[ClassCriteria]) -> None:
+        self._criteria = criteria
+        self._entities: dict[int, Any] = {}
+        self._subqueries: dict[int, FromClause] = {}
+
+    def select(self, select: Any, is_outermost: bool = False) -> Any:
+        """Return a SELECT with the conditions.
+
+        :param is_outermost: False for one within another, whose conditions may be about rows of that.
+        """
+        outside, subqueries = self._entities, self._subqueries
+        self._subqueries = {}
+        self._entities = {id(entity.selectable): entity for entity in select._sources()}
+        made = select._clone()
+        for name in (*_CLAUSES, "columns_clause"):
+            setattr(made, name, tuple(rewritten(clause, self._within) for clause in getattr(select, name)))
+        elements = select.froms if is_outermost else collect_froms(select.explicit_froms, select.columns_clause)
+        replaced: dict[int, FromClause] = {}
+        conditions: list[ColumnElement[bool]] = []
+        for element in elements:
+            replaced[id(element)], found = self._element(element)
+            conditions.extend(found)
+        for name in ("_froms", "_entity_froms"):
+            setattr(made, name, tuple(replaced.get(id(element), element) for element in getattr(select, name)))
+        if self._subqueries:
+            self._say_of_subqueries(made)
+        self._entities, self._subqueries = outside, subqueries
+        return made.where(*conditions) if conditions else made
+
+    def _say_of_subqueries(self, made: Any) -> None:
+        """Say of the subqueries in FROM that have got conditions what was said of those they stand for."""
+        replacements = self._subqueries
+
+        def replace(node: ClauseElement) -> ClauseElement | None:
+            found = replacements.get(id(getattr(node, "table", None)))
+            return found.c[str(node.key)] if found is not None else None  # type: ignore[attr-defined]
+
+        for name in (*_CLAUSES, "_group_by", "_distinct", "columns_clause"):
+            clauses = getattr(made, name)
+            if isinstance(clauses, tuple):
+                setattr(made, name, tuple(rewritten(clause, replace) for clause in clauses))
+        made.entities = tuple(
+            rewritten(item, replace) if isinstance(item, ClauseElement) else item for item in made.entities
+        )
+        made._froms = tuple(_with_conditions(element, replace) for element in made._froms)
+
+    def _within(self, node: ClauseElement) -> ClauseElement | None:
+        return self.select(node) if isinstance(node, Select) else None
+
+    def _element(self, element: FromClause) -> tuple[FromClause, list[ColumnElement[bool]]]:
+        """Return an element of FROM with the conditions that its joins take, and those that are left for what is around it."""
+        entity = self._entities.get(id(element))
+        if isinstance(element, Join) and entity is None:
+            left, of_left = self._element(element.left)
+            right, of_right = self._element(element.right)
+            if element.full:
+                of_left, of_right = [], [*of_left, *of_right]
+            if left is element.left and right is element.right and not of_right:
+                return element, of_left
+            # in ON: in WHERE they would drop the rows without a partner
+            condition = and_(element.onclause, *of_right)
+            return Join(left, right, condition, element.isouter, element.full), of_left
+        if type(element) is Subquery and entity is None:
+            filtered = Subquery(rewritten(element.select_element, self._within), element.name)
+            self._subqueries[id(element)] = filtered
+            return filtered, []
+        found: list[ColumnElement[bool]] = []
+        for criteria in self._criteria:
+            if entity is None:
+                if criteria.include_aliases or not isinstance(element, Alias):
+                    found.extend(criteria.conditions_on(element))
+            elif criteria.include_aliases or entity is entity.mapper or getattr(entity, "is_plain", False):
+                found.extend(criteria.conditions_for(entity))
+        return element, found

@@ -1,0 +1,359 @@
+"""One loader option: a path of attributes with what is to be done at each step, and how it is entered into a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.orm.loading.load_tree import LoadTree
+from flask_uow.sql.nodes import Shape
+from flask_uow.sql.selectable import FromClause
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.expressions import ColumnElement
+
+__all__ = ["ALL", "LoaderOption", "depth_of", "members_of_option", "only_steps", "steps_of"]
+
+# stands for all relationships, or for all columns
+ALL: Final = "*"
+# the strategies that may be given to all relationships, as they are called
+_FOR_ALL = {
+    "select": "lazyload", "noload": "noload", "raise": "raiseload", "raise_on_sql": "raiseload", "selectin": "selectinload",
+    "joined": "joinedload", "subquery": "subqueryload", "immediate": "immediateload",
+}  # fmt: skip
+# what is done with a column
+_COLUMNS = {"defer": (False, False), "defer raise": (False, True), "undefer": (True, False)}
+
+# an attribute or its name; what is to be done with it, None for what the mapping says; the alias, or the argument of that
+Step = tuple[Any, str | None, Any]
+
+
+class LoaderOption:
+    """One option: a path of attributes, with a strategy for each step. Made by :func:`joinedload` and the like; immutable.
+
+    :param steps: the path.
+    :param root: the mapper that the path begins at, where that was said.
+    """
+
+    def __init__(self, steps: tuple[Step, ...], root: Mapper | None = None) -> None:
+        self._steps = steps
+        self._root = root
+        # options for the objects that a number of steps lead to
+        self._nested: tuple[tuple[int, LoaderOption], ...] = ()
+
+    def _with(self, steps: tuple[Step, ...]) -> LoaderOption:
+        made = LoaderOption(steps, self._root)
+        made._nested = self._nested
+        return made
+
+    def _then(
+        self, keys: tuple[Any, ...], strategy: str | None, every: bool = False, alias: Any = None
+    ) -> LoaderOption:
+        return self._with((*self._steps, *steps_of(keys, strategy, every, alias)))
+
+    def joinedload(self, *keys: Any, innerjoin: bool | None = None) -> LoaderOption:
+        """Go on along the path: load by LEFT OUTER JOIN; ``innerjoin`` as for :func:`joinedload`."""
+        return self._then(keys, "joined", alias=innerjoin)
+
+    def subqueryload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load by one more statement that repeats the query as a subquery."""
+        return self._then(keys, "subquery")
+
+    def selectinload(self, *keys: Any, recursion_depth: int | None = None) -> LoaderOption:
+        """Go on along the path: load by one more statement, ``WHERE key IN (...)``; ``recursion_depth`` as for :func:`selectinload`."""
+        return self._then(keys, "selectin", alias=depth_of(recursion_depth))
+
+    def immediateload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load as at first access, but at once."""
+        return self._then(keys, "immediate")
+
+    def defaultload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load as the mapping says; for the options of the objects there."""
+        return self._then(keys, None)
+
+    def lazyload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load at first access."""
+        return self._then(keys, "select")
+
+    def noload(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: don't load; None or an empty collection instead."""
+        return self._then(keys, "noload")
+
+    def raiseload(self, *keys: Any, sql_only: bool = False) -> LoaderOption:
+        """Go on along the path: an access raises; ``sql_only`` as for :func:`raiseload`."""
+        return self._then(keys, "raise_on_sql" if sql_only else "raise")
+
+    def contains_eager(self, *keys: Any, alias: Any = None) -> LoaderOption:
+        """Go on along the path: take it from the joins of the query itself."""
+        return self._then(keys, "contains", True, alias)
+
+    def defer(self, *keys: Any, raiseload: bool = False) -> LoaderOption:
+        """Go on along the path: load this column at first access only; ``raiseload`` as for :func:`defer`."""
+        return self._then(keys, "defer raise" if raiseload else "defer")
+
+    def undefer(self, *keys: Any) -> LoaderOption:
+        """Go on along the path: load this deferred column at once."""
+        return self._then(keys, "undefer")
+
+    def undefer_group(self, name: str) -> LoaderOption:
+        """Go on along the path: load all deferred columns of a group at once."""
+        return self._with((*self._steps, (name, "undefer group", None)))
+
+    def load_only(self, *keys: Any, raiseload: bool = False) -> LoaderOption:
+        """Go on along the path: load these columns at once, and all others at first access; ``raiseload`` as for :func:`load_only`."""
+        return self._with((*self._steps, *only_steps(keys, raiseload)))
+
+    def selectin_polymorphic(self, classes: Iterable[Any]) -> LoaderOption:
+        """Go on along the path: load the columns of these subclasses by one more statement for each."""
+        return self._with((*self._steps, (ALL, "selectin columns", members_of_option(classes))))
+
+    def options(self, *options: LoaderOption) -> LoaderOption:
+        """Add options for the objects that the path has come to: ``selectinload(User.posts).options(joinedload(Post.tags), defer(Post.text))``.
+
+        :raises ArgumentError: for something else than a loader option.
+        """
+        for option in options:
+            if not isinstance(option, LoaderOption):
+                raise ArgumentError(f"options() takes loader options such as joinedload(User.posts), got {option!r}.")
+        made = self._with(self._steps)
+        made._nested = (*self._nested, *((len(self._steps), option) for option in options))
+        return made
+
+    def collect(self, shape: Shape) -> bool:
+        """Add the option to the shape of its statement; see :func:`collect_options`."""
+        key = shape.key
+        key.append((len(self._steps), self._root, len(self._nested)))
+        for attribute, strategy, argument in self._steps:
+            parent = getattr(attribute, "parent", None)
+            name = attribute if isinstance(attribute, str) else attribute.key
+            is_plain = isinstance(argument, (bool, int, tuple))
+            key.append(
+                (
+                    name,
+                    strategy,
+                    repr(argument) if isinstance(argument, int) else argument if is_plain else None,
+                    _mapper_of(parent),
+                )
+            )
+            for source in (None if is_plain else argument, getattr(attribute, "target", None)):
+                if not (source is None or _collect_source(source, shape)):
+                    return False
+            for criterion in getattr(attribute, "criteria", ()):
+                criterion._collect(shape)
+        for number, option in self._nested:
+            key.append(number)
+            if not option.collect(shape):
+                return False
+        return True
+
+    def fitting(self, mappers: Sequence[Mapper]) -> list[Mapper]:
+        """Return those of a statement's mappers that the path may begin at.
+
+        A path of names begins at the first; ``"*"`` and groups of columns are about each that has any.
+        """
+        root = self._root
+        if root is None and self._steps:
+            root = _mapper_of(getattr(self._steps[0][0], "parent", None))
+        if root is not None:
+            return [mapper for mapper in mappers if root.isa(mapper) or mapper.isa(root)]
+        first, strategy, _ = self._steps[0]
+        if strategy == "undefer group":
+            return [mapper for mapper in mappers if _group_of(mapper, first)] or list(mappers[:1])
+        return list(mappers) if first == ALL else list(mappers[:1])
+
+    def described_start(self) -> str:
+        """Return where the path begins, for messages."""
+        return self._root.class_.__name__ if self._root is not None else repr(self._steps[0][0])
+
+    def enter(self, tree: LoadTree, mapper: Mapper, is_root: bool = True) -> None:
+        """Enter the option into the tree of a mapper.
+
+        :param is_root: True for the tree of the query itself.
+        :raises ArgumentError: for a step that is no attribute of the class it is taken from.
+        """
+        for number, step in enumerate(self._steps):
+            self._enter_nested(number, tree, mapper)
+            # all relationships of related objects are meant as well where nothing is named before
+            tree, mapper = _enter_step(step, tree, mapper, everywhere=is_root and number == 0 and self._root is None)
+        self._enter_nested(len(self._steps), tree, mapper)
+
+    def _enter_nested(self, number: int, tree: LoadTree, mapper: Mapper) -> None:
+        for position, option in self._nested:
+            if position == number:
+                if not option.fitting([mapper]):
+                    raise ArgumentError(
+                        f"loader option: the path in options() begins at {option.described_start()}, and the objects there are of"
+                        f" {mapper.class_.__name__}. Begin it at an attribute of that class."
+                    )
+                option.enter(tree, mapper, is_root=False)
+
+
+def _mapper_of(entity: Any) -> Any:
+    return entity.mapper if entity is not None else None
+
+
+def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) -> tuple[LoadTree, Mapper]:
+    """Enter one step into a tree, and return the tree and the mapper that the path has come to."""
+    attribute, strategy, argument = step
+    key: str = attribute if isinstance(attribute, str) else attribute.key
+    if strategy == "selectin columns":
+        _enter_subclasses(argument, tree, mapper)
+        return tree, mapper
+    if key == ALL:
+        _enter_all(strategy, argument, tree, mapper, everywhere)
+        return tree, mapper
+    if strategy == "undefer group":
+        names = _group_of(mapper, key)
+        if not names:
+            raise ArgumentError(f"{mapper.class_.__name__} has no deferred column of the group {key!r}.")
+        tree.choose(names, True)
+        return tree, mapper
+    owner = _owner_of(attribute, key, mapper)
+    if strategy in ("only", "only raise"):
+        tree.choose(owner.column_attrs.keys(), False, strategy == "only raise")
+        strategy = "undefer"
+    if strategy in _COLUMNS:
+        _require(key, owner.column_attrs.keys(), owner, "column")
+        tree.choose((key,), *_COLUMNS[strategy])
+        return tree, mapper
+    _require(key, owner.relationships.keys(), owner, "relationship")
+    prop = owner.relationships[key]
+    if strategy is not None:
+        if prop.lazy == "dynamic":
+            raise ArgumentError(f"{prop.name} has lazy='dynamic': it is a query and cannot be loaded eagerly.")
+        tree.strategies[key] = strategy
+        tree.depths.pop(key, None)
+    if strategy == "selectin" and argument is not None:
+        if prop.mapper.base_mapper is not prop.parent.base_mapper:
+            raise ArgumentError(
+                f"selectinload({prop.name}, recursion_depth=): {prop.name} leads to {prop.mapper.class_.__name__}, and only a relationship of a class"
+                " with itself can be followed again. Go on with a method: .selectinload(...)."
+            )
+        tree.depths[key] = argument
+    if strategy == "joined" and argument is not None:
+        tree.inner[key] = bool(argument)
+    if strategy == "contains":
+        # of_type() has said which class the query has joined
+        tree.sources[key] = argument if argument is not None else getattr(attribute, "target", None)
+    below = tree.child(key)
+    criteria: tuple[ColumnElement[bool], ...] = getattr(attribute, "criteria", ())
+    if criteria and strategy == "contains":
+        raise ArgumentError(
+            f"contains_eager({prop.name}.and_(...)): the join of the query says which objects are taken. Write the criteria there:"
+            f" .join({prop.name}.and_(...))."
+        )
+    below.own_criteria = (*below.own_criteria, *criteria)
+    return below, prop.mapper
+
+
+def _enter_all(strategy: str | None, argument: object, tree: LoadTree, mapper: Mapper, everywhere: bool) -> None:
+    if strategy in _COLUMNS:
+        # a column that another option names stays what that says
+        others = mapper.column_attrs.keys() - tree.columns.keys()
+        tree.choose(others, *_COLUMNS[strategy])
+    elif strategy not in _FOR_ALL or argument is not None:
+        raise ArgumentError(
+            f"loader option: '*' stands for all relationships with {', '.join(dict.fromkeys(_FOR_ALL.values()))}, for all columns with defer and"
+            " undefer, and with no further argument. Name those that are meant."
+        )
+    else:
+        tree.set_others(strategy, everywhere)
+
+
+def _enter_subclasses(classes: Iterable[Mapper], tree: LoadTree, mapper: Mapper) -> None:
+    for member in classes:
+        if not member.isa(mapper):
+            raise ArgumentError(
+                f"selectin_polymorphic(): {member.class_.__name__} is no subclass of {mapper.class_.__name__}, whose objects are loaded."
+                " Name subclasses of it."
+            )
+        tree.subclasses[member] = None
+
+
+def depth_of(recursion_depth: object) -> int | None:
+    """Return ``recursion_depth=`` as it is, when it is valid.
+
+    :raises ArgumentError: for something else than None, -1 or a positive number.
+    """
+    if recursion_depth is None:
+        return None
+    if type(recursion_depth) is not int or recursion_depth == 0 or recursion_depth < -1:
+        raise ArgumentError(
+            f"selectinload(recursion_depth={recursion_depth!r}): a number of further levels was expected, -1 for all, or None for no more than one."
+        )
+    return recursion_depth
+
+
+def members_of_option(classes: Iterable[Any]) -> tuple[Mapper, ...]:
+    """Return the mappers of the classes that ``selectin_polymorphic()`` names.
+
+    :raises ArgumentError: for something else than mapped classes.
+    """
+    given = list(classes) if isinstance(classes, Iterable) and not isinstance(classes, (str, type)) else [classes]
+    found = [_mapper_of(getattr(class_, "__uow_entity__", None)) for class_ in given]
+    if not found or None in found:
+        raise ArgumentError(
+            f"selectin_polymorphic() takes a list of mapped subclasses, such as [Manager, Engineer]; got {classes!r}."
+        )
+    return tuple(found)
+
+
+def _group_of(mapper: Mapper, group: str) -> list[str]:
+    return [name for name, prop in mapper.column_attrs.items() if prop.group == group]
+
+
+def _owner_of(attribute: Any, key: str, mapper: Mapper) -> Mapper:
+    """Return the mapper that has the attribute of a step: the one that the path has come to, or that of a subclass."""
+    parent = getattr(attribute, "parent", None)
+    own = parent.mapper if parent is not None else mapper
+    if key in mapper.attribute_names or own is mapper or not own.isa(mapper):
+        return mapper
+    return own
+
+
+def _require(key: str, known: Iterable[str], mapper: Mapper, what: str) -> None:
+    if key not in known:
+        name = mapper.class_.__name__
+        hint = did_you_mean(key, known)
+        raise ArgumentError(
+            f"loader option: {name} has no {what} {key!r}.{hint} It has: {', '.join(sorted(known)) or 'none'}."
+        )
+
+
+def steps_of(
+    keys: tuple[Any, ...], strategy: str | None, every: bool, alias: Any = None, every_alias: bool = False
+) -> tuple[Step, ...]:
+    path: list[Any] = []
+    for key in keys:
+        path.extend(key.split(".") if isinstance(key, str) else [key])
+    if not path or not all(isinstance(step, str) or hasattr(step, "key") for step in path):
+        raise ArgumentError(f"a loader option takes attributes of mapped classes (or their names), got {keys!r}.")
+    last = len(path) - 1
+    return tuple(
+        (step, strategy if every or number == last else None, alias if every_alias or number == last else None)
+        for number, step in enumerate(path)
+    )
+
+
+def only_steps(keys: tuple[Any, ...], raises: bool) -> tuple[Step, ...]:
+    """Return the steps of ``load_only()``.
+
+    :raises ArgumentError: for no columns.
+    """
+    if not keys:
+        raise ArgumentError("load_only() takes the columns to be loaded, got none.")
+    made = [step for key in keys for step in steps_of((key,), "undefer", False)]
+    return ((made[0][0], "only raise" if raises else "only", None), *made[1:])
+
+
+def _collect_source(source: object, shape: Shape) -> bool:
+    entity = getattr(source, "__uow_entity__", None)
+    if entity is not None:
+        shape.key.append(entity.plan_atom)
+    element = source if entity is None else entity.selectable
+    if not isinstance(element, FromClause):
+        return False
+    element._collect(shape)
+    return True

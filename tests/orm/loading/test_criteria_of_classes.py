@@ -1,0 +1,334 @@
+"""with_loader_criteria() and relationship.and_(): conditions on what a statement selects and loads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flask_uow import (
+    ArgumentError,
+    DeclarativeBase,
+    Engine,
+    ForeignKey,
+    Mapped,
+    Session,
+    aliased,
+    contains_eager,
+    event,
+    exists,
+    func,
+    immediateload,
+    joinedload,
+    mapped_column,
+    relationship,
+    select,
+    selectinload,
+    subqueryload,
+    with_loader_criteria,
+)
+from tests.statements import StatementLog
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class SoftDelete:
+    deleted: Mapped[bool] = mapped_column(default=False)
+
+
+class Author(SoftDelete, Base):
+    __tablename__ = "author"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    books: Mapped[list[Book]] = relationship(back_populates="author", order_by="Book.id")
+    boss_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+    boss: Mapped[Author | None] = relationship(remote_side="Author.id")
+
+
+class Book(SoftDelete, Base):
+    __tablename__ = "book"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(default="book")
+    title: Mapped[str]
+    pages: Mapped[int]
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("author.id"))
+    author: Mapped[Author | None] = relationship(back_populates="books")
+    notes: Mapped[list[Note]] = relationship(order_by="Note.id")
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "book"}
+
+
+class Novel(Book):
+    __mapper_args__ = {"polymorphic_identity": "novel"}
+
+
+class Note(SoftDelete, Base):
+    __tablename__ = "note"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    book_id: Mapped[int | None] = mapped_column(ForeignKey("book.id"))
+
+
+EAGER = [joinedload, selectinload, subqueryload, immediateload]
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        ann, bo = Author(name="ann"), Author(name="bo", deleted=True)
+        session.add_all([ann, bo])
+        session.flush()
+        ann.boss = bo
+        notes = [Note(text="n1"), Note(text="n2", deleted=True)]
+        for book in (
+            Book(title="one", pages=10, author=ann, notes=notes),
+            Book(title="two", pages=20, author=ann, deleted=True),
+            Novel(title="three", pages=30, author=ann),
+            Book(title="four", pages=40, author=bo),
+        ):
+            session.add(book)
+            session.flush()
+        session.commit()
+        session.expunge_all()
+        yield session
+
+
+def present(class_: Any) -> Any:
+    return with_loader_criteria(class_, class_.deleted.is_(False))
+
+
+def titles(books: Any) -> list[str]:
+    return [book.title for book in books]
+
+
+def test_rows_of_the_class_are_left_out(session: Session) -> None:
+    ordered = select(Book).order_by(Book.id)
+    assert titles(session.scalars(ordered.options(present(Book)))) == ["one", "three", "four"]
+    assert session.scalars(select(Book.title).options(present(Book)).order_by(Book.id)).all() == [
+        "one",
+        "three",
+        "four",
+    ]
+    assert session.scalar(select(func.count()).select_from(Book).options(present(Book))) == 3
+    assert session.query(Book).options(present(Book)).count() == 3
+    assert titles(session.scalars(select(Novel).options(present(Book)))) == ["three"]
+    assert titles(session.scalars(ordered.options(present(Author)))) == ["one", "two", "three", "four"]
+
+
+@pytest.mark.parametrize("load", EAGER)
+def test_eager_loads_leave_them_out(session: Session, load: Any) -> None:
+    statement = select(Author).options(load(Author.books).options(load(Book.notes)), present(Book), present(Note))
+    ann = session.scalars(statement.where(Author.name == "ann")).unique().one()
+    assert titles(ann.books) == ["one", "three"]
+    assert [note.text for note in ann.books[0].notes] == ["n1"]
+
+
+def test_loads_at_first_access_leave_them_out(session: Session) -> None:
+    ann = session.scalars(select(Author).options(present(Book), present(Note)).where(Author.name == "ann")).one()
+    assert titles(ann.books) == ["one", "three"]
+    assert [note.text for note in ann.books[0].notes] == ["n1"]
+    session.expunge_all()
+    option = with_loader_criteria(Book, Book.deleted.is_(False), propagate_to_loaders=False)
+    ann = session.scalars(select(Author).options(option).where(Author.name == "ann")).one()
+    assert titles(ann.books) == ["one", "two", "three"]
+
+
+def test_a_reference_to_what_is_left_out_is_none(session: Session) -> None:
+    bo = session.scalars(select(Author).where(Author.name == "bo")).one()
+    for options in (
+        (present(Author),),
+        (present(Author), selectinload(Book.author)),
+        (present(Author), joinedload(Book.author)),
+    ):
+        session.expunge_all()
+        bo = session.get(Author, bo.id)
+        (book,) = session.scalars(select(Book).options(*options).where(Book.title == "four"))
+        assert bo.name == "bo"
+        assert book.author is None
+
+
+@pytest.mark.parametrize("load", [*EAGER, None])
+def test_each_execution_has_its_own_values(session: Session, load: Any) -> None:
+    for least, expected in ((15, ["two", "three"]), (25, ["three"]), (0, ["one", "two", "three"]), (99, [])):
+        session.expunge_all()
+        options = [with_loader_criteria(Book, Book.pages > least), *([load(Author.books)] if load else [])]
+        ann = session.scalars(select(Author).options(*options).where(Author.name == "ann")).unique().one()
+        assert titles(ann.books) == expected
+
+
+@pytest.mark.parametrize("load", EAGER)
+def test_each_execution_has_its_own_values_in_a_relationship(session: Session, load: Any) -> None:
+    for least, name, expected in (
+        (15, "ann", ["two", "three"]),
+        (25, "ann", ["three"]),
+        (0, "bo", ["four"]),
+        (99, "bo", []),
+    ):
+        session.expunge_all()
+        statement = select(Author).options(load(Author.books.and_(Book.pages > least))).where(Author.name == name)
+        assert titles(session.scalars(statement).unique().one().books) == expected
+
+
+def test_plans_with_criteria_are_kept_whatever_their_values(session: Session, statements: StatementLog) -> None:
+    for least in (5, 15):
+        session.expunge_all()
+        session.scalars(select(Author).options(selectinload(Author.books.and_(Book.pages > least)))).all()
+    assert statements.sql[0] == statements.sql[2]
+    assert statements.sql[1] == statements.sql[3]
+
+
+@pytest.mark.parametrize("load", EAGER)
+def test_criteria_and_conditions_each_have_their_values(session: Session, load: Any) -> None:
+    for least, own, expected in ((15, "ann", ["two", "three"]), (25, "ann", ["three"]), (25, "bo", ["four"])):
+        session.expunge_all()
+        options = with_loader_criteria(SoftDelete, lambda cls: cls.id < 99), load(Author.books.and_(Book.pages > least))
+        statement = select(Author).join(Author.books).where(Author.name == own, Book.pages >= 10).limit(9)
+        assert titles(session.scalars(statement.options(*options)).unique().first().books) == expected
+
+
+def test_values_reach_what_is_loaded_below(session: Session) -> None:
+    for word, expected in (("n1", ["n1"]), ("n2", ["n2"])):
+        session.expunge_all()
+        option = selectinload(Author.books.and_(Book.pages < 15)).selectinload(Book.notes.and_(Note.text == word))
+        ann = session.scalars(select(Author).options(option).where(Author.name == "ann")).one()
+        assert [note.text for book in ann.books for note in book.notes] == expected
+
+
+def test_a_function_gives_the_criteria_of_each_class_of_a_mixin(session: Session) -> None:
+    every = with_loader_criteria(SoftDelete, lambda cls: cls.deleted.is_(False))
+    authors = session.scalars(select(Author).options(every, selectinload(Author.books))).all()
+    assert [(author.name, titles(author.books)) for author in authors] == [("ann", ["one", "three"])]
+    assert authors[0].boss is None
+    base = with_loader_criteria(Base, lambda cls: cls.deleted.is_(False))
+    assert titles(session.scalars(select(Book).options(base).order_by(Book.id))) == ["one", "three", "four"]
+
+
+def test_a_listener_gives_every_statement_the_criteria(session: Session) -> None:
+    def filter_deleted(state: Any) -> None:
+        if state.is_select:
+            option = with_loader_criteria(SoftDelete, lambda cls: cls.deleted.is_(False))
+            state.statement = state.statement.options(option)
+
+    event.listen(session, "do_orm_execute", filter_deleted)
+    assert [author.name for author in session.query(Author)] == ["ann"]
+    assert titles(session.scalars(select(Author)).one().books) == ["one", "three"]
+    assert session.scalar(select(func.count()).select_from(Book)) == 3
+    assert session.query(Book).count() == session.query(Book).order_by(Book.id).limit(9).count() == 3
+
+
+def test_a_select_in_from_has_them_too(session: Session) -> None:
+    inner = select(Book.id, Book.title, Book.author_id.label("by")).subquery()
+    statement = select(inner.c.title).where(inner.c.id < 9).order_by(inner.c.id).options(present(Book))
+    assert session.scalars(statement).all() == ["one", "three", "four"]
+    statement = select(Author.name, inner.c.title).join(inner, inner.c.by == Author.id).order_by(inner.c.id)
+    assert [tuple(row) for row in session.execute(statement.options(present(Book), present(Author)))] == [
+        ("ann", "one"),
+        ("ann", "three"),
+    ]
+    counted = (
+        select(inner.c.by, func.count(inner.c.id)).group_by(inner.c.by).order_by(inner.c.by).options(present(Book))
+    )
+    assert [tuple(row) for row in session.execute(counted)] == [(1, 2), (2, 1)]
+    either = (
+        select(Book.title)
+        .where(Book.pages < 15)
+        .union_all(select(Book.title).where(Book.pages.between(15, 25)))
+        .subquery()
+    )
+    assert session.scalars(select(either.c.title).options(present(Book))).all() == ["one"]
+
+
+def test_a_join_leaves_them_out_and_an_outer_one_keeps_the_others(session: Session) -> None:
+    for joined, expected in (
+        (select(Author.name, Book.title).join(Author.books), [("ann", "one"), ("ann", "three"), ("bo", "four")]),
+        (select(Book.title, Author.name).outerjoin(Book.author), [("four", "bo"), ("one", "ann"), ("three", "ann")]),
+    ):
+        assert sorted(map(tuple, session.execute(joined.options(present(Book))))) == expected
+    statement = (
+        select(Author.name, Book.title).outerjoin(Author.books).options(with_loader_criteria(Book, Book.pages > 35))
+    )
+    assert sorted(session.execute(statement).all(), key=str) == [("ann", None), ("bo", "four")]
+    statement = select(Author).join(Author.books).options(contains_eager(Author.books), present(Book), present(Author))
+    assert [titles(author.books) for author in session.scalars(statement).unique()] == [["one", "three"]]
+
+
+def test_a_select_within_the_statement_has_them_too(session: Session) -> None:
+    for condition in (
+        Author.books.any(Book.title == "two"),
+        Author.id.in_(select(Book.author_id).where(Book.title == "two")),
+        exists().where(Book.author_id == Author.id, Book.title == "two"),
+    ):
+        assert session.scalars(select(Author.name).where(condition)).all() == ["ann"]
+    for condition in (
+        Author.books.any(Book.title == "two"),
+        Author.id.in_(select(Book.author_id).where(Book.title == "two")),
+    ):
+        assert session.scalars(select(Author.name).where(condition).options(present(Book))).all() == []
+
+
+def test_aliases_have_them_only_when_that_is_said(session: Session) -> None:
+    other = aliased(Book)
+    statement = select(other).order_by(other.id)
+    assert len(session.scalars(statement.options(present(Book))).all()) == 4
+    option = with_loader_criteria(Book, Book.deleted.is_(False), include_aliases=True)
+    assert titles(session.scalars(statement.options(option))) == ["one", "three", "four"]
+    statement = select(Author.name, other.title).join(Author.books.of_type(other)).order_by(other.id)
+    assert [title for _, title in session.execute(statement.options(option))] == ["one", "three", "four"]
+
+
+def test_criteria_of_a_subclass_are_about_its_own_rows(session: Session) -> None:
+    option = with_loader_criteria(Novel, Novel.pages > 99)
+    assert len(session.scalars(select(Book).options(option)).all()) == 4
+    assert session.scalars(select(Novel).options(option)).all() == []
+
+
+def test_pages_and_statements_of_ones_own_have_them(session: Session) -> None:
+    statement = select(Author).options(selectinload(Author.books), present(Book)).execution_options(yield_per=1)
+    assert [titles(author.books) for author in session.scalars(statement.order_by(Author.id))] == [
+        ["one", "three"],
+        ["four"],
+    ]
+    for least, expected in ((15, ["two", "three"]), (25, ["three"])):
+        session.expunge_all()
+        given = select(Author.__table__).where(Author.__table__.c.name == "ann")
+        option = selectinload(Author.books.and_(Book.pages > least))
+        assert titles(session.scalars(select(Author).options(option).from_statement(given)).one().books) == expected
+
+
+def test_a_join_along_a_part_of_a_relationship(session: Session) -> None:
+    statement = select(Author.name, Book.title).order_by(Author.name, Book.title)
+    part = Author.books.and_(Book.pages > 25)
+    assert [tuple(row) for row in session.execute(statement.join(part))] == [("ann", "three"), ("bo", "four")]
+    assert [tuple(row) for row in session.query(Author.name, Book.title).join(part).order_by(Book.id)] == [
+        ("ann", "three"),
+        ("bo", "four"),
+    ]
+    only = Author.books.and_(Book.pages > 35)
+    assert sorted(session.execute(statement.outerjoin(only)).all(), key=str) == [("ann", None), ("bo", "four")]
+    other = aliased(Book)
+    for joined in (
+        Author.books.of_type(other).and_(other.pages > 25),
+        Author.books.and_(Book.pages > 25).of_type(other),
+    ):
+        rows = session.execute(select(Author.name, other.title).join(joined).order_by(other.id))
+        assert [tuple(row) for row in rows] == [("ann", "three"), ("bo", "four")]
+    assert session.scalars(select(Author.name).where(only.any())).all() == ["bo"]
+    assert session.scalars(select(Author.name).where(part.any(Book.title == "four"))).all() == ["bo"]
+
+
+def test_criteria_add_up(session: Session) -> None:
+    part = Author.books.and_(Book.pages > 15).and_(Book.pages < 25)
+    statement = select(Author).options(selectinload(part)).where(Author.name == "ann")
+    assert titles(session.scalars(statement).one().books) == ["two"]
+    session.expunge_all()
+    assert titles(session.scalars(statement.options(present(Book))).one().books) == []
+
+
+def test_mistakes_are_refused(session: Session) -> None:
+    with pytest.raises(ArgumentError, match="takes a mapped class, or a base of mapped classes"):
+        with_loader_criteria(int, True)
+    with pytest.raises(ArgumentError, match=r"the join of the query says which objects are taken"):
+        session.query(Author).join(Author.books).options(contains_eager(Author.books.and_(Book.pages > 1))).all()
