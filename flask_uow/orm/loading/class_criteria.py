@@ -24,7 +24,7 @@ __all__ = ["ClassCriteria", "with_class_criteria", "with_loader_criteria"]
 
 S = TypeVar("S")
 # the parts of a SELECT with expressions that may have SELECTs in them
-_CLAUSES = ("_where", "_having", "_order_by")
+_CLAUSES = ("where_clauses", "having_clauses", "order_by_clauses")
 
 
 class ClassCriteria:
@@ -112,9 +112,9 @@ def _mapped_below(base: Any) -> list[Mapper]:
 
 def with_class_criteria(statement: S) -> S:
     """Return a statement with the conditions that its options have for the classes it selects."""
-    if not isinstance(statement, Select) or not statement._options:
+    if not isinstance(statement, Select) or not statement.loader_options:
         return statement
-    criteria = [option for option in statement._options if isinstance(option, ClassCriteria)]
+    criteria = [option for option in statement.loader_options if isinstance(option, ClassCriteria)]
     made: Any = _Filtering(criteria).select(statement, is_outermost=True) if criteria else statement
     return cast("S", made)
 
@@ -152,7 +152,7 @@ class _Filtering:
         for element in elements:
             replaced[id(element)], found = self._element(element)
             conditions.extend(found)
-        for name in ("_froms", "_entity_froms"):
+        for name in ("given_froms", "_entity_froms"):
             setattr(made, name, tuple(replaced.get(id(element), element) for element in getattr(select, name)))
         if self._subqueries:
             self._say_of_subqueries(made)
@@ -167,14 +167,14 @@ class _Filtering:
             found = replacements.get(id(getattr(node, "table", None)))
             return found.c[str(node.key)] if found is not None else None  # type: ignore[attr-defined]
 
-        for name in (*_CLAUSES, "_group_by", "_distinct", "columns_clause"):
+        for name in (*_CLAUSES, "group_by_clauses", "distinct_clause", "columns_clause"):
             clauses = getattr(made, name)
             if isinstance(clauses, tuple):
                 setattr(made, name, tuple(rewritten(clause, replace) for clause in clauses))
         made.entities = tuple(
             rewritten(item, replace) if isinstance(item, ClauseElement) else item for item in made.entities
         )
-        made._froms = tuple(_with_conditions(element, replace) for element in made._froms)
+        made.given_froms = tuple(_with_conditions(element, replace) for element in made.given_froms)
 
     def _within(self, node: ClauseElement) -> ClauseElement | None:
         return self.select(node) if isinstance(node, Select) else None

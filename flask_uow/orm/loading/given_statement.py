@@ -96,10 +96,10 @@ def plan_given(select: FromStatement, described: tuple[str, ...], compiled: Comp
 
 def values_with_options(select: FromStatement) -> list[Any]:
     """Return the values of the parameters of a statement, those of its options behind them."""
-    if not select._options:
+    if not select.loader_options:
         return []
     shape = select.shape()
-    collect_options(select._options, shape)
+    collect_options(select.loader_options, shape)
     return [bind.value for bind in shape.binds]
 
 

@@ -80,10 +80,6 @@ class PresentSession:
         """See :meth:`Session.plan_flush`."""
         return self.registry().plan_flush(objects)
 
-    def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:
-        """See :meth:`Session.plan_query`."""
-        return self.registry().plan_query(statement)
-
     def prepare(self) -> None:
         """See :meth:`Session.prepare`."""
         self.registry().prepare()
