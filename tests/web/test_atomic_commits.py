@@ -64,7 +64,7 @@ class App:
         session.prepare()
         transaction = session.transaction
         assert transaction is not None
-        atomic = transaction.participants._atomic
+        atomic = transaction.participants.atomic
         assert atomic is not None
         if committed:
             with self.engine(None).connect() as connection, connection.begin():

@@ -740,7 +740,7 @@ def test_nothing_is_tried_again_when_one_of_two_databases_has_committed(two_bind
         db.session.flush()
         db.session.add(db.Entry())  # type: ignore[attr-defined]
         db.session.flush()
-        second = list(db.session.transaction.participants._members.values())[1]
+        second = list(db.session.transaction.participants.members.values())[1]
 
         def refuse() -> None:
             raise conflict()
