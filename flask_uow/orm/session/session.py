@@ -21,8 +21,8 @@ from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import check_arguments
 from flask_uow.orm.session.binds import Binds
-from flask_uow.orm.session.execution import ExecutingSession
 from flask_uow.orm.session.identity_set import IdentitySet
+from flask_uow.orm.session.many_rows import ManyRowsSession
 from flask_uow.orm.session.merging import merge
 from flask_uow.orm.session.unit_observer import QUIET, UnitObserver
 from flask_uow.orm.state.cascades import cascaded
@@ -44,7 +44,7 @@ __all__ = ["Session"]
 T = TypeVar("T")
 
 
-class Session(ExecutingSession):
+class Session(ManyRowsSession):
     """Manages the persistence of mapped objects: a unit of work.
 
     :param bind: the engine or connection for everything.
