@@ -1,6 +1,6 @@
 """The parameters of ``mapper()``, ``relationship()`` and Query's methods in SQLAlchemy 0.6.3, typed in as data.
 
-tests/orm/test_mapping_specification.py compares them with the code's signatures and with the second table of docs/spec-coverage.md.
+tests/orm/mapping/test_mapping_specification.py compares them with the code's signatures and with the second table of docs/spec-coverage.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The names, parameters and defaults of the specification: the Session page of SQLAlchemy 0.6.3.
 
-Typed in from the page as data. tests/orm/test_specification.py compares it with the code's signatures and with docs/spec-coverage.md.
+Typed in from the page as data. tests/orm/session/test_specification.py compares it with the code's signatures and with docs/spec-coverage.md.
 A default is written as in Python; "" is a parameter without one.
 """
 

@@ -32,7 +32,7 @@ from flask_uow import (
     subqueryload,
 )
 from flask_uow.orm import polymorphic_union
-from tests.orm.test_random_models import Memory
+from tests.orm.session.test_random_models import Memory
 
 _numbers = itertools.count(1)
 

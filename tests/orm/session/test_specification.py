@@ -16,7 +16,7 @@ from tests.orm.models import Member, Post, Team, User
 from tests.orm.specification import ALIASES, CLASS_METHODS, OPTIONS, PROPERTIES, SIGNATURES
 from tests.statements import StatementLog
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "spec-coverage.md"
 _ROW = re.compile(r"^\| `(.+?)` \| (.*?) \| (.*?) \| (.*?) \| \[(.+?)\]\((.+?)\) \|$")
 
@@ -76,7 +76,7 @@ def test_each_property_is_one(name: str) -> None:
 
 
 def rows() -> list[tuple[str, ...]]:
-    # the second table is that of tests/orm/test_mapping_specification.py
+    # the second table is that of tests/orm/mapping/test_mapping_specification.py
     page = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
     lines = [line for line in page.splitlines() if line.startswith("| `")]
     found = [_ROW.match(line) for line in lines]

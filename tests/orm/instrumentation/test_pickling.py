@@ -132,7 +132,7 @@ assert [post.title for post in user.posts] == ["one", "two"]
 user.posts[0].title = "changed there"
 session.commit()
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[3])
     assert session.query(User).one().name == "sent"
     assert session.query(Post).order_by(Post.id).first().title == "changed there"  # type: ignore[union-attr]
 

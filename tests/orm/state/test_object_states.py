@@ -1,6 +1,6 @@
 """Random sequences of operations on single objects, against a plain model of their states, values and rows.
 
-Beside tests/orm/test_state_machine.py, which follows relationships and flushes at every step, this machine leaves things pending:
+Beside tests/orm/session/test_state_machine.py, which follows relationships and flushes at every step, this machine leaves things pending:
 each object is transient, pending, persistent, deleted or detached, and its value may be expired or changed, while levels of the
 transaction (root, SAVEPOINT, subtransaction) begin and end around it.
 """

@@ -368,7 +368,7 @@ def test_keys_that_change_along_a_chain(engine: Engine, passive_updates: bool) -
 
 
 def test_rows_of_a_secondary_table_are_found_under_the_old_key(engine: Engine) -> None:
-    from tests.orm.test_unfinished_objects import Base, Club, Town  # noqa: PLC0415
+    from tests.orm.flush.test_unfinished_objects import Base, Club, Town  # noqa: PLC0415
 
     Base.metadata.create_all(engine)
     with Session(engine) as session:
@@ -529,7 +529,7 @@ def test_a_session_is_asked_about_mapped_objects_only(session: Session) -> None:
 
 
 def test_an_object_that_a_list_holds_twice_is_in_it_once_after_the_flush(engine: Engine) -> None:
-    from tests.orm.test_unfinished_objects import Base, Club, Town  # noqa: PLC0415
+    from tests.orm.flush.test_unfinished_objects import Base, Club, Town  # noqa: PLC0415
 
     Base.metadata.create_all(engine)
     with Session(engine) as session:

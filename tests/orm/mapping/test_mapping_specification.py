@@ -41,7 +41,7 @@ from tests.orm.mapping_specification import NOT_TAKEN, PARAMETERS
 from tests.orm.models import Node, Post, Tag, User
 from tests.statements import StatementLog
 
-PAGE = Path(__file__).parents[2] / "docs" / "spec-coverage.md"
+PAGE = Path(__file__).parents[3] / "docs" / "spec-coverage.md"
 _TAKEN = re.compile(r"^\| `(.+?)` \| (.*?) \| (.+?) \| \[(.+?)\]\((.+?)\) \|$")
 _NOT_TAKEN = re.compile(r"^\| `(.+?)` \| (.*?) \| (.+?) \|$")
 
