@@ -29,6 +29,7 @@ _BEYOND = {
         "enable_baked_queries",
         "future",
         "info",
+        "observer",
         "join_transaction_mode",
     ],
     "Session.connection": ["**kw", "bind_arguments", "execution_options"],
