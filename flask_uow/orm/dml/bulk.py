@@ -78,9 +78,9 @@ def _insert_page(connection: Connection, mapper: Mapper, rows: list[dict[str, An
         for row in rows:
             if not _is_given(row, name, nulls):
                 row[name] = make()
-    for part in mapper.stored:
+    for number, part in enumerate(mapper.stored):
         _insert_part(connection, part, rows, nulls)
-        if part is mapper.stored[0] and len(mapper.stored) > 1:
+        if number == 0 and len(mapper.stored) > 1:
             _require_keys(mapper, rows)
     return [identity_from(tuple(row.get(name) for name in mapper.primary_key_names)) for row in rows]
 

@@ -180,10 +180,11 @@ class Mapper(MappedSource, InspectedMapper):
         self.registry.add(self)
 
     def _inherited_extensions(self, extension: MapperExtension | Sequence[MapperExtension] | None) -> Any:
-        if self.inherits is None or not self.inherits.hooks.extensions:
+        inherited: tuple[Any, ...] = self.inherits.hooks.extensions if self.inherits is not None else ()
+        if not inherited:
             return extension
         own = extension if isinstance(extension, (list, tuple)) else [] if extension is None else [extension]
-        return [*self.inherits.hooks.extensions, *own]
+        return [*inherited, *own]
 
     # -- columns
 
