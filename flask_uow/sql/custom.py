@@ -220,6 +220,7 @@ class Constant:
     """The value of a parameter that a visitor has made: it belongs to the text, as a column's default does."""
 
     is_sql: ClassVar[bool] = False
+    asks_context: ClassVar[bool] = False
     __slots__ = ("_value",)
 
     def __init__(self, value: object) -> None:
