@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
 
-__all__ = ["collect_froms", "criteria_of", "froms_of", "is_among", "refuse_overlap", "sources_of"]
+__all__ = ["collect_froms", "criteria_of", "froms_of", "is_among", "refuse_overlap", "sources_of", "without_own_sources"]
+
+N = TypeVar("N", bound=ClauseElement)
 
 
 def froms_of(node: ClauseElement) -> Iterator[FromClause]:
@@ -37,6 +40,17 @@ def sources_of(node: ClauseElement) -> Iterator[Sourced[Any]]:
         return
     for child in node.child_nodes():
         yield from sources_of(child)
+
+
+def without_own_sources(node: N) -> N:
+    """Return an expression with plain columns; its subqueries keep theirs, which are about classes of their own."""
+
+    def plain(inner: ClauseElement) -> ClauseElement | None:
+        if isinstance(inner, Sourced):
+            return rewritten(inner.element, plain)
+        return inner if isinstance(inner, (SelectBase, ScalarSelect, Exists)) else None
+
+    return rewritten(node, plain)
 
 
 def collect_froms(explicit: tuple[FromClause, ...], expressions: tuple[ClauseElement, ...]) -> list[FromClause]:

@@ -16,6 +16,7 @@ from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.mutables import remember
 from flask_uow.orm.state.siblings import BATCH_SIZE, siblings_that
 from flask_uow.orm.symbols import STATE
+from flask_uow.sql.froms import without_own_sources
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.types import Integer
@@ -273,12 +274,17 @@ def source_of(
     One table, where it has all of them; else the join that the class is mapped to. None as the source means that the columns tell.
     """
     if isinstance(mapper.mapped_selectable, Table):
-        return None, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
+        return None, mapper.primary_key, [_plain(mapper, name) for name in names]
     for part in reversed(mapper.stored):
         if len(part.key) == len(mapper.primary_key) and all(name in part.columns for name in names):
             key = tuple(part.key[part.positions.index(n)] for n in range(len(part.key)))
             return None, key, [part.columns[name] for name in names]
-    return mapper.mapped_selectable, mapper.primary_key, [mapper.column_attrs[name].columns[-1] for name in names]
+    return mapper.mapped_selectable, mapper.primary_key, [_plain(mapper, name) for name in names]
+
+
+def _plain(mapper: Mapper, name: str) -> ColumnElement[Any]:
+    """Return what an attribute is in the tables themselves: the key says which row is meant, whatever the class is selected from."""
+    return without_own_sources(mapper.column_attrs[name].columns[-1])
 
 
 def _select_from(source: FromClause | None, columns: Sequence[ColumnElement[Any]]) -> Select:

@@ -9,9 +9,11 @@ import pytest
 
 from flask_uow import (
     Column,
+    DeclarativeBase,
     Engine,
     ForeignKey,
     Integer,
+    Mapped,
     MetaData,
     Session,
     String,
@@ -25,6 +27,7 @@ from flask_uow import (
     exists,
     func,
     joinedload,
+    mapped_column,
     mapper,
     or_,
     relationship,
@@ -808,3 +811,45 @@ def test_a_table_that_two_classes_need_is_refused(engine: Engine) -> None:
         # where the subclass's table may have no row, what is there is no truck
         with pytest.raises(InvalidRequestError, match="table 'vehicle' is in the statement already"):
             session.query(f.Truck, f.Depot.town).select_from(f.depot.join(f.vehicle).outerjoin(f.truck)).all()
+
+
+@pytest.mark.parametrize("name", ["weight_note", "weight", "doubled"])
+def test_a_deferred_expression_is_read_from_the_row_of_its_object(engine: Engine, name: str) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Animal(Base):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        legs: Mapped[int]
+        __mapper_args__ = {
+            "polymorphic_on": "kind",
+            "polymorphic_identity": "animal",
+            "with_polymorphic": ("*", lambda: select(*Animal.__table__.c).cte("animals")),
+        }
+
+    class Cat(Animal):
+        weight: Mapped[int | None] = mapped_column(deferred=True)
+        __mapper_args__ = {"polymorphic_identity": "cat"}
+
+    Cat.doubled = column_property(Cat.weight + Animal.legs, deferred=True)
+    heavier = aliased(Cat)
+    Cat.weight_note = column_property(
+        select(func.count(heavier.id)).where(heavier.weight > Cat.weight).scalar_subquery(), deferred=True
+    )
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Animal(legs=2), Cat(legs=4, weight=3), Cat(legs=4, weight=5), Cat(legs=3, weight=7)])
+        session.commit()
+    expected = {"weight": [3, 5, 7], "doubled": [7, 9, 10], "weight_note": [2, 1, 0]}[name]
+    with Session(engine) as session:
+        # the last two are loaded together, then one alone
+        first, *others = session.query(Cat).order_by(Cat.id).all()
+        assert [getattr(cat, name) for cat in (*others, first)] == [*expected[1:], expected[0]]
+    with Session(engine) as session:
+        second = session.query(Cat).order_by(Cat.id).all()[1]
+        assert getattr(second, name) == expected[1]
+    with Session(engine) as session:
+        cats = session.query(Cat).filter(Cat.legs == 4).order_by(Cat.id).all()
+        assert [getattr(cat, name) for cat in cats] == expected[:2]
