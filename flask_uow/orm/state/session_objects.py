@@ -261,14 +261,18 @@ class SessionObjects:
         if state.owner is None and self.was_deleted(state):
             # a flush was faster: it has deleted the object as an orphan, say
             return
-        marked: MappedObject = self.attach(instance)
+        marked: MappedObject = state() if self.holds(state) else self.attach(instance)
+        if not type(marked).__mapper__.relationships:
+            self.deleted[state] = marked
+            return
         for obj in [marked, *cascaded("delete", marked, load=True)]:
             state = ensure_state(obj)
             if state.owner is None and state.row_key is not None and self.was_deleted(state):
                 # the cascade has loaded something, and the flush before that has deleted this one
                 continue
             if state.row_key is not None:
-                self.attach(obj)
+                if not self.holds(state):
+                    self.attach(obj)
                 self.deleted[state] = obj
             elif state.owner is not None:
                 self.expunge_one(obj, state)
@@ -347,18 +351,21 @@ class SessionObjects:
         Outside of a transaction they are deleted for good.
         """
         level = self._level()
+        marked, modified, is_told = self.deleted, self.modified, bool(self.hooks.persistent_to_deleted)
         for obj in objects:
-            state: InstanceState = obj.__dict__[STATE]
+            values = obj.__dict__
+            state: InstanceState = values[STATE]
             if state.owner is not None:
                 state.owner.remove(state)
                 state.owner = None
-            self.deleted.pop(state, None)
-            self.modified.pop(state, None)
+            marked.pop(state, None)
+            if modified:
+                modified.pop(state, None)
             state.changes = None
             if level is not None:
                 level.deleted[state] = obj
-                obj.__dict__[DELETED] = True
-                if self.hooks.persistent_to_deleted:
+                values[DELETED] = True
+                if is_told:
                     self.tell("persistent_to_deleted", obj)
             else:
                 forget_deleted({state: obj})
@@ -414,10 +421,12 @@ def _in_another_session(obj: MappedObject, state: InstanceState, holder: object)
 def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
     """The rows are gone for good: the objects are transient, and could be inserted again."""
     for state, obj in deleted.items():
-        obj.__dict__.pop(DELETED, None)
+        values = obj.__dict__
+        values.pop(DELETED, None)
         if state.owner is None:
             state.row_key = state.changes = None
-            put_values_back(obj)
+            if KEPT in values:
+                put_values_back(obj)
 
 
 def make_transient(instance: object) -> None:
