@@ -8,6 +8,7 @@ only read are excepted, as the specification allows. Like ``assert``, the check 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from threading import RLock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -60,6 +61,20 @@ def exclusive(method: M) -> M:
     if not __debug__:
         return method
 
+    if _takes_an_instance(method):
+        # the methods that are called for each object: without packing arguments
+        @functools.wraps(method)
+        def guarded_for(self: Any, instance: object) -> Any:
+            lock = self.thread_lock
+            if not lock.acquire(False):
+                raise _two_threads(self)
+            try:
+                return method(self, instance)
+            finally:
+                lock.release()
+
+        return cast(M, guarded_for)
+
     @functools.wraps(method)
     def guarded(self: Any, *args: Any, **kwargs: Any) -> Any:
         lock = self.thread_lock
@@ -71,6 +86,10 @@ def exclusive(method: M) -> M:
             lock.release()
 
     return cast(M, guarded)
+
+
+def _takes_an_instance(method: Callable[..., Any]) -> bool:
+    return list(inspect.signature(method).parameters) == ["self", "instance"]
 
 
 def exclusively(session: Guarded, load: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -12,7 +12,15 @@ from flask_uow.sql.select_base import Exists, ScalarSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
 
-__all__ = ["collect_froms", "criteria_of", "froms_of", "is_among", "refuse_overlap", "sources_of", "without_own_sources"]
+__all__ = [
+    "collect_froms",
+    "criteria_of",
+    "froms_of",
+    "is_among",
+    "refuse_overlap",
+    "sources_of",
+    "without_own_sources",
+]
 
 N = TypeVar("N", bound=ClauseElement)
 

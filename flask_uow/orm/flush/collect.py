@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.half_made import half_made
 from flask_uow.orm.flush.keys import require_in_session
-from flask_uow.orm.flush.work import ByFamily, Link, LinkRows, WorkList, by_mapper
+from flask_uow.orm.flush.work import ByFamily, Link, LinkRows, WorkList, by_family, by_mapper
 from flask_uow.orm.state.cascades import related
 from flask_uow.orm.state.history import History, get_history
 from flask_uow.orm.state.members import contains_identical, members_of
@@ -65,21 +65,19 @@ def _with_new_children(changes: Changes, objects: Iterable[Any]) -> set[int]:
 
 
 def _gather(changes: Changes, chosen: set[int] | None, waiting: dict[int, Any]) -> WorkList:
-    work = WorkList(changes, waiting=waiting)
-    sources = (
-        (work.deleted, changes.deleted.items()),
-        (work.new, changes.new.items()),
-        (work.changed, changes.changed()),
+    def group(objects: Iterable[Any]) -> ByFamily:
+        if chosen is not None:
+            objects = [obj for obj in objects if id(obj) in chosen]
+        return by_family([obj for obj in objects if id(obj) not in waiting] if waiting else list(objects))
+
+    changed = [obj for _, obj in changes.changed()]
+    work = WorkList(
+        changes,
+        new=group(changes.new.values()),
+        changed=group(changed),
+        deleted=group(changes.deleted.values()),
+        waiting=waiting,
     )
-    for families, objects in sources:
-        for _, obj in objects:
-            if (chosen is not None and id(obj) not in chosen) or (waiting and id(obj) in waiting):
-                continue
-            base = type(obj).__mapper__.base_mapper
-            members = families.get(base)
-            if members is None:
-                members = families[base] = []
-            members.append(obj)
     _Relationships(changes, work).collect(is_restricted=chosen is not None)
     return work
 

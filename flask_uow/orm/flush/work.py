@@ -121,10 +121,12 @@ def by_family(objects: list[Any]) -> ByFamily:
     if len(objects) == 1:
         return {type(objects[0]).__mapper__.base_mapper: objects}
     families: ByFamily = {}
+    class_: type | None = None
+    members: list[Any] = []
     for obj in objects:
-        base = type(obj).__mapper__.base_mapper
-        members = families.get(base)
-        if members is None:
-            members = families[base] = []
+        # objects of one class mostly follow one another
+        if type(obj) is not class_:
+            class_ = type(obj)
+            members = families.setdefault(class_.__mapper__.base_mapper, [])
         members.append(obj)
     return families
