@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
 from flask_uow.engine.atomic import AtomicCommit, Branch
-from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, ResourceClosedError, did_you_mean
 
 if TYPE_CHECKING:
     from flask_uow.engine import Engine
@@ -289,6 +289,14 @@ class Participants:
             if member.owned:
                 member.connection.close()
         self.members.clear()
+
+    def let_go(self) -> None:
+        """Forget whom to call back: nothing begins any more, and a circle of references would leave the Session to the garbage collector."""
+        self._begin = self._began = self._name_of = _refuse
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise ResourceClosedError("this transaction has ended already, and no connection can take part in it any more.")
 
 
 def _commit_in_turn(members: Sequence[tuple[Participants, _Participant]]) -> None:

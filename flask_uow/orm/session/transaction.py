@@ -84,7 +84,7 @@ class SessionTransaction:
         self.status = Status.ACTIVE
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
-        self.real: SessionTransaction = real if real is not None else self
+        self._around = real
         self.inserted: dict[InstanceState, str | None] = real.inserted if real is not None else {}
         self.deleted: dict[InstanceState, Any] = real.deleted if real is not None else {}
         self.replaced: set[InstanceState] = real.replaced if real is not None else set()
@@ -106,6 +106,12 @@ class SessionTransaction:
             )
         for hook in session.hooks.after_transaction_create:
             hook(session, self)
+
+    @property
+    def real(self) -> SessionTransaction:
+        """The level that the database knows: this one, or the one around a subtransaction."""
+        # no reference of an object to itself: a Session goes without the garbage collector
+        return self._around if self._around is not None else self
 
     def __repr__(self) -> str:
         kind = "savepoint" if self.nested else "subtransaction" if self.is_subtransaction else "root"
@@ -350,6 +356,10 @@ class SessionTransaction:
     def _close(self) -> None:
         self._become(Status.CLOSED)
         self.session.transaction_ended(self)
+        if not self.is_subtransaction:
+            self.participants.let_go()
+        # its traceback leads to frames that know this level
+        self.failure = None
         for hook in self.session.hooks.after_transaction_end:
             hook(self.session, self)
 

@@ -14,6 +14,7 @@ from flask_uow import (
     Engine,
     ForeignKey,
     Integer,
+    IntegrityError,
     InvalidRequestError,
     MetaData,
     NoResultFound,
@@ -179,6 +180,36 @@ def test_an_unmodified_object_is_gone_at_once_and_a_modified_one_after_the_flush
     finally:
         gc.enable()
     assert session.query(User).one().name == "changed"
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback", "close", "savepoint", "failed flush"])
+def test_a_session_that_is_done_with_goes_without_the_garbage_collector(tables: Engine, end: str) -> None:
+    with Session(tables) as session:
+        saved(session, User(name="ed"), User(name="wendy"))
+    gc.collect()
+    gc.disable()
+    try:
+        session = Session(tables)
+        first, _ = session.scalars(select(User).order_by(User.id)).all()
+        first.email = "ed@example.com"
+        if end == "savepoint":
+            with session.begin_nested():
+                session.add(User(name="jack"))
+            session.rollback()
+        elif end == "failed flush":
+            session.add(User(name="wendy"))
+            try:
+                session.flush()
+            except IntegrityError:
+                session.rollback()
+        else:
+            getattr(session, end)()
+        session.close()
+        reference = weakref.ref(session)
+        del session, first, _
+        assert reference() is None
+    finally:
+        gc.enable()
 
 
 # -- expire and refresh
