@@ -1,14 +1,16 @@
-"""How far flask_uow is from hand-written driver code, and from SQLAlchemy, measured side by side.
+"""How far flask_uow is from hand-written driver code, and from other ORMs, measured side by side.
 
-``python -m tests.benchmarks [--database sqlite|postgresql|both] [--rounds 5] [operation ...]``
+``python -m tests.benchmarks`` runs the table of docs/performance.md; ``--help`` lists its options. Modules in reading order:
 
-Modules in reading order:
+- ``rows``: the rows of the table: how large, on which tables, and what must be true afterwards.
+- ``data``: the tables, and the rows that they are filled with, by plain SQL.
+- ``peers``: the same operations written for each peer: ``raw`` (the limit), flask_uow, SQLAlchemy, Django, Pony, peewee.
+- ``requests``: what the rows with requests send, and what must come back.
+- ``worker``: one peer on one database in a process of its own, which is told over a pipe what to run next.
+- ``runner``: peers take turns; a result that is wrong is a failure, never a time.
+- ``machine``: what the figures were measured on.
+- ``report``: medians, ranges, ratios, tables.
 
-- ``data``: the tables, the rows and what each operation must leave behind.
-- ``peers``: the same operations written three times: ``raw`` (the limit), ``uow``, ``sqlalchemy_orm``.
-- ``worker``: one (operation, peer, database) in a process of its own.
-- ``__main__``: interleaved rounds, medians, the table of ratios to raw.
-
-The test suite runs only a small pass over the cells that checks the results (test_benchmarks.py): no test asserts a
-duration.
+Beside the table: ``scale`` (cost per row, memory, imports), ``threads`` (under gunicorn), ``round_trips`` (where the time of a
+request goes). The test suite runs the quick form, which checks results; no test asserts a duration.
 """

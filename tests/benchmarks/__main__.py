@@ -1,94 +1,92 @@
-"""``python -m tests.benchmarks``: measures, checks that all peers did the same, prints medians and ratios to raw.
+"""``python -m tests.benchmarks``: measures, checks that all peers did the same work, prints medians and ratios to raw.
 
-Peers take turns within each round, so that a noisy minute on the machine hits all of them alike.
+Full, on both databases with all peers: some 12 minutes. Results are written to a file as they come; ``--report`` makes
+tables of such a file again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from tests.benchmarks.worker import OPERATIONS, PEERS
-from tests.postgresql import DURABLE_SERVER_SETTINGS, fresh_database, postgresql_server
+from tests.benchmarks.machine import describe
+from tests.benchmarks.report import tables
+from tests.benchmarks.rows import ROWS
+from tests.benchmarks.runner import OURS, PEERS, RAW, Run, as_json, write_json
+from tests.postgresql import DURABLE_SERVER_SETTINGS, fresh_database, postgresql_server, server_version
 
-REQUESTS = 500
+QUICK_SCALE = 0.01
 
 
-def main() -> None:
-    arguments = parse_arguments()
-    databases = ["sqlite", "postgresql"] if arguments.database == "both" else [arguments.database]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit code: 1 when a peer is missing or has failed."""
+    options = parse(arguments)
+    if options.report:
+        print(tables(json.loads(options.report.read_text(encoding="utf-8")), markdown=True), end="")
+        return 0
+    missing = {peer: packages for peer in options.peers if (packages := PEERS[peer].missing())}
+    for peer, packages in missing.items():
+        say(f"NOT MEASURED: {peer}: {', '.join(packages)} not installed (pip install --group benchmarks)")
+    machine = describe()
+    present = [peer for peer in options.peers if peer not in missing]
+
+    def save() -> None:
+        write_json(options.json, as_json(run, machine, missing))
+
+    run = Run(options.rows or list(ROWS), present, options.scale, options.repetitions, say, save)
     with ExitStack() as stack:
-        uris = {}
-        if "sqlite" in databases:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="uow-benchmark-"))
-            uris["sqlite"] = f"sqlite:///{Path(folder, 'benchmark.db')}"
-        if "postgresql" in databases:
-            server = stack.enter_context(postgresql_server(DURABLE_SERVER_SETTINGS))
-            uris["postgresql"] = stack.enter_context(fresh_database(server))
-        for database, uri in uris.items():
-            print_heading(database, arguments.peers)
-            for operation in arguments.operations or OPERATIONS:
-                print_row(operation, arguments.peers, measure_rounds(operation, uri, arguments))
+        for database in options.databases:
+            if database == "sqlite":
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="uow-benchmark-"))
+                uri = f"sqlite:///{Path(folder, 'benchmark.db')}"
+            else:
+                server = stack.enter_context(postgresql_server(DURABLE_SERVER_SETTINGS))
+                machine["postgresql"] = server_version(server)
+                uri = stack.enter_context(fresh_database(server))
+            run.on(database, uri)
+    save()
+    print(tables(as_json(run, machine, missing), options.markdown), end="")
+    say(f"results: {options.json}")
+    return 1 if missing or any(cell.error for cell in run.cells.values()) else 0
 
 
-def parse_arguments() -> argparse.Namespace:
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options, with those that ``--quick`` stands for filled in."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("operations", nargs="*", metavar="operation", help=f"of {', '.join(OPERATIONS)}; default: all")
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
-    parser.add_argument("--peers", type=lambda text: text.split(","), default=PEERS, help="comma-separated; raw first")
-    parser.add_argument("--rounds", type=int, default=5, help="processes for each cell (default: 5)")
-    parser.add_argument("--repeats", type=int, default=3, help="measured repetitions in each process (default: 3)")
-    parser.add_argument("--rows", type=int, default=10_000, help="default: 10000")
-    arguments = parser.parse_args()
-    for name, known in ((name, OPERATIONS) for name in arguments.operations):
-        if name not in known:
-            parser.error(f"unknown operation {name!r}; choose from {', '.join(known)}")
-    for name in arguments.peers:
-        if name not in PEERS:
-            parser.error(f"unknown peer {name!r}; choose from {', '.join(PEERS)}")
-    return arguments
+    parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(ROWS)}; default: all")
+    parser.add_argument("--peers", type=_names, help=f"comma-separated, of {', '.join(PEERS)}; default: all")
+    parser.add_argument("--databases", type=_names, default=["sqlite", "postgresql"], help="sqlite,postgresql")
+    parser.add_argument("--repetitions", type=int, help="default: 3")
+    parser.add_argument("--scale", type=float, help="1.0 is full size")
+    parser.add_argument("--quick", action="store_true", help=f"raw and {OURS} only, once, at {QUICK_SCALE} of the size")
+    parser.add_argument("--json", type=Path, help="the file of results; default: build/benchmarks.json")
+    parser.add_argument("--markdown", action="store_true", help="print tables of Markdown")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing; print the tables of such a file")
+    options = parser.parse_args(arguments)
+    options.peers = options.peers or ([RAW, OURS] if options.quick else list(PEERS))
+    options.repetitions = options.repetitions or (1 if options.quick else 3)
+    options.scale = options.scale or (QUICK_SCALE if options.quick else 1.0)
+    options.json = options.json or Path("build", "benchmarks.json")
+    for given, known in ((options.rows, ROWS), (options.peers, PEERS), (options.databases, ("sqlite", "postgresql"))):
+        for name in given:
+            if name not in known:
+                parser.error(f"unknown name {name!r}; choose from {', '.join(known)}")
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    return options
 
 
-def measure_rounds(operation: str, uri: str, arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Return the seconds of every round by peer; exit when the peers disagree on the result."""
-    seconds: dict[str, list[float]] = {peer: [] for peer in arguments.peers}
-    results: dict[str, Any] = {}
-    rows = REQUESTS if operation == "request_get" else arguments.rows
-    for _ in range(arguments.rounds):
-        for peer in arguments.peers:
-            command = [sys.executable, "-m", "tests.benchmarks.worker", peer, operation, uri, str(rows)]
-            done = subprocess.run([*command, str(arguments.repeats)], capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(f"{operation} by {peer} failed:\n{done.stderr}")
-            report = json.loads(done.stdout.splitlines()[-1])
-            seconds[peer].append(report["seconds"])
-            results[peer] = report["result"]
-    if any(result != results[arguments.peers[0]] for result in results.values()):
-        sys.exit(f"{operation}: the peers disagree: {results}")
-    return seconds
-
-
-def print_heading(database: str, peers: list[str]) -> None:
-    print(f"\n{database}: median ms, (min-max), ratio to {peers[0]}")
-    print(f"{'':15}" + "".join(f"{peer:>34}" for peer in peers))
-
-
-def print_row(operation: str, peers: list[str], seconds: dict[str, list[float]]) -> None:
-    limit = statistics.median(seconds[peers[0]])
-    cells = []
-    for peer in peers:
-        median = statistics.median(seconds[peer])
-        spread = f"({min(seconds[peer]) * 1000:.1f}-{max(seconds[peer]) * 1000:.1f})"
-        cells.append(f"{median * 1000:9.1f} {spread:>17} {median / limit:6.2f}")
-    print(f"{operation:15}" + "".join(cells), flush=True)
+def _names(text: str) -> list[str]:
+    return text.split(",")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

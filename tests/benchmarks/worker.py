@@ -1,87 +1,46 @@
-"""One (operation, peer, database) in a process of its own: no peer inherits memory or caches of another.
+"""One peer on one database in a process of its own: no peer inherits memory or caches of another.
 
-Called by ``__main__`` as ``python -m tests.benchmarks.worker PEER OPERATION URI ROWS REPEATS``; prints a line of JSON:
-``{"seconds": median, "result": figures}``. The first repetition warms up and is not counted.
+Started by ``runner`` as ``python -m tests.benchmarks.worker PEER URI``. Reads lines of JSON, ``{"row": ..., "size": ...}``, and answers
+each with one, ``{"value": ..., "figures": ...}`` or ``{"error": ...}``; the first answer, unasked, tells which rows the peer
+cannot run.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
-import statistics
+import os
 import sys
-from typing import Any
+import traceback
 
-from tests.benchmarks import data
 from tests.benchmarks.peers import BenchmarkPeer, Clock
 
-OPERATIONS = [
-    "insert_flat",
-    "insert_graph",
-    "load_entities",
-    "eager_children",
-    "eager_parent",
-    "page_eager",
-    "get_hit",
-    "update_dirty",
-    "request_get",
-]
-PEERS = ["raw", "uow", "sqlalchemy_orm"]
 
-
-def measure(peer_name: str, operation: str, uri: str, rows: int, repeats: int) -> dict[str, Any]:
-    """Run an operation ``repeats`` times after one warm-up, on fresh tables each time.
-
-    :returns: ``seconds``, the median of the measured parts, and ``result``, which is the same for every peer.
-    :raises AssertionError: the operation left something else in the database than it should.
-    """
+def main(peer_name: str, uri: str) -> None:
+    # what a peer prints must not get among the answers
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     peer: BenchmarkPeer = importlib.import_module(f"tests.benchmarks.peers.{peer_name}").Peer(uri)
-    seconds = []
-    results = []
-    try:
-        for _ in range(repeats + 1):
-            prepare(operation, uri, rows)
-            clock = Clock()
-            results.append(getattr(peer, operation)(clock, rows))
-            seconds.append(clock.seconds)
-            check(operation, uri, rows)
-    finally:
-        peer.close()
-    assert all(result == results[0] for result in results), results
-    return {"seconds": statistics.median(seconds[1:]), "result": results[0]}
 
+    def answer(content: object) -> None:
+        print(json.dumps(content), file=answers, flush=True)
 
-def prepare(operation: str, uri: str, rows: int) -> None:
-    """Make the tables anew, with the rows that the operation reads."""
-    data.create_tables(uri)
-    if operation in ("load_entities", "get_hit", "update_dirty"):
-        data.fill_items(uri, rows)
-    elif operation in ("eager_children", "eager_parent", "page_eager"):
-        data.fill_graph(uri, rows // data.CHILDREN_PER_PARENT)
-    elif operation == "request_get":
-        data.fill_graph(uri, 100)
-
-
-def check(operation: str, uri: str, rows: int) -> None:
-    """Look with other eyes at what the operation wrote."""
-    if operation == "insert_flat":
-        expected = (rows, sum(index % 90 for index in range(rows)), rows * (rows + 1) // 2)
-        found = data.query(uri, "SELECT count(*), sum(age), sum(id) FROM item")
-    elif operation == "insert_graph":
-        expected = (rows // 10, rows // 10, rows)
-        found = data.query(
-            uri,
-            "SELECT count(DISTINCT parent.id), max(parent.id), count(*)"
-            " FROM parent JOIN child ON parent_id = parent.id",
-        )
-    elif operation == "update_dirty":
-        expected = (rows,)
-        found = data.query(uri, "SELECT count(DISTINCT id) FROM item WHERE name = 'changed ' || id")
-    else:
-        return
-    assert tuple(found) == expected, f"{operation} left {found} in the database, {expected} expected"
+    # what the imports have left is not searched for garbage again before each measurement
+    gc.collect()
+    gc.freeze()
+    answer({"cannot": peer.cannot})
+    for line in sys.stdin:
+        asked = json.loads(line)
+        clock = Clock()
+        try:
+            figures = getattr(peer, asked["row"])(clock, asked["size"])
+        except Exception:  # noqa: BLE001  (it is reported, and the other rows go on)
+            answer({"error": traceback.format_exc()})
+        else:
+            answer({"value": clock.value, "figures": figures})
+    peer.close()
 
 
 if __name__ == "__main__":
-    peer_name, operation, uri, rows, repeats = sys.argv[1:]
-    print(json.dumps(measure(peer_name, operation, uri, int(rows), int(repeats))))
+    main(*sys.argv[1:])

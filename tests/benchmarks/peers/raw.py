@@ -1,12 +1,13 @@
 """The limit: hand-written driver code that sends the fastest SQL known for the task and builds plain objects.
 
 PostgreSQL: UNNEST of array literals made by hand (the driver's own adaptation of each value is what costs most).
-SQLite: multi-row VALUES. Both without any checks.
+SQLite: multi-row VALUES. Both without any checks, tracking or identity map. Requests send BEGIN and COMMIT as the driver would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,23 @@ import flask
 import psycopg2
 
 from tests.benchmarks.data import CHILDREN_PER_PARENT, PARENTS_PER_PAGE, connect_sqlite, is_sqlite, item_values
-from tests.benchmarks.peers import Clock
+from tests.benchmarks.peers import (
+    BenchmarkPeer,
+    Clock,
+    item_figures,
+    new_graph_figures,
+    new_item_figures,
+    parent_figures,
+    read_many,
+    write_figures,
+    write_many,
+)
+from tests.benchmarks.requests import flask_functions, run_gets, run_posts
+from tests.benchmarks.rows import filtered_item, parents_of_pages
 
 SQLITE_PAGE = 100
 POSTGRESQL_PAGE = 5000
+SELECT_ITEMS = "SELECT id, name, email, age, score, active, created FROM item"
 
 
 class Item:
@@ -64,7 +78,7 @@ def number_array(values: Sequence[Any]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-class Peer:
+class Peer(BenchmarkPeer):
     """Drivers without anything on top; one connection, as a pool would lend it."""
 
     def __init__(self, uri: str) -> None:
@@ -76,6 +90,8 @@ class Peer:
             self.connection = psycopg2.connect(uri)
             self.connection.autocommit = True
         self.cursor = self.connection.cursor()
+        self.place = "?" if self.sqlite else "%s"
+        self.get, self.post = flask_functions(self._app())
 
     def close(self) -> None:
         self.connection.close()
@@ -86,14 +102,14 @@ class Peer:
     def _commit(self) -> None:
         self.cursor.execute("COMMIT")
 
-    def insert_flat(self, clock: Clock, rows: int) -> Any:
-        values = [item_values(index) for index in range(rows)]
+    def insert_flat(self, clock: Clock, size: int) -> Any:
+        values = [item_values(index) for index in range(size)]
         with clock:
             items = [Item(None, **value) for value in values]
             self._begin()
             self._insert_items(items)
             self._commit()
-        return len(items), sum(item.id or 0 for item in items)
+        return new_item_figures(items)
 
     def _insert_items(self, items: list[Item]) -> None:
         execute, fetchall = self.cursor.execute, self.cursor.fetchall
@@ -134,12 +150,15 @@ class Peer:
             for item, (key,) in zip(page, sorted(fetchall()), strict=True):
                 item.id = key
 
-    def insert_graph(self, clock: Clock, rows: int) -> Any:
+    def insert_graph(self, clock: Clock, size: int) -> Any:
         with clock:
             parents = []
-            for index in range(rows // CHILDREN_PER_PARENT):
+            for index in range(size // CHILDREN_PER_PARENT):
                 parent = Parent(f"parent {index}")
-                parent.children = [Child(f"child {position}", position) for position in range(CHILDREN_PER_PARENT)]
+                parent.children = [
+                    Child(f"child {index * CHILDREN_PER_PARENT + position}", position)
+                    for position in range(CHILDREN_PER_PARENT)
+                ]
                 parents.append(parent)
             self._begin()
             self._insert_parents(parents)
@@ -150,7 +169,7 @@ class Peer:
                     children.append(child)
             self._insert_children(children)
             self._commit()
-        return len(parents), sum(parent.id for parent in parents), sum(child.id for child in children)
+        return new_graph_figures(len(parents), children)
 
     def _insert_parents(self, parents: list[Parent]) -> None:
         if not self.sqlite:
@@ -199,43 +218,204 @@ class Peer:
             for child, (key,) in zip(page, sorted(self.cursor.fetchall()), strict=True):
                 child.id = key
 
-    def _load_items(self) -> list[Item]:
-        self.cursor.execute("SELECT id, name, email, age, score, active, created FROM item")
+    def _items(self, rows: list[tuple[Any, ...]]) -> list[Item]:
         if not self.sqlite:
-            return [Item(*row) for row in self.cursor.fetchall()]
+            return [Item(*row) for row in rows]
         parse = datetime.fromisoformat
         return [
             Item(id, name, email, age, score, bool(active), parse(created))
-            for id, name, email, age, score, active, created in self.cursor.fetchall()
+            for id, name, email, age, score, active, created in rows
         ]
 
-    def load_entities(self, clock: Clock, rows: int) -> Any:
+    def _load_items(self, rows: int | None = None) -> list[Item]:
+        tail = "" if rows is None else f" ORDER BY id LIMIT {rows}"
+        self.cursor.execute(f"{SELECT_ITEMS}{tail}")
+        return self._items(self.cursor.fetchall())
+
+    @contextmanager
+    def holding(self, rows: int) -> Iterator[Sequence[Item]]:
+        yield self._load_items(rows)
+
+    def load_entities(self, clock: Clock, size: int) -> Any:
         with clock:
             items = self._load_items()
-        return len(items), sum(item.age for item in items), max(item.created for item in items).isoformat()
+        return item_figures(items)
+
+    def load_scan_columns(self, clock: Clock, size: int) -> Any:
+        with clock:
+            self.cursor.execute("SELECT id, name, age FROM item")
+            rows = self.cursor.fetchall()
+        return [len(rows), sum(row[0] for row in rows), sum(len(row[1]) for row in rows), sum(row[2] for row in rows)]
+
+    def get_miss(self, clock: Clock, size: int) -> Any:
+        keys = range(1, size * 10, 10)
+        sql = f"{SELECT_ITEMS} WHERE id = {self.place}"
+        with clock:
+            items = []
+            for key in keys:
+                self.cursor.execute(sql, (key,))
+                items.append(self._items([self.cursor.fetchone()])[0])
+        return [len(items), sum(item.id or 0 for item in items), sum(item.age for item in items)]
+
+    def get_hit(self, clock: Clock, size: int) -> Any:
+        identity_map = {item.id: item for item in self._load_items()}
+        keys = list(identity_map) * 10
+        item: Item | None = None
+        with clock:
+            for key in keys:
+                item = identity_map[key]
+        assert item is identity_map[keys[-1]]
+        return [len(keys), item.id]
+
+    def attr_read(self, clock: Clock, size: int) -> Any:
+        item = self._load_items()[-1]
+        with clock:
+            read = read_many(item, size)
+        return [read, item.age]
+
+    def attr_write(self, clock: Clock, size: int) -> Any:
+        items = self._load_items()
+        with clock:
+            write_many(items)
+        return write_figures(items, None)
+
+    def update_dirty(self, clock: Clock, size: int) -> Any:
+        items = self._load_items()
+        with clock:
+            for item in items:
+                item.name = f"changed {item.id}"
+            self._begin()
+            self._update_names(items)
+            self._commit()
+        return len(items)
+
+    def update_mixed(self, clock: Clock, size: int) -> Any:
+        items = self._load_items()
+        with clock:
+            renamed, aged = [], []
+            for item in items:
+                id = item.id or 0
+                if id % 2:
+                    item.age = id + 1000
+                    item.score = id + 0.5
+                    aged.append(item)
+                else:
+                    item.name = f"changed {id}"
+                    renamed.append(item)
+            self._begin()
+            self._update_names(renamed)
+            self._update_ages(aged)
+            self._commit()
+        return len(items)
+
+    def _update_names(self, items: list[Item]) -> None:
+        if not self.sqlite:
+            self.cursor.execute(
+                "UPDATE item SET name = v.name FROM unnest(%s::integer[], %s::text[]) AS v (id, name)"
+                " WHERE item.id = v.id",
+                (number_array([item.id for item in items]), text_array([item.name for item in items])),
+            )
+            return
+        for start in range(0, len(items), SQLITE_PAGE):
+            page = items[start : start + SQLITE_PAGE]
+            parameters: list[Any] = []
+            for item in page:
+                parameters += (item.id, item.name)
+            places = ",".join(["(?,?)"] * len(page))
+            self.cursor.execute(
+                f"UPDATE item SET name = v.column2 FROM (VALUES {places}) AS v WHERE item.id = v.column1",
+                parameters,
+            )
+
+    def _update_ages(self, items: list[Item]) -> None:
+        if not self.sqlite:
+            self.cursor.execute(
+                "UPDATE item SET age = v.age, score = v.score FROM unnest(%s::integer[], %s::integer[], %s::float8[])"
+                " AS v (id, age, score) WHERE item.id = v.id",
+                (
+                    number_array([item.id for item in items]),
+                    number_array([item.age for item in items]),
+                    number_array([item.score for item in items]),
+                ),
+            )
+            return
+        for start in range(0, len(items), SQLITE_PAGE):
+            page = items[start : start + SQLITE_PAGE]
+            parameters: list[Any] = []
+            for item in page:
+                parameters += (item.id, item.age, item.score)
+            places = ",".join(["(?,?,?)"] * len(page))
+            self.cursor.execute(
+                f"UPDATE item SET age = v.column2, score = v.column3 FROM (VALUES {places}) AS v"
+                " WHERE item.id = v.column1",
+                parameters,
+            )
+
+    def delete_objects(self, clock: Clock, size: int) -> Any:
+        items = self._load_items(size)
+        with clock:
+            self._begin()
+            if self.sqlite:
+                for start in range(0, len(items), 1000):
+                    keys = [item.id for item in items[start : start + 1000]]
+                    self.cursor.execute(f"DELETE FROM item WHERE id IN ({','.join('?' * len(keys))})", keys)
+            else:
+                keys = [item.id for item in items]
+                self.cursor.execute("DELETE FROM item WHERE id = ANY(%s::integer[])", (number_array(keys),))
+            self._commit()
+        return len(items)
+
+    def _load_parents(self) -> list[Parent]:
+        self.cursor.execute("SELECT id, name FROM parent")
+        return [Parent(name, id) for id, name in self.cursor.fetchall()]
+
+    def lazy_children(self, clock: Clock, size: int) -> Any:
+        total = 0
+        sql = f"SELECT id, parent_id, title, position FROM child WHERE parent_id = {self.place} ORDER BY id"
+        with clock:
+            for parent in self._load_parents():
+                self.cursor.execute(sql, (parent.id,))
+                for id, parent_id, title, position in self.cursor.fetchall():
+                    parent.children.append(Child(title, position, id, parent_id))
+                total += sum(child.id for child in parent.children)
+        return total
+
+    def lazy_parent(self, clock: Clock, size: int) -> Any:
+        total = 0
+        sql = f"SELECT id, name FROM parent WHERE id = {self.place}"
+        with clock:
+            self.cursor.execute("SELECT id, parent_id, title, position FROM child")
+            children = [Child(title, position, id, parent) for id, parent, title, position in self.cursor.fetchall()]
+            parents: dict[int, Parent] = {}
+            for child in children:
+                child.parent = parents.get(child.parent_id)
+                if child.parent is None:
+                    self.cursor.execute(sql, (child.parent_id,))
+                    id, name = self.cursor.fetchone()
+                    child.parent = parents[id] = Parent(name, id)
+                total += len(child.parent.name)
+        return total
 
     def _load_children(self, parents: list[Parent]) -> None:
         by_key = {parent.id: parent.children for parent in parents}
         keys = list(by_key)
-        place = "?" if self.sqlite else "%s"
+        columns = "SELECT id, parent_id, title, position FROM child WHERE parent_id"
         for start in range(0, len(keys), 500):
             page = keys[start : start + 500]
-            self.cursor.execute(
-                "SELECT id, parent_id, title, position FROM child"
-                f" WHERE parent_id IN ({','.join([place] * len(page))}) ORDER BY id",
-                page,
-            )
+            if self.sqlite:
+                self.cursor.execute(f"{columns} IN ({','.join('?' * len(page))}) ORDER BY id", page)
+            else:
+                self.cursor.execute(f"{columns} = ANY(%s::integer[]) ORDER BY id", (number_array(page),))
             for id, parent_id, title, position in self.cursor.fetchall():
                 by_key[parent_id].append(Child(title, position, id, parent_id))
 
-    def eager_children(self, clock: Clock, rows: int) -> Any:
+    def eager_children(self, clock: Clock, size: int) -> Any:
         with clock:
-            self.cursor.execute("SELECT id, name FROM parent")
-            parents = [Parent(name, id) for id, name in self.cursor.fetchall()]
+            parents = self._load_parents()
             self._load_children(parents)
-        return len(parents), sum(child.id for parent in parents for child in parent.children)
+        return parent_figures(parents)
 
-    def eager_parent(self, clock: Clock, rows: int) -> Any:
+    def eager_parent(self, clock: Clock, size: int) -> Any:
         with clock:
             self.cursor.execute(
                 "SELECT child.id, title, position, parent.id, name FROM child LEFT JOIN parent ON parent_id = parent.id"
@@ -249,81 +429,68 @@ class Peer:
                 child = Child(title, position, id, parent_id)
                 child.parent = parent
                 children.append(child)
-        return len(children), sum(child.parent_id for child in children)
+        return [len(children), sum(len(child.parent.name) for child in children if child.parent)]
 
-    def page_eager(self, clock: Clock, rows: int) -> Any:
+    def page_eager(self, clock: Clock, size: int) -> Any:
         total = 0
-        place = "?" if self.sqlite else "%s"
-        page_sql = f"SELECT id, name FROM parent WHERE id > {place} ORDER BY id LIMIT {place}"
+        modulus = parents_of_pages(size)
+        sql = f"SELECT id, name FROM parent WHERE id > {self.place} ORDER BY id LIMIT {self.place}"
         with clock:
-            for last in range(0, rows // CHILDREN_PER_PARENT, PARENTS_PER_PAGE):
-                self.cursor.execute(page_sql, (last, PARENTS_PER_PAGE))
+            for page in range(size):
+                self.cursor.execute(sql, (page * PARENTS_PER_PAGE % modulus, PARENTS_PER_PAGE))
                 parents = [Parent(name, id) for id, name in self.cursor.fetchall()]
                 self._load_children(parents)
-                total += sum(parent.children[-1].id for parent in parents)
+                total += sum(child.id for parent in parents for child in parent.children)
         return total
 
-    def get_hit(self, clock: Clock, rows: int) -> Any:
-        identity_map = {item.id: item for item in self._load_items()}
-        keys = list(identity_map) * 10
-        item: Item | None = None
+    def filter_query(self, clock: Clock, size: int) -> Any:
+        total = 0
+        active = "active = 1" if self.sqlite else "active"
         with clock:
-            for key in keys:
-                item = identity_map[key]
-        assert item is not None
-        return len(keys), item.id
-
-    def update_dirty(self, clock: Clock, rows: int) -> Any:
-        items = self._load_items()
-        with clock:
-            for item in items:
-                item.name = f"changed {item.id}"
-            self._begin()
-            if self.sqlite:
-                for start in range(0, len(items), SQLITE_PAGE):
-                    page = items[start : start + SQLITE_PAGE]
-                    parameters: list[Any] = []
-                    for item in page:
-                        parameters += (item.id, item.name)
-                    places = ",".join(["(?,?)"] * len(page))
-                    self.cursor.execute(
-                        f"UPDATE item SET name = v.column2 FROM (VALUES {places}) AS v WHERE item.id = v.column1",
-                        parameters,
-                    )
-            else:
+            for index in range(size):
                 self.cursor.execute(
-                    "UPDATE item SET name = v.name FROM unnest(%s::integer[], %s::text[]) AS v (id, name)"
-                    " WHERE item.id = v.id",
-                    (number_array([item.id for item in items]), text_array([item.name for item in items])),
+                    f"{SELECT_ITEMS} WHERE id > {self.place} AND {active} ORDER BY id LIMIT {self.place}",
+                    (filtered_item(index, size * 5), 3),
                 )
-            self._commit()
-        return len(items)
+                total += sum(item.id or 0 for item in self._items(self.cursor.fetchall()))
+        return total
 
-    def request_get(self, clock: Clock, rows: int) -> Any:
+    def _app(self) -> flask.Flask:
         app = flask.Flask(__name__)
-        place = "?" if self.sqlite else "%s"
-        parent_sql = f"SELECT id, name FROM parent WHERE id = {place}"
-        children_sql = f"SELECT id, parent_id, title, position FROM child WHERE parent_id = {place} ORDER BY id"
+        place = self.place
+        children_sql = f"SELECT id, title, position FROM child WHERE parent_id = {place} ORDER BY id"
 
         @app.get("/parents/<int:id>")
         def show(id: int) -> dict[str, Any]:
-            self.cursor.execute(parent_sql, (id,))
-            key, name = self.cursor.fetchone()
+            self.cursor.execute(f"SELECT id, name FROM parent WHERE id = {place}", (id,))
+            key, name = self.cursor.fetchone() or flask.abort(404)
             self.cursor.execute(children_sql, (id,))
-            children = [{"id": row[0], "title": row[2], "position": row[3]} for row in self.cursor.fetchall()]
+            children = [{"id": row[0], "title": row[1], "position": row[2]} for row in self.cursor.fetchall()]
             return {"id": key, "name": name, "children": children}
 
-        return run_requests(app, clock, rows)
+        @app.post("/parents/<int:id>")
+        def change(id: int) -> tuple[dict[str, Any], int]:
+            data = flask.request.get_json()
+            self._begin()
+            try:
+                self.cursor.execute(f"SELECT id, name FROM parent WHERE id = {place}", (id,))
+                self.cursor.fetchone() or flask.abort(404)
+                self.cursor.execute(f"UPDATE parent SET name = {place} WHERE id = {place}", (data["name"], id))
+                self.cursor.execute(
+                    f"INSERT INTO child (parent_id, title, position) VALUES ({place}, {place}, {place}) RETURNING id",
+                    (id, data["title"], 10),
+                )
+                key = self.cursor.fetchone()[0]
+                self._commit()
+            except BaseException:
+                self.cursor.execute("ROLLBACK")
+                raise
+            return {"id": key}, 201
 
+        return app
 
-def run_requests(app: flask.Flask, clock: Clock, requests: int) -> Any:
-    """Send the requests of request_get to ``app``; return figures on what came back."""
-    client = app.test_client()
-    paths = [f"/parents/{index % 100 + 1}" for index in range(requests)]
-    total = 0
-    client.get(paths[0])
-    with clock:
-        for path in paths:
-            body = client.get(path).get_json()
-            total += body["id"] + len(body["children"]) + body["children"][-1]["id"]
-    return total
+    def request_get(self, clock: Clock, size: int) -> Any:
+        return run_gets(self.get, clock, size)
+
+    def request_post(self, clock: Clock, size: int) -> Any:
+        return run_posts(self.get, self.post, clock, size)
