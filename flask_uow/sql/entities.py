@@ -28,7 +28,8 @@ def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
             raise UnfitArgumentError(
                 f"select() and query() take mapped classes, got an object of one: {entity!r}. Pass its class."
             )
-        return tuple(mapped.entity_columns())
+        columns: tuple[ColumnElement[Any], ...] = mapped.entity_columns()
+        return columns
     if isinstance(entity, ColumnOperators):
         element = entity.__clause_element__()
         name = getattr(entity, "selected_name", None)

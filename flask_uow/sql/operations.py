@@ -221,7 +221,7 @@ def operate(element: ColumnElement[Any], op: Operator, other: object, modifiers:
         return special(element, op, other, **modifiers)
     if op is ops.ADD and _adds_text(element, other):
         op = ops.CONCAT
-    if modifiers.pop("reverse", False):
+    if modifiers and modifiers.pop("reverse", False):
         left = other.as_operand() if isinstance(other, ColumnOperators) else coerce_value(other, element.type)
         return binary(left, op, element)
     return binary(element, op, other, **modifiers)

@@ -60,13 +60,16 @@ class SourcedSelect(SelectBase[TP_co]):
     _stand_ins: tuple[StandIns, ...]
 
     def _set_columns(self, entities: tuple[Any, ...]) -> None:
+        self._entity_froms = ()
+        if len(entities) == 1 and hasattr(entities[0], "__uow_entity__"):
+            self.entities, self.columns_clause = entities, expand_entity(entities[0])
+            return
         # a plain value becomes one bind parameter, not another one each time it is looked at
         self.entities = tuple(
             coerce_value(entity, NULLTYPE) if entity is None or isinstance(entity, (int, float)) else entity
             for entity in entities
         )
         self.columns_clause = tuple(column for entity in self.entities for column in expand_entity(entity))
-        self._entity_froms = ()
 
     def _set_entities(self, entities: tuple[Any, ...]) -> None:
         self._set_columns(entities)

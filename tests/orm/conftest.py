@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,3 +39,13 @@ def make_session(tables: Engine) -> Iterator[Any]:
 def session(make_session: Any) -> Session:
     """A Session on a database with the tables of the shared models."""
     return make_session()
+
+
+@pytest.fixture
+def no_left_over_mappings() -> None:
+    """For tests of what concerns the mappers of all registries: the broken mappings of other tests are gone.
+
+    A registry refers to its classes and these to it, so it lives until the garbage collector comes by, and ``configure_mappers()``
+    would fail on it.
+    """
+    gc.collect()

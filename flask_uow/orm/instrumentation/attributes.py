@@ -107,7 +107,12 @@ class ColumnAttribute(Attribute):
         return found
 
     def as_operand(self) -> ColumnElement[Any]:
-        return operand_of(self.__clause_element__(), self.parent, self.property)
+        prop, parent = self.property, self.parent
+        if parent.inherits is None and prop.is_stored and not parent.is_stood_for:
+            # as operand_of() has it, for the attributes that most criteria are about
+            column: ColumnElement[Any] = prop.columns[0]
+            return column
+        return operand_of(self.__clause_element__(), parent, prop)
 
     @property
     def type(self) -> Any:

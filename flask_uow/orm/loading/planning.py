@@ -350,7 +350,7 @@ def plan_beside(
     :param sources: where the values of the statement come from, given its shape.
     """
     select, root, columns = keyed
-    own = root.view.entity_columns() if root is not None else []
+    own = root.view.entity_columns() if root is not None else ()
     places = {id(column): place for place, column in enumerate(own)}
     others = [column for column in columns if id(column) not in places]
     places.update((id(column), len(own) + number) for number, column in enumerate(others))

@@ -129,7 +129,7 @@ class EntityView:
         self.own: StandIns | None = None
         self.discriminator: Any = None
         self.is_joined = False
-        self._columns: list[ColumnElement[Any]] | None = None
+        self._columns: tuple[ColumnElement[Any], ...] | None = None
 
     @property
     def __uow_entity__(self) -> EntityView:
@@ -177,13 +177,13 @@ class EntityView:
         """The conditions that a statement puts into WHERE."""
         return () if self.is_joined else self.own_criteria
 
-    def entity_columns(self) -> list[ColumnElement[Any]]:
+    def entity_columns(self) -> tuple[ColumnElement[Any], ...]:
         """The columns that make up one object, then those of subclasses."""
         # the same objects every time: a statement knows the parameters of expressions by identity
         if self._columns is None:
             own = [self._column_of(name) for name in self.names]
             last = [self.discriminator] if self.discriminator is not None else []
-            self._columns = [*own, *(self.adapt(extra.column) for extra in self.extra), *last]
+            self._columns = (*own, *(self.adapt(extra.column) for extra in self.extra), *last)
         return self._columns
 
     def _column_of(self, name: str) -> Any:

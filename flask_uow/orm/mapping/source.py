@@ -311,17 +311,14 @@ class MappedSource:
         """The attributes whose columns are loaded with an object: all but the deferred ones."""
         return self.layout.names
 
-    def entity_columns(self) -> list[ColumnElement[Any]]:
+    def entity_columns(self) -> tuple[ColumnElement[Any], ...]:
         """The columns that make up one object, deferred ones left out; then those of subclasses."""
-        if self.stand_ins is not None:
-            # the same objects every time: a statement knows the parameters of expressions by identity
-            found: list[ColumnElement[Any]] | None = self.memo.get("entity columns")
-            if found is None:
-                stood = (self.adapt(self.column_attrs[name].column) for name in self.loaded_names)
-                found = self.memo["entity columns"] = [*stood, *(extra.column for extra in self.extra)]
-            return found
-        own = [self.column_attrs[name].column for name in self.loaded_names]
-        return [*own, *(extra.column for extra in self.extra)]
+        # the same objects every time: a statement knows the parameters of expressions by identity
+        found: tuple[ColumnElement[Any], ...] | None = self.memo.get("entity columns")
+        if found is None:
+            own = (self.adapt(self.column_attrs[name].column) for name in self.loaded_names)
+            found = self.memo["entity columns"] = (*own, *(extra.column for extra in self.extra))
+        return found
 
     def column(self, column: AnyColumn) -> Any:
         """Return a column of the tables as queries of the class call it; a view of the class may call it otherwise."""

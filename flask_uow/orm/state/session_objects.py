@@ -261,7 +261,7 @@ class SessionObjects:
         if state.owner is None and self.was_deleted(state):
             # a flush was faster: it has deleted the object as an orphan, say
             return
-        marked = state()
+        marked: Any = state()
         if not self.holds(state):
             self.attach(marked)
         if not type(marked).__mapper__.relationships:

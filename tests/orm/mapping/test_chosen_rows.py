@@ -22,7 +22,6 @@ from flask_uow import (
     aliased,
     and_,
     class_mapper,
-    configure_mappers,
     func,
     joinedload,
     mapped_column,
@@ -243,7 +242,7 @@ def test_a_secondary_table_does_not_go_with_chosen_rows(engine: Engine) -> None:
 
     class_mapper(Post, configure=False).add_property("tags", relationship(aliased(Tag), secondary=pairs))
     with pytest.raises(ArgumentError, match="has secondary=, which do not go together"):
-        configure_mappers()
+        Base.registry.configure()
     Base.registry.dispose()
 
 

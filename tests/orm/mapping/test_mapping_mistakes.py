@@ -39,6 +39,7 @@ def registry() -> Iterator[Registry]:
     registry.dispose()
 
 
+@pytest.mark.usefixtures("no_left_over_mappings")
 def test_mappers_show_what_they_map(registry: Registry) -> None:
     prop = class_mapper(User).get_property("name")
     assert prop.columns == [class_mapper(User).local_table.c.name]

@@ -182,6 +182,7 @@ def test_load_is_heard_for_rows_that_are_read_also_after_earlier_queries(world: 
     assert loaded == ["new"]
 
 
+@pytest.mark.usefixtures("no_left_over_mappings")
 def test_mappers_tell_when_they_are_configured() -> None:
     calls: list[Any] = []
 
