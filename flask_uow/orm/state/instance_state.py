@@ -12,6 +12,8 @@ pending     None        set
 persistent  set         set
 detached    set         None
 ==========  ==========  =====
+
+An object whose row is gone for good has no identity either; a mark in its ``__dict__`` tells it from a transient one.
 """
 
 from __future__ import annotations
@@ -94,8 +96,8 @@ class InstanceState(weakref.ref[Any]):
 
     @property
     def transient(self) -> bool:
-        """No row, no Session."""
-        return self.row_key is None and self.owner is None
+        """No row, no Session, and never had a row that is gone now."""
+        return self.row_key is None and self.owner is None and DELETED not in self.dict
 
     @property
     def pending(self) -> bool:
@@ -114,15 +116,20 @@ class InstanceState(weakref.ref[Any]):
 
     @property
     def detached(self) -> bool:
-        """With a row, in no Session."""
-        return self.row_key is not None and self.owner is None and DELETED not in self.dict
+        """In no Session, with a row; or with one whose deletion was committed. (In this case ``add()`` inserts it anew.)"""
+        return self.owner is None and (self.row_key is None) == (DELETED in self.dict)
+
+    @property
+    def was_deleted(self) -> bool:
+        """Whether the row was deleted by a flush, in the present transaction or one that was committed."""
+        return self.owner is None and DELETED in self.dict
 
     @property
     def status(self) -> str:
-        """The state's name."""
-        if self.row_key is None:
-            return "transient" if self.owner is None else "pending"
-        return "detached" if self.owner is None else "persistent"
+        """The state's name, for messages: a deleted object is detached."""
+        if self.owner is None:
+            return "transient" if self.transient else "detached"
+        return "pending" if self.row_key is None else "persistent"
 
     @property
     def unloaded(self) -> set[str]:

@@ -211,6 +211,9 @@ class SessionObjects:
         if state.row_key is None:
             state.owner = identities
             self.new[state] = obj
+            if DELETED in obj.__dict__:
+                # its row is gone, and it gets another one
+                del obj.__dict__[DELETED]
             if hooks.transient_to_pending:
                 self.tell("transient_to_pending", obj)
         else:
@@ -364,9 +367,9 @@ class SessionObjects:
             if modified:
                 modified.pop(state, None)
             state.changes = None
+            values[DELETED] = True
             if level is not None:
                 level.deleted[state] = obj
-                values[DELETED] = True
                 if is_told:
                     self.tell("persistent_to_deleted", obj)
             else:
@@ -421,11 +424,12 @@ def _in_another_session(obj: MappedObject, state: InstanceState, holder: object)
 
 
 def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
-    """The rows are gone for good: the objects are transient, and could be inserted again."""
+    """The rows are gone for good: the objects have none any more, and could be inserted again."""
     for state, obj in deleted.items():
         values = obj.__dict__
-        values.pop(DELETED, None)
-        if state.owner is None:
+        if state.owner is not None:
+            values.pop(DELETED, None)
+        else:
             state.row_key = state.changes = None
             if KEPT in values:
                 put_values_back(obj)

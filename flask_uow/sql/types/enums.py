@@ -69,6 +69,11 @@ class Enum(TypeEngine[Any]):
         self._allowed = frozenset(self.names)
         self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and self.set_name)
 
+    @property
+    def enums(self) -> list[str]:
+        """The texts that a column may hold, in their order."""
+        return [self.texts[member] for member in self.enum_class] if self.enum_class is not None else list(self.names)
+
     def _name_members(self, cls: type[enum.Enum], values_callable: Callable[[Any], Iterable[str]] | None) -> None:
         """Take note of the texts that stand for members; an alias loads as the member that it is another name of."""
         self.texts = {member: member.name for member in cls}

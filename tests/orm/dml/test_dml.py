@@ -23,6 +23,7 @@ from flask_uow import (
     delete,
     func,
     insert,
+    inspect,
     literal,
     mapped_column,
     not_,
@@ -182,11 +183,12 @@ def test_update_takes_values_from_other_tables(filled: Session, database: str) -
             filled.execute(delete(Post).where(Post.author_id == User.id, User.name == "u3"))
 
 
-def test_in_autocommit_mode_deleted_objects_are_transient(filled: Session, make_session: Any) -> None:
+def test_in_autocommit_mode_deleted_objects_are_detached(filled: Session, make_session: Any) -> None:
     free: Session = make_session(autocommit=True)
     user = free.query(User).filter_by(name="u1").one()
     assert free.query(User).filter_by(name="u1").delete() == 1
     assert user not in free
+    assert inspect(user).detached
 
 
 def test_only_plain_queries_update_and_delete(filled: Session) -> None:

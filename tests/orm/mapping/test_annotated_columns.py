@@ -159,6 +159,7 @@ def test_a_literal_is_one_of_its_texts(engine: Engine) -> None:
         session.commit()
         shirt = session.scalars(select(Shirt).where(Shirt.size == "big")).one()
         assert (shirt.size, shirt.cut) == ("big", None)
+    assert Shirt.size.type.enums == ["small", "big"]
     with pytest.raises(Exception, match="'huge'"):
         Shirt(size="huge")
     with pytest.raises(ArgumentError, match="Literal of 1, 2"):

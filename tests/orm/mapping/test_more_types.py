@@ -101,6 +101,8 @@ def test_an_enum_is_kept_by_the_texts_that_a_function_gives(engine: Engine) -> N
         with pytest.raises(DataError):
             Item(value="small")
     assert Item.__table__.c.value.type.length == 5
+    assert Item.__table__.c.value.type.enums == ["small", "large"]
+    assert Enum(Size).enums == [member.name for member in Size]
 
 
 @pytest.mark.parametrize(

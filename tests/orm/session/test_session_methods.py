@@ -111,17 +111,25 @@ def test_a_rollback_leaves_alone_what_was_made_transient(session: Session) -> No
     assert session.query(User).one().name == "old"
 
 
-def test_after_the_commit_a_deleted_object_is_transient_and_can_be_added_again(session: Session) -> None:
+def test_after_the_commit_a_deleted_object_is_detached_and_can_be_added_again(session: Session) -> None:
     user = User(name="ed")
     saved(session, user)
     session.delete(user)
     session.flush()
     assert not inspect(user).persistent
     session.commit()
-    assert inspect(user).transient
+    assert inspect(user).detached
+    assert not inspect(user).has_identity
+    with pytest.raises(InvalidRequestError, match="not persisted"):
+        session.delete(user)
     session.add(user)
+    assert inspect(user).pending
+    assert not inspect(user).was_deleted
     session.commit()
     assert session.query(User).one() is user
+    session.expunge(user)
+    assert inspect(user).detached
+    assert not inspect(user).was_deleted
 
 
 # -- the identity map

@@ -23,6 +23,7 @@ from flask_uow import (
     composite,
     hybrid_property,
     inspect,
+    make_transient,
     mapped_column,
     relationship,
     synonym,
@@ -197,8 +198,12 @@ def test_an_object_is_deleted_from_the_flush_of_its_delete_to_the_end_of_the_tra
     assert inspect(nest).identity == (nest.id,)
     session.rollback()
     assert states(nest) == ["persistent"]
+    assert not inspect(nest).was_deleted
     session.delete(nest)
     session.commit()
+    assert states(nest) == ["detached"]
+    assert inspect(nest).was_deleted
+    make_transient(nest)
     assert states(nest) == ["transient"]
 
 
@@ -214,7 +219,7 @@ def test_a_savepoint_ends_what_was_deleted_in_it(session: Session, end: str) -> 
         savepoint.commit()
         assert states(nest) == ["deleted"]
         session.commit()
-        assert states(nest) == ["transient"]
+        assert states(nest) == ["detached"]
     else:
         savepoint.rollback()
         assert states(nest) == ["persistent"]

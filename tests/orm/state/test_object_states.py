@@ -38,6 +38,7 @@ class Entry:
     :ivar loaded: True for an object that came from the row, and not the row from it.
     :ivar original: the value before the change, where it is changed.
     :ivar kept: the value that the rollback of a SAVEPOINT has expired, and a rollback of the INSERT gives back.
+    :ivar gone: the DELETE of its row was committed, and nothing was done with the object since.
     """
 
     obj: Place
@@ -50,6 +51,7 @@ class Entry:
     loaded: bool = False
     original: str | None = None
     kept: str | None = None
+    gone: bool = False
 
 
 @dataclass
@@ -184,7 +186,7 @@ class ObjectMachine(RuleBasedStateMachine):
                 entry.obj.__dict__.pop("label", None)
             entry.obj.x, entry.obj.y = entry.key
             entry.state = "pending"
-        entry.marked = False
+        entry.marked = entry.gone = False
         self.session.add(entry.obj)
 
     @precondition(lambda self: self.entries)
@@ -247,6 +249,7 @@ class ObjectMachine(RuleBasedStateMachine):
             return  # its row would be in the way when it is added again
         make_transient(entry.obj)
         self.model_transient(entry)
+        entry.gone = False
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data())
@@ -320,6 +323,7 @@ class ObjectMachine(RuleBasedStateMachine):
                 entry.label = EXPIRED
             for entry in self.in_state("deleted"):
                 self.model_transient(entry)
+                entry.gone = True
             self.check_rows()
 
     @rule()
@@ -372,7 +376,8 @@ class ObjectMachine(RuleBasedStateMachine):
     def objects_are_as_the_model_says(self) -> None:
         for entry in getattr(self, "entries", ()):
             state = inspect(entry.obj)
-            assert state.status == ("detached" if entry.state == "deleted" else entry.state), entry
+            assert state.status == ("detached" if entry.state == "deleted" or entry.gone else entry.state), entry
+            assert state.was_deleted == (entry.state == "deleted" or entry.gone), entry
             assert (entry.obj in self.session) == (entry.state in ("pending", "persistent"))
             assert (entry.obj in self.session.new) == (entry.state == "pending")
             assert (entry.obj in self.session.deleted) == entry.marked

@@ -168,7 +168,8 @@ def test_a_row_that_is_deleted_outside_of_a_transaction_is_gone_for_good(desk: D
     book = desk.stored(Book, 1)
     desk.current_transaction = None
     desk.objects.register_deleted([book])
-    assert ensure_state(book).status == "transient"
+    state = ensure_state(book)
+    assert (state.status, state.identity, state.was_deleted) == ("detached", None, True)
 
 
 def test_an_undone_insert_leaves_the_object_as_if_it_had_never_been_in_a_session(desk: Desk) -> None:
