@@ -440,7 +440,7 @@ def test_a_deleted_object_is_readable_afterwards(library: SimpleNamespace) -> No
         library.db.session.commit()
         library.db.session.delete(book)
     assert book.title == "two"
-    assert inspect(book).transient
+    assert inspect(book).detached
 
 
 def test_a_pickle_made_between_a_commit_and_the_end_carries_what_is_loaded(library: SimpleNamespace) -> None:

@@ -217,7 +217,7 @@ def test_an_assigned_list_holds_the_objects_behind_proxies(session: Session, ed:
     assert second.author is ed
     session.commit()
     assert [post.title for post in ed.posts] == ["b", "c"]
-    assert inspect(first).transient
+    assert inspect(first).detached
 
 
 def test_an_object_is_taken_out_of_a_list_by_its_proxy(session: Session, ed: User, proxy_of: Any) -> None:
