@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.exc import InvalidRequestError
+from flask_uow.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
 from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
 from flask_uow.orm.mapping.inheritance import constant
+from flask_uow.sql.constraints import ForeignKey
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 from flask_uow.sql.expressions import BindParameter
@@ -128,11 +129,39 @@ def _delete(connection: Connection, statement: Delete, given: Any, mapper: Mappe
     count = 0
     if identities:
         columns = [list(values) for values in zip(*identities, strict=True)]
+        _clear_references(connection, mapper, columns)
         for part in reversed(_tables(mapper)):
             values = [columns[position] for position in part.positions]
             # the table of the base, where every row is, comes last
             count = connection.dialect.batch.delete(connection, part.table, part.key, values)
     return count, [key for (key,) in identities] if len(mapper.primary_key) == 1 else list(identities)
+
+
+def _clear_references(connection: Connection, mapper: Mapper, columns: list[list[Any]]) -> None:
+    """Have rows that are to be deleted refer to none that is deleted before them, or may be in another page of the same table."""
+    parts = _tables(mapper)
+    place = {part.table: number for number, part in enumerate(parts)}
+    for number, part in enumerate(parts):
+        own = {id(column) for column in part.key}
+        cleared = dict.fromkeys(
+            foreign_key.parent
+            for foreign_key in part.table.foreign_keys
+            if place.get(_referred(foreign_key), -1) >= number
+            and foreign_key.parent.nullable
+            and id(foreign_key.parent) not in own
+        )
+        if cleared:
+            values = [columns[position] for position in part.positions]
+            nulls = [[None] * len(columns[0]) for _ in cleared]
+            connection.dialect.batch.update(connection, part.table, part.key, values, list(cleared), nulls)
+
+
+def _referred(foreign_key: ForeignKey) -> Any:
+    try:
+        return foreign_key.column.table
+    except (NoReferencedTableError, NoReferencedColumnError):
+        # of a table that is not declared here, and so in no family
+        return None
 
 
 def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Insert, Any]:

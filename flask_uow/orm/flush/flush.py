@@ -50,6 +50,7 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         transaction.commit()
     except BaseException as error:
         transaction.failure = error
+        transaction.take_back_filled()
         if not session.accounting:
             transaction.undo_flush()
         transaction.rollback()

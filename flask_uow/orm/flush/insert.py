@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
+    from flask_uow.orm.session.transaction import Filled
     from flask_uow.sql.schema import Column, Table
 
 __all__ = ["insert_objects", "prepare"]
@@ -98,7 +99,8 @@ def _insert_into_table(
         for own, source in part.copied:
             for obj in members:
                 obj.__dict__[own] = obj.__dict__.get(source)
-        _apply_defaults(part, members)
+        if part.defaults:
+            _apply_defaults(part, members, accounts_of(session).filled)
     groups = _groups(parts, objects)
     generated = next((part.generated for part, _ in parts if part.generated is not None), None)
     if len(groups) > 1 and generated is not None:
@@ -108,11 +110,16 @@ def _insert_into_table(
         _insert_batch(session, connection, part, names, members)
 
 
-def _apply_defaults(part: MappedTable, objects: list[Any]) -> None:
+def _apply_defaults(part: MappedTable, objects: list[Any], filled: list[Filled]) -> None:
     for name, default in part.defaults:
+        unset: list[dict[str, Any]] = []
+        nones: list[dict[str, Any]] = []
+        # a default that fails has filled in what came before it
+        filled.append((name, unset, nones))
         for obj in objects:
             values = obj.__dict__
             if values.get(name) is None:
+                (nones if name in values else unset).append(values)
                 values[name] = default.value(values)
 
 
@@ -195,6 +202,7 @@ def _insert_batch(
         columns = [part.columns[name] for name in names]
         part.add_unmapped_defaults(columns, values, len(dicts))
         if fetched:
+            accounts_of(session).filled.extend((name, dicts, ()) for name in fetched)
             keys = _insert_and_fetch(connection, part, columns, values, generated, fetched, dicts)
         elif not columns:
             keys = batch.insert_defaults(connection, part.table, len(objects), generated_key=generated)

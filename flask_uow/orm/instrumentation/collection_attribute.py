@@ -164,7 +164,7 @@ class CollectionAttribute(RelationshipAttribute):
         collection = values.get(self.key)
         state = ensure_state(obj)
         if self.listeners is not None:
-            self.listeners.append(obj, state, item, self)
+            self.listeners.append(obj, state, item, self, told=True)
         if collection is None:
             if state.row_key is not None:
                 self._wait(obj, item, added=True)
@@ -180,7 +180,7 @@ class CollectionAttribute(RelationshipAttribute):
         values = obj.__dict__
         collection = values.get(self.key)
         if self.listeners is not None:
-            self.listeners.remove(ensure_state(obj), item, self)
+            self.listeners.remove(ensure_state(obj), item, self, told=True)
         if collection is None:
             state = values.get(STATE)
             if state is not None and state.row_key is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.symbols import NO_VALUE
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["AttributeEvents", "AttributeExtension", "Listeners", "reconstructor", "validates"]
+__all__ = ["AttributeEvents", "AttributeExtension", "FamilyListeners", "Listeners", "reconstructor", "validates"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,20 +21,35 @@ _VALIDATES = "__uow_validates__"
 _RECONSTRUCTS = "__uow_reconstructs__"
 
 
-def validates(*names: str) -> Callable[[F], F]:
+class _Marks(NamedTuple):
+    """What ``@validates`` says of a method.
+
+    :ivar names: the attributes.
+    :ivar include_removes: it wants to know of what is taken out of a collection, too.
+    :ivar include_backrefs: it wants to know of what follows from a change on the other side, too.
+    """
+
+    names: tuple[str, ...]
+    include_removes: bool
+    include_backrefs: bool
+
+
+def validates(*names: str, include_removes: bool = False, include_backrefs: bool = True) -> Callable[[F], F]:
     """Mark a method as the validator of attributes: ``@validates("email")``, called as ``method(self, name, value)``.
 
     It is called for each value that is assigned to a column or a reference, and for each object that is put into a collection, also where
     that follows from a change on the other side of a relationship. What it returns is stored; it raises to refuse the value. It is
-    not called for what is loaded.
+    not called for what is loaded. The method of a subclass has charge of objects of that class, and may name inherited attributes.
 
     :param names: the attributes.
+    :param include_removes: call it as ``method(self, name, value, is_remove)``, with True for objects that are taken out of a collection as well.
+    :param include_backrefs: False leaves out what follows from a change on the other side of a relationship.
     """
     if not names or not all(isinstance(name, str) for name in names):
         raise ArgumentError('validates() takes the names of attributes. Write @validates("email") above the method.')
 
     def mark(method: F) -> F:
-        setattr(method, _VALIDATES, names)
+        setattr(method, _VALIDATES, _Marks(names, include_removes, include_backrefs))
         return method
 
     return mark
@@ -74,44 +89,116 @@ class Listeners:
     """All that listens to one attribute of one class.
 
     :ivar validators: functions of ``(object, name, value)``.
+    :ivar removers: functions of ``(object, name, value, True)`` for what is taken out of a collection.
+    :ivar told_validators: those of the validators that are called for what follows from the other side of a relationship; ``told_removers`` likewise.
     :ivar extensions: attribute extensions.
     :ivar active_history: True where one of these wants the old value.
     """
 
-    __slots__ = ("active_history", "extensions", "name", "validators")
+    __slots__ = ("active_history", "extensions", "name", "removers", "told_removers", "told_validators", "validators")
 
     def __init__(
-        self, name: str, validators: Iterable[Callable[..., Any]], extensions: Iterable[AttributeExtension]
+        self, name: str, methods: Iterable[Callable[..., Any]], extensions: Iterable[AttributeExtension]
     ) -> None:
         self.name = name
-        self.validators = tuple(validators)
+        marked = [(method, _marks_of(method)) for method in methods]
+        calls = [(_for_values(method, marks), marks.include_backrefs) for method, marks in marked]
+        self.validators = tuple(call for call, _ in calls)
+        self.told_validators = tuple(call for call, is_told in calls if is_told)
+        removers = [(method, marks.include_backrefs) for method, marks in marked if marks.include_removes]
+        self.removers = tuple(call for call, _ in removers)
+        self.told_removers = tuple(call for call, is_told in removers if is_told)
         self.extensions = tuple(extensions)
         self.active_history = any(extension.active_history for extension in self.extensions)
 
-    def set(self, obj: MappedObject, state: InstanceState, value: Any, old: object, initiator: Attribute) -> Any:
-        """Tell of an assignment; return the value to be stored."""
-        for validator in self.validators:
+    def set(
+        self, obj: MappedObject, state: InstanceState, value: Any, old: object, initiator: Attribute, told: bool = False
+    ) -> Any:
+        """Tell of an assignment; return the value to be stored.
+
+        :param told: True where it follows from a change on the other side of a relationship.
+        """
+        for validator in self.told_validators if told else self.validators:
             value = validator(obj, self.name, value)
         for extension in self.extensions:
             value = extension.set(state, value, old, initiator)
         return value
 
-    def append(self, obj: MappedObject, state: InstanceState, value: Any, initiator: Attribute) -> Any:
-        """Tell of an object that is put into a collection; return the one to be stored."""
-        for validator in self.validators:
+    def append(
+        self, obj: MappedObject, state: InstanceState, value: Any, initiator: Attribute, told: bool = False
+    ) -> Any:
+        """Tell of an object that is put into a collection; return the one to be stored.
+
+        :param told: as for :meth:`set`.
+        """
+        for validator in self.told_validators if told else self.validators:
             value = validator(obj, self.name, value)
         for extension in self.extensions:
             value = extension.append(state, value, initiator)
         return value
 
-    def remove(self, state: InstanceState, value: Any, initiator: Attribute) -> None:
-        """Tell of an object that is taken out of a collection."""
+    def remove(self, state: InstanceState, value: Any, initiator: Attribute, told: bool = False) -> None:
+        """Tell of an object that is taken out of a collection.
+
+        :param told: as for :meth:`set`.
+        """
+        for remover in self.told_removers if told else self.removers:
+            remover(state.obj, self.name, value, True)
         for extension in self.extensions:
             extension.remove(state, value, initiator)
 
     def old_value(self, obj: MappedObject) -> Any:
         """Return the present value of the attribute, loaded only where an extension wants it."""
         return getattr(obj, self.name) if self.active_history else obj.__dict__.get(self.name, NO_VALUE)
+
+
+class FamilyListeners(Listeners):
+    """The listeners of a relationship that subclasses listen to in ways of their own: those of the object's own class are called.
+
+    :param of_class: finds the listeners of a class; None where it has none.
+    """
+
+    __slots__ = ("_known", "_of_class")
+
+    def __init__(self, name: str, active_history: bool, of_class: Callable[[type], Listeners | None]) -> None:
+        super().__init__(name, (), ())
+        self.active_history = active_history
+        self._of_class = of_class
+        self._known: dict[type, Listeners | None] = {}
+
+    def _of(self, obj: object) -> Listeners | None:
+        cls = type(obj)
+        if cls not in self._known:
+            self._known[cls] = self._of_class(cls)
+        return self._known[cls]
+
+    def set(
+        self, obj: MappedObject, state: InstanceState, value: Any, old: object, initiator: Attribute, told: bool = False
+    ) -> Any:
+        own = self._of(obj)
+        return own.set(obj, state, value, old, initiator, told) if own is not None else value
+
+    def append(
+        self, obj: MappedObject, state: InstanceState, value: Any, initiator: Attribute, told: bool = False
+    ) -> Any:
+        own = self._of(obj)
+        return own.append(obj, state, value, initiator, told) if own is not None else value
+
+    def remove(self, state: InstanceState, value: Any, initiator: Attribute, told: bool = False) -> None:
+        own = self._of(state.obj)
+        if own is not None:
+            own.remove(state, value, initiator, told)
+
+
+def _marks_of(method: Callable[..., Any]) -> _Marks:
+    marks: _Marks = getattr(method, _VALIDATES)
+    return marks
+
+
+def _for_values(method: Callable[..., Any], marks: _Marks) -> Callable[..., Any]:
+    if not marks.include_removes:
+        return method
+    return lambda obj, name, value: method(obj, name, value, False)
 
 
 class AttributeEvents:
@@ -129,7 +216,8 @@ class AttributeEvents:
         self.own_reconstruct: Callable[[Any], Any] | None = None
         for base in reversed(class_.__mro__):
             for value in vars(base).values():
-                for name in getattr(value, _VALIDATES, ()):
+                marks = getattr(value, _VALIDATES, None)
+                for name in marks.names if isinstance(marks, _Marks) else ():
                     self._add_validator(name, value)
             self._find_reconstructor(base)
 
@@ -171,6 +259,12 @@ class AttributeEvents:
             if name not in own:
                 for extension in extensions:
                     self.add_extensions(name, extension)
+
+    def differ(self, other: AttributeEvents, name: str) -> bool:
+        """Return True where another class of the family has other listeners of an attribute."""
+        return (self.validators.get(name) or []) != (other.validators.get(name) or []) or (
+            self.extensions.get(name) or []
+        ) != (other.extensions.get(name) or [])
 
     def of(self, name: str) -> Listeners | None:
         """Return the listeners of an attribute, None when it has none."""

@@ -325,7 +325,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         if previous is NO_VALUE and self._leaves_another_row:
             previous = self._load(obj, values[STATE])
         if self.listeners is not None:
-            self.listeners.set(obj, ensure_state(obj), item, previous, self)
+            self.listeners.set(obj, ensure_state(obj), item, previous, self, told=True)
         self.record(obj, ensure_state(obj), previous)
         values[self.key] = item
         if self.is_exclusive:
@@ -337,6 +337,8 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
     def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
         current = self.current(obj)
         if current is item or current is NO_VALUE:
+            if self.listeners is not None:
+                self.listeners.set(obj, ensure_state(obj), None, item, self, told=True)
             if self.relationship.direction is Direction.MANY_TO_ONE:
                 self._clear_key(obj)
             self.record(obj, ensure_state(obj), item if current is NO_VALUE else current)

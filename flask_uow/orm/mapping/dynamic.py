@@ -293,12 +293,12 @@ class DynamicAttribute(RelationshipAttribute):
 
     def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
         if self.listeners is not None:
-            self.listeners.append(obj, ensure_state(obj), item, self)
+            self.listeners.append(obj, ensure_state(obj), item, self, told=True)
         self._note(obj, item, added=True)
 
     def silently_remove(self, obj: MappedObject, item: MappedObject) -> None:
         if self.listeners is not None:
-            self.listeners.remove(ensure_state(obj), item, self)
+            self.listeners.remove(ensure_state(obj), item, self, told=True)
         self._note(obj, item, added=False)
 
 

@@ -16,7 +16,7 @@ from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init
-from flask_uow.orm.instrumentation.events import AttributeEvents
+from flask_uow.orm.instrumentation.events import AttributeEvents, FamilyListeners
 from flask_uow.orm.instrumentation.mutable import MutableType
 from flask_uow.orm.mapping.by_name import evaluate
 from flask_uow.orm.mapping.class_expressions import class_expression
@@ -312,6 +312,7 @@ class Mapper(MappedSource, InspectedMapper):
     def _take_relationship(self, prop: RelationshipProperty) -> None:
         if self.relationships.setdefault(prop.key, prop) is prop and prop.is_installed:
             self.manager.relationships[prop.key] = prop.attribute
+            self._listen_to(prop)
         for subclass in self.subclasses:
             if not subclass.concrete:
                 subclass._take_relationship(prop)
@@ -456,8 +457,21 @@ class Mapper(MappedSource, InspectedMapper):
                 column = column_property.column
                 loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
                 self.manager.check_assignments_of(name, column.type, self.events.of(name), loads_first)
-        elif name in self.relationships and self.relationships[name].parent is self:
-            self.relationships[name].attribute.listeners = self.events.of(name)
+        elif name in self.relationships and self.relationships[name].is_installed:
+            self._listen_to(self.relationships[name])
+
+    def _listen_to(self, prop: RelationshipProperty) -> None:
+        parent: Mapper = prop.parent
+        events, key = parent.events, prop.key
+        sharing = [
+            m.events for m in parent.descendants if m.relationships.get(key) is prop and m.events.differ(events, key)
+        ]
+        prop.attribute.listeners = own = events.of(key)
+        if sharing:
+            found = [listeners for each in sharing if (listeners := each.of(key)) is not None]
+            loads_old = any(listeners.active_history for listeners in [own, *found] if listeners is not None)
+            # classes of users' own have their mapper by inheritance
+            prop.attribute.listeners = FamilyListeners(key, loads_old, lambda cls: class_mapper(cls).events.of(key))
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""

@@ -252,7 +252,6 @@ class RelationshipProperty:
         attribute.is_exclusive = self.single_parent
         self.is_installed = True
         self.parent.events.add_extensions(self.key, self.extension)
-        attribute.listeners = self.parent.events.of(self.key)
         self.parent.manager.add(self.key, attribute)
         self.parent.installed(self)
 

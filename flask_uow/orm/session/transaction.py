@@ -10,7 +10,7 @@ transient, persistent, or what they were again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
-__all__ = ["STATUS_CHANGES", "SessionTransaction", "Status"]
+__all__ = ["STATUS_CHANGES", "Filled", "SessionTransaction", "Status"]
+
+# an attribute that a flush has given values, and the __dict__s of the objects: of those that had none, and of those that had None
+Filled = tuple[str, Sequence[dict[str, Any]], Sequence[dict[str, Any]]]
 
 
 class Status(Enum):
@@ -72,6 +75,7 @@ class SessionTransaction:
     :ivar moved: the original primary keys of objects whose key was changed here.
     :ivar updated: the original values of objects whose rows were updated here, where this is a SAVEPOINT.
     :ivar kept: values of inserted objects that the rollback of a SAVEPOINT within has expired.
+    :ivar filled: what the flush that this level is of has filled in where new objects had no value.
     :ivar failure: the error that made the transaction inactive.
     """
 
@@ -91,6 +95,7 @@ class SessionTransaction:
         self.moved: dict[InstanceState, Any] = real.moved if real is not None else {}
         self.updated: dict[InstanceState, dict[str, Any]] = real.updated if real is not None else {}
         self.kept: dict[InstanceState, dict[str, Any]] = real.kept if real is not None else {}
+        self.filled: list[Filled] = []
         self.participants: Participants
         if real is not None:
             self.participants = real.participants
@@ -469,6 +474,15 @@ class SessionTransaction:
                 if generated is not None:
                     gone.__dict__.pop(generated, None)
         return undone
+
+    def take_back_filled(self) -> None:
+        """Have new objects without the values again that a failed flush has filled in: another one asks the defaults anew."""
+        for name, unset, nones in self.filled:
+            for values in unset:
+                values.pop(name, None)
+            for values in nones:
+                values[name] = None
+        self.filled.clear()
 
     def undo_flush(self) -> None:
         """Make the objects that a failed flush has inserted pending again, where no accounting will make them transient."""

@@ -15,6 +15,7 @@ from flask_uow import (
     ForeignKey,
     ForeignKeyConstraint,
     Integer,
+    IntegrityError,
     InvalidRequestError,
     Mapped,
     MetaData,
@@ -181,6 +182,49 @@ def test_a_delete_from_several_tables_is_one_transaction_in_autocommit_mode(
         assert [sql for sql in statements.transactions if sql.startswith("COMMIT")] == ["COMMIT"]
         assert not any(dog in session for dog in dogs)
         assert session.query(zoo.Animal).count() == 2
+
+
+def test_rows_that_are_deleted_from_several_tables_may_refer_to_each_other(engine: Engine) -> None:
+    base = declarative_base()
+
+    class Vehicle(base):
+        __tablename__ = "vehicle"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        tows_id: Mapped[int | None] = mapped_column(ForeignKey("vehicle.id"))
+        best_id: Mapped[int | None] = mapped_column(ForeignKey("truck.id", use_alter=True, name="best"))
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "vehicle"}
+
+    class Truck(Vehicle):
+        __tablename__ = "truck"
+        id: Mapped[int] = mapped_column(ForeignKey("vehicle.id"), primary_key=True)
+        next_id: Mapped[int | None] = mapped_column(ForeignKey("truck.id"))
+        __mapper_args__ = {"polymorphic_identity": "truck", "inherit_condition": id == Vehicle.id}
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        trucks = [Truck() for _ in range(2500)]
+        session.add_all(trucks)
+        session.flush()
+        ids = [truck.id for truck in trucks]
+        session.execute(update(Vehicle).values(tows_id=ids[0], best_id=ids[-1]))
+        session.execute(update(Truck).values(next_id=ids[7]))
+        kept = Vehicle(tows_id=None)
+        session.add(kept)
+        session.flush()
+        assert session.query(Truck).delete() == 2500
+        assert session.query(Vehicle).all() == [kept]
+        first, second = Truck(), Truck()
+        session.add_all([first, second])
+        session.flush()
+        kept.best_id = first.id
+        session.commit()
+        if engine.dialect.name == "postgresql":
+            # what stays refers to it; SQLite adds no constraint to a table that is there
+            with pytest.raises(IntegrityError):
+                session.execute(delete(Truck))
+            session.rollback()
+            assert session.query(Truck).count() == 2
 
 
 def test_a_delete_of_several_tables_counts_nothing_where_nothing_fits(zoo: Any, statements: StatementLog) -> None:

@@ -12,8 +12,10 @@ from flask_uow import (
     JSON,
     Column,
     Engine,
+    FlushError,
     ForeignKey,
     Integer,
+    IntegrityError,
     Mapped,
     MetaData,
     Session,
@@ -142,6 +144,42 @@ def test_a_merged_object_and_one_that_takes_the_place_of_a_row(session: Session)
     session.add(again)
     session.commit()
     assert values_of(again) == DEFAULTS
+
+
+@pytest.mark.parametrize("class_", [Order, Express])
+def test_a_flush_that_fails_takes_its_defaults_back(session: Session, class_: Any) -> None:
+    # the first one gets a row, with what the database makes of it, before the second one fails
+    orders = [class_(id=7, count=None), class_(id=8, count=1, made=None), Order(id=8, count=None)]
+    session.add_all(orders)
+    before = [{name: order.__dict__.get(name, "unset") for name in DEFAULTS} for order in orders]
+    with pytest.raises((IntegrityError, FlushError)):
+        session.flush()
+    session.rollback()
+    assert [{name: order.__dict__.get(name, "unset") for name in DEFAULTS} for order in orders[:2]] == [
+        {
+            **values,
+            "plain": order.__dict__.get("plain", "unset"),
+            "worked_out": order.__dict__.get("worked_out", "unset"),
+        }
+        for values, order in zip(before[:2], orders[:2], strict=True)
+    ]
+    assert [(order.count, order.made, order.served) for order in orders] == [(None,) * 3, (1, None, None), (None,) * 3]
+    del orders[2]
+    session.add_all(orders)
+    session.commit()
+    assert [values_of(order) for order in orders] == [DEFAULTS, {**DEFAULTS, "count": 1}]
+
+
+def test_a_key_that_a_default_made_for_a_failed_flush_is_made_anew(session: Session) -> None:
+    session.execute(insert(Token).values(id="twice"))
+    session.commit()
+    token = Token(scope=None)
+    with pytest.raises(IntegrityError), session.begin_nested():
+        session.add_all([token, Token(id="twice", scope=None)])
+    assert (token.id, token.scope) == (None, None)
+    session.add(token)
+    session.commit()
+    assert (len(token.id), token.scope) == (32, "all")
 
 
 def test_rows_in_bulk_are_as_new_objects(session: Session) -> None:
