@@ -19,10 +19,14 @@ from flask_uow.sql.constraints import (
     UniqueConstraint,
 )
 from flask_uow.sql.constructors import (
+    all_,
+    any_,
     asc,
     between,
     bindparam,
+    bitwise_not,
     case,
+    collate,
     desc,
     distinct,
     false,
@@ -53,7 +57,7 @@ from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
 from flask_uow.sql.extract import extract
-from flask_uow.sql.functions import func
+from flask_uow.sql.functions import func, funcfilter, over, within_group
 from flask_uow.sql.lightweight import TableClause, Values, column, table, values
 from flask_uow.sql.naming import conv
 from flask_uow.sql.nodes import ClauseElement, Executable
@@ -82,11 +86,12 @@ __all__ = [
     "CompoundSelect", "Computed", "DDL", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "Delete", "DropIndex", "DropSchema",
     "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause",
     "FunctionElement", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table",
-    "TableClause", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "and_", "asc", "between", "bindparam",
-    "case", "cast", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract",
-    "false", "func", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_", "null", "nulls_first",
-    "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "select", "table", "text", "true", "tuple_", "type_coerce", "union",
-    "union_all", "update", "values",
+    "TableClause", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "all_", "and_", "any_", "asc", "between", "bindparam",
+    "bitwise_not",
+    "case", "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract",
+    "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_", "null", "nulls_first",
+    "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select", "table", "text", "true", "tuple_", "type_coerce", "union",
+    "union_all", "update", "values", "within_group",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

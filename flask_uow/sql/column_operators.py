@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.operators import Operator
+from flask_uow.sql.types import TypeArgument, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.sql.expressions import ColumnElement, Label
@@ -28,7 +29,7 @@ class ColumnOperators:
     def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         """Return ``self op other`` as an expression; every operator below ends here.
 
-        :param modifiers: ``escape`` of LIKE; ``reverse=True`` for ``other op self``; ``high`` of BETWEEN.
+        :param modifiers: ``escape`` of LIKE; ``reverse=True`` for ``other op self``; ``high`` of BETWEEN, and so on.
         """
         # what orders is not selected
         element = self.__clause_element__() if op in ops.ORDERINGS else self.as_operand()
@@ -92,6 +93,9 @@ class ColumnOperators:
     def __mod__(self, other: object) -> ColumnElement[Any]:
         return self.operate(ops.MOD, other)
 
+    def __rmod__(self, other: object) -> ColumnElement[Any]:
+        return self.operate(ops.MOD, other, reverse=True)
+
     def __neg__(self) -> ColumnElement[Any]:
         return self.operate(ops.NEG)
 
@@ -122,6 +126,8 @@ class ColumnOperators:
         """``self NOT LIKE pattern``."""
         return self.operate(ops.NOT_LIKE, pattern, escape=escape)
 
+    notlike = not_like
+
     def ilike(self, pattern: object, escape: str | None = None) -> ColumnElement[bool]:
         """``self ILIKE pattern``, or ``lower(self) LIKE lower(pattern)`` where the database has no ILIKE."""
         return self.operate(ops.ILIKE, pattern, escape=escape)
@@ -130,33 +136,46 @@ class ColumnOperators:
         """The negation of :meth:`ilike`."""
         return self.operate(ops.NOT_ILIKE, pattern, escape=escape)
 
-    def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
+    notilike = not_ilike
+
+    def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
         """True where the text contains ``other``; ``%`` and ``_`` in a plain string are taken literally.
 
         An array contains the items of another, ``Post.tags.contains(["a", "b"])``; a document contains another that has a part of what it has,
         ``Order.data.contains({"paid": True})``; a range (PostgreSQL) contains a value or another range.
+
+        :param autoescape: False takes ``%`` and ``_`` as the wildcards of LIKE; None does where ``escape`` is given.
+        :param escape: the character that makes them literal: that in ``other``, or the one to use with ``autoescape=True``.
         """
-        return self.operate(ops.CONTAINS, other, autoescape=autoescape)
+        return self.operate(ops.CONTAINS, other, autoescape=autoescape, escape=escape)
 
-    def icontains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text contains ``other``, whatever the case of the letters."""
-        return self.operate(ops.ILIKE, other, before="%", after="%", autoescape=autoescape)
+    def icontains(
+        self, other: object, autoescape: bool | None = None, escape: str | None = None
+    ) -> ColumnElement[bool]:
+        """True where the text contains ``other``, whatever the case of the letters; see :meth:`contains`."""
+        return self.operate(ops.ILIKE, other, before="%", after="%", autoescape=autoescape, escape=escape)
 
-    def startswith(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text starts with ``other``."""
-        return self.operate(ops.LIKE, other, after="%", autoescape=autoescape)
+    def startswith(
+        self, other: object, autoescape: bool | None = None, escape: str | None = None
+    ) -> ColumnElement[bool]:
+        """True where the text starts with ``other``; see :meth:`contains`."""
+        return self.operate(ops.LIKE, other, after="%", autoescape=autoescape, escape=escape)
 
-    def istartswith(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text starts with ``other``, whatever the case of the letters."""
-        return self.operate(ops.ILIKE, other, after="%", autoescape=autoescape)
+    def istartswith(
+        self, other: object, autoescape: bool | None = None, escape: str | None = None
+    ) -> ColumnElement[bool]:
+        """True where the text starts with ``other``, whatever the case of the letters; see :meth:`contains`."""
+        return self.operate(ops.ILIKE, other, after="%", autoescape=autoescape, escape=escape)
 
-    def endswith(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text ends with ``other``."""
-        return self.operate(ops.LIKE, other, before="%", autoescape=autoescape)
+    def endswith(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
+        """True where the text ends with ``other``; see :meth:`contains`."""
+        return self.operate(ops.LIKE, other, before="%", autoescape=autoescape, escape=escape)
 
-    def iendswith(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
-        """True where the text ends with ``other``, whatever the case of the letters."""
-        return self.operate(ops.ILIKE, other, before="%", autoescape=autoescape)
+    def iendswith(
+        self, other: object, autoescape: bool | None = None, escape: str | None = None
+    ) -> ColumnElement[bool]:
+        """True where the text ends with ``other``, whatever the case of the letters; see :meth:`contains`."""
+        return self.operate(ops.ILIKE, other, before="%", autoescape=autoescape, escape=escape)
 
     def regexp_match(self, pattern: object, flags: str | None = None) -> ColumnElement[bool]:
         """True where the text has a match of a regular expression: PostgreSQL's own, Python's on SQLite.
@@ -164,6 +183,58 @@ class ColumnOperators:
         :param flags: ``"i"`` ignores the case of letters.
         """
         return self.operate(ops.REGEXP_MATCH, pattern, flags=flags)
+
+    def regexp_replace(self, pattern: object, replacement: object, flags: str | None = None) -> ColumnElement[str]:
+        """The text with the first match of a regular expression replaced; see :meth:`regexp_match`.
+
+        :param replacement: the text in its place; ``\\1`` is what the first group has found.
+        :param flags: letters: ``"i"`` ignores case, ``"g"`` replaces all matches.
+        """
+        return self.operate(ops.REGEXP_REPLACE, pattern, replacement=replacement, flags=flags)
+
+    def match(self, other: object, *, postgresql_regconfig: str | None = None) -> ColumnElement[bool]:
+        """True where a full text search finds all words of ``other`` (``@@`` of PostgreSQL); MATCH of a table of FTS5 on SQLite.
+
+        :param other: words; or a query that ``func.to_tsquery()`` and the like give.
+        :param postgresql_regconfig: the configuration that tells how words are read, ``"english"`` say; the server's when None.
+        """
+        return self.operate(ops.MATCH, other, regconfig=postgresql_regconfig)
+
+    def any_(self) -> ColumnElement[Any]:
+        """Any item of the array, or row of the subquery, on the right of a comparison: ``5 == Post.marks.any_()``."""
+        return self.operate(ops.ANY_OF)
+
+    def all_(self) -> ColumnElement[Any]:
+        """All items of the array, or rows of the subquery, on the right of a comparison: ``literal(5) < Post.marks.all_()``."""
+        return self.operate(ops.ALL_OF)
+
+    def bitwise_and(self, other: object) -> ColumnElement[Any]:
+        """``self & other``, bit by bit; ``User.flags.bitwise_and(4) != 0``."""
+        return self.operate(ops.BITWISE_AND, other)
+
+    def bitwise_or(self, other: object) -> ColumnElement[Any]:
+        """``self | other``, bit by bit."""
+        return self.operate(ops.BITWISE_OR, other)
+
+    def bitwise_xor(self, other: object) -> ColumnElement[Any]:
+        """The bits that one of both has, and not the other."""
+        return self.operate(ops.BITWISE_XOR, other)
+
+    def bitwise_not(self) -> ColumnElement[Any]:
+        """``~self``, all bits the other way round."""
+        return self.operate(ops.BITWISE_NOT)
+
+    def bitwise_lshift(self, other: object) -> ColumnElement[Any]:
+        """``self << other``: the bits moved up, within 64."""
+        return self.operate(ops.BITWISE_LSHIFT, other)
+
+    def bitwise_rshift(self, other: object) -> ColumnElement[Any]:
+        """``self >> other``: the bits moved down."""
+        return self.operate(ops.BITWISE_RSHIFT, other)
+
+    def cast(self, type_: TypeArgument) -> ColumnElement[Any]:
+        """``CAST(self AS type_)``."""
+        return self.operate(ops.CAST, type_)
 
     def overlap(self, other: object) -> ColumnElement[bool]:
         """True where two arrays have an item in common, ``Post.tags.overlap(["a", "b"])``; or two ranges a value (PostgreSQL)."""
@@ -208,9 +279,12 @@ class ColumnOperators:
     # items are asked for one by one: without this, Python would go through the numbers without an end
     __iter__ = None
 
-    def between(self, low: object, high: object) -> ColumnElement[bool]:
-        """``self BETWEEN low AND high``, both ends included."""
-        return self.operate(ops.BETWEEN, low, high=high)
+    def between(self, low: object, high: object, symmetric: bool = False) -> ColumnElement[bool]:
+        """``self BETWEEN low AND high``, both ends included.
+
+        :param symmetric: True takes the ends in whichever order.
+        """
+        return self.operate(ops.BETWEEN_SYMMETRIC if symmetric else ops.BETWEEN, low, high=high)
 
     def is_(self, other: object) -> ColumnElement[bool]:
         """``self IS other``: None, True or False."""
@@ -230,17 +304,33 @@ class ColumnOperators:
         """Equal, where NULL equals NULL."""
         return self.operate(ops.IS_NOT_DISTINCT_FROM, other)
 
+    isnot_distinct_from = is_not_distinct_from
+
     def concat(self, other: object) -> ColumnElement[str]:
         """``self || other``."""
         return self.operate(ops.CONCAT, other)
 
-    def op(self, opstring: str, precedence: int = 7, is_comparison: bool = False) -> Any:
+    def op(
+        self,
+        opstring: str,
+        precedence: int = 7,
+        is_comparison: bool = False,
+        return_type: TypeArgument | None = None,
+    ) -> Any:
         """Return a function that applies an operator of the database's own: ``User.tags.op("&&")(other)``.
 
         :param opstring: the operator's text. It is SQL: never pass text that a user has given.
+        :param precedence: how tightly it binds: 5 like comparisons, 7 like ``||``, 8 like ``+``.
+        :param is_comparison: True where the result is a truth value.
+        :param return_type: the type of the result; that of the left side when None.
         """
         operator = ops.custom(opstring, precedence, is_comparison=is_comparison)
-        return lambda other: self.operate(operator, other)
+        modifiers = {} if return_type is None else {"return_type": to_instance(return_type)}
+        return lambda other: self.operate(operator, other, **modifiers)
+
+    def bool_op(self, opstring: str, precedence: int = 7) -> Any:
+        """Return a function that applies an operator of the database's own whose result is a truth value; see :meth:`op`."""
+        return self.op(opstring, precedence, is_comparison=True)
 
     def asc(self) -> ColumnElement[Any]:
         """Ascending order."""

@@ -10,6 +10,7 @@ from flask_uow.sql.coercion import coerce_condition, coerce_order, coerce_value,
 from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import (
     BindParameter,
+    Cast,
     ColumnElement,
     ColumnOperators,
     ExpressionList,
@@ -25,23 +26,9 @@ from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, TypeArgument, TypeEngine,
 T = TypeVar("T")
 
 __all__ = [
-    "asc", "between", "bindparam", "case", "cast_", "desc", "distinct", "false", "label", "literal", "literal_column", "null",
-    "nulls_first", "nulls_last", "true", "tuple_", "type_coerce",
+    "all_", "any_", "asc", "between", "bindparam", "bitwise_not", "case", "cast_", "collate", "desc", "distinct", "false", "label", "literal",
+    "literal_column", "null", "nulls_first", "nulls_last", "true", "tuple_", "type_coerce",
 ]  # fmt: skip
-
-
-class Cast(ColumnElement[T]):
-    """``CAST(element AS type)``."""
-
-    __slots__ = ("element",)
-    __visit_name__ = "cast"
-
-    def __init__(self, element: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
-        self.element = element
-        self.type = type_
-
-    def _parts(self) -> tuple[Any, ...]:
-        return (self.element, self.type.cache_key)
 
 
 class Case(ColumnElement[T]):
@@ -153,9 +140,37 @@ def case(*whens: Any, value: object = None, else_: object = None) -> Case[Any]:
     return Case(made, values[-1] if else_ is not None else None)
 
 
-def between(element: object, low: object, high: object) -> ColumnElement[bool]:
-    """Return ``element BETWEEN low AND high``."""
-    return coerce_value(element, NULLTYPE).between(low, high)
+def between(element: object, low: object, high: object, symmetric: bool = False) -> ColumnElement[bool]:
+    """Return ``element BETWEEN low AND high``.
+
+    :param symmetric: True takes the ends in whichever order.
+    """
+    return coerce_value(element, NULLTYPE).between(low, high, symmetric)
+
+
+def any_(element: object) -> ColumnElement[Any]:
+    """Return any item of an array, or row of a SELECT of one column, for one side of a comparison.
+
+    ``5 == any_(Post.marks)``, ``User.name.like(any_(select(Pattern.text)))``.
+
+    :raises ArgumentError: for something else.
+    """
+    return coerce_value(element, NULLTYPE).any_()
+
+
+def all_(element: object) -> ColumnElement[Any]:
+    """Return all items of an array, or rows of a SELECT of one column, for one side of a comparison; see :func:`any_`."""
+    return coerce_value(element, NULLTYPE).all_()
+
+
+def bitwise_not(element: object) -> ColumnElement[Any]:
+    """Return ``~element``, all bits the other way round."""
+    return coerce_value(element, NULLTYPE).bitwise_not()
+
+
+def collate(element: object, collation: str) -> ColumnElement[Any]:
+    """Return ``element COLLATE collation``."""
+    return coerce_value(element, NULLTYPE).collate(collation)
 
 
 @overload

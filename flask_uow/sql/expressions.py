@@ -18,7 +18,7 @@ from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 
 __all__ = [
-    "Between", "BinaryExpression", "BindParameter", "BooleanList", "Collate", "ColumnElement", "ColumnOperators", "ExpandingParameter",
+    "Between", "BinaryExpression", "BindParameter", "BooleanList", "Cast", "Collate", "ColumnElement", "ColumnOperators", "ExpandingParameter",
     "ExpressionList", "Label", "LiteralColumn", "Null", "OrderName", "UnaryExpression", "UntypedParameter",
 ]  # fmt: skip
 
@@ -123,7 +123,9 @@ class BindParameter(ColumnElement[T]):
         return (self.key,)
 
     def _collect(self, shape: Shape) -> None:
-        shape.key.append(self.key or "?")
+        # a statement that has to be given the value is compiled apart from one that brings it
+        key = self.key or "?"
+        shape.key.append((key, "required") if self.required else key)
         shape.add_bind(self)
 
 
@@ -308,6 +310,20 @@ class ExpressionList(ColumnElement[Any]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.items,)
+
+
+class Cast(ColumnElement[T]):
+    """``CAST(element AS type)``."""
+
+    __slots__ = ("element",)
+    __visit_name__ = "cast"
+
+    def __init__(self, element: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
+        self.element = element
+        self.type = type_
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.type.cache_key)
 
 
 class Collate(ColumnElement[Any]):

@@ -16,6 +16,8 @@ from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.typed import T0, V
 from flask_uow.sql.types import (
     NULLTYPE,
+    TSQUERY,
+    TSVECTOR,
     Date,
     DateTime,
     Float,
@@ -28,7 +30,7 @@ from flask_uow.sql.types import (
 )
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup, criteria, make_over
 
-__all__ = ["FunctionElement", "func"]
+__all__ = ["FunctionElement", "func", "funcfilter", "over", "within_group"]
 
 T = TypeVar("T")
 
@@ -38,6 +40,10 @@ _FIXED: dict[str, TypeEngine[Any]] = {
     "concat": _STRING, "substr": _STRING, "replace": _STRING, "random": _FLOAT, "row_number": _INTEGER, "rank": _INTEGER,
     "dense_rank": _INTEGER, "ntile": _INTEGER, "percent_rank": _FLOAT, "cume_dist": _FLOAT,
     "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
+    "to_tsvector": TSVECTOR(), "setweight": TSVECTOR(), "ts_rank": _FLOAT, "ts_rank_cd": _FLOAT, "ts_headline": _STRING,
+    **dict.fromkeys(("to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery"), TSQUERY()),
+    **dict.fromkeys(("current_user", "session_user", "group_concat", "string_agg", "ltrim", "rtrim", "initcap", "reverse"), _STRING),
+    **dict.fromkeys(("array_length", "cardinality", "array_position", "octet_length", "instr", "strpos"), _INTEGER),
 }  # fmt: skip
 _OF_ARGUMENT = frozenset(
     ("max", "min", "sum", "abs", "round", "first_value", "last_value", "nth_value", "lag", "lead", "mode")
@@ -122,6 +128,26 @@ class FunctionElement(ColumnElement[V]):
     def within_group(self, *order_by: Any) -> WithinGroup:
         """Return an aggregate of ordered values: ``func.percentile_cont(0.5).within_group(Post.views)`` (PostgreSQL)."""
         return WithinGroup(self, criteria(order_by))
+
+
+def over(element: ColumnElement[V], **window: Any) -> Over[V]:
+    """Return a call over a window; ``over(func.rank(), order_by=Post.id)`` is ``func.rank().over(order_by=Post.id)``.
+
+    :param window: see :meth:`FunctionElement.over`.
+    """
+    call: Any = element
+    made: Over[V] = call.over(**window)
+    return made
+
+
+def funcfilter(element: FunctionElement[V], *conditions: Any) -> FunctionFilter[V]:
+    """Return an aggregate over the rows that fulfil conditions; see :meth:`FunctionElement.filter`."""
+    return element.filter(*conditions)
+
+
+def within_group(element: FunctionElement[V], *order_by: Any) -> WithinGroup:
+    """Return an aggregate over its rows in an order; see :meth:`FunctionElement.within_group`."""
+    return element.within_group(*order_by)
 
 
 class _FunctionFactory:

@@ -18,6 +18,7 @@ from flask_uow.sql.expressions import (
     BinaryExpression,
     BindParameter,
     BooleanList,
+    Cast,
     Collate,
     ColumnElement,
     ExpandingParameter,
@@ -30,13 +31,23 @@ from flask_uow.sql.expressions import (
 )
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, TypeEngine
+from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, BigInteger, Integer, TypeEngine, to_instance
 
 __all__ = ["and_", "binary", "not_", "operate", "or_"]
 
+_BIGINTEGER = BigInteger()
 
-def binary(left: ColumnElement[Any], op: Operator, other: object, escape: str | None = None) -> ColumnElement[Any]:
+
+def binary(
+    left: ColumnElement[Any],
+    op: Operator,
+    other: object,
+    escape: str | None = None,
+    return_type: TypeEngine[Any] | None = None,
+) -> ColumnElement[Any]:
     """Return ``left op other``; ``== None`` becomes IS NULL."""
+    if type(other) is parts.Quantifier:
+        return other.beside(left, op)
     if other is None or isinstance(other, Null):
         if op is ops.EQ or op is ops.IS:
             return BinaryExpression(left, ops.IS, Null(), BOOLEANTYPE)
@@ -52,7 +63,8 @@ def binary(left: ColumnElement[Any], op: Operator, other: object, escape: str | 
         right = other.as_operand()
     else:
         right = coerce_value(other, left.type.of_operand(op.sql, other))
-    return BinaryExpression(left, op, right, _result_type(op, left, right), escape)
+    type_ = return_type if return_type is not None else _result_type(op, left, right)
+    return BinaryExpression(left, op, right, type_, escape)
 
 
 def _adds_text(element: ColumnElement[Any], other: object) -> bool:
@@ -140,13 +152,26 @@ def like_expression(
     other: object,
     before: str = "",
     after: str = "",
-    autoescape: bool = False,
+    autoescape: bool | None = None,
     escape: str | None = None,
 ) -> ColumnElement[bool]:
-    """Return ``left LIKE before || other || after``; ``%`` and ``_`` of a plain string are escaped where asked for."""
+    """Return ``left LIKE before || other || after``.
+
+    :param autoescape: True escapes ``%`` and ``_`` of a plain string; None does where something stands around it and no ``escape`` is given.
+    :param escape: the character that makes them literal.
+    :raises ArgumentError: for an ``escape`` that is no single character.
+    """
+    if escape is not None and (not isinstance(escape, str) or len(escape) != 1):
+        raise ArgumentError(f"escape={escape!r}: expected a single character, such as '/', or None.")
+    if type(other) is parts.Quantifier:
+        return other.beside(left, op)
     if isinstance(other, str):
+        if autoescape is None:
+            autoescape = escape is None and bool(before or after)
         if autoescape:
-            other, escape = other.replace("/", "//").replace("%", "/%").replace("_", "/_"), "/"
+            mark = escape = escape or "/"
+            for special in (mark, "%", "_"):
+                other = other.replace(special, f"{mark}{special}")
         return binary(left, op, f"{before}{other}{after}", escape)
     pattern = coerce_compared(other, LiteralColumn("the pattern of LIKE", STRINGTYPE))
     wildcard = LiteralColumn("'%'", STRINGTYPE)
@@ -157,10 +182,12 @@ def like_expression(
     return binary(left, op, pattern, escape)
 
 
-def _contains(left: ColumnElement[Any], op: Operator, other: object, autoescape: bool) -> ColumnElement[bool]:
+def _contains(
+    left: ColumnElement[Any], op: Operator, other: object, autoescape: bool | None, escape: str | None
+) -> ColumnElement[bool]:
     """Return the condition that a text, an array, a document or a range contains another."""
     found = parts.contains(left, other)
-    return like_expression(left, ops.LIKE, other, "%", "%", autoescape) if found is None else found
+    return like_expression(left, ops.LIKE, other, "%", "%", autoescape, escape) if found is None else found
 
 
 def _regexp(left: ColumnElement[Any], op: Operator, pattern: object, flags: str | None = None) -> ColumnElement[bool]:
@@ -183,6 +210,12 @@ def _between(left: ColumnElement[Any], op: Operator, low: object, high: object) 
     return Between(left, coerce_compared(low, left), coerce_compared(high, left), op)
 
 
+def _shifted(left: ColumnElement[Any], op: Operator, other: object) -> ColumnElement[Any]:
+    # an integer may become a large one
+    type_ = _BIGINTEGER if isinstance(left.type.storage, Integer) else left.type
+    return binary(left, op, other, return_type=type_)
+
+
 def _unary(element: ColumnElement[Any], op: Operator, other: object) -> ColumnElement[Any]:
     return UnaryExpression(element, op)
 
@@ -191,8 +224,7 @@ def _unary(element: ColumnElement[Any], op: Operator, other: object) -> ColumnEl
 _SPECIAL: dict[Operator, Callable[..., ColumnElement[Any]]] = {
     ops.IN: in_expression,
     ops.NOT_IN: in_expression,
-    ops.LIKE: like_expression,
-    ops.ILIKE: like_expression,
+    **dict.fromkeys((ops.LIKE, ops.ILIKE, ops.NOT_LIKE, ops.NOT_ILIKE), like_expression),
     ops.CONTAINS: _contains,
     ops.CONTAINED_BY: parts.contained_by,
     ops.OVERLAPS: parts.overlaps,
@@ -201,13 +233,22 @@ _SPECIAL: dict[Operator, Callable[..., ColumnElement[Any]]] = {
     ops.ANY: parts.quantified,
     ops.ALL: parts.quantified,
     ops.REGEXP_MATCH: _regexp,
-    ops.BETWEEN: lambda left, op, low, high: _between(left, op, low, high),
+    ops.REGEXP_REPLACE: parts.regexp_replace,
+    ops.MATCH: parts.match,
+    ops.ANY_OF: parts.quantifier,
+    ops.ALL_OF: parts.quantifier,
+    ops.CAST: lambda element, op, type_: Cast(element, to_instance(type_)),
+    ops.BITWISE_LSHIFT: _shifted,
+    ops.BETWEEN: _between,
+    ops.BETWEEN_SYMMETRIC: _between,
     ops.AND: lambda left, op, other: and_(left, other),
     ops.OR: lambda left, op, other: or_(left, other),
     ops.NOT: lambda element, op, other: element.self_negated(),
     ops.COLLATE: lambda element, op, collation: Collate(element, collation),
     ops.LABEL: lambda element, op, name: Label(name, element),
-    **dict.fromkeys((ops.NEG, ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST, ops.DISTINCT), _unary),
+    **dict.fromkeys(
+        (ops.NEG, ops.BITWISE_NOT, ops.ASC, ops.DESC, ops.NULLS_FIRST, ops.NULLS_LAST, ops.DISTINCT), _unary
+    ),
 }
 
 

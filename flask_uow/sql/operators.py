@@ -54,6 +54,8 @@ ILIKE = Operator("ilike", "ILIKE", 6)
 NOT_ILIKE = Operator("not_ilike", "NOT ILIKE", 6)
 BETWEEN = Operator("between", "BETWEEN", 6)
 NOT_BETWEEN = Operator("not_between", "NOT BETWEEN", 6)
+BETWEEN_SYMMETRIC = Operator("between_symmetric", "BETWEEN SYMMETRIC", 6)
+NOT_BETWEEN_SYMMETRIC = Operator("not_between_symmetric", "NOT BETWEEN SYMMETRIC", 6)
 ARRAY_CONTAINS = Operator("array_contains", "@>", 7)
 ARRAY_OVERLAPS = Operator("array_overlaps", "&&", 7)
 ARRAY_CONTAINED_BY = Operator("array_contained_by", "<@", 7)
@@ -69,6 +71,13 @@ JSON_GET_ODD = Operator("json_get_odd", "->", 7, "left", associative=True)
 ARRAY_GET = Operator("array_get", "[]", 13, "left")
 REGEXP_MATCH = Operator("regexp_match", "~", 6)
 NOT_REGEXP_MATCH = Operator("not_regexp_match", "!~", 6)
+MATCH = Operator("match", "@@", 6)
+BITWISE_AND = Operator("bitwise_and", "&", 7, "left", associative=True)
+BITWISE_OR = Operator("bitwise_or", "|", 7, "left", associative=True)
+BITWISE_XOR = Operator("bitwise_xor", "#", 7, "left", associative=True)
+BITWISE_LSHIFT = Operator("bitwise_lshift", "<<", 7, "left")
+BITWISE_RSHIFT = Operator("bitwise_rshift", ">>", 7, "left")
+BITWISE_NOT = Operator("bitwise_not", "~", 7, "left")
 CONCAT = Operator("concat", "||", 7, "string", associative=True)
 ADD = Operator("add", "+", 8, "same", associative=True)
 SUB = Operator("sub", "-", 8, "same")
@@ -95,18 +104,39 @@ OVERLAPS = Operator("overlaps", "&&", 7)
 HAS_KEY = Operator("has_key", "?", 7)
 ANY = Operator("any", "ANY", 7)
 ALL = Operator("all", "ALL", 7)
+ANY_OF = Operator("any_of", "ANY", 7)
+ALL_OF = Operator("all_of", "ALL", 7)
+CAST = Operator("cast", "CAST", 13, "left")
+REGEXP_REPLACE = Operator("regexp_replace", "regexp_replace", 13, "string")
 
 NEGATIONS: dict[Operator, Operator] = {}
 for _plain, _negated in (
     (EQ, NE), (LT, GE), (GT, LE), (IS, IS_NOT), (IN, NOT_IN), (LIKE, NOT_LIKE), (ILIKE, NOT_ILIKE),
-    (BETWEEN, NOT_BETWEEN), (REGEXP_MATCH, NOT_REGEXP_MATCH), (IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM),
+    (BETWEEN, NOT_BETWEEN), (BETWEEN_SYMMETRIC, NOT_BETWEEN_SYMMETRIC), (REGEXP_MATCH, NOT_REGEXP_MATCH), (IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM),
 ):  # fmt: skip
     NEGATIONS[_plain] = _negated
     NEGATIONS[_negated] = _plain
 
 COMPARISONS = frozenset(
-    (EQ, NE, LT, LE, GT, GE, IS_DISTINCT_FROM, IS_NOT_DISTINCT_FROM, IN, NOT_IN, BETWEEN, NOT_BETWEEN)
+    (
+        EQ,
+        NE,
+        LT,
+        LE,
+        GT,
+        GE,
+        IS_DISTINCT_FROM,
+        IS_NOT_DISTINCT_FROM,
+        IN,
+        NOT_IN,
+        BETWEEN,
+        NOT_BETWEEN,
+        BETWEEN_SYMMETRIC,
+        NOT_BETWEEN_SYMMETRIC,
+    )
 )
+# a op b is b op' a
+MIRRORED: dict[Operator, Operator] = {EQ: EQ, NE: NE, LT: GT, LE: GE, GT: LT, GE: LE}
 ORDERINGS = frozenset((ASC, DESC, NULLS_FIRST, NULLS_LAST))
 ARITHMETIC = frozenset((ADD, SUB, MUL, DIV, MOD))
 

@@ -14,6 +14,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.coercion import coerce_compared, coerce_value
 from flask_uow.sql.expressions import BinaryExpression, BindParameter, BooleanList, ColumnElement
+from flask_uow.sql.nodes import Shape
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import (
     ARRAY,
@@ -23,13 +24,15 @@ from flask_uow.sql.types import (
     STRINGTYPE,
     BigInteger,
     Float,
+    NullType,
     Numeric,
     RangeType,
     TypeEngine,
 )
 
 __all__ = [
-    "ArraySlice", "JsonElement", "JsonValue", "Quantified", "TypeCoerce", "contained_by", "contains", "has_key", "item_of", "overlaps", "quantified",
+    "ArraySlice", "JsonElement", "JsonValue", "Match", "Quantified", "Quantifier", "RegexpReplace", "TypeCoerce", "contained_by", "contains", "has_key",
+    "item_of", "match", "overlaps", "quantified", "quantifier", "regexp_replace",
 ]  # fmt: skip
 
 _BIGINTEGER, _FLOAT = BigInteger(), Float()
@@ -142,6 +145,128 @@ class Quantified(ColumnElement[bool]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.operator.name, self.quantifier, self.value, self.element)
+
+
+class Quantifier(ColumnElement[Any]):
+    """Any, or all, of the items of an array or of the rows of a subquery: the right side of a comparison.
+
+    :ivar quantifier: ``ANY`` or ``ALL``.
+    """
+
+    __slots__ = ("element", "quantifier")
+    __visit_name__ = "quantifier"
+
+    def __init__(self, quantifier: str, element: ColumnElement[Any]) -> None:
+        self.quantifier, self.element = quantifier, element
+        self.type = _item_beside(element).type
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.quantifier, self.element)
+
+    def beside(self, left: ColumnElement[Any], op: Operator) -> Quantified:
+        """Return ``left op ANY (element)``.
+
+        :raises ArgumentError: for an operator that is no comparison.
+        """
+        if op not in _QUANTIFIED and not (op.name.startswith("custom:") and op.result == "boolean"):
+            raise ArgumentError(
+                f"{self.quantifier.lower()}_() stands on one side of a comparison (==, !=, <, <=, >, >=, like() or ilike()), got {op.sql}."
+            )
+        return Quantified(left, op, self.quantifier, self.element)
+
+    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
+        """Return ``other op' self``, the comparison the other way round."""
+        mirrored = ops.MIRRORED.get(op)
+        if mirrored is None:
+            raise ArgumentError(
+                f"{self.quantifier.lower()}_() stands in a comparison (==, !=, <, <=, > or >=), and on the right of like() and ilike(); got"
+                f" {op.sql} behind it."
+            )
+        return self.beside(coerce_compared(other, _item_beside(self.element)), mirrored)
+
+
+# what ANY and ALL stand beside
+_QUANTIFIED = frozenset((*ops.MIRRORED, ops.LIKE, ops.NOT_LIKE, ops.ILIKE, ops.NOT_ILIKE))
+
+
+def quantifier(element: ColumnElement[Any], op: Operator, other: object = None) -> Quantifier:
+    """Return any, or all, of the items of an array or the rows of a subquery.
+
+    :raises ArgumentError: for something else.
+    """
+    if element.__visit_name__ != "scalar_select" and not isinstance(element.type.storage, (ARRAY, NullType)):
+        raise ArgumentError(
+            f"{op.sql.lower()}_({element}): a {element.type!r} has no items. Pass an array, or a SELECT of one column."
+        )
+    return Quantifier(op.sql, element)
+
+
+def _item_beside(element: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an expression for one of the items of an array or of the rows of a subquery, beside which values stand."""
+    storage = element.type.storage
+    if element.__visit_name__ == "scalar_select" or not isinstance(storage, ARRAY):
+        return element
+    return BinaryExpression(element, ops.ARRAY_GET, BindParameter(1, INTEGERTYPE), storage.item_type)
+
+
+class Match(BinaryExpression[bool]):
+    """``left @@ right``, a full text search.
+
+    :ivar regconfig: the configuration that tells how words are read; the server's when None.
+    """
+
+    __slots__ = ("regconfig",)
+    __visit_name__ = "match"
+
+    def __init__(self, left: ColumnElement[Any], right: ColumnElement[Any], regconfig: str | None) -> None:
+        super().__init__(left, ops.MATCH, right, BOOLEANTYPE)
+        self.regconfig = regconfig
+
+    def _collect(self, shape: Shape) -> None:
+        super()._collect(shape)
+        shape.key.append(self.regconfig)
+
+
+def match(element: ColumnElement[Any], op: Operator, other: object, regconfig: str | None = None) -> Match:
+    """Return the condition that a full text search finds something.
+
+    :param regconfig: the name of a configuration of the server.
+    """
+    return Match(element, coerce_value(other, STRINGTYPE), regconfig)
+
+
+class RegexpReplace(ColumnElement[str]):
+    """A text with matches of a regular expression replaced."""
+
+    __slots__ = ("element", "flags", "pattern", "replacement")
+    __visit_name__ = "regexp_replace"
+
+    def __init__(
+        self,
+        element: ColumnElement[Any],
+        pattern: ColumnElement[Any],
+        replacement: ColumnElement[Any],
+        flags: str | None,
+    ) -> None:
+        self.element, self.pattern, self.replacement, self.flags = element, pattern, replacement, flags
+        self.type = STRINGTYPE
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.pattern, self.replacement, self.flags)
+
+
+def regexp_replace(
+    element: ColumnElement[Any], op: Operator, pattern: object, replacement: object, flags: str | None = None
+) -> RegexpReplace:
+    """Return a text with matches of a regular expression replaced; see :meth:`ColumnOperators.regexp_replace`.
+
+    :raises ArgumentError: for flags that are no letters.
+    """
+    if flags is not None and not (flags.isalpha() and flags.isascii()):
+        raise ArgumentError(
+            f"regexp_replace(flags={flags!r}): expected letters, 'i' to ignore case, 'g' for all matches. Leave it out for none."
+        )
+    return RegexpReplace(element, coerce_value(pattern, STRINGTYPE), coerce_value(replacement, STRINGTYPE), flags)
 
 
 def item_of(element: ColumnElement[Any], op: Operator, key: object) -> ColumnElement[Any]:
@@ -292,7 +417,4 @@ def quantified(
     found = _COMPARISONS.get(operator)
     if found is None:
         raise ArgumentError(f"{op.name}(operator={operator!r}): expected one of operator.eq, ne, lt, le, gt and ge.")
-    item: ColumnElement[Any] = BinaryExpression(
-        element, ops.ARRAY_GET, BindParameter(1, INTEGERTYPE), storage.item_type
-    )
-    return Quantified(coerce_compared(other, item), found, op.sql, element)
+    return Quantified(coerce_compared(other, _item_beside(element)), found, op.sql, element)

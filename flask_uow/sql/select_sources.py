@@ -87,6 +87,9 @@ class SourcedSelect(SelectBase[TP_co]):
                         waiting.append(node)
                     elif not self._has_for_entity(node):
                         self._add_source(node.source, node.is_expression)
+            elif isinstance(entity, Join) and not is_among(entity, self._entity_froms):
+                # its columns alone would bring its tables in one by one
+                self._entity_froms = (*self._entity_froms, entity)
         if waiting:
             self._add_stood_for(waiting)
         if self._stand_ins:

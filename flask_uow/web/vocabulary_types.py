@@ -24,6 +24,7 @@ class VocabularyTypes:
         self.AssociationProxy = flask_uow.AssociationProxy
         self.AttributeExtension = flask_uow.AttributeExtension
         self.BIGINT = flask_uow.BIGINT
+        self.BIT = flask_uow.BIT
         self.BLOB = flask_uow.BLOB
         self.BOOLEAN = flask_uow.BOOLEAN
         self.BOOLEANTYPE = flask_uow.BOOLEANTYPE
@@ -33,6 +34,7 @@ class VocabularyTypes:
         self.Boolean = flask_uow.Boolean
         self.CHAR = flask_uow.CHAR
         self.CIDR = flask_uow.CIDR
+        self.CITEXT = flask_uow.CITEXT
         self.CTE = flask_uow.CTE
         self.CheckConstraint = flask_uow.CheckConstraint
         self.CircularDependencyError = flask_uow.CircularDependencyError
@@ -112,11 +114,14 @@ class VocabularyTypes:
         self.InvalidRequestError = flask_uow.InvalidRequestError
         self.JSON = flask_uow.JSON
         self.JSONB = flask_uow.JSONB
+        self.JSONPATH = flask_uow.JSONPATH
         self.Join = flask_uow.Join
         self.KeysetPagination = flask_uow.KeysetPagination
         self.LargeBinary = flask_uow.LargeBinary
         self.Load = flask_uow.Load
         self.MACADDR = flask_uow.MACADDR
+        self.MACADDR8 = flask_uow.MACADDR8
+        self.MONEY = flask_uow.MONEY
         self.Mapped = flask_uow.Mapped
         self.MappedAsDataclass = flask_uow.MappedAsDataclass
         self.MappedCollection = flask_uow.MappedCollection
@@ -142,6 +147,7 @@ class VocabularyTypes:
         self.NullPool = flask_uow.NullPool
         self.NullType = flask_uow.NullType
         self.Numeric = flask_uow.Numeric
+        self.OID = flask_uow.OID
         self.ObjectDeletedError = flask_uow.ObjectDeletedError
         self.OperationalError = flask_uow.OperationalError
         self.OrderingList = flask_uow.OrderingList
@@ -152,6 +158,8 @@ class VocabularyTypes:
         self.PropComparator = flask_uow.PropComparator
         self.QueuePool = flask_uow.QueuePool
         self.REAL = flask_uow.REAL
+        self.REGCLASS = flask_uow.REGCLASS
+        self.REGCONFIG = flask_uow.REGCONFIG
         self.Range = flask_uow.Range
         self.RangeType = flask_uow.RangeType
         self.RawConnection = flask_uow.RawConnection
@@ -180,6 +188,7 @@ class VocabularyTypes:
         self.TEXT = flask_uow.TEXT
         self.TIME = flask_uow.TIME
         self.TIMESTAMP = flask_uow.TIMESTAMP
+        self.TSQUERY = flask_uow.TSQUERY
         self.TSRANGE = flask_uow.TSRANGE
         self.TSTZRANGE = flask_uow.TSTZRANGE
         self.TSVECTOR = flask_uow.TSVECTOR
@@ -215,7 +224,9 @@ class VocabularyTypes:
         self.WriteOnlyMapped = flask_uow.WriteOnlyMapped
         self.alias = flask_uow.alias
         self.aliased = flask_uow.aliased
+        self.all_ = flask_uow.all_
         self.and_ = flask_uow.and_
+        self.any_ = flask_uow.any_
         self.asc = flask_uow.asc
         self.association_proxy = flask_uow.association_proxy
         self.attribute_mapped_collection = flask_uow.attribute_mapped_collection
@@ -223,10 +234,12 @@ class VocabularyTypes:
         self.backref = flask_uow.backref
         self.between = flask_uow.between
         self.bindparam = flask_uow.bindparam
+        self.bitwise_not = flask_uow.bitwise_not
         self.case = flask_uow.case
         self.cast = flask_uow.cast
         self.class_mapper = flask_uow.class_mapper
         self.clear_mappers = flask_uow.clear_mappers
+        self.collate = flask_uow.collate
         self.collection = flask_uow.collection
         self.column = flask_uow.column
         self.column_mapped_collection = flask_uow.column_mapped_collection
@@ -262,6 +275,7 @@ class VocabularyTypes:
         self.flag_modified = flask_uow.flag_modified
         self.foreign = flask_uow.foreign
         self.func = flask_uow.func
+        self.funcfilter = flask_uow.funcfilter
         self.get_recorded_queries = flask_uow.get_recorded_queries
         self.hybrid_method = flask_uow.hybrid_method
         self.hybrid_property = flask_uow.hybrid_property
@@ -296,6 +310,7 @@ class VocabularyTypes:
         self.ordering_list = flask_uow.ordering_list
         self.orm = flask_uow.orm
         self.outerjoin = flask_uow.outerjoin
+        self.over = flask_uow.over
         self.polymorphic_union = flask_uow.polymorphic_union
         self.raiseload = flask_uow.raiseload
         self.reconstructor = flask_uow.reconstructor
@@ -333,3 +348,4 @@ class VocabularyTypes:
         self.with_loader_criteria = flask_uow.with_loader_criteria
         self.with_parent = flask_uow.with_parent
         self.with_polymorphic = flask_uow.with_polymorphic
+        self.within_group = flask_uow.within_group

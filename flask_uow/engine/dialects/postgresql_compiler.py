@@ -15,7 +15,7 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
-from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Enum, Float, Numeric, TypeEngine, Uuid
+from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Enum, Float, Integer, Numeric, TypeEngine, Uuid
 from flask_uow.sql.windows import function_of
 
 __all__ = ["PostgreSQLCompiler"]
@@ -146,6 +146,13 @@ class PostgreSQLCompiler(StatementCompiler):
             # the other side gives the array its type, which may be one of the database's own
             return f"{self.operand(left, op)} {op.sql} {super().visit_bindparam(right)}"
         return super().plain_binary(node)
+
+    def binary_bitwise_lshift(self, node: Any) -> str:
+        """Write a shift in 64 bits, whatever the size of the column."""
+        if not isinstance(node.left.type.storage, Integer):
+            return self.plain_binary(node)
+        left = f"CAST({self.process(node.left)} AS BIGINT)"
+        return f"{left} << {self.operand(node.right, node.operator, strict=True)}"
 
     def _as_jsonb(self, node: Any, op: Operator) -> str:
         """Return a document as an operand of the operators that ``json`` does not have."""

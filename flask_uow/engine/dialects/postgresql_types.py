@@ -56,10 +56,19 @@ from flask_uow.engine.dialects.values import (
 )
 from flask_uow.sql.types import (
     ARRAY,
+    BIT,
     CIDR,
+    CITEXT,
     INET,
     JSON,
+    JSONPATH,
     MACADDR,
+    MACADDR8,
+    MONEY,
+    OID,
+    REGCLASS,
+    REGCONFIG,
+    TSQUERY,
     TSVECTOR,
     Boolean,
     DateTime,
@@ -282,7 +291,7 @@ _TEXT_OF_SERVER = PostgreSQLRecord(
 RECORDS: dict[str, PostgreSQLRecord] = {
     "integer": _INTEGER,
     "small_integer": replace(_INTEGER, ddl="SMALLINT", reflected={"smallint": sql.SMALLINT}),
-    "big_integer": replace(_INTEGER, ddl="BIGINT", reflected={"bigint": sql.BIGINT}),
+    "big_integer": replace(_INTEGER, ddl="BIGINT", reflected={"bigint": sql.BIGINT, "oid": OID}),
     "string": _STRING,
     "unicode": replace(_STRING, reflected_sized={}),
     "char": replace(
@@ -341,7 +350,11 @@ RECORDS: dict[str, PostgreSQLRecord] = {
     ),
     "postgresql_text": replace(
         _TEXT_OF_SERVER, bind=_made(checking_binder),
-        reflected={"inet": INET, "cidr": CIDR, "macaddr": MACADDR, "tsvector": TSVECTOR},
+        reflected={
+            "inet": INET, "cidr": CIDR, "macaddr": MACADDR, "macaddr8": MACADDR8, "tsvector": TSVECTOR, "tsquery": TSQUERY, "citext": CITEXT,
+            "money": MONEY, "regclass": REGCLASS, "regconfig": REGCONFIG, "jsonpath": JSONPATH,
+        },
+        reflected_sized={"bit": BIT, "bit varying": lambda length=None: BIT(length, varying=True)},
     ),
     # a reflected range is a NativeType, whose values are the driver's own ranges
     "range": replace(_TEXT_OF_SERVER, bind=_made(_bind_range), load=_made(_load_range)),

@@ -13,6 +13,7 @@ from typing import Any
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.compiler.compiled import Slot
+from flask_uow.sql.expressions import Between
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import JSON, NULLTYPE, Date, DateTime, Interval, Numeric, Time, TypeEngine, Uuid
 
@@ -25,6 +26,8 @@ _IN_OUR_FORM = frozenset(("bindparam", "cast"))
 _ORDERED = frozenset((ops.EQ, ops.LT, ops.LE, ops.GT, ops.GE))
 _MIRRORED = {ops.EQ: ops.EQ, ops.LT: ops.GT, ops.LE: ops.GE, ops.GT: ops.LT, ops.GE: ops.LE}
 _BELOW = frozenset((ops.LT, ops.LE))
+# with the ends in whichever order; the word in front of it
+_EITHER_WAY = {ops.BETWEEN_SYMMETRIC: "", ops.NOT_BETWEEN_SYMMETRIC: "NOT "}
 _ROWS = frozenset((ops.IN, ops.NOT_IN))
 
 _TYPES: dict[str, TypeEngine[Any]] = {
@@ -182,6 +185,12 @@ class ComparingCompiler(StatementCompiler):
         return self._moments(node) or self._uuids(node) or self._documents(node)
 
     def visit_between(self, node: Any) -> str:
+        either = _EITHER_WAY.get(node.operator)
+        if either is not None:
+            ways = (
+                Between(node.element, *ends, ops.BETWEEN) for ends in ((node.low, node.high), (node.high, node.low))
+            )
+            return f"({either}({' OR '.join(map(self.visit_between, ways))}))"
         kind = common_kind(node.element, node.low, node.high)
         if kind is None:
             return super().visit_between(node)
@@ -199,7 +208,7 @@ class ComparingCompiler(StatementCompiler):
             return None
         left = self.as_kind(node.left, kind)
         if right.__visit_name__ == "scalar_select" and node.operator in _ROWS:
-            return f"{left} {node.operator.sql} {self._selected(right, [_TYPES[kind]])}"
+            return f"{left} {node.operator.sql} {self.selected(right, [_TYPES[kind]])}"
         texts = ", ".join(self.as_kind(item, kind) for item in items)
         text = f"{left} {node.operator.sql} {texts if items == (right,) else f'({texts})'}"
         if kind == "time" or node.operator not in _ORDERED:
@@ -220,7 +229,7 @@ class ComparingCompiler(StatementCompiler):
         bound, days, far = ("<", "+2 days", "'9999-99'") if op in _BELOW else (">=", "-2 days", "''")
         return f"{self.process(column)} {bound} coalesce(date({self.process(given)}, '{days}'), {far})"
 
-    def _selected(self, select: Any, types: Sequence[TypeEngine[Any]]) -> str:
+    def selected(self, select: Any, types: Sequence[TypeEngine[Any]]) -> str:
         """Return a SELECT on the right of IN, its columns in the form of the left side."""
         outer, self.member_types = self.member_types, list(types)
         text = self.process(select)
@@ -260,7 +269,7 @@ class ComparingCompiler(StatementCompiler):
         left, right = node.left, node.right
         if right.__visit_name__ == "scalar_select":
             left_text = ", ".join(self.told_apart(item) for item in left.items)
-            return f"({left_text}) {node.operator.sql} {self._selected(right, [item.type for item in left.items])}"
+            return f"({left_text}) {node.operator.sql} {self.selected(right, [item.type for item in left.items])}"
         if right.__visit_name__ != "expression_list":
             return None
         rows = list(right.items) if node.operator in _ROWS else [right]

@@ -13,8 +13,7 @@ from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
 from flask_uow.engine.dialects.sqlite_parts import PartsInSQLite
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
-from flask_uow.sql.constructors import Cast
-from flask_uow.sql.expressions import BindParameter
+from flask_uow.sql.expressions import BindParameter, Cast
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 from flask_uow.sql.windows import function_of

@@ -190,6 +190,8 @@ def _regexp_replace(text: Any, pattern: str | None, replacement: str | None, fla
     if text is None or pattern is None or replacement is None:
         return None
     head = "".join(flag for flag in flags if flag != "g")
+    # PostgreSQL's word for the whole match
+    replacement = replacement.replace("\\&", "\\g<0>")
     return re.sub(f"(?{head}){pattern}" if head else pattern, replacement, str(text), count=0 if "g" in flags else 1)
 
 

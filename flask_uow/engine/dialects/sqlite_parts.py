@@ -9,7 +9,8 @@ from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.compiled import Slot
 from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnElement, ExpandingParameter
-from flask_uow.sql.parts import ArraySlice, JsonValue, Quantified
+from flask_uow.sql.operators import Operator
+from flask_uow.sql.parts import ArraySlice, JsonValue, Match, Quantified
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.types import LargeBinary, Numeric, Uuid
 
@@ -33,6 +34,13 @@ def _item_path(position: object) -> str | None:
     if not isinstance(position, int):
         return None
     return f"$[{position - 1}]" if position > 0 else "$[#]"
+
+
+def _test(value: str, op: Operator) -> str:
+    """Return the comparison with an item that is called ``value``."""
+    if op is ops.ILIKE or op is ops.NOT_ILIKE:
+        return f"lower({value}) {'LIKE' if op is ops.ILIKE else 'NOT LIKE'} lower(value)"
+    return f"{value} {op.sql} value"
 
 
 class PartsInSQLite(ComparingCompiler):
@@ -87,13 +95,30 @@ class PartsInSQLite(ComparingCompiler):
 
     def visit_quantified(self, node: Quantified) -> str:
         # NULL where no item decides and one is NULL, as in PostgreSQL
+        if node.element.__visit_name__ == "scalar_select":
+            return self._quantified_rows(node)
         array = self.process(node.element)
-        test = f"{self._item_value(node.value)} {node.operator.sql} value"
+        test = _test(self._item_value(node.value), node.operator)
         decided = f"total({test}) > 0" if node.quantifier == "ANY" else f"total(NOT ({test})) > 0"
         found, others = ("1", "0") if node.quantifier == "ANY" else ("0", "1")
         return (
             f"(SELECT CASE WHEN {decided} THEN {found} WHEN count({test}) < count(*) THEN NULL ELSE {others} END"
             f" FROM json_each({array}) WHERE {array} IS NOT NULL HAVING {array} IS NOT NULL)"
+        )
+
+    def _quantified_rows(self, node: Quantified) -> str:
+        """Write the comparison with the rows of a subquery."""
+        among = {(ops.EQ, "ANY"): ops.IN, (ops.NE, "ALL"): ops.NOT_IN}.get((node.operator, node.quantifier))
+        if among is not None:
+            return self.process(BinaryExpression(node.value, among, node.element, node.type))
+        rows = self.selected(node.element, [node.value.type])
+        value = self.told_apart(node.value) if self.has_forms(node.value) else self.operand(node.value, ops.EQ, True)
+        test = _test(value, node.operator)
+        decided, others = ("1", "0") if node.quantifier == "ANY" else ("0", "1")
+        deciding = test if node.quantifier == "ANY" else f"NOT ({test})"
+        return (
+            f"(WITH given(value) AS {rows} SELECT CASE WHEN total({deciding}) > 0 THEN {decided} WHEN count({test}) < count(*) THEN NULL"
+            f" ELSE {others} END FROM given)"
         )
 
     def _item_value(self, node: ColumnElement[object]) -> str:
@@ -122,6 +147,19 @@ class PartsInSQLite(ComparingCompiler):
         return f"{self.operand(node.left, node.operator)} {word} {self.operand(node.right, ops.CONCAT, strict=True)}"
 
     binary_not_regexp_match = binary_regexp_match
+
+    def visit_match(self, node: Match) -> str:
+        if node.regconfig is not None:
+            raise CompileError(
+                f"match(postgresql_regconfig={node.regconfig!r}): SQLite has no such configurations. Leave it out; a table of FTS5 says"
+                " itself how words are read."
+            )
+        return f"{self.operand(node.left, node.operator)} MATCH {self.operand(node.right, node.operator, strict=True)}"
+
+    def binary_bitwise_xor(self, node: BinaryExpression[object]) -> str:
+        """Write the exclusive or, which SQLite does not have, by what it has."""
+        left, right = (self.operand(part, ops.CONCAT, strict=True) for part in (node.left, node.right))
+        return f"(({left} | {right}) - ({left} & {right}))"
 
     def ordinality(self, rows: TableFunction) -> str:
         if rows.ordinality is not None or rows.is_derived:

@@ -197,7 +197,7 @@ class RelationshipAttribute(Attribute):
         """True where the related object exists and fulfils the criterion."""
         return self.relationship.sql.exists(criterion, values, expect_list=False)
 
-    def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
+    def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other)
 

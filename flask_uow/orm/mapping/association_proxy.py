@@ -220,12 +220,12 @@ class AssociationExpression(ColumnOperators):
             return or_(found, ~self._exists())
         return found
 
-    def contains(self, other: Any, autoescape: bool = False) -> ColumnElement[bool]:
+    def contains(self, other: Any, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
         """Return the criterion that a related object of the values is this one; for a column, that a text contains another."""
         remote = self.remote_attr
         if hasattr(remote, "relationship"):
             return self._exists(remote.contains(other) if remote.relationship.uselist else remote == other)
-        return self._exists(remote.contains(other, autoescape=autoescape))
+        return self._exists(remote.contains(other, autoescape=autoescape, escape=escape))
 
     def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
         """Return the criterion that at least one value, itself an object, fulfils a criterion.

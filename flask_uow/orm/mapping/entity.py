@@ -446,7 +446,7 @@ class ViewRelationship(ColumnOperators):
         """True where the related object exists and fulfils the criterion."""
         return self.relationship.sql.exists(self._with_own(criterion), values, False, self.parent, self._target)
 
-    def contains(self, other: object, autoescape: bool = True) -> ColumnElement[bool]:
+    def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other, self.parent)
 

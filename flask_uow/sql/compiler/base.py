@@ -503,8 +503,9 @@ class ExpressionCompiler:
             return f"decimal_sub('0', {self.process(node.element)})"
         if op is ops.DISTINCT and self.has_forms(node.element):
             return f"DISTINCT {self.told_apart(node.element)}"
-        text = self.operand(node.element, op, strict=op is ops.NEG)
-        return f"-{text}" if op is ops.NEG else f"{op.sql} {text}"
+        is_sign = op is ops.NEG or op is ops.BITWISE_NOT
+        text = self.operand(node.element, op, strict=is_sign)
+        return f"{op.sql}{text}" if is_sign else f"{op.sql} {text}"
 
     def has_forms(self, node: ClauseElement) -> bool:
         """Return True where equal values may be written differently, so that :meth:`told_apart` has something to do."""

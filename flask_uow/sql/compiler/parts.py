@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.expressions import BinaryExpression, ColumnElement, ExpandingParameter
-from flask_uow.sql.parts import ArraySlice, JsonValue, Quantified, RangeEnd, TypeCoerce
-from flask_uow.sql.types import BigInteger, Integer, Numeric
+from flask_uow.sql.parts import (
+    ArraySlice,
+    JsonValue,
+    Match,
+    Quantified,
+    Quantifier,
+    RangeEnd,
+    RegexpReplace,
+    TypeCoerce,
+)
+from flask_uow.sql.types import TSQUERY, BigInteger, Integer, Numeric
 
 __all__ = ["PartsCompiler"]
 
@@ -60,8 +70,31 @@ class PartsCompiler(ExpressionCompiler):
         return f"({self.process(node.element)})[{self.process(node.first)}:{self.process(node.last)}]"
 
     def visit_quantified(self, node: Quantified) -> str:
-        value = self.operand(node.value, node.operator)
-        return f"{value} {node.operator.sql} {node.quantifier} ({self.process(node.element)})"
+        value, text = self.operand(node.value, node.operator), self.process(node.element)
+        # in two pairs of parentheses, a subquery would be the value of an array
+        given = text if node.element.__visit_name__ == "scalar_select" else f"({text})"
+        return f"{value} {node.operator.sql} {node.quantifier} {given}"
+
+    def visit_quantifier(self, node: Quantifier) -> str:
+        word = node.quantifier.lower()
+        raise CompileError(
+            f"{word}_() stands on one side of a comparison, literal(5) == {word}_(...) say, and nowhere else."
+        )
+
+    # -- searching
+
+    def visit_match(self, node: Match) -> str:
+        right = self.process(node.right)
+        if not isinstance(node.right.type.storage, TSQUERY):
+            config = f"{self.literal(node.regconfig)}, " if node.regconfig is not None else ""
+            right = f"plainto_tsquery({config}{right})"
+        return f"{self.operand(node.left, node.operator)} {node.operator.sql} {right}"
+
+    def visit_regexp_replace(self, node: RegexpReplace) -> str:
+        texts = [self.process(part) for part in (node.element, node.pattern, node.replacement)]
+        if node.flags is not None:
+            texts.append(self.literal(node.flags))
+        return f"regexp_replace({', '.join(texts)})"
 
     # -- numbers and lists
 

@@ -13,7 +13,8 @@ from flask_uow.sql.types.numbers import BigInteger, Integer, Numeric
 from flask_uow.sql.value_errors import wrong_kind
 
 __all__ = [
-    "CIDR", "DATERANGE", "INET", "INT4RANGE", "INT8RANGE", "MACADDR", "NUMRANGE", "TSRANGE", "TSTZRANGE", "TSVECTOR", "Range", "RangeType",
+    "BIT", "CIDR", "CITEXT", "DATERANGE", "INET", "INT4RANGE", "INT8RANGE", "JSONPATH", "MACADDR", "MACADDR8", "MONEY", "NUMRANGE", "OID",
+    "REGCLASS", "REGCONFIG", "TSQUERY", "TSRANGE", "TSTZRANGE", "TSVECTOR", "Range", "RangeType",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -63,6 +64,71 @@ class MACADDR(PostgreSQLText):
     """A MAC address: ``"08:00:2b:01:02:03"``."""
 
     native = "macaddr"
+
+
+class MACADDR8(PostgreSQLText):
+    """A MAC address of eight bytes: ``"08:00:2b:01:02:03:04:05"``."""
+
+    native = "macaddr8"
+
+
+class CITEXT(PostgreSQLText):
+    """Texts that compare whatever the case of their letters; of the extension ``citext``, which the database has to have."""
+
+    native = "citext"
+
+
+class BIT(PostgreSQLText):
+    """Bits, as text: ``"0110"``.
+
+    :param length: how many there are, one when None; at most so many with ``varying``, any number when None.
+    :param varying: True for BIT VARYING.
+    """
+
+    def __init__(self, length: int | None = None, varying: bool = False) -> None:
+        self.length, self.varying = length, varying
+        word = "bit varying" if varying else "bit"
+        self.native = word if length is None else f"{word}({length})"
+        self.cache_key = (type(self), self.native)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"length": self.length, "varying": self.varying or None}
+
+
+class MONEY(PostgreSQLText):
+    """An amount of money, as the text that the server makes of it: ``"$1,000.00"``. Use :class:`Numeric` to compute with amounts."""
+
+    native = "money"
+
+
+class OID(BigInteger):
+    """The number of an object in the catalog."""
+
+    native = "oid"
+
+
+class REGCLASS(PostgreSQLText):
+    """The name of a table or index, to be looked up in the catalog."""
+
+    native = "regclass"
+
+
+class REGCONFIG(PostgreSQLText):
+    """The name of a configuration of text search."""
+
+    native = "regconfig"
+
+
+class JSONPATH(PostgreSQLText):
+    """A path into documents: ``"$.items[*].price"``."""
+
+    native = "jsonpath"
+
+
+class TSQUERY(PostgreSQLText):
+    """What a text search looks for; made by ``func.to_tsquery()``, ``func.websearch_to_tsquery()`` and the like."""
+
+    native = "tsquery"
 
 
 class TSVECTOR(PostgreSQLText):
