@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.half_made import half_made
 from flask_uow.orm.flush.keys import require_in_session
+from flask_uow.orm.flush.unique_values import stored_key
 from flask_uow.orm.flush.work import ByFamily, Link, LinkRows, WorkList, by_family, by_mapper
 from flask_uow.orm.state.cascades import related
 from flask_uow.orm.state.history import History, get_history
@@ -258,6 +259,8 @@ class _Relationships:
                 state = child.__dict__[STATE]
                 if state in self.changes.deleted or state.owner is None:
                     continue
+                if _was_given_another_key(prop, obj, child):
+                    continue
                 parent = child.__dict__.get(prop.reverse.key, NO_VALUE) if prop.reverse is not None else NO_VALUE
                 # at once, also with post_update: the row that is referred to goes in this flush
                 if (parent is NO_VALUE or parent is obj or parent is None) and self.work.add_link(
@@ -311,6 +314,18 @@ def _leads_to_waiting(work: WorkList, prop: RelationshipProperty, obj: Any, hist
 def _without_waiting(work: WorkList, history: History) -> History:
     added, deleted = ([o for o in part if id(o) not in work.waiting] for part in (history.added, history.deleted))
     return History(added, history.unchanged, deleted)
+
+
+def _was_given_another_key(prop: RelationshipProperty, parent: Any, child: Any) -> bool:
+    """Return True where the foreign key of a child was set by hand, to something else than its parent, and its reference was left alone."""
+    changes = child.__dict__[STATE].changes
+    if not changes or (prop.reverse is not None and prop.reverse.key in changes):
+        return False
+    pairs = [(own, far) for far, own in prop.pairs if own in changes]
+    if not pairs or any(child.__dict__.get(own) is None for own, _ in pairs):
+        return False
+    names = [far for _, far in pairs]
+    return stored_key(parent, tuple(names)) != tuple(child.__dict__[own] for own, _ in pairs)
 
 
 def _members_in_database(obj: Any, prop: RelationshipProperty) -> list[Any]:

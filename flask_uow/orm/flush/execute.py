@@ -19,12 +19,13 @@ from flask_uow.orm.flush.steps import (
     DeleteRows,
     InsertLinks,
     InsertRows,
+    ReleaseRows,
     SetLateKeys,
     Step,
     SwitchRows,
     UpdateRows,
 )
-from flask_uow.orm.flush.update import update_objects
+from flask_uow.orm.flush.update import release_rows, update_objects
 from flask_uow.orm.flush.work import Link, WorkList, by_mapper
 from flask_uow.orm.symbols import STATE
 
@@ -53,6 +54,8 @@ def execute(session: Session, work: WorkList, step: Step) -> None:
             insert_links(session, step.prop, step.pairs)
         case DeleteLinks():
             delete_links(session, step.prop, step.pairs)
+        case ReleaseRows():
+            release_rows(session, step.mapper, step.objects, step.values)
         case SetLateKeys():
             _set_late_keys(session, step.links)
         case SwitchRows():

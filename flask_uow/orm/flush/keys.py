@@ -32,6 +32,7 @@ __all__ = [
     "key_value",
     "link_pairs",
     "linked_names",
+    "note_written",
     "references_of",
     "require_in_session",
     "set_column",
@@ -164,6 +165,16 @@ def set_column(obj: Any, name: str, value: Any) -> None:
                 state.owner.modified[state] = obj
         state.changes.setdefault(name, present)
     values[name] = value
+
+
+def note_written(obj: Any, name: str, value: Any) -> None:
+    """Note that an object's row has this value of a column by now, which the object itself need not have."""
+    state = obj.__dict__[STATE]
+    if state.changes is None:
+        state.changes = {}
+        if state.owner is not None:
+            state.owner.modified[state] = obj
+    state.changes[name] = value
 
 
 def key_value(prop: RelationshipProperty, obj: Any, name: str) -> Any:

@@ -27,6 +27,7 @@ __all__ = [
     "Group",
     "after_new_keys",
     "group_mappers",
+    "key_references",
     "referring_families",
     "refers_to_itself",
     "sort_levels",
@@ -150,7 +151,7 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
         parents = []
         for prop in references_of(mapper):
             parents.append(id(values.get(prop.key)))
-        for names, target in _key_references(mapper):
+        for names, target in key_references(mapper):
             # a relationship that is not loaded, or not mapped: the foreign key itself says who the parent is
             parents.append(by_key.get((target, identity_from([values.get(name) for name in names])), 0))
         waits[id(obj)].extend(parent for parent in parents if parent in members and parent != id(obj))
@@ -182,7 +183,7 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
         if not refers and new_keys:
             refers = any(
                 (target, identity_from([obj.__dict__.get(name) for name in names])) in new_keys
-                for names, target in _key_references(type(obj).__mapper__)
+                for names, target in key_references(type(obj).__mapper__)
                 if cleared.get(id(obj), set()).isdisjoint(names)
             )
         (dependent if refers else independent).append(obj)
@@ -209,7 +210,7 @@ def after_new_keys(objects: list[Any], work: WorkList) -> list[list[Any]]:
     for obj in objects:
         mapper, changes = type(obj).__mapper__, obj.__dict__[STATE].changes or ()
         parents = {id(obj.__dict__.get(prop.key)) for prop in references_of(mapper) if prop.key in changes}
-        for names, target in _key_references(mapper):
+        for names, target in key_references(mapper):
             if not set(names).isdisjoint(changes):
                 parents.add(by_new_key.get((target, identity_from([obj.__dict__.get(name) for name in names])), 0))
         waits[id(obj)] = {parent for parent in parents if parent in moving and parent != id(obj)}
@@ -261,7 +262,7 @@ def _present_key(obj: Any) -> Any:
     return None if None in key else identity_from(key)
 
 
-def _key_references(mapper: Mapper) -> tuple[tuple[tuple[str, ...], Mapper], ...]:
+def key_references(mapper: Mapper) -> tuple[tuple[tuple[str, ...], Mapper], ...]:
     """Return the foreign keys of a mapper that refer to the identity of a mapped class: attributes, and that class's family.
 
     Those that are written by an UPDATE of their own (post_update) are left out.

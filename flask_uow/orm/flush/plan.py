@@ -20,6 +20,7 @@ from flask_uow.orm.flush.order import (
     split_by_reference,
 )
 from flask_uow.orm.flush.plan_text import plan_lines
+from flask_uow.orm.flush.release import references_to_release, values_to_release
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
 from flask_uow.orm.flush.row_switch import find_switches
 from flask_uow.orm.flush.steps import (
@@ -127,6 +128,9 @@ class _Planner:
             self.changed = {**self.changed, base: [obj for obj in self.changed[base] if id(obj) not in done]}
         if clearing is not None:
             yield clearing
+        yield from references_to_release(
+            self.work, self.changed, {base: self.deleted[base] for base in first if base in self.deleted}
+        )
         for group in reversed(self.groups):
             yield from self._delete_group(group, first, frees_keys=True)
 
@@ -177,6 +181,9 @@ class _Planner:
         yield from self._update_all(
             early, "before the INSERTs of its own table, since it refers to no new row", is_linked
         )
+        members = by_family(new)
+        for base, waiting in by_family(late).items() if late else ():
+            yield from values_to_release(self.work, base, waiting, members.get(base, []))
         later = "after the rows of its own table to which it refers" if len(group) == 1 else ""
         for number, level in enumerate(sort_levels(group, new, self.work)):
             yield from self._insert_all(level, later if number else "")

@@ -26,6 +26,7 @@ __all__ = [
     "DeleteRows",
     "InsertLinks",
     "InsertRows",
+    "ReleaseRows",
     "SetLateKeys",
     "Step",
     "SwitchRows",
@@ -156,6 +157,26 @@ class UpdateRows(Step):
                     counts[key] = counts.get(key, 0) + 1
         for (table, columns), count in counts.items():
             yield TableRows(table, columns, count)
+
+
+@dataclass(slots=True, eq=False)
+class ReleaseRows(Step):
+    """Changed objects of one class whose rows let go of what others wait for, before their own UPDATE comes.
+
+    :ivar values: what is written for now, by attribute, in the order of the objects.
+    """
+
+    operation: ClassVar[str] = "UPDATE"
+    mapper: Mapper
+    objects: list[Any]
+    values: dict[str, list[Any]]
+    why: str
+
+    def rows(self) -> Iterator[TableRows]:
+        for part in self.mapper.stored:
+            columns = tuple(column.name for name, column in part.columns.items() if name in self.values)
+            if columns:
+                yield TableRows(part.table, columns, len(self.objects))
 
 
 @dataclass(slots=True, eq=False)

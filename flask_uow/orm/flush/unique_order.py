@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
-__all__ = ["in_turns", "those_that_take"]
+__all__ = ["in_turns", "those_left_to", "those_that_take"]
 
 
 def in_turns(
@@ -94,6 +94,28 @@ def those_that_take(
             return found
         found.extend(more)
         late.update(map(id, more))
+
+
+def those_left_to(
+    session: Session, base: Mapper, objects: list[Any], taking: Iterable[Any], carried: dict[int, dict[str, Any]]
+) -> list[Any]:
+    """Return those of the changed objects that leave a unique value which others take, or one of these takes.
+
+    :param carried: the foreign keys that follow from collections.
+    """
+    movers = _movers(base, objects, carried)
+    find_originals(session, base, movers)
+    waits, _ = _waits(base, movers, carried, unique_keys)
+    done = {id(obj) for obj in taking}
+    wanted = {other for number in done for other in waits.get(number, ())}
+    found: list[Any] = []
+    while True:
+        more = [obj for obj in objects if id(obj) in wanted and id(obj) not in done]
+        if not more:
+            return found
+        found.extend(more)
+        done.update(map(id, more))
+        wanted.update(other for obj in more for other in waits.get(id(obj), ()))
 
 
 def _movers(base: Mapper, objects: Iterable[Any], carried: dict[int, dict[str, Any]] | None) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import FlushError
 from flask_uow.orm.flush.key_changes import cascade_key_changes
+from flask_uow.orm.flush.keys import note_written
 from flask_uow.orm.flush.settle import move_identity
 from flask_uow.orm.flush.tables import has_null, not_among, require_stored, stale_rows, versioned_key
 from flask_uow.orm.flush.unique_order import in_turns
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.schema import Column
 
-__all__ = ["changed_columns", "follows_by_itself", "update_batch", "update_objects"]
+__all__ = ["changed_columns", "follows_by_itself", "release_rows", "update_batch", "update_objects"]
 
 
 def update_objects(
@@ -181,6 +182,29 @@ def update_batch(
                 gone = _without_row(connection, part, objects)
                 raise stale_rows(part, "UPDATE of", objects, gone, found)
     _forget_server_values(mapper, part, names, objects)
+
+
+def release_rows(session: Session, mapper: Mapper, objects: list[Any], values: dict[str, list[Any]]) -> None:
+    """UPDATE some columns of rows ahead of the objects' own UPDATE. The objects keep their values, and what differs from the row is written then.
+
+    :param values: by attribute, in the order of the objects.
+    :raises StaleDataError: when fewer rows were found than objects.
+    """
+    connection = session.connection_for(mapper)
+    for part in mapper.stored:
+        names = [name for name in part.columns if name in values]
+        if not names:
+            continue
+        key, key_values = versioned_key(part, None, objects)
+        columns = [part.columns[name] for name in names]
+        found = connection.dialect.batch.update(
+            connection, part.table, key, key_values, columns, [values[name] for name in names]
+        )
+        if found != len(objects):
+            raise stale_rows(part, "UPDATE of", objects, _without_row(connection, part, objects), found)
+    for name, written in values.items():
+        for obj, value in zip(objects, written, strict=True):
+            note_written(obj, name, value)
 
 
 def _update_one(

@@ -603,3 +603,108 @@ def test_rows_of_a_tree_move_up_when_one_of_them_goes(engine: Engine, loaded: bo
         second.place, third.place = 1, 2
         session.commit()
         assert session.scalars(select(Leaf.place).order_by(Leaf.id)).all() == [1, 2]
+
+
+def test_a_row_takes_the_name_of_the_deleted_parent_that_it_leaves(session: Session) -> None:
+    root = Node(place=0, name="root")
+    child = Node(parent=root, place=0, name="child")
+    session.add(root)
+    session.commit()
+    session.delete(root)
+    child.parent, child.name = None, "root"
+    session.commit()
+    assert [(node.name, node.parent_id) for node in session.query(Node)] == [("root", None)]
+
+
+def test_a_row_takes_the_name_of_the_deleted_row_that_its_foreign_key_named(session: Session) -> None:
+    root, other = Node(place=0, name="root"), Node(place=1, name="other")
+    child = Node(parent=root, place=0, name="child")
+    session.add_all([root, other])
+    session.commit()
+    session.delete(root)
+    child.parent_id, child.name = other.id, "root"
+    session.commit()
+    assert [(node.name, node.parent_id) for node in session.query(Node).order_by(Node.id)] == [
+        ("other", None),
+        ("root", other.id),
+    ]
+
+
+def test_a_row_moves_under_the_new_row_that_takes_its_deleted_parents_name(session: Session) -> None:
+    root = Node(place=0, name="root")
+    child = Node(parent=root, place=0, name="child")
+    session.add(root)
+    session.commit()
+    session.delete(root)
+    child.parent = Node(place=0, name="root")
+    session.commit()
+    assert [node.name for node in session.query(Node).filter_by(parent_id=None).one().children] == ["child"]
+
+
+def test_a_new_row_takes_the_name_of_the_row_that_moves_under_it(session: Session) -> None:
+    old = Node(place=0, name="top")
+    session.add(old)
+    session.commit()
+    old.parent = Node(place=1, name="top")
+    old.name = "old"
+    session.commit()
+    assert [(node.name, node.parent and node.parent.name) for node in session.query(Node).order_by(Node.id)] == [
+        ("old", "top"),
+        ("top", None),
+    ]
+
+
+def test_a_new_parent_takes_the_place_and_the_name_that_a_row_leaves_unloaded(session: Session) -> None:
+    root = Node(place=0, name="root")
+    one, two = Node(parent=root, place=0, name="one"), Node(parent=root, place=1, name="two")
+    session.add(root)
+    session.commit()
+    with session.no_autoflush:
+        one.name, two.name = "two", "free"
+        two.parent = Node(parent=root, place=1, name="one")
+    session.commit()
+    assert sorted((node.name, node.parent.name) for node in session.query(Node) if node.parent is not None) == [
+        ("free", "one"),
+        ("one", "root"),
+        ("two", "root"),
+    ]
+
+
+def test_a_foreign_key_that_was_set_by_hand_outlasts_the_deletion_of_the_parent(session: Session) -> None:
+    root, other = Node(place=0, name="root"), Node(place=1, name="other")
+    child = Node(parent=root, place=0, name="child")
+    session.add_all([root, other])
+    session.commit()
+    assert root.children == [child]
+    with session.no_autoflush:
+        child.parent_id = other.id
+        session.delete(root)
+    session.commit()
+    assert child.parent is other
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_version_counts_one_change_however_many_updates_it_takes(engine: Engine, loaded: bool) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Twig(Own):
+        __tablename__ = "twig"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(unique=True)
+        up_id: Mapped[int | None] = mapped_column(ForeignKey("twig.id"))
+        version: Mapped[int]
+        up: Mapped[Twig | None] = relationship(remote_side=[id])
+        __mapper_args__ = {"version_id_col": "version"}
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        old = Twig(name="old")
+        child = Twig(name="child", up=old)
+        session.add_all([old, child])
+        session.commit()
+        assert not loaded or child.version == 1
+        session.delete(old)
+        child.name, child.up = "old", None
+        session.commit()
+        assert (child.name, child.up, child.version) == ("old", None, 2)
