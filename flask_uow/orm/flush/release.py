@@ -84,7 +84,7 @@ def values_to_release(work: WorkList, base: Mapper, changed: list[Any], new: lis
                 changing = future_changes(obj, changed_columns(mapper, obj), linked.get(id(obj), ()))
                 moving = [
                     name
-                    for name in mapper.column_attrs
+                    for name, _ in mapper.column_attrs.items()
                     if name in changing and name in unique and name not in mapper.primary_key_names
                 ]
                 own = carried.get(id(obj), {})
