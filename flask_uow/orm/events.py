@@ -7,7 +7,7 @@ flush, Session and attributes tell of what they do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension, hooks_of_class
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute
@@ -20,6 +20,11 @@ from flask_uow.orm.session.present_session import PresentSession
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.sql.event import EventKind, Registered, register_kind
+
+if TYPE_CHECKING:
+    from flask_uow.engine import Result
+    from flask_uow.orm.state.instance_state import InstanceState
+    from flask_uow.sql.dml import DMLStatement
 
 __all__ = ["BulkContext"]
 
@@ -40,18 +45,18 @@ class _MapperEvents(EventKind):
         "after_configured": (),
     }  # fmt: skip
 
-    def takes(self, target: Any) -> bool:
+    def takes(self, target: object) -> bool:
         if isinstance(target, Mapper):
             return True
         return isinstance(target, type) and not issubclass(target, Session)
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
         if name in ("before_configured", "after_configured"):
             return _configured[name]
         known = EVERY_CLASS if target is Mapper else registered_of(_class_of(target))
         return known.setdefault(name, [])
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
         if name in ("before_configured", "after_configured"):
             getattr(registry, name)[:] = [made.call for made in _configured[name]]
             return
@@ -120,7 +125,7 @@ class BulkContext:
     :ivar result: its result, with ``rowcount``.
     """
 
-    def __init__(self, session: Session, query: Any, statement: Any, result: Any) -> None:
+    def __init__(self, session: Session, query: Any, statement: DMLStatement, result: Result) -> None:
         self.session = session
         self.query = query
         self.statement = statement
@@ -149,15 +154,15 @@ class _SessionEvents(EventKind):
         **{name: ("session", "instance") for name in SESSION_EVENTS if "_to_" in name},
     }  # fmt: skip
 
-    def takes(self, target: Any) -> bool:
+    def takes(self, target: object) -> bool:
         return isinstance(target, (Session, PresentSession)) or (
             isinstance(target, type) and issubclass(target, Session)
         )
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
         return _hooks_of(target).registered.setdefault(name, [])
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
         hooks = _hooks_of(target)
         hooks.listen(name, [made.call for made in hooks.registered[name]])
 
@@ -195,20 +200,20 @@ class _AttributeListener(AttributeExtension):
         self._answers = bool(made.options.get("retval"))
         self._raw = bool(made.options.get("raw"))
 
-    def _target(self, state: Any) -> Any:
+    def _target(self, state: InstanceState) -> Any:
         return state if self._raw else state.obj
 
-    def append(self, state: Any, value: Any, initiator: Any) -> Any:
+    def append(self, state: InstanceState, value: object, initiator: object) -> Any:
         if self._name != "append":
             return value
         answer = self.made.call(self._target(state), value, initiator)
         return answer if self._answers else value
 
-    def remove(self, state: Any, value: Any, initiator: Any) -> None:
+    def remove(self, state: InstanceState, value: object, initiator: object) -> None:
         if self._name == "remove":
             self.made.call(self._target(state), value, initiator)
 
-    def set(self, state: Any, value: Any, oldvalue: Any, initiator: Any) -> Any:
+    def set(self, state: InstanceState, value: object, oldvalue: object, initiator: object) -> Any:
         if self._name != "set":
             return value
         answer = self.made.call(self._target(state), value, oldvalue, initiator)
@@ -226,7 +231,7 @@ class _AttributeEvents(EventKind):
         "remove": ("target", "value", "initiator"),
     }
 
-    def takes(self, target: Any) -> bool:
+    def takes(self, target: object) -> bool:
         return isinstance(target, (ColumnAttribute, RelationshipAttribute))
 
     def registered(self, target: Any, name: str) -> list[Registered]:

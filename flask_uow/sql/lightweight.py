@@ -52,7 +52,7 @@ class RowsSelect(SelectBase):
 
     def __init__(self, columns: tuple[ColumnClause, ...], rows: tuple[tuple[ColumnElement[Any], ...], ...]) -> None:
         self.columns = columns
-        self.entities: tuple[Any, ...] = columns
+        self.entities = columns
         self.rows = rows
         self._execution_options = NO_OPTIONS
         self.order_by_clauses = ()

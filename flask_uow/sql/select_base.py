@@ -36,6 +36,7 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
     :ivar order_by_clauses: the criteria of ORDER BY.
     :ivar limit_clause: the number of rows, as an expression; None without a limit.
     :ivar offset_clause: how many rows are left out at the beginning; None for none.
+    :ivar entities: the items that it selects: columns, mapped classes, aliases.
     """
 
     __slots__ = ("limit_clause", "offset_clause", "order_by_clauses")
@@ -43,6 +44,7 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
     order_by_clauses: tuple[ColumnElement[Any], ...]
     limit_clause: ColumnElement[Any] | None
     offset_clause: ColumnElement[Any] | None
+    entities: tuple[Any, ...]
 
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         """Return names and expressions of the result's columns, in order; names are made unique."""
@@ -169,7 +171,7 @@ class CompoundSelect(SelectBase[TP_co]):
         return (self.keyword, self.selects, self.order_by_clauses, self.limit_clause, self.offset_clause)
 
     @property
-    def entities(self) -> tuple[Any, ...]:
+    def entities(self) -> tuple[Any, ...]:  # type: ignore[override] # made of its first SELECT, and never set
         """The entities of the first SELECT, its columns with the types that they have in the compound."""
         given = tuple(getattr(self.selects[0], "entities", ()))
         columns = iter([column for _, column in self.result_columns()])

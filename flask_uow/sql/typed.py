@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import typing_extensions
 
     from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.sequences import Sequence
 
     # a row of which nobody says what is in it has any items
     TP_co = typing_extensions.TypeVar("TP_co", bound=tuple[Any, ...], default=tuple[Any, ...], covariant=True)
@@ -19,7 +21,7 @@ else:
     TP_co = TypeVar("TP_co", covariant=True)
     V = TypeVar("V")
 
-__all__ = ["T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "Item", "ReturnsRows", "TP_co", "Ts", "V"]
+__all__ = ["T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "Item", "ReturnsRows", "Statement", "TP_co", "Ts", "V"]
 
 # the items of a row one by one, for overloads; all of them at once
 T0 = TypeVar("T0")
@@ -35,6 +37,8 @@ Ts = TypeVarTuple("Ts")
 if TYPE_CHECKING:
     # what can be selected with a type: a column, an attribute, an expression; a mapped class
     Item: TypeAlias = ColumnElement[T0] | type[T0]
+    # what a connection executes: a statement, SQL text, or a sequence whose next number is meant
+    Statement: TypeAlias = "ClauseElement | ReturnsRows | Sequence | str"
 
 
 class ReturnsRows(Generic[TP_co]):

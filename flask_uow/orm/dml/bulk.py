@@ -109,7 +109,7 @@ def _insert_part(connection: Connection, part: MappedTable, rows: list[dict[str,
                 row[made] = key
 
 
-def _require_keys(mapper: Any, rows: list[dict[str, Any]]) -> None:
+def _require_keys(mapper: Mapper, rows: list[dict[str, Any]]) -> None:
     """Refuse rows whose key the other tables of the class would have to be told.
 
     :raises InvalidRequestError: for a key that the database works out from an expression or a default of its own.
@@ -238,7 +238,7 @@ def values_of(mapper: Mapper, row: Any, columns: Mapping[str, Any]) -> dict[str,
     return values
 
 
-def _check_class(mapper: Mapper, row: Any, own: Mapper, columns: Mapping[str, Any]) -> None:
+def _check_class(mapper: Mapper, row: object, own: Mapper, columns: Mapping[str, Any]) -> None:
     """Refuse an object of a subclass that has values, or a table, which a row of the class would lack.
 
     :raises InvalidRequestError: naming the class to be asked for.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableMapping
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.dml.bulk import bulk_insert, stored_columns
 from flask_uow.orm.dml.keyed import update_by_key
@@ -15,11 +15,20 @@ from flask_uow.orm.state.history import get_history
 from flask_uow.orm.state.instance_state import InstanceState, instance_state
 from flask_uow.orm.state.keys import identity_values
 
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.session import Session
+
 __all__ = ["insert_mappings", "save_objects", "update_mappings"]
 
 
 def insert_mappings(
-    session: Any, mapper: Any, mappings: Iterable[MutableMapping[str, Any]], return_defaults: bool, render_nulls: bool
+    session: Session,
+    mapper: Mapper,
+    mappings: Iterable[MutableMapping[str, Any]],
+    return_defaults: bool,
+    render_nulls: bool,
 ) -> None:
     """Insert rows; see :meth:`flask_uow.orm.Session.bulk_insert_mappings`."""
     if not return_defaults:
@@ -31,13 +40,13 @@ def insert_mappings(
         row.update(zip(mapper.primary_key_names, identity_values(key), strict=True))
 
 
-def update_mappings(session: Any, mapper: Any, mappings: Iterable[Any]) -> None:
+def update_mappings(session: Session, mapper: Mapper, mappings: Iterable[Any]) -> None:
     """Update rows by their keys; see :meth:`flask_uow.orm.Session.bulk_update_mappings`."""
     update_by_key(session, mapper, mappings, called="bulk_update_mappings()")
 
 
 def save_objects(
-    session: Any, objects: Iterable[Any], return_defaults: bool, update_changed_only: bool, preserve_order: bool
+    session: Session, objects: Iterable[Any], return_defaults: bool, update_changed_only: bool, preserve_order: bool
 ) -> None:
     """Insert or update the rows of objects; see :meth:`flask_uow.orm.Session.bulk_save_objects`."""
     for mapper, has_row, states in _groups([instance_state(obj) for obj in objects], preserve_order):
@@ -67,7 +76,7 @@ def _groups(states: list[InstanceState], preserve_order: bool) -> Iterator[tuple
         yield mapper, has_row, list(members)
 
 
-def _values(state: InstanceState, obj: Any, changed_only: bool) -> dict[str, Any] | None:
+def _values(state: InstanceState, obj: MappedObject, changed_only: bool) -> dict[str, Any] | None:
     """Return the key of an object with the values to be written; None where there are none."""
     mapper = state.mapper
     identity = state.identity

@@ -33,6 +33,7 @@ from flask_uow.sql.sourced import Sourced
 from flask_uow.sql.types import ARRAY, JSON, Float, Numeric, TypeDecorator
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Evaluator", "NotEvaluable", "NotLoaded"]
@@ -119,7 +120,7 @@ class Evaluator:
         if name is None:
             raise NotEvaluable(f"{node}")
 
-        def read(obj: Any) -> Any:
+        def read(obj: MappedObject) -> Any:
             value = obj.__dict__.get(name, NO_VALUE)
             if value is NO_VALUE or name in (obj.__dict__[STATE].changes or ()):
                 # what the database has is not known: the change was not flushed
@@ -174,7 +175,7 @@ class Evaluator:
         items = [self.function(item) for item in node.right.items]
         negated = node.operator is ops.NOT_IN
 
-        def test(obj: Any) -> Any:
+        def test(obj: MappedObject) -> Any:
             value = left(obj)
             if value is None:
                 return None
@@ -191,7 +192,7 @@ class Evaluator:
         element, low, high = (self.function(part) for part in (node.element, node.low, node.high))
         negated = node.operator is ops.NOT_BETWEEN
 
-        def test(obj: Any) -> Any:
+        def test(obj: MappedObject) -> Any:
             value = element(obj)
             found = _all([_applied(operator.ge, value, low(obj)), _applied(operator.le, value, high(obj))])
             return found if found is None or not negated else not found
@@ -215,7 +216,7 @@ class Evaluator:
         whens = [(self.function(condition), self.function(value)) for condition, value in node.whens]
         otherwise = self.function(node.else_) if node.else_ is not None else lambda obj: None
 
-        def choose(obj: Any) -> Any:
+        def choose(obj: MappedObject) -> Any:
             for condition, value in whens:
                 if condition(obj) is True:
                     return value(obj)
@@ -251,7 +252,7 @@ def _is_text(node: ColumnElement[Any]) -> bool:
     return isinstance(python_type, type) and issubclass(python_type, str)
 
 
-def _applied(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+def _applied(compare: Callable[[Any, Any], Any], left: object, right: object) -> Any:
     if left is None or right is None:
         return None
     left, right = _alike(left, right)
@@ -261,12 +262,12 @@ def _applied(compare: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
         raise NotEvaluable(str(error)) from error
 
 
-def _same(left: Any, right: Any) -> bool:
+def _same(left: object, right: object) -> bool:
     """Return True where two values, None among them, are not distinct."""
     return left is right if left is None or right is None else bool(_applied(operator.eq, left, right))
 
 
-def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+def _alike(left: object, right: object) -> tuple[Any, Any]:
     """Return two values as the database compares them.
 
     :raises NotEvaluable: for classes that databases compare in ways of their own, or that they do not compare.
@@ -296,7 +297,7 @@ def _moments(left: dt.date, right: dt.date) -> tuple[dt.datetime, dt.datetime]:
     return a, b
 
 
-def _computed(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+def _computed(compute: Callable[[Any, Any], Any], left: object, right: object) -> Any:
     if left is None or right is None:
         return None
     pair = (left, right)

@@ -25,6 +25,8 @@ from flask_uow.sql.selectable import FromClause, Subquery
 from flask_uow.sql.sourced import without_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapped_table import MappedTable
     from flask_uow.orm.mapping.mapper import Mapper
@@ -123,7 +125,7 @@ def delete_from_tables(
     return _delete(connection, statement, given, mapper)
 
 
-def _delete(connection: Connection, statement: Delete, given: Any, mapper: Mapper) -> tuple[int, list[Any]]:
+def _delete(connection: Connection, statement: Delete, given: object, mapper: Mapper) -> tuple[int, list[Any]]:
     found = connection.execute(_rows(statement, mapper, mapper.primary_key), given).all()
     identities: list[tuple[Any, ...]] = list(dict.fromkeys(map(tuple, found)))
     count = 0
@@ -204,7 +206,7 @@ def _told(row: Mapping[str, Any], name: str, column: Column[Any], make: Callable
     return row if name in row or column.name in row else {**row, name: make()}
 
 
-def _selecting(statement: Insert, column: Column[Any], value: Any) -> Insert:
+def _selecting(statement: Insert, column: Column[Any], value: object) -> Insert:
     if any(other is column for other in statement.source_columns):
         return statement
     inner: Any = statement.source_select
@@ -249,7 +251,7 @@ def _missing_criteria(statement: Update | Delete) -> list[Any]:
     ]
 
 
-def _rows(statement: Update | Delete, mapper: Mapper, columns: Any) -> Select:
+def _rows(statement: Update | Delete, mapper: Mapper, columns: Sequence[Column[Any]]) -> Select:
     """Return the SELECT of columns of the rows that the statement, made for the class or an alias of it, is about."""
     entity = statement.entity
     conditions = (*_missing_criteria(statement), *statement.where_clauses)

@@ -28,6 +28,7 @@ from flask_uow.sql.select import Select
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["insert_rows", "takes_rows"]
 
@@ -42,7 +43,7 @@ def takes_rows(statement: Insert, params: Any, mapper: Mapper) -> bool:
     return (not isinstance(params, Mapping) and len(params) > 1) or len(mapper.stored) > 1
 
 
-def insert_rows(session: Any, statement: Insert, rows: Sequence[Any], mapper: Mapper) -> Result:
+def insert_rows(session: ExecutingSession, statement: Insert, rows: Sequence[Any], mapper: Mapper) -> Result:
     """Insert rows of a class, in the Session's transaction.
 
     :param rows: mappings by attribute.
@@ -57,7 +58,7 @@ def insert_rows(session: Any, statement: Insert, rows: Sequence[Any], mapper: Ma
         return _insert_groups(session, session.connection_for(mapper, statement), statement, named, mapper)
 
 
-def _by_attribute(statement: Insert, row: Any, mapper: Mapper) -> Values:
+def _by_attribute(statement: Insert, row: Mapping[str, Any], mapper: Mapper) -> Values:
     """Return the values of a row by attribute; synonyms and columns stand for what they name."""
     columns = stored_columns(mapper)
     if not isinstance(row, Mapping) or all(name in columns for name in row):
@@ -69,7 +70,7 @@ def _by_attribute(statement: Insert, row: Any, mapper: Mapper) -> Values:
     return values_of(mapper, found, columns)
 
 
-def _attribute_of(statement: Insert, given: Any, mapper: Mapper) -> str:
+def _attribute_of(statement: Insert, given: object, mapper: Mapper) -> str:
     column = statement._column(given)
     for name, prop in mapper.column_attrs.items():
         if prop.is_stored and any(other is column for other in prop.columns):
@@ -78,7 +79,7 @@ def _attribute_of(statement: Insert, given: Any, mapper: Mapper) -> str:
 
 
 def _insert_groups(
-    session: Any, connection: Connection, statement: Insert, rows: list[Values], mapper: Mapper
+    session: ExecutingSession, connection: Connection, statement: Insert, rows: list[Values], mapper: Mapper
 ) -> Result:
     groups: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
@@ -120,7 +121,7 @@ def _in_order(statement: Insert, found: list[tuple[list[int], list[Any]]]) -> li
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _insert_into_tables(session: Any, statement: Insert, rows: list[Values], mapper: Mapper) -> Result:
+def _insert_into_tables(session: ExecutingSession, statement: Insert, rows: list[Values], mapper: Mapper) -> Result:
     """Insert rows of a class in several tables; what RETURNING asks for is selected afterwards."""
     if statement.conflict is not None:
         raise InvalidRequestError(

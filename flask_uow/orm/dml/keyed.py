@@ -26,6 +26,7 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.execution import ExecutingSession
 
@@ -112,7 +113,7 @@ class _Page:
             if names and names != (self.version,):
                 self.groups.setdefault(names, []).append(values)
 
-    def _values(self, row: Any) -> dict[str, Any]:
+    def _values(self, row: object) -> dict[str, Any]:
         """Return the key and the values to be set of one row, and the version that it was loaded with, where that is known."""
         values = values_of(self.mapper, row, self.columns)
         state = None if isinstance(row, Mapping) else row.__dict__.get(STATE)
@@ -215,7 +216,7 @@ class _Page:
             if self.version is not None:
                 self._next_version(obj, row)
 
-    def _next_version(self, obj: Any, row: Mapping[str, Any]) -> None:
+    def _next_version(self, obj: MappedObject, row: Mapping[str, Any]) -> None:
         # an object that is older than its row was stays so, and what it holds is not written over what others have written
         assert self.versioning is not None
         assert self.version is not None

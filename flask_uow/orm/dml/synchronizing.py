@@ -35,6 +35,7 @@ from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.orm.session.execution import ExecutingSession
@@ -183,7 +184,7 @@ def _execute_counting(session: ExecutingSession, statement: Update, params: Any,
     return Result(None, (), count)
 
 
-def _count_loaded(obj: Any, versioning: Versioning) -> None:
+def _count_loaded(obj: MappedObject, versioning: Versioning) -> None:
     loaded = obj.__dict__.get(versioning.name)
     if loaded is not None:
         obj.__dict__[versioning.name] = versioning.next_version(loaded)
@@ -209,7 +210,9 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
     return Result(results_of(run, rows, "rows"), plan.names, len(rows))
 
 
-def _send_and_expire(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
+def _send_and_expire(
+    session: ExecutingSession, connection: Connection, statement: DMLStatement, params: object
+) -> Result:
     """Execute without finding the affected objects: all objects of the class are expired."""
     result = _send(session, connection, statement, params)
     expire_all(session.objects, [statement.entity.mapper])
@@ -253,7 +256,9 @@ def _evaluated(
     return None if must_know and not all(certain for _, certain in found) else found
 
 
-def _fetched(connection: Connection, statement: DMLStatement, params: Any, mapper: Mapper) -> tuple[Result, list[Any]]:
+def _fetched(
+    connection: Connection, statement: DMLStatement, params: object, mapper: Mapper
+) -> tuple[Result, list[Any]]:
     """Execute with RETURNING the keys; return the result, and the keys."""
     keys, positions = keys_to_return(statement, mapper)
     rows = connection.execute(statement.returning(*keys), params).all()

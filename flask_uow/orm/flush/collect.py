@@ -21,6 +21,7 @@ from flask_uow.orm.symbols import NO_VALUE, PENDING, STATE, UNDONE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Automatic, Changes
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
 
@@ -153,7 +154,7 @@ class _Relationships:
 
     # -- many-to-many
 
-    def _add_pair(self, prop: RelationshipProperty, obj: Any, item: Any, added: bool) -> None:
+    def _add_pair(self, prop: RelationshipProperty, obj: MappedObject, item: object, added: bool) -> None:
         canonical = prop.canonical
         left, right = (obj, item) if canonical is prop else (item, obj)
         mark = (id(canonical), id(left), id(right), added)
@@ -219,7 +220,7 @@ class _Relationships:
                     require_in_session(self.session, obj, prop, child)
                     self._link(prop, child, obj)
 
-    def _link(self, prop: RelationshipProperty, child: Any, parent: Any) -> None:
+    def _link(self, prop: RelationshipProperty, child: object, parent: object) -> None:
         state: InstanceState = child.__dict__[STATE]
         if state in self.changes.deleted or state.owner is None:
             return
@@ -288,7 +289,7 @@ def _leave_to_mapped_rows(work: WorkList, rows: LinkRows) -> None:
         ]
 
 
-def _history_to_write(obj: Any, prop: RelationshipProperty) -> History | None:
+def _history_to_write(obj: MappedObject, prop: RelationshipProperty) -> History | None:
     """Return the history of a relationship since the last flush, None when nothing can have changed."""
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
@@ -298,12 +299,12 @@ def _history_to_write(obj: Any, prop: RelationshipProperty) -> History | None:
     return get_history(obj, prop.key, passive=True)
 
 
-def _has_repeated(collection: Any) -> bool:
+def _has_repeated(collection: object) -> bool:
     items = members_of(collection)
     return len(items) != len({id(item) for item in items})
 
 
-def _leads_to_waiting(work: WorkList, prop: RelationshipProperty, obj: Any, history: History) -> bool:
+def _leads_to_waiting(work: WorkList, prop: RelationshipProperty, obj: MappedObject, history: History) -> bool:
     """Return True when a relationship was changed about an object that this flush leaves out, and note to look at it again."""
     if any(id(item) in work.waiting for item in (*history.added, *history.deleted)):
         work.kept.append((obj, prop))

@@ -16,6 +16,7 @@ from flask_uow.sql.constraints import UniqueConstraint
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.work import WorkList
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.sql.expressions import ColumnElement
@@ -47,7 +48,7 @@ def half_made(work: WorkList) -> dict[int, Any]:
     return found
 
 
-def _references(obj: Any) -> Iterator[tuple[RelationshipProperty, Any]]:
+def _references(obj: MappedObject) -> Iterator[tuple[RelationshipProperty, Any]]:
     """Yield the objects that a new one refers to, after the relationships: many-to-one, written together with its row."""
     values = obj.__dict__
     for prop in references_of(type(obj).__mapper__):
@@ -56,7 +57,7 @@ def _references(obj: Any) -> Iterator[tuple[RelationshipProperty, Any]]:
             yield prop, target
 
 
-def _missing(obj: Any) -> set[str]:
+def _missing(obj: MappedObject) -> set[str]:
     values = obj.__dict__
     required, own = _required(type(obj).__mapper__)
     missing = {name for name in required if values.get(name) is None}

@@ -19,6 +19,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.work import Link, WorkList
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.session import Session
@@ -140,7 +141,7 @@ def set_foreign_key(link: Link) -> None:
         set_column(link.child, own, key_value(link.prop, link.parent, far))
 
 
-def _clear_foreign_key(prop: RelationshipProperty, child: Any) -> None:
+def _clear_foreign_key(prop: RelationshipProperty, child: MappedObject) -> None:
     for own in prop.names_to_clear:
         state = child.__dict__[STATE]
         if state.row_key is not None and own in type(child).__mapper__.primary_key_names:
@@ -151,7 +152,7 @@ def _clear_foreign_key(prop: RelationshipProperty, child: Any) -> None:
         set_column(child, own, None)
 
 
-def set_column(obj: Any, name: str, value: Any) -> None:
+def set_column(obj: MappedObject, name: str, value: object) -> None:
     """Set a column in the course of a flush, with its original value kept."""
     values = obj.__dict__
     state = values[STATE]
@@ -191,7 +192,7 @@ def key_value(prop: RelationshipProperty, obj: Any, name: str) -> Any:
     return value
 
 
-def stored_key_value(prop: RelationshipProperty, obj: Any, name: str) -> Any:
+def stored_key_value(prop: RelationshipProperty, obj: MappedObject, name: str) -> Any:
     """Return the part of a key that rows of a secondary table have: a new one counts when it was written."""
     state = obj.__dict__[STATE]
     names = type(obj).__mapper__.primary_key_names
@@ -200,7 +201,7 @@ def stored_key_value(prop: RelationshipProperty, obj: Any, name: str) -> Any:
     return key_value(prop, obj, name)
 
 
-def require_in_session(session: Session, obj: Any, prop: RelationshipProperty, item: Any) -> None:
+def require_in_session(session: Session, obj: object, prop: RelationshipProperty, item: Any) -> None:
     """Refuse a relationship that leads out of the Session.
 
     :raises FlushError: when ``item`` is not in the Session, or of a subclass as which it would not be loaded again.
@@ -234,7 +235,7 @@ def carried_values(links: Iterable[Link]) -> dict[int, dict[str, Any]]:
     return carried
 
 
-def future_value(obj: Any, name: str, depth: int = 8) -> Any:
+def future_value(obj: MappedObject, name: str, depth: int = 8) -> Any:
     """Return the value that a column of an object will have; None where that is not known yet.
 
     :param depth: how far to follow new objects whose key is in turn that of another one.
@@ -249,7 +250,7 @@ def future_value(obj: Any, name: str, depth: int = 8) -> Any:
     return _present_value(obj, name)
 
 
-def _present_value(obj: Any, name: str) -> Any:
+def _present_value(obj: MappedObject, name: str) -> Any:
     """Return a value without loading it; a key is known also of an expired object."""
     value = obj.__dict__.get(name)
     if value is None and (state := obj.__dict__.get(STATE)) is not None and state.row_key is not None:
@@ -259,7 +260,7 @@ def _present_value(obj: Any, name: str) -> Any:
     return value
 
 
-def future_changes(obj: Any, names: Iterable[str], links: Sequence[Link]) -> set[str]:
+def future_changes(obj: MappedObject, names: Iterable[str], links: Sequence[Link]) -> set[str]:
     """Return the columns that an UPDATE of an object will write.
 
     :param names: those that have a net change before keys are carried.
@@ -295,7 +296,7 @@ def future_changes(obj: Any, names: Iterable[str], links: Sequence[Link]) -> set
     return found
 
 
-def _value_to_be(obj: Any, name: str) -> Any:
+def _value_to_be(obj: MappedObject, name: str) -> Any:
     value = _present_value(obj, name)
     return future_value(obj, name) if value is None and obj.__dict__[STATE].row_key is None else value
 

@@ -20,6 +20,7 @@ from flask_uow.sql.constraints import ForeignKeyConstraint
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.work import WorkList
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.schema import Table
 
@@ -225,7 +226,7 @@ def after_new_keys(objects: list[Any], work: WorkList) -> list[list[Any]]:
         return [objects]
 
 
-def _changes_key(obj: Any) -> bool:
+def _changes_key(obj: MappedObject) -> bool:
     changes = obj.__dict__[STATE].changes
     return bool(changes) and any(name in changes for name in type(obj).__mapper__.primary_key_names)
 
@@ -248,12 +249,12 @@ def _levels(objects: list[Any], waits: Mapping[int, Iterable[int]]) -> list[list
     return levels
 
 
-def _references(obj: Any) -> Iterator[Any]:
+def _references(obj: MappedObject) -> Iterator[Any]:
     for prop in references_of(type(obj).__mapper__):
         yield obj.__dict__.get(prop.key)
 
 
-def _present_key(obj: Any) -> Any:
+def _present_key(obj: MappedObject) -> Any:
     """Return the key of an object: its identity, or for a new one the values that it was given, None while they are missing."""
     state = obj.__dict__.get(STATE)
     if state is not None and state.row_key is not None:

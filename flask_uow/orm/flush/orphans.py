@@ -14,6 +14,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Automatic, Changes
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.orm.state.session_objects import SessionObjects
@@ -76,7 +77,7 @@ def mark_orphans(objects: SessionObjects, orphans: Orphans) -> None:
         objects.expunge_one(obj, state)
 
 
-def _doom(changes: Changes, orphans: Orphans, instance: Any) -> None:
+def _doom(changes: Changes, orphans: Orphans, instance: MappedObject) -> None:
     """Note an object, and those that the cascade delete reaches from it, as deleted."""
     root = ensure_state(instance)
     if root.owner is None and changes.session.objects.was_deleted(root):
@@ -93,7 +94,7 @@ def _doom(changes: Changes, orphans: Orphans, instance: Any) -> None:
             changes.deleted[state] = orphans.doomed[state] = obj
 
 
-def _expunge(changes: Changes, orphans: Orphans, obj: Any, state: InstanceState) -> None:
+def _expunge(changes: Changes, orphans: Orphans, obj: MappedObject, state: InstanceState) -> None:
     changes.new.pop(state, None)
     changes.left_out[state] = orphans.expunged[state] = obj
 
@@ -121,7 +122,7 @@ def _candidates(changes: Changes) -> list[tuple[RelationshipProperty, Any]]:
     return found
 
 
-def _had_parent(obj: Any, state: InstanceState, prop: RelationshipProperty) -> bool:
+def _had_parent(obj: MappedObject, state: InstanceState, prop: RelationshipProperty) -> bool:
     """Return True when a many-to-one relationship that is empty now was not: what never had a parent is no orphan."""
     original = (state.changes or {}).get(prop.key, NO_VALUE)
     if original is not NO_VALUE:

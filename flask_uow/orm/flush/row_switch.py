@@ -22,6 +22,7 @@ from flask_uow.sql.constructors import literal
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
@@ -85,7 +86,7 @@ def switch_rows(session: Session, base: Mapper, objects: list[Any], replaced: li
     enter_inserted(session, base, objects)
 
 
-def _take_over(mapper: Mapper, obj: Any, old: Any) -> None:
+def _take_over(mapper: Mapper, obj: MappedObject, old: MappedObject) -> None:
     state, before = obj.__dict__[STATE], old.__dict__[STATE]
     state.row_key = before.row_key
     if mapper.versioning is not None:
@@ -95,7 +96,7 @@ def _take_over(mapper: Mapper, obj: Any, old: Any) -> None:
         state.changes = {name: old.__dict__.get(name) if version is NO_VALUE else version}
 
 
-def _set_all(part: MappedTable, obj: Any) -> tuple[str, ...]:
+def _set_all(part: MappedTable, obj: MappedObject) -> tuple[str, ...]:
     """Give a value to each attribute that a row of its own would have one of; return those that are not the key."""
     values = obj.__dict__
     for own, source in part.copied:

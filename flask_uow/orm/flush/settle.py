@@ -20,6 +20,7 @@ from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE, UNDONE
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.work import WorkList
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
     from flask_uow.orm.session.transaction import SessionTransaction
@@ -84,7 +85,7 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
             session.objects.tell("pending_to_persistent", obj)
 
 
-def _take_out_holder(session: Session, base: Mapper, obj: Any, other: InstanceState) -> None:
+def _take_out_holder(session: Session, base: Mapper, obj: MappedObject, other: InstanceState) -> None:
     """Take out the object that held the key of a row that was inserted just now.
 
     The INSERT has shown that the other's row was no longer there. That is all right where the object was expired, waiting to find that
@@ -128,7 +129,7 @@ def refuse_known_keys(session: Session, base: Mapper, objects: list[Any]) -> Non
             raise _key_in_use(obj, holder)
 
 
-def _key_in_use(obj: Any, holder: Any) -> FlushError:
+def _key_in_use(obj: MappedObject, holder: MappedObject) -> FlushError:
     return FlushError(
         f"cannot insert a new {type(obj).__name__} with the primary key {holder.__dict__[STATE].row_key!r}: {describe(holder)} has that key in"
         " this Session. Change the object that is there, or delete it and flush first."
@@ -145,7 +146,7 @@ def free_keys(session: Session, objects: list[Any]) -> None:
             state.owner.remove(state)
 
 
-def move_identity(session: Session, identities: FamilyIdentities, obj: Any, key: tuple[Any, ...]) -> None:
+def move_identity(session: Session, identities: FamilyIdentities, obj: object, key: tuple[Any, ...]) -> None:
     """Have an object under another key in the identity map, until a rollback."""
     state = obj.__dict__[STATE]
     identities.remove(state)
@@ -224,7 +225,7 @@ def _bring_into_step(work: WorkList) -> None:
         child.__dict__[prop.key] = parent
 
 
-def _forget_empty(obj: Any, names: set[str]) -> None:
+def _forget_empty(obj: MappedObject, names: set[str]) -> None:
     # what was read as empty while there was no row is loaded at the next access
     values = obj.__dict__
     for name in names:
@@ -233,7 +234,7 @@ def _forget_empty(obj: Any, names: set[str]) -> None:
             del values[name]
 
 
-def _settle_waiting(obj: Any, work: WorkList) -> None:
+def _settle_waiting(obj: MappedObject, work: WorkList) -> None:
     if not work.waiting:
         del obj.__dict__[PENDING]
         return

@@ -12,6 +12,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.sql.schema import Column
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["has_null", "not_among", "require_stored", "stale_rows", "versioned_key"]
 
 
-def require_stored(mapper: Mapper, obj: Any, what: str) -> None:
+def require_stored(mapper: Mapper, obj: MappedObject, what: str) -> None:
     """Refuse to write an object of a class that no table stores.
 
     :param what: what was to be done with it, as the message says it.
@@ -49,7 +50,7 @@ def has_null(key_values: list[list[Any]]) -> bool:
     return len(key_values) > 1 and any(None in column for column in key_values)
 
 
-def _loaded_version(obj: Any, name: str) -> Any:
+def _loaded_version(obj: MappedObject, name: str) -> Any:
     changes = obj.__dict__[STATE].changes or {}
     before = changes.get(name, NO_VALUE)
     return getattr(obj, name) if before is NO_VALUE else before
@@ -73,7 +74,7 @@ def not_among(connection: Connection, part: MappedTable, objects: list[Any], key
     processors = [connection.dialect.result_processor(column.type) for column in part.key]
     found = {tuple(p(v) if p is not None else v for p, v in zip(processors, key, strict=True)) for key in keys}
 
-    def key_of(obj: Any) -> tuple[Any, ...]:
+    def key_of(obj: MappedObject) -> tuple[Any, ...]:
         identity = identity_values(obj.__dict__[STATE].row_key)
         return tuple(identity[position] for position in part.positions)
 

@@ -26,6 +26,7 @@ from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.symbols import NO_VALUE, STATE, Direction
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
@@ -125,7 +126,7 @@ def _movers(base: Mapper, objects: Iterable[Any], carried: dict[int, dict[str, A
     return [obj for obj in objects if not names.isdisjoint(_changing_names(obj, carried))]
 
 
-def _changing_names(obj: Any, carried: dict[int, dict[str, Any]]) -> set[str]:
+def _changing_names(obj: MappedObject, carried: dict[int, dict[str, Any]]) -> set[str]:
     """Return the attributes of an object that have changed, and the foreign keys that follow from that."""
     changes = obj.__dict__[STATE].changes or {}
     names = {*changes, *carried.get(id(obj), ())}
@@ -170,7 +171,7 @@ def _waits(
 
 
 def _move(
-    mapper: Mapper, obj: Any, names: tuple[str, ...], carried: dict[int, dict[str, Any]] | None
+    mapper: Mapper, obj: MappedObject, names: tuple[str, ...], carried: dict[int, dict[str, Any]] | None
 ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None] | None:
     """Return the values of a unique key that an object leaves and takes, None where they stay the same."""
     changes = obj.__dict__[STATE].changes or {}

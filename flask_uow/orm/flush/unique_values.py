@@ -17,6 +17,7 @@ from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.expressions import ColumnElement
@@ -112,7 +113,7 @@ def _find_original(session: Session, mapper: Mapper, name: str, objects: list[An
                 obj.__dict__[STATE].changes[name] = original
 
 
-def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+def stored_key(obj: MappedObject, names: tuple[str, ...]) -> tuple[Any, ...]:
     """Return the values that an object's row has, as far as they are known without loading it."""
     state = obj.__dict__[STATE]
     values, changes = obj.__dict__, state.changes or {}
@@ -129,7 +130,7 @@ def stored_key(obj: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def future_key(obj: Any, names: tuple[str, ...], carried: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def future_key(obj: MappedObject, names: tuple[str, ...], carried: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Return the values that an object will have, those of foreign keys from what it refers to.
 
     None where one is missing, or is for the database to work out.

@@ -24,6 +24,7 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.orm.session.session import Session
@@ -77,7 +78,7 @@ def update_objects(
             cascade_key_changes(session, mapper, moved)
 
 
-def changed_columns(mapper: Mapper, obj: Any) -> tuple[str, ...]:
+def changed_columns(mapper: Mapper, obj: MappedObject) -> tuple[str, ...]:
     """Return the attributes of columns with a net change."""
     values = obj.__dict__
     changes = values[STATE].changes
@@ -211,7 +212,7 @@ def _update_one(
     connection: Connection,
     part: MappedTable,
     names: tuple[str, ...],
-    obj: Any,
+    obj: MappedObject,
     key: list[Column[Any]],
     identity: list[Any],
 ) -> None:

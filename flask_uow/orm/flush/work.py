@@ -9,6 +9,7 @@ from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Changes
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
@@ -91,7 +92,7 @@ class WorkList:
             self._changed_ids.add(id(obj))
             self.changed.setdefault(type(obj).__mapper__.base_mapper, []).append(obj)
 
-    def waits(self, obj: Any) -> bool:
+    def waits(self, obj: MappedObject) -> bool:
         """Return True for a new object that this flush leaves out."""
         return id(obj) in self.waiting and obj.__dict__[STATE].row_key is None
 

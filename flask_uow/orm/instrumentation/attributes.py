@@ -19,7 +19,7 @@ from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
 
 if TYPE_CHECKING:
-    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.interfaces import Entity, MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.properties import ColumnProperty
     from flask_uow.orm.mapping.relationships import RelationshipProperty
@@ -132,7 +132,7 @@ class ColumnAttribute(Attribute):
         return column
 
 
-def operand_of(element: ColumnElement[Any], entity: Any, prop: object) -> ColumnElement[Any]:
+def operand_of(element: ColumnElement[Any], entity: Entity, prop: object) -> ColumnElement[Any]:
     """Return the operand for an attribute of a class, or of an alias of one, within an expression."""
     mapper = entity.mapper
     is_enough = mapper.inherits is None and not mapper.is_stood_for and getattr(prop, "is_stored", True)

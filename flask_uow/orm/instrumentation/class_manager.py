@@ -183,7 +183,7 @@ def _assignment_check(type_: TypeEngine[Any], listeners: Listeners | None, name:
 
 
 def _loading_first(name: str, check: Check | None) -> Check:
-    def load_and_check(obj: Any, value: Any) -> Any:
+    def load_and_check(obj: MappedObject, value: object) -> Any:
         state = obj.__dict__.get(STATE)
         if name not in obj.__dict__ and state is not None and state.session is not None:
             getattr(obj, name)

@@ -99,7 +99,7 @@ class CollectionAttribute(RelationshipAttribute):
             return admitted
         return real_object(self.listeners.append(parent, ensure_state(parent), admitted, self))
 
-    def set(self, obj: MappedObject, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         state = ensure_state(obj)
         if state.row_key is None:
             old = obj.__dict__.get(self.key)

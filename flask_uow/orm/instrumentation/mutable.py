@@ -85,17 +85,17 @@ class MutableType(TypeDecorator):
         self.mutable_class = mutable_class
         self.python_type = mutable_class
 
-    def convert(self, value: Any) -> Any:
+    def convert(self, value: object) -> Any:
         """Return the value as one of the class."""
         return self.mutable_class.coerce("a column of mutable values", value)
 
-    def process_result_value(self, value: Any, dialect: object) -> Any:
+    def process_result_value(self, value: object, dialect: object) -> Any:
         return self.mutable_class.coerce("a column of mutable values", value)
 
     def is_mutable(self) -> bool:
         return True
 
-    def copy_value(self, value: Any) -> Any:
+    def copy_value(self, value: object) -> Any:
         return deepcopy(value)
 
     def compare_values(self, a: object, b: object) -> bool:

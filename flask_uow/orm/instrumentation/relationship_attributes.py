@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.session import Session
+    from flask_uow.sql.nodes import ClauseElement
 
 from flask_uow.orm.instrumentation.attributes import Attribute
 
@@ -158,7 +159,7 @@ class RelationshipAttribute(Attribute):
             if child.__dict__[STATE] in session.objects.deleted and child.__dict__[STATE].session is session:
                 session.objects.add(child)
 
-    def set(self, obj: MappedObject, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         """Set the attribute as the user does."""
         raise NotImplementedError
 
@@ -189,11 +190,11 @@ class RelationshipAttribute(Attribute):
     def operate(self, op: Any, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         return self.relationship.sql.comparison(op, other)
 
-    def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+    def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """True where at least one related object fulfils the criterion."""
         return self.relationship.sql.exists(criterion, values, expect_list=True)
 
-    def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+    def has(self, criterion: ClauseElement | None = None, **values: Any) -> ColumnElement[bool]:
         """True where the related object exists and fulfils the criterion."""
         return self.relationship.sql.exists(criterion, values, expect_list=False)
 
@@ -201,11 +202,11 @@ class RelationshipAttribute(Attribute):
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other)
 
-    def join_steps(self, onclause: Any = None, target: Any = None) -> Any:
+    def join_steps(self, onclause: ColumnElement[Any] | None = None, target: Any = None) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
         return self.relationship.sql.join_steps(onclause, None, target)
 
-    def of_type(self, target: Any) -> Any:
+    def of_type(self, target: object) -> Any:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""
         return self.relationship.sql.of_type(self, target)
 

@@ -73,7 +73,7 @@ def _said_of(condition: ColumnElement[bool], table: Table, alias: FromClause) ->
 
 
 def with_loader_criteria(
-    entity: Any, criteria: Any, *, include_aliases: bool = False, propagate_to_loaders: bool = True
+    entity: object, criteria: object, *, include_aliases: bool = False, propagate_to_loaders: bool = True
 ) -> ClassCriteria:
     """Select the objects of a class only where they fulfil criteria: in a statement, and in all that it loads, eagerly or at first access.
 
@@ -100,7 +100,7 @@ def with_loader_criteria(
     return ClassCriteria(conditions, include_aliases, propagate_to_loaders)
 
 
-def _mapped_below(base: Any) -> list[Mapper]:
+def _mapped_below(base: object) -> list[Mapper]:
     """Return the mappers of the first mapped classes below a class."""
     found: dict[Mapper, None] = {}
     subclasses: list[type] = base.__subclasses__() if isinstance(base, type) else []

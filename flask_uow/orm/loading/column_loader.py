@@ -22,6 +22,7 @@ from flask_uow.sql.select import Select
 from flask_uow.sql.types import Integer
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.properties import ColumnProperty
     from flask_uow.orm.session.execution import ExecutingSession
@@ -56,7 +57,7 @@ class ColumnLoader:
         self.mapper = mapper
         self.name = name
 
-    def load(self, obj: Any, state: InstanceState) -> Any:
+    def load(self, obj: MappedObject, state: InstanceState) -> Any:
         """Load the absent columns; return this one's value.
 
         :raises ObjectDeletedError: when the row is gone.
@@ -67,7 +68,7 @@ class ColumnLoader:
         exclusively(session, self._load, session, obj, state)
         return obj.__dict__[self.name]
 
-    def _load(self, session: ExecutingSession, obj: Any, state: InstanceState) -> None:
+    def _load(self, session: ExecutingSession, obj: MappedObject, state: InstanceState) -> None:
         tree = state.siblings.options if state.siblings is not None else None
         if tree is not None and self.name in tree.raising:
             raise InvalidRequestError(
@@ -102,7 +103,7 @@ class ColumnLoader:
         first = mapper if mapper.inherits is None else next(m for m in family if has(m))
         return first, {m.class_ for m in first.descendants if m is mapper or has(m)}
 
-    def _names(self, obj: Any, state: InstanceState) -> tuple[str, ...]:
+    def _names(self, obj: MappedObject, state: InstanceState) -> tuple[str, ...]:
         values = obj.__dict__
         tree = state.siblings.options if state.siblings is not None else None
         chosen: Mapping[str, bool] = tree.columns if tree is not None else {}
@@ -148,7 +149,7 @@ def key_of(mapper: Mapper, ident: Any) -> tuple[Any, ...]:
     return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
 
 
-def _key_value(mapper: Mapper, name: str, value: Any) -> Any:
+def _key_value(mapper: Mapper, name: str, value: object) -> Any:
     """Return a part of a key as the identity map has it: 12 for the text "12"."""
     type_ = mapper.column_attrs[name].column.type
     if value is None or type(value) is type_.python_type:
@@ -163,7 +164,9 @@ def _key_value(mapper: Mapper, name: str, value: Any) -> Any:
         raise DataError(message, orig=error.orig) from error
 
 
-def refresh_columns(mapper: Mapper, obj: Any, state: InstanceState, names: tuple[str, ...], lock: Lock = None) -> None:
+def refresh_columns(
+    mapper: Mapper, obj: MappedObject, state: InstanceState, names: tuple[str, ...], lock: Lock = None
+) -> None:
     """Load columns of one object into its ``__dict__``.
 
     :param names: the attributes to load.
@@ -186,7 +189,12 @@ def session_is_gone(name: str) -> DetachedInstanceError:
 
 
 def _refresh(
-    session: ExecutingSession, mapper: Mapper, obj: Any, state: InstanceState, names: tuple[str, ...], lock: Lock
+    session: ExecutingSession,
+    mapper: Mapper,
+    obj: MappedObject,
+    state: InstanceState,
+    names: tuple[str, ...],
+    lock: Lock,
 ) -> None:
     connection = session.connection_for(mapper, reads=lock is None)
     dialect = connection.dialect
@@ -211,7 +219,7 @@ def _refresh(
 
 
 def _refresh_many(
-    session: ExecutingSession, mapper: Mapper, first: Any, objects: list[Any], names: tuple[str, ...]
+    session: ExecutingSession, mapper: Mapper, first: MappedObject, objects: list[Any], names: tuple[str, ...]
 ) -> None:
     """Load columns of several objects, like :func:`load_columns`; the first must have a row still."""
     if not load_columns(session, mapper, objects, names, first):
@@ -219,7 +227,11 @@ def _refresh_many(
 
 
 def load_columns(
-    session: ExecutingSession, mapper: Mapper, objects: list[Any], names: tuple[str, ...], first: Any = None
+    session: ExecutingSession,
+    mapper: Mapper,
+    objects: list[Any],
+    names: tuple[str, ...],
+    first: MappedObject | None = None,
 ) -> bool:
     """Load columns of several objects into their ``__dict__``, where they are absent.
 
@@ -235,7 +247,7 @@ def load_columns(
 
 
 def _load_columns(
-    session: ExecutingSession, mapper: Mapper, objects: list[Any], names: tuple[str, ...], first: Any
+    session: ExecutingSession, mapper: Mapper, objects: list[Any], names: tuple[str, ...], first: object
 ) -> bool:
     connection = session.connection_for(mapper, reads=True)
     dialect = connection.dialect
@@ -292,20 +304,20 @@ def _select_from(source: FromClause | None, columns: Sequence[ColumnElement[Any]
     return select.select_from(source) if source is not None else select
 
 
-def _row_is_gone(obj: Any) -> ObjectDeletedError:
+def _row_is_gone(obj: MappedObject) -> ObjectDeletedError:
     return ObjectDeletedError(
         f"{describe(obj)} cannot be refreshed: its row is gone (deleted by someone else, or by this transaction)."
         " Take the object out of the Session with session.expunge(obj)."
     )
 
 
-def has_version(obj: Any) -> bool:
+def has_version(obj: MappedObject) -> bool:
     """Return True for an object of a class with a version column, whose version is loaded."""
     versioning = type(obj).__mapper__.versioning
     return versioning is not None and versioning.name in obj.__dict__
 
 
-def check_version(obj: Any, version: object) -> None:
+def check_version(obj: MappedObject, version: object) -> None:
     """Refuse an object that has another version than its row, which is locked now: what was made of its values is out of date.
 
     :param version: that of the row.

@@ -36,6 +36,7 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
@@ -205,7 +206,7 @@ def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, lis
     return waiting
 
 
-def _stored_key(prop: RelationshipProperty, obj: Any, key: Key) -> Key:
+def _stored_key(prop: RelationshipProperty, obj: MappedObject, key: Key) -> Key:
     """Return the key under which the rows of the other side refer to an object whose key was changed and is not written yet."""
     state = obj.__dict__[STATE]
     stored = {name: value for name, value in state.changes.items() if value is not NO_VALUE}
@@ -227,7 +228,7 @@ def present(session: ExecutingSession, prop: RelationshipProperty, key: Key) -> 
     return found if isinstance(found, target.class_) else None
 
 
-def store(prop: RelationshipProperty, obj: Any, related: Sequence[Any]) -> Any:
+def store(prop: RelationshipProperty, obj: MappedObject, related: Sequence[Any]) -> Any:
     """Store what was loaded for a relationship of an object, and return its value."""
     attribute = prop.attribute
     if isinstance(attribute, CollectionAttribute):

@@ -103,7 +103,7 @@ class EntityNode:
 Item = EntityNode | ColumnElement[Any]
 
 
-def view_of(mapper: Mapper, selectable: Any, tree: LoadTree | None) -> EntityView:
+def view_of(mapper: Mapper, selectable: FromClause, tree: LoadTree | None) -> EntityView:
     """Return a mapper with the columns that the options choose."""
     names = mapper.loaded_names
     if tree is not None and tree.columns:

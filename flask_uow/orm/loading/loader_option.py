@@ -49,7 +49,7 @@ class LoaderOption:
         return made
 
     def _then(
-        self, keys: tuple[Any, ...], strategy: str | None, every: bool = False, alias: Any = None
+        self, keys: tuple[Any, ...], strategy: str | None, every: bool = False, alias: object = None
     ) -> LoaderOption:
         return self._with((*self._steps, *steps_of(keys, strategy, every, alias)))
 
@@ -85,7 +85,7 @@ class LoaderOption:
         """Go on along the path: an access raises; ``sql_only`` as for :func:`raiseload`."""
         return self._then(keys, "raise_on_sql" if sql_only else "raise")
 
-    def contains_eager(self, *keys: Any, alias: Any = None) -> LoaderOption:
+    def contains_eager(self, *keys: Any, alias: object = None) -> LoaderOption:
         """Go on along the path: take it from the joins of the query itself."""
         return self._then(keys, "contains", True, alias)
 
@@ -304,7 +304,7 @@ def _group_of(mapper: Mapper, group: str) -> list[str]:
     return [name for name, prop in mapper.column_attrs.items() if prop.group == group]
 
 
-def _owner_of(attribute: Any, key: str, mapper: Mapper) -> Mapper:
+def _owner_of(attribute: object, key: str, mapper: Mapper) -> Mapper:
     """Return the mapper that has the attribute of a step: the one that the path has come to, or that of a subclass."""
     parent = getattr(attribute, "parent", None)
     own = parent.mapper if parent is not None else mapper
@@ -323,7 +323,7 @@ def _require(key: str, known: Iterable[str], mapper: Mapper, what: str) -> None:
 
 
 def steps_of(
-    keys: tuple[Any, ...], strategy: str | None, every: bool, alias: Any = None, every_alias: bool = False
+    keys: tuple[Any, ...], strategy: str | None, every: bool, alias: object = None, every_alias: bool = False
 ) -> tuple[Step, ...]:
     path: list[Any] = []
     for key in keys:

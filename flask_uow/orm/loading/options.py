@@ -180,7 +180,7 @@ def defaultload(*keys: Any) -> LoaderOption:
     return LoaderOption(steps_of(keys, None, False))
 
 
-def Load(entity: Any) -> LoaderOption:  # noqa: N802 - the field's name for it
+def Load(entity: object) -> LoaderOption:  # noqa: N802 - the field's name for it
     """Return an option without a step, for the objects of a class: ``Load(User).load_only(User.name)``, ``Load(User).raiseload("*")``.
 
     :param entity: a class of the query, or an alias of one.
@@ -192,7 +192,7 @@ def Load(entity: Any) -> LoaderOption:  # noqa: N802 - the field's name for it
     return LoaderOption((), found.mapper)
 
 
-def selectin_polymorphic(base: Any, classes: Iterable[Any]) -> LoaderOption:
+def selectin_polymorphic(base: object, classes: Iterable[Any]) -> LoaderOption:
     """Load the columns of subclasses for all their objects that a query of their base gives, by one more statement for each.
 
     :param base: the queried class.
@@ -213,7 +213,7 @@ def raiseload(*keys: Any, sql_only: bool = False) -> LoaderOption:
     return LoaderOption(steps_of(keys, "raise_on_sql" if sql_only else "raise", False))
 
 
-def contains_eager(*keys: Any, alias: Any = None) -> LoaderOption:
+def contains_eager(*keys: Any, alias: object = None) -> LoaderOption:
     """Take relationships from the joins that the query has itself.
 
     :param keys: the path; every step of it is in the query.

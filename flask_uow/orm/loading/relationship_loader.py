@@ -14,6 +14,7 @@ from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.state.siblings import siblings_that
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
 
@@ -27,7 +28,7 @@ class RelationshipLoader:
         self.property = prop
         self.key_names = prop.local_names
 
-    def load(self, obj: Any, state: InstanceState) -> Any:
+    def load(self, obj: MappedObject, state: InstanceState) -> Any:
         """Load the relationship for the object and its siblings, store it in their ``__dict__`` and return the object's.
 
         :raises InvalidRequestError: where ``raiseload`` or ``lazy="raise"`` forbids it.
@@ -37,7 +38,7 @@ class RelationshipLoader:
             raise session_is_gone(self.property.name)
         return exclusively(session, self._load, session, obj, state)
 
-    def _load(self, session: ExecutingSession, obj: Any, state: InstanceState) -> Any:
+    def _load(self, session: ExecutingSession, obj: MappedObject, state: InstanceState) -> Any:
         prop = self.property
         siblings = state.siblings
         tree: LoadTree | None = siblings.options if siblings is not None else None
@@ -72,7 +73,7 @@ class RelationshipLoader:
         load_relationship(session, prop, objects, below, batch, None, values, is_lazy=True)
         return obj.__dict__[prop.key]
 
-    def _forbidden(self, obj: Any, option: str) -> InvalidRequestError:
+    def _forbidden(self, obj: MappedObject, option: str) -> InvalidRequestError:
         name = self.property.name
         return InvalidRequestError(
             f"{name} of {describe(obj)} is not loaded, and may not be loaded at access ({option}). Load it with the query:"
@@ -87,7 +88,7 @@ class RelationshipLoader:
             found = memo["tree below", self.property] = LoadTree()
         return found
 
-    def _is_wanted(self, other: Any) -> bool:
+    def _is_wanted(self, other: object) -> bool:
         values = other.__dict__
         if self.property.key in values or not all(name in values for name in self.key_names):
             return False

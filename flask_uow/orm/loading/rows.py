@@ -136,7 +136,7 @@ def _load_family(
     return objects
 
 
-def _class_for(mapper: Mapper, identity: Any) -> Mapper:
+def _class_for(mapper: Mapper, identity: object) -> Mapper:
     target: Mapper | None = mapper.polymorphic_map.get(identity)
     if target is None:
         if identity is None:

@@ -10,12 +10,13 @@ from flask_uow.exc import UOWWarning
 from flask_uow.orm.state.instance_state import describe
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
 __all__ = ["warn_of_several"]
 
 
-def warn_of_several(prop: RelationshipProperty, parent: Any, related: Sequence[Any]) -> None:
+def warn_of_several(prop: RelationshipProperty, parent: MappedObject, related: Sequence[Any]) -> None:
     """Warn where several objects were found for a relationship to one, of which the first is taken."""
     others = len({id(obj) for obj in related}) - 1
     if others:

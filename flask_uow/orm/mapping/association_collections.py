@@ -122,7 +122,7 @@ class ProxyList(MutableSequence[Any]):
     def __bool__(self) -> bool:
         return bool(self.col)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Any:
         if isinstance(index, slice):
             return [self._behind.get(target) for target in self.col[index]]
         return self._behind.get(self.col[index])
@@ -144,10 +144,10 @@ class ProxyList(MutableSequence[Any]):
     def __contains__(self, value: object) -> bool:
         return value in self._values()
 
-    def insert(self, index: int, value: Any) -> None:
+    def insert(self, index: int, value: object) -> None:
         self.col.insert(index, self._behind.create(value))
 
-    def append(self, value: Any) -> None:
+    def append(self, value: object) -> None:
         self.col.append(self._behind.create(value))
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
@@ -232,11 +232,11 @@ class ProxySet(MutableSet[Any]):
     def __contains__(self, value: object) -> bool:
         return any(held == value for held in self)
 
-    def add(self, value: Any) -> None:
+    def add(self, value: object) -> None:
         if value not in self:
             self.col.add(self._behind.create(value))
 
-    def discard(self, value: Any) -> None:
+    def discard(self, value: object) -> None:
         for target in list(self.col):
             if self._behind.get(target) == value:
                 self.col.discard(target)
@@ -329,10 +329,10 @@ class ProxyDict(MutableMapping[Any, Any]):
     def __contains__(self, key: object) -> bool:
         return key in self.col
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: object) -> Any:
         return self._behind.get(self.col[key])
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         if key in self.col:
             target = self.col[key]
             if self._behind.accessors is not None:
@@ -342,7 +342,7 @@ class ProxyDict(MutableMapping[Any, Any]):
         else:
             self.col[key] = self._behind.create(key, value)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: object) -> None:
         del self.col[key]
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ itself; all goes through the relationship, and so does what is flushed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.mapping.association_collections import Behind
@@ -17,6 +17,10 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.operations import or_
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
+    from flask_uow.sql.nodes import ClauseElement
 
 __all__ = ["AssociationExpression", "AssociationProxy", "association_proxy"]
 
@@ -95,7 +99,7 @@ class AssociationProxy(ClassExpression, Generic[T]):
     def of_entity(self, entity: Any) -> AssociationExpression:
         return AssociationExpression(self, entity)
 
-    def for_class(self, class_: Any) -> AssociationExpression:
+    def for_class(self, class_: object) -> AssociationExpression:
         """Return the proxy as a class, or an alias of one, has it."""
         return self.of_entity(class_)
 
@@ -157,7 +161,7 @@ class AssociationExpression(ColumnOperators):
     :ivar key: the name of the proxy.
     """
 
-    def __init__(self, proxy: AssociationProxy[Any], entity: Any) -> None:
+    def __init__(self, proxy: AssociationProxy[Any], entity: Entity) -> None:
         self._proxy = proxy
         self._entity = entity
         self.key = proxy.key
@@ -206,12 +210,12 @@ class AssociationExpression(ColumnOperators):
             )
         return class_
 
-    def _exists(self, criterion: Any = None) -> ColumnElement[bool]:
+    def _exists(self, criterion: object = None) -> ColumnElement[bool]:
         local = self.local_attr
         found: ColumnElement[bool] = local.has(criterion) if self.scalar else local.any(criterion)
         return found
 
-    def operate(self, op: ops.Operator, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: ops.Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         if op in ops.ORDERINGS:
             self._refuse()
         found = self._exists(self.remote_attr.operate(op, other, **modifiers))
@@ -227,7 +231,7 @@ class AssociationExpression(ColumnOperators):
             return self._exists(remote.contains(other) if remote.relationship.uselist else remote == other)
         return self._exists(remote.contains(other, autoescape=autoescape, escape=escape))
 
-    def any(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+    def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
         """Return the criterion that at least one value, itself an object, fulfils a criterion.
 
         :param criterion: about the class of the values; where these are columns, about the class of the related objects.
@@ -238,7 +242,7 @@ class AssociationExpression(ColumnOperators):
             raise InvalidRequestError(f"{self!r} leads to one object, so any() does not fit. Use has().")
         return self._fulfils(criterion, values)
 
-    def has(self, criterion: Any = None, **values: Any) -> ColumnElement[bool]:
+    def has(self, criterion: ClauseElement | None = None, **values: Any) -> ColumnElement[bool]:
         """Return the criterion that there is a value and fulfils a criterion; parameters as for :meth:`any`.
 
         :raises InvalidRequestError: where there may be several values: use :meth:`any`.
@@ -251,7 +255,7 @@ class AssociationExpression(ColumnOperators):
         remote = self.remote_attr
         return hasattr(remote, "relationship") and bool(remote.relationship.uselist)
 
-    def _fulfils(self, criterion: Any, values: Mapping[str, Any]) -> ColumnElement[bool]:
+    def _fulfils(self, criterion: object, values: Mapping[str, Any]) -> ColumnElement[bool]:
         remote = self.remote_attr
         if hasattr(remote, "relationship"):
             inner = remote.any if remote.relationship.uselist else remote.has
@@ -277,7 +281,7 @@ class AssociationExpression(ColumnOperators):
         return f"{_class_of(self._entity).__name__}.{self.key}"
 
 
-def _class_of(entity: Any) -> Any:
+def _class_of(entity: Entity) -> Any:
     if isinstance(entity, type):
         return entity
     return entity.__uow_entity__.mapper.class_

@@ -31,6 +31,7 @@ from flask_uow.sql.types import Enum, TypeEngine, to_instance, type_for_annotati
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.sql.selectable import FromClause
 
 __all__ = [
     "DECLARATIONS",
@@ -282,7 +283,7 @@ def _add_to_table(cls: type, table: Table, columns: list[tuple[str, Column[Any]]
         table.append_column(column)
 
 
-def _existing_or(cls: type, table: Any, column: Column[Any]) -> Column[Any]:
+def _existing_or(cls: type, table: FromClause, column: Column[Any]) -> Column[Any]:
     """Return the column of that name that another class has given the shared table, else the column itself.
 
     :raises ArgumentError: where it has another type.

@@ -122,7 +122,7 @@ class DescriptorProperty:
         """Return the value on an object."""
         raise NotImplementedError
 
-    def set(self, obj: MappedObject, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         """Set the value on an object."""
         raise NotImplementedError
 
@@ -146,7 +146,7 @@ class _Descriptor:
             return self._property.on_class(owner)
         return self._own.__get__(obj, owner) if self._own is not None else self._property.get(obj)
 
-    def __set__(self, obj: MappedObject, value: Any) -> None:
+    def __set__(self, obj: MappedObject, value: object) -> None:
         if self._own is not None:
             self._own.__set__(obj, value)
         else:
@@ -185,7 +185,7 @@ class SynonymProperty(DescriptorProperty):
     def get(self, obj: MappedObject) -> Any:
         return getattr(obj, self.name)
 
-    def set(self, obj: MappedObject, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         setattr(obj, self.name, value)
 
 
@@ -243,7 +243,7 @@ class CompositeProperty(DescriptorProperty):
         self._keep(obj, present, value)
         return value
 
-    def set(self, obj: MappedObject, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         if value is not None and not hasattr(value, "__composite_values__"):
             raise ArgumentError(
                 f"{self._name()} takes a {self.class_.__name__} (with __composite_values__()) or None, got {value!r}."
@@ -254,7 +254,7 @@ class CompositeProperty(DescriptorProperty):
         if value is not None:
             self._keep(obj, parts, value)
 
-    def _keep(self, obj: MappedObject, parts: tuple[Any, ...], value: Any) -> None:
+    def _keep(self, obj: MappedObject, parts: tuple[Any, ...], value: object) -> None:
         # handed out, it may be changed in place, which is looked for before a flush
         obj.__dict__.setdefault(COMPOSITES, {})[self.key] = (parts, value)
         state = obj.__dict__.get(STATE)
@@ -311,7 +311,7 @@ class ComparableProperty(DescriptorProperty):
             " pass descriptor=."
         )
 
-    def set(self, obj: MappedObject, value: Any) -> None:
+    def set(self, obj: MappedObject, value: object) -> None:
         self.get(obj)
 
 

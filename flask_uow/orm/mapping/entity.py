@@ -205,7 +205,7 @@ class EntityView:
             return expression.of_entity(EntityNamespace(self))
         return self.here(getattr(self.mapper.class_, name))
 
-    def here(self, found: Any) -> Any:
+    def here(self, found: object) -> Any:
         """Return an attribute of the class as it is here."""
         if isinstance(found, RelationshipAttribute):
             return ViewRelationship(found, self)

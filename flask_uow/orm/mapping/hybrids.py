@@ -12,7 +12,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterable
 from types import MethodType
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute
@@ -21,6 +21,10 @@ from flask_uow.orm.mapping.entity import ViewColumn
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.select_base import SelectBase
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
+    from flask_uow.sql.nodes import ClauseElement
 
 __all__ = ["Comparator", "HybridExpression", "hybrid_method", "hybrid_property"]
 
@@ -40,16 +44,16 @@ class Comparator(ColumnOperators):
     _hybrid: hybrid_property[Any] | None = None
     _entity: Any = None
 
-    def __init__(self, expression: Any) -> None:
+    def __init__(self, expression: ClauseElement | ColumnOperators) -> None:
         self.expression = expression
 
-    def of_hybrid(self, hybrid: hybrid_property[Any], entity: Any) -> Comparator:
+    def of_hybrid(self, hybrid: hybrid_property[Any], entity: object) -> Comparator:
         """Take the place of a hybrid of a class, and its name in rows."""
         self._hybrid, self._entity = hybrid, entity
         self.key = self.selected_name = hybrid.name
         return self
 
-    def assignments(self, value: Any) -> list[tuple[Any, Any]]:
+    def assignments(self, value: object) -> list[tuple[Any, Any]]:
         """Return the pairs of attributes and values that an UPDATE sets in order to set the hybrid."""
         if self._hybrid is None:
             return [(self.expression, value)]
@@ -77,7 +81,7 @@ def _element(expression: Any) -> ColumnElement[Any]:
     return found
 
 
-def _operand(expression: Any) -> ColumnElement[Any]:
+def _operand(expression: ClauseElement | ColumnOperators) -> ColumnElement[Any]:
     if isinstance(expression, ColumnOperators):
         return expression.as_operand()
     return _element(expression)
@@ -90,7 +94,9 @@ class HybridExpression(ColumnOperators):
     :ivar expression: what its function returned for the class.
     """
 
-    def __init__(self, hybrid: hybrid_property[Any], entity: Any, expression: Any) -> None:
+    def __init__(
+        self, hybrid: hybrid_property[Any], entity: Entity, expression: ClauseElement | ColumnOperators
+    ) -> None:
         self._hybrid = hybrid
         self._entity = entity
         self.expression = expression
@@ -102,7 +108,7 @@ class HybridExpression(ColumnOperators):
     def as_operand(self) -> ColumnElement[Any]:
         return _operand(self.expression)
 
-    def assignments(self, value: Any) -> list[tuple[Any, Any]]:
+    def assignments(self, value: object) -> list[tuple[Any, Any]]:
         """Return the pairs of attributes and values that an UPDATE sets in order to set the hybrid."""
         found: list[tuple[Any, Any]] = self._hybrid.assignments(self._entity, self.expression, value)
         return found
@@ -167,7 +173,7 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
     def __get__(self, obj: Any, owner: type) -> Any:
         return self.of_entity(owner) if obj is None else self.fget(obj)
 
-    def __set__(self, obj: object, value: Any) -> None:
+    def __set__(self, obj: object, value: object) -> None:
         if self.fset is None:
             raise AttributeError(
                 f"{type(obj).__name__}.{self.name} is a hybrid without a setter and cannot be set. Give it one with @{self.name}.setter."
@@ -193,7 +199,9 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
             return HybridExpression(self, entity, found)
         return found
 
-    def assignments(self, entity: Any, expression: Any, value: Any) -> list[tuple[Any, Any]]:
+    def assignments(
+        self, entity: Entity, expression: ClauseElement | ColumnOperators, value: object
+    ) -> list[tuple[Any, Any]]:
         """Return the attributes, with their values, that an UPDATE sets in order to set the hybrid.
 
         :raises ArgumentError: where the hybrid is no single column and has no update expression.
@@ -256,7 +264,7 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
 class InPlace:
     """The decorators of a hybrid that change it and return the function's hybrid again; see :attr:`hybrid_property.inplace`."""
 
-    def __init__(self, hybrid: Any) -> None:
+    def __init__(self, hybrid: object) -> None:
         self._hybrid = hybrid
 
     def _change(self, **parts: Any) -> Any:
@@ -275,15 +283,15 @@ class InPlace:
         """Give the hybrid a function that deletes the value of an object."""
         return self._change(fdel=fdel)
 
-    def expression(self, expr: Any) -> Any:
+    def expression(self, expr: object) -> Any:
         """Give the hybrid a function for the class; ``@classmethod`` may stand below it."""
         return self._change(expr=_plain(expr))
 
-    def comparator(self, comparator: Any) -> Any:
+    def comparator(self, comparator: object) -> Any:
         """Give the hybrid a function that returns the :class:`Comparator` of a class; ``@classmethod`` may stand below it."""
         return self._change(custom_comparator=_plain(comparator))
 
-    def update_expression(self, update_expr: Any) -> Any:
+    def update_expression(self, update_expr: object) -> Any:
         """Give the hybrid a function that says what an UPDATE sets; ``@classmethod`` may stand below it."""
         return self._change(update_expr=_plain(update_expr))
 
@@ -308,7 +316,7 @@ class hybrid_method(ClassExpression, Generic[P, R]):  # noqa: N801 - as above
     def __get__(self, obj: Any, owner: type) -> Callable[..., Any]:
         return self.of_entity(owner) if obj is None else MethodType(self.func, obj)
 
-    def of_entity(self, entity: Any) -> Callable[..., Any]:
+    def of_entity(self, entity: object) -> Callable[..., Any]:
         return MethodType(self.expr or self.func, entity)
 
     def expression(self, expr: Callable[..., Any]) -> hybrid_method[P, R]:
@@ -326,6 +334,6 @@ class hybrid_method(ClassExpression, Generic[P, R]):  # noqa: N801 - as above
         return f"<hybrid_method {self.name}>"
 
 
-def _plain(function: Any) -> Any:
+def _plain(function: object) -> Any:
     # the class, or an alias of it, is passed as the first argument
     return function.__func__ if isinstance(function, classmethod) else function

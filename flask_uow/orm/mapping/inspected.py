@@ -6,7 +6,7 @@ The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`, which keeps the prope
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.mapping.class_expressions import ClassExpression
@@ -17,6 +17,10 @@ from flask_uow.orm.mapping.relationships import RelationshipProperty
 from flask_uow.orm.state.history import History, get_history
 from flask_uow.orm.state.keys import IdentityKey
 from flask_uow.sql.selectable import ColumnCollection
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.sql.columns import Column
 
 __all__ = ["InspectedMapper"]
 
@@ -84,7 +88,7 @@ class InspectedMapper:
         """Return True when a property of that name is mapped."""
         return key in self.attrs
 
-    def get_property_by_column(self, column: Any) -> ColumnProperty:
+    def get_property_by_column(self, column: Column[Any]) -> ColumnProperty:
         """Return the property of a column.
 
         :raises InvalidRequestError: when no attribute is mapped to it.
@@ -96,7 +100,7 @@ class InspectedMapper:
             )
         return self.column_attrs[name]
 
-    def history_of(self, obj: Any, key: str) -> History:
+    def history_of(self, obj: MappedObject, key: str) -> History:
         """Return the history of an attribute of an object."""
         return get_history(obj, key)
 
@@ -129,7 +133,7 @@ class InspectedMapper:
 
     # -- keys
 
-    def primary_key_from_instance(self, instance: Any) -> list[Any]:
+    def primary_key_from_instance(self, instance: object) -> list[Any]:
         """Return the values of an object's primary key, in the order of :attr:`primary_key`."""
         return [getattr(instance, name) for name in self.primary_key_names]
 
@@ -137,7 +141,7 @@ class InspectedMapper:
         """Return the identity key, ``(class, values)``, of a primary key: a list or a tuple of values."""
         return (self.base_mapper.class_, tuple(primary_key))
 
-    def identity_key_from_instance(self, instance: Any) -> IdentityKey:
+    def identity_key_from_instance(self, instance: object) -> IdentityKey:
         """Return the identity key that an object has, or would have with its present values."""
         return self.identity_key_from_primary_key(self.primary_key_from_instance(instance))
 

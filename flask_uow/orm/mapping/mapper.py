@@ -574,7 +574,7 @@ class Mapper(MappedSource, InspectedMapper):
         return f"<Mapper of {self.class_.__name__} on {table}>"
 
 
-def _default_order(given: Any, shares: Mapper | None) -> tuple[ColumnElement[Any], ...]:
+def _default_order(given: object, shares: Mapper | None) -> tuple[ColumnElement[Any], ...]:
     """Return the order of queries that ``order_by=`` gives a class, else that of its base; False stands for none."""
     if given is None and shares is not None:
         return shares.order_by

@@ -68,7 +68,7 @@ class MappedSource:
                 " mapped one does without (pass inherits=)."
             )
 
-    def _find_source(self, local_table: object, shares: Mapper | None, condition: object, foreign_keys: Any) -> None:
+    def _find_source(self, local_table: object, shares: Mapper | None, condition: object, foreign_keys: object) -> None:
         """Work out the tables.
 
         :param shares: the parent's mapper, where rows of this class have a part in its tables.
@@ -80,7 +80,7 @@ class MappedSource:
             self.local_table = coerce_from(local_table)
         self.is_single = shares is not None and self.local_table is shares.local_table
         self.own_join = None
-        given = foreign_keys if isinstance(foreign_keys, (list, tuple, set)) else [foreign_keys]
+        given: Iterable[Any] = foreign_keys if isinstance(foreign_keys, (list, tuple, set)) else [foreign_keys]
         keys = [
             key.__clause_element__() if hasattr(key, "__clause_element__") else key for key in given if key is not None
         ]

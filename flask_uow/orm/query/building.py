@@ -60,7 +60,7 @@ class BuildingQuery(Generic[T]):
         "_params", "_select", "session",
     )  # fmt: skip
 
-    def __init__(self, entities: Any, session: Session | None = None) -> None:
+    def __init__(self, entities: object, session: Session | None = None) -> None:
         given = tuple(entities) if isinstance(entities, (list, tuple)) else (entities,)
         # configures the mappers
         first_mapper(given)
@@ -236,7 +236,7 @@ class BuildingQuery(Generic[T]):
         """Return the query with further columns, attributes or mapped classes in each row."""
         return self._with(self._select.add_columns(*self._items(columns)))
 
-    def add_column(self, column: Any) -> Any:
+    def add_column(self, column: object) -> Any:
         """Return the query with one more column in each row."""
         return self.add_columns(column)
 
@@ -258,7 +258,12 @@ class BuildingQuery(Generic[T]):
         return self._with(self._select.with_only_columns(*self._items(entities)))
 
     def with_polymorphic(
-        self, classes: Any, selectable: Any = None, polymorphic_on: Any = None, *, discriminator: Any = None
+        self,
+        classes: object,
+        selectable: object = None,
+        polymorphic_on: object = None,
+        *,
+        discriminator: object = None,
     ) -> Self:
         """Return the query with the columns of subclasses of its first entity loaded in the same statement.
 
@@ -344,7 +349,7 @@ class BuildingQuery(Generic[T]):
         """Return the query with values for its ``bindparam()``s."""
         return self._changed(params={**self._params, **(values or {}), **named})
 
-    def with_parent(self, instance: Any, property: Any = None) -> Self:
+    def with_parent(self, instance: object, property: object = None) -> Self:
         """Return the query for the objects that a relationship of ``instance`` leads to.
 
         :param property: the relationship, a synonym of one, or the name of either; the one that leads to the queried class when None.
@@ -361,7 +366,7 @@ class BuildingQuery(Generic[T]):
     def join(
         self,
         *targets: Any,
-        onclause: Any = None,
+        onclause: object = None,
         isouter: bool = False,
         full: bool = False,
         aliased: bool = False,
@@ -421,7 +426,7 @@ class BuildingQuery(Generic[T]):
 
         :param entities: what to select from it; all that this query selects when left out.
         """
-        select, adaption = enclosed(self.statement, self.statement.entities)  # type: ignore[attr-defined]
+        select, adaption = enclosed(self.statement, self.statement.entities)
         clone = self._enclosing(select, adaption)._changed(from_statement=None)
         return clone.with_entities(*entities) if entities else clone
 
@@ -463,7 +468,7 @@ class BuildingQuery(Generic[T]):
         """Like :meth:`except_`, counting how often a row occurs (PostgreSQL)."""
         return self._compound("EXCEPT ALL", others)
 
-    def from_statement(self, statement: Any) -> Self:
+    def from_statement(self, statement: object) -> Self:
         """Return the query whose rows come from a statement of your own: ``text()``, with or without ``columns()``, or a SELECT.
 
         The columns are found by their names; attributes whose columns are missing are loaded at first access.
@@ -583,7 +588,7 @@ def spread(given: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], list) else given
 
 
-def _member(given: Any) -> Any:
+def _member(given: object) -> Any:
     """Return the member of a compound: of a query, its SELECT, in the class's own order only where that decides on the rows."""
     if isinstance(given, BuildingQuery) and given._from_statement is None:
         select = given._select

@@ -14,7 +14,7 @@ def described(items: tuple[Any, ...]) -> list[dict[str, Any]]:
     return [_described(item) for item in items]
 
 
-def _described(item: Any) -> dict[str, Any]:
+def _described(item: object) -> dict[str, Any]:
     view = getattr(item, "__uow_entity__", None)
     if view is not None:
         class_ = view.mapper.class_

@@ -7,7 +7,7 @@ subquery's instead: an :class:`Adaption` knows which stands for which.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.mapping.entity import DISCRIMINATOR, EntityView, Layout, key_of_extra, keys_of
@@ -19,6 +19,10 @@ from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.columns import Column
 
 __all__ = ["Adaption", "enclosed"]
 
@@ -46,7 +50,7 @@ class Adaption:
         columns = [*mapper.selectable.c, *(mapper.stand_ins.originals if mapper.stand_ins is not None else ())]
         return cls([(column, view.column(column)) for column in columns], {mapper: view})
 
-    def adapt(self, expression: Any) -> Any:
+    def adapt(self, expression: object) -> Any:
         """Return an expression (or what stands for one) with the columns replaced.
 
         :raises InvalidRequestError: for a column of the inner query's tables that is not among its results.
@@ -131,7 +135,7 @@ def _equal_columns(entity: Any, names: Sequence[str], source: FromClause) -> Ite
 
 
 def _stood_for(
-    select: SelectBase, item: Any, columns: Sequence[Any], names: Sequence[str], source: FromClause
+    select: SelectBase, item: object, columns: Sequence[Any], names: Sequence[str], source: FromClause
 ) -> Iterator[tuple[Any, Any]]:
     """Yield what an item's columns are called in a SELECT where others stand for them, with the subquery's columns."""
     if isinstance(select, Select):
@@ -142,7 +146,7 @@ def _stood_for(
 
 
 def _behind_synonym(
-    item: Any, columns: Sequence[Any], names: Sequence[str], source: FromClause
+    item: object, columns: Sequence[Any], names: Sequence[str], source: FromClause
 ) -> Iterator[tuple[Any, Any]]:
     """Yield the column that an item stands for which was selected as a synonym: criteria are about it, not about its name in rows."""
     if getattr(item, "selected_name", None) is not None:
@@ -155,7 +159,9 @@ class _NamedView(EntityView):
 
     __slots__ = ("entity_name",)
 
-    def __init__(self, mapper: Any, selectable: Any, layout: Layout, prefix: str, entity_name: str | None) -> None:
+    def __init__(
+        self, mapper: Mapper, selectable: FromClause, layout: Layout, prefix: str, entity_name: str | None
+    ) -> None:
         super().__init__(mapper, selectable, layout.names, prefix, layout.extra)
         if layout.discriminator is not None:
             self.discriminator = selectable.c[f"{prefix}{DISCRIMINATOR}"]
@@ -168,7 +174,7 @@ class _NamedView(EntityView):
         return (self.mapper, self.layout, self.entity_name)
 
 
-def _renamed(item: Any, column: Any, width: int) -> Any:
+def _renamed(item: object, column: Column[Any], width: int) -> Any:
     key = key_of_item(item) if width == 1 else None
     name = key if key is not None else getattr(item, "name", None)
     return Label(name, column) if isinstance(name, str) and width == 1 and name != column.name else column

@@ -53,7 +53,7 @@ class Target(NamedTuple):
     onclause: Any = None
 
 
-def join_targets(given: Sequence[Any], onclause: Any) -> list[Target]:
+def join_targets(given: Sequence[Any], onclause: object) -> list[Target]:
     """Return the targets of one call.
 
     ``join(User.posts)``, ``join("posts")``; a path, ``join(User.posts, Post.tags)``; ``join(Post, condition)``, ``join(Post,
@@ -83,19 +83,19 @@ def join_targets(given: Sequence[Any], onclause: Any) -> list[Target]:
     return made
 
 
-def _pair(target: Any, onclause: Any) -> Target:
+def _pair(target: object, onclause: object) -> Target:
     return Target(onclause, target) if _is_step(target) and _is_element(onclause) else Target(target, onclause)
 
 
-def _is_step(target: Any) -> bool:
+def _is_step(target: object) -> bool:
     return isinstance(target, str) or _is_relationship(target)
 
 
-def _is_relationship(target: Any) -> bool:
+def _is_relationship(target: object) -> bool:
     return hasattr(target, "join_steps")
 
 
-def _is_element(target: Any) -> bool:
+def _is_element(target: object) -> bool:
     return isinstance(target, FromClause) or hasattr(target, "__uow_entity__")
 
 
@@ -168,7 +168,7 @@ class _Call:
         """Return the state of the joins after the call."""
         return Joined(tuple(self._adaptions), tuple(self._steps.items()), tuple(self._entities), self._starts)
 
-    def found(self, target: Any) -> Any:
+    def found(self, target: object) -> Any:
         """Return a target itself; a name is looked up in the classes in question."""
         return self._named(target) if isinstance(target, str) else target
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.mapping.mapper import object_mapper
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.sql.expressions import ColumnElement
 
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
+    from flask_uow.orm.mapping.relationships import RelationshipProperty
+
 __all__ = ["leads_to", "with_parent"]
 
 
-def with_parent(instance: Any, prop: Any) -> ColumnElement[bool]:
+def with_parent(instance: object, prop: object) -> ColumnElement[bool]:
     """Return the condition that a relationship of ``instance`` leads to a row: ``filter(with_parent(user, User.posts))``.
 
     :param instance: the object that the relationship belongs to.
@@ -26,7 +30,7 @@ def with_parent(instance: Any, prop: Any) -> ColumnElement[bool]:
     return _condition(instance, prop, None)
 
 
-def leads_to(instance: Any, prop: Any, entity: Any) -> ColumnElement[bool]:
+def leads_to(instance: object, prop: object, entity: Entity | None) -> ColumnElement[bool]:
     """Return the condition for a query of an entity.
 
     :param prop: as for :func:`with_parent`; None for the one relationship that leads to the entity.
@@ -49,11 +53,11 @@ def leads_to(instance: Any, prop: Any, entity: Any) -> ColumnElement[bool]:
     return found[0].sql.leads_from(instance, _entity_for(found[0], entity))
 
 
-def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
+def _condition(instance: object, given: Any, entity: Entity | None) -> ColumnElement[bool]:
     instance = instance_state(instance).obj
     mapper = object_mapper(instance)
     attribute = mapper.attribute_for_filter(given) if isinstance(given, str) else given
-    prop = getattr(attribute, "relationship", attribute)
+    prop: Any = getattr(attribute, "relationship", attribute)
     relationship = getattr(prop, "sql", None)
     if relationship is None or not mapper.isa(prop.parent):
         raise ArgumentError(
@@ -66,7 +70,7 @@ def _condition(instance: Any, given: Any, entity: Any) -> ColumnElement[bool]:
     return condition
 
 
-def _entity_for(prop: Any, entity: Any) -> Any:
+def _entity_for(prop: RelationshipProperty, entity: Any) -> Any:
     """Return the queried entity where it is an alias or a subclass of what the relationship leads to; it may be selected from elsewhere."""
     if entity is None or entity is prop.mapper or entity.mapper.base_mapper is not prop.mapper.base_mapper:
         return None

@@ -23,8 +23,10 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
+    from flask_uow.sql.select_base import SelectBase
 
 __all__ = ["Query"]
 
@@ -86,7 +88,7 @@ class Query(BuildingQuery[T]):
 
     # -- results
 
-    def _fetch(self, select: Any, what: ResultKind = "query") -> list[Any]:
+    def _fetch(self, select: SelectBase, what: ResultKind = "query") -> list[Any]:
         return self._session().load_query(select, self._params, self._autoflush, what)
 
     def _session(self) -> Session:
@@ -170,12 +172,12 @@ class Query(BuildingQuery[T]):
         found: Iterator[Any] = iter(self.with_entities(*columns))
         return found
 
-    def value(self, column: Any) -> Any:
+    def value(self, column: object) -> Any:
         """Return the value of a column in the first row; None when there is no row."""
         found = self.with_entities(column).first()
         return found[0] if found is not None else None
 
-    def get(self, ident: Any) -> T | None:
+    def get(self, ident: object) -> T | None:
         """Return the object of a primary key, from the identity map if it is there; None when there is none.
 
         With :meth:`populate_existing` or a lock it is loaded anew. An object with a version that is there and is to be locked stays as it is,
@@ -204,7 +206,7 @@ class Query(BuildingQuery[T]):
         with session.no_autoflush:
             return self._get(session, ident)
 
-    def _get(self, session: Session, ident: Any) -> T | None:
+    def _get(self, session: Session, ident: object) -> T | None:
         locks = self._select.for_update_clause is not None
         fresh = locks or self._select.get_execution_options().get("populate_existing")
         entity = self._select.entities[0]
@@ -227,7 +229,7 @@ class Query(BuildingQuery[T]):
         :param load: as for :meth:`Session.merge`: False takes the objects' state as it is, without asking the database.
         """
         session = self._session()
-        items = self.statement.entities  # type: ignore[attr-defined]
+        items = self.statement.entities
         places = [place for place, item in enumerate(items) if hasattr(item, "__uow_entity__")]
         if len(items) == 1 and places:
             return [obj if obj is None else session.merge(obj, load=load) for obj in iterator]
@@ -240,7 +242,7 @@ class Query(BuildingQuery[T]):
             found.append(type(row)(values))
         return found
 
-    def _lock_version(self, mapper: Mapper, obj: Any) -> T | None:
+    def _lock_version(self, mapper: Mapper, obj: MappedObject) -> T | None:
         """Lock the row of an object that is there, and return the object if it has the version of the row.
 
         :raises StaleDataError: when it has another one.
@@ -278,7 +280,7 @@ class Query(BuildingQuery[T]):
 
     # -- UPDATE and DELETE by criteria
 
-    def delete(self, synchronize_session: Any = "auto") -> int:
+    def delete(self, synchronize_session: object = "auto") -> int:
         """DELETE the matching rows, without loading them.
 
         :param synchronize_session: how the Session's objects are brought in step, see :meth:`update`; objects whose rows are gone
@@ -287,7 +289,7 @@ class Query(BuildingQuery[T]):
         """
         return self._bulk(Delete(self._target()), synchronize_session, "after_bulk_delete")
 
-    def update(self, values: Mapping[Any, Any], synchronize_session: Any = "auto") -> int:
+    def update(self, values: Mapping[Any, Any], synchronize_session: object = "auto") -> int:
         """UPDATE the matching rows, without loading them.
 
         :param values: new values or expressions, by attribute or by name.
@@ -317,7 +319,7 @@ class Query(BuildingQuery[T]):
             )
         return select.entities[0]
 
-    def _bulk(self, statement: Update | Delete, synchronize_session: Any, hook_name: str) -> int:
+    def _bulk(self, statement: Update | Delete, synchronize_session: object, hook_name: str) -> int:
         session = self._session()
         # rows are written in their tables, whatever the class is selected from
         select = self._select.without_stand_ins(self._select.entities[0].__uow_entity__)

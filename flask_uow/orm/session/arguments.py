@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.sql.text import text
 
+if TYPE_CHECKING:
+    from flask_uow.orm.query import Query
+    from flask_uow.sql.typed import Statement
+
 __all__ = [
-    "MapperArgument", "Options", "Parameters", "check_arguments", "joined_arguments", "refuse_token", "with_options",
+    "MapperArgument", "Options", "OrmStatement", "Parameters", "check_arguments", "joined_arguments", "refuse_token", "with_options",
 ]  # fmt: skip
 
 Options = Mapping[str, Any] | None
@@ -20,6 +24,9 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 #: the class whose engine is meant
 MapperArgument = type[Any] | Mapper | None
+
+#: what a Session executes
+OrmStatement: TypeAlias = "Statement | Query[Any]"
 
 
 def check_arguments(autobegin: bool, autocommit: bool, enable_baked_queries: bool, future: bool) -> None:
@@ -69,7 +76,7 @@ def joined_arguments(
     return (mapper if mapper is not None else chosen), arguments
 
 
-def with_options(statement: Any, options: Mapping[str, Any]) -> Any:
+def with_options(statement: object, options: Mapping[str, Any]) -> Any:
     """Return a statement (or SQL text, or a Query) with execution options.
 
     :raises ArgumentError: for something that takes none.

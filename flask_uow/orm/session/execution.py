@@ -26,6 +26,7 @@ from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import (
     MapperArgument,
     Options,
+    OrmStatement,
     Parameters,
     joined_arguments,
     refuse_token,
@@ -81,7 +82,7 @@ class ExecutingSession(TransactionalSession):
         return self._binds.bind
 
     @bind.setter
-    def bind(self, bind: Any) -> None:
+    def bind(self, bind: Engine | Connection | None) -> None:
         self._binds.bind = bind
 
     def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
@@ -93,7 +94,12 @@ class ExecutingSession(TransactionalSession):
         self._binds.by_table[table] = bind
 
     def get_bind(
-        self, mapper: MapperArgument = None, clause: Any = None, *, instance: Any = None, bind: Any = None
+        self,
+        mapper: MapperArgument = None,
+        clause: OrmStatement | None = None,
+        *,
+        instance: object = None,
+        bind: Engine | Connection | None = None,
     ) -> Any:
         """Return the engine or connection for a mapper or a statement. Subclasses may override this; the Session calls it.
 
@@ -112,7 +118,7 @@ class ExecutingSession(TransactionalSession):
     def connection(
         self,
         mapper: MapperArgument | Mapping[str, Any] = None,
-        clause: Any = None,
+        clause: OrmStatement | None = None,
         *,
         bind_arguments: Options = None,
         execution_options: Options = None,
@@ -143,7 +149,9 @@ class ExecutingSession(TransactionalSession):
             return connection.execution_options(**execution_options) if execution_options else connection
         return transaction.connection_for(bind, execution_options)
 
-    def connection_for(self, mapper: MapperArgument, clause: object = None, *, reads: bool = False, **kw: Any) -> Any:
+    def connection_for(
+        self, mapper: MapperArgument, clause: OrmStatement | None = None, *, reads: bool = False, **kw: Any
+    ) -> Any:
         """Return the connection of the current transaction for a mapper or statement; one that lends itself outside of it. For the package.
 
         :param reads: True for a load that locks nothing; a statement says so itself.
@@ -184,7 +192,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def execute(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -195,7 +203,7 @@ class ExecutingSession(TransactionalSession):
 
     def execute(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -224,7 +232,12 @@ class ExecutingSession(TransactionalSession):
         return exclusively(self, self.execute_now, clause, params, mapper, kw, True)
 
     def execute_now(
-        self, clause: Any, params: Any, mapper: MapperArgument, kw: Mapping[str, Any], autoflush: bool
+        self,
+        clause: OrmStatement,
+        params: Parameters,
+        mapper: MapperArgument,
+        kw: Mapping[str, Any],
+        autoflush: bool,
     ) -> Result:
         """:meth:`execute` without its lock; ``autoflush=False`` sends the statement before what is pending is flushed. For the package."""
         if isinstance(clause, str):
@@ -241,7 +254,7 @@ class ExecutingSession(TransactionalSession):
 
     def execute_untold(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         kw: Mapping[str, Any] = MappingProxyType({}),
@@ -249,7 +262,7 @@ class ExecutingSession(TransactionalSession):
     ) -> Result:
         """:meth:`execute_now` without telling what listens to ``do_orm_execute``. For the package."""
         if isinstance(clause, SelectBase):
-            found = first_mapper(getattr(clause, "entities", ()))
+            found = first_mapper(clause.entities)
             if found is not None:
                 size = clause.get_execution_options().get("yield_per")
                 if size is not None:
@@ -269,7 +282,13 @@ class ExecutingSession(TransactionalSession):
         return result
 
     def _streamed(
-        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind, size: int
+        self,
+        select: SelectBase,
+        params: Parameters,
+        mapper: MapperArgument,
+        kw: Mapping[str, Any],
+        what: ResultKind,
+        size: int,
     ) -> StreamedResult[Any]:
         if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)
@@ -279,7 +298,7 @@ class ExecutingSession(TransactionalSession):
 
     def stream_query(
         self,
-        select: Any,
+        select: SelectBase,
         params: Any,
         autoflush: bool,
         what: ResultKind,
@@ -299,7 +318,7 @@ class ExecutingSession(TransactionalSession):
             pages.close()  # type: ignore[attr-defined]
 
     def _load(
-        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind
+        self, select: SelectBase, params: Any, mapper: MapperArgument, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
         self.autoflush_now()
         if isinstance(select, Select) and not select.order_by_clauses:
@@ -307,7 +326,7 @@ class ExecutingSession(TransactionalSession):
         return self._load_now(select, params, mapper, kw, what)
 
     def _load_now(
-        self, select: Any, params: Any, mapper: Any, kw: Mapping[str, Any], what: ResultKind
+        self, select: SelectBase, params: Any, mapper: MapperArgument, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
         connection = self.connection_for(mapper, select, **kw)
         return load_result(self, connection, select, params, what)
@@ -327,7 +346,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def scalar(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -338,7 +357,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalar(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -368,7 +387,7 @@ class ExecutingSession(TransactionalSession):
     @overload
     def scalars(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -379,7 +398,7 @@ class ExecutingSession(TransactionalSession):
 
     def scalars(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -392,11 +411,12 @@ class ExecutingSession(TransactionalSession):
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if execution_options:
             clause = with_options(clause, execution_options)
-        found = first_mapper(getattr(clause, "entities", ())) if isinstance(clause, SelectBase) else None
-        if found is None or self.hooks.do_orm_execute or clause.get_execution_options().get("yield_per") is not None:
-            result: Result = self.execute(clause, params, mapper, **kw)
-            return result.scalars()
-        return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
+        if isinstance(clause, SelectBase) and not self.hooks.do_orm_execute:
+            found = first_mapper(clause.entities)
+            if found is not None and clause.get_execution_options().get("yield_per") is None:
+                return ScalarResult(exclusively(self, self._load, clause, params, mapper or found, kw, "scalars")[1])
+        result: Result = self.execute(clause, params, mapper, **kw)
+        return result.scalars()
 
     @overload
     def query(self, entity: type[T0], /) -> Query[T0]: ...
@@ -444,7 +464,11 @@ class ExecutingSession(TransactionalSession):
         return self._query_cls(entities, self._whole(), **kwargs)
 
     def load_query(
-        self, select: Any, params: Any = None, autoflush: bool = True, what: ResultKind = "query"
+        self,
+        select: SelectBase,
+        params: Parameters = None,
+        autoflush: bool = True,
+        what: ResultKind = "query",
     ) -> list[Any]:
         """Return the results of a Query: objects, or rows; ``what`` as for :func:`load_result`. For the package."""
         if autoflush:
@@ -471,7 +495,7 @@ class ExecutingSession(TransactionalSession):
             then posts, selectin: SELECT of Post by the keys of these objects
         """
         select: Any = statement.statement if isinstance(statement, Query) else statement
-        mapper = first_mapper(getattr(select, "entities", ())) if isinstance(select, SelectBase) else None
+        mapper = first_mapper(select.entities) if isinstance(select, SelectBase) else None
         if mapper is None:
             raise ArgumentError(f"plan_query() takes a query, or a SELECT of mapped classes, got {statement!r}.")
         bind = self._binds.served_by(self.get_bind(mapper, select), not is_read(select))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from flask_uow.orm.session.session import Session
@@ -20,13 +21,13 @@ S = TypeVar("S", bound=Session)
 class _Begin:
     """``begin`` of a factory: of the class it opens a Session and a transaction, of a Session it is the method of that name."""
 
-    def __init__(self, method: Any) -> None:
+    def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
         self.__doc__ = method.__doc__
 
     def __get__(self, session: Session | None, owner: Callable[[], Session]) -> Any:
         if session is not None:
-            return self._method.__get__(session)
+            return MethodType(self._method, session)
 
         def begin() -> AbstractContextManager[Session]:
             """Open a Session and a transaction: ``with Maker.begin() as session:`` commits at the end, and closes."""
@@ -54,12 +55,14 @@ if TYPE_CHECKING:
         def configure(self, **changed: Any) -> None: ...
         def close_all(self) -> None: ...
         def object_session(self, instance: object) -> Session | None: ...
-        def identity_key(self, class_: Any = None, ident: Any = None, *, instance: Any = None) -> IdentityKey: ...
+        def identity_key(
+            self, class_: object = None, ident: object = None, *, instance: object = None
+        ) -> IdentityKey: ...
 
 
 @overload
 def sessionmaker(
-    bind: Any = None,
+    bind: Engine | Connection | None = None,
     class_: None = None,
     autoflush: bool = True,
     autocommit: bool = False,
@@ -72,7 +75,7 @@ def sessionmaker(
 
 @overload
 def sessionmaker(
-    bind: Any = None,
+    bind: Engine | Connection | None = None,
     *,
     class_: type[S],
     autoflush: bool = True,

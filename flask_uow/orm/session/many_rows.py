@@ -68,7 +68,7 @@ class ManyRowsSession(ExecutingSession):
         :raises StaleDataError: when a row that is to be updated is not there, or has another version.
         :raises InvalidRequestError: for new objects of a class whose rows are in several tables.
         """
-        exclusively(self, save_objects, self, objects, return_defaults, update_changed_only, preserve_order)
+        exclusively(self, save_objects, self._whole(), objects, return_defaults, update_changed_only, preserve_order)
 
     def bulk_insert_mappings(
         self,
@@ -84,7 +84,7 @@ class ManyRowsSession(ExecutingSession):
         :param render_nulls: None is NULL; else it leaves a column with a default to that.
         :raises InvalidRequestError: for a name that is no column attribute of the class.
         """
-        exclusively(self, insert_mappings, self, class_mapper(mapper), mappings, return_defaults, render_nulls)
+        exclusively(self, insert_mappings, self._whole(), class_mapper(mapper), mappings, return_defaults, render_nulls)
 
     def bulk_update_mappings(self, mapper: type | Mapper, mappings: Iterable[Mapping[str, Any]]) -> None:
         """UPDATE rows that are given as mappings by attribute, the primary key among them; see :meth:`bulk_update`.
@@ -94,7 +94,7 @@ class ManyRowsSession(ExecutingSession):
         :raises ArgumentError: for a mapping without the key.
         :raises InvalidRequestError: for a name that is no column attribute of the class.
         """
-        exclusively(self, update_mappings, self, class_mapper(mapper), mappings)
+        exclusively(self, update_mappings, self._whole(), class_mapper(mapper), mappings)
 
     def copy_from(
         self,

@@ -11,6 +11,7 @@ from flask_uow.sql.select_base import SelectBase
 if TYPE_CHECKING:
     from flask_uow.engine import Result
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.arguments import OrmStatement, Parameters
     from flask_uow.orm.session.session import Session
 
 __all__ = ["ORMExecuteState", "told_of"]
@@ -25,7 +26,7 @@ class ORMExecuteState:
     :ivar bind_mapper: the mapper whose engine is used, where the statement is about a mapped class.
     """
 
-    def __init__(self, session: Session, statement: Any, parameters: Any, mapper: Mapper | None) -> None:
+    def __init__(self, session: Session, statement: Any, parameters: Parameters, mapper: Mapper | None) -> None:
         self.session = session
         self.statement = statement
         self.parameters = parameters
@@ -78,7 +79,7 @@ class ORMExecuteState:
         """Give the statement further execution options."""
         self.statement = self.statement.execution_options(**options)
 
-    def invoke_statement(self, statement: Any = None, params: Any = None) -> Result:
+    def invoke_statement(self, statement: OrmStatement | None = None, params: Parameters = None) -> Result:
         """Execute the statement now, without what listens, and return its result: for a function that returns another one in its place.
 
         :param statement: a statement in place of it.
@@ -89,7 +90,9 @@ class ORMExecuteState:
         )
 
 
-def told_of(session: Session, statement: Any, parameters: Any, mapper: Mapper | None) -> tuple[Any, Any, Result | None]:
+def told_of(
+    session: Session, statement: Any, parameters: Parameters, mapper: Mapper | None
+) -> tuple[Any, Any, Result | None]:
     """Tell what listens of a statement.
 
     :returns: the statement and the parameters to be executed, and the result that a function has returned in their place, or None.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Connection, Result
+
+if TYPE_CHECKING:
+    from flask_uow.sql.nodes import Executable
 
 __all__ = ["PassThrough"]
 
@@ -56,7 +59,7 @@ class PassThrough:
         with self._lend() as connection:
             return connection.run(sql, params, write=write)
 
-    def execute(self, statement: Any, parameters: Any = None) -> Result:
+    def execute(self, statement: Executable, parameters: object = None) -> Result:
         """Execute a statement and return its rows, which are fetched at once."""
         with self._lend() as connection:
             is_own = not connection.in_transaction()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
     from flask_uow.orm.loading.plan import QueryPlan
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.arguments import OrmStatement
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.from_statement import FromStatement
     from flask_uow.sql.select import Select
@@ -123,7 +124,7 @@ class PresentSession:
     def connection(
         self,
         mapper: MapperArgument | Mapping[str, Any] = None,
-        clause: Any = None,
+        clause: OrmStatement | None = None,
         *,
         bind_arguments: Options = None,
         execution_options: Options = None,
@@ -134,7 +135,7 @@ class PresentSession:
             mapper, clause, bind_arguments=bind_arguments, execution_options=execution_options, **kw
         )
 
-    def get_bind(self, mapper: MapperArgument = None, clause: Any = None, **kw: Any) -> Any:
+    def get_bind(self, mapper: MapperArgument = None, clause: OrmStatement | None = None, **kw: Any) -> Any:
         """See :meth:`Session.get_bind`."""
         return self.registry().get_bind(mapper, clause, **kw)
 
@@ -173,7 +174,7 @@ class PresentSession:
     @overload
     def execute(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -184,7 +185,7 @@ class PresentSession:
 
     def execute(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -212,7 +213,7 @@ class PresentSession:
     @overload
     def scalar(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -223,7 +224,7 @@ class PresentSession:
 
     def scalar(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -251,7 +252,7 @@ class PresentSession:
     @overload
     def scalars(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -262,7 +263,7 @@ class PresentSession:
 
     def scalars(
         self,
-        clause: Any,
+        clause: OrmStatement,
         params: Parameters = None,
         mapper: MapperArgument = None,
         *,
@@ -448,7 +449,7 @@ class PresentSession:
         Session.close_all()
 
     @staticmethod
-    def identity_key(class_: Any = None, ident: Any = None, *, instance: Any = None) -> IdentityKey:
+    def identity_key(class_: object = None, ident: object = None, *, instance: object = None) -> IdentityKey:
         """See :meth:`Session.identity_key`."""
         return Session.identity_key(class_, ident, instance=instance)
 

@@ -125,7 +125,7 @@ def _tie_to_scope(scoped: ScopedSession, class_: type[Any], save_on_init: bool, 
     own: Any = class_.__init__
     has_own = own is not object.__init__
 
-    def __init__(instance: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(instance: object, *args: Any, **kwargs: Any) -> None:
         if save_on_init:
             scoped.add(instance)
         if has_own:

@@ -351,7 +351,7 @@ class Session(ManyRowsSession):
         return iter([*self.objects.new.values(), *self.identity_map.values()])
 
     @classmethod
-    def identity_key(cls, class_: Any = None, ident: Any = None, *, instance: Any = None) -> IdentityKey:
+    def identity_key(cls, class_: object = None, ident: object = None, *, instance: object = None) -> IdentityKey:
         """Return the key of an object in the identity map, ``(class, values of the primary key)``.
 
         :param class_: a mapped class.

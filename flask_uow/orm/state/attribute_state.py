@@ -74,7 +74,7 @@ class AttributeStates:
         """Return the names with an :class:`AttributeState` for each."""
         return [(name, AttributeState(self._state, name)) for name in self.keys()]
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """Return the attribute of that name, or ``default``."""
         return AttributeState(self._state, name) if name in self else default
 

@@ -50,7 +50,7 @@ class FamilyIdentities:
         self.mutable = mutable
         self.entries: dict[Any, InstanceState] = {}
 
-    def get(self, identity: Any) -> Any:
+    def get(self, identity: object) -> Any:
         """Return the object of an identity, or None."""
         state = self.entries.get(identity)
         return state() if state is not None else None
@@ -95,7 +95,7 @@ class IdentityMap:
             raise KeyError(key)
         return obj
 
-    def get(self, key: IdentityKey, default: Any = None) -> Any:
+    def get(self, key: IdentityKey, default: object = None) -> Any:
         """Return the object of an identity key, or ``default``."""
         obj = self._find(key)
         return default if obj is None else obj

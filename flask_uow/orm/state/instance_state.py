@@ -203,7 +203,7 @@ class PickledState:
     owner: FamilyIdentities | None = None
     session: Any = None
 
-    def __init__(self, row_key: Any, changes: dict[str, Any] | None) -> None:
+    def __init__(self, row_key: object, changes: dict[str, Any] | None) -> None:
         self.row_key = row_key
         self.changes = changes
 
@@ -212,7 +212,7 @@ class PickledState:
         """The name of the object's state."""
         return "transient" if self.row_key is None else "detached"
 
-    def __deepcopy__(self, memo: Any) -> None:
+    def __deepcopy__(self, memo: object) -> None:
         return None
 
 

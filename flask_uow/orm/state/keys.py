@@ -20,6 +20,6 @@ def identity_from(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def identity_values(identity: Any) -> tuple[Any, ...]:
+def identity_values(identity: object) -> tuple[Any, ...]:
     """Return the values of an identity, in the order of the primary key's columns."""
     return identity if isinstance(identity, tuple) else (identity,)

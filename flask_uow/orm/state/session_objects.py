@@ -224,7 +224,7 @@ class SessionObjects:
             self.tell("after_attach", obj)
         return obj
 
-    def tell(self, name: str, obj: Any) -> None:
+    def tell(self, name: str, obj: object) -> None:
         """Call the hooks of a name with the Session and an object."""
         session = self.session_ref()
         for hook in getattr(self.hooks, name):

@@ -14,6 +14,7 @@ from flask_uow.orm.state.instance_state import InstanceState
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.loading.load_tree import LoadTree
 
 __all__ = ["BATCH_SIZE", "Siblings", "siblings_that"]
 
@@ -32,7 +33,7 @@ class Siblings:
 
     __slots__ = ("batch", "options", "states", "values")
 
-    def __init__(self, options: Any = None, batch: bool = True, values: Sequence[Any] = ()) -> None:
+    def __init__(self, options: LoadTree | None = None, batch: bool = True, values: Sequence[Any] = ()) -> None:
         self.states: list[InstanceState] = []
         self.options = options
         self.batch = batch
