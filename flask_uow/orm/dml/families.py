@@ -104,7 +104,7 @@ def is_in_several_tables(mapper: Mapper) -> bool:
 
 
 def delete_from_tables(
-    session: ExecutingSession, connection: Connection, statement: Delete, params: Any, mapper: Mapper
+    session: ExecutingSession, connection: Connection, statement: Delete, params: Sequence[Any], mapper: Mapper
 ) -> tuple[int, list[Any]]:
     """Delete the rows of a class from all tables that they are in, those of subclasses first.
 
@@ -166,7 +166,7 @@ def _referred(foreign_key: ForeignKey) -> Any:
         return None
 
 
-def inserting_class(statement: Insert, params: Any, mapper: Mapper) -> tuple[Insert, Any]:
+def inserting_class(statement: Insert, params: object, mapper: Mapper) -> tuple[Insert, Any]:
     """Return an INSERT and its parameters with what the mapping says of new rows (their class, the first version), where that is not given.
 
     :raises InvalidRequestError: for a class in several tables.

@@ -317,7 +317,7 @@ def _without_waiting(work: WorkList, history: History) -> History:
     return History(added, history.unchanged, deleted)
 
 
-def _was_given_another_key(prop: RelationshipProperty, parent: Any, child: Any) -> bool:
+def _was_given_another_key(prop: RelationshipProperty, parent: MappedObject, child: MappedObject) -> bool:
     """Return True where the foreign key of a child was set by hand, to something else than its parent, and its reference was left alone."""
     changes = child.__dict__[STATE].changes
     if not changes or (prop.reverse is not None and prop.reverse.key in changes):
@@ -329,7 +329,7 @@ def _was_given_another_key(prop: RelationshipProperty, parent: Any, child: Any) 
     return stored_key(parent, tuple(names)) != tuple(child.__dict__[own] for own, _ in pairs)
 
 
-def _members_in_database(obj: Any, prop: RelationshipProperty) -> list[Any]:
+def _members_in_database(obj: MappedObject, prop: RelationshipProperty) -> list[Any]:
     """Return the objects that the database knows as related: those loaded before any change."""
     members = related(obj, prop, load=True)
     if prop.is_dynamic:

@@ -168,7 +168,7 @@ def set_column(obj: MappedObject, name: str, value: object) -> None:
     values[name] = value
 
 
-def note_written(obj: Any, name: str, value: Any) -> None:
+def note_written(obj: MappedObject, name: str, value: object) -> None:
     """Note that an object's row has this value of a column by now, which the object itself need not have."""
     state = obj.__dict__[STATE]
     if state.changes is None:
@@ -178,7 +178,7 @@ def note_written(obj: Any, name: str, value: Any) -> None:
     state.changes[name] = value
 
 
-def key_value(prop: RelationshipProperty, obj: Any, name: str) -> Any:
+def key_value(prop: RelationshipProperty, obj: MappedObject, name: str) -> Any:
     """Return an attribute of an object that is referred to.
 
     :raises FlushError: when it has no value.

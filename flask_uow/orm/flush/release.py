@@ -24,6 +24,7 @@ from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["references_to_release", "values_to_release"]
@@ -99,19 +100,19 @@ def _links_by_child(links: Iterable[Link]) -> dict[int, list[Link]]:
     return found
 
 
-def _may_refer(obj: object, names: tuple[str, ...], keys: set[Any]) -> bool:
+def _may_refer(obj: MappedObject, names: tuple[str, ...], keys: set[Any]) -> bool:
     """Return True where an object's row refers to one of these keys, or nobody knows to what it refers."""
     stored = stored_key(obj, names)
     return NO_VALUE in stored or identity_from(list(stored)) in keys
 
 
-def _without_reference(mapper: Mapper, obj: object, names: tuple[str, ...]) -> dict[str, Any]:
+def _without_reference(mapper: Mapper, obj: MappedObject, names: tuple[str, ...]) -> dict[str, Any]:
     """Return values under which a foreign key refers to nothing; where it cannot be empty, those that it will have."""
     empty = {name: None for name in names if _may_be_empty(mapper, name)}
     return empty or {name: future_value(obj, name) for name in names}
 
 
-def _value_for_now(obj: Any, name: str, carried: dict[str, Any]) -> Any:
+def _value_for_now(obj: MappedObject, name: str, carried: dict[str, Any]) -> Any:
     """Return the value that a column will have; for what only a later step knows, and for a foreign key, NULL where it may be."""
     mapper = type(obj).__mapper__
     is_reference = any(name in names for names, _ in key_references(mapper))

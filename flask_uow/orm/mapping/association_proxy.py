@@ -67,7 +67,7 @@ class AssociationProxy(ClassExpression, Generic[T]):
     def __get__(self, obj: None, owner: type) -> AssociationExpression: ...
     @overload
     def __get__(self, obj: object, owner: type) -> T: ...
-    def __get__(self, obj: Any, owner: type) -> Any:
+    def __get__(self, obj: object, owner: type) -> Any:
         if obj is None:
             return self.of_entity(owner)
         behind = Behind(self, obj)
@@ -224,7 +224,7 @@ class AssociationExpression(ColumnOperators):
             return or_(found, ~self._exists())
         return found
 
-    def contains(self, other: Any, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
+    def contains(self, other: object, autoescape: bool | None = None, escape: str | None = None) -> ColumnElement[bool]:
         """Return the criterion that a related object of the values is this one; for a column, that a text contains another."""
         remote = self.remote_attr
         if hasattr(remote, "relationship"):
