@@ -157,7 +157,8 @@ class TimeoutError(FlaskUowError):
 
 
 class CommitOutcomeUnknown(FlaskUowError):
-    """The connection was lost while COMMIT was under way: the work may be saved or not."""
+    """The work may be saved or not: the connection was lost while COMMIT was under way, or no standby has confirmed a commit that was to wait
+    for one."""
 
 
 class DBAPIError(FlaskUowError):

@@ -518,16 +518,20 @@ class Connection(SendingConnection):
         self._has_begun = False
         self._notify("COMMIT", time.perf_counter() - start, "transaction")
 
-    def finish_prepared(self, xid: str, commit: bool) -> None:
+    def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:
         """Commit or roll back a transaction that was prepared over another connection. This one must be in no transaction.
 
+        :param limit: seconds that it may wait for another server; None for ever.
+        :raises CommitOutcomeUnknown: when it is committed, and no other server has confirmed a commit that was to wait for one.
         :raises ProgrammingError: when there is none of that name.
         """
-        self._commit_prepared(xid) if commit else self._rollback_prepared(xid)
+        sql = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{xid}'"
+        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, commit, limit), sql)
 
     def prepare_transaction(self, transaction: Transaction, xid: str) -> bool:
         """Prepare the outermost transaction, whose savepoints end; return False where nothing was sent in it.
 
+        :raises CommitOutcomeUnknown: when no other server has confirmed it where it was to wait for one; it is prepared all the same.
         :raises DBAPIError: when the database refuses; the transaction is rolled back.
         """
         if len(self._stack) > 1:
@@ -537,7 +541,10 @@ class Connection(SendingConnection):
         has_begun = self._has_begun
         if has_begun:
             try:
-                self._prepare_now(xid)
+                self._prepare_now(xid, transaction.commit_limit)
+            except CommitOutcomeUnknown:
+                self._has_begun, self._gate = False, PREPARED
+                raise
             except BaseException:
                 self._rollback_root(transaction)
                 raise
@@ -566,14 +573,8 @@ class Connection(SendingConnection):
             # a connection that was lost meanwhile stays so
             self._gate = PREPARED if self._gate is None else self._gate
 
-    def _prepare_now(self, xid: str) -> None:
-        self._control(lambda cursor: self.dialect.prepare(cursor, xid), f"PREPARE TRANSACTION '{xid}'")
-
-    def _commit_prepared(self, xid: str) -> None:
-        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, True), f"COMMIT PREPARED '{xid}'")
-
-    def _rollback_prepared(self, xid: str) -> None:
-        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, False), f"ROLLBACK PREPARED '{xid}'")
+    def _prepare_now(self, xid: str, limit: float | None) -> None:
+        self._control(lambda cursor: self.dialect.prepare(cursor, xid, limit), f"PREPARE TRANSACTION '{xid}'")
 
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record

@@ -239,14 +239,12 @@ class _SavepointConnection(Connection):
     def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
         self._translated(lambda: self._outer.send(sql), sql if shown is None else shown)
 
-    def _prepare_now(self, xid: str) -> None:
+    def _prepare_now(self, xid: str, limit: float | None) -> None:
         self._translated(self._outer.check_constraints, f"PREPARE TRANSACTION '{xid}'")
 
-    def _commit_prepared(self, xid: str) -> None:
-        self._translated(lambda: self._outer.release(self._name), f"COMMIT PREPARED '{xid}'")
-
-    def _rollback_prepared(self, xid: str) -> None:
-        self._translated(lambda: self._outer.roll_back(self._name), f"ROLLBACK PREPARED '{xid}'")
+    def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:
+        end = self._outer.release if commit else self._outer.roll_back
+        self._translated(lambda: end(self._name), f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{xid}'")
 
     def _translated(self, send: Callable[[], object], sql: str) -> None:
         try:

@@ -41,6 +41,7 @@ class SendingConnection:
 
     __slots__ = (
         "__weakref__",
+        "_awaits_standbys",
         "_cursor",
         "_gate",
         "_has_begun",
@@ -63,6 +64,7 @@ class SendingConnection:
         self.dialect = engine.dialect
         self._listeners = engine.listeners
         self._known_marks = engine.dialect.known_marks
+        self._awaits_standbys = engine.dialect.awaits_standbys
         self._gate = None
         self._has_begun = False
         self._has_written = False
@@ -99,6 +101,8 @@ class SendingConnection:
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
+            if self._awaits_standbys and not self._has_begun:
+                return self._send_alone(self._fetch, sql, params)
         if marks != 0:
             self._note_marks(sql, params)
         listeners = self._listeners
@@ -131,6 +135,8 @@ class SendingConnection:
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
+            if self._awaits_standbys and not self._has_begun:
+                return self._send_alone(self._execute, sql, params)
         if marks != 0:
             self._note_marks(sql, params)
         listeners = self._listeners
@@ -159,6 +165,8 @@ class SendingConnection:
         if self._known_marks.get(sql) != 0:
             for params in list_of_params:
                 self._note_marks(sql, params)
+        if self._awaits_standbys and not self._has_begun:
+            return self._send_alone(self._execute_many, sql, list_of_params, many=True)
         if self._listeners.is_heard:
             return self._observe(self._execute_many, sql, list_of_params, True)
         try:
@@ -197,6 +205,8 @@ class SendingConnection:
         self._note_write(sql)
         if self._gate is not None:
             self._pass_gate_alone(sql, True)
+        if self._awaits_standbys and not self._has_begun:
+            return self._send_alone(lambda text, _: self._copy_alone(text, source), sql, ())
         if self._listeners.is_heard:
             return self._observe(lambda text, _: self._copy(text, source), sql, (), False)
         try:
@@ -207,6 +217,12 @@ class SendingConnection:
     def _copy(self, sql: str, source: Any) -> int:
         self._cursor.copy_expert(sql, source)
         count: int = self._cursor.rowcount
+        return count
+
+    def _copy_alone(self, sql: str, source: Any) -> int:
+        count = self._copy(sql, source)
+        # the driver hears what the server has warned of with its next statement
+        self._cursor.execute("SELECT 1")
         return count
 
     # -- a cursor beside the usual one, for streams
@@ -232,6 +248,9 @@ class SendingConnection:
             cursor.execute(text, values)
             return cursor.rowcount
 
+        if self._awaits_standbys and not self._has_begun:
+            self._send_alone(send, sql, params)
+            return
         if self._listeners.is_heard:
             self._observe(send, sql, params, False)
             return
@@ -340,6 +359,26 @@ class SendingConnection:
         self._send_transaction_sql(gate.sent, gate.begin_sql)
         self._gate = READING if gate.read_only and not self._begins_with_statement else None
         self._has_begun = True
+
+    def _send_alone(self, send: Callable[[str, Any], T], sql: str, params: Any, *, many: bool = False) -> T:
+        """Send a statement that is a transaction of its own, whose commit may have to be confirmed by other servers.
+
+        :raises CommitOutcomeUnknown: when it was committed, and none has confirmed it.
+        """
+        record, dialect = self._record, self.dialect
+        assert record is not None
+        if not many:
+            self._note_marks(sql, params)
+
+        def send_now() -> T:
+            if self._listeners.is_heard:
+                return self._observe(send, sql, params, many)
+            try:
+                return send(sql, params)
+            except dialect.errors as error:
+                self._fail(error, sql, params)
+
+        return dialect.alone(record.raw, send_now)
 
     def _refuse(self, gate: Gate) -> NoReturn:
         if gate is FAILED:

@@ -12,7 +12,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from flask_uow.engine.transaction import Transaction
-from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, InvalidRequestError, OperationalError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -49,12 +49,18 @@ class TwoPhaseTransaction(Transaction):
         """Make the transaction ready, so that :meth:`commit` cannot fail any more; nothing else can be executed in it then.
 
         :raises DBAPIError: when the database refuses; the transaction is rolled back.
+        :raises OperationalError: when no other server has confirmed it where it was to wait for one; it is prepared, and to be rolled back.
         """
         self._check_active("prepare")
         if self.is_prepared:
             return
-        # without any statement there is nothing that could be prepared
-        self._is_empty = not self.connection.prepare_transaction(self, self.xid)
+        try:
+            # without any statement there is nothing that could be prepared
+            self._is_empty = not self.connection.prepare_transaction(self, self.xid)
+        except CommitOutcomeUnknown as error:
+            self.is_prepared = True
+            # nothing is committed, so the outcome is known: none
+            raise OperationalError(str(error), "PREPARE TRANSACTION") from error
         self.is_prepared = True
 
     def leave(self) -> None:
@@ -85,4 +91,4 @@ class TwoPhaseTransaction(Transaction):
                 f" Finish it with {'COMMIT' if commit else 'ROLLBACK'} PREPARED '{self.xid}'."
             )
         if not self._is_empty:
-            connection.finish_prepared(self.xid, commit)
+            connection.finish_prepared(self.xid, commit, self.commit_limit)

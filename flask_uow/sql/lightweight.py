@@ -16,6 +16,12 @@ from flask_uow.sql.types import NULLTYPE, TypeArgument, TypeEngine, to_instance
 __all__ = ["TableClause", "Values", "column", "table", "values"]
 
 
+class _UnknownKey:
+    """Stands for the primary key of a table of which only the name is known."""
+
+    columns: tuple[()] = ()
+
+
 class TableClause(FromClause):
     """A table by its name; made by :func:`table`."""
 
@@ -23,6 +29,7 @@ class TableClause(FromClause):
     __visit_name__ = "table"
     # what is only known of a table of a schema
     generated_key = None
+    primary_key = _UnknownKey()
     sqlite_autoincrement = False
 
     def __init__(self, name: str, columns: Sequence[ColumnClause], schema: str | None) -> None:

@@ -21,10 +21,12 @@ from flask_uow.sql import (
     Table,
     Uuid,
     bindparam,
+    column,
     func,
     insert,
     literal,
     select,
+    table,
     text,
     update,
 )
@@ -228,3 +230,14 @@ def test_a_trigger_that_changes_keys_is_noticed_where_the_order_is_wanted(
     ordered = insert(numbered).returning(numbered.c.name, sort_by_parameter_order=True)
     with pytest.raises(InternalError, match="Look for a trigger"):
         connection.execute(ordered, [{"name": "a"}, {"name": "b"}])
+
+
+def test_rows_are_inserted_into_a_table_of_which_only_the_name_is_known(connection: Connection) -> None:
+    named = table("numbered", column("id"), column("name"))
+    with pytest.raises(InvalidRequestError, match=r"returning\(\)"):
+        connection.execute(insert(named).values(id=1, name="a")).inserted_primary_key
+    connection.execute(insert(named), [{"id": 2, "name": "b"}, {"id": 3, "name": "c"}])
+    connection.execute(insert(named), {"id": 4, "name": "d"})
+    returned = connection.scalars(insert(named).returning(named.c.id), [{"id": 5, "name": "e"}, {"id": 6, "name": "f"}])
+    assert sorted(returned) == [5, 6]
+    assert connection.scalars(select(numbered.c.name).order_by(numbered.c.id)).all() == list("abcdef")

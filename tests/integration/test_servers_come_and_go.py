@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -15,12 +16,18 @@ from flask_uow import (
     Mapped,
     OperationalError,
     UnitOfWork,
+    column,
     create_engine,
     func,
+    insert,
     mapped_column,
     select,
+    table,
     text,
 )
+from flask_uow.engine import Connection
+from flask_uow.engine.atomic import recover
+from flask_uow.engine.listeners import StatementEvent
 from tests.servers import Proxy, Server, servers
 
 pause = threading.Event().wait
@@ -153,12 +160,17 @@ def test_writes_go_to_the_other_server_once_the_first_has_become_read_only(start
         f"postgresql://postgres@127.0.0.1:{first.port},127.0.0.1:{second.port}/postgres?target_session_attrs=read-write"
     )
     with Shop(uri) as shop:
-        assert shop.http.post("/").status_code == 201
+        told = [shop.http.post("/").status_code]
+        assert told == [201]
         first.execute("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
-        while shop.http.post("/").status_code != 201:
-            pass
+        # the session hears of it at one of its next statements: a write before that is still the first server's
+        while second.execute("SELECT count(*) FROM orders") == [(0,)]:
+            told.append(shop.http.post("/").status_code)
         assert [shop.http.post("/").status_code for _ in range(3)] == [201] * 3
+    ((on_first,),) = first.execute("SELECT count(*) FROM orders")
     assert second.execute("SELECT count(*) FROM orders") == [(4,)]
+    assert on_first + 1 == told.count(201)
+    assert told.count(500) <= 1
 
 
 def test_a_connection_on_which_a_write_was_refused_by_a_read_only_server_is_not_lent_again(
@@ -328,8 +340,17 @@ def lonely(start: Callable[..., Server]) -> Server:
 
 def lose_standby(server: Server) -> None:
     server.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-    while server.execute("SHOW synchronous_standby_names") != [("*",)]:
-        pass
+    # it is in effect once the checkpointer has read it
+    cancelled = 0
+    while not cancelled:
+        thread, _ = in_thread(lambda: server.execute("SELECT pg_logical_emit_message(true, 'news', 'x')"))
+        while thread.is_alive():
+            cancelled += cancel_waiting(server)
+            thread.join(0.01)
+
+
+def find_standby(server: Server) -> None:
+    server.execute("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
 
 
 def cancel_waiting(server: Server) -> int:
@@ -354,6 +375,197 @@ def test_a_commit_that_no_standby_confirms_is_bounded_and_no_success(lonely: Ser
             assert thread.is_alive()
         thread.join(20)
         assert outcome == [500]
-        lonely.execute("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+        find_standby(lonely)
         assert unbounded.http.get("/").text == "3"
         assert bounded.http.post("/").status_code == 201
+
+
+ALONE: dict[str, Callable[[Connection], object]] = {
+    "an INSERT": lambda connection: connection.run("INSERT INTO news VALUES (1)"),
+    "an INSERT of the statement language": lambda connection: connection.execute(
+        insert(table("news", column("id"))), {"id": 1}
+    ),
+    "RETURNING": lambda connection: connection.fetch_all("INSERT INTO news VALUES (1) RETURNING id", write=True),
+    "a function": lambda connection: connection.fetch_all("SELECT make_news()"),
+    "a list": lambda connection: connection.run_many("INSERT INTO news VALUES (%s)", [(1,)]),
+    "COPY": lambda connection: connection.copy_in("COPY news FROM STDIN", io.StringIO("1\n")),
+    "DO": lambda connection: connection.run("DO $$ BEGIN INSERT INTO news VALUES (1); END $$"),
+    "DDL": lambda connection: connection.run("CREATE TABLE more_news AS SELECT 1 AS id"),
+}
+
+
+@pytest.fixture(scope="module")
+def unconfirmed(start: Callable[..., Server]) -> Server:
+    """A server whose standby never answers."""
+    server = start("wal_level = replica")
+    server.execute(
+        "CREATE TABLE news (id int)",
+        "CREATE FUNCTION make_news() RETURNS int LANGUAGE sql AS 'INSERT INTO news VALUES (1) RETURNING id'",
+    )
+    lose_standby(server)
+    return server
+
+
+@pytest.mark.parametrize(("kind", "listened_to"), [*((kind, False) for kind in ALONE), ("RETURNING", True)])
+def test_a_statement_by_itself_that_no_standby_confirms_is_bounded_and_no_success(
+    unconfirmed: Server, kind: str, listened_to: bool
+) -> None:
+    unconfirmed.execute(
+        "SET synchronous_commit = local", "DROP TABLE IF EXISTS more_news", "DELETE FROM news WHERE true"
+    )
+    engine = create_engine(
+        unconfirmed.uri(),
+        isolation_level="AUTOCOMMIT",
+        connect_args={"options": "-c statement_timeout=150ms"},
+    )
+    if listened_to:
+        engine.listeners.after_execute.append(lambda event: None)
+    with engine.connect() as connection:
+        with pytest.raises(CommitOutcomeUnknown, match="no standby has confirmed"):
+            ALONE[kind](connection)
+        found = connection.fetch_all(f"SELECT id FROM {'more_news' if kind == 'DDL' else 'news'}")
+        assert found == [(1,)]
+    engine.dispose()
+
+
+def test_the_wait_of_a_statement_by_itself_can_be_cancelled_by_others(unconfirmed: Server) -> None:
+    engine = create_engine(unconfirmed.uri())
+
+    def write() -> int:
+        with engine.connect() as connection:
+            return connection.run("INSERT INTO news VALUES (2)")
+
+    thread, outcome = in_thread(write)
+    while not cancel_waiting(unconfirmed):
+        assert thread.is_alive()
+    thread.join(20)
+    assert isinstance(outcome[0], CommitOutcomeUnknown)
+    engine.dispose()
+
+
+def prepared_in(server: Server) -> int:
+    ((count,),) = server.execute("SELECT count(*) FROM pg_prepared_xacts")
+    return int(count)
+
+
+def test_a_prepare_that_no_standby_confirms_is_an_error_and_can_be_rolled_back(unconfirmed: Server) -> None:
+    engine = create_engine(unconfirmed.uri(options="?options=-c%20statement_timeout%3D150ms"))
+    with engine.connect() as connection:
+        transaction = connection.begin_twophase()
+        connection.run("INSERT INTO news VALUES (3)")
+        with pytest.raises(OperationalError, match=r"prepared.* no standby has confirmed"):
+            transaction.prepare()
+        assert prepared_in(unconfirmed) == 1
+        transaction.rollback()
+        assert prepared_in(unconfirmed) == 0
+        assert connection.fetch_all("SELECT 1 FROM news WHERE id = 3") == []
+    engine.dispose()
+
+
+def test_a_commit_prepared_that_no_standby_confirms_is_no_success(unconfirmed: Server) -> None:
+    engine = create_engine(unconfirmed.uri(options="?options=-c%20statement_timeout%3D150ms"))
+    with engine.connect() as connection:
+        transaction = connection.begin_twophase()
+        connection.run("INSERT INTO news VALUES (4)")
+        # this server's own word is enough for the first step
+        connection.run("SET LOCAL synchronous_commit = local")
+        transaction.prepare()
+        with pytest.raises(CommitOutcomeUnknown, match="no standby has confirmed"):
+            transaction.commit()
+        assert connection.fetch_all("SELECT 1 FROM news WHERE id = 4") == [(1,)]
+    engine.dispose()
+
+
+class Pair:
+    """An app whose units of work are saved on two servers together."""
+
+    def __init__(self, first: Server, second: Server) -> None:
+        self.servers = first, second
+        self.db = UnitOfWork()
+        app = Flask("pair")
+        app.config.update(
+            UOW_DATABASE_URI=first.uri(),
+            UOW_BINDS={"audit": second.uri()},
+            UOW_TWOPHASE=True,
+            UOW_STATEMENT_TIMEOUT_SECONDS=0.15,
+        )
+
+        class Order(self.db.Model):  # type: ignore[name-defined, misc]
+            __tablename__ = "pair_order"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        class Entry(self.db.Model):  # type: ignore[name-defined, misc]
+            __tablename__ = "pair_entry"
+            __bind_key__ = "audit"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        self.Order, self.Entry = Order, Entry
+        self.db.init_app(app)
+        with app.app_context():
+            self.db.create_all()
+            self.engines = dict(self.db.engines)
+        self.save()
+
+    def save(self) -> None:
+        with self.db.unit_of_work() as session:
+            session.add_all([self.Order(), self.Entry()])
+
+    def rows(self) -> list[int]:
+        tables = ("pair_order", "pair_entry")
+        return [
+            int(server.execute(f"SELECT count(*) FROM {name}")[0][0])
+            for server, name in zip(self.servers, tables, strict=True)
+        ]
+
+    def recover(self) -> None:
+        assert recover(self.engines, grace=0).is_complete
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for engine in self.engines.values():
+            engine.dispose()
+
+
+def test_a_decision_that_no_standby_confirms_is_no_success_and_recovery_ends_it_everywhere(
+    start: Callable[..., Server],
+) -> None:
+    with Pair(start("wal_level = replica"), start()) as pair:
+        deciding, other = pair.servers
+        lose_standby(deciding)
+        with pytest.raises(CommitOutcomeUnknown, match="flask uow recover"):
+            pair.save()
+        assert prepared_in(other) == 1
+        find_standby(deciding)
+        pair.recover()
+        assert pair.rows() == [2, 2]
+
+
+def test_a_unit_of_work_whose_second_database_cannot_prepare_in_sight_of_its_standby_is_saved_nowhere(
+    start: Callable[..., Server],
+) -> None:
+    with Pair(start(), start("wal_level = replica")) as pair:
+        lose_standby(pair.servers[1])
+        with pytest.raises(OperationalError, match="no standby has confirmed"):
+            pair.save()
+        assert prepared_in(pair.servers[1]) == 0
+        find_standby(pair.servers[1])
+        assert pair.rows() == [1, 1]
+
+
+def test_a_decision_is_kept_while_no_standby_has_confirmed_that_it_was_carried_out(
+    start: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Pair(start(), start("wal_level = replica")) as pair:
+        deciding, other = pair.servers
+
+        def lose_it_then(event: StatementEvent) -> None:
+            if event.statement == "COMMIT":
+                lose_standby(other)
+
+        pair.engines[None].listeners.after_execute.append(lose_it_then)
+        pair.save()
+        assert "no standby of" in caplog.text
+        assert deciding.execute("SELECT outcome FROM uow_decision") == [("commit",)]
+        assert pair.rows() == [2, 2]

@@ -104,7 +104,8 @@ class AtomicCommit:
 
         :raises DBAPIError: when a database refuses; nothing was saved, and all are to be rolled back.
         :raises InvalidRequestError: when several databases that cannot prepare have written, or recovery was quicker; likewise.
-        :raises CommitOutcomeUnknown: when the connection was lost while the decision was under way, and the database cannot be asked now.
+        :raises CommitOutcomeUnknown: when the connection was lost while the decision was under way, and the database cannot be asked now;
+            when no standby has confirmed the decision where it was to wait for one.
         """
         if any(branch.prepared for branch in self.branches):
             self._commit_prepared_by_hand()
@@ -201,6 +202,12 @@ class AtomicCommit:
         try:
             transaction.commit()
         except CommitOutcomeUnknown as error:
+            if coordinator.connection.is_usable:
+                # the decision may be lost with its server, and what is prepared elsewhere has to follow the server that goes on
+                raise CommitOutcomeUnknown(
+                    f"{error} What the other databases have prepared waits: `flask uow recover` settles it, all in the same way. The"
+                    f" transaction is {self.gtrid}."
+                ) from error
             self._find_out(coordinator, error)
         except DBAPIError:
             self.may_undo = True
@@ -254,6 +261,13 @@ class AtomicCommit:
             return True
         try:
             prepared.commit()
+        except CommitOutcomeUnknown as error:
+            logger.critical(
+                "A two-phase transaction is committed, and no standby of %s has confirmed COMMIT PREPARED '%s'. If a standby takes over there,"
+                " it may still have it prepared; `flask uow recover` finishes it then. (%s)",
+                branch.name, prepared.xid, error,
+            )  # fmt: skip
+            return False
         except FlaskUowError as error:
             branch.connection.invalidate()
             logger.critical(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flask_uow.engine.dialects.type_records import TypeRecord, record_of
 from flask_uow.engine.url import URL
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AUTOCOMMIT", "ISOLATION_LEVELS", "Dialect", "Processor"]
 
+T = TypeVar("T")
 Processor = Callable[[Any], Any]
 
 ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
@@ -48,6 +49,7 @@ class Dialect(ABC):
     :ivar supports_for_update: True where SELECT can lock rows.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
     :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
+    :ivar awaits_standbys: True where a commit may wait for other servers, which may fail to confirm it.
     :ivar written_sql: what :meth:`has_written` asks the database, as the log shows it.
     :ivar supports_alter: True where a constraint can be added to a table that exists.
     :ivar supports_sequences: True where the database has sequences.
@@ -73,6 +75,7 @@ class Dialect(ABC):
     supports_for_update: ClassVar[bool]
     supports_two_phase: ClassVar[bool] = False
     tells_rowid: ClassVar[bool] = False
+    awaits_standbys: ClassVar[bool] = False
     written_sql: ClassVar[str] = ""
     supports_alter: ClassVar[bool]
     supports_comments: ClassVar[bool]
@@ -245,20 +248,33 @@ class Dialect(ABC):
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
 
+    def alone(self, raw: Any, send: Callable[[], T]) -> T:
+        """Call ``send``, which has a statement commit by itself, and return what it returns. Called where :attr:`awaits_standbys` is set.
+
+        :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
+        """
+        return send()
+
     def commit_within(self, cursor: Any, seconds: float) -> None:
         """Commit the transaction, and cancel a commit that waits for another server longer than that; otherwise as :meth:`commit`."""
         self.commit(cursor)
 
-    def prepare(self, cursor: Any, xid: str) -> None:
+    def prepare(self, cursor: Any, xid: str, seconds: float | None = None) -> None:
         """Prepare the transaction, where that is supported.
 
+        :param seconds: how long it may wait for another server; None for ever.
         :raises OperationalError: when the server's settings don't allow it.
         :raises InternalError: when the database rolled back instead, since a statement had failed.
+        :raises CommitOutcomeUnknown: when it is prepared, and no other server has confirmed that.
         """
         raise NotSupportedError(f"{self.name} has no PREPARE TRANSACTION.")
 
-    def finish_prepared(self, cursor: Any, xid: str, commit: bool) -> None:
-        """Commit or roll back a prepared transaction, where that is supported."""
+    def finish_prepared(self, cursor: Any, xid: str, commit: bool, seconds: float | None = None) -> None:
+        """Commit or roll back a prepared transaction, where that is supported.
+
+        :param seconds: how long it may wait for another server; None for ever.
+        :raises CommitOutcomeUnknown: when it is committed, and no other server has confirmed that.
+        """
         raise NotSupportedError(f"{self.name} has no prepared transactions.")
 
     @abstractmethod

@@ -6,11 +6,12 @@ costs no round trip of its own. So do the settings that values depend on: see :m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import psycopg2
 from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedTable
@@ -41,6 +42,8 @@ from flask_uow.sql.types import ARRAY, TypeEngine
 
 __all__ = ["PostgreSQLDialect"]
 
+T = TypeVar("T")
+
 # so that nobody waits for ever for a server whose packets vanish; what the URL, connect_args or the environment say counts more
 _TIME_LIMITS = {
     "connect_timeout": (10, "PGCONNECT_TIMEOUT"),
@@ -66,15 +69,42 @@ _NO_PREPARE = (
     " postgresql.conf to at least max_connections, and restart the server."
 )
 _SECONDS = {"": 0.001, "ms": 0.001, "s": 1.0, "min": 60.0}
-_LOCAL_ONLY = (
-    "the transaction is committed on this server, but its wait for a synchronous standby was cancelled: no standby has confirmed it, and it"
-    " may be lost if another server takes over. Look in the database before you repeat it, and see why no standby answers"
-    " (synchronous_standby_names, pg_stat_replication)."
+_COMMITTED, _COMMITTED_ALONE, _PREPARED = (
+    f"the {subject} on this server, but its wait for a synchronous standby was cancelled: no standby has confirmed it, and it"
+    f" may be lost if another server takes over. {cure}See why no standby answers (synchronous_standby_names, pg_stat_replication)."
+    for subject, cure in (
+        ("transaction is committed", "Look in the database before you repeat it. "),
+        ("statement is committed", "Look in the database before you repeat it. "),
+        ("transaction is prepared", "Nothing is committed yet: roll it back. "),
+    )
 )
 _ROLLED_BACK = (
     "the database rolled the transaction back, since a statement of the transaction had failed before and the error was not handled by a "
     "ROLLBACK. Call rollback() after a failed statement, or run it within begin_nested()."
 )
+
+
+def _check_confirmed(raw: Any, message: str) -> None:
+    """Raise the error where the server has warned that no standby has confirmed what was sent last.
+
+    :raises CommitOutcomeUnknown: with the message.
+    """
+    if any(_NOT_REPLICATED.search(notice) for notice in raw.notices):
+        del raw.notices[:]
+        raise CommitOutcomeUnknown(message)
+
+
+@contextlib.contextmanager
+def _time_limit(raw: Any, seconds: float | None) -> Iterator[None]:
+    """Cancel what takes longer: the server's own time-out does not hold while it waits for a standby."""
+    if seconds is None:
+        yield
+        return
+    watch = watchdog.watch(seconds, raw.cancel)
+    try:
+        yield
+    finally:
+        watchdog.call_off(watch)
 
 
 def _check_option(name: str, value: str) -> None:
@@ -98,6 +128,7 @@ class PostgreSQLDialect(Dialect):
     exact_decimal_text = False
     supports_for_update = True
     supports_two_phase = True
+    awaits_standbys = True
     # the server numbers a transaction when it writes or locks for the first time; the older of two names for the function
     written_sql = "SELECT txid_current_if_assigned() IS NOT NULL"
     supports_alter = True
@@ -336,16 +367,24 @@ class PostgreSQLDialect(Dialect):
         # in a failed transaction the server answers COMMIT with ROLLBACK and reports no error
         if cursor.statusmessage != "COMMIT":
             raise InternalError(_ROLLED_BACK, "COMMIT")
-        if raw.notices and any(_NOT_REPLICATED.search(notice) for notice in raw.notices):
-            raise CommitOutcomeUnknown(_LOCAL_ONLY)
+        _check_confirmed(raw, _COMMITTED)
 
     def commit_within(self, cursor: Any, seconds: float) -> None:
-        # the server's own time-out does not hold while it waits for a standby
-        watch = watchdog.watch(seconds, cursor.connection.cancel)
-        try:
+        with _time_limit(cursor.connection, seconds):
             self.commit(cursor)
-        finally:
-            watchdog.call_off(watch)
+
+    def alone(self, raw: Any, send: Callable[[], T]) -> T:
+        if raw.notices:
+            del raw.notices[:]
+        if self._statement_timeout is None:
+            sent = send()
+        else:
+            # as in a transaction: the time-out is the statement's, which the server itself ends, and the commit's
+            with _time_limit(raw, 2 * self._statement_timeout):
+                sent = send()
+        if raw.notices:
+            _check_confirmed(raw, _COMMITTED_ALONE)
+        return sent
 
     def _check_alive(self, cursor: Any) -> None:
         """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.
@@ -364,17 +403,26 @@ class PostgreSQLDialect(Dialect):
                     connection_invalidated=True,
                 ) from error
 
-    def prepare(self, cursor: Any, xid: str) -> None:
+    def prepare(self, cursor: Any, xid: str, seconds: float | None = None) -> None:
+        raw = cursor.connection
+        del raw.notices[:]
         try:
-            cursor.execute("PREPARE TRANSACTION %s", (xid,))
+            with _time_limit(raw, seconds):
+                cursor.execute("PREPARE TRANSACTION %s", (xid,))
         except ObjectNotInPrerequisiteState as error:
             raise OperationalError(_NO_PREPARE, "PREPARE TRANSACTION", None, error) from error
         # in a failed transaction the server answers ROLLBACK and reports no error
         if cursor.statusmessage != "PREPARE TRANSACTION":
             raise InternalError(_ROLLED_BACK, "PREPARE TRANSACTION")
+        _check_confirmed(raw, _PREPARED)
 
-    def finish_prepared(self, cursor: Any, xid: str, commit: bool) -> None:
-        cursor.execute(f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED %s", (xid,))
+    def finish_prepared(self, cursor: Any, xid: str, commit: bool, seconds: float | None = None) -> None:
+        raw = cursor.connection
+        del raw.notices[:]
+        with _time_limit(raw, seconds):
+            cursor.execute(f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED %s", (xid,))
+        if commit:
+            _check_confirmed(raw, _COMMITTED)
 
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         execute_batch(cursor, sql, list_of_params, page_size=200)
