@@ -25,6 +25,7 @@ from flask_uow.exc import IntegrityError
 
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
+    from flask_uow.engine.rows import RowMaker
 
 __all__ = ["RollbackOnly"]
 
@@ -183,9 +184,11 @@ class _SavepointConnection(Connection):
 
     # -- statements
 
-    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
+    def fetch_all(
+        self, sql: str, params: Sequence[Any] = (), *, write: bool = False, make: RowMaker | None = None
+    ) -> list[Any]:
         with self._guarded(write):
-            return super().fetch_all(sql, params, write=write)
+            return super().fetch_all(sql, params, write=write, make=make)
 
     def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
         with self._guarded(write):

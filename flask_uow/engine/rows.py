@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 else:
     _Tuple = tuple
 
-RowMaker = Callable[[Sequence[tuple[Any, ...]]], "list[Row]"]
+RowMaker = Callable[[Iterable[tuple[Any, ...]]], "list[Row]"]
 
 
 class Row(_Tuple[TP_co]):
@@ -207,19 +207,17 @@ def row_maker(names: tuple[str, ...], processors: Sequence[Callable[[Any], Any] 
     :param names: the names of the columns.
     :param processors: for each column the function that converts its values, None to take them as they are.
     """
-    scope: dict[str, Any] = {"new": tuple.__new__, "cls": row_class(names)}
+    cls = row_class(names)
     if not any(processors):
-        item, targets = "row", "row"
-    else:
-        targets = "".join(f"c{index}, " for index in range(len(names)))
-        item = (
-            "("
-            + "".join(
-                f"{'c' if p is None else f'p{i}(c'}{i}{'' if p is None else ')'}, " for i, p in enumerate(processors)
-            )
-            + ")"
-        )
-        scope.update({f"p{index}": processor for index, processor in enumerate(processors)})
+        return lambda rows: list(map(cls, rows))
+    scope: dict[str, Any] = {"new": tuple.__new__, "cls": cls}
+    targets = "".join(f"c{index}, " for index in range(len(names)))
+    item = (
+        "("
+        + "".join(f"{'c' if p is None else f'p{i}(c'}{i}{'' if p is None else ')'}, " for i, p in enumerate(processors))
+        + ")"
+    )
+    scope.update({f"p{index}": processor for index, processor in enumerate(processors)})
     exec(f"def make(rows):\n    return [new(cls, {item}) for {targets} in rows]", scope)
     made: RowMaker = scope["make"]
     return made

@@ -22,6 +22,7 @@ from flask_uow.exc import InvalidRequestError, ResourceClosedError
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
     from flask_uow.engine.pool import PooledConnection
+    from flask_uow.engine.rows import RowMaker
 
 __all__ = ["SendingConnection"]
 
@@ -88,12 +89,16 @@ class SendingConnection:
 
     # -- plain SQL with the driver's parameters
 
-    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
-        """Send a statement that returns rows and return them all, as the driver's tuples.
+    def fetch_all(
+        self, sql: str, params: Sequence[Any] = (), *, write: bool = False, make: RowMaker | None = None
+    ) -> list[Any]:
+        """Send a statement that returns rows and return them all.
 
         :param sql: the SQL text with the driver's placeholders.
         :param params: the driver's parameters, in order.
         :param write: True for a statement that needs a write transaction (DML with RETURNING, SELECT ... FOR UPDATE).
+        :param make: makes the rows of the driver's, which it takes from the cursor one by one: faster, and in less memory, than of a
+            list of them. None returns the driver's tuples.
         :raises DBAPIError: what the driver reported, translated.
         """
         if write:
@@ -107,12 +112,12 @@ class SendingConnection:
             self._note_marks(sql, params)
         listeners = self._listeners
         if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
-            return self._observe(self._fetch, sql, params, False)
+            rows = self._observe(self._fetch, sql, params, False)
+            return rows if make is None else make(rows)
         cursor = self._cursor
         try:
             cursor.execute(sql, params)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+            return cursor.fetchall() if make is None else make(cursor)
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_uow.engine.rows import RowMaker
 from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Part
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.expressions import BindParameter
@@ -34,6 +35,7 @@ class QueryPlan:
     :ivar is_multiplied: True where a joined collection repeats the rows of the query.
     :ivar batch: whether later loads of the objects are batched; None where the statement does not say.
     :ivar positions: the columns to be read, in order, where a statement of the user's own gives others as well.
+    :ivar make_rows: makes rows of the driver's where each is nothing but its columns (benchmark: load_scan_columns); else None.
     """
 
     compiled: Compiled
@@ -45,6 +47,7 @@ class QueryPlan:
     is_multiplied: bool = False
     batch: bool | None = None
     positions: tuple[int, ...] | None = None
+    make_rows: RowMaker | None = None
 
     @property
     def sql(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from flask_uow.engine.rows import RowMaker, row_maker
 from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.options import BatchLoading, collect_options, load_tree
@@ -245,7 +246,15 @@ def plan_of_items(
         is_multiplied=any(part.prop is not None and part.prop.uselist for part in entities),
         batch=batch,
         positions=positions,
+        make_rows=_row_maker(parts, names) if not entities and positions is None else None,
     )  # fmt: skip
+
+
+def _row_maker(parts: Sequence[Part], names: tuple[str, ...]) -> RowMaker | None:
+    """Return what makes rows of the driver's, where the parts are its columns, one after the other."""
+    processors = [part.processor for part in parts if isinstance(part, ColumnPart)]
+    in_order = all(isinstance(part, ColumnPart) and part.position == place for place, part in enumerate(parts))
+    return row_maker(names, processors) if in_order and len(parts) == len(names) else None
 
 
 def _entities(parts: Sequence[Part]) -> tuple[EntityPart, ...]:
@@ -391,7 +400,9 @@ def plain_plan(statement: SelectBase | DMLStatement, compiled: Compiled, dialect
                 parts.append(ColumnPart(position + offset, dialect.result_processor(column.type)))
         position += len(columns)
     names = result_names(statement)
-    return QueryPlan(compiled, tuple(parts), names, _entities(parts), may_repeat=may_repeat(statement))
+    entities = _entities(parts)
+    make_rows = None if entities else _row_maker(parts, names)
+    return QueryPlan(compiled, tuple(parts), names, entities, may_repeat=may_repeat(statement), make_rows=make_rows)
 
 
 def _entities_of(statement: SelectBase | DMLStatement) -> tuple[Any, ...]:

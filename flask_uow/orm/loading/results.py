@@ -88,7 +88,10 @@ def load_result(
         run = QueryRun(session, dialect, plan, populate, None, None, values_with_options(select))
         return run.plan.names, results_of(run, rows, kind)
     plan, values = find_plan(select, dialect, cache)
-    rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values, parameters), write=plan.compiled.is_write)
+    sql, given, write = plan.compiled.sql, plan.parameters(values, parameters), plan.compiled.is_write
+    if plan.make_rows is not None and kind != "scalars":
+        return plan.names, connection.fetch_all(sql, given, write=write, make=plan.make_rows)
+    rows = connection.fetch_all(sql, given, write=write)
     repeatable = select if isinstance(select, Select) else None
     return plan.names, results_of(QueryRun(session, dialect, plan, populate, None, repeatable, values), rows, kind)
 
