@@ -174,7 +174,7 @@ class DBAPIError(FlaskUowError):
         self,
         message: str,
         statement: str | None = None,
-        params: Any = None,
+        params: object = None,
         orig: BaseException | None = None,
         *,
         connection_invalidated: bool = False,

@@ -484,7 +484,7 @@ class Index:
         return copied
 
 
-def _own_column(column: Any, copies: Mapping[Any, Column[Any]]) -> Any:
+def _own_column(column: Column[Any], copies: Mapping[Any, Column[Any]]) -> Any:
     found = column.__clause_element__() if hasattr(column, "__clause_element__") else column
     return copies.get(found, column) if isinstance(found, ColumnElement) else column
 

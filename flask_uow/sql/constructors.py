@@ -106,10 +106,10 @@ def label(name: str, element: ColumnElement[T]) -> Label[T]: ...
 
 
 @overload
-def label(name: str, element: Any) -> Label[Any]: ...
+def label(name: str, element: object) -> Label[Any]: ...
 
 
-def label(name: str, element: Any) -> Label[Any]:
+def label(name: str, element: object) -> Label[Any]:
     """Return ``element AS name``."""
     return Label(name, coerce_value(element, NULLTYPE))
 
@@ -178,10 +178,10 @@ def asc(element: ColumnElement[T]) -> ColumnElement[T]: ...
 
 
 @overload
-def asc(element: Any) -> ColumnElement[Any]: ...
+def asc(element: object) -> ColumnElement[Any]: ...
 
 
-def asc(element: Any) -> ColumnElement[Any]:
+def asc(element: object) -> ColumnElement[Any]:
     """Return ascending order by ``element``."""
     return coerce_order(element).asc()
 
@@ -191,10 +191,10 @@ def desc(element: ColumnElement[T]) -> ColumnElement[T]: ...
 
 
 @overload
-def desc(element: Any) -> ColumnElement[Any]: ...
+def desc(element: object) -> ColumnElement[Any]: ...
 
 
-def desc(element: Any) -> ColumnElement[Any]:
+def desc(element: object) -> ColumnElement[Any]:
     """Return descending order by ``element``."""
     return coerce_order(element).desc()
 
@@ -204,10 +204,10 @@ def distinct(element: ColumnElement[T]) -> ColumnElement[T]: ...
 
 
 @overload
-def distinct(element: Any) -> ColumnElement[Any]: ...
+def distinct(element: object) -> ColumnElement[Any]: ...
 
 
-def distinct(element: Any) -> ColumnElement[Any]:
+def distinct(element: object) -> ColumnElement[Any]:
     """Return ``DISTINCT element``."""
     return coerce_value(element, NULLTYPE).distinct()
 

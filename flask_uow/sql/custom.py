@@ -173,7 +173,7 @@ def _parts_of_attributes(self: Any) -> tuple[Any, ...]:
     return (*own._parts(self), *(_part(value) for value in vars(self).values()))  # type: ignore[attr-defined]
 
 
-def _part(value: Any) -> Any:
+def _part(value: object) -> Any:
     if isinstance(value, ClauseElement):
         return value
     if isinstance(value, TypeEngine):
@@ -203,7 +203,7 @@ def _collect_attributes(self: Any, shape: Shape) -> None:
         _collect_part(part, shape)
 
 
-def _collect_part(part: Any, shape: Shape) -> None:
+def _collect_part(part: object, shape: Shape) -> None:
     if isinstance(part, ClauseElement):
         part._collect(shape)
     elif isinstance(part, tuple) and not isinstance(part, _Atom):

@@ -17,7 +17,7 @@ from flask_uow.sql.types import ARRAY, Enum
 
 if TYPE_CHECKING:
     from flask_uow.sql.columns import Column
-    from flask_uow.sql.interfaces import DDLBind
+    from flask_uow.sql.interfaces import DDLBind, DDLConnection
     from flask_uow.sql.schema import MetaData, Table
     from flask_uow.sql.sequences import Sequence
 
@@ -355,7 +355,7 @@ def _drop(
         connection.execute(DropTable(table))
 
 
-def _existing(connection: Any, tables: SequenceType[Table]) -> frozenset[str]:
+def _existing(connection: DDLConnection, tables: SequenceType[Table]) -> frozenset[str]:
     found: set[str] = set()
     for schema in {table.schema for table in tables}:
         found.update(f"{schema}.{name}" if schema else name for name in connection.table_names(schema))

@@ -11,6 +11,7 @@ from flask_uow.sql.event import EventKind, Registered, register_kind
 from flask_uow.sql.nodes import Executable, Shape
 
 if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import DDLConnection
     from flask_uow.sql.schema import Table
 
 __all__ = ["DDL", "tell_tables"]
@@ -25,21 +26,23 @@ class _SchemaEvents(EventKind):
     targets = "a Table or a MetaData"
     names: Mapping[str, tuple[str, ...]] = dict.fromkeys(_NAMES, ("target", "connection"))
 
-    def takes(self, target: Any) -> bool:
+    def takes(self, target: object) -> bool:
         # neither module knows this one
         return hasattr(target, "create_all") or (hasattr(target, "metadata") and hasattr(target, "fullname"))
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
         return _listeners.setdefault(target, {}).setdefault(name, [])
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
         """Nothing: they are looked up when tables are created or dropped."""
 
 
 register_kind(_SchemaEvents())
 
 
-def tell_tables(name: str, tables: Iterable[Table], connection: Any, checkfirst: bool, whole: Any = None) -> None:
+def tell_tables(
+    name: str, tables: Iterable[Table], connection: DDLConnection, checkfirst: bool, whole: object = None
+) -> None:
     """Call what listens to tables being created or dropped.
 
     :param tables: those that are, in order.
@@ -56,7 +59,7 @@ def tell_tables(name: str, tables: Iterable[Table], connection: Any, checkfirst:
         _call(name, whole, connection, checkfirst, members)
 
 
-def _call(name: str, target: Any, connection: Any, checkfirst: bool, tables: list[Table] | None) -> None:
+def _call(name: str, target: object, connection: DDLConnection, checkfirst: bool, tables: list[Table] | None) -> None:
     for made in _listeners.get(target, {}).get(name, ()):
         if made.options.get("named"):
             made.call(target, connection)

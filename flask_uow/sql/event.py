@@ -42,15 +42,15 @@ class EventKind:
     options: frozenset[str] = frozenset()
     targets: str = ""
 
-    def takes(self, target: Any) -> bool:
+    def takes(self, target: object) -> bool:
         """Return True where the target is of this kind."""
         raise NotImplementedError
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
         """Return the list of the functions that listen to an event of a target, to be changed in place; :meth:`changed` is called afterwards."""
         raise NotImplementedError
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
         """Take note that what :meth:`registered` returns was changed."""
         raise NotImplementedError
 
@@ -67,7 +67,7 @@ def register_kind(kind: EventKind) -> None:
     _kinds.append(kind)
 
 
-def _kind_of(target: Any, name: str) -> EventKind:
+def _kind_of(target: object, name: str) -> EventKind:
     known: list[str] = []
     for kind in _kinds:
         if kind.takes(target):
@@ -81,7 +81,7 @@ def _kind_of(target: Any, name: str) -> EventKind:
     raise InvalidRequestError(f"{target!r} has no events. Targets are: {'; '.join(kind.targets for kind in _kinds)}.")
 
 
-def listen(target: Any, identifier: str, fn: Callable[..., Any], **options: Any) -> None:
+def listen(target: object, identifier: str, fn: Callable[..., Any], **options: Any) -> None:
     """Have a function called at each event of a name.
 
     :param target: a mapped class, a Session (or its class, ``sessionmaker()``, ``scoped_session()``), an attribute of a mapped class, an engine, a table.
@@ -122,7 +122,7 @@ def _once(call: Callable[..., Any], take_away: Callable[[], None]) -> Callable[.
     return call_once
 
 
-def listens_for(target: Any, identifier: str, **options: Any) -> Callable[[F], F]:
+def listens_for(target: object, identifier: str, **options: Any) -> Callable[[F], F]:
     """Return the decorator that makes a function listen; parameters as for :func:`listen`."""
 
     def decorate(fn: F) -> F:
@@ -132,7 +132,7 @@ def listens_for(target: Any, identifier: str, **options: Any) -> Callable[[F], F
     return decorate
 
 
-def remove(target: Any, identifier: str, fn: Callable[..., Any]) -> None:
+def remove(target: object, identifier: str, fn: Callable[..., Any]) -> None:
     """Take a function away that listens; parameters as for :func:`listen`.
 
     :raises InvalidRequestError: when it does not listen.
@@ -150,6 +150,6 @@ def remove(target: Any, identifier: str, fn: Callable[..., Any]) -> None:
     )
 
 
-def contains(target: Any, identifier: str, fn: Callable[..., Any]) -> bool:
+def contains(target: object, identifier: str, fn: Callable[..., Any]) -> bool:
     """Return True when a function listens to an event of a target; parameters as for :func:`listen`."""
     return any(made.given is fn for made in _kind_of(target, identifier).registered(target, identifier))

@@ -21,9 +21,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, CompileError, NoReferenceError, did_you_mean
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["check_convention", "constraint_name", "conv", "index_name", "short_name"]
 

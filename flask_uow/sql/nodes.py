@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 if TYPE_CHECKING:
+    from flask_uow.sql.expressions import BindParameter
     from flask_uow.sql.interfaces import HasDialect, SQLDialect
 
 __all__ = ["NO_OPTIONS", "ChainedStatement", "ClauseElement", "Executable", "Shape", "copier_of", "stringify_with"]
@@ -35,7 +36,7 @@ class Shape:
         self._seen: dict[int, int] = {}
         self.cacheable = True
 
-    def add_bind(self, bind: Any) -> None:
+    def add_bind(self, bind: BindParameter[Any]) -> None:
         """Add a bind parameter; a parameter that occurs twice is one value, and the shape says so."""
         index = self._seen.get(id(bind))
         if index is None:

@@ -26,6 +26,7 @@ from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, TP_co, Ts
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 
 if TYPE_CHECKING:
+    from flask_uow.sql.nodes import ClauseElement
     from flask_uow.sql.typed import Item
 
 __all__ = ["Select", "exists", "select"]
@@ -233,7 +234,13 @@ class Select(SourcedSelect[TP_co]):
         return self.join(target, onclause, isouter=True, full=full)
 
     def join_from(
-        self, left: Any, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False
+        self,
+        left: Any,
+        target: Any,
+        onclause: Any = None,
+        *,
+        isouter: bool = False,
+        full: bool = False,
     ) -> Self:
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
@@ -301,7 +308,9 @@ class Select(SourcedSelect[TP_co]):
         else:
             self.given_froms = (*self.given_froms, made)
 
-    def with_join(self, left: FromClause | None, right: FromClause, onclause: Any, *, isouter: bool = False) -> Self:
+    def with_join(
+        self, left: FromClause | None, right: FromClause, onclause: ClauseElement, *, isouter: bool = False
+    ) -> Self:
         """Return the statement with one element joined; which entity criteria are about from now on does not change.
 
         :param left: what it is joined to; None for what stands last in FROM.

@@ -16,6 +16,7 @@ from flask_uow.sql.operations import and_
 from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
+    from flask_uow.sql.columns import Column
     from flask_uow.sql.dml import DMLStatement
     from flask_uow.sql.select_base import SelectBase
 
@@ -442,7 +443,7 @@ def _key_of(element: FromClause) -> list[Any]:
     keys = [column for column in _flat_columns(element) if getattr(column, "primary_key", False)]
     present = {base_column(column) for column in keys}
 
-    def is_repeated(column: Any) -> bool:
+    def is_repeated(column: Column[Any]) -> bool:
         return any(key.column in present and key.column is not base_column(column) for key in column.foreign_keys)
 
     return [column for column in keys if not is_repeated(column)]

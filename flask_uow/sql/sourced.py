@@ -6,11 +6,14 @@ subquery belongs to no table. An expression of such an attribute still is about 
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.rewriting import rewritten
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["Sourced", "without_sources"]
 

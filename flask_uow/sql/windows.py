@@ -6,13 +6,16 @@ makes these nodes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_order
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.operations import and_
 from flask_uow.sql.typed import V
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["FunctionFilter", "Over", "WithinGroup"]
 

@@ -14,12 +14,15 @@ import decimal
 import json
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import Column, and_, or_
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import UnaryExpression
+
+if TYPE_CHECKING:
+    from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["Keyset"]
 
@@ -40,7 +43,7 @@ class _Key:
     :ivar name: the attribute of the mapped class that holds its value.
     """
 
-    def __init__(self, mapper: Any, criterion: Any) -> None:
+    def __init__(self, mapper: Mapper, criterion: object) -> None:
         self.descends = isinstance(criterion, UnaryExpression) and criterion.operator is ops.DESC
         inner: Any = criterion.element if isinstance(criterion, UnaryExpression) else criterion
         column: Any = getattr(inner, "expression", inner)
@@ -68,7 +71,7 @@ class _Key:
         """The items of ORDER BY."""
         return self.column.desc() if self.descends else self.column.asc()
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """Return the value that a client has sent.
 
         :raises ValueError: when it is none of the column's type.
@@ -118,7 +121,7 @@ class Keyset:
         ordered = self._statement.order_by(*(key.order for key in self._keys))
         return ordered if token is None else ordered.where(self._condition(self._read(token)))
 
-    def token(self, instance: Any) -> str:
+    def token(self, instance: object) -> str:
         """Return the text that stands for the place of an object."""
         values = [_to_json(getattr(instance, key.name)) for key in self._keys]
         text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)

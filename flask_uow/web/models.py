@@ -11,7 +11,7 @@ import re
 import types
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
@@ -23,6 +23,9 @@ from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql import MetaData, Table
 from flask_uow.web.query import with_helpers
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import MappedObject
 
 __all__ = ["MetaDatas", "add_defaults", "add_query", "add_repr", "make_model_class", "table_name_of"]
 
@@ -68,18 +71,18 @@ class _Query:
     Several extensions may share a base: the one that serves the current app counts, else the last one that was made.
     """
 
-    def __init__(self, extension: Any) -> None:
+    def __init__(self, extension: object) -> None:
         self._last = extension
         self._others: weakref.WeakSet[Any] = weakref.WeakSet()
         self._is_shared = False
 
-    def share(self, extension: Any) -> None:
+    def share(self, extension: object) -> None:
         """Let one more extension give its Sessions."""
         self._others.add(self._last)
         self._last = extension
         self._is_shared = True
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> Any:
         extension: Any = self._last
         if self._is_shared and current_app:
             serving: Any = current_app.extensions.get("uow")
@@ -90,7 +93,7 @@ class _Query:
         return extension.session.query(owner) if own is None else with_helpers(own)(owner, extension.session())
 
 
-def make_model_class(model_class: Any, metadatas: MetaDatas, metadata: MetaData | None) -> type[DeclarativeBase]:
+def make_model_class(model_class: object, metadatas: MetaDatas, metadata: MetaData | None) -> type[DeclarativeBase]:
     """Return the declarative base that is to be ``db.Model``.
 
     :param model_class: one of the user's, whose MetaData is then that of the default bind; a plain class that a new one is to derive from; None.
@@ -139,7 +142,7 @@ def add_repr(base: type[DeclarativeBase]) -> None:
         setattr(base, "__repr__", _describe)  # noqa: B010 (mypy forbids plain assignment)
 
 
-def _describe(obj: Any) -> str:
+def _describe(obj: MappedObject) -> str:
     """Return ``<User 5>``, of several columns ``<Seat 5, 'a'>``, before there is a row ``<User (transient 140...)>``. Loads nothing."""
     state = obj.__dict__.get(STATE)
     if state is None or state.row_key is None:
@@ -148,7 +151,7 @@ def _describe(obj: Any) -> str:
     return f"<{type(obj).__name__} {', '.join(map(repr, key))}>"
 
 
-def add_query(base: type[DeclarativeBase], extension: Any) -> None:
+def add_query(base: type[DeclarativeBase], extension: object) -> None:
     """Give each class that is derived from ``base`` the attribute ``query``, unless the base has one of its own.
 
     :param extension: the UnitOfWork whose ``session`` is used.

@@ -71,7 +71,7 @@ class _Source:
     :raises ArgumentError: for something else.
     """
 
-    def __init__(self, session: Any, statement: Any) -> None:
+    def __init__(self, session: Any, statement: object) -> None:
         self.session = session
         self.params: Mapping[str, Any] | None = None
         if isinstance(statement, Query):
@@ -87,7 +87,7 @@ class _Source:
         self.has_objects = len(entities) == 1 and hasattr(entities[0], "__uow_entity__")
         self.has_rows = not self.has_objects and len(statement.result_columns()) > 1
 
-    def fetch(self, statement: Any) -> list[Any]:
+    def fetch(self, statement: SelectBase) -> list[Any]:
         """Return an object, a value or a row for each row."""
         if self.has_rows:
             return list(self.session.execute(statement, self.params))
@@ -225,14 +225,14 @@ class KeysetPagination(_Page[V]):
 
 def paginate(
     session: Any,
-    statement: Any,
+    statement: object,
     *,
     page: int | None,
     per_page: int | None,
     max_per_page: int | None,
     error_out: bool,
     count: bool,
-    keyset: Any,
+    keyset: object,
     after: str | None,
 ) -> Any:
     """Return a page; the parameters are those of ``UnitOfWork.paginate``."""
@@ -285,12 +285,12 @@ def _load_page(
     return Pagination(source, page, per_page, total if count else None, rows)
 
 
-def _entity_of(statement: Any) -> Any:
+def _entity_of(statement: SelectBase) -> Any:
     """Return the mapped class whose engine serves the statement: its count, over a subquery, may not tell."""
     return next((entity for entity in getattr(statement, "entities", ()) if hasattr(entity, "__mapper__")), None)
 
 
-def _number(name: str, given: Any, default: int, error_out: bool) -> int:
+def _number(name: str, given: object, default: int, error_out: bool) -> int:
     """Return a number that the caller has given, or the request's query string; bounds are checked."""
     request = current_request()
     text = request.args.get(name) if given is None and request is not None else None

@@ -28,7 +28,7 @@ class Query(OrmQuery[T]):
 
     __slots__ = ()
 
-    def get_or_404(self, ident: Any, description: str | None = None) -> T:
+    def get_or_404(self, ident: object, description: str | None = None) -> T:
         """Return the object of a primary key, or abort with 404, as :meth:`UnitOfWork.get_or_404` does.
 
         :param description: the text of the error page.
@@ -64,7 +64,7 @@ class Query(OrmQuery[T]):
         max_per_page: int | None = DEFAULT_MAX_PER_PAGE,
         error_out: bool = True,
         count: bool = True,
-        keyset: Any = None,
+        keyset: object = None,
         after: str | None = None,
     ) -> Any:
         """Return one page of the results; the parameters are those of :meth:`UnitOfWork.paginate`."""
@@ -109,7 +109,7 @@ def get_or_404(get: Any, ident: Any, description: str | None) -> Any:
     return found
 
 
-def _has_text(ident: Any) -> bool:
+def _has_text(ident: object) -> bool:
     """Return True where a key, or a part of it, is a text, as parts of URLs are."""
     parts = ident.values() if isinstance(ident, Mapping) else ident if isinstance(ident, (tuple, list)) else (ident,)
     return any(isinstance(part, str) for part in parts)

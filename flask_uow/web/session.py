@@ -53,16 +53,20 @@ class _SignalExtension(SessionExtension):
             assert isinstance(session, WebSession)
             session.send_signal(signals.after_begin, transaction=transaction, connection=connection)
 
-    def after_attach(self, session: Session, instance: Any) -> None:
+    def after_attach(self, session: Session, instance: object) -> None:
         if signals.after_attach.receivers:
             assert isinstance(session, WebSession)
             session.send_signal(signals.after_attach, instance=instance)
 
-    def after_bulk_update(self, session: Session, query: Query[Any], query_context: DMLStatement, result: Any) -> None:
+    def after_bulk_update(
+        self, session: Session, query: Query[Any], query_context: DMLStatement, result: object
+    ) -> None:
         assert isinstance(session, WebSession)
         session.send_signal(signals.after_bulk_update, query=query, query_context=query_context, result=result)
 
-    def after_bulk_delete(self, session: Session, query: Query[Any], query_context: DMLStatement, result: Any) -> None:
+    def after_bulk_delete(
+        self, session: Session, query: Query[Any], query_context: DMLStatement, result: object
+    ) -> None:
         assert isinstance(session, WebSession)
         session.send_signal(signals.after_bulk_delete, query=query, query_context=query_context, result=result)
 

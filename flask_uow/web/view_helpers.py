@@ -16,6 +16,7 @@ from flask_uow.web.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from flask_uow.engine.rows import TypedRow
+    from flask_uow.sql.nodes import Executable
     from flask_uow.sql.typed import T0, T1, ReturnsRows, Ts
     from flask_uow.web.pagination import KeysetOptions, KeysetPagination, PageOptions, Pagination
     from flask_uow.web.typed import QueryingSession
@@ -33,7 +34,7 @@ class ViewHelpers(Vocabulary):
     def get_or_404(
         self,
         entity: type[T],
-        ident: Any,
+        ident: object,
         *,
         description: str | None = None,
         options: Sequence[Any] = (),
@@ -75,7 +76,7 @@ class ViewHelpers(Vocabulary):
     def first_or_404(self, statement: OrmQuery[T], *, description: str | None = None) -> T: ...
 
     @overload
-    def first_or_404(self, statement: Any, *, description: str | None = None) -> Any: ...
+    def first_or_404(self, statement: Executable, *, description: str | None = None) -> Any: ...
 
     def first_or_404(self, statement: Any, *, description: str | None = None) -> Any:
         """Return the first object or value of a SELECT or a Query, or abort with 404."""
@@ -101,7 +102,7 @@ class ViewHelpers(Vocabulary):
     def one_or_404(self, statement: OrmQuery[T], *, description: str | None = None) -> T: ...
 
     @overload
-    def one_or_404(self, statement: Any, *, description: str | None = None) -> Any: ...
+    def one_or_404(self, statement: Executable, *, description: str | None = None) -> Any: ...
 
     def one_or_404(self, statement: Any, *, description: str | None = None) -> Any:
         """Return the only object or value of a SELECT or a Query; abort with 404 when there is none, or more than one."""
@@ -133,16 +134,16 @@ class ViewHelpers(Vocabulary):
     ) -> KeysetPagination[TypedRow[T0, T1, *Ts]]: ...
 
     @overload
-    def paginate(self, statement: Any, **options: Unpack[PageOptions]) -> Pagination[Any]: ...
+    def paginate(self, statement: object, **options: Unpack[PageOptions]) -> Pagination[Any]: ...
 
     @overload
     def paginate(
-        self, statement: Any, *, keyset: Sequence[Any], **options: Unpack[KeysetOptions]
+        self, statement: object, *, keyset: Sequence[Any], **options: Unpack[KeysetOptions]
     ) -> KeysetPagination[Any]: ...
 
     def paginate(
         self,
-        statement: Any,
+        statement: object,
         *,
         page: int | None = None,
         per_page: int | None = None,
@@ -172,6 +173,6 @@ class ViewHelpers(Vocabulary):
         )  # fmt: skip
 
 
-def _first_item(found: Any) -> Any:
+def _first_item(found: object) -> Any:
     """Return the object that a query gave, or the first item of a row."""
     return found[0] if isinstance(found, tuple) else found

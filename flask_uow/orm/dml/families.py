@@ -104,7 +104,7 @@ def is_in_several_tables(mapper: Mapper) -> bool:
 
 
 def delete_from_tables(
-    session: ExecutingSession, connection: Connection, statement: Delete, params: Sequence[Any], mapper: Mapper
+    session: ExecutingSession, connection: Connection, statement: Delete, params: Any, mapper: Mapper
 ) -> tuple[int, list[Any]]:
     """Delete the rows of a class from all tables that they are in, those of subclasses first.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from flask_uow.exc import CompileError
@@ -36,6 +36,15 @@ from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.sql.constructors import Case
+    from flask_uow.sql.expressions import Cast
+    from flask_uow.sql.schema import Table
+    from flask_uow.sql.select_base import Exists, ScalarSelect
+    from flask_uow.sql.selectable import ColumnClause
+    from flask_uow.sql.sourced import Sourced
+    from flask_uow.sql.text import TextClause
 
 __all__ = ["ExpressionCompiler"]
 
@@ -111,7 +120,7 @@ class ExpressionCompiler:
 
     # -- entry
 
-    def compile(self, statement: Any, shape: Shape) -> Compiled:
+    def compile(self, statement: ClauseElement, shape: Shape) -> Compiled:
         """Compile a whole statement.
 
         :param shape: the shape of the very same statement object.
@@ -160,7 +169,7 @@ class ExpressionCompiler:
         named = {table.name for table in self.tables.values() if table.schema} if len(self.tables) > 1 else ()
         return [table for table in self.tables.values() if table.name in named and not table.schema] if named else []
 
-    def set_apart(self, table: Any) -> tuple[str, str]:
+    def set_apart(self, table: Table) -> tuple[str, str]:
         """Return how such a table stands in FROM, and by which name its columns refer to it."""
         self._taken[table.name] = 1
         name = self.dialect.quote(short_name(f"{table.name}_1"))
@@ -223,7 +232,7 @@ class ExpressionCompiler:
             )
         return text
 
-    def _process_other(self, node: Any) -> str:
+    def _process_other(self, node: object) -> str:
         if isinstance(node, TypeEngine):
             return self.type_text(node)
         element = getattr(node, "__clause_element__", None)
@@ -360,7 +369,7 @@ class ExpressionCompiler:
             )
         return index
 
-    def literal(self, value: Any) -> str:
+    def literal(self, value: object) -> str:
         """Return a value as text, for DDL."""
         if value is None:
             return "NULL"
@@ -380,10 +389,10 @@ class ExpressionCompiler:
     def visit_literal_column(self, node: LiteralColumn) -> str:
         return str(node.text)
 
-    def visit_text(self, node: Any) -> str:
+    def visit_text(self, node: TextClause) -> str:
         return "".join(piece if isinstance(piece, str) else self.process(piece) for piece in node.pieces)
 
-    def visit_column(self, node: Any) -> str:
+    def visit_column(self, node: ColumnClause) -> str:
         table = node.table
         if table is None:
             return self.dialect.quote(node.name)
@@ -543,16 +552,16 @@ class ExpressionCompiler:
     def visit_collate(self, node: Collate) -> str:
         return f"{self.operand(node.element, ops.COLLATE)} COLLATE {self.dialect.quote(node.collation)}"
 
-    def visit_sourced(self, node: Any) -> str:
+    def visit_sourced(self, node: Sourced[Any]) -> str:
         return self.process(node.element)
 
     def visit_label(self, node: Label[Any]) -> str:
         return self.process(node.element)
 
-    def visit_cast(self, node: Any) -> str:
+    def visit_cast(self, node: Cast[Any]) -> str:
         return f"CAST({self.process(node.element)} AS {self.cast_text(node.type)})"
 
-    def visit_case(self, node: Any) -> str:
+    def visit_case(self, node: Case[Any]) -> str:
         whens = " ".join(
             f"WHEN {self.process(condition)} THEN {self.process(value)}" for condition, value in node.whens
         )
@@ -563,10 +572,10 @@ class ExpressionCompiler:
         """Return the text of a value beside others, all of which are to be of one type; databases see to that themselves."""
         return self.process(node)
 
-    def visit_scalar_select(self, node: Any) -> str:
+    def visit_scalar_select(self, node: ScalarSelect[Any]) -> str:
         return f"({self.subselect(node.select_element)})"
 
-    def visit_exists(self, node: Any) -> str:
+    def visit_exists(self, node: Exists) -> str:
         return f"EXISTS ({self.subselect(node.select_element)})"
 
     def subselect(self, select: Any) -> str:

@@ -50,7 +50,7 @@ class DDLCompiler(ExpressionCompiler):
         guard = "IF NOT EXISTS " if create.if_not_exists else ""
         return f"CREATE TABLE {guard}{self.visit_table(table)} (\n\t{body}\n)"
 
-    def _is_needless(self, constraint: Any) -> bool:
+    def _is_needless(self, constraint: object) -> bool:
         """Return True for the CHECK of an Enum that is a type of its own here."""
         return bool(getattr(constraint, "of_native_enum", False)) and self.dialect.supports_enums
 
@@ -92,7 +92,7 @@ class DDLCompiler(ExpressionCompiler):
         how = "ALWAYS" if column.identity.always else "BY DEFAULT"
         return f" GENERATED {how} AS IDENTITY{f' ({options})' if options else ''}"
 
-    def default_text(self, default: Any, column: Any) -> str:
+    def default_text(self, default: object, column: Column[Any]) -> str:
         """Return a server default: a str is a string, an expression is SQL."""
         if isinstance(default, ClauseElement):
             text = self.expression(default)
@@ -107,7 +107,7 @@ class DDLCompiler(ExpressionCompiler):
         self.literal_binds, self.qualify = outer
         return text
 
-    def text_or_expression(self, given: Any) -> str:
+    def text_or_expression(self, given: object) -> str:
         """Return the text of SQL that the programmer has given as text or as an expression."""
         return self.expression(given) if isinstance(given, ClauseElement) else str(given)
 

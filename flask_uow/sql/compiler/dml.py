@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import CompileError
 from flask_uow.sql.compiler.base import ExpressionCompiler
@@ -10,6 +10,12 @@ from flask_uow.sql.compiler.compiled import ResultColumn, Slot
 from flask_uow.sql.conflicts import Excluded, OnConflict
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 from flask_uow.sql.froms import collect_froms
+
+if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.schema import Table
 
 __all__ = ["DMLCompiler"]
 
@@ -52,7 +58,7 @@ class DMLCompiler(ExpressionCompiler):
             rows[0] = self.as_row(rows[0])
         return f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{end}"
 
-    def key_returning(self, insert: Any, marks: dict[str, int]) -> str:
+    def key_returning(self, insert: Insert, marks: dict[str, int]) -> str:
         """Note where the primary key of the row comes from; return the RETURNING clause for what the database alone knows of it.
 
         :param marks: the marks of the row's values by column; not of what the database works out.
@@ -82,7 +88,7 @@ class DMLCompiler(ExpressionCompiler):
             return ""
         return f" RETURNING {', '.join(self.dialect.quote(column.name) for column in self.key_returned)}"
 
-    def _numbered(self, table: Any, given: list[Any]) -> list[tuple[Any, str]]:
+    def _numbered(self, table: Table, given: list[Any]) -> list[tuple[Any, str]]:
         """Return the key that a sequence numbers, where the INSERT does not give it; the table may have no default of its own."""
         key = table.generated_key if table.__visit_name__ == "table" else None
         if key is None or key.sequence is None or not self.dialect.supports_sequences:
@@ -122,12 +128,12 @@ class DMLCompiler(ExpressionCompiler):
         """Return the name of a constraint as the key that is meant."""
         return f"ON CONSTRAINT {self.dialect.quote(name)}"
 
-    def index_element(self, element: Any) -> str:
+    def index_element(self, element: ClauseElement) -> str:
         """Return a column, or an expression in parentheses, as an index has it."""
         text = self._unqualified(element)
         return text if element.__visit_name__ in ("column", "unary", "collate") else f"({text})"
 
-    def _unqualified(self, expression: Any) -> str:
+    def _unqualified(self, expression: ClauseElement) -> str:
         outer, self.qualify = self.qualify, False
         text = self.process(expression)
         self.qualify = outer
@@ -136,7 +142,7 @@ class DMLCompiler(ExpressionCompiler):
     def visit_excluded(self, excluded: Excluded) -> str:
         return "excluded"
 
-    def _defaults(self, table: Any, given: list[Any], attribute: str = "default") -> list[tuple[Any, Any]]:
+    def _defaults(self, table: Table, given: list[Any], attribute: str = "default") -> list[tuple[Any, Any]]:
         taken = {column.name for column in given}
         return [
             (c, getattr(c, attribute))
@@ -144,26 +150,26 @@ class DMLCompiler(ExpressionCompiler):
             if getattr(c, attribute, None) is not None and c.name not in taken
         ]
 
-    def _default_value(self, column: Any, default: Any) -> str:
+    def _default_value(self, column: AnyColumn, default: Any) -> str:
         if default.is_sql:
             return self._inline(column, default.argument)
         return self.place(
             Slot(-1, None, self.dialect.bind_processor(column.type), False, default, self.described(column))
         )
 
-    def described(self, column: Any) -> str:
+    def described(self, column: ColumnElement[Any]) -> str:
         """Return a column as messages name it."""
         table = getattr(column, "table", None)
         return f"{table.name}.{column.name}" if table is not None else str(column.name)
 
-    def stored(self, column: Any, value: Any) -> str:
+    def stored(self, column: ColumnElement[Any], value: Any) -> str:
         """Return the text of a value that is stored in a column."""
         outer, self.target = self.target, self.described(column)
         text = self.process(value)
         self.target = outer
         return text
 
-    def _inline(self, column: Any, expression: Any) -> str:
+    def _inline(self, column: AnyColumn, expression: ClauseElement) -> str:
         # the expression belongs to the column, not to the statement, so its values are not among the statement's
         outer, self.literal_binds = self.literal_binds, True
         text = self.stored(column, expression)
@@ -208,7 +214,7 @@ class DMLCompiler(ExpressionCompiler):
                 " session.execute(), query.update() and query.delete()."
             )
 
-    def dml_target(self, table: Any) -> str:
+    def dml_target(self, table: Table) -> str:
         """Return the table that is changed; an alias of one where the statement was made for that."""
         return self.process(table)
 

@@ -125,11 +125,11 @@ class SelectCompiler(ExpressionCompiler):
             return self.process(conditions[0])
         return " AND ".join(self._conjunct(condition) for condition in conditions)
 
-    def _conjunct(self, condition: Any) -> str:
+    def _conjunct(self, condition: ClauseElement) -> str:
         text = self.process(condition)
         return f"({text})" if getattr(condition, "precedence", 20) <= 1 else text
 
-    def prefixes(self, statement: Any) -> str:
+    def prefixes(self, statement: Select) -> str:
         """Return the words that a statement was given by ``prefix_with()``, those for this database."""
         words = (text for text, dialect in statement.prefix_words if dialect in (None, self.dialect.name))
         return "".join(f"{word} " for word in words)
@@ -301,7 +301,7 @@ class SelectCompiler(ExpressionCompiler):
         return f"{self.process(join.left)} {keyword} {right} ON {self.process(join.onclause)}"
 
 
-def _refuse_unknown_names(select: Any, froms: list[Any], criteria: tuple[Any, ...]) -> None:
+def _refuse_unknown_names(select: SelectBase, froms: list[Any], criteria: tuple[Any, ...]) -> None:
     """Refuse an order by a name that nothing has: SQLite takes it for a text, which sorts nothing.
 
     :raises CompileError: naming the columns that there are.

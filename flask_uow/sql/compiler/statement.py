@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.compiler.compiled import Compiled, Slot
@@ -14,6 +14,9 @@ from flask_uow.sql.compiler.parts import PartsCompiler
 from flask_uow.sql.compiler.select import SelectCompiler
 from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
 from flask_uow.sql.types import TypeEngine
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["GenericDialect", "StatementCompiler", "compile_statement"]
 

@@ -200,7 +200,7 @@ class RangeType(TypeEngine[Range[Any]]):
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         return self
 
-    def _convert(self, value: Any) -> Range[Any]:
+    def _convert(self, value: object) -> Range[Any]:
         given: Any = Range(*value) if isinstance(value, tuple) and len(value) == 2 else value
         if not (hasattr(given, "lower_inc") and hasattr(given, "isempty")):
             wrong_kind(self, value, "a Range or a pair of its ends", "Make it one: Range(lower, upper).")
