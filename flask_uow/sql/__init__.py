@@ -1,8 +1,8 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
 In reading order: types, nodes, operators, column_operators, expressions, coercion, parts, operations, constructors, windows, functions, custom,
-selectable, select_base, rewriting, sourced, froms, entities, for_update, text, select, conflicts, dml, sequences, naming, constraints,
-columns, ddl, schema, compiler.
+selectable, words, select_base, rewriting, sourced, froms, entities, describing, for_update, text, worded_select, select, conflicts, dml,
+sequences, naming, constraints, columns, ddl, schema, compiler.
 """
 
 from typing import TYPE_CHECKING
@@ -74,24 +74,39 @@ from flask_uow.sql.select_base import (
     union,
     union_all,
 )
-from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Subquery, alias, join, outerjoin
+from flask_uow.sql.selectable import (
+    CTE,
+    Alias,
+    FromClause,
+    Join,
+    Lateral,
+    Subquery,
+    TableSample,
+    alias,
+    join,
+    lateral,
+    outerjoin,
+    tablesample,
+)
 from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
+from flask_uow.sql.words import LABEL_STYLE_DEFAULT, LABEL_STYLE_DISAMBIGUATE_ONLY, LABEL_STYLE_TABLENAME_PLUS_COL
 
 nullsfirst, nullslast = nulls_first, nulls_last
 
 __all__ = [
     "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnElement", "ColumnOperators",
-    "CompoundSelect", "Computed", "DDL", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "Delete", "DropIndex", "DropSchema",
-    "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause",
-    "FunctionElement", "Identity", "Index", "Insert", "Join", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table",
-    "TableClause", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "all_", "and_", "any_", "asc", "between", "bindparam",
-    "bitwise_not",
-    "case", "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract",
-    "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join", "label", "literal", "literal_column", "not_", "null", "nulls_first",
-    "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select", "table", "text", "true", "tuple_", "type_coerce", "union",
-    "union_all", "update", "values", "within_group",
+    "CompoundSelect", "Computed", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "DDL", "Delete", "DropIndex",
+    "DropSchema", "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause",
+    "FunctionElement", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
+    "LABEL_STYLE_TABLENAME_PLUS_COL", "Lateral", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table",
+    "TableClause", "TableSample", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "all_", "and_", "any_",
+    "asc", "between", "bindparam", "bitwise_not", "case", "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct",
+    "event", "except_", "except_all", "exists", "extract", "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join",
+    "label", "lateral", "literal", "literal_column", "not_", "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_",
+    "outerjoin", "over", "select", "table", "tablesample", "text", "true", "tuple_", "type_coerce", "union", "union_all", "update",
+    "values", "within_group",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.conflicts import Excluded, OnConflict
+from flask_uow.sql.describing import described
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import BindParameter, ColumnElement
-from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement
+from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Shape
+from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import SelectBase, coerce_select
-from flask_uow.sql.selectable import CTE, ColumnCollection, coerce_from
+from flask_uow.sql.selectable import CTE, ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.words import NO_WORDS, checked_ctes, known_dialect
 
 __all__ = ["Delete", "Insert", "Update", "delete", "insert", "update"]
 
@@ -26,14 +30,20 @@ class DMLStatement(ChainedStatement):
     :ivar returning_columns: the columns that these stand for.
     """
 
-    __slots__ = ("_entity", "returning_columns", "entities", "table")
+    __slots__ = ("_entity", "returning_columns", "entities", "table", "words")
 
     def __init__(self, table: object) -> None:
         self._entity = getattr(table, "__uow_entity__", None)
         self.table: Any = coerce_from(self._entity.written if self._entity is not None else table)
         self.returning_columns: tuple[ColumnElement[Any], ...] = ()
         self.entities: tuple[Any, ...] = ()
+        self.words = NO_WORDS
         self._execution_options = NO_OPTIONS
+
+    def _collect(self, shape: Shape) -> None:
+        super()._collect(shape)
+        if self.words is not NO_WORDS:
+            self.words.collect(shape)
 
     @property
     def entity(self) -> Any:
@@ -55,6 +65,57 @@ class DMLStatement(ChainedStatement):
     def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
         """Return names and expressions of what RETURNING gives."""
         return [(column.name or "anon", column) for column in self.returning_columns]
+
+    def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
+        """Return the statement with words of SQL behind INSERT, UPDATE or DELETE: ``prefix_with("OR IGNORE", dialect="sqlite")``.
+
+        :param prefixes: the words. They are SQL: never pass what a user has given.
+        :param dialect: the one database that they are for; all when None.
+        """
+        clone = self._clone()
+        known = known_dialect(dialect)
+        clone.words = replace(self.words, prefixes=(*self.words.prefixes, *((prefix, known) for prefix in prefixes)))
+        return clone
+
+    def add_cte(self, *ctes: CTE) -> Self:
+        """Return the statement with common table expressions that it has whether it refers to them or not, those that write above all.
+
+        :raises ArgumentError: for something else.
+        """
+        clone = self._clone()
+        clone.words = replace(self.words, ctes=(*self.words.ctes, *checked_ctes(ctes)))
+        return clone
+
+    @property
+    def exported_columns(self) -> ColumnCollection:
+        """The columns of RETURNING, by name."""
+        return ColumnCollection("the statement", self.result_columns())
+
+    @property
+    def returning_column_descriptions(self) -> list[dict[str, Any]]:
+        """For each item of ``returning()`` a dict of its ``name`` in rows, its ``type``, ``aliased``, the item (``expr``) and its ``entity``."""
+        return described(self.entities)
+
+    @property
+    def entity_description(self) -> dict[str, Any]:
+        """What is written: its ``name``, ``type``, ``expr`` and ``entity`` (of a mapped class), and its ``table``."""
+        if self._entity is None:
+            return {
+                "name": self.table.name,
+                "type": self.table,
+                "expr": self.table,
+                "entity": None,
+                "table": self.table,
+            }
+        class_ = self._entity.mapper.class_
+        return {"name": class_.__name__, "type": class_, "expr": class_, "entity": class_, "table": self.table}
+
+    def _named(self, name: str) -> Any:
+        """Return the attribute, or the column, that a name means in ``filter_by()``.
+
+        :raises ArgumentError: when there is none.
+        """
+        return self._entity.attribute_for_filter(name) if self._entity is not None else self._column(name)
 
     def cte(self, name: str | None = None) -> CTE:
         """Return the statement as a common table expression, whose rows are those of RETURNING (PostgreSQL).
@@ -130,6 +191,7 @@ class Insert(InsertTypes):
         "value_rows",
         "source_select",
         "source_columns",
+        "has_source_defaults",
         "is_inline",
         "is_sorted",
     )
@@ -145,6 +207,7 @@ class Insert(InsertTypes):
         self._excluded = Excluded(self.table, "excluded")
         self.is_inline = False
         self.is_sorted = False
+        self.has_source_defaults = False
 
     def inline(self) -> Insert:
         """Return the statement that does not ask for the key of its row: where the table gives none back (a rule, a view, a grant)."""
@@ -191,16 +254,18 @@ class Insert(InsertTypes):
         clone.value_rows = _in_one_order((*self.value_rows, *((*self.fixed_pairs, *self._pairs(row)) for row in given)))
         return clone
 
-    def from_select(self, columns: Sequence[Any], select: object) -> Self:
+    def from_select(self, columns: Sequence[Any], select: object, include_defaults: bool = True) -> Self:
         """Return ``INSERT INTO table (columns) SELECT ...``.
 
         :param columns: by name or as objects, in the order of the SELECT's.
         :param select: a SELECT, or a Query.
+        :param include_defaults: fill columns that are not given with their ``default``; a function is called once, for all rows.
         :raises ArgumentError: for different numbers of columns.
         """
         clone = self._clone()
         clone.source_columns = tuple(self._column(column) for column in columns)
         clone.source_select = coerce_select(select)
+        clone.has_source_defaults = include_defaults
         if len(clone.source_columns) != len(clone.source_select.result_columns()):
             raise ArgumentError(
                 f"from_select() got {len(clone.source_columns)} columns and a SELECT of {len(clone.source_select.result_columns())}."
@@ -296,7 +361,7 @@ class Insert(InsertTypes):
         rows = tuple(item for row in self.value_rows for pair in row for item in pair)
         return (
             self.table, len(self.value_rows), rows, self.source_select, self.source_columns, self.conflict, self.is_inline,
-            self._returned(),
+            self.has_source_defaults, self._returned(),
         )  # fmt: skip
 
 
@@ -356,6 +421,17 @@ class Update(UpdateTypes):
         clone.set_pairs = tuple({id(column): (column, value) for column, value in pairs}.values())
         return clone
 
+    def ordered_values(self, *pairs: tuple[Any, Any]) -> Self:
+        """Return the statement with columns set in an order, which SET keeps.
+
+        :param pairs: of a column, or its name, and a value.
+        :raises ArgumentError: for a column that the table does not have, or something that is no pair.
+        """
+        for pair in pairs:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise ArgumentError(f"ordered_values() takes pairs of a column and a value, got {pair!r}.")
+        return self.values(dict(pairs))
+
     def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
         clone = self._clone()
@@ -363,6 +439,18 @@ class Update(UpdateTypes):
         return clone
 
     filter = where
+
+    def filter_by(self, **values: Any) -> Self:
+        """Return the statement with ``column == value`` added.
+
+        :raises ArgumentError: for a column that the table does not have.
+        """
+        return self.where(*(self._named(name) == value for name, value in values.items()))
+
+    @property
+    def whereclause(self) -> ColumnElement[bool] | None:
+        """All conditions as one, or None."""
+        return and_(*self.where_clauses) if self.where_clauses else None
 
     def for_parameters(self, names: list[str]) -> Update:
         """Return the statement for values of these names: columns to be set, and parameters of its conditions."""
@@ -384,19 +472,29 @@ class Update(UpdateTypes):
 
 
 class Delete(DeleteTypes):
-    """``DELETE FROM table WHERE ...``."""
+    """``DELETE FROM table WHERE ...``.
 
-    __slots__ = ("where_clauses",)
+    :ivar using_froms: other elements of FROM, beside those that the conditions bring in.
+    """
+
+    __slots__ = ("using_froms", "where_clauses")
     __visit_name__ = "delete"
 
     def __init__(self, table: object) -> None:
         super().__init__(table)
         self.where_clauses: tuple[ColumnElement[Any], ...] = ()
+        self.using_froms: tuple[FromClause, ...] = ()
 
     @property
     def is_about_all_rows(self) -> bool:
         """True without WHERE."""
         return not self.where_clauses
+
+    def using(self, *elements: Any) -> Self:
+        """Return the statement with other tables put into USING explicitly; the conditions bring in theirs by themselves (PostgreSQL)."""
+        clone = self._clone()
+        clone.using_froms = (*self.using_froms, *map(coerce_from, elements))
+        return clone
 
     def where(self, *conditions: Any) -> Self:
         """Return the statement with conditions added by AND."""
@@ -406,8 +504,20 @@ class Delete(DeleteTypes):
 
     filter = where
 
+    def filter_by(self, **values: Any) -> Self:
+        """Return the statement with ``column == value`` added.
+
+        :raises ArgumentError: for a column that the table does not have.
+        """
+        return self.where(*(self._named(name) == value for name, value in values.items()))
+
+    @property
+    def whereclause(self) -> ColumnElement[bool] | None:
+        """All conditions as one, or None."""
+        return and_(*self.where_clauses) if self.where_clauses else None
+
     def _parts(self) -> tuple[Any, ...]:
-        return (self.table, self.where_clauses, self._returned())
+        return (self.table, self.using_froms, self.where_clauses, self._returned())
 
 
 def insert(table: object) -> Insert:

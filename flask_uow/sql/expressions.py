@@ -8,6 +8,7 @@ attributes take part through :class:`ColumnOperators`. :mod:`flask_uow.sql.opera
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError
@@ -127,6 +128,13 @@ class BindParameter(ColumnElement[T]):
         key = self.key or "?"
         shape.key.append((key, "required") if self.required else key)
         shape.add_bind(self)
+
+    def with_value(self, value: Any) -> BindParameter[T]:
+        """Return the parameter with a value."""
+        clone = copy(self)
+        clone.value = value
+        clone.required = False
+        return clone
 
 
 class UntypedParameter(BindParameter[T]):

@@ -10,7 +10,7 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.selectable import ColumnClause, ColumnCollection, FromClause, Subquery
+from flask_uow.sql.selectable import CTE, ColumnClause, ColumnCollection, FromClause, Subquery
 from flask_uow.sql.types import NULLTYPE, TypeArgument, TypeEngine, to_instance
 
 __all__ = ["TableClause", "Values", "column", "table", "values"]
@@ -102,7 +102,7 @@ class Values(Subquery):
         """Return the rows under another name."""
         return Values(self.select_element, name)
 
-    def cte(self, name: str | None = None) -> FromClause:
+    def cte(self, name: str | None = None) -> CTE:
         """Return the rows as a common table expression."""
         return self.select_element.cte(name if name is not None else self.name)
 

@@ -125,6 +125,30 @@ class ClauseElement:
         """
         return stringifier.compile(self, dialect if dialect is not None else bind, compile_kwargs)
 
+    def params(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
+        """Return the same with values for its named parameters, which may be given others when it is executed.
+
+        :raises InvalidRequestError: for a name that no parameter has, or one that only elements of FROM have.
+        """
+        made: Self = rewriting.with_values(self, {**(values or {}), **more})
+        return made
+
+    unique_params = params
+
+    def compare(self, other: object) -> bool:
+        """Return True where another node is written by the same text and has the same values of parameters."""
+        if not isinstance(other, ClauseElement):
+            return False
+        shapes = Shape(), Shape()
+        for node, shape in zip((self, other), shapes, strict=True):
+            node._collect(shape)
+        values = ([bind.value for bind in shape.binds] for shape in shapes)
+        return shapes[0].key == shapes[1].key and next(values) == next(values)
+
+    def get_children(self) -> Iterator[ClauseElement]:
+        """Return the nodes directly below this one; another name of :meth:`child_nodes`."""
+        return self.child_nodes()
+
     def __str__(self) -> str:
         return str(stringify_with(self, None))
 
@@ -214,6 +238,15 @@ class _Stringifier:
 
 
 stringifier = _Stringifier()
+
+
+class _Rewriting:
+    """Holds the function that gives values to parameters; :mod:`flask_uow.sql.rewriting` fills it when it is imported."""
+
+    with_values: Any = None
+
+
+rewriting = _Rewriting()
 
 
 def stringify_with(node: ClauseElement, dialect: SQLDialect | None) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from flask_uow.exc import InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BindParameter, UnaryExpression
-from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.nodes import ClauseElement, Shape, rewriting
 from flask_uow.sql.selectable import FromClause
 
 __all__ = ["columns_of", "rewritten", "without_direction"]
@@ -68,6 +69,40 @@ def _rewritten_value(value: object, replace: Replace, keep_own: bool) -> Any:
         items = [_rewritten_value(item, replace, keep_own) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     return value
+
+
+def with_values(node: N, values: Mapping[str, Any]) -> N:
+    """Return a node with values for its named parameters.
+
+    :raises InvalidRequestError: for a name that no parameter has, or one that only elements of FROM have.
+    """
+    given: set[str] = set()
+
+    def replaced(inner: ClauseElement) -> ClauseElement | None:
+        if not isinstance(inner, BindParameter) or inner.key is None or inner.key not in values:
+            return None
+        given.add(inner.key)
+        return made.setdefault(id(inner), inner.with_value(values[inner.key]))
+
+    made: dict[int, ClauseElement] = {}
+    found = rewritten(node, replaced)
+    shape = Shape()
+    node._collect(shape)
+    known = sorted({bind.key for bind in shape.binds if bind.key is not None})
+    for name in values:
+        if name not in known:
+            raise InvalidRequestError(
+                f"params() got {name!r}, and the statement has no such parameter.{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}."
+            )
+        if name not in given:
+            raise InvalidRequestError(
+                f"params() got {name!r}, a parameter inside an element of FROM, which others may refer to. Pass the value when the statement is"
+                f" executed: execute(statement, {{{name!r}: ...}})."
+            )
+    return found
+
+
+rewriting.with_values = with_values
 
 
 def columns_of(node: ClauseElement) -> list[Any]:

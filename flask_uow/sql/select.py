@@ -20,10 +20,11 @@ from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, 
 from flask_uow.sql.nodes import NO_OPTIONS, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
-from flask_uow.sql.select_sources import SourcedSelect
-from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
+from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from, selecting
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, TP_co, Ts
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
+from flask_uow.sql.worded_select import WordedSelect
+from flask_uow.sql.words import NO_WORDS
 
 if TYPE_CHECKING:
     from flask_uow.sql.nodes import ClauseElement
@@ -32,17 +33,18 @@ if TYPE_CHECKING:
 __all__ = ["Select", "exists", "select"]
 
 
-class Select(SourcedSelect[TP_co]):
+class Select(WordedSelect[TP_co]):
     """A SELECT; made by :func:`select`.
 
     :ivar entities: what was passed to ``select()``: columns, tables, mapped classes, attributes.
     :ivar loader_options: options of loading, for the orm.
     :ivar for_update_clause: how rows are locked, or None.
+    :ivar words: words of SQL that were given beside, hints, the style of labels.
     :ivar correlation: elements of FROM, and whether just these (or all but these) are taken from the statement around this one; None
         where nothing was said.
     """
 
-    __slots__ = ("correlation", "for_update_clause", "loader_options", "prefix_words")
+    __slots__ = ("correlation", "for_update_clause", "loader_options")
     __visit_name__ = "select"
 
     def __init__(self, entities: tuple[Any, ...]) -> None:
@@ -56,7 +58,7 @@ class Select(SourcedSelect[TP_co]):
         self.distinct_clause = False
         self.for_update_clause: ForUpdate | None = None
         self.loader_options: tuple[Any, ...] = ()
-        self.prefix_words: tuple[tuple[str, str | None], ...] = ()
+        self.words = NO_WORDS
         self._execution_options = NO_OPTIONS
         self.correlation: tuple[tuple[FromClause, ...], bool] | None = None
         self.joined_last = None
@@ -115,7 +117,7 @@ class Select(SourcedSelect[TP_co]):
             or self.distinct_clause
             or self.for_update_clause is not None
             or self.correlation is not None
-            or self.prefix_words
+            or self.words is not NO_WORDS
         ):
             self._collect_rare(shape)
         key.append("end")
@@ -126,7 +128,10 @@ class Select(SourcedSelect[TP_co]):
             shape.key.append(len(clauses))
             for clause in clauses:
                 clause._collect(shape)
-        shape.key.extend((bool(self.distinct_clause), self.prefix_words))
+        shape.key.append(bool(self.distinct_clause))
+        if self.words is not NO_WORDS:
+            shape.key.append(self.has_ties)
+            self.words.collect(shape)
         if self.for_update_clause is not None:
             self.for_update_clause._collect(shape)
         if self.correlation is not None:
@@ -148,19 +153,6 @@ class Select(SourcedSelect[TP_co]):
             before, (elements, only) = original.froms, self.correlation
             self.correlation = ((*elements, *(element for element in self.froms if element not in before)), only)
         return self
-
-    def result_columns(self) -> list[tuple[str, ColumnElement[Any]]]:
-        taken: set[str] = set()
-        named = []
-        for column in self.columns_clause:
-            base = name = column.name or "anon"
-            number = 1
-            while name in taken:
-                name = f"{base}_{number}"
-                number += 1
-            taken.add(name)
-            named.append((name, column))
-        return named
 
     # -- building
 
@@ -250,6 +242,10 @@ class Select(SourcedSelect[TP_co]):
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._note_joined(target, isouter and not full)
         return clone
+
+    def outerjoin_from(self, left: Any, target: Any, onclause: Any = None, *, full: bool = False) -> Self:
+        """Return the statement with ``left LEFT OUTER JOIN target`` added to FROM."""
+        return self.join_from(left, target, onclause, isouter=True, full=full)
 
     def correlate(self, *elements: Any) -> Self:
         """Return the statement that, inside another, takes just these elements of FROM from the one around it; None for none.
@@ -364,16 +360,6 @@ class Select(SourcedSelect[TP_co]):
         clone.having_clauses = (*self.having_clauses, *self._restated(given))
         return clone
 
-    def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
-        """Return the statement with words of SQL between SELECT and its columns.
-
-        :param prefixes: the words. They are SQL: never pass what a user has given.
-        :param dialect: the one database that they are for; all when None.
-        """
-        clone = self._clone()
-        clone.prefix_words = (*self.prefix_words, *((prefix, dialect) for prefix in prefixes))
-        return clone
-
     def distinct(self, *columns: Any) -> Self:
         """Return the statement with DISTINCT (``DISTINCT ON (columns)`` where columns are given)."""
         clone = self._clone()
@@ -438,10 +424,15 @@ class Select(SourcedSelect[TP_co]):
     ) -> Select[tuple[T0, T1, T2, T3, T4, T5, T6, T7]]: ...
 
     @overload
-    def with_only_columns(self, *entities: Any) -> Select: ...
+    def with_only_columns(self, *entities: Any, maintain_column_froms: bool = False) -> Select: ...
 
-    def with_only_columns(self, *entities: Any) -> Select:
-        """Return the statement with other columns."""
+    def with_only_columns(self, *entities: Any, maintain_column_froms: bool = False) -> Select:
+        """Return the statement with other columns.
+
+        :param maintain_column_froms: keep in FROM what the present columns have brought there, and what WHERE says of their classes.
+        """
+        if maintain_column_froms:
+            return self.with_columns_of_same_rows(*entities)
         clone = self._clone()
         clone._set_entities(entities)
         return clone
@@ -522,6 +513,10 @@ class Select(SourcedSelect[TP_co]):
     def froms(self) -> list[FromClause]:
         """The elements of FROM: those given, and those that columns and conditions bring in."""
         return collect_froms(self.explicit_froms, (*self.columns_clause, *self.where_clauses))
+
+    def get_final_froms(self) -> list[FromClause]:
+        """Return the elements of FROM as they are written; see :attr:`all_froms`."""
+        return self.all_froms
 
     @property
     def all_froms(self) -> list[FromClause]:
@@ -612,3 +607,6 @@ def exists(argument: object = None) -> Exists:
     if argument is None:
         return Exists(Select((LiteralColumn("1", INTEGERTYPE),)))
     return Exists(Select((argument,)))
+
+
+selecting.select = select

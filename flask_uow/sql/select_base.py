@@ -13,7 +13,7 @@ from flask_uow.sql.common_type import common_type
 from flask_uow.sql.entities import expand_entity
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
-from flask_uow.sql.selectable import CTE, Lateral, Subquery
+from flask_uow.sql.selectable import CTE, Lateral, Subquery, selecting
 from flask_uow.sql.typed import ReturnsRows, TP_co
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, BigInteger, TypeEngine
 
@@ -64,6 +64,24 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
         clone = self._clone()
         clone.limit_clause = _row_count("limit", limit)
         return clone
+
+    def fetch(self, count: object, with_ties: bool = False, percent: bool = False) -> Self:
+        """Return the statement limited to that many rows, as :meth:`limit` does.
+
+        :param with_ties: take in all rows that the order takes for equal to the last one (PostgreSQL).
+        :param percent: not to be had; for True an error says so.
+        :raises ArgumentError: for ``percent``, and for ``with_ties`` of a compound.
+        """
+        if percent:
+            raise ArgumentError(
+                "fetch(percent=True): neither PostgreSQL nor SQLite limits rows by percent. Count them first, or select where percent_rank() of a"
+                " subquery is small enough."
+            )
+        if with_ties:
+            raise ArgumentError(
+                f"fetch(with_ties=True) of a {type(self).__name__}: select from its subquery(), and call fetch() of that."
+            )
+        return self.limit(count)
 
     def offset(self, offset: object) -> Self:
         """Return the statement without its first rows."""
@@ -125,9 +143,13 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
         """Return the statement as a LATERAL element of FROM."""
         return Lateral(self, name)
 
-    def cte(self, name: str | None = None, recursive: bool = False) -> CTE:
-        """Return the statement as a common table expression."""
-        return CTE(self, name, recursive)
+    def cte(self, name: str | None = None, recursive: bool = False, nesting: bool = False) -> CTE:
+        """Return the statement as a common table expression.
+
+        :param recursive: True where a part of it, to be added by ``union_all()``, refers to it.
+        :param nesting: True writes it in the SELECT that refers to it, in place of the beginning of the whole statement.
+        """
+        return CTE(self, name, recursive, nesting)
 
     def scalar_subquery(self: SelectBase[tuple[T, *tuple[Any, ...]]]) -> ScalarSelect[T]:
         """Return the statement as one value: its first column in its only row."""
@@ -214,6 +236,21 @@ class ScalarSelect(ColumnElement[T]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.select_element,)
 
+    def where(self, *conditions: Any) -> ScalarSelect[T]:
+        """Return the value of the SELECT with conditions added."""
+        select: Any = self.select_element
+        return ScalarSelect(select.where(*conditions))
+
+    def correlate(self, *elements: Any) -> ScalarSelect[T]:
+        """Return the value of the SELECT that takes just these elements from the statement around it; see :meth:`Select.correlate`."""
+        select: Any = self.select_element
+        return ScalarSelect(select.correlate(*elements))
+
+    def correlate_except(self, *elements: Any) -> ScalarSelect[T]:
+        """Return the value of the SELECT that takes all but these elements from the statement around it."""
+        select: Any = self.select_element
+        return ScalarSelect(select.correlate_except(*elements))
+
 
 class Exists(ColumnElement[bool]):
     """``EXISTS (SELECT ...)``."""
@@ -231,6 +268,15 @@ class Exists(ColumnElement[bool]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.select_element,)
+
+    def select(self) -> Any:
+        """Return a SELECT of the truth value."""
+        return selecting.select(self)
+
+    def correlate_except(self, *elements: Any) -> Exists:
+        """Return EXISTS whose SELECT takes all but these elements from the statement around it; see :meth:`Select.correlate_except`."""
+        select: Any = self.select_element
+        return Exists(select.correlate_except(*elements))
 
     def correlate(self, *elements: Any) -> Exists:
         """Return EXISTS whose SELECT takes just these elements from the statement around it; see :meth:`Select.correlate`."""

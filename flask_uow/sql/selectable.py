@@ -5,15 +5,15 @@ Tables (in :mod:`flask_uow.sql.schema`) and SELECTs (in :mod:`flask_uow.sql.sele
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
-from flask_uow.sql.coercion import coerce_condition
+from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operations import and_
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import NULLTYPE, TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.sql.columns import Column
@@ -29,9 +29,13 @@ __all__ = [
     "Join",
     "Lateral",
     "Subquery",
+    "TableSample",
     "alias",
     "join",
+    "lateral",
     "outerjoin",
+    "selecting",
+    "tablesample",
 ]
 
 C = TypeVar("C", bound="ColumnElement[Any]")
@@ -116,10 +120,20 @@ class ColumnCollection:
         return f"<columns of {self._owner}: {', '.join(self._columns)}>"
 
 
+class _Selecting:
+    """Holds the function that makes a SELECT; :mod:`flask_uow.sql.select`, which stands above the elements of FROM, fills it."""
+
+    select: Callable[..., Any]
+
+
+selecting = _Selecting()
+
+
 class FromClause(ClauseElement):
     """Something that rows come from."""
 
     __slots__ = ()
+    schema: str | None = None
 
     @property
     def c(self) -> ColumnCollection:
@@ -143,6 +157,40 @@ class FromClause(ClauseElement):
     def alias(self, name: str | None = None) -> Alias:
         """Return this element under another name; a name is made up when None."""
         return Alias(self, name)
+
+    @property
+    def exported_columns(self) -> ColumnCollection:
+        """The columns; another name of :attr:`c`."""
+        return self.c
+
+    @property
+    def foreign_keys(self) -> Any:
+        """The foreign keys of its columns."""
+        return {key for column in _flat_columns(self) for key in column.foreign_keys}
+
+    def select(self) -> Any:
+        """Return a SELECT of all its columns."""
+        return selecting.select(self)
+
+    def lateral(self, name: str | None = None) -> FromClause:
+        """Return it as a LATERAL element of FROM: a SELECT of it that may refer to the elements before it (PostgreSQL)."""
+        return Lateral(self.select(), name)
+
+    def tablesample(self, sampling: Any, name: str | None = None, seed: Any = None) -> TableSample:
+        """Return a sample of its rows (PostgreSQL); see :func:`tablesample`."""
+        return TableSample(self, sampling, name, seed)
+
+    def is_derived_from(self, fromclause: FromClause | None) -> bool:
+        """Return True where it is another element of FROM, an alias of that, or a join or SELECT with it."""
+        return any(inner is fromclause for inner in _inside(self))
+
+    def corresponding_column(self, column: Any, require_embedded: bool = False) -> Any:
+        """Return the column that stands here for one of a table, or of what this was made of; None where none does.
+
+        :param require_embedded: True for one that is really taken from here; always so.
+        """
+        element = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+        return _corresponding(self, base_column(element))
 
     def join(self, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
         """Return ``self JOIN right``; see :func:`join`."""
@@ -244,6 +292,29 @@ class Alias(FromClause):
             super()._collect(shape)
 
 
+class TableSample(Alias):
+    """A sample of the rows of a table, under a name of its own; made by :func:`tablesample`.
+
+    :ivar sampling: the method with its arguments, a call of a function.
+    :ivar seed: the seed of the method, None for another sample each time.
+    """
+
+    __slots__ = ("sampling", "seed")
+    __visit_name__ = "tablesample"
+
+    def __init__(self, element: FromClause, sampling: Any, name: str | None = None, seed: Any = None) -> None:
+        super().__init__(element, name)
+        if isinstance(sampling, bool) or not isinstance(sampling, (int, float, ColumnElement)):
+            raise ArgumentError(
+                f"tablesample({sampling!r}): expected a percentage of the rows, 10 say, or a method: func.bernoulli(10)."
+            )
+        self.sampling: float | ColumnElement[Any] = sampling
+        self.seed: ColumnElement[Any] | None = coerce_value(seed, NULLTYPE) if seed is not None else None
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self.name, self.sampling, self.seed)
+
+
 class Subquery(Alias):
     """A SELECT in FROM."""
 
@@ -261,6 +332,10 @@ class Subquery(Alias):
             select = select.correlate(None)
         made: ColumnElement[Any] = select.scalar_subquery()
         return made
+
+    def lateral(self, name: str | None = None) -> Lateral:
+        """Return its SELECT as a LATERAL element of FROM."""
+        return Lateral(self.select_element, name if name is not None else self.name)
 
     @property
     def description(self) -> str:
@@ -284,14 +359,45 @@ class Lateral(Subquery):
 class CTE(Subquery):
     """A common table expression: ``WITH name AS (SELECT ...)``; of INSERT, UPDATE and DELETE the rows of RETURNING (PostgreSQL)."""
 
-    __slots__ = ("recursive",)
+    __slots__ = ("nesting", "prefixes", "recursive", "suffixes")
     __visit_name__ = "cte"
 
     def __init__(
-        self, select_element: SelectBase | DMLStatement, name: str | None = None, recursive: bool = False
+        self,
+        select_element: SelectBase | DMLStatement,
+        name: str | None = None,
+        recursive: bool = False,
+        nesting: bool = False,
     ) -> None:
         super().__init__(select_element, name)
         self.recursive = recursive
+        self.nesting = nesting
+        self.prefixes: tuple[tuple[str, str | None], ...] = ()
+        self.suffixes: tuple[tuple[str, str | None], ...] = ()
+
+    def prefix_with(self, *prefixes: str, dialect: str | None = None) -> CTE:
+        """Return the CTE with words of SQL before its SELECT: ``prefix_with("MATERIALIZED")``.
+
+        :param prefixes: the words. They are SQL: never pass what a user has given.
+        :param dialect: the one database that they are for; all when None.
+        """
+        clone = self._own_or_copy()
+        clone.prefixes = (*self.prefixes, *((prefix, dialect) for prefix in prefixes))
+        return clone
+
+    def suffix_with(self, *suffixes: str, dialect: str | None = None) -> CTE:
+        """Return the CTE with words of SQL behind its SELECT: ``suffix_with("SEARCH DEPTH FIRST BY id SET place")``; see :meth:`prefix_with`."""
+        clone = self._own_or_copy()
+        clone.suffixes = (*self.suffixes, *((suffix, dialect) for suffix in suffixes))
+        return clone
+
+    def _own_or_copy(self) -> CTE:
+        if self.recursive:
+            # its own SELECT refers to this very object
+            return self
+        made = CTE(self.select_element, self.name, False, self.nesting)
+        made.prefixes, made.suffixes = self.prefixes, self.suffixes
+        return made
 
     def scalar_subquery(self) -> ColumnElement[Any]:
         """Return its SELECT as one value.
@@ -319,7 +425,7 @@ class CTE(Subquery):
         return self
 
     def _parts(self) -> tuple[Any, ...]:
-        return (self.select_element, self.name, self.recursive)
+        return (self.select_element, self.name, self.recursive, self.nesting, (*self.prefixes, "", *self.suffixes))
 
 
 class _SelectColumns(FromClause):
@@ -464,6 +570,19 @@ def _corresponding(element: FromClause, column: object) -> Any:
     return None
 
 
+def _inside(element: FromClause) -> Iterator[FromClause]:
+    """Yield an element of FROM and what it is made of."""
+    yield element
+    if isinstance(element, Join):
+        yield from _inside(element.left)
+        yield from _inside(element.right)
+    elif isinstance(element, Subquery):
+        for inner in getattr(element.select_element, "froms", ()):
+            yield from _inside(inner)
+    elif isinstance(element, Alias):
+        yield from _inside(element.element)
+
+
 def coerce_from(value: object) -> FromClause:
     """Return ``value`` as a FROM element: a table, an alias, a join, a SELECT (as a subquery) or a mapped class.
 
@@ -489,6 +608,23 @@ def coerce_from(value: object) -> FromClause:
 def alias(element: object, name: str | None = None) -> Alias:
     """Return a FROM element under another name."""
     return coerce_from(element).alias(name)
+
+
+def lateral(element: Any, name: str | None = None) -> FromClause:
+    """Return a SELECT, or another element of FROM, as a LATERAL one: it may refer to the elements before it (PostgreSQL)."""
+    made: FromClause = element.lateral(name)
+    return made
+
+
+def tablesample(selectable: object, sampling: Any, name: str | None = None, seed: Any = None) -> TableSample:
+    """Return a sample of the rows of a table or a mapped class (PostgreSQL): ``aliased(User, tablesample(User, 10))``.
+
+    :param sampling: how much of the table, in percent, by ``SYSTEM``; or a method: ``func.bernoulli(10)``.
+    :param name: a name for the sample, made up when None.
+    :param seed: a number by which the same rows are chosen again.
+    :raises ArgumentError: for another ``sampling``.
+    """
+    return TableSample(coerce_from(selectable), sampling, name, seed)
 
 
 def join(left: object, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:

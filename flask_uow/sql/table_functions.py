@@ -57,6 +57,10 @@ class TableFunction(FromClause):
         """Return the rows under another name."""
         return TableFunction(self.function, self.columns_given, name, self.ordinality, self.is_derived)
 
+    def lateral(self, name: str | None = None) -> TableFunction:
+        """Return the rows under another name; a function in FROM may refer to the elements before it in any case."""
+        return self.alias(name if name is not None else self.name)
+
     def render_derived(self, name: str | None = None) -> TableFunction:
         """Return the rows with the columns named in FROM, ``AS name(column, ...)``: for functions of PostgreSQL that do not name theirs."""
         return TableFunction(self.function, self.columns_given, name or self.name, self.ordinality, True)

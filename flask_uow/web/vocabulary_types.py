@@ -117,7 +117,11 @@ class VocabularyTypes:
         self.JSONPATH = flask_uow.JSONPATH
         self.Join = flask_uow.Join
         self.KeysetPagination = flask_uow.KeysetPagination
+        self.LABEL_STYLE_DEFAULT = flask_uow.LABEL_STYLE_DEFAULT
+        self.LABEL_STYLE_DISAMBIGUATE_ONLY = flask_uow.LABEL_STYLE_DISAMBIGUATE_ONLY
+        self.LABEL_STYLE_TABLENAME_PLUS_COL = flask_uow.LABEL_STYLE_TABLENAME_PLUS_COL
         self.LargeBinary = flask_uow.LargeBinary
+        self.Lateral = flask_uow.Lateral
         self.Load = flask_uow.Load
         self.MACADDR = flask_uow.MACADDR
         self.MACADDR8 = flask_uow.MACADDR8
@@ -193,6 +197,7 @@ class VocabularyTypes:
         self.TSTZRANGE = flask_uow.TSTZRANGE
         self.TSVECTOR = flask_uow.TSVECTOR
         self.TableClause = flask_uow.TableClause
+        self.TableSample = flask_uow.TableSample
         self.Text = flask_uow.Text
         self.TextClause = flask_uow.TextClause
         self.TextualSelect = flask_uow.TextualSelect
@@ -288,6 +293,7 @@ class VocabularyTypes:
         self.joinedload = flask_uow.joinedload
         self.joinedload_all = flask_uow.joinedload_all
         self.label = flask_uow.label
+        self.lateral = flask_uow.lateral
         self.lazyload = flask_uow.lazyload
         self.literal = flask_uow.literal
         self.literal_column = flask_uow.literal_column
@@ -331,6 +337,7 @@ class VocabularyTypes:
         self.subqueryload_all = flask_uow.subqueryload_all
         self.synonym = flask_uow.synonym
         self.table = flask_uow.table
+        self.tablesample = flask_uow.tablesample
         self.text = flask_uow.text
         self.to_instance = flask_uow.to_instance
         self.true = flask_uow.true

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2 import extensions
 
+from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
@@ -146,6 +147,14 @@ class PostgreSQLCompiler(StatementCompiler):
             # the other side gives the array its type, which may be one of the database's own
             return f"{self.operand(left, op)} {op.sql} {super().visit_bindparam(right)}"
         return super().plain_binary(node)
+
+    def hinted(self, text: str, hint: str) -> str:
+        if hint.upper() != "ONLY":
+            raise CompileError(
+                f"with_hint({hint!r}): PostgreSQL takes 'ONLY', the table without those that inherit from it. Say by dialect_name which database a"
+                " hint is for."
+            )
+        return f"ONLY {text}"
 
     def binary_bitwise_lshift(self, node: Any) -> str:
         """Write a shift in 64 bits, whatever the size of the column."""

@@ -7,6 +7,7 @@ functions that each connection registers (``sqlite_decimal``, ``sqlite_moments``
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
@@ -37,6 +38,7 @@ _RENAMED = {
     "least": "min",
     "substring": "substr",
 }
+_HINT = re.compile(r"(indexed\s+by\s+\S+|not\s+indexed)\Z", re.IGNORECASE)
 _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
@@ -277,6 +279,24 @@ class SQLiteCompiler(PartsInSQLite):
         raise CompileError(
             "SQLite takes no INSERT, UPDATE or DELETE in a common table expression. Execute it first, with RETURNING, and use its rows."
         )
+
+    def ties(self, select: Any) -> str:
+        raise CompileError(
+            "SQLite has no WITH TIES. Number the rows by func.rank().over(order_by=...) in a subquery, and select those up to the limit."
+        )
+
+    def visit_tablesample(self, sample: Any) -> str:
+        raise CompileError(
+            f"SQLite has no TABLESAMPLE, and {sample.element.description} is to be sampled. Take rows at random:"
+            " order_by(func.random()).limit(n)."
+        )
+
+    def hinted(self, text: str, hint: str) -> str:
+        if not _HINT.match(hint):
+            raise CompileError(
+                f"with_hint({hint!r}): SQLite takes 'INDEXED BY name' and 'NOT INDEXED'. Say by dialect_name which database a hint is for."
+            )
+        return super().hinted(text, hint)
 
     def visit_lateral(self, lateral: Any) -> str:
         raise CompileError("SQLite has no LATERAL. Use a scalar subquery, or a join with a grouped subquery.")

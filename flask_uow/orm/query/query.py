@@ -15,8 +15,8 @@ from flask_uow.orm.loading.class_criteria import with_class_criteria
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.results import ResultKind, first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
-from flask_uow.orm.query.describing import described
 from flask_uow.orm.state.keys import identity_from
+from flask_uow.sql.describing import described
 from flask_uow.sql.dml import Delete, Update
 from flask_uow.sql.functions import func
 from flask_uow.sql.select import Select

@@ -7,7 +7,7 @@ numbered at the end, since the order of the text is known only then. Dialects su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -101,6 +101,11 @@ class ExpressionCompiler:
         self._names: dict[int, str] = {}
         self._taken: dict[str, int] = {}
         self.ctes: dict[int, tuple[str, str, bool]] = {}
+        # those of the SELECT at hand alone; and all that are known where the compiler is
+        self.nested_ctes: dict[int, tuple[str, str, bool]] | None = None
+        self.nested_known: set[int] = set()
+        # what is written beside elements of FROM, by their ids
+        self.hints: dict[int, str] = {}
         # True where a common table expression writes
         self.writes = False
         self.froms_stack: list[set[int]] = []
@@ -134,7 +139,7 @@ class ExpressionCompiler:
             again.apart = {id(table): again.set_apart(table) for table in namesakes}
             return again.compile(statement, shape)
         if self.ctes:
-            text = self.cte_prelude() + text
+            text = f"{self.with_ctes(self.ctes.values())} {text}"
         sql, slots, numbers, row = self._number(text)
         is_custom = statement.has_attributes and statement.__visit_name__ == "clause"
         if is_custom:
@@ -429,7 +434,15 @@ class ExpressionCompiler:
 
     def visit_table(self, table: Any) -> str:
         apart = self.apart.get(id(table))
-        return self.plain_table(table) if apart is None else apart[0]
+        text = self.plain_table(table) if apart is None else apart[0]
+        return self.hinted(text, self.hints[id(table)]) if id(table) in self.hints else text
+
+    def hinted(self, text: str, hint: str) -> str:
+        """Return an element of FROM with a hint beside it.
+
+        :raises CompileError: for a hint that the database does not take.
+        """
+        return f"{text} {hint}"
 
     def plain_table(self, table: Any) -> str:
         """Return the name of a table (or a sequence) with its schema."""
@@ -585,11 +598,19 @@ class ExpressionCompiler:
         self.result = outer
         return text
 
-    def cte_prelude(self) -> str:
-        """Return ``WITH ...`` for the common table expressions met so far."""
-        recursive = any(is_recursive for _, _, is_recursive in self.ctes.values())
-        parts = ", ".join(f"{name} AS ({text})" for name, text, _ in self.ctes.values())
-        return f"WITH {'RECURSIVE ' if recursive else ''}{parts} "
+    def with_ctes(self, ctes: Iterable[tuple[str, str, bool]]) -> str:
+        """Return ``WITH ...`` for common table expressions: the name of each, its text, and whether it is recursive."""
+        given = list(ctes)
+        recursive = any(is_recursive for _, _, is_recursive in given)
+        return f"WITH {'RECURSIVE ' if recursive else ''}{', '.join(f'{name} AS {text}' for name, text, _ in given)}"
+
+    def words(self, given: Iterable[tuple[str, str | None]]) -> list[str]:
+        """Return words of SQL, those for this database."""
+        return [text for text, dialect in given if dialect in (None, self.dialect.name)]
+
+    def prefixes(self, given: Iterable[tuple[str, str | None]]) -> str:
+        """Return the words for this database that stand before something else."""
+        return "".join(f"{word} " for word in self.words(given))
 
 
 def _is_derived(table: Any) -> bool:

@@ -27,17 +27,17 @@ class DMLCompiler(ExpressionCompiler):
         quote = self.dialect.quote
         self._check_target("INSERT", insert)
         target = self.visit_table(insert.table)
+        verb = f"INSERT {self._words_of(insert)}INTO"
         if insert.source_select is not None:
-            columns = ", ".join(quote(str(column.name)) for column in insert.source_columns)
-            source = self.insert_source(insert)
-            return f"INSERT INTO {target} ({columns}) {source}{self._conflict(insert)}{self.returning(insert)}"
+            columns, source = self._source(insert)
+            return f"{verb} {target} ({columns}) {source}{self._conflict(insert)}{self.returning(insert)}"
         rows_given = insert.value_rows or ((),)
         given = [column for column, _ in rows_given[0]]
         defaults = self._defaults(insert.table, given)
         numbered = self._numbered(insert.table, given)
         if not given and not defaults and not numbered:
             end = f"{self._conflict(insert)}{self.returning(insert)}{self.key_returning(insert, {})}"
-            return f"INSERT INTO {target} DEFAULT VALUES{end}"
+            return f"{verb} {target} DEFAULT VALUES{end}"
         names = ", ".join(quote(str(c.name)) for c in (*given, *(c for c, _ in defaults), *(c for c, _ in numbered)))
         rows = []
         values: list[str] = []
@@ -56,7 +56,31 @@ class DMLCompiler(ExpressionCompiler):
             }
             end += self.key_returning(insert, marks)
             rows[0] = self.as_row(rows[0])
-        return f"INSERT INTO {target} ({names}) VALUES {', '.join(rows)}{end}"
+        return f"{verb} {target} ({names}) VALUES {', '.join(rows)}{end}"
+
+    def _words_of(self, statement: DMLStatement) -> str:
+        """Return the words behind INSERT, UPDATE or DELETE; the common table expressions that the statement has are written first."""
+        for cte in statement.words.ctes:
+            self.process(cte)
+        return self.prefixes(statement.words.prefixes)
+
+    def _source(self, insert: Insert) -> tuple[str, str]:
+        """Return the columns that a SELECT fills, with those that have defaults made in Python, and the SELECT."""
+        columns: list[Any] = list(insert.source_columns)
+        added: list[str] = []
+        if insert.has_source_defaults:
+            for column, default in self._defaults(insert.table, columns):
+                columns.append(column)
+                added.append(self._default_value(column, default))
+            for column, text in self._numbered(insert.table, columns):
+                columns.append(column)
+                added.append(text)
+        names = ", ".join(self.dialect.quote(str(column.name)) for column in columns)
+        if not added:
+            return names, self.insert_source(insert)
+        # the condition is for SQLite, which would take ON CONFLICT for that of a join
+        source = f"SELECT given.*, {', '.join(added)} FROM ({self.subselect(insert.source_select)}) AS given WHERE true"
+        return names, source
 
     def key_returning(self, insert: Insert, marks: dict[str, int]) -> str:
         """Note where the primary key of the row comes from; return the RETURNING clause for what the database alone knows of it.
@@ -72,11 +96,13 @@ class DMLCompiler(ExpressionCompiler):
         ):
             return ""
         key = table.primary_key.columns
+        # else there may be no new row, and the last one's number is another's
+        is_plain = not insert.conflict and not insert.words.prefixes
         for column in key:
             mark = marks.get(column.name)
             if mark is not None:
                 self.key_sources.append(("value", mark))
-            elif self.dialect.tells_rowid and column is table.generated_key and len(key) == 1 and not insert.conflict:
+            elif self.dialect.tells_rowid and column is table.generated_key and len(key) == 1 and is_plain:
                 self.key_sources.append(("rowid", 0))
             else:
                 self.key_sources.append(("returned", len(self.key_returned)))
@@ -179,6 +205,7 @@ class DMLCompiler(ExpressionCompiler):
     def visit_update(self, update: Update) -> str:
         self._check_target("UPDATE", update)
         quote = self.dialect.quote
+        words = self._words_of(update)
         given = [column for column, _ in update.set_pairs]
         others = self._other_froms(update, [value for _, value in update.set_pairs])
         # subqueries take the row to be changed from here
@@ -194,10 +221,11 @@ class DMLCompiler(ExpressionCompiler):
         where = self._where(update)
         self.froms_stack.pop()
         returning = self.returning(update)
-        return f"UPDATE {self.dml_target(update.table)} SET {', '.join(pairs)}{source}{where}{returning}"
+        return f"UPDATE {words}{self.dml_target(update.table)} SET {', '.join(pairs)}{source}{where}{returning}"
 
     def visit_delete(self, delete: Delete) -> str:
         self._check_target("DELETE", delete)
+        words = self._words_of(delete)
         others = self._other_froms(delete, [])
         self.froms_stack.append(
             {id(delete.table), *(id(part) for element in others for part in element.from_objects())}
@@ -205,7 +233,7 @@ class DMLCompiler(ExpressionCompiler):
         using = self.using(others) if others else ""
         where = self._where(delete)
         self.froms_stack.pop()
-        return f"DELETE FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
+        return f"DELETE {words}FROM {self.dml_target(delete.table)}{using}{where}{self.returning(delete)}"
 
     def _check_target(self, verb: str, statement: DMLStatement) -> None:
         if statement.table.__visit_name__ not in ("table", "alias"):
@@ -223,7 +251,8 @@ class DMLCompiler(ExpressionCompiler):
         return f" USING {', '.join(self.process(element) for element in elements)}"
 
     def _other_froms(self, statement: Update | Delete, expressions: list[Any]) -> list[Any]:
-        found = collect_froms((), (*statement.where_clauses, *expressions))
+        given = statement.using_froms if isinstance(statement, Delete) else ()
+        found = collect_froms(given, (*statement.where_clauses, *expressions))
         return [element for element in found if element is not statement.table]
 
     def _where(self, statement: Update | Delete) -> str:

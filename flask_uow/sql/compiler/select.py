@@ -15,7 +15,7 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
-from flask_uow.sql.selectable import CTE, Alias, Join, Lateral, Subquery
+from flask_uow.sql.selectable import CTE, Alias, Join, Lateral, Subquery, TableSample
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.text import TextualSelect
 from flask_uow.sql.types import NULLTYPE, TypeEngine
@@ -33,6 +33,11 @@ class SelectCompiler(ExpressionCompiler):
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
+        for cte in select.words.ctes:
+            self.process(cte)
+        outer_nested = self.nested_ctes
+        nested = self.nested_ctes = {}
+        outer_hints, self.hints = self.hints, {**self.hints, **self._hints(select)}
         froms = self._without_correlated(select.all_froms, select.correlation)
         covered = {id(part) for element in froms for part in element.from_objects()}
         self.froms_stack.append(covered)
@@ -40,7 +45,7 @@ class SelectCompiler(ExpressionCompiler):
         outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
         self.result_types, self.compound_columns = {name: column.type for name, column in names}, {}
         self.result_columns, self.in_compound = dict(names), False
-        head = f"{self.prefixes(select)}{self.distinct_prefix(select)}"
+        head = f"{self.prefixes(select.words.prefixes)}{self.distinct_prefix(select)}"
         parts = [f"SELECT {head}{self._columns(names, types, select.distinct_clause is True)}"]
         if froms:
             parts.append("FROM " + ", ".join(self.process(element) for element in froms))
@@ -56,6 +61,11 @@ class SelectCompiler(ExpressionCompiler):
         lock = self.for_update(select.for_update_clause) if select.for_update_clause is not None else ""
         if lock:
             parts.append(lock)
+        parts.extend(self.words(select.words.suffixes))
+        if nested:
+            parts.insert(0, self.with_ctes(nested.values()))
+            self.nested_known.difference_update(nested)
+        self.nested_ctes, self.hints = outer_nested, outer_hints
         self.froms_stack.pop()
         self.result_types, self.result_columns, self.compound_columns, self.in_compound = outer
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
@@ -129,10 +139,10 @@ class SelectCompiler(ExpressionCompiler):
         text = self.process(condition)
         return f"({text})" if getattr(condition, "precedence", 20) <= 1 else text
 
-    def prefixes(self, statement: Select) -> str:
-        """Return the words that a statement was given by ``prefix_with()``, those for this database."""
-        words = (text for text, dialect in statement.prefix_words if dialect in (None, self.dialect.name))
-        return "".join(f"{word} " for word in words)
+    def _hints(self, select: Select) -> dict[int, str]:
+        """Return what is to be written beside elements of FROM on this database, by their ids."""
+        given = select.words.hints
+        return {id(element): text for element, text, dialect in given if dialect in (None, self.dialect.name)}
 
     def distinct_prefix(self, select: Select) -> str:
         """Return ``DISTINCT`` and the like."""
@@ -154,11 +164,25 @@ class SelectCompiler(ExpressionCompiler):
     def limit_clause(self, select: SelectBase) -> str:
         """Return ``LIMIT n OFFSET m``."""
         parts = []
-        if select.limit_clause is not None:
+        has_ties = isinstance(select, Select) and select.has_ties
+        if select.limit_clause is not None and not has_ties:
             parts.append(f"LIMIT {self.process(select.limit_clause)}")
         if select.offset_clause is not None:
             parts.append(f"OFFSET {self.process(select.offset_clause)}")
+        if has_ties and select.limit_clause is not None:
+            parts.append(self.ties(select))
         return " ".join(parts)
+
+    def ties(self, select: SelectBase) -> str:
+        """Return the limit that takes in the rows that are equal to the last one.
+
+        :raises CompileError: without an order, by which they would be equal.
+        """
+        if not select.order_by_clauses or select.limit_clause is None:
+            raise CompileError(
+                "fetch(with_ties=True) takes in rows that the order has for equal, and the statement has none. Call order_by()."
+            )
+        return f"FETCH FIRST ({self.process(select.limit_clause)}) ROWS WITH TIES"
 
     def for_update(self, lock: ForUpdate) -> str:
         """Return the locking clause; nothing where the database has none."""
@@ -231,7 +255,8 @@ class SelectCompiler(ExpressionCompiler):
             text = f"({self.derived(element.select_element)})"
         else:
             text = self.plain_table(element) if element.__visit_name__ == "table" else self.process(element)
-        return f"{text} AS {self.dialect.quote(self.anonymous_name(alias))}"
+        text = f"{text} AS {self.dialect.quote(self.anonymous_name(alias))}"
+        return self.hinted(text, self.hints[id(alias)]) if id(alias) in self.hints else text
 
     def visit_subquery(self, subquery: Subquery) -> str:
         return f"({self.derived(subquery.select_element)}) AS {self.dialect.quote(self.anonymous_name(subquery))}"
@@ -264,6 +289,12 @@ class SelectCompiler(ExpressionCompiler):
         """Return the words that number the rows of a function."""
         return " WITH ORDINALITY" if rows.ordinality is not None else ""
 
+    def visit_tablesample(self, sample: TableSample) -> str:
+        sampling = sample.sampling
+        method = self.process(sampling) if isinstance(sampling, ColumnElement) else f"system({sampling})"
+        seed = f" REPEATABLE ({self.process(sample.seed)})" if sample.seed is not None else ""
+        return f"{self.visit_alias(sample)} TABLESAMPLE {method}{seed}"
+
     def visit_lateral(self, lateral: Lateral) -> str:
         return (
             f"LATERAL ({self.subselect(lateral.select_element)}) AS {self.dialect.quote(self.anonymous_name(lateral))}"
@@ -279,15 +310,20 @@ class SelectCompiler(ExpressionCompiler):
 
     def visit_cte(self, cte: CTE) -> str:
         name = self.dialect.quote(self.anonymous_name(cte))
-        if id(cte) not in self.ctes:
+        if id(cte) not in self.ctes and id(cte) not in self.nested_known:
             if not cte.select_element.is_select:
                 self.refuse_writing_cte(cte)
                 self.writes = True
-            self.ctes[id(cte)] = (name, "", cte.recursive)
-            text = self.derived(cte.select_element)
+            found = self.ctes
+            if cte.nesting and self.nested_ctes is not None:
+                found = self.nested_ctes
+                self.nested_known.add(id(cte))
+            found[id(cte)] = (name, "", cte.recursive)
+            text = f"({self.derived(cte.select_element)})"
+            before, behind = self.prefixes(cte.prefixes), "".join(f" {word}" for word in self.words(cte.suffixes))
             # those that this one refers to must come before it
-            del self.ctes[id(cte)]
-            self.ctes[id(cte)] = (name, text, cte.recursive)
+            del found[id(cte)]
+            found[id(cte)] = (name, f"{before}{text}{behind}", cte.recursive)
         return name
 
     def refuse_writing_cte(self, cte: CTE) -> None:
