@@ -5,13 +5,17 @@ query and session. Imports point one way, downwards.
 """
 
 from flask_uow.exc import MultipleResultsFound, NoResultFound
+from flask_uow.orm import attributes as attributes
 from flask_uow.orm import events as events
 from flask_uow.orm import exc as exc
 from flask_uow.orm.aliased import AliasedClass, aliased, join, outerjoin, with_polymorphic
 from flask_uow.orm.extensions import EXT_CONTINUE, EXT_STOP, FlushContext, MapperExtension, SessionExtension
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.inspection import inspect
+from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.collections import (
+    InstrumentedList,
+    InstrumentedSet,
     MappedCollection,
     attribute_mapped_collection,
     column_mapped_collection,
@@ -45,36 +49,60 @@ from flask_uow.orm.loading.options import (
     undefer_group,
 )
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
-from flask_uow.orm.mapping.annotations import DynamicMapped, InstrumentedAttribute, Mapped, WriteOnlyMapped
+from flask_uow.orm.mapping.annotations import (
+    DynamicMapped,
+    InstrumentedAttribute,
+    Mapped,
+    QueryableAttribute,
+    WriteOnlyMapped,
+)
 from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
+from flask_uow.orm.mapping.class_expressions import ExtensionType
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.declarative import (
     DeclarativeBase,
     DeclarativeBaseNoMeta,
     DeclarativeMeta,
+    add_mapped_attribute,
+    as_declarative,
     declarative_base,
+    declarative_mixin,
     declared_attr,
+    has_inherited_table,
 )
-from flask_uow.orm.mapping.descriptors import PropComparator, comparable_property, composite, synonym
+from flask_uow.orm.mapping.descriptors import (
+    CompositeProperty,
+    PropComparator,
+    SynonymProperty,
+    comparable_property,
+    composite,
+    synonym,
+    synonym_for,
+)
 from flask_uow.orm.mapping.dynamic import AppenderQuery, WriteOnlyCollection
 from flask_uow.orm.mapping.hybrids import Comparator, hybrid_method, hybrid_property
 from flask_uow.orm.mapping.inheritance import polymorphic_union
+from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.orm.mapping.join_marks import foreign, remote
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_dataclass import MappedAsDataclass
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
-from flask_uow.orm.mapping.properties import column_property, deferred, mapped_column
+from flask_uow.orm.mapping.properties import ColumnProperty, MappedColumn, column_property, deferred, mapped_column
 from flask_uow.orm.mapping.registries import registry
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
-from flask_uow.orm.mapping.relationships import backref, dynamic_loader, relationship
+from flask_uow.orm.mapping.relationships import RelationshipProperty, backref, dynamic_loader, relationship
 from flask_uow.orm.query import Query
 from flask_uow.orm.query.parents import with_parent
 from flask_uow.orm.session.factory import create_session, sessionmaker
+from flask_uow.orm.session.orm_execute import ORMExecuteState
 from flask_uow.orm.session.scoping import ScopedSession, scoped_session
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.transaction import SessionTransaction
-from flask_uow.orm.state import history as attributes
-from flask_uow.orm.state.session_objects import make_transient
+from flask_uow.orm.state.attribute_state import AttributeState
+from flask_uow.orm.state.by_hand import make_transient, make_transient_to_detached, was_deleted
+from flask_uow.orm.state.identity import IdentityMap
+from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.symbols import NO_VALUE, Cascades, Direction
 
 # the mapping gives each attribute its loader, and must not import what stands above it
 lazy_loaders.column, lazy_loaders.relationship = ColumnLoader, RelationshipLoader
@@ -85,22 +113,48 @@ eagerload_all = joinedload_all
 object_session = Session.object_session
 relation = relationship
 
+# further names that the field has for them
+ASSOCIATION_PROXY, HYBRID_METHOD, HYBRID_PROPERTY = (
+    ExtensionType.ASSOCIATION_PROXY,
+    ExtensionType.HYBRID_METHOD,
+    ExtensionType.HYBRID_PROPERTY,
+)
+CascadeOptions = Cascades
+Composite = CompositeProperty
+KeyFuncDict = MappedCollection
+MANYTOMANY, MANYTOONE, ONETOMANY = Direction.MANYTOMANY, Direction.MANYTOONE, Direction.ONETOMANY
+Relationship = RelationshipProperty
+RelationshipDirection = Direction
+Synonym = SynonymProperty
+UOWTransaction = FlushContext
+attribute_keyed_dict = attribute_mapped_collection
+close_all_sessions = Session.close_all
+column_keyed_dict = column_mapped_collection
+keyfunc_mapping = mapped_collection
+
 __all__ = [
-    "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension", "Comparator", "DeclarativeBase",
-    "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
-    "FlushPlan", "InstrumentedAttribute", "Load", "Mapped", "MappedAsDataclass", "MappedCollection", "Mapper",
-    "MapperExtension", "MultipleResultsFound", "Mutable", "MutableDict", "MutableList", "MutableSet",
-    "NoResultFound", "OrderingList", "PropComparator", "Query", "Registry", "ScopedSession", "Session",
-    "SessionExtension", "SessionTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "aliased",
-    "association_proxy", "attribute_mapped_collection", "attributes", "backref", "class_mapper", "clear_mappers",
-    "collection", "column_mapped_collection", "column_property", "comparable_property", "compile_mappers",
-    "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declared_attr",
-    "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all", "flag_dirty",
-    "flag_modified", "foreign", "hybrid_method", "hybrid_property", "immediateload", "inspect", "join",
-    "joinedload", "joinedload_all", "lazyload", "load_only", "make_transient", "mapped_collection", "mapped_column",
-    "mapper", "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
-    "raiseload", "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session",
-    "selectin_polymorphic", "selectinload", "selectinload_all", "sessionmaker", "set_committed_value",
-    "subqueryload", "subqueryload_all", "synonym", "undefer", "undefer_group", "validates", "with_loader_criteria", "with_parent",
-    "with_polymorphic",
+    "ASSOCIATION_PROXY", "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension",
+    "AttributeState", "CascadeOptions", "ClassManager", "ColumnProperty", "Comparator", "Composite",
+    "CompositeProperty", "DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped",
+    "EXT_CONTINUE", "EXT_STOP", "FlushContext", "FlushPlan", "HYBRID_METHOD", "HYBRID_PROPERTY", "IdentityMap",
+    "InstanceState", "InstrumentedAttribute", "InstrumentedList", "InstrumentedSet", "KeyFuncDict", "Load",
+    "MANYTOMANY", "MANYTOONE", "Mapped", "MappedAsDataclass", "MappedCollection", "MappedColumn", "Mapper",
+    "MapperExtension", "MapperProperty", "MultipleResultsFound", "Mutable", "MutableDict", "MutableList",
+    "MutableSet", "NO_VALUE", "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList", "PropComparator",
+    "Query", "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection", "RelationshipProperty",
+    "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym", "SynonymProperty",
+    "UOWTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute", "aliased",
+    "as_declarative", "association_proxy", "attribute_keyed_dict", "attribute_mapped_collection", "attributes",
+    "backref", "class_mapper", "clear_mappers", "close_all_sessions", "collection", "column_keyed_dict",
+    "column_mapped_collection", "column_property", "comparable_property", "compile_mappers", "composite",
+    "configure_mappers", "contains_eager", "create_session", "declarative_base", "declarative_mixin",
+    "declared_attr", "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all",
+    "flag_dirty", "flag_modified", "foreign", "has_inherited_table", "hybrid_method", "hybrid_property",
+    "immediateload", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping", "lazyload",
+    "load_only", "make_transient", "make_transient_to_detached", "mapped_collection", "mapped_column", "mapper",
+    "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union", "raiseload",
+    "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session", "selectin_polymorphic",
+    "selectinload", "selectinload_all", "sessionmaker", "set_committed_value", "subqueryload", "subqueryload_all",
+    "synonym", "synonym_for", "undefer", "undefer_group", "validates", "was_deleted", "with_loader_criteria",
+    "with_parent", "with_polymorphic",
 ]  # fmt: skip

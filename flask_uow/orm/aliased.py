@@ -49,7 +49,7 @@ class _AliasView(EntityView):
         self.extra = tuple(extra for extra in mapper.extra if all(map(self.has, columns_of(extra.column))))
 
     is_aliased_class = True
-    is_mapper = False
+    is_mapper = is_instance = is_attribute = is_property = is_selectable = is_bundle = is_clause_element = False
 
     @property
     def class_(self) -> type:
@@ -61,6 +61,26 @@ class _AliasView(EntityView):
     def entity(self) -> Any:
         """The alias that :func:`aliased` has returned."""
         return self.alias() if self.alias is not None else None
+
+    entity_namespace = entity
+
+    @property
+    def persist_selectable(self) -> Any:
+        """The table, or the join of tables, that holds the rows of the class."""
+        return self.mapper.persist_selectable
+
+    @property
+    def local_table(self) -> Any:
+        """The table of the class."""
+        return self.mapper.local_table
+
+    @property
+    def polymorphic_on(self) -> Any:
+        """The column that tells the class of a row, as the alias has it; or None."""
+        if self.discriminator is not None:
+            return self.discriminator
+        column = self.mapper.polymorphic_on
+        return self.adapt(column) if column is not None else None
 
     @property
     def plan_atom(self) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from flask_uow.exc import ArgumentError, did_you_mean
 
-__all__ = ["NO_VALUE", "STATE", "Cascades", "Direction", "NoValue"]
+__all__ = ["NO_VALUE", "STATE", "Cascades", "Direction", "NoValue", "cascade_named"]
 
 # the key under which an object keeps its InstanceState in its __dict__
 STATE = "_uow_state"
@@ -43,9 +43,14 @@ NO_VALUE = NoValue.NO_VALUE
 class Direction(enum.Enum):
     """Which side of a relationship holds the foreign key."""
 
-    MANY_TO_ONE = "many-to-one"
-    ONE_TO_MANY = "one-to-many"
-    MANY_TO_MANY = "many-to-many"
+    MANYTOONE = "many-to-one"
+    ONETOMANY = "one-to-many"
+    MANYTOMANY = "many-to-many"
+
+    # the names that the code goes by
+    MANY_TO_ONE = "many-to-one"  # noqa: PIE796
+    ONE_TO_MANY = "one-to-many"  # noqa: PIE796
+    MANY_TO_MANY = "many-to-many"  # noqa: PIE796
 
 
 _ALL = ("save-update", "merge", "refresh-expire", "expunge", "delete")
@@ -83,8 +88,34 @@ class Cascades:
         self.delete = "delete" in names
         self.delete_orphan = "delete-orphan" in names
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.names))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Cascades):
+            return self.names == other.names
+        return self.names == other if isinstance(other, (set, frozenset)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.names)
 
     def __repr__(self) -> str:
         return f"Cascades({', '.join(sorted(self.names))!r})"
+
+
+def cascade_named(name: str) -> str:
+    """Return the attribute of :class:`Cascades` for a cascade: ``save_update`` for ``"save-update"``.
+
+    :raises ArgumentError: for one that goes along no relationship.
+    """
+    if name not in _ALL:
+        raise ArgumentError(
+            f"no walk goes along the cascade {name!r}.{did_you_mean(name, _ALL)} There are: {', '.join(_ALL)}."
+        )
+    return name.replace("-", "_")

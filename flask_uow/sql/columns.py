@@ -55,6 +55,23 @@ class ColumnDefault:
         self.is_mutable = isinstance(argument, (dict, list, set, bytearray))
         self.asks_context = self.is_callable and _asks_context(argument)
 
+    @property
+    def arg(self) -> Any:
+        """The value, function or expression; another name of ``argument``."""
+        return self.argument
+
+    @property
+    def is_scalar(self) -> bool:
+        """True for a value."""
+        return not (self.is_callable or self.is_sql)
+
+    @property
+    def is_clause_element(self) -> bool:
+        """True for an SQL expression."""
+        return self.is_sql
+
+    is_sequence = False
+
     def value(self, others: Mapping[str, Any] | None = None) -> Any:
         """Return the default's value; for SQL, the expression.
 

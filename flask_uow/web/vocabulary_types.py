@@ -16,6 +16,7 @@ class VocabularyTypes:
 
     def __init__(self) -> None:
         self.ARRAY = flask_uow.ARRAY
+        self.ASSOCIATION_PROXY = flask_uow.ASSOCIATION_PROXY
         self.AddConstraint = flask_uow.AddConstraint
         self.Alias = flask_uow.Alias
         self.AliasedClass = flask_uow.AliasedClass
@@ -23,6 +24,7 @@ class VocabularyTypes:
         self.ArgumentError = flask_uow.ArgumentError
         self.AssociationProxy = flask_uow.AssociationProxy
         self.AttributeExtension = flask_uow.AttributeExtension
+        self.AttributeState = flask_uow.AttributeState
         self.BIGINT = flask_uow.BIGINT
         self.BIT = flask_uow.BIT
         self.BLOB = flask_uow.BLOB
@@ -36,15 +38,20 @@ class VocabularyTypes:
         self.CIDR = flask_uow.CIDR
         self.CITEXT = flask_uow.CITEXT
         self.CTE = flask_uow.CTE
+        self.CascadeOptions = flask_uow.CascadeOptions
         self.CheckConstraint = flask_uow.CheckConstraint
         self.CircularDependencyError = flask_uow.CircularDependencyError
+        self.ClassManager = flask_uow.ClassManager
         self.ClauseElement = flask_uow.ClauseElement
         self.Column = flask_uow.Column
         self.ColumnElement = flask_uow.ColumnElement
         self.ColumnOperators = flask_uow.ColumnOperators
+        self.ColumnProperty = flask_uow.ColumnProperty
         self.CommitOutcomeUnknown = flask_uow.CommitOutcomeUnknown
         self.Comparator = flask_uow.Comparator
         self.CompileError = flask_uow.CompileError
+        self.Composite = flask_uow.Composite
+        self.CompositeProperty = flask_uow.CompositeProperty
         self.CompoundSelect = flask_uow.CompoundSelect
         self.Computed = flask_uow.Computed
         self.ConcurrentModificationError = flask_uow.ConcurrentModificationError
@@ -95,6 +102,8 @@ class VocabularyTypes:
         self.FromClause = flask_uow.FromClause
         self.FrozenResult = flask_uow.FrozenResult
         self.FunctionElement = flask_uow.FunctionElement
+        self.HYBRID_METHOD = flask_uow.HYBRID_METHOD
+        self.HYBRID_PROPERTY = flask_uow.HYBRID_PROPERTY
         self.INET = flask_uow.INET
         self.INT = flask_uow.INT
         self.INT4RANGE = flask_uow.INT4RANGE
@@ -103,9 +112,13 @@ class VocabularyTypes:
         self.INTEGERTYPE = flask_uow.INTEGERTYPE
         self.INTERVAL = flask_uow.INTERVAL
         self.Identity = flask_uow.Identity
+        self.IdentityMap = flask_uow.IdentityMap
         self.Index = flask_uow.Index
         self.Insert = flask_uow.Insert
+        self.InstanceState = flask_uow.InstanceState
         self.InstrumentedAttribute = flask_uow.InstrumentedAttribute
+        self.InstrumentedList = flask_uow.InstrumentedList
+        self.InstrumentedSet = flask_uow.InstrumentedSet
         self.Integer = flask_uow.Integer
         self.IntegrityError = flask_uow.IntegrityError
         self.InterfaceError = flask_uow.InterfaceError
@@ -116,6 +129,7 @@ class VocabularyTypes:
         self.JSONB = flask_uow.JSONB
         self.JSONPATH = flask_uow.JSONPATH
         self.Join = flask_uow.Join
+        self.KeyFuncDict = flask_uow.KeyFuncDict
         self.KeysetPagination = flask_uow.KeysetPagination
         self.LABEL_STYLE_DEFAULT = flask_uow.LABEL_STYLE_DEFAULT
         self.LABEL_STYLE_DISAMBIGUATE_ONLY = flask_uow.LABEL_STYLE_DISAMBIGUATE_ONLY
@@ -125,12 +139,16 @@ class VocabularyTypes:
         self.Load = flask_uow.Load
         self.MACADDR = flask_uow.MACADDR
         self.MACADDR8 = flask_uow.MACADDR8
+        self.MANYTOMANY = flask_uow.MANYTOMANY
+        self.MANYTOONE = flask_uow.MANYTOONE
         self.MONEY = flask_uow.MONEY
         self.Mapped = flask_uow.Mapped
         self.MappedAsDataclass = flask_uow.MappedAsDataclass
         self.MappedCollection = flask_uow.MappedCollection
+        self.MappedColumn = flask_uow.MappedColumn
         self.Mapper = flask_uow.Mapper
         self.MapperExtension = flask_uow.MapperExtension
+        self.MapperProperty = flask_uow.MapperProperty
         self.MappingResult = flask_uow.MappingResult
         self.MetaData = flask_uow.MetaData
         self.MultipleResultsFound = flask_uow.MultipleResultsFound
@@ -138,6 +156,7 @@ class VocabularyTypes:
         self.MutableDict = flask_uow.MutableDict
         self.MutableList = flask_uow.MutableList
         self.MutableSet = flask_uow.MutableSet
+        self.NO_VALUE = flask_uow.NO_VALUE
         self.NULLTYPE = flask_uow.NULLTYPE
         self.NUMERIC = flask_uow.NUMERIC
         self.NUMRANGE = flask_uow.NUMRANGE
@@ -152,6 +171,8 @@ class VocabularyTypes:
         self.NullType = flask_uow.NullType
         self.Numeric = flask_uow.Numeric
         self.OID = flask_uow.OID
+        self.ONETOMANY = flask_uow.ONETOMANY
+        self.ORMExecuteState = flask_uow.ORMExecuteState
         self.ObjectDeletedError = flask_uow.ObjectDeletedError
         self.OperationalError = flask_uow.OperationalError
         self.OrderingList = flask_uow.OrderingList
@@ -160,6 +181,7 @@ class VocabularyTypes:
         self.PrimaryKeyConstraint = flask_uow.PrimaryKeyConstraint
         self.ProgrammingError = flask_uow.ProgrammingError
         self.PropComparator = flask_uow.PropComparator
+        self.QueryableAttribute = flask_uow.QueryableAttribute
         self.QueuePool = flask_uow.QueuePool
         self.REAL = flask_uow.REAL
         self.REGCLASS = flask_uow.REGCLASS
@@ -169,6 +191,9 @@ class VocabularyTypes:
         self.RawConnection = flask_uow.RawConnection
         self.RecordedQuery = flask_uow.RecordedQuery
         self.Registry = flask_uow.Registry
+        self.Relationship = flask_uow.Relationship
+        self.RelationshipDirection = flask_uow.RelationshipDirection
+        self.RelationshipProperty = flask_uow.RelationshipProperty
         self.ResourceClosedError = flask_uow.ResourceClosedError
         self.Result = flask_uow.Result
         self.Row = flask_uow.Row
@@ -189,6 +214,8 @@ class VocabularyTypes:
         self.StreamedResult = flask_uow.StreamedResult
         self.String = flask_uow.String
         self.Subquery = flask_uow.Subquery
+        self.Synonym = flask_uow.Synonym
+        self.SynonymProperty = flask_uow.SynonymProperty
         self.TEXT = flask_uow.TEXT
         self.TIME = flask_uow.TIME
         self.TIMESTAMP = flask_uow.TIMESTAMP
@@ -208,6 +235,7 @@ class VocabularyTypes:
         self.TypeDecorator = flask_uow.TypeDecorator
         self.TypeEngine = flask_uow.TypeEngine
         self.UOWDeprecationWarning = flask_uow.UOWDeprecationWarning
+        self.UOWTransaction = flask_uow.UOWTransaction
         self.UOWWarning = flask_uow.UOWWarning
         self.URL = flask_uow.URL
         self.UUID = flask_uow.UUID
@@ -227,13 +255,16 @@ class VocabularyTypes:
         self.Values = flask_uow.Values
         self.WriteOnlyCollection = flask_uow.WriteOnlyCollection
         self.WriteOnlyMapped = flask_uow.WriteOnlyMapped
+        self.add_mapped_attribute = flask_uow.add_mapped_attribute
         self.alias = flask_uow.alias
         self.aliased = flask_uow.aliased
         self.all_ = flask_uow.all_
         self.and_ = flask_uow.and_
         self.any_ = flask_uow.any_
+        self.as_declarative = flask_uow.as_declarative
         self.asc = flask_uow.asc
         self.association_proxy = flask_uow.association_proxy
+        self.attribute_keyed_dict = flask_uow.attribute_keyed_dict
         self.attribute_mapped_collection = flask_uow.attribute_mapped_collection
         self.attributes = flask_uow.attributes
         self.backref = flask_uow.backref
@@ -244,9 +275,11 @@ class VocabularyTypes:
         self.cast = flask_uow.cast
         self.class_mapper = flask_uow.class_mapper
         self.clear_mappers = flask_uow.clear_mappers
+        self.close_all_sessions = flask_uow.close_all_sessions
         self.collate = flask_uow.collate
         self.collection = flask_uow.collection
         self.column = flask_uow.column
+        self.column_keyed_dict = flask_uow.column_keyed_dict
         self.column_mapped_collection = flask_uow.column_mapped_collection
         self.column_property = flask_uow.column_property
         self.comparable_property = flask_uow.comparable_property
@@ -259,6 +292,7 @@ class VocabularyTypes:
         self.create_engine = flask_uow.create_engine
         self.create_session = flask_uow.create_session
         self.declarative_base = flask_uow.declarative_base
+        self.declarative_mixin = flask_uow.declarative_mixin
         self.declared_attr = flask_uow.declared_attr
         self.defaultload = flask_uow.defaultload
         self.defer = flask_uow.defer
@@ -282,6 +316,7 @@ class VocabularyTypes:
         self.func = flask_uow.func
         self.funcfilter = flask_uow.funcfilter
         self.get_recorded_queries = flask_uow.get_recorded_queries
+        self.has_inherited_table = flask_uow.has_inherited_table
         self.hybrid_method = flask_uow.hybrid_method
         self.hybrid_property = flask_uow.hybrid_property
         self.immediateload = flask_uow.immediateload
@@ -292,6 +327,7 @@ class VocabularyTypes:
         self.join = flask_uow.join
         self.joinedload = flask_uow.joinedload
         self.joinedload_all = flask_uow.joinedload_all
+        self.keyfunc_mapping = flask_uow.keyfunc_mapping
         self.label = flask_uow.label
         self.lateral = flask_uow.lateral
         self.lazyload = flask_uow.lazyload
@@ -299,6 +335,7 @@ class VocabularyTypes:
         self.literal_column = flask_uow.literal_column
         self.load_only = flask_uow.load_only
         self.make_transient = flask_uow.make_transient
+        self.make_transient_to_detached = flask_uow.make_transient_to_detached
         self.make_url = flask_uow.make_url
         self.mapped_collection = flask_uow.mapped_collection
         self.mapped_column = flask_uow.mapped_column
@@ -336,6 +373,7 @@ class VocabularyTypes:
         self.subqueryload = flask_uow.subqueryload
         self.subqueryload_all = flask_uow.subqueryload_all
         self.synonym = flask_uow.synonym
+        self.synonym_for = flask_uow.synonym_for
         self.table = flask_uow.table
         self.tablesample = flask_uow.tablesample
         self.text = flask_uow.text
@@ -352,6 +390,7 @@ class VocabularyTypes:
         self.update = flask_uow.update
         self.validates = flask_uow.validates
         self.values = flask_uow.values
+        self.was_deleted = flask_uow.was_deleted
         self.with_loader_criteria = flask_uow.with_loader_criteria
         self.with_parent = flask_uow.with_parent
         self.with_polymorphic = flask_uow.with_polymorphic

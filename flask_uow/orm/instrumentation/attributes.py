@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.interfaces import AttributeLoader
-from flask_uow.orm.state.instance_state import describe
+from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
@@ -49,6 +49,25 @@ class Attribute(ColumnOperators):
     def class_(self) -> type:
         """The mapped class."""
         return self.parent.class_
+
+    is_attribute = True
+    is_mapper = is_instance = is_aliased_class = is_property = is_selectable = is_bundle = is_clause_element = False
+
+    @property
+    def prop(self) -> Any:
+        """The property of the mapper behind it; another name of :attr:`property`."""
+        return self.property
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes of the application: what ``info=`` of the column or the relationship says."""
+        found: dict[Any, Any] = self.property.info
+        return found
+
+    def get_history(self, instance: Any) -> Any:
+        """Return the history of the attribute on an object, or of a state's object; as :func:`flask_uow.orm.attributes.get_history`."""
+        state = instance if isinstance(instance, InstanceState) else instance_state(instance)
+        return self.parent.history_of(state.obj, self.key)
 
     def __get__(self, obj: Any, owner: type | None = None) -> Any:
         if obj is None:
@@ -130,6 +149,53 @@ class ColumnAttribute(Attribute):
         """The column."""
         column: ColumnElement[Any] = self.property.column
         return column
+
+    # -- what users ask of the column
+
+    @property
+    def nullable(self) -> Any:
+        """Whether the column may be NULL."""
+        return self.property.column.nullable
+
+    @property
+    def primary_key(self) -> Any:
+        """Whether the column is in the primary key."""
+        return self.property.column.primary_key
+
+    @property
+    def unique(self) -> Any:
+        """What the column was declared with."""
+        return self.property.column.unique
+
+    @property
+    def index(self) -> Any:
+        """What the column was declared with."""
+        return self.property.column.index
+
+    @property
+    def default(self) -> Any:
+        """The column's default, or None."""
+        return self.property.column.default
+
+    @property
+    def onupdate(self) -> Any:
+        """What the column is set to by each UPDATE, or None."""
+        return self.property.column.onupdate
+
+    @property
+    def server_default(self) -> Any:
+        """What the database makes where no value is given, or None."""
+        return self.property.column.server_default
+
+    @property
+    def foreign_keys(self) -> Any:
+        """The column's foreign keys."""
+        return self.property.column.foreign_keys
+
+    @property
+    def comment(self) -> Any:
+        """The column's comment, or None."""
+        return self.property.column.comment
 
 
 def operand_of(element: ColumnElement[Any], entity: Entity, prop: object) -> ColumnElement[Any]:

@@ -361,13 +361,19 @@ class DictMethods(Instrumented):
         return list(dict.values(self))  # type: ignore[arg-type]
 
     def __uow_put__(self, item: object) -> None:
-        super().__setitem__(self.keyfunc(item), item)  # type: ignore[misc]
+        key = self.keyfunc(item)
+        if key is not _NO_KEY:
+            super().__setitem__(key, item)  # type: ignore[misc]
 
     def __uow_take__(self, item: object) -> None:
         # the object's key may have changed since it was put in
         for key in list(self):
             if self[key] is item:
                 super().__delitem__(key)  # type: ignore[misc]
+
+
+# the key of an object that is left out of a dict
+_NO_KEY: Any = object()
 
 
 class MappedCollection(dict[Any, Any]):
@@ -383,7 +389,9 @@ class MappedCollection(dict[Any, Any]):
     def set(self, item: object) -> None:
         """Put an object in under its key."""
         item = real_object(item)
-        self[self.keyfunc(item)] = item
+        key = self.keyfunc(item)
+        if key is not _NO_KEY:
+            self[key] = item
 
     def remove(self, item: object) -> None:
         """Take an object out.
@@ -392,6 +400,8 @@ class MappedCollection(dict[Any, Any]):
         """
         item = real_object(item)
         key = self.keyfunc(item)
+        if key is _NO_KEY:
+            return
         if self.get(key) is not item:
             raise InvalidRequestError(
                 f"{item!r} is not under its key {key!r} in the collection. Has the attribute that gives the key changed since it was put in?"
@@ -452,20 +462,44 @@ class InstrumentedSet(SetMethods, set[Any]):
     append = SetMethods.add
 
 
-def mapped_collection(keyfunc: Callable[[Any], Any]) -> Callable[[], MappedCollection]:
-    """Return a ``collection_class``: a dict of the related objects by what ``keyfunc(obj)`` returns."""
-    return lambda: MappedCollection(keyfunc)
+def mapped_collection(
+    keyfunc: Callable[[Any], Any], *, ignore_unpopulated_attribute: bool = False
+) -> Callable[[], MappedCollection]:
+    """Return a ``collection_class``: a dict of the related objects by what ``keyfunc(obj)`` returns; :func:`keyfunc_mapping` is the same.
+
+    :param ignore_unpopulated_attribute: leave out objects whose key is None, rather than have them under None: objects that get it later.
+    """
+    if not ignore_unpopulated_attribute:
+        return lambda: MappedCollection(keyfunc)
+
+    def key_or_none(obj: MappedObject) -> Any:
+        key = keyfunc(obj)
+        return _NO_KEY if key is None else key
+
+    return lambda: MappedCollection(key_or_none)
 
 
-def attribute_mapped_collection(name: str) -> Callable[[], MappedCollection]:
-    """Return a ``collection_class``: a dict of the related objects by an attribute of theirs, which should not change."""
-    return mapped_collection(attrgetter(name))
+def attribute_mapped_collection(
+    name: str, *, ignore_unpopulated_attribute: bool = False
+) -> Callable[[], MappedCollection]:
+    """Return a ``collection_class``: a dict of the related objects by an attribute of theirs, which should not change.
+
+    :func:`attribute_keyed_dict` is the same.
+
+    :param ignore_unpopulated_attribute: as for :func:`mapped_collection`.
+    """
+    return mapped_collection(attrgetter(name), ignore_unpopulated_attribute=ignore_unpopulated_attribute)
 
 
-def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
+def column_mapped_collection(
+    column: Any, *, ignore_unpopulated_attribute: bool = False
+) -> Callable[[], MappedCollection]:
     """Return a ``collection_class``: a dict of the related objects by the value of a column, or a tuple for a list of columns.
 
+    :func:`column_keyed_dict` is the same.
+
     :param column: a column of their table (or a list of them), which a mapped attribute stands for.
+    :param ignore_unpopulated_attribute: as for :func:`mapped_collection`.
     """
     columns = list(column) if isinstance(column, (list, tuple)) else [column]
     plain = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in columns]
@@ -473,6 +507,8 @@ def column_mapped_collection(column: Any) -> Callable[[], MappedCollection]:
     def keyfunc(obj: MappedObject) -> Any:
         mapper: Any = type(obj).__mapper__
         values = tuple(getattr(obj, mapper.name_of_column(c)) for c in plain)
+        if ignore_unpopulated_attribute and None in values:
+            return None
         return values[0] if len(values) == 1 else values
 
-    return mapped_collection(keyfunc)
+    return mapped_collection(keyfunc, ignore_unpopulated_attribute=ignore_unpopulated_attribute)

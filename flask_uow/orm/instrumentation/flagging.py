@@ -1,7 +1,8 @@
-"""Functions by which a program marks an attribute itself: as changed, or as loaded from the row."""
+"""Functions by which a program has to do with an attribute itself: marks it as changed or as loaded, reads, sets and deletes it by name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
@@ -11,7 +12,16 @@ from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import take_snapshots
 from flask_uow.orm.symbols import NO_VALUE, PENDING
 
-__all__ = ["flag_dirty", "flag_modified", "set_committed_value"]
+__all__ = [
+    "CollectionAdapter",
+    "del_attribute",
+    "flag_dirty",
+    "flag_modified",
+    "get_attribute",
+    "init_collection",
+    "set_attribute",
+    "set_committed_value",
+]
 
 
 def flag_modified(instance: object, key: str) -> None:
@@ -85,3 +95,86 @@ def set_committed_value(instance: object, key: str, value: object) -> None:
         return
     obj.__dict__[key] = value
     take_snapshots(obj, (key,))
+
+
+def get_attribute(instance: object, key: str) -> Any:
+    """Return the value of a mapped attribute, loaded where it is absent; properties of the class of the same name are not asked.
+
+    :raises UnmappedInstanceError: when the object's class is not mapped.
+    :raises InvalidRequestError: for a name that is not mapped.
+    """
+    state = _state_of_mapped(instance, key)
+    return getattr(state.obj, key)
+
+
+def set_attribute(instance: object, key: str, value: object, initiator: object = None) -> None:
+    """Set a mapped attribute as an assignment does, whatever ``__setattr__`` the class has: the change is tracked and told.
+
+    :param initiator: taken as SQLAlchemy takes it, and not needed: no event runs in a circle here.
+    :raises UnmappedInstanceError: when the object's class is not mapped.
+    :raises InvalidRequestError: for a name that is not mapped.
+    """
+    state = _state_of_mapped(instance, key)
+    state.mapper.manager.setattr_hook(state.obj, key, value)
+
+
+def del_attribute(instance: object, key: str) -> None:
+    """Delete a mapped attribute as ``del`` does: a column is NULL then, a relationship empty.
+
+    :raises UnmappedInstanceError: when the object's class is not mapped.
+    :raises InvalidRequestError: for a name that is not mapped.
+    """
+    state = _state_of_mapped(instance, key)
+    state.mapper.manager.delattr_hook(state.obj, key)
+
+
+def _state_of_mapped(instance: object, key: str) -> InstanceState:
+    state = instance_state(instance)
+    state.mapper.configure()
+    if key not in state.mapper.attribute_names:
+        raise state.mapper.unknown_attribute(key)
+    return state
+
+
+class CollectionAdapter:
+    """Fills a collection of an object, with or without events; see :func:`init_collection`.
+
+    :ivar data: the collection.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def append_without_event(self, item: object) -> None:
+        """Put an object in as if it had been loaded: no change is recorded, and no other side of a relationship is told."""
+        self.data.__uow_put__(item)
+
+    def append_multiple_without_event(self, items: Iterable[object]) -> None:
+        """Put objects in; see :meth:`append_without_event`."""
+        self.data.__uow_fill__(items)
+
+    def remove_without_event(self, item: object) -> None:
+        """Take an object out as if it had never been loaded."""
+        self.data.__uow_take__(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.data.__uow_items__())
+
+    def __len__(self) -> int:
+        return len(self.data.__uow_items__())
+
+
+def init_collection(instance: object, key: str) -> CollectionAdapter:
+    """Give an object an empty collection as if that had been loaded, to be filled without events.
+
+    :returns: what fills it: ``init_collection(user, "posts").append_without_event(post)``.
+    :raises UnmappedInstanceError: when the object's class is not mapped.
+    :raises InvalidRequestError: for a name that is no relationship with a collection of objects.
+    """
+    state = _state_of_mapped(instance, key)
+    if not isinstance(state.mapper.manager.relationships.get(key), CollectionAttribute):
+        raise InvalidRequestError(
+            f"{type(state.obj).__name__}.{key} holds no collection of objects, so none can be made for it. Use set_committed_value()."
+        )
+    set_committed_value(state.obj, key, ())
+    return CollectionAdapter(state.obj.__dict__[key])

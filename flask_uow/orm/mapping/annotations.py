@@ -19,6 +19,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ForwardRef, Generic, TypeVar, Union, get_args, get_origin, overload
 
 from flask_uow.exc import ArgumentError
+from flask_uow.orm.instrumentation.attributes import Attribute
+from flask_uow.orm.mapping.descriptors import PropComparator
+from flask_uow.orm.mapping.entity import ViewColumn, ViewRelationship
 from flask_uow.orm.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ __all__ = [
     "InstrumentedAttribute",
     "Mapped",
     "MappedAnnotation",
+    "QueryableAttribute",
     "WriteOnlyMapped",
     "annotations_of",
     "read_annotation",
@@ -59,8 +63,17 @@ else:
     class _ClassBody:
         """The base of :class:`Mapped`; its operators are for type checkers."""
 
-    class InstrumentedAttribute(Generic[T]):
-        """A mapped attribute on its class; for annotations only."""
+    class _AnyAttribute(type):
+        """Takes every attribute of a mapped class for an instance, as annotations say that it is one."""
+
+        def __instancecheck__(cls, instance: object) -> bool:
+            return isinstance(instance, (Attribute, ViewColumn, ViewRelationship, PropComparator))
+
+    class InstrumentedAttribute(Generic[T], metaclass=_AnyAttribute):
+        """A mapped attribute on its class, of an alias of it too: for annotations, and for ``isinstance()``."""
+
+
+QueryableAttribute = InstrumentedAttribute
 
 
 class Mapped(_ClassBody, Generic[T]):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.mapping.association_collections import Behind
-from flask_uow.orm.mapping.class_expressions import ClassExpression, class_expression
+from flask_uow.orm.mapping.class_expressions import ClassExpression, ExtensionType, class_expression
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement
@@ -34,6 +34,8 @@ class AssociationProxy(ClassExpression, Generic[T]):
     :ivar value_attr: the name of the attribute of the related objects.
     :ivar info: notes of the application.
     """
+
+    extension_type = ExtensionType.ASSOCIATION_PROXY
 
     def __init__(
         self,

@@ -5,17 +5,31 @@ The names in ``filter_by()`` and ``values()``, and the attributes of aliases, ar
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
     from flask_uow.orm.mapping.entity import EntityNamespace
 
-__all__ = ["ClassExpression", "class_expression"]
+__all__ = ["ClassExpression", "ExtensionType", "class_expression"]
+
+
+class ExtensionType(enum.Enum):
+    """Which kind of attribute it is that no mapper knows."""
+
+    HYBRID_METHOD = "HYBRID_METHOD"
+    HYBRID_PROPERTY = "HYBRID_PROPERTY"
+    ASSOCIATION_PROXY = "ASSOCIATION_PROXY"
 
 
 class ClassExpression:
     """An attribute of a class that gives an expression of it, or of an alias of it; objects have a value of their own under its name."""
+
+    is_attribute = True
+    is_mapper = is_instance = is_aliased_class = is_property = is_selectable = is_bundle = is_clause_element = False
+    extension_type: ExtensionType
+    info: dict[Any, Any]
 
     def of_entity(self, entity: Entity | EntityNamespace) -> Any:
         """Return the value of the attribute on an entity.

@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from flask_uow.exc import did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.mapping.class_arguments import declared_attr
 from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.declared_class import DECLARATIONS, MACHINERY, add_to_mapping, map_declared
-from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper
 from flask_uow.orm.mapping.registry import Registry
 from flask_uow.sql.schema import MetaData, Table
 
@@ -23,10 +23,16 @@ __all__ = [
     "DeclarativeBaseNoMeta",
     "DeclarativeMeta",
     "DeclaredClass",
+    "add_mapped_attribute",
+    "as_declarative",
     "declarative_base",
+    "declarative_mixin",
     "declared_attr",
+    "has_inherited_table",
     "is_base",
 ]
+
+C = TypeVar("C", bound=type)
 
 
 class DeclarativeMeta(type):
@@ -168,6 +174,34 @@ def declarative_base(
     bases = cls if isinstance(cls, tuple) else (cls,)
     given = {"metadata": metadata, "registry": registry, "type_annotation_map": type_annotation_map}
     return type(name, (*bases, DeclarativeBase), {name: value for name, value in given.items() if value is not None})
+
+
+def as_declarative(**options: Any) -> Callable[[type], Any]:
+    """Return the decorator that makes a declarative base of a class: ``@as_declarative()`` above ``class Base: ...``.
+
+    :param options: as for :func:`declarative_base`.
+    """
+    return lambda cls: declarative_base(cls=cls, name=cls.__name__, **options)
+
+
+def declarative_mixin(cls: C) -> C:
+    """Mark a class as a mixin of mapped classes; a decorator that changes nothing, since every class may be one."""
+    return cls
+
+
+def has_inherited_table(cls: type) -> bool:
+    """Return True where a class derives from one that is mapped; for a ``@declared_attr`` that is to give a subclass no table of its own."""
+    return any(vars(base).get("__table__") is not None for base in cls.__mro__[1:])
+
+
+def add_mapped_attribute(target: type, key: str, attr: object) -> None:
+    """Map a further attribute of a declarative class, as an assignment to the class does; for classes whose base has no metaclass, too.
+
+    :param attr: a column, a relationship, a column property, a synonym or the like.
+    :raises UnmappedClassError: when the class is not mapped.
+    :raises ArgumentError: for a name that is mapped already.
+    """
+    add_to_mapping(class_mapper(target, configure=False).class_, key, attr)
 
 
 def _not_mapped(cls: type) -> UnmappedClassError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute, operand_of
+from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.orm.mapping.properties import MappedColumn
 from flask_uow.orm.state.mutables import COMPOSITES, remember
 from flask_uow.orm.symbols import STATE
@@ -40,6 +41,7 @@ __all__ = [
     "comparable_property",
     "composite",
     "synonym",
+    "synonym_for",
 ]
 
 
@@ -97,7 +99,7 @@ class PropComparator(ColumnOperators):
         return getattr(self._attribute, name)
 
 
-class DescriptorProperty:
+class DescriptorProperty(MapperProperty):
     """Base of the properties that are no columns: what they put on the class is a descriptor.
 
     :ivar key: the attribute's name.
@@ -330,6 +332,17 @@ def synonym(
     :param comparator_factory: a subclass of :class:`PropComparator`.
     """
     return cast("Mapped[Any]", SynonymProperty(name, map_column, descriptor, comparator_factory, doc))
+
+
+def synonym_for(name: str, map_column: bool = False) -> Callable[[Any], Any]:
+    """Return the decorator that makes a property of the class a synonym of an attribute: its value on objects, the attribute's expression on the class.
+
+    :param name: the attribute that it stands for.
+    :param map_column: as for :func:`synonym`.
+    """
+    return lambda own: synonym(
+        name, map_column, own if hasattr(own, "__get__") and hasattr(own, "__set__") else property(own)
+    )
 
 
 def composite(

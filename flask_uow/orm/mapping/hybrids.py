@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute
-from flask_uow.orm.mapping.class_expressions import ClassExpression
+from flask_uow.orm.mapping.class_expressions import ClassExpression, ExtensionType
 from flask_uow.orm.mapping.entity import ViewColumn
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.expressions import ColumnElement
@@ -144,6 +144,13 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
     ...         return self.width * self.height
     >>> select(Box).where(Box.area > 10)                                                        # doctest: +SKIP
     """
+
+    extension_type = ExtensionType.HYBRID_PROPERTY
+
+    @functools.cached_property
+    def info(self) -> dict[Any, Any]:  # type: ignore[override]
+        """Notes of the application about the attribute."""
+        return {}
 
     def __init__(
         self,
@@ -302,6 +309,13 @@ class hybrid_method(ClassExpression, Generic[P, R]):  # noqa: N801 - as above
     :param func: the method; called with the class in place of the object, it returns the expression, unless ``expr`` does.
     :param expr: the method of the class.
     """
+
+    extension_type = ExtensionType.HYBRID_METHOD
+
+    @functools.cached_property
+    def info(self) -> dict[Any, Any]:  # type: ignore[override]
+        """Notes of the application about the attribute."""
+        return {}
 
     def __init__(self, func: Callable[..., R], expr: Callable[..., Any] | None = None) -> None:
         self.func = func

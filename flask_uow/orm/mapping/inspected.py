@@ -5,17 +5,21 @@ The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`, which keeps the prope
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.mapping.class_expressions import ClassExpression
 from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.properties import ColumnProperty
 from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.state.cascades import cascaded
 from flask_uow.orm.state.history import History, get_history
+from flask_uow.orm.state.instance_state import InstanceState, ensure_state, instance_state
 from flask_uow.orm.state.keys import IdentityKey
+from flask_uow.orm.symbols import cascade_named
 from flask_uow.sql.selectable import ColumnCollection
 
 if TYPE_CHECKING:
@@ -42,11 +46,14 @@ class InspectedMapper:
     manager: Any
     versioning: Any
     is_single: bool
+    extra: tuple[Any, ...]
+    primary_key: tuple[Any, ...]
+    registry: Any
+    events: AttributeEvents
     _names: dict[Any, str]
 
     is_mapper = True
-    is_instance = False
-    is_aliased_class = False
+    is_instance = is_aliased_class = is_attribute = is_property = is_selectable = is_bundle = is_clause_element = False
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""
@@ -60,6 +67,19 @@ class InspectedMapper:
     def descendants(self) -> list[Any]:
         """This mapper and all those of subclasses, parents first."""
         raise NotImplementedError
+
+    def isa(self, other: Any) -> bool:
+        """Return True where the class is that of another mapper, or derives from it."""
+        raise NotImplementedError
+
+    def add_property(self, name: str, prop: object) -> None:
+        """Add an attribute."""
+        raise NotImplementedError
+
+    def add_properties(self, properties: Mapping[str, Any]) -> None:
+        """Add attributes; see :meth:`add_property`."""
+        for name, prop in properties.items():
+            self.add_property(name, prop)
 
     # -- attributes
 
@@ -145,12 +165,55 @@ class InspectedMapper:
         """Return the identity key that an object has, or would have with its present values."""
         return self.identity_key_from_primary_key(self.primary_key_from_instance(instance))
 
+    def identity_key_from_row(self, row: Any) -> IdentityKey:
+        """Return the identity key of a row that was selected with the columns of the primary key."""
+        mapping = row._mapping
+        return self.identity_key_from_primary_key([mapping[column] for column in self.primary_key])
+
+    # -- validators and cascades
+
+    @property
+    def validators(self) -> dict[str, Any]:
+        """The methods that are marked with ``@validates``, by the name of the attribute; of several the last."""
+        return {name: methods[-1] for name, methods in self.events.validators.items() if methods}
+
+    def cascade_iterator(self, type_: str, state: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """Yield what a cascade reaches from an object, as ``(object, its mapper, its state, its __dict__)``.
+
+        :param type_: the cascade: ``"save-update"``, ``"delete"``, ``"merge"``, ``"expunge"``, ``"refresh-expire"``. That of delete loads
+            what is not loaded.
+        :param state: the object's state, or the object.
+        :raises ArgumentError: for another cascade.
+        """
+        kind = cascade_named(type_)
+        obj = state.obj if isinstance(state, InstanceState) else instance_state(state).obj
+        for reached in cascaded(kind, obj, load=kind == "delete"):
+            own = ensure_state(reached)
+            yield reached, own.mapper, own, reached.__dict__
+
     # -- relatives
 
     @property
     def entity(self) -> type:
-        """The mapped class."""
+        """The mapped class; :attr:`entity_namespace` is the same."""
         return self.class_
+
+    entity_namespace = entity
+
+    @property
+    def with_polymorphic_mappers(self) -> list[Any]:
+        """The mappers whose columns a query of the class loads with it, this one first, as ``with_polymorphic`` in its mapping says."""
+        chosen = {extra.mapper for extra in self.extra}
+        return [mapper for mapper in self.descendants if mapper is self or any(each.isa(mapper) for each in chosen)]
+
+    @property
+    def configured(self) -> bool:
+        """True when relationships are worked out; :func:`configure_mappers` sees to it, and so does the first use."""
+        return bool(self.registry.is_configured)
+
+    def is_sibling(self, other: Any) -> bool:
+        """Return True where both belong to one family and neither inherits from the other."""
+        return self.common_parent(other) and not self.isa(other) and not other.isa(self)
 
     @property
     def single(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
+from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.constraints import Constraint, ForeignKey
 from flask_uow.sql.expressions import ColumnElement, Label
@@ -47,7 +48,7 @@ DECLARED = "uow_declared"
 ACTIVE_HISTORY = "uow_active_history"
 
 
-class ColumnProperty:
+class ColumnProperty(MapperProperty):
     """The mapping of one attribute to a column, to several that are kept equal, or to an SQL expression.
 
     :ivar key: the attribute's name.
@@ -70,6 +71,7 @@ class ColumnProperty:
         self.comparator_factory: Any = None
         self.extension: Any = None
         self.parent: Any = None
+        self._info: dict[Any, Any] = {}
 
     @property
     def expression(self) -> Any:
@@ -77,9 +79,15 @@ class ColumnProperty:
         return self.columns[0]
 
     @property
-    def class_attribute(self) -> Any:
-        """The attribute on the class."""
-        return getattr(self.parent.class_, self.key)
+    def info(self) -> dict[Any, Any]:
+        """Notes of the application about the column: those of ``mapped_column(info=)``."""
+        found: dict[Any, Any] | None = getattr(self.column, "info", None)
+        return found if found is not None else self._info
+
+    @property
+    def active_history(self) -> bool:
+        """True where the old value is loaded when a new one is set."""
+        return bool(getattr(self.column, "info", {}).get(ACTIVE_HISTORY))
 
     @property
     def column(self) -> Any:

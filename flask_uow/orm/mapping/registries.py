@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclaredClass, declarative_base
+from flask_uow.orm.mapping.declarative import DeclarativeBase, DeclaredClass, as_declarative, declarative_base
 from flask_uow.orm.mapping.declared_class import map_declared
 from flask_uow.orm.mapping.mapped_dataclass import make_mapped_dataclass
 from flask_uow.orm.mapping.mapper import Mapper
@@ -85,6 +85,14 @@ class registry(Registry):  # noqa: N801 - by the field's name
     ) -> Mapper:
         """Map a class to a table; see :func:`mapper`, whose options it takes."""
         return Mapper(class_, local_table, properties, registry=self, **options)
+
+    def as_declarative_base(self, **options: Any) -> Callable[[type], Any]:
+        """Return the decorator that makes a declarative base of a class, whose classes belong to this registry."""
+        return as_declarative(registry=self, **options)
+
+    def update_type_annotation_map(self, type_annotation_map: Mapping[Any, Any]) -> None:
+        """Add SQL types for Python types that annotate attributes of classes mapped later; see :class:`DeclarativeBase`."""
+        self.type_annotation_map.update(type_annotation_map)
 
     def generate_base(self, *, cls: type | tuple[type, ...] = (), name: str = "Base") -> type[DeclarativeBase]:
         """Return a declarative base whose classes belong to this registry."""

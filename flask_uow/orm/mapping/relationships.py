@@ -16,6 +16,7 @@ from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dataclass_fields import NOT_GIVEN, FieldOptions
 from flask_uow.orm.mapping.dynamic import DynamicAttribute, WriteOnlyAttribute
 from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.inspected_property import InspectedRelationship
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
 from flask_uow.orm.mapping.join_marks import without_marks
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
@@ -50,7 +51,7 @@ class Backref:
         self.options = options
 
 
-class RelationshipProperty:
+class RelationshipProperty(InspectedRelationship):
     """One side of a relationship. Made by :func:`relationship`, completed by the mapper.
 
     :ivar key: the attribute's name.

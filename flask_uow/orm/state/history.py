@@ -27,6 +27,22 @@ class History(NamedTuple):
         """Return True when something was added or deleted."""
         return bool(self.added or self.deleted)
 
+    def empty(self) -> bool:
+        """Return True when there is nothing: the attribute was neither loaded nor set."""
+        return not self
+
+    def sum(self) -> list[Any]:
+        """Return all three parts as one list: added, unchanged, deleted."""
+        return [*self.added, *self.unchanged, *self.deleted]
+
+    def non_deleted(self) -> list[Any]:
+        """Return what is there now: added and unchanged."""
+        return [*self.added, *self.unchanged]
+
+    def non_added(self) -> list[Any]:
+        """Return what was there before: unchanged and deleted."""
+        return [*self.unchanged, *self.deleted]
+
     def __bool__(self) -> bool:
         return bool(self.added or self.unchanged or self.deleted)
 

@@ -111,6 +111,18 @@ class IdentityMap:
         """The identity keys."""
         return [obj.__dict__[STATE].key for obj in self.values()]
 
+    def items(self) -> list[tuple[IdentityKey, Any]]:
+        """The identity keys, each with its object."""
+        return [(obj.__dict__[STATE].key, obj) for obj in self.values()]
+
+    def all_states(self) -> list[InstanceState]:
+        """The states of the objects."""
+        return [obj.__dict__[STATE] for obj in self.values()]
+
+    def contains_state(self, state: InstanceState) -> bool:
+        """Return True when the object of a state is in it."""
+        return state.key is not None and self.get(state.key) is state.obj
+
     def __iter__(self) -> Iterator[IdentityKey]:
         return iter(self.keys())
 

@@ -28,9 +28,13 @@ from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import DELETED, PENDING, STATE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_uow.orm.instrumentation.class_manager import ClassManager
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
+    from flask_uow.orm.state.history import History
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.siblings import Siblings
 
@@ -140,7 +144,7 @@ class InstanceState(weakref.ref[Any]):
     # -- what else users ask of an object
 
     is_instance = True
-    is_mapper = False
+    is_mapper = is_aliased_class = is_attribute = is_property = is_selectable = is_bundle = is_clause_element = False
 
     object = obj
 
@@ -183,6 +187,30 @@ class InstanceState(weakref.ref[Any]):
         names: frozenset[str] = self.mapper.attribute_names
         changed = set(self.changes or ()) | set(self.dict.get(PENDING, ()))
         return set(names - changed) if self.row_key is not None else self.unloaded
+
+    def unmodified_intersection(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the names whose attributes were not set since the object was loaded or flushed."""
+        return self.unmodified.intersection(keys)
+
+    @property
+    def unloaded_expirable(self) -> set[str]:
+        """The names of the mapped attributes that are not loaded; another name of :attr:`unloaded`."""
+        return self.unloaded
+
+    @property
+    def manager(self) -> ClassManager:
+        """The manager of the class's hooks."""
+        manager: ClassManager = self.mapper.manager
+        return manager
+
+    def get_history(self, key: str) -> History:
+        """Return the history of an attribute; loads nothing but the members of a dynamic relationship."""
+        return self.mapper.history_of(self.obj, key)
+
+    @property
+    def identity_token(self) -> None:
+        """None: no class is spread over several databases by rows."""
+        return None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (PickledState, (self.row_key, self.changes))

@@ -19,13 +19,13 @@ from flask_uow.orm.state.instance_state import InstanceState, describe, ensure_s
 from flask_uow.orm.state.keeping import put_values_back
 from flask_uow.orm.state.mutables import find_mutations, remember
 from flask_uow.orm.state.proxies import real_object
-from flask_uow.orm.symbols import DELETED, KEPT, PENDING, STATE
+from flask_uow.orm.symbols import DELETED, KEPT, STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
 
-__all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted", "make_transient"]
+__all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted"]
 
 
 _NO_HOOKS = Hooks(SessionExtension, None, SESSION_EVENTS)
@@ -433,20 +433,3 @@ def forget_deleted(deleted: dict[InstanceState, Any]) -> None:
             state.row_key = state.changes = None
             if KEPT in values:
                 put_values_back(obj)
-
-
-def make_transient(instance: object) -> None:
-    """Make an object transient: out of its Session, without a primary key of its own, as if newly made with its values.
-
-    Expired and unloaded attributes become undefined: they read as None, or as an empty collection, and load nothing.
-
-    :raises UnmappedInstanceError: when its class is not mapped.
-    """
-    state = instance_state(instance)
-    session, obj = state.session, state.obj
-    obj.__dict__.pop(KEPT, None)
-    obj.__dict__.pop(DELETED, None)
-    if session is not None:
-        session.objects.expunge_one(obj, state)
-    state.row_key = state.owner = state.changes = None
-    obj.__dict__.pop(PENDING, None)
