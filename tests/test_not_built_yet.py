@@ -103,15 +103,6 @@ def run_the_command_migrate(session: Session) -> None:
     )
 
 
-def end_a_slow_statement_on_sqlite(session: Session) -> None:
-    app = Flask("timeout")
-    app.config.update(UOW_DATABASE_URI="sqlite://", UOW_STATEMENT_TIMEOUT_SECONDS=0.001)
-    db = UnitOfWork(app)
-    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n"
-    with app.app_context(), pytest.raises(flask_uow.OperationalError):
-        db.session.scalar(counting)
-
-
 # entry -> what tries it, and what comes of that
 ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]] = {
     "COPY into several tables": (copy_in_bulk, flask_uow.InvalidRequestError, "table"),
@@ -125,7 +116,6 @@ ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]
     ),
     "Read replicas": (read_from_a_replica, flask_uow.ConfigurationError, "UOW_REPLICAS"),
     "Migrations": (run_the_command_migrate, AssertionError, "no command that migrates"),
-    "Statement time-outs on SQLite": (end_a_slow_statement_on_sqlite, pytest.fail.Exception, "DID NOT RAISE"),
 }
 
 

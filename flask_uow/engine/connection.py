@@ -21,10 +21,9 @@ from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.executing import execute_driver_sql, execute_statement
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, PREPARED, READING, Gate, opening_gate
-from flask_uow.engine.inserted import InsertedKeys
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
-from flask_uow.engine.result import Result, ScalarResult, read_cursor
+from flask_uow.engine.result import Result, ScalarResult
 from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.sending import SendingConnection
 from flask_uow.engine.transaction import NestedTransaction, Transaction
@@ -318,7 +317,9 @@ class Connection(SendingConnection):
             return transaction
         self._gate = opening_gate(dialect, level, **options)
         transaction.is_read_only = bool(options.get("read_only"))
-        transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
+        limit = transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
+        if limit is not None:
+            self._cursor = dialect.timed(self._cursor, limit)
         self._stack.append(transaction)
         return transaction
 
@@ -611,6 +612,8 @@ class Connection(SendingConnection):
         start = self._stack.index(first) if first is not None else 0
         for transaction in self._stack[start:]:
             transaction.is_active = False
+            if transaction.commit_limit is not None:
+                self._cursor = self.dialect.untimed(self._cursor)
         del self._stack[start:]
         if not self._stack and self._gate is not None and self._gate.refusal is None:
             self._gate = None
@@ -622,21 +625,6 @@ class Connection(SendingConnection):
         self._gate = gate
 
     # -- inside: results
-
-    def read_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
-        """Return the result of a statement that was sent over a cursor; for what executes statements.
-
-        :param keys: what is known of the keys of inserted rows.
-        """
-        try:
-            return read_cursor(compiled, cursor, self.dialect, keys)
-        except self.dialect.errors as error:
-            self._fail(error, compiled.sql, ())
-
-    @property
-    def last_rowid(self) -> int | None:
-        """The number of the row that the last INSERT has written, where the database tells it."""
-        return getattr(self._cursor, "lastrowid", None) or None
 
     def insert_and_return(
         self, statement: Insert, parameters: Sequence[Mapping[str, Any]]

@@ -15,12 +15,15 @@ from flask_uow.engine.dbapi_errors import HIDDEN, translate
 from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings_gate
 from flask_uow.engine.listeners import Kind, StatementEvent
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
+from flask_uow.engine.result import Result, read_cursor
 from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import Transaction
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
+from flask_uow.sql.compiler import Compiled
 
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
+    from flask_uow.engine.inserted import InsertedKeys
     from flask_uow.engine.pool import PooledConnection
     from flask_uow.engine.rows import RowMaker
 
@@ -230,6 +233,23 @@ class SendingConnection:
         self._cursor.execute("SELECT 1")
         return count
 
+    # -- results, for what executes statements
+
+    def read_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
+        """Return the result of a statement that was sent over a cursor.
+
+        :param keys: what is known of the keys of inserted rows.
+        """
+        try:
+            return read_cursor(compiled, cursor, self.dialect, keys)
+        except self.dialect.errors as error:
+            self._fail(error, compiled.sql, ())
+
+    @property
+    def last_rowid(self) -> int | None:
+        """The number of the row that the last INSERT has written, where the database tells it."""
+        return getattr(self._cursor, "lastrowid", None) or None
+
     # -- a cursor beside the usual one, for streams
 
     def new_cursor(self) -> Any:
@@ -237,7 +257,9 @@ class SendingConnection:
         if self._record is None:
             assert self._gate is not None
             self._refuse(self._gate)
-        return self.engine.pool.new_cursor(self._record.raw)
+        cursor = self.engine.pool.new_cursor(self._record.raw)
+        limit = self._stack[0].commit_limit if self._stack else None
+        return cursor if limit is None else self.dialect.timed(cursor, limit)
 
     def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
         """Send a statement over a cursor from :meth:`new_cursor`."""

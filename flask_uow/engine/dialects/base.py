@@ -31,6 +31,8 @@ Processor = Callable[[Any], Any]
 ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 # no transaction at all: each statement commits by itself
 AUTOCOMMIT = "AUTOCOMMIT"
+_STATEMENT_TIMEOUT = re.compile(r"\bstatement_timeout\s*(?:=|\bTO\b)\s*'?(\d+)\s*(ms|s|min|)", re.IGNORECASE)
+_SECONDS = {"": 0.001, "ms": 0.001, "s": 1.0, "min": 60.0}
 _KNOWN_TEXTS = 5000  # so many statements are remembered
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
@@ -236,9 +238,24 @@ class Dialect(ABC):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         """Return True when a transaction of that level opens at its first statement even if that only reads."""
 
-    def statement_timeout(self, setup: Sequence[str]) -> float | None:
-        """Return the statement time-out in seconds that the statements of a transaction's setup, or the URL, ask for; None for none."""
-        return None
+    def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
+        """Return the statement time-out in seconds that the statements of a transaction's setup, or the URL, ask for; None for none.
+
+        :param otherwise: returned where the setup says nothing of it.
+        """
+        for text in reversed(setup):
+            found = _STATEMENT_TIMEOUT.search(text)
+            if found is not None:
+                return float(found[1]) * _SECONDS[found[2].lower()] or None
+        return otherwise
+
+    def timed(self, cursor: Any, seconds: float) -> Any:
+        """Return a cursor whose statements end when they take longer; the same where the server itself sees to that."""
+        return cursor
+
+    def untimed(self, cursor: Any) -> Any:
+        """Return the cursor that :meth:`timed` was given."""
+        return cursor
 
     @abstractmethod
     def commit(self, cursor: Any) -> None:

@@ -62,13 +62,11 @@ _NOT_REPLICATED = re.compile(
     r"synchronous replication|synchrone Replikation|réplication synchrone|replicación sincrónica|replica sincrona|replicação síncrona"
     r"|синхронн|同期レプリケーション|同步复制|동기식 복제|synkron replikering|senkron replikasyon|სინქრონულ"
 )
-_STATEMENT_TIMEOUT = re.compile(r"\bstatement_timeout\s*(?:=|\bTO\b)\s*'?(\d+)\s*(ms|s|min|)", re.IGNORECASE)
 _PLAIN_STRINGS = "-c standard_conforming_strings=on"
 _NO_PREPARE = (
     "the PostgreSQL server does not allow prepared transactions, and two-phase commit needs them. Set max_prepared_transactions in"
     " postgresql.conf to at least max_connections, and restart the server."
 )
-_SECONDS = {"": 0.001, "ms": 0.001, "s": 1.0, "min": 60.0}
 _COMMITTED, _COMMITTED_ALONE, _PREPARED = (
     f"the {subject} on this server, but its wait for a synchronous standby was cancelled: no standby has confirmed it, and it"
     f" may be lost if another server takes over. {cure}See why no standby answers (synchronous_standby_names, pg_stat_replication)."
@@ -156,8 +154,7 @@ class PostgreSQLDialect(Dialect):
         for option, value in url.query.items():
             _check_option(option, value)
         self._parameters = self._connection_parameters()
-        self._statement_timeout: float | None = None
-        self._statement_timeout = self.statement_timeout((str(self._parameters.get("options", "")),))
+        self._statement_timeout = super().statement_timeout((str(self._parameters.get("options", "")),))
         wanted = self._parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
         self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
         self.batch = PostgreSQLBatchWriter(self)
@@ -350,12 +347,8 @@ class PostgreSQLDialect(Dialect):
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         return True
 
-    def statement_timeout(self, setup: Sequence[str]) -> float | None:
-        for text in reversed(setup):
-            found = _STATEMENT_TIMEOUT.search(text)
-            if found is not None:
-                return float(found[1]) * _SECONDS[found[2].lower()] or None
-        return self._statement_timeout
+    def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
+        return super().statement_timeout(setup, self._statement_timeout if otherwise is None else otherwise)
 
     def commit(self, cursor: Any) -> None:
         raw = cursor.connection

@@ -27,6 +27,7 @@ from flask_uow.engine.dialects.sqlite_decimal import register_decimal
 from flask_uow.engine.dialects.sqlite_documents import register_documents
 from flask_uow.engine.dialects.sqlite_moments import register_moments
 from flask_uow.engine.dialects.sqlite_session import find_marks
+from flask_uow.engine.dialects.sqlite_time_limit import TimedCursor
 from flask_uow.engine.dialects.sqlite_types import RECORDS
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
@@ -281,6 +282,12 @@ class SQLiteDialect(Dialect):
 
     def begins_for_reads(self, isolation_level: str | None) -> bool:
         return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
+
+    def timed(self, cursor: Any, seconds: float) -> Any:
+        return TimedCursor(cursor, seconds)
+
+    def untimed(self, cursor: Any) -> Any:
+        return cursor.cursor if isinstance(cursor, TimedCursor) else cursor
 
     def commit(self, cursor: Any) -> None:
         cursor.execute("COMMIT")
