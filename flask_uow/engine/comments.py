@@ -48,7 +48,7 @@ class CommentingCursor:
         has_parameters = bool(parameters) and parameters[0] is not None
         return self._cursor.execute(self._with_comment(sql, has_parameters), *parameters)
 
-    def executemany(self, sql: Any, list_of_parameters: Any) -> Any:
+    def executemany(self, sql: object, list_of_parameters: object) -> Any:
         """Send a statement for each set of parameters, see PEP 249."""
         return self._cursor.executemany(self._with_comment(sql, True), list_of_parameters)
 

@@ -38,6 +38,8 @@ from flask_uow.sql.typed import T0, ReturnsRows, Ts
 if TYPE_CHECKING:
     from flask_uow.engine.engine import Engine
     from flask_uow.engine.pool import PooledConnection
+    from flask_uow.sql.schema import Table
+    from flask_uow.sql.typed import Parameters, Statement
 
 __all__ = ["Connection"]
 
@@ -95,15 +97,15 @@ class Connection(SendingConnection):
     # -- statements
 
     @overload
-    def execute(self, statement: SchemaSequence, parameters: Any = None) -> Any: ...
+    def execute(self, statement: SchemaSequence, parameters: Parameters = None) -> Any: ...
 
     @overload
-    def execute(self, statement: ReturnsRows[tuple[*Ts]], parameters: Any = None) -> Result[tuple[*Ts]]: ...
+    def execute(self, statement: ReturnsRows[tuple[*Ts]], parameters: Parameters = None) -> Result[tuple[*Ts]]: ...
 
     @overload
-    def execute(self, statement: Any, parameters: Any = None) -> Result: ...
+    def execute(self, statement: Statement, parameters: Parameters = None) -> Result: ...
 
-    def execute(self, statement: Any, parameters: Any = None) -> Any:
+    def execute(self, statement: Statement, parameters: Any = None) -> Any:
         """Execute a statement and return its rows, fetched at once.
 
         :param statement: a statement object, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
@@ -124,7 +126,7 @@ class Connection(SendingConnection):
                 raise
         return execute_statement(self, statement, parameters)
 
-    def exec_driver_sql(self, sql: str, parameters: Any = None) -> Result:
+    def exec_driver_sql(self, sql: str, parameters: object = None) -> Result:
         """Execute SQL text as the driver takes it, with the driver's own placeholders (``?`` on SQLite, ``%s`` on PostgreSQL).
 
         :param sql: the text; without parameters, a ``%`` in it is a ``%``.
@@ -170,10 +172,12 @@ class Connection(SendingConnection):
             self._has_written = True
 
     @overload
-    def scalar(self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Any = None) -> T0 | None: ...
+    def scalar(
+        self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Parameters = None
+    ) -> T0 | None: ...
 
     @overload
-    def scalar(self, statement: Any, parameters: Any = None) -> Any: ...
+    def scalar(self, statement: Statement, parameters: Parameters = None) -> Any: ...
 
     def scalar(self, statement: Any, parameters: Any = None) -> Any:
         """Execute a statement and return the first column of its first row, None when there is no row."""
@@ -183,11 +187,11 @@ class Connection(SendingConnection):
 
     @overload
     def scalars(
-        self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Any = None
+        self, statement: ReturnsRows[tuple[T0, *tuple[Any, ...]]], parameters: Parameters = None
     ) -> ScalarResult[T0]: ...
 
     @overload
-    def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult: ...
+    def scalars(self, statement: Statement, parameters: Parameters = None) -> ScalarResult: ...
 
     def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult:
         """Execute a statement and return the values of its first column."""
@@ -200,7 +204,7 @@ class Connection(SendingConnection):
 
     def reflect_table(
         self,
-        table: Any,
+        table: Table,
         given: dict[str, Any],
         include_columns: frozenset[str] | None,
         resolve_fks: bool,

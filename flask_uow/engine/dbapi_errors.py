@@ -7,8 +7,6 @@ result are translated too. Connections call :func:`translate`; whether the conne
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask_uow import exc
 
 __all__ = ["HIDDEN", "translate"]
@@ -32,7 +30,7 @@ _BY_NAME: dict[str, type[exc.DBAPIError]] = {
 
 
 def translate(
-    error: BaseException, statement: str | None, params: Any, *, connection_invalidated: bool = False, cure: str = ""
+    error: BaseException, statement: str | None, params: object, *, connection_invalidated: bool = False, cure: str = ""
 ) -> exc.DBAPIError:
     """Return the error of ours that stands for a driver's; the caller raises it ``from error``.
 

@@ -11,7 +11,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_uow.engine.cache import BoundedCache
 from flask_uow.engine.comments import CommentingCursor
@@ -27,6 +27,9 @@ from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 from flask_uow.sql.compiler import Compiled
+
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import Table
 
 __all__ = ["Engine", "create_engine"]
 
@@ -177,7 +180,7 @@ class Engine:
 
     def reflect_table(
         self,
-        table: Any,
+        table: Table,
         given: dict[str, Any],
         include_columns: frozenset[str] | None,
         resolve_fks: bool,
@@ -187,7 +190,7 @@ class Engine:
         with self.connect() as connection:
             connection.reflect_table(table, given, include_columns, resolve_fks, replace)
 
-    def reflectable_names(self, schema: str | None, only: Any, views: bool) -> list[str]:
+    def reflectable_names(self, schema: str | None, only: object, views: bool) -> list[str]:
         """Return the names of the tables that ``MetaData.reflect()`` is to load."""
         with self.connect() as connection:
             return connection.reflectable_names(schema, only, views)

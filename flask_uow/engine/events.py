@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.engine import Engine, engines
 from flask_uow.engine.pool import Pool
 from flask_uow.sql.event import EventKind, Registered, register_kind
+
+if TYPE_CHECKING:
+    pass
 
 __all__: list[str] = []
 
@@ -28,15 +31,15 @@ class _EngineEvents(EventKind):
         "close": _CONNECTION, "before_cursor_execute": _STATEMENT, "after_cursor_execute": _STATEMENT,
     }  # fmt: skip
 
-    def takes(self, target: Any) -> bool:
+    def takes(self, target: object) -> bool:
         return isinstance(target, (Engine, Pool)) or target is Engine or target is Pool
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
         if isinstance(target, type):
             return _all.setdefault(name, [])
         return _own.setdefault(_pool_of(target), {}).setdefault(name, [])
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
         for engine in list(engines):
             if isinstance(target, type) or _pool_of(target) is engine.pool:
                 take_listeners(engine, name)
@@ -44,7 +47,9 @@ class _EngineEvents(EventKind):
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
         if name == "before_cursor_execute" and not options.get("retval"):
 
-            def unchanged(conn: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: bool) -> Any:
+            def unchanged(
+                conn: object, cursor: Any, statement: str, parameters: object, context: object, many: bool
+            ) -> Any:
                 function(conn, cursor, statement, parameters, context, many)
                 return statement, parameters
 

@@ -30,7 +30,7 @@ __all__ = ["FetchedResult", "FrozenResult", "MappingResult", "Result", "ScalarRe
 T = TypeVar("T")
 
 
-def value_key(value: Any) -> Hashable:
+def value_key(value: object) -> Hashable:
     """Return the key that tells a value apart: mapped objects may define an equality of their own, which is not about rows."""
     return (value_key, id(value)) if hasattr(type(value), "__mapper__") else value
 

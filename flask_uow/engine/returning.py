@@ -19,6 +19,7 @@ from flask_uow.sql.types import Integer, Uuid
 
 if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
+    from flask_uow.sql.columns import Column
 
 __all__ = ["insert_and_return"]
 
@@ -142,5 +143,5 @@ def _with_drawn_keys(
     ]
 
 
-def _is_always_made(column: Any) -> bool:
+def _is_always_made(column: Column[Any]) -> bool:
     return column.identity is not None and bool(column.identity.always)

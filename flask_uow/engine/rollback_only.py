@@ -204,7 +204,7 @@ class _SavepointConnection(Connection):
                 self._open_now()
         super().run_on(cursor, sql, params, write=write)
 
-    def copy_in(self, sql: str, source: Any) -> int:
+    def copy_in(self, sql: str, source: object) -> int:
         if self._stack:
             return super().copy_in(sql, source)
         with self.begin():

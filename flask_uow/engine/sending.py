@@ -200,7 +200,7 @@ class SendingConnection:
         """
         return stream_pages(self, sql, params, size, write)
 
-    def copy_in(self, sql: str, source: Any) -> int:
+    def copy_in(self, sql: str, source: object) -> int:
         """Send ``COPY ... FROM STDIN`` with the data that ``source.read(size)`` gives; return the number of rows.
 
         :raises InvalidRequestError: where the database (or the driver, with a wait callback as gevent's) has no COPY.
@@ -222,12 +222,12 @@ class SendingConnection:
         except self.dialect.errors as error:
             self._fail(error, sql, ())
 
-    def _copy(self, sql: str, source: Any) -> int:
+    def _copy(self, sql: str, source: object) -> int:
         self._cursor.copy_expert(sql, source)
         count: int = self._cursor.rowcount
         return count
 
-    def _copy_alone(self, sql: str, source: Any) -> int:
+    def _copy_alone(self, sql: str, source: object) -> int:
         count = self._copy(sql, source)
         # the driver hears what the server has warned of with its next statement
         self._cursor.execute("SELECT 1")
@@ -271,7 +271,7 @@ class SendingConnection:
         if marks != 0:
             self._note_marks(sql, params)
 
-        def send(text: str, values: Any) -> Any:
+        def send(text: str, values: object) -> Any:
             cursor.execute(text, values)
             return cursor.rowcount
 
@@ -412,7 +412,7 @@ class SendingConnection:
             raise InvalidRequestError(str(gate.refusal))
         raise ResourceClosedError(str(gate.refusal))
 
-    def _fail(self, error: Exception, sql: str, params: Any) -> NoReturn:
+    def _fail(self, error: Exception, sql: str, params: object) -> NoReturn:
         """Raise our error for the driver's, after noting what it means for the transaction and the connection."""
         record = self._record
         assert record is not None
@@ -436,21 +436,21 @@ class SendingConnection:
         cure = self.engine.cure(error)
         raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
 
-    def _execute(self, sql: str, params: Any) -> int:
+    def _execute(self, sql: str, params: object) -> int:
         cursor = self._cursor
         cursor.execute(sql, params)
         count: int = cursor.rowcount
         return count if count >= 0 else self.dialect.unknown_rowcount(cursor, sql)
 
-    def _fetch(self, sql: str, params: Any) -> list[tuple[Any, ...]]:
+    def _fetch(self, sql: str, params: object) -> list[tuple[Any, ...]]:
         self._cursor.execute(sql, params)
         rows: list[tuple[Any, ...]] = self._cursor.fetchall()
         return rows
 
-    def _execute_many(self, sql: str, list_of_params: Any) -> int:
+    def _execute_many(self, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         return self.dialect.execute_many(self._cursor, sql, list_of_params)
 
-    def _observe(self, send: Callable[[str, Any], T], sql: str, params: Any, many: bool) -> T:
+    def _observe(self, send: Callable[[str, Any], T], sql: str, params: object, many: bool) -> T:
         """Send a statement between calls of the listeners."""
         shown = sql.statement if isinstance(sql, Opening) else sql
         if self._listeners.before_execute:
@@ -471,7 +471,7 @@ class SendingConnection:
             listener(self, self._cursor, shown, params, None, many)
         return result
 
-    def _changed_by_listeners(self, sql: str, shown: str, params: Any, many: bool) -> tuple[str, Any]:
+    def _changed_by_listeners(self, sql: str, shown: str, params: object, many: bool) -> tuple[str, Any]:
         """Return a statement and its parameters as what listens to ``before_cursor_execute`` has them sent."""
         text = shown
         for listener in self._listeners.before_cursor:
@@ -486,7 +486,7 @@ class SendingConnection:
         duration: float,
         kind: Kind,
         rowcount: int = -1,
-        params: Any = (),
+        params: object = (),
         many: bool = False,
         error: BaseException | None = None,
     ) -> None:

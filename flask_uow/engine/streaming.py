@@ -75,7 +75,7 @@ def _pages(connection: SendingConnection, sql: str, params: Sequence[Any], size:
         cursor.close()
 
 
-def _check_open(connection: SendingConnection, level: Any) -> None:
+def _check_open(connection: SendingConnection, level: object) -> None:
     if connection.transaction_level != level:
         raise InvalidRequestError(
             "the transaction ended while rows were still being read from it. Read all of them before commit() or rollback(), or fetch "

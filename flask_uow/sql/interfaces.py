@@ -7,9 +7,12 @@ handed down to sql; these Protocols are all that it knows of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from flask_uow.sql.types import TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import Table
 
 __all__ = ["DDLBind", "DDLConnection", "HasDialect", "MappedEntity", "ReflectionBind", "SQLDialect"]
 
@@ -88,7 +91,7 @@ class ReflectionBind(Protocol):
 
     def reflect_table(
         self,
-        table: object,
+        table: Table,
         given: dict[str, Any],
         include_columns: frozenset[str] | None,
         resolve_fks: bool,

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Sequence as SequenceType
+
     import typing_extensions
 
     from flask_uow.sql.expressions import ColumnElement
@@ -21,7 +24,9 @@ else:
     TP_co = TypeVar("TP_co", covariant=True)
     V = TypeVar("V")
 
-__all__ = ["T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "Item", "ReturnsRows", "Statement", "TP_co", "Ts", "V"]
+__all__ = [
+    "T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "Item", "Parameters", "ReturnsRows", "Statement", "TP_co", "Ts", "V",
+]  # fmt: skip
 
 # the items of a row one by one, for overloads; all of them at once
 T0 = TypeVar("T0")
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
     Item: TypeAlias = ColumnElement[T0] | type[T0]
     # what a connection executes: a statement, SQL text, or a sequence whose next number is meant
     Statement: TypeAlias = "ClauseElement | ReturnsRows | Sequence | str"
+    # values of a statement's parameters: of one execution, or of several
+    Parameters: TypeAlias = Mapping[str, Any] | SequenceType[Mapping[str, Any]] | None
 
 
 class ReturnsRows(Generic[TP_co]):

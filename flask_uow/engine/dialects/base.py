@@ -22,6 +22,7 @@ from flask_uow.sql.value_errors import wrong_kind
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.batch import BatchWriter
     from flask_uow.engine.reflection.catalog import Catalog
+    from flask_uow.sql.schema import Table
 
 __all__ = ["AUTOCOMMIT", "ISOLATION_LEVELS", "Dialect", "Processor"]
 
@@ -318,7 +319,7 @@ class Dialect(ABC):
 
     def copy_source(
         self,
-        table: Any,
+        table: Table,
         columns: Sequence[Any],
         rows: Iterable[Sequence[Any]],
         progress: Callable[[int], object] | None,
@@ -392,7 +393,7 @@ class Dialect(ABC):
         if serialize is None or processor is None or not isinstance(type_, JSON):
             return processor
 
-        def bind(value: Any) -> Any:
+        def bind(value: object) -> Any:
             if value is None or value is getattr(JSON, "NULL", None):
                 return processor(value)
             try:

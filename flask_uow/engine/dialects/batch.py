@@ -322,7 +322,7 @@ class BatchWriter(ABC):
         quote = self.dialect.quote
         return f"{quote(table.schema)}.{quote(table.name)}" if table.schema else quote(table.name)
 
-    def text(self, table: TableInfo, key: Any, make: Callable[..., T], *arguments: Any) -> T:
+    def text(self, table: TableInfo, key: object, make: Callable[..., T], *arguments: Any) -> T:
         """Return the value that ``make(table, *arguments)`` gave for this table and key the first time."""
         texts = self._texts.get(table)
         if texts is None:

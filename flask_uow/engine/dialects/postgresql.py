@@ -11,7 +11,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg2
 from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedTable
@@ -39,6 +39,9 @@ from flask_uow.engine.url import URL
 from flask_uow.engine.watchdog import watchdog
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, InternalError, OperationalError
 from flask_uow.sql.types import ARRAY, TypeEngine
+
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import Table
 
 __all__ = ["PostgreSQLDialect"]
 
@@ -427,7 +430,7 @@ class PostgreSQLDialect(Dialect):
 
     def copy_source(
         self,
-        table: Any,
+        table: Table,
         columns: Sequence[Any],
         rows: Iterable[Sequence[Any]],
         progress: Callable[[int], object] | None,

@@ -32,7 +32,7 @@ def array_binder(type_: ARRAY, dialect: Dialect) -> Processor:
             return "{" + ",".join([text_of(item) for item in values]) + "}"
         return array_literal(item_type, values, dialect)
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         return text_of(type_.convert(value))
@@ -87,7 +87,7 @@ def element_text(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], st
     return element if element is not None else str
 
 
-def unknown_text(value: Any, dialect: Dialect) -> str:
+def unknown_text(value: object, dialect: Dialect) -> str:
     """Return the text of a value whose column has a type that is not known here, by the value's own class."""
     if isinstance(value, str):
         return str.__str__(value)
@@ -105,7 +105,7 @@ def unknown_text(value: Any, dialect: Dialect) -> str:
     return element_text(type_, dialect)(value if processor is None else processor(value))
 
 
-def array_items(text: Any) -> Any:
+def array_items(text: object) -> Any:
     """Return the items of an array that the driver gives as text, for it does not know the type of the items."""
     return UNICODEARRAY(text, None) if isinstance(text, str) else text
 

@@ -103,7 +103,7 @@ def _writer(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], str | N
     text_of = element_text(dialect.stored_as(type_), dialect)
     processor = dialect.bind_processor(type_)
 
-    def write(value: Any) -> str | None:
+    def write(value: object) -> str | None:
         bound = processor(value) if processor is not None else value
         if bound is None:
             return None

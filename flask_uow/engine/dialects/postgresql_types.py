@@ -116,7 +116,7 @@ def _interval_ddl(type_: Interval) -> str:
     return f"INTERVAL{f' {type_.fields}' if type_.fields is not None else ''}{_precision(type_)}"
 
 
-def _native(type_: Any) -> str:
+def _native(type_: TypeEngine[Any]) -> str:
     return str(type_.native)
 
 
@@ -161,14 +161,14 @@ def _load_uuid(type_: Uuid) -> Processor | None:
 
 
 def _load_range(type_: RangeType) -> Processor:
-    def load(value: Any) -> Any:
+    def load(value: object) -> Any:
         return None if value is None else type_.convert(value)
 
     return load
 
 
 def _bind_range(type_: RangeType) -> Processor:
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         return None if value is None else range_text(type_.convert(value))
 
     return bind
@@ -182,7 +182,7 @@ def _load_zoned(value: Any) -> Any:
 def _bind_numeric(type_: Numeric) -> Processor:
     fit = type_.fit
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         number = value if type(value) is decimal.Decimal else as_decimal(type_, value)
@@ -208,7 +208,7 @@ def _bind_zoned(type_: Any) -> Processor:
 def _bind_unknown(type_: TypeEngine[Any], dialect: Dialect) -> Processor:
     """For a parameter of unknown type: psycopg2's own conversions, and ours where it has none."""
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if isinstance(value, (uuid.UUID, dict, enum.Enum)):
             processor = dialect.bind_processor(type_for_value(value))
             return value if processor is None else processor(value)

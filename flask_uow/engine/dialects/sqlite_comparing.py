@@ -8,7 +8,7 @@ Moments are brought into one form by ``moment_as(kind, text)``; decimals have th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
@@ -16,6 +16,10 @@ from flask_uow.sql.compiler.compiled import Slot
 from flask_uow.sql.expressions import Between
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import JSON, NULLTYPE, Date, DateTime, Interval, Numeric, Time, TypeEngine, Uuid
+
+if TYPE_CHECKING:
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.nodes import ClauseElement
 
 __all__ = ["ComparingCompiler", "common_kind", "kind_of", "kind_of_type"]
 
@@ -107,7 +111,7 @@ class ComparingCompiler(StatementCompiler):
             return self.operand(node, ops.IN, strict=True)
         return f"moment_as('{kind}', {self.process(node)})"
 
-    def moment(self, node: Any) -> str:
+    def moment(self, node: ColumnElement[Any]) -> str:
         """Return a moment as text in the form of its own kind."""
         kind = kind_of(node)
         return self.process(node) if kind is None else self.as_kind(node, kind)
@@ -120,7 +124,7 @@ class ComparingCompiler(StatementCompiler):
             return f"{self.operand(node, ops.COLLATE)} COLLATE {collation}"
         return self.as_kind(node, kind_of(node) or "") if _has_forms(node) else self.process(node)
 
-    def member_value(self, node: Any, type_: TypeEngine[Any]) -> str:
+    def member_value(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         text = self.as_type(node, type_)
         collation = _COLLATIONS.get(type_.storage.name)
         return f"{text} COLLATE {collation}" if collation is not None else text
@@ -151,13 +155,13 @@ class ComparingCompiler(StatementCompiler):
         named = self.result_columns.get(node.name) if node.__visit_name__ == "order_name" else node
         return NULLTYPE if named is None else named.type
 
-    def expression(self, expression: Any) -> str:
+    def expression(self, expression: ClauseElement) -> str:
         outer, self.in_schema = self.in_schema, True
         text = super().expression(expression)
         self.in_schema = outer
         return text
 
-    def index_element(self, element: Any) -> str:
+    def index_element(self, element: ClauseElement) -> str:
         outer, self.in_schema = self.in_schema, True
         text = super().index_element(element)
         self.in_schema = outer
@@ -184,7 +188,7 @@ class ComparingCompiler(StatementCompiler):
             return self._rows(node)
         return self._moments(node) or self._uuids(node) or self._documents(node)
 
-    def visit_between(self, node: Any) -> str:
+    def visit_between(self, node: Between) -> str:
         either = _EITHER_WAY.get(node.operator)
         if either is not None:
             ways = (
@@ -221,7 +225,7 @@ class ComparingCompiler(StatementCompiler):
                 return f"({' AND '.join(near)} AND {text})"
         return text
 
-    def _near(self, column: Any, given: Any, op: Operator, kind: str) -> str:
+    def _near(self, column: ColumnElement[Any], given: Any, op: Operator, kind: str) -> str:
         """Return a condition that an index can answer: all forms begin with a date, and no zone is further than a day away."""
         if kind == "interval":
             # a number is one in our form; a text comes behind all numbers
@@ -296,7 +300,7 @@ class ComparingCompiler(StatementCompiler):
         if kind is None:
             return self.process, self.process
 
-        def write(part: Any) -> str:
+        def write(part: ClauseElement) -> str:
             return self.as_kind(part, kind)
 
         return write, write
@@ -308,5 +312,5 @@ def _is_column(node: Any) -> bool:
     return bool(node.__visit_name__ == "column")
 
 
-def _is_given(node: Any) -> bool:
+def _is_given(node: ClauseElement) -> bool:
     return bool(node.__visit_name__ == "bindparam")

@@ -19,6 +19,19 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 from flask_uow.sql.windows import function_of
 
+if TYPE_CHECKING:
+    from flask_uow.sql.columns import Column
+    from flask_uow.sql.constructors import Case
+    from flask_uow.sql.ddl import CreateSchema, CreateSequence, DropSchema
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.extract import Extract
+    from flask_uow.sql.functions import FunctionElement
+    from flask_uow.sql.schema import Table
+    from flask_uow.sql.select import Select
+    from flask_uow.sql.select_base import SelectBase
+    from flask_uow.sql.selectable import Lateral
+    from flask_uow.sql.windows import Over, WithinGroup
+
 __all__ = ["SQLiteCompiler"]
 
 _MOMENTS = frozenset(("date", "time", "datetime"))
@@ -46,7 +59,7 @@ _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 class SQLiteCompiler(PartsInSQLite):
     """Writes statements for SQLite."""
 
-    def set_apart(self, table: Any) -> tuple[str, str]:
+    def set_apart(self, table: Table) -> tuple[str, str]:
         # RETURNING would not know an alias
         name = f"main.{self.dialect.quote(table.name)}"
         return name, name
@@ -57,10 +70,10 @@ class SQLiteCompiler(PartsInSQLite):
             return "NULL" if math.isnan(value) else "9e999" if value > 0 else "(-9e999)"
         return super().value_text(value)
 
-    def inline_primary_key(self, table: Any) -> bool:
+    def inline_primary_key(self, table: Table) -> bool:
         return table.generated_key is not None and len(table.primary_key.columns) == 1
 
-    def column_definition(self, column: Any) -> str:
+    def column_definition(self, column: Column[Any]) -> str:
         if column is column.table.generated_key and self.inline_primary_key(column.table):
             # only exactly these words make the key an alias of the rowid (https://www.sqlite.org/lang_createtable.html)
             autoincrement = " AUTOINCREMENT" if column.table.sqlite_autoincrement else ""
@@ -82,7 +95,7 @@ class SQLiteCompiler(PartsInSQLite):
         stored = "STORED" if computed.persisted else "VIRTUAL"
         return f" GENERATED ALWAYS AS (printf('%.{scale}f', {text})) {stored}"
 
-    def identity_text(self, column: Any) -> str:
+    def identity_text(self, column: Column[Any]) -> str:
         raise CompileError(
             f"SQLite numbers the rows of an integer primary key only, and {column.table.name}.{column.name} is none. Number them yourself."
         )
@@ -92,13 +105,13 @@ class SQLiteCompiler(PartsInSQLite):
             f"SQLite has no sequences, and {node.sequence.fullname!r} is one. Use an integer primary key."
         )
 
-    def visit_create_sequence(self, create: Any) -> str:
+    def visit_create_sequence(self, create: CreateSequence) -> str:
         return self.visit_next_value(create)
 
-    def visit_create_schema(self, create: Any) -> str:
+    def visit_create_schema(self, create: CreateSchema) -> str:
         raise CompileError(f"SQLite has no schemas to create; ATTACH a database as {create.name!r} instead.")
 
-    def visit_drop_schema(self, drop: Any) -> str:
+    def visit_drop_schema(self, drop: DropSchema) -> str:
         raise CompileError(f"SQLite has no schemas to drop; DETACH the database {drop.name!r} instead.")
 
     def index_names(self, index: Any) -> tuple[str, str]:
@@ -107,7 +120,7 @@ class SQLiteCompiler(PartsInSQLite):
         schema = f"{quote(index.table.schema)}." if index.table.schema else ""
         return f"{schema}{quote(index.name)}", quote(index.table.name)
 
-    def index_method(self, index: Any) -> tuple[str, str]:
+    def index_method(self, index: object) -> tuple[str, str]:
         return "", ""
 
     def match_text(self, constraint: Any) -> str:
@@ -137,19 +150,19 @@ class SQLiteCompiler(PartsInSQLite):
             )
         return text
 
-    def default_text(self, default: Any, column: Any) -> str:
+    def default_text(self, default: object, column: Column[Any]) -> str:
         # here an expression needs parentheses, whatever it is
         if not isinstance(default, ClauseElement):
             return self.literal(default)
         now = self._now_as(default, column)
         return f"({now if now is not None else self.expression(default)})"
 
-    def _now_as(self, value: Any, column: Any) -> str | None:
+    def _now_as(self, value: Any, column: ColumnElement[Any]) -> str | None:
         """Return the present moment as a column keeps moments; None for every other value."""
         is_now = value.__visit_name__ == "function" and value.function_name.lower() in ("now", "current_timestamp")
         return _NOW_AS.get(kind_of(column) or "") if is_now and not value.arguments else None
 
-    def stored(self, column: Any, value: Any) -> str:
+    def stored(self, column: ColumnElement[Any], value: Any) -> str:
         now = self._now_as(value, column)
         if now is not None:
             return now
@@ -161,7 +174,7 @@ class SQLiteCompiler(PartsInSQLite):
         is_other = kind is not None and own is not None and kind != own and value.__visit_name__ != "bindparam"
         return f"moment_as('{kind}', {super().stored(column, value)})" if is_other else super().stored(column, value)
 
-    def limit_clause(self, select: Any) -> str:
+    def limit_clause(self, select: SelectBase) -> str:
         if select.limit_clause is None and select.offset_clause is not None:
             return f"LIMIT -1 OFFSET {self.process(select.offset_clause)}"
         return super().limit_clause(select)
@@ -171,11 +184,11 @@ class SQLiteCompiler(PartsInSQLite):
         text = super().compound_member(member)
         return f"SELECT * FROM {text}" if text.startswith("(") else text
 
-    def binary_ilike(self, node: Any) -> str:
+    def binary_ilike(self, node: ClauseElement) -> str:
         """LIKE ignores the case of ASCII letters already; lower() keeps it so whatever the pragmas say."""
         return self._ilike(node, "LIKE")
 
-    def binary_not_ilike(self, node: Any) -> str:
+    def binary_not_ilike(self, node: ClauseElement) -> str:
         """The negation of ILIKE."""
         return self._ilike(node, "NOT LIKE")
 
@@ -210,10 +223,10 @@ class SQLiteCompiler(PartsInSQLite):
         amount = f"{sign}({self.moment(by)})" if sign else self.moment(by)
         return f"{function}({self.moment(moment)}, {amount})"
 
-    def visit_extract(self, node: Any) -> str:
+    def visit_extract(self, node: Extract) -> str:
         return f"moment_part('{node.field}', {self.moment(node.element)})"
 
-    def visit_cast(self, node: Any) -> str:
+    def visit_cast(self, node: Cast[Any]) -> str:
         if isinstance(node.type.storage, Integer) and isinstance(node.element.type.storage, Numeric):
             # CAST would cut the fraction off
             return f"CAST(decimal_round({self.process(node.element)}) AS INTEGER)"
@@ -224,14 +237,14 @@ class SQLiteCompiler(PartsInSQLite):
             return f"moment_as('{kind}', {self.process(node.element)})"
         return super().visit_cast(node)
 
-    def visit_case(self, node: Any) -> str:
+    def visit_case(self, node: Case[Any]) -> str:
         whens = " ".join(
             f"WHEN {self.process(condition)} THEN {self.as_type(value, node.type)}" for condition, value in node.whens
         )
         otherwise = f" ELSE {self.as_type(node.else_, node.type)}" if node.else_ is not None else ""
         return f"CASE {whens}{otherwise} END"
 
-    def as_type(self, node: Any, type_: TypeEngine[Any]) -> str:
+    def as_type(self, node: ColumnElement[Any], type_: TypeEngine[Any]) -> str:
         if isinstance(type_.storage, Numeric):
             return self.decimal_operand(node, ops.COMMA)
         kind = kind_of_type(type_)
@@ -270,12 +283,12 @@ class SQLiteCompiler(PartsInSQLite):
             f"SQLite cannot DELETE by the rows of other tables ({names}). Use a condition with in_(select(...)) or exists()."
         )
 
-    def distinct_prefix(self, select: Any) -> str:
+    def distinct_prefix(self, select: Select) -> str:
         if isinstance(select.distinct_clause, tuple):
             raise CompileError("SQLite has no DISTINCT ON. Group by the columns, or use row_number() in a subquery.")
         return super().distinct_prefix(select)
 
-    def refuse_writing_cte(self, cte: Any) -> None:
+    def refuse_writing_cte(self, cte: object) -> None:
         raise CompileError(
             "SQLite takes no INSERT, UPDATE or DELETE in a common table expression. Execute it first, with RETURNING, and use its rows."
         )
@@ -304,16 +317,16 @@ class SQLiteCompiler(PartsInSQLite):
     # the function that a window is written for
     _windowed: Any = None
 
-    def visit_over(self, node: Any) -> str:
+    def visit_over(self, node: Over) -> str:
         outer, self._windowed = self._windowed, function_of(node)
         text = super().visit_over(node)
         self._windowed = outer
         return text
 
-    def visit_within_group(self, node: Any) -> str:
+    def visit_within_group(self, node: WithinGroup) -> str:
         raise CompileError("SQLite has no WITHIN GROUP. Order the rows in a subquery and take the one that is meant.")
 
-    def visit_function(self, node: Any) -> str:
+    def visit_function(self, node: FunctionElement) -> str:
         name = node.function_name.lower()
         if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
             # the functions of decimals have no windows; SQLite's own go by the collation

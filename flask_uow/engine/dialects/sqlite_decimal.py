@@ -62,7 +62,7 @@ def _number_or_none(text: str) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _number(value: Any) -> Decimal:
+def _number(value: object) -> Decimal:
     return Decimal(value if isinstance(value, (str, int)) else repr(value))
 
 
@@ -71,7 +71,7 @@ def _text(number: Decimal) -> str:
 
 
 def _binary(operation: Callable[[Decimal, Decimal], Decimal | None]) -> Callable[[Any, Any], str | None]:
-    def function(left: Any, right: Any) -> str | None:
+    def function(left: object, right: object) -> str | None:
         if left is None or right is None:
             return None
         result = operation(_number(left), _number(right))
@@ -91,11 +91,11 @@ _multiply = _binary(_EXACT.multiply)
 _divide = _binary(_quotient)
 
 
-def _negate(value: Any) -> str | None:
+def _negate(value: object) -> str | None:
     return None if value is None else _text(_number(value).copy_negate())
 
 
-def _absolute(value: Any) -> str | None:
+def _absolute(value: object) -> str | None:
     return None if value is None else _text(_number(value).copy_abs())
 
 
@@ -118,12 +118,12 @@ class _Sum:
         self.total = Decimal(0)
         self.count = 0
 
-    def step(self, value: Any) -> None:
+    def step(self, value: object) -> None:
         if value is not None:
             self.total = _EXACT.add(self.total, _number(value))
             self.count += 1
 
-    def inverse(self, value: Any) -> None:
+    def inverse(self, value: object) -> None:
         if value is not None:
             self.total = _EXACT.subtract(self.total, _number(value))
             self.count -= 1
@@ -152,7 +152,7 @@ class _Minimum:
     def is_better(self, number: Decimal, best: Decimal) -> bool:
         return number < best
 
-    def step(self, value: Any) -> None:
+    def step(self, value: object) -> None:
         if value is not None:
             number = _number(value)
             if self.best is None or self.is_better(number, self.best):

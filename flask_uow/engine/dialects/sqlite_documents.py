@@ -15,7 +15,10 @@ import re
 import sqlite3
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["register_documents"]
 
@@ -71,7 +74,7 @@ def collate_documents(left: str, right: str) -> int:
     return -1 if a < b else int(a > b)
 
 
-def _text_of(value: Any) -> str:
+def _text_of(value: object) -> str:
     """Return a value as ``jsonb`` writes it."""
     if isinstance(value, _Number):
         return str.__str__(value)
@@ -90,7 +93,7 @@ def _part(document: str | None, key: str | int | None) -> str | None:
     return _text_of(found[key]) if is_there else None
 
 
-def _has_position(found: Any, key: int) -> bool:
+def _has_position(found: object, key: int) -> bool:
     return isinstance(found, list) and -len(found) <= key < len(found)
 
 
@@ -131,7 +134,7 @@ def _contains(document: str | None, other: str | None) -> bool | None:
     return _holds(whole, part)
 
 
-def _holds(whole: Any, part: Any) -> bool:
+def _holds(whole: object, part: object) -> bool:
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(
             key in whole and _holds(whole[key], value) for key, value in part.items()
@@ -180,13 +183,13 @@ def _floor_div(left: float | str | None, right: float | str | None) -> int | flo
     return format((Decimal(left) / Decimal(right)).to_integral_value(ROUND_FLOOR), "f")
 
 
-def _regexp(pattern: str | None, text: Any) -> bool | None:
+def _regexp(pattern: str | None, text: object) -> bool | None:
     if pattern is None or text is None:
         return None
     return re.search(pattern, str(text)) is not None
 
 
-def _regexp_replace(text: Any, pattern: str | None, replacement: str | None, flags: str = "") -> str | None:
+def _regexp_replace(text: object, pattern: str | None, replacement: str | None, flags: str = "") -> str | None:
     if text is None or pattern is None or replacement is None:
         return None
     head = "".join(flag for flag in flags if flag != "g")

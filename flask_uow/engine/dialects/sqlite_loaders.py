@@ -28,7 +28,7 @@ _CURE = "Correct the row, or give the column the type of what it holds."
 class _Booleans(dict[Any, Any]):
     """1 and 0 to True and False by look-up; any other number as SQL takes it."""
 
-    def __missing__(self, value: Any) -> bool:
+    def __missing__(self, value: object) -> bool:
         return bool(value)
 
 
@@ -36,7 +36,7 @@ def _load_with(convert: Callable[[Any], Any]) -> Callable[[TypeEngine[Any]], Pro
     """Return the maker of a loader that applies ``convert`` to everything but NULL."""
 
     def make(type_: TypeEngine[Any]) -> Processor:
-        def load(value: Any) -> Any:
+        def load(value: object) -> Any:
             if value is None:
                 return None
             try:
@@ -85,7 +85,7 @@ def array_text_loader(type_: ARRAY, item_loader: Processor | None) -> Processor:
     return _load_with(from_text)(type_)
 
 
-def _decimal(value: Any) -> decimal.Decimal:
+def _decimal(value: object) -> decimal.Decimal:
     return decimal.Decimal(value if isinstance(value, (str, int)) else repr(value))
 
 

@@ -106,7 +106,7 @@ _KINDS: dict[str, Callable[[dt.datetime], str]] = {
 _OWN_FORMS = {"datetime": (26, ""), "zoned": (32, "+00:00"), "time": (15, "")}
 
 
-def _as_kind(kind: str, text: Any) -> Any:
+def _as_kind(kind: str, text: object) -> Any:
     """Return a moment in the form of another type: a date as midnight, what has no zone as UTC. What is no moment stays as it is."""
     if type(text) is not str:
         return text

@@ -69,12 +69,12 @@ def array_binder(type_: ARRAY, item_binder: Processor | None) -> Processor:
     :param item_binder: the function for the items.
     """
 
-    def store(value: Any) -> Any:
+    def store(value: object) -> Any:
         if isinstance(value, (list, tuple)):
             return [store(item) for item in value]
         return value if item_binder is None else item_binder(value)
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         type_.convert(value)
@@ -86,7 +86,7 @@ def array_binder(type_: ARRAY, item_binder: Processor | None) -> Processor:
 def _bind_float(type_: Float) -> Processor:
     bind_any = float_binder(type_)
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         number = value if type(value) is float else bind_any(value)
         # SQLite would store NULL for NaN
         if number is not None and number != number:
@@ -99,7 +99,7 @@ def _bind_float(type_: Float) -> Processor:
 def _bind_numeric(type_: Numeric) -> Processor:
     fit = type_.fit
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         number = value if type(value) is decimal.Decimal else as_decimal(type_, value)
@@ -120,7 +120,7 @@ def _bind_date(type_: TypeEngine[Any]) -> Processor:
 
 
 def _bind_time(type_: TypeEngine[Any]) -> Processor:
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         return type_.convert(value).isoformat("microseconds")
@@ -161,7 +161,7 @@ def _bind_interval(type_: Interval) -> Processor:
             out_of_range(type_, value, "less than 292,000 years", "Store a number of days instead.")
         return microseconds
 
-    def bind_moment(value: Any) -> Any:
+    def bind_moment(value: object) -> Any:
         if value is None:
             return None
         try:
@@ -180,7 +180,7 @@ _NATIVE = frozenset((int, str, float, bytes, type(None)))
 def _bind_unknown(type_: TypeEngine[Any], dialect: Dialect) -> Processor:
     """For a parameter of unknown type: the value's own class decides."""
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if type(value) in _NATIVE:
             return value
         guessed = type_for_value(value)

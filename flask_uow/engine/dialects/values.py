@@ -38,7 +38,7 @@ def integer_binder(type_: Integer) -> Processor:
     """Return the processor for ints of the type's range."""
     minimum, maximum = type_.minimum, type_.maximum
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if type(value) is int and minimum <= value <= maximum:
             return value
         if value is None:
@@ -52,12 +52,12 @@ def string_binder(type_: String) -> Processor:
     """Return the processor for text, which checks the length where the type has one."""
     length = type_.length
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if type(value) is str or value is None:
             return value
         return type_.convert(value)
 
-    def bind_limited(value: Any) -> Any:
+    def bind_limited(value: object) -> Any:
         if value is None or (type(value) is str and len(value) <= cast("int", length)):
             return value
         return type_.convert(value)
@@ -68,7 +68,7 @@ def string_binder(type_: String) -> Processor:
 def float_binder(type_: Float) -> Processor:
     """Return the processor for floats, which takes ints as well."""
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if type(value) is float or value is None:
             return value
         return type_.convert(value)
@@ -76,10 +76,10 @@ def float_binder(type_: Float) -> Processor:
     return bind
 
 
-def boolean_binder(type_: Boolean, true: Any, false: Any) -> Processor:
+def boolean_binder(type_: Boolean, true: object, false: object) -> Processor:
     """Return the processor for bools that sends ``true`` and ``false``."""
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is True:
             return true
         if value is False:
@@ -94,7 +94,7 @@ def binary_binder(type_: LargeBinary) -> Processor:
 
     length = type_.length
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None or (type(value) is bytes and (length is None or len(value) <= length)):
             return value
         return type_.convert(value)
@@ -105,7 +105,7 @@ def binary_binder(type_: LargeBinary) -> Processor:
 def exact_class_binder(type_: TypeEngine[Any], cls: type[Any]) -> Processor:
     """Return the processor that passes instances of ``cls`` as they are, and converts everything else."""
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         return value if type(value) is cls else type_.convert(value)
 
     return bind
@@ -121,7 +121,7 @@ def enum_binder(type_: Enum) -> Processor:
     if type_.enum_class is None:
         return checking_binder(type_)
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         return texts[type_.convert(value)]
@@ -138,7 +138,7 @@ class _Members(dict[Any, Any]):
         self[None] = None
         self.type = type_
 
-    def __missing__(self, name: Any) -> Any:
+    def __missing__(self, name: object) -> Any:
         raise load_error(self.type, name, None, "Add the member to the enum, or correct the row.")
 
 
@@ -152,7 +152,7 @@ def json_binder(type_: JSON) -> Processor:
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
     none = None if type_.none_as_null else "null"
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return none
         if value is JSON.NULL:
@@ -176,7 +176,7 @@ def array_loader(type_: ARRAY, item_loader: Processor | None) -> Processor | Non
         return None
     make = tuple if type_.as_tuple else list
 
-    def load(value: Any) -> Any:
+    def load(value: object) -> Any:
         if isinstance(value, list):
             return make(load(item) for item in value)
         return value if item_loader is None else item_loader(value)
@@ -189,7 +189,7 @@ def utc_datetime(value: dt.datetime) -> dt.datetime:
     return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
-def load_error(type_: TypeEngine[Any], value: Any, error: BaseException | None, cure: str) -> DataError:
+def load_error(type_: TypeEngine[Any], value: object, error: BaseException | None, cure: str) -> DataError:
     """Return the error for a stored value that is none of ``type_``."""
     reason = f" ({error})" if error is not None else ""
     message = f"the database holds {value!r}, which is no value of {type_!r}{reason}. {cure}"
@@ -199,14 +199,14 @@ def load_error(type_: TypeEngine[Any], value: Any, error: BaseException | None, 
 def uuid_binder(type_: Uuid) -> Processor:
     """Return the processor for UUIDs, which travel as text, with dashes or as their 32 digits."""
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if type(value) is not uuid.UUID:
             if value is None:
                 return None
             value = type_.convert(value)
         return str(value)
 
-    def bind_digits(value: Any) -> Any:
+    def bind_digits(value: object) -> Any:
         return None if value is None else bind(value).replace("-", "")
 
     return bind if type_.native_uuid else bind_digits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.reflection.catalog import Catalog, ReflectedColumn, ReflectedForeignKey
 from flask_uow.sql.columns import Column
@@ -18,6 +18,9 @@ from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause
+
+if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import ReflectionBind
 
 __all__ = ["reflect_table", "reflectable_names"]
 
@@ -129,7 +132,7 @@ def _names_of(columns: Iterable[Column[Any]]) -> list[str]:
     return [column.name for column in columns]
 
 
-def _add_foreign_keys(catalog: Catalog, bind: Any, table: Table, resolve_fks: bool) -> None:
+def _add_foreign_keys(catalog: Catalog, bind: ReflectionBind, table: Table, resolve_fks: bool) -> None:
     # given with a column, or found before
     known = [_names_of(each.columns) for each in table.constraints if isinstance(each, ForeignKeyConstraint)]
     for found in catalog.foreign_keys(table.name, table.schema):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.session.execution import ExecutingSession
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.typed import Parameters
 
 __all__ = [
     "delete_from_tables",
@@ -125,7 +126,7 @@ def delete_from_tables(
     return _delete(connection, statement, given, mapper)
 
 
-def _delete(connection: Connection, statement: Delete, given: object, mapper: Mapper) -> tuple[int, list[Any]]:
+def _delete(connection: Connection, statement: Delete, given: Parameters, mapper: Mapper) -> tuple[int, list[Any]]:
     found = connection.execute(_rows(statement, mapper, mapper.primary_key), given).all()
     identities: list[tuple[Any, ...]] = list(dict.fromkeys(map(tuple, found)))
     count = 0

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.versioning import Versioning
     from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.sql.typed import Parameters
 
 __all__ = ["execute_dml"]
 
@@ -211,7 +212,7 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
 
 
 def _send_and_expire(
-    session: ExecutingSession, connection: Connection, statement: DMLStatement, params: object
+    session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Parameters
 ) -> Result:
     """Execute without finding the affected objects: all objects of the class are expired."""
     result = _send(session, connection, statement, params)
@@ -257,7 +258,7 @@ def _evaluated(
 
 
 def _fetched(
-    connection: Connection, statement: DMLStatement, params: object, mapper: Mapper
+    connection: Connection, statement: DMLStatement, params: Parameters, mapper: Mapper
 ) -> tuple[Result, list[Any]]:
     """Execute with RETURNING the keys; return the result, and the keys."""
     keys, positions = keys_to_return(statement, mapper)

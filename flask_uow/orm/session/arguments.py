@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flask_uow.exc import ArgumentError
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     from flask_uow.sql.typed import Statement
 
 __all__ = [
-    "MapperArgument", "Options", "OrmStatement", "Parameters", "check_arguments", "joined_arguments", "refuse_token", "with_options",
+    "MapperArgument", "Options", "OrmStatement", "check_arguments", "joined_arguments", "refuse_token", "with_options",
 ]  # fmt: skip
 
 Options = Mapping[str, Any] | None
-
-#: the values of a statement: of one execution, or of several
-Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 #: the class whose engine is meant
 MapperArgument = type[Any] | Mapper | None

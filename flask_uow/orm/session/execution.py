@@ -27,7 +27,6 @@ from flask_uow.orm.session.arguments import (
     MapperArgument,
     Options,
     OrmStatement,
-    Parameters,
     joined_arguments,
     refuse_token,
     with_options,
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.selectable import FromClause
-    from flask_uow.sql.typed import Item
+    from flask_uow.sql.typed import Item, Parameters
 
 __all__ = ["ExecutingSession"]
 

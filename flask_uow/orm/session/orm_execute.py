@@ -11,8 +11,9 @@ from flask_uow.sql.select_base import SelectBase
 if TYPE_CHECKING:
     from flask_uow.engine import Result
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.session.arguments import OrmStatement, Parameters
+    from flask_uow.orm.session.arguments import OrmStatement
     from flask_uow.orm.session.session import Session
+    from flask_uow.sql.typed import Parameters
 
 __all__ = ["ORMExecuteState", "told_of"]
 

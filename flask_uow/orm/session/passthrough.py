@@ -10,6 +10,7 @@ from flask_uow.engine import Connection, Result
 
 if TYPE_CHECKING:
     from flask_uow.sql.nodes import Executable
+    from flask_uow.sql.typed import Parameters
 
 __all__ = ["PassThrough"]
 
@@ -59,7 +60,7 @@ class PassThrough:
         with self._lend() as connection:
             return connection.run(sql, params, write=write)
 
-    def execute(self, statement: Executable, parameters: object = None) -> Result:
+    def execute(self, statement: Executable, parameters: Parameters = None) -> Result:
         """Execute a statement and return its rows, which are fetched at once."""
         with self._lend() as connection:
             is_own = not connection.in_transaction()

@@ -10,7 +10,7 @@ from flask_uow.orm.dml.bulk import Progress
 from flask_uow.orm.extensions import Hooks
 from flask_uow.orm.flush.plan import FlushPlan
 from flask_uow.orm.query import Query
-from flask_uow.orm.session.arguments import MapperArgument, Options, Parameters
+from flask_uow.orm.session.arguments import MapperArgument, Options
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.session.session_registry import SessionRegistry
 from flask_uow.orm.session.transaction import SessionTransaction
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.from_statement import FromStatement
     from flask_uow.sql.select import Select
     from flask_uow.sql.selectable import FromClause
-    from flask_uow.sql.typed import Item
+    from flask_uow.sql.typed import Item, Parameters
 
 __all__ = ["PresentSession"]
 
