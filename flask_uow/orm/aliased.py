@@ -317,15 +317,17 @@ class EntityJoin(Join):
     """A join of mapped classes; made by :func:`join`. Joined further, it goes on knowing their relationships.
 
     :ivar joined_entities: the mapped entities of it, from left to right.
+    :ivar outer_entities: those of them that a row may be without, whose criteria are in the conditions of the joins.
     """
 
-    __slots__ = ("joined_entities",)
+    __slots__ = ("joined_entities", "outer_entities")
 
     def __init__(
         self, left: FromClause, right: FromClause, onclause: ColumnElement[bool] | None, isouter: bool, full: bool
     ) -> None:
         super().__init__(left, right, onclause, isouter, full)
         self.joined_entities: tuple[Any, ...] = ()
+        self.outer_entities: tuple[Any, ...] = ()
 
     def join(self, right: object, onclause: object = None, isouter: bool = False, full: bool = False) -> Join:
         """Return ``self JOIN right``; see :func:`join`."""
@@ -353,7 +355,7 @@ def join(left: object, right: object, onclause: Any = None, isouter: bool = Fals
     conditions = [(target, onclause)]
     if steps is not None:
         entity = getattr(right, "__uow_entity__", target)
-        steps = _starting_in(left, onclause).join_steps(None, entity)
+        steps = _starting_in(left, onclause).join_steps(None, entity, isouter and not full)
         conditions = [(element, condition) for _, element, condition in steps]
     made = source
     for element, condition in conditions:
@@ -363,6 +365,8 @@ def join(left: object, right: object, onclause: Any = None, isouter: bool = Fals
     if criteria:
         made = EntityJoin(source, target, and_(made.onclause, *criteria), isouter, full)
     made.joined_entities = (*joined_entities(left), *joined_entities(right))
+    added = joined_entities(right) if isouter and not full else _outer_entities(right)
+    made.outer_entities = (*_outer_entities(left), *added)
     return made
 
 
@@ -377,6 +381,10 @@ def joined_entities(element: object) -> tuple[Any, ...]:
     if entity is not None:
         return (entity,)
     return element.joined_entities if isinstance(element, EntityJoin) else ()
+
+
+def _outer_entities(element: object) -> tuple[Any, ...]:
+    return element.outer_entities if isinstance(element, EntityJoin) else ()
 
 
 def _starting_in(left: object, relationship: Any) -> Any:

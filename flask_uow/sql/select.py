@@ -189,6 +189,8 @@ class Select(WordedSelect[TP_co]):
         for element in elements:
             if hasattr(element, "__uow_entity__"):
                 clone._add_source(element.__uow_entity__)
+            for entity in getattr(element, "outer_entities", ()):
+                clone._leave_to_join(entity)
         if clone._stand_ins:
             clone._restate()
         return clone
@@ -204,7 +206,7 @@ class Select(WordedSelect[TP_co]):
         clone = self._clone()
         if _steps_of(target) is not None:
             target = target.within(clone._sources(), clone.given_froms)
-            clone._add_steps(target.join_steps(onclause), isouter, full)
+            clone._add_steps(target.join_steps(onclause, isouter=isouter and not full), isouter, full)
             clone._note_joined(target.joined_entity, isouter and not full)
             return clone
         if _steps_of(onclause) is not None:
@@ -213,7 +215,7 @@ class Select(WordedSelect[TP_co]):
             if entity is None:
                 entity = target = coerce_from(target)
             along = onclause.within(clone._sources(), clone.given_froms)
-            clone._add_steps(along.join_steps(None, entity), isouter, full)
+            clone._add_steps(along.join_steps(None, entity, isouter and not full), isouter, full)
         else:
             if hasattr(target, "__uow_entity__"):
                 clone._note_stand_ins(target.__uow_entity__)
@@ -274,8 +276,8 @@ class Select(WordedSelect[TP_co]):
                 f"join() along a relationship between {steps[0][0].description} and {steps[-1][1].description}, and neither is in the statement: every"
                 " row would be combined with every other. Begin at what is selected, or call select_from() first."
             )
-        for left, right, condition in steps:
-            self._add_join(left, right, condition, isouter, full)
+        for number, (left, right, condition) in enumerate(steps, 1):
+            self._add_join(left, right, condition, isouter, full, is_link=number < len(steps))
 
     def _add_join(
         self,
@@ -285,6 +287,7 @@ class Select(WordedSelect[TP_co]):
         isouter: bool,
         full: bool,
         criteria: Sequence[Any] = (),
+        is_link: bool = False,
     ) -> None:
         position = self._join_position(left, right, onclause)
         if position is not None:
@@ -299,6 +302,7 @@ class Select(WordedSelect[TP_co]):
             condition = and_(made.onclause, *criteria) if criteria else made.onclause
             (condition,) = self._restated((condition,), start, right)
             made = Join(start, right, condition, isouter, full)
+        made.is_link = is_link
         if position is not None:
             self.given_froms = (*self.given_froms[:position], made, *self.given_froms[position + 1 :])
         else:

@@ -234,7 +234,12 @@ class SourcedSelect(SelectBase[TP_co]):
         if entity is not None and entity.stand_ins is not None:
             self._note_stand_ins(entity)
             self._restate()
-        if not keeps_all or entity is None or not entity.own_criteria:
+        if keeps_all and entity is not None:
+            self._leave_to_join(entity)
+
+    def _leave_to_join(self, entity: MappedEntity) -> None:
+        """Take an entity's criteria out of WHERE, for an outer join whose ON clause has them."""
+        if not entity.own_criteria:
             return
         taken = tuple(
             criterion for known, criteria in self._entity_criteria if known is entity for criterion in criteria

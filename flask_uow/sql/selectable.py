@@ -480,9 +480,10 @@ class Join(FromClause):
     """``left JOIN right ON onclause``.
 
     :param onclause: the condition; None looks for the one foreign key between the two sides.
+    :ivar is_link: True where the right side is a secondary table, and what it links to is joined next.
     """
 
-    __slots__ = ("_c", "full", "isouter", "left", "onclause", "right")
+    __slots__ = ("_c", "full", "is_link", "isouter", "left", "onclause", "right")
     __visit_name__ = "join"
 
     def __init__(
@@ -493,6 +494,7 @@ class Join(FromClause):
         self.isouter = isouter
         self.full = full
         self.onclause = coerce_condition(onclause) if onclause is not None else join_condition(left, right)
+        self.is_link = False
         self._c: ColumnCollection | None = None
 
     @property

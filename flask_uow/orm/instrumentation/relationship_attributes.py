@@ -202,9 +202,9 @@ class RelationshipAttribute(Attribute):
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other)
 
-    def join_steps(self, onclause: ColumnElement[Any] | None = None, target: Any = None) -> Any:
+    def join_steps(self, onclause: ColumnElement[Any] | None = None, target: Any = None, isouter: bool = False) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
-        return self.relationship.sql.join_steps(onclause, None, target)
+        return self.relationship.sql.join_steps(onclause, None, target, isouter=isouter)
 
     def of_type(self, target: object) -> Any:
         """Return the relationship leading to an alias of its class: ``join(User.posts.of_type(alias))``."""

@@ -191,6 +191,11 @@ class _Filtering:
                 return element, of_left
             # in ON: in WHERE they would drop the rows without a partner
             condition = and_(element.onclause, *of_right)
+            link = element.left
+            if of_right and element.isouter and isinstance(link, Join) and isinstance(left, Join) and link.is_link:
+                # a row of the secondary table whose object is left out is left out with it
+                linked = Join(left.right, right, condition)
+                return Join(left.left, linked, left.onclause, left.isouter, left.full), of_left
             return Join(left, right, condition, element.isouter, element.full), of_left
         if type(element) is Subquery and entity is None:
             filtered = Subquery(rewritten(element.select_element, self._within), element.name)

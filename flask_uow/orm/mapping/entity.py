@@ -450,15 +450,13 @@ class ViewRelationship(ColumnOperators):
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other, self.parent)
 
-    def join_steps(self, onclause: ColumnElement[bool] | None = None, target: Entity | None = None) -> Any:
+    def join_steps(
+        self, onclause: ColumnElement[bool] | None = None, target: Entity | None = None, isouter: bool = False
+    ) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
         target = target if target is not None else self._target
-        steps = self.relationship.sql.join_steps(onclause, self.parent, target)
-        if not self.criteria:
-            return steps
-        left, right, condition = steps[-1]
-        adapted = (target.adapt(one) if isinstance(target, EntityView) else one for one in self.criteria)
-        return [*steps[:-1], (left, right, and_(condition, *adapted))]
+        adapted = [target.adapt(one) if isinstance(target, EntityView) else one for one in self.criteria]
+        return self.relationship.sql.join_steps(onclause, self.parent, target, criteria=adapted, isouter=isouter)
 
     def __repr__(self) -> str:
         return f"<{self.class_.__name__}.{self.key} of an alias>"

@@ -20,7 +20,7 @@ from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import Exists
-from flask_uow.sql.selectable import FromClause
+from flask_uow.sql.selectable import FromClause, Join
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
@@ -277,12 +277,17 @@ class RelationshipSQL:
         parent: Entity | None = None,
         target: Entity | FromClause | None = None,
         between: Mapping[Any, Any] | None = None,
+        criteria: Sequence[ColumnElement[bool]] = (),
+        isouter: bool = False,
     ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 
         :param parent: the entity on this side; the relationship's own when None.
         :param target: the entity on the far side, or an element of FROM that has the columns of its table.
         :param between: what stands for the secondary table, and for tables of neither side; aliases when None.
+        :param criteria: further conditions on the far side.
+        :param isouter: True for joins that keep rows without a partner: where rows of the secondary table may have none on the far side, the two
+            are one element then, which has a row or is left out as a whole.
         :raises ArgumentError: for another class than the relationship's, and for an element that lacks a column.
         """
         prop = self._property
@@ -303,13 +308,25 @@ class RelationshipSQL:
             for table in between.values() if onclause is None else ():
                 # inside the right side, so that an outer join leaves all of it out
                 right = right.join(table, literal_column("1 = 1"))
-            return [(left, right, and_(onclause if onclause is not None else condition, *there.own_criteria))]
+            chosen = onclause if onclause is not None else condition
+            return [(left, right, and_(chosen, *there.own_criteria, *criteria))]
         secondary = between[prop.secondary] if between is not None else prop.secondary.alias()
         own, far = self.conditions(near, there, secondary)
-        return [
-            (left, secondary, own),
-            (left, right, and_(onclause if onclause is not None else far, *there.own_criteria)),
-        ]
+        far = and_(onclause if onclause is not None else far, *there.own_criteria, *criteria)
+        # SQLite works a join in parentheses out for all rows: only where it is needed
+        if isouter and (onclause is not None or criteria or not self._has_all(there)):
+            return [(left, Join(secondary, right, far), own)]
+        return [(left, secondary, own), (left, right, far)]
+
+    def _has_all(self, there: Entity | _Element) -> bool:
+        """Return True where the far side of a join has each object that rows of the secondary table refer to."""
+        prop = self._property
+        if there.own_criteria or prop.condition.far is not None or isinstance(there, _Element):
+            return False
+        mapper = there.mapper
+        if mapper.inherits is not None:
+            return False
+        return there is mapper or mapper.selectable in (there.selectable, getattr(there.selectable, "element", None))
 
     def of_type(self, attribute: RelationshipAttribute, target: object) -> ViewRelationship:
         """Return the relationship leading to an alias of its class."""

@@ -26,6 +26,7 @@ from flask_uow import (
     func,
     joinedload,
     mapped_column,
+    outerjoin,
     relationship,
     select,
     selectinload,
@@ -435,8 +436,10 @@ class FamilyMemory(Memory):
         alias = aliased(other)
         pairs = session.query(class_.label, alias.label).join(alias, link)
         assert set(pairs.all()) == {(label, o) for label, r in related.items() for o in r}
-        pairs = session.query(class_.label, alias.label).outerjoin(alias, link)
-        assert set(pairs.all()) == {(label, o) for label, r in related.items() for o in r or {None}}
+        _compare_outer_join(session, class_, alias, link, related)
+        fitting = {label: {o for o in r if (self.values[o, first] or 0) > 4} for label, r in related.items()}
+        alias = aliased(other)
+        _compare_outer_join(session, class_, alias, link.and_(getattr(other, first) > 4), fitting)
         for subclass, described in enumerate(self.family.described):
             if described["parent"] is not None and self.family.isa(subclass, target):
                 narrow = link.of_type(self.family.classes[subclass])
@@ -444,6 +447,9 @@ class FamilyMemory(Memory):
                 assert {obj.label for obj in found} == {
                     label for label, r in related.items() if r & self.members(subclass)
                 }
+                narrow_alias = aliased(self.family.classes[subclass])
+                some = {label: r & self.members(subclass) for label, r in related.items()}
+                _compare_outer_join(session, class_, narrow_alias, link, some)
         for option in (joinedload, selectinload, subqueryload):
             loaded = session.query(class_).options(option(link)).order_by(class_.label).limit(3).all()
             assert [obj.label for obj in loaded] == sorted(held)[:3]
@@ -456,6 +462,17 @@ class FamilyMemory(Memory):
             back = back.of_type(class_)
             found = session.query(other).filter(back.any() if many else back.has())
             assert {obj.label for obj in found} == {o for r in related.values() for o in r}
+
+
+def _compare_outer_join(session: Session, class_: Any, alias: Any, link: Any, related: Any) -> None:
+    """Compare the rows of an outer join: one for each related object, and one for each object without any."""
+    wanted = sorted((label, other or "") for label, r in related.items() for other in r or {None})
+    for query in (
+        session.query(class_.label, alias.label).outerjoin(alias, link),
+        session.query(class_.label, alias.label).outerjoin(link.of_type(alias)),
+        session.query(class_.label, alias.label).select_from(outerjoin(class_, alias, link)),
+    ):
+        assert sorted((label, other or "") for label, other in query) == wanted
 
 
 @pytest.mark.slow

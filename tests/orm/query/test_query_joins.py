@@ -13,19 +13,23 @@ from flask_uow import (
     ForeignKey,
     Integer,
     InvalidRequestError,
+    Mapped,
     MetaData,
     Registry,
     Session,
     String,
     Table,
     aliased,
+    declarative_base,
     join,
+    mapped_column,
     mapper,
     outerjoin,
     polymorphic_union,
     relationship,
     select,
     synonym,
+    with_loader_criteria,
 )
 from tests.orm.models import Node, Post, Tag, User
 
@@ -423,3 +427,46 @@ def test_a_query_from_a_join_of_classes_is_joined_further(filled: Session) -> No
         filled.query(User).select_from(source).join((Tag, "tags")),
     ):
         assert names(query.filter(Tag.label == "t1")) == ["u2"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(Post.title, Tag.label).outerjoin(Post.tags.and_(Tag.label == "t1")),
+        select(Post.title, Tag.label).select_from(outerjoin(Post, Tag, Post.tags.and_(Tag.label == "t1"))),
+        select(Post.title, Tag.label).outerjoin(Post.tags).options(with_loader_criteria(Tag, Tag.label == "t1")),
+    ],
+    ids=["criterion", "join of classes", "option"],
+)
+def test_an_outer_join_by_a_secondary_table_has_a_row_without_a_partner_once(filled: Session, statement: Any) -> None:
+    tags = filled.query(Tag).order_by(Tag.label).all()
+    filled.query(Post).filter_by(title="p2.1").one().tags = tags
+    filled.query(Post).filter_by(title="p2.0").one().tags = [tags[0], Tag(label="t2"), Tag(label="t3")]
+    filled.flush()
+    rows = filled.execute(statement.order_by(Post.title)).all()
+    assert rows == [("p1.0", None), ("p2.0", None), ("p2.1", "t1")]
+
+
+def test_a_join_of_classes_keeps_rows_without_an_object_of_a_class_in_its_base_s_table(session: Session) -> None:
+    base = declarative_base()
+
+    class Crew(base):  # type: ignore[misc, valid-type]
+        __tablename__ = "crew"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        members: Mapped[list[Any]] = relationship("Sailor", order_by="Sailor.id")
+
+    class Sailor(base):  # type: ignore[misc, valid-type]
+        __tablename__ = "sailor"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        rank: Mapped[str]
+        crew_id: Mapped[int] = mapped_column(ForeignKey("crew.id"))
+        __mapper_args__ = {"polymorphic_on": "rank", "polymorphic_identity": "sailor"}
+
+    class Cook(Sailor):
+        __mapper_args__ = {"polymorphic_identity": "cook"}
+
+    base.metadata.create_all(session.connection())
+    session.add_all([Crew(id=1, members=[Sailor(id=1), Cook(id=2)]), Crew(id=2, members=[Sailor(id=3)])])
+    session.flush()
+    source = outerjoin(Crew, Cook, Crew.members)
+    assert session.execute(select(Crew.id, Cook.id).select_from(source).order_by(Crew.id)).all() == [(1, 2), (2, None)]
