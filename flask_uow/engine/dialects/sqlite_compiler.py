@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
 from flask_uow.engine.dialects.sqlite_parts import PartsInSQLite
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from flask_uow.sql.schema import Table
     from flask_uow.sql.select import Select
     from flask_uow.sql.select_base import SelectBase
-    from flask_uow.sql.selectable import Lateral
     from flask_uow.sql.windows import Over, WithinGroup
 
 __all__ = ["SQLiteCompiler"]
