@@ -168,7 +168,10 @@ class DBAPIError(FlaskUowError):
     :ivar statement: the SQL text, or None where no statement was involved.
     :ivar params: the parameters sent with it, or None.
     :ivar connection_invalidated: True when the connection cannot be used any more.
+    :ivar from_replica: True when the statement was sent to a read replica.
     """
+
+    from_replica = False
 
     def __init__(
         self,

@@ -87,12 +87,6 @@ def return_rows_of_several_parameter_sets(session: Session) -> None:
     session.execute(statement, [{"which": 1}, {"which": 2}]).all()
 
 
-def read_from_a_replica(session: Session) -> None:
-    app = Flask("replica")
-    app.config.update(UOW_DATABASE_URI="sqlite://", UOW_REPLICAS={"near": "sqlite://"})
-    UnitOfWork(app)
-
-
 def run_the_command_migrate(session: Session) -> None:
     app = Flask("migrations")
     app.config.update(UOW_DATABASE_URI="sqlite://")
@@ -114,7 +108,6 @@ ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]
         flask_uow.InvalidRequestError,
         "list of parameter sets",
     ),
-    "Read replicas": (read_from_a_replica, flask_uow.ConfigurationError, "UOW_REPLICAS"),
     "Migrations": (run_the_command_migrate, AssertionError, "no command that migrates"),
 }
 

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from flask_uow.exc import DBAPIError, FlaskUowError
 
-__all__ = ["is_conflict"]
+__all__ = ["is_conflict", "is_fault_of_replica"]
 
 _SQLSTATES = frozenset(("40001", "40P01"))
 _SQLITE_BUSY = 5
+# what a replica refuses and its primary may do: a write (25006), what a standby has not (0A000, 55000); what the replica has not replayed yet: a
+# table (42P01), a column (42703), a function (42883), a schema (3F000), a type (42704)
+_NOT_ON_REPLICA = frozenset(("25006", "0A000", "55000", "42P01", "42703", "42883", "3F000", "42704"))
 
 
 def is_conflict(error: BaseException | None) -> bool:
@@ -28,6 +31,16 @@ def is_conflict(error: BaseException | None) -> bool:
                 return True
             code = getattr(error.orig, "sqlite_errorcode", None)
             if isinstance(code, int) and code & 0xFF == _SQLITE_BUSY:
+                return True
+        error = error.__cause__
+    return False
+
+
+def is_fault_of_replica(error: BaseException | None) -> bool:
+    """Return True when the error, or one of ours that it was raised from, is one that the primary need not have: a replica was lost, or refused."""
+    while isinstance(error, FlaskUowError):
+        if isinstance(error, DBAPIError) and error.from_replica:
+            if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _SQLSTATES | _NOT_ON_REPLICA:
                 return True
         error = error.__cause__
     return False

@@ -30,7 +30,13 @@ _BY_NAME: dict[str, type[exc.DBAPIError]] = {
 
 
 def translate(
-    error: BaseException, statement: str | None, params: object, *, connection_invalidated: bool = False, cure: str = ""
+    error: BaseException,
+    statement: str | None,
+    params: object,
+    *,
+    connection_invalidated: bool = False,
+    cure: str = "",
+    from_replica: bool = False,
 ) -> exc.DBAPIError:
     """Return the error of ours that stands for a driver's; the caller raises it ``from error``.
 
@@ -39,6 +45,7 @@ def translate(
     :param params: the driver's parameters.
     :param connection_invalidated: True when the connection cannot be used any more.
     :param cure: how to mend it, said below the driver's words.
+    :param from_replica: True when the statement was sent to a read replica.
     """
     if isinstance(error, exc.DBAPIError):
         return error
@@ -51,7 +58,9 @@ def translate(
     message = str(error).strip() or type(error).__name__
     if cure:
         message += f"\n{cure}"
-    return cls(message, statement, params, error, connection_invalidated=connection_invalidated)
+    made = cls(message, statement, params, error, connection_invalidated=connection_invalidated)
+    made.from_replica = from_replica
+    return made
 
 
 def _conversion_error(error: BaseException) -> type[exc.DBAPIError]:

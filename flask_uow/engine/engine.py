@@ -57,6 +57,7 @@ class Engine:
     :ivar listeners: functions called around each statement.
     :ivar compiled_cache: compiled statements by their shape.
     :ivar how_to_create_tables: what to call or to run, said by the error for a table that is missing.
+    :ivar is_replica: True where it is a read replica of another engine: what is sent there must not write.
     :ivar where_is_table: tells of a table that is missing where it is to be found, None where that is not known; said by the same error.
     """
 
@@ -75,6 +76,7 @@ class Engine:
         self.listeners = EngineListeners()
         self.how_to_create_tables = "metadata.create_all(engine)"
         self.where_is_table: Callable[[str], str | None] | None = None
+        self.is_replica = False
         self._rollback_only: RollbackOnly | None = None
         self.compiled_cache: BoundedCache[Compiled] = BoundedCache(_COMPILED_STATEMENTS)
         self._execution_options: Mapping[str, Any] = {}
@@ -140,6 +142,10 @@ class Engine:
             ended, self._rollback_only = self._rollback_only, None
             ended.end()
 
+    def is_rolled_back_later(self) -> bool:
+        """Return whether the engine is inside :meth:`rolled_back`, so that nothing that is committed lasts."""
+        return self._rollback_only is not None
+
     def execution_options(self, **options: Any) -> Engine:
         """Return an engine with the same pool and dialect, and options for all that its connections execute.
 
@@ -200,6 +206,11 @@ class Engine:
         missing = self.dialect.missing_table(error) if self.where_is_table is not None else None
         place = self.where_is_table(missing) if missing is not None and self.where_is_table is not None else None
         cure = self.dialect.cure(error, self.how_to_create_tables) if place is None else place
+        if self.is_replica and self.dialect.is_misplaced(error):
+            cure += (
+                "It was sent to a read replica, since its text looks as if it only reads. Have this unit of work use the primary: a view is marked"
+                " with @db.use_primary."
+            )
         if self.dialect.is_busy(error):
             holders = self.pool.holders_where(self.dialect.in_transaction)
             if holders:

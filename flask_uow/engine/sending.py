@@ -434,7 +434,9 @@ class SendingConnection:
             self.engine.pool.discard_idle()
         params = HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
-        raise translate(error, statement, params, connection_invalidated=lost, cure=cure) from error
+        raise translate(
+            error, statement, params, connection_invalidated=lost, cure=cure, from_replica=self.engine.is_replica
+        ) from error
 
     def _execute(self, sql: str, params: object) -> int:
         cursor = self._cursor

@@ -12,6 +12,7 @@ __all__ = [
     "NoResultFound",
     "ObjectDeletedError",
     "StaleDataError",
+    "StaleReadError",
     "UnmappedClassError",
     "UnmappedInstanceError",
 ]
@@ -26,6 +27,10 @@ class StaleDataError(FlaskUowError):
 
 
 ConcurrentModificationError = StaleDataError
+
+
+class StaleReadError(StaleDataError):
+    """An object that was read from a replica is to be written, and its row in the primary is not the one that was read."""
 
 
 class UnmappedClassError(InvalidRequestError):

@@ -17,9 +17,10 @@ from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm import Session
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import Hooks
-from flask_uow.web.config import KEYS, Settings, create_engines
+from flask_uow.web.config import KEYS, Settings, create_all_replicas, create_engines
 from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.query import with_helpers
+from flask_uow.web.reading import Reading
 from flask_uow.web.scope import USUAL_SESSION, Scope
 from flask_uow.web.session import WebSession, session_class_of
 from flask_uow.web.units import session_binds
@@ -43,6 +44,7 @@ class AppState:
     :ivar engines: by bind key.
     :ivar hooks: those of all Sessions of the extension.
     :ivar config: notices that the configuration was changed since.
+    :ivar reading: which scopes read from replicas; None where no bind has some.
     """
 
     settings: Settings
@@ -51,6 +53,7 @@ class AppState:
     hooks: Hooks
     _usual: _SessionRecipe
     _by_name: Mapping[str, _SessionRecipe]
+    reading: Reading | None = None
 
     @classmethod
     def of(cls, app: Flask, settings: Settings, query_class: type[OrmQuery[Any]], hooks: Hooks) -> AppState:
@@ -60,6 +63,7 @@ class AppState:
         :raises ConfigurationError: for options that Sessions do not take.
         """
         engines = create_engines(settings)
+        replicas = create_all_replicas(settings, engines)
         state = cls(
             settings,
             engines,
@@ -70,6 +74,7 @@ class AppState:
                 name: _recipe(settings, engines, options, f"UOW_SESSIONS[{name!r}]", query_class)
                 for name, options in settings.sessions.items()
             },
+            Reading(settings, replicas) if replicas else None,
         )
         for name, recipe in {USUAL_SESSION: state._usual, **state._by_name}.items():
             try:
@@ -78,6 +83,13 @@ class AppState:
                 place = "UOW_SESSION_OPTIONS" if recipe is state._usual else f"UOW_SESSIONS'][{name!r}"
                 raise ConfigurationError(f"app.config['{place}'] does not fit the Session: {error}") from error
         return state
+
+    def all_engines(self) -> list[tuple[str | None, Engine]]:
+        """Return the engines with their bind keys, those of replicas too."""
+        found = list(self.engines.items())
+        for key, replicas in (self.reading.replicas if self.reading is not None else {}).items():
+            found.extend((key, engine) for engine in replicas.engines)
+        return found
 
     def make_session(
         self, scope: Scope, name: str = USUAL_SESSION, options: Mapping[str, Any] | None = None
@@ -94,6 +106,8 @@ class AppState:
         unit = scope.unit
         if options or unit is not None:
             arguments = {**arguments, **(unit.session_options if unit is not None else {}), **(options or {})}
+        if self.reading is not None:
+            arguments = {**arguments, "reading": self.reading, "routing": self.reading.routing_of(scope)}
         return recipe.class_(
             scope.app, holder=scope.describer(), progress=scope.progress, unit=unit, hooks=self.hooks, **arguments
         )

@@ -29,6 +29,7 @@ from flask_uow.web.scope import (
     Scope,
     app_context,
     context_scope,
+    current_request,
     existing_scope,
     note_pushed_context,
     request_context,
@@ -37,14 +38,15 @@ from flask_uow.web.scope import (
 
 if TYPE_CHECKING:
     from flask_uow.web.extension import UnitOfWork
+    from flask_uow.web.reading import Reading
     from flask_uow.web.scope import Context
 
 __all__ = ["install", "is_redirect", "tell_of_dropped_work"]
 
 
-def install(owner: UnitOfWork, app: Flask, settings: Settings) -> None:
+def install(owner: UnitOfWork, app: Flask, settings: Settings, reading: Reading | None) -> None:
     """Wrap the methods of ``app`` by which requests, contexts and commands end."""
-    boundary = _Boundary(owner, app, settings)
+    boundary = _Boundary(owner, app, settings, reading)
     for name in (
         "full_dispatch_request",
         "handle_user_exception",
@@ -71,10 +73,11 @@ def _context_pushed(app: Flask, **extra: Any) -> None:
 class _Boundary:
     """The hooks of one app. Each takes the method that it stands for, then that method's arguments."""
 
-    def __init__(self, owner: UnitOfWork, app: Flask, settings: Settings) -> None:
+    def __init__(self, owner: UnitOfWork, app: Flask, settings: Settings, reading: Reading | None) -> None:
         self.owner = owner
         self.app = app
         self.settings = settings
+        self.reading = reading
 
     # -- the request, in the order in which Flask calls
 
@@ -84,9 +87,13 @@ class _Boundary:
         scope.kind = Kind.REQUEST
         scope.outer_error = sys.exc_info()[1]
         scope.verdict = None
-        if self.settings.retry_attempts == 1:
+        routes = self.reading is not None and self.reading.is_routed(context.request.method)
+        if routes and scope.routing is not None:
+            # a Session that was used before
+            scope.routing.open()
+        if self.settings.retry_attempts == 1 and not routes:
             return self._dispatch(scope, original, args)
-        scope.replay = Replay(context, scope, self.settings.retry_attempts)
+        scope.replay = Replay(context, scope, self.settings.retry_attempts, routes)
         try:
             while True:
                 try:
@@ -94,6 +101,8 @@ class _Boundary:
                 except Again as again:
                     self.app.logger.info("A request is dispatched again after a conflict: %s", again.error)
                     self._discard_attempt(scope)
+                    # another conflict with a replica would be no surprise
+                    scope.use_primary()
                 scope.replay.begin_anew()
         finally:
             scope.replay = None
@@ -114,6 +123,7 @@ class _Boundary:
         roll_back(scope)
         end_scope(scope, Outcome.ROLLBACK)
         scope.progress = Progress()
+        scope.routing = None
         scope.verdict = scope.response = None
         scope.awaits_body = False
 
@@ -139,7 +149,9 @@ class _Boundary:
             if scope.replay is not None:
                 scope.replay.raise_again_closing(error, response)
             self._close_unsent(response)
-            return self._answer_failed_commit(scope, error, original, args)
+            response = self._answer_failed_commit(scope, error, original, args)
+        if self.reading is not None and scope.progress.written:
+            self.reading.tell_client(scope, current_request(), response)
         return response
 
     def do_teardown_request(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

@@ -16,10 +16,12 @@ from typing import Any, cast
 from flask import Flask
 
 from flask_uow.engine import URL, Engine, create_engine, make_url
+from flask_uow.engine.replicas import Replicas
 from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
 from flask_uow.orm import Query, Session
 from flask_uow.web.comments import request_values
 from flask_uow.web.outcome import CommitOn, CommitWhen
+from flask_uow.web.replicas import create_replicas, read_replicas
 from flask_uow.web.retry import check_attempts
 from flask_uow.web.scope import USUAL_SESSION
 
@@ -30,6 +32,7 @@ __all__ = [
     "EngineSettings",
     "Engines",
     "Settings",
+    "create_all_replicas",
     "create_engines",
     "read_settings",
     "unknown_bind",
@@ -55,6 +58,10 @@ KEYS = (
     "UOW_STATEMENT_TIMEOUT_SECONDS",
     "UOW_SQL_COMMENTS",
     "UOW_ECHO",
+    "UOW_ROUTE_READS",
+    "UOW_REPLICA_WAIT_SECONDS",
+    "UOW_REPLICA_LEFT_OUT_SECONDS",
+    "UOW_WRITES_COOKIE_SECONDS",
 )
 # where apps that come from Flask-SQLAlchemy name their databases
 _KEYS_OF_OTHERS = ("SQLALCHEMY_DATABASE_URI", "SQLALCHEMY_BINDS", "SQLALCHEMY_ENGINES")
@@ -70,12 +77,14 @@ class EngineSettings:
     :ivar url: the database.
     :ivar options: keyword arguments of ``create_engine``.
     :ivar option_sources: where each of them stands, for error messages.
+    :ivar replicas: its read replicas, which have the same options.
     """
 
     source: str
     url: URL
     options: Mapping[str, Any] = field(repr=False)
     option_sources: Mapping[str, str] = field(repr=False)
+    replicas: tuple[URL, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,10 @@ class Settings:
     :ivar slow_query_seconds: statements that take so long are logged; None for never.
     :ivar statement_timeout_seconds: the database ends statements that take longer; None for its own setting.
     :ivar sql_comments: statements carry route and request id in a comment.
+    :ivar route_reads: GET and HEAD requests read from replicas.
+    :ivar replica_wait_seconds: how long to wait for a replica that has not replayed yet what the client has written.
+    :ivar replica_left_out_seconds: how long a replica that has failed is left out.
+    :ivar writes_cookie_seconds: how long a client's cookie tells what it has written.
     """
 
     binds: Mapping[str | None, EngineSettings]
@@ -104,6 +117,10 @@ class Settings:
     statement_timeout_seconds: float | None = None
     sql_comments: bool = False
     sessions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    route_reads: bool = False
+    replica_wait_seconds: float = 0.2
+    replica_left_out_seconds: float = 10.0
+    writes_cookie_seconds: int = 300
 
     def options_of(self, name: str) -> Mapping[str, Any]:
         """Return the keyword arguments of the Session of a name."""
@@ -143,7 +160,7 @@ def read_settings(
                 " calls the bind of UOW_DATABASE_URI, nor '__all__', which stands for all binds. Rename the bind."
             )
         binds[key] = _read_bind(app, source, value, common)
-    return Settings(
+    settings = Settings(
         binds=binds,
         session_options={name: value for name, (value, _) in session.items()},
         commit_on=_read_commit_on(config),
@@ -154,7 +171,13 @@ def read_settings(
         statement_timeout_seconds=_read_seconds(config, "UOW_STATEMENT_TIMEOUT_SECONDS", 0.001),
         sql_comments=_read_flag(config, "UOW_SQL_COMMENTS"),
         sessions=_read_sessions(config, sessions, session),
+        route_reads=_read_flag(config, "UOW_ROUTE_READS"),
+        replica_wait_seconds=_read_number(config, "UOW_REPLICA_WAIT_SECONDS", 0.2, 0.0, 60.0),
+        replica_left_out_seconds=_read_number(config, "UOW_REPLICA_LEFT_OUT_SECONDS", 10.0, 0.1, 3600.0),
+        writes_cookie_seconds=round(_read_number(config, "UOW_WRITES_COOKIE_SECONDS", 300.0, 1.0, 86400.0)),
     )
+    _check_routing(app, settings)
+    return settings
 
 
 class Engines(dict[str | None, Engine]):
@@ -202,6 +225,51 @@ def create_engines(settings: Settings) -> Engines:
     return engines
 
 
+def create_all_replicas(settings: Settings, engines: Engines) -> dict[str | None, Replicas]:
+    """Return the read replicas of the binds that have some, by bind key; none of them is connected yet.
+
+    :raises ConfigurationError: for a URL that the driver does not take.
+    """
+    comments: dict[str, Any] = {"sql_comments": request_values} if settings.sql_comments else {}
+    return {
+        key: create_replicas(
+            bind.source, bind.replicas, engines[key], {**comments, **bind.options}, settings.replica_left_out_seconds
+        )
+        for key, bind in settings.binds.items()
+        if bind.replicas
+    }
+
+
+def _check_routing(app: Flask, settings: Settings) -> None:
+    """Refuse to route reads where a client could not be told what it has written.
+
+    :raises ConfigurationError: naming what to set.
+    """
+    if not settings.route_reads:
+        return
+    if not any(bind.replicas for bind in settings.binds.values()):
+        raise ConfigurationError(
+            "app.config['UOW_ROUTE_READS'] is True, and no bind has replicas to route reads to. List them:"
+            " app.config['UOW_DATABASE_URI'] = {'url': ..., 'replicas': [url, ...]}, or in a bind of UOW_BINDS; or remove UOW_ROUTE_READS."
+        )
+    if not app.secret_key:
+        raise ConfigurationError(
+            "app.config['UOW_ROUTE_READS'] is True, and the app has no SECRET_KEY: the cookie that lets a client read what it has written is signed"
+            " with it. Set app.config['SECRET_KEY'] to a long random text before init_app()."
+        )
+    if settings.commit_on is CommitOn.TEARDOWN:
+        raise ConfigurationError(
+            "app.config['UOW_ROUTE_READS'] is True, and UOW_COMMIT_ON is 'teardown': the response has left by then, and cannot carry the cookie that"
+            " lets a client read what it has written. Use UOW_COMMIT_ON = 'response'."
+        )
+    options = [settings.session_options, *settings.sessions.values()]
+    if any(each.get("autocommit") for each in options):
+        raise ConfigurationError(
+            "app.config['UOW_ROUTE_READS'] is True, and a Session has the option autocommit: without transactions nobody knows when something was"
+            " written. Remove one of them."
+        )
+
+
 def _at_fault(bind: EngineSettings) -> str:
     """Return which setting the engine of ``bind`` could not be made for: that of the first option that fails, else the URL's."""
     for options in ({}, *({name: value} for name, value in bind.options.items())):
@@ -232,6 +300,8 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
                 f"{options[name][1]} has {name!r}: engines come from UOW_DATABASE_URI and UOW_BINDS. Remove the option."
             )
         del parameters[name]
+    # which is the app's
+    del parameters["routing"]
     known = [*(name for name in parameters if not name.startswith("_")), "class_"]
     for name, (value, source) in options.items():
         if name == "class_":
@@ -343,10 +413,24 @@ def _read_seconds(config: Mapping[str, Any], key: str, least: float) -> float | 
     return float(value)
 
 
+def _read_number(config: Mapping[str, Any], key: str, default: float, least: float, most: float) -> float:
+    value = config.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ConfigurationError(
+            f"app.config[{key!r}] is {value!r}; seconds were expected, a number from {least:g} to {most:g}."
+        )
+    return float(value)
+
+
 def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, tuple[Any, str]]) -> EngineSettings:
     options = dict(common)
+    replicas: object = ()
     if isinstance(value, Mapping):
-        options.update({name: (option, source) for name, option in value.items() if name != "url"})
+        replicas = () if value.get("replicas") is None else value["replicas"]
+        own = {name: (option, source) for name, option in value.items() if name not in ("url", "replicas")}
+        options.update(own)
         value = value.get("url")
         if value is None:
             raise ConfigurationError(
@@ -361,6 +445,7 @@ def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, tuple[A
         _place_in_instance_folder(app, source, url),
         {name: option for name, (option, _) in options.items()},
         {name: place for name, (_, place) in options.items()},
+        read_replicas(source, replicas, url, {name: option for name, (option, _) in options.items()}),
     )
 
 

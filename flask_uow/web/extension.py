@@ -8,7 +8,7 @@ engine.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -37,7 +37,7 @@ from flask_uow.web.session import WebSession, hooks_of_extension
 from flask_uow.web.unit import UnitOptions
 from flask_uow.web.units import Transactional, UnitBinds, open_unit, unit_options
 from flask_uow.web.view_helpers import ViewHelpers
-from flask_uow.web.views import no_retry
+from flask_uow.web.views import mark_use_primary, no_retry
 
 if TYPE_CHECKING:
     from flask_uow.web.typed import ModelAttribute
@@ -138,12 +138,12 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         )
         self._check_bind_keys(settings)
         state = AppState.of(app, settings, self.Query, self._hooks)
-        for key, engine in state.engines.items():
+        for key, engine in state.all_engines():
             engine.where_is_table = partial(self.metadatas.where_is, key)
-        listen(app, settings, state.engines)
+        listen(app, settings, state.all_engines())
         self._apps[app] = state
         app.extensions["uow"] = self
-        boundary.install(self, app, settings)
+        boundary.install(self, app, settings, state.reading)
         app.cli.add_command(uow_commands)
         app.shell_context_processor(self._shell_context)
 
@@ -279,6 +279,33 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
     def no_retry(self, view: F) -> F:
         """Mark a view that ``UOW_RETRY_ATTEMPTS`` must not dispatch again; it is returned as it is."""
         return no_retry(view)
+
+    @overload
+    def use_primary(self, view: F, /) -> F: ...
+
+    @overload
+    def use_primary(self, view: None = None, /) -> None: ...
+
+    def use_primary(self, view: F | None = None, /) -> F | None:
+        """Have the current scope read from the primary from now on; as a decorator: have all requests of a view do so.
+
+        Without read replicas it changes nothing.
+
+        :param view: the view, under ``@app.route(...)``; None: the current scope.
+        :returns: the view as it is.
+        :raises ArgumentError: for what is no function.
+        :raises InvalidRequestError: without a view, outside any scope.
+        """
+        if view is not None:
+            return mark_use_primary(view)
+        current_scope(self, "db.use_primary()").use_primary()
+        return None
+
+    @property
+    def replicas(self) -> Mapping[str | None, Sequence[Engine]]:
+        """The engines of the current app's read replicas, by the keys of the binds that have some."""
+        reading = self.state_of(self.current_app()).reading
+        return {} if reading is None else {key: each.engines for key, each in reading.replicas.items()}
 
     def current_app(self) -> Flask:
         """Return the app that the extension works for here: that of the active context, else the only one that there is.

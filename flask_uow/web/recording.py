@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +61,9 @@ def get_recorded_queries() -> list[RecordedQuery]:
     return list(vars(context).get(_QUERIES, ()))
 
 
-def listen(app: Flask, settings: Settings, engines: Mapping[str | None, Engine]) -> None:
-    """Add the listeners that the settings ask for to the engines of an app."""
-    for key, engine in engines.items():
+def listen(app: Flask, settings: Settings, engines: Iterable[tuple[str | None, Engine]]) -> None:
+    """Add the listeners that the settings ask for to the engines of an app, given with their bind keys."""
+    for key, engine in engines:
         if settings.record_queries:
             engine.listeners.after_execute.append(_recorder(app.root_path, key))
         if settings.slow_query_seconds is not None:

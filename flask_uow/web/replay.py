@@ -1,7 +1,8 @@
 """Dispatching a request again, for ``UOW_RETRY_ATTEMPTS``: when that is harmless, and what is put back before.
 
 A request is dispatched again when the database asked for it, and as long as nothing lasts of the attempt: nothing was committed,
-no after-commit callback ran, the body was not consumed as a stream, and the view is not marked with ``db.no_retry``. Called by
+no after-commit callback ran, the body was not consumed as a stream, and the view is not marked with ``db.no_retry``. One that has read from
+a replica, which was lost or too old for what the request writes, is dispatched once more under the same conditions. Called by
 flask_uow.web.boundary, which catches :class:`Again` around Flask's own dispatch.
 """
 
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Request, g
 
+from flask_uow.engine.conflicts import is_fault_of_replica
+from flask_uow.orm.exc import StaleReadError
 from flask_uow.web.retry import pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope
 from flask_uow.web.views import is_marked_no_retry
@@ -38,13 +41,15 @@ class Replay:
     """The state in which one request can be dispatched again.
 
     :param context: the request's context.
-    :param limit: how often the request may be dispatched in all.
+    :param limit: how often the request may be dispatched in all, when the database asks for that.
+    :param reads_from_replica: it may be dispatched once more, to read from the primary, where it fails because of a replica.
     """
 
-    def __init__(self, context: RequestContext, scope: Scope, limit: int) -> None:
+    def __init__(self, context: RequestContext, scope: Scope, limit: int, reads_from_replica: bool = False) -> None:
         self._context = context
         self._scope = scope
         self._limit = limit
+        self._may_leave_replica = reads_from_replica
         self._attempt = 1
         self._globals = dict(vars(g._get_current_object()))
 
@@ -52,6 +57,11 @@ class Replay:
         """Leave the dispatch when another one may follow; else return, with the number of attempts in the error's message."""
         if not isinstance(error, Exception):
             return
+        if self._may_leave_replica and not self._scope.progress.is_lasting and _is_fault_of_replica(error):
+            self._may_leave_replica = False
+            if self._body_is_there() and not is_marked_no_retry():
+                self._attempt -= 1
+                raise Again(error)
         if wants_retry(error, self._attempt, self._limit, self._scope.progress):
             if self._body_is_there() and not is_marked_no_retry():
                 raise Again(error)
@@ -68,7 +78,8 @@ class Replay:
 
     def begin_anew(self) -> None:
         """Wait, and put back what the dispatch has changed: ``g``, the session cookie's data, flashes, after_this_request."""
-        time.sleep(pause(self._attempt))
+        if self._attempt:
+            time.sleep(pause(self._attempt))
         self._attempt += 1
         context = self._context
         kept = vars(g._get_current_object())
@@ -94,6 +105,10 @@ class Replay:
         if "form" in read and request.want_form_data_parsed:
             return True
         return not request.content_length and not request.environ.get("wsgi.input_terminated")
+
+
+def _is_fault_of_replica(error: BaseException) -> bool:
+    return isinstance(error, StaleReadError) or is_fault_of_replica(error)
 
 
 def _uploads(request: Request) -> list[Any]:

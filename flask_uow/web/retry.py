@@ -8,9 +8,15 @@ by an after-commit callback, must not be done twice: :class:`Progress` knows of 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from flask_uow.engine.conflicts import is_conflict
+from flask_uow.engine.conflicts import is_conflict, is_fault_of_replica
 from flask_uow.exc import ArgumentError, DBAPIError
+
+if TYPE_CHECKING:
+    from flask_uow.engine.replicas import Written
 
 __all__ = ["Progress", "check_attempts", "gave_up", "pause", "tell_attempts", "wants_retry"]
 
@@ -19,6 +25,7 @@ _LONGEST = 1.0
 # with pauses of up to a second each this is more than eight minutes: whoever waits has gone by then
 _MOST = 1000
 _GAVE_UP = "_uow_gave_up"
+_NOTHING: Mapping[str | None, Written] = MappingProxyType({})
 
 
 class Progress:
@@ -27,19 +34,31 @@ class Progress:
     :param outer: that of the scope around, which has done it too then.
 
     :ivar is_lasting: True after a commit, or a call of an after-commit callback.
+    :ivar written: how far the logs of databases with read replicas went after its commits, by bind key.
     """
 
-    __slots__ = ("_outer", "is_lasting")
+    __slots__ = ("_outer", "is_lasting", "written")
 
     def __init__(self, outer: Progress | None = None) -> None:
         self._outer = outer
         self.is_lasting = False
+        self.written: Mapping[str | None, Written] = _NOTHING
 
     def note(self) -> None:
         """Remember that something was done that lasts."""
         self.is_lasting = True
         if self._outer is not None:
             self._outer.note()
+
+    def note_written(self, bind_key: str | None, written: Written) -> None:
+        """Remember that something was committed to a database."""
+        self.written = {**self.written, bind_key: written}
+        if self._outer is not None:
+            self._outer.note_written(bind_key, written)
+
+    def has_written(self, bind_key: str | None) -> bool:
+        """Return whether something was committed to a database, by this scope or one around it."""
+        return bind_key in self.written or (self._outer is not None and self._outer.has_written(bind_key))
 
 
 def check_attempts(source: str, attempts: object) -> int:
@@ -58,7 +77,10 @@ def check_attempts(source: str, attempts: object) -> int:
 
 def wants_retry(error: BaseException, attempt: int, limit: int, progress: Progress) -> bool:
     """Return True when another attempt may be made after ``error`` ended the attempt of that number (from 1)."""
-    return attempt < limit and not progress.is_lasting and not gave_up(error) and is_conflict(error)
+    if attempt >= limit or progress.is_lasting or gave_up(error):
+        return False
+    # the next attempt reads from the primary
+    return is_conflict(error) or is_fault_of_replica(error)
 
 
 def pause(attempt: int) -> float:

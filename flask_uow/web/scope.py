@@ -32,6 +32,7 @@ from flask_uow.web.retry import Progress
 if TYPE_CHECKING:
     from flask.ctx import AppContext, RequestContext
 
+    from flask_uow.orm.session.routing import Routing
     from flask_uow.web.extension import UnitOfWork
     from flask_uow.web.session import WebSession
     from flask_uow.web.unit import UnitOptions
@@ -95,6 +96,8 @@ class Scope:
     :ivar unit: what its transactions and engines are to be like, None for the app's defaults.
     :ivar progress: whether something was done that lasts.
     :ivar replay: what is needed to dispatch the request again, None where it will not be.
+    :ivar routing: where its Sessions read, None: from the primary.
+    :ivar uses_primary: nothing in it reads from replicas.
     :ivar kept: Sessions of ``transactional`` views, whose objects stay readable until the scope ends.
     """
 
@@ -116,9 +119,11 @@ class Scope:
         "replay",
         "response",
         "rollback_asked",
+        "routing",
         "session",
         "token",
         "unit",
+        "uses_primary",
         "verdict",
     )
 
@@ -147,8 +152,10 @@ class Scope:
         self._command = command
         self.unit = unit
         self.replay: Any = None
+        self.routing: Routing | None = None
+        self.uses_primary = False
         self.kept: tuple[WebSession, ...] = ()
-        outer = None if kind is not Kind.BLOCK else _innermost()
+        outer = None if kind is not Kind.BLOCK else _innermost(owner)
         self.progress: Progress = Progress(outer.progress if outer is not None else None)
 
     @property
@@ -194,6 +201,12 @@ class Scope:
         """Return a function that tells what the scope is for: the request, the command. It holds neither scope nor Session."""
         command = None if self._command is None else self._command.name
         return partial(_describe, self.token, self.kind, command, current_request())
+
+    def use_primary(self) -> None:
+        """Have nothing in it read from replicas from now on."""
+        self.uses_primary = True
+        if self.routing is not None:
+            self.routing.use_primary()
 
     @property
     def what(self) -> str:
@@ -324,13 +337,17 @@ def _context_below(context: Context) -> Any:
     return None if below is Token.MISSING else below
 
 
-def _innermost() -> Scope | None:
-    """Return the scope that is in use right now, of a block or of a context; None where there is none yet."""
+def _innermost(owner: UnitOfWork) -> Scope | None:
+    """Return the scope that a block of ``owner`` is opened in, of another block or of a context; None outside of any."""
     context = current_context()
     block = _blocks.get()
     while block is not None and block.context is not context:
         block = block.outer
-    return block.scope if block is not None else existing_scope(context)
+    if block is not None:
+        return block.scope
+    if context is not None and context.app.extensions.get("uow") is owner:
+        return context_scope(context, owner)
+    return existing_scope(context)
 
 
 def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:

@@ -7,7 +7,7 @@ them. A savepoint sends no signals, and callbacks that were registered inside it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from blinker import NamedSignal
 from flask import Flask
@@ -24,6 +24,9 @@ from flask_uow.sql.dml import DMLStatement
 from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 from flask_uow.web.unit import Callback, ScopeUnit, UnitOptions
+
+if TYPE_CHECKING:
+    from flask_uow.web.reading import Reading
 
 __all__ = ["WebSession", "hooks_of_extension", "session_class_of", "tell_together"]
 
@@ -90,6 +93,7 @@ class WebSession(Session):
     :param progress: told when something was done that lasts.
     :param setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
     :param unit: what its transactions are to be like.
+    :param reading: told of commits where the app has read replicas.
     :param options: as for the orm's Session.
 
     :ivar app: the app, which signals have as their sender.
@@ -113,6 +117,7 @@ class WebSession(Session):
         progress: Progress | None = None,
         setup: Sequence[str] = (),
         unit: UnitOptions | None = None,
+        reading: Reading | None = None,
         extension: SessionExtension | Sequence[SessionExtension] | None = None,
         hooks: Hooks = _only_signals,
         **options: Any,
@@ -122,7 +127,7 @@ class WebSession(Session):
         )
         own = Hooks(SessionExtension, given, SESSION_EVENTS, (hooks,)) if given else hooks
         self.app = app
-        self.unit = ScopeUnit(app, holder, progress or Progress(), setup, unit)
+        self.unit = ScopeUnit(app, holder, progress or Progress(), setup, unit, reading)
         super().__init__(extension=own, observer=self.unit, **options)
 
     def send_signal(self, signal: NamedSignal, **values: Any) -> None:
@@ -230,6 +235,7 @@ class WebSession(Session):
         self.unit.holder = holder
         self.unit.progress = progress
         self.unit.options = None
+        self.router = None
 
     def tell_alone(self) -> None:
         """Send the signal of a commit of this Session alone, and call what waits for it."""

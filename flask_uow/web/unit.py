@@ -22,6 +22,7 @@ from flask_uow.web import signals
 from flask_uow.web.retry import Progress
 
 if TYPE_CHECKING:
+    from flask_uow.web.reading import Reading
     from flask_uow.web.session import WebSession
 
 __all__ = ["Callback", "ScopeUnit", "UnitOptions"]
@@ -68,6 +69,7 @@ class ScopeUnit(UnitObserver):
     :param progress: told when something was done that lasts.
     :param setup: SQL to send with each BEGIN, on PostgreSQL: ``SET LOCAL ...``.
     :param options: what the transactions are to be like; None for the app's default.
+    :param reading: told of commits where the app has read replicas.
 
     :ivar callbacks: what waits for the commit.
     :ivar commits: how many transactions were committed.
@@ -78,7 +80,7 @@ class ScopeUnit(UnitObserver):
     """
 
     __slots__ = (
-        "app", "callbacks", "commits", "had_work", "holder", "is_ending", "is_told_later", "options", "progress", "setup", "told_with",
+        "app", "callbacks", "commits", "had_work", "holder", "is_ending", "is_told_later", "options", "progress", "reading", "setup", "told_with",
     )  # fmt: skip
 
     # what was loaded stays readable when the scope has ended; within it values are loaded anew after a commit
@@ -91,8 +93,10 @@ class ScopeUnit(UnitObserver):
         progress: Progress,
         setup: Sequence[str],
         options: UnitOptions | None,
+        reading: Reading | None,
     ) -> None:
         self.app = app
+        self.reading = reading
         self.holder = holder
         self.progress = progress
         self.setup = setup
@@ -140,6 +144,10 @@ class ScopeUnit(UnitObserver):
         self.had_work = _observed(session).has_work()
         if self.had_work:
             signals.before_commit.send(self.app, session=session)
+
+    def committed(self, session: Session, transaction: SessionTransaction) -> None:
+        if self.reading is not None:
+            self.reading.note_commit(self.progress, transaction.participants)
 
     def after_commit(self, session: Session, transaction: SessionTransaction) -> None:
         if transaction.nested:

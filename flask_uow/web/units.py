@@ -169,7 +169,7 @@ class Transactional:
                 " returns: db.run(lambda: transfer(1, 2))."
             )
         for number in range(1, self._attempts + 1):
-            attempt = self._new_attempt(makes_response)
+            attempt = self._new_attempt(makes_response, number)
             try:
                 with attempt:
                     attempt.result = function()
@@ -184,7 +184,7 @@ class Transactional:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], makes_response: bool
     ) -> Any:
         for number in range(1, self._attempts + 1):
-            attempt = self._new_attempt(makes_response)
+            attempt = self._new_attempt(makes_response, number)
             try:
                 with attempt:
                     attempt.result = await function(*args, **kwargs)
@@ -195,10 +195,13 @@ class Transactional:
             await asyncio.sleep(pause(number))
         raise AssertionError("the last attempt returns or raises")
 
-    def _new_attempt(self, makes_response: bool) -> _Attempt:
+    def _new_attempt(self, makes_response: bool, number: int) -> _Attempt:
         app = self._owner.current_app()
         commit_when = self._owner.state_of(app).settings.commit_when
-        return _Attempt(Scope(self._owner, app, Kind.BLOCK, unit=self._options()), commit_when, makes_response)
+        scope = Scope(self._owner, app, Kind.BLOCK, unit=self._options())
+        # a conflict with what a replica replays would come again
+        scope.uses_primary = number > 1
+        return _Attempt(scope, commit_when, makes_response)
 
     def _goes_on(self, error: Exception, number: int, attempt: _Attempt) -> bool:
         if wants_retry(error, number, self._attempts, attempt.scope.progress):

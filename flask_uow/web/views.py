@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from flask_uow.exc import ArgumentError
 from flask_uow.web.scope import current_request, request_context
 
-__all__ = ["is_marked_no_retry", "is_view", "no_retry"]
+__all__ = ["is_marked_no_retry", "is_marked_use_primary", "is_view", "mark_use_primary", "no_retry"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _NO_RETRY = "_uow_no_retry"
+_USE_PRIMARY = "_uow_use_primary"
 
 
 def no_retry(view: F) -> F:
@@ -29,6 +30,24 @@ def no_retry(view: F) -> F:
         )
     setattr(view, _NO_RETRY, True)
     return view
+
+
+def mark_use_primary(view: F) -> F:
+    """Mark a view as one whose requests read from the primary; it is returned as it is.
+
+    :raises ArgumentError: for what is no function.
+    """
+    if not callable(view):
+        raise ArgumentError(
+            f"@db.use_primary was put on {view!r}, which is no function. Put it on a view, under @app.route(...)."
+        )
+    setattr(view, _USE_PRIMARY, True)
+    return view
+
+
+def is_marked_use_primary() -> bool:
+    """Return True when the view of the present request is marked with :func:`mark_use_primary`."""
+    return any(getattr(function, _USE_PRIMARY, False) for function in _view_functions())
 
 
 def is_marked_no_retry() -> bool:

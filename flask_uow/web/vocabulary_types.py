@@ -209,6 +209,7 @@ class VocabularyTypes:
         self.SessionTransaction = flask_uow.SessionTransaction
         self.SmallInteger = flask_uow.SmallInteger
         self.StaleDataError = flask_uow.StaleDataError
+        self.StaleReadError = flask_uow.StaleReadError
         self.StatementEvent = flask_uow.StatementEvent
         self.StaticPool = flask_uow.StaticPool
         self.StreamedResult = flask_uow.StreamedResult

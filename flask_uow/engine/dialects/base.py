@@ -201,6 +201,18 @@ class Dialect(ABC):
             self.known_marks[sql] = found
         return found
 
+    def takes_only_standbys(self) -> bool:
+        """Return True where the driver knows ``target_session_attrs=standby``."""
+        return False
+
+    def only_reads(self, sql: str) -> bool:
+        """Return True for SQL text that is known to be one query which neither writes nor locks, so that a read replica can answer it."""
+        return False
+
+    def calls_only_readers(self, sql: str) -> bool:
+        """Return True where a part of a query calls no function but those that are known to write nothing."""
+        return False
+
     @abstractmethod
     def find_marks(self, sql: str) -> int:
         """Find out what :meth:`marks` returns."""

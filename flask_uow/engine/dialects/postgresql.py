@@ -20,6 +20,7 @@ from psycopg2.extensions import (
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
     get_wait_callback,
+    libpq_version,
     make_dsn,
 )
 from psycopg2.extras import execute_batch, register_default_json, register_default_jsonb
@@ -28,7 +29,13 @@ from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
-from flask_uow.engine.dialects.postgresql_session import SETTINGS, find_marks, needs_settings
+from flask_uow.engine.dialects.postgresql_session import (
+    SETTINGS,
+    calls_only_readers,
+    find_marks,
+    needs_settings,
+    only_reads,
+)
 from flask_uow.engine.dialects.postgresql_types import RECORDS, register_types
 from flask_uow.engine.dialects.postgresql_waiting import cooperate, is_quiet
 from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
@@ -246,6 +253,15 @@ class PostgreSQLDialect(Dialect):
 
     def find_marks(self, sql: str) -> int:
         return find_marks(sql)
+
+    def takes_only_standbys(self) -> bool:
+        return libpq_version() >= 140000
+
+    def only_reads(self, sql: str) -> bool:
+        return only_reads(sql)
+
+    def calls_only_readers(self, sql: str) -> bool:
+        return calls_only_readers(sql)
 
     def by_itself(self, sql: str) -> str:
         return Opening(f"{SETTINGS};\n{sql}", sql) if needs_settings(sql) else sql

@@ -12,7 +12,7 @@ import re
 
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 
-__all__ = ["SETTINGS", "find_marks", "needs_settings"]
+__all__ = ["SETTINGS", "calls_only_readers", "find_marks", "needs_settings", "only_reads"]
 
 # extra_float_digits makes servers before 12, and those whose default is 0 or less, send floats exactly
 SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
@@ -80,6 +80,33 @@ _HARMLESS = frozenset(
 """,
     )
 )
+
+# of these what a standby refuses, or does for itself alone
+_NOT_ON_A_STANDBY = frozenset(
+    (
+        "nextval", "currval", "lastval", "set_config", "txid_current_if_assigned", "pg_advisory_lock", "pg_try_advisory_lock",
+        "pg_advisory_xact_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock",
+    )
+)  # fmt: skip
+_READS = re.compile(
+    _BEGINNING.replace(r"(?:\A|;)", r"\A") + r"(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL
+)
+_MAY_CHANGE = re.compile(
+    r";\s*\S|\b(?:INSERT|UPDATE|DELETE|MERGE|INTO)\b|\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|(?:KEY\s+)?SHARE)\b",
+    re.IGNORECASE,
+)
+
+
+def only_reads(sql: str) -> bool:
+    """Return True for SQL text that is known to be one query which neither writes nor locks, and which a standby can answer as well."""
+    return _READS.match(sql) is not None and not _MAY_CHANGE.search(sql) and calls_only_readers(sql)
+
+
+def calls_only_readers(sql: str) -> bool:
+    """Return True where a part of a query, such as ``lower(name)``, calls no function but those that are known to read nothing but values."""
+    if find_marks(sql):
+        return False
+    return not any(name.strip('"').lower() in _NOT_ON_A_STANDBY for name in _CALL.findall(sql))
 
 
 def needs_settings(sql: str) -> bool:

@@ -31,7 +31,7 @@ from flask_uow.orm.session.arguments import (
     refuse_token,
     with_options,
 )
-from flask_uow.orm.session.binds import Binds, is_read
+from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.lookup import get_by_query, get_slowly
 from flask_uow.orm.session.orm_execute import told_of
 from flask_uow.orm.session.passthrough import PassThrough
@@ -138,7 +138,9 @@ class ExecutingSession(TransactionalSession):
         if bind_arguments:
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         bind = self.get_bind(mapper, clause, **kw)
-        bind = self._binds.served_by(bind, True)
+        if self.router is not None:
+            # what it is used for is not known
+            self.router.before_write(self._whole())
         transaction = self.transaction
         if transaction is None:
             connection: Connection = bind if isinstance(bind, Connection) else bind.connect()
@@ -157,10 +159,12 @@ class ExecutingSession(TransactionalSession):
         :param kw: passed on to :meth:`get_bind`.
         """
         bind = self.get_bind(mapper, clause, **kw)
-        if self._binds.route is not None:
-            bind = self._binds.served_by(bind, not (reads or is_read(clause)))
         transaction = self.current_transaction or self.transaction
-        return PassThrough(bind) if transaction is None else transaction.connection_for(bind)
+        if transaction is None:
+            return PassThrough(bind)
+        if self.router is None:
+            return transaction.connection_for(bind)
+        return self.router.connection_for(self._whole(), transaction, bind, clause, reads)
 
     # -- statements
 
@@ -497,7 +501,7 @@ class ExecutingSession(TransactionalSession):
         mapper = first_mapper(select.entities) if isinstance(select, SelectBase) else None
         if mapper is None:
             raise ArgumentError(f"plan_query() takes a query, or a SELECT of mapped classes, got {statement!r}.")
-        bind = self._binds.served_by(self.get_bind(mapper, select), not is_read(select))
+        bind = self.get_bind(mapper, select)
         engine = bind.engine if isinstance(bind, Connection) else bind
         if isinstance(select, Select) and not select.order_by_clauses:
             select = in_default_order(select)

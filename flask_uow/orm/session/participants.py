@@ -18,6 +18,10 @@ from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, Resour
 
 if TYPE_CHECKING:
     from flask_uow.engine import Engine
+    from flask_uow.engine.replicas import ReplicaReader
+
+    #: what gives the connection of a participant
+    Bind = Engine | Connection | ReplicaReader
 
 __all__ = ["JOIN_MODES", "JointCommit", "Participants", "check_join_mode"]
 
@@ -47,15 +51,17 @@ class _Participant:
     :ivar transaction: what ends with the Session's transaction.
     :ivar owned: True where the connection is to be closed at the end.
     :ivar joined: True where the transaction was begun outside, by somebody who commits it.
+    :ivar ends_unseen: True for one on a read replica: there is nothing to commit, and a replica that is gone keeps no commit from happening.
     """
 
-    __slots__ = ("connection", "joined", "owned", "transaction")
+    __slots__ = ("connection", "ends_unseen", "joined", "owned", "transaction")
 
     def __init__(self, connection: Connection, transaction: Transaction, owned: bool, joined: bool = False) -> None:
         self.connection = connection
         self.transaction = transaction
         self.owned = owned
         self.joined = joined
+        self.ends_unseen = owned and connection.engine.is_replica
 
     @property
     def name(self) -> str:
@@ -111,7 +117,7 @@ class Participants:
         """Return the connections that take part, in the order in which they came."""
         return [member.connection for member in self.members.values()]
 
-    def set_options(self, bind: Engine | Connection, options: Mapping[str, Any]) -> None:
+    def set_options(self, bind: Bind, options: Mapping[str, Any]) -> None:
         """Set execution options of a connection that is to take part.
 
         :raises InvalidRequestError: for one that does already: its transaction has begun without them.
@@ -126,7 +132,7 @@ class Participants:
         else:
             self._options[bind] = options
 
-    def connection_for(self, bind: Engine | Connection) -> Connection:
+    def connection_for(self, bind: Bind) -> Connection:
         """Return the connection of a bind; its transaction begins at first use.
 
         :raises InvalidRequestError: when somebody else has ended the transaction on a connection that was given.
@@ -142,7 +148,7 @@ class Participants:
             )
         return found.connection
 
-    def _enlist(self, bind: Engine | Connection) -> _Participant:
+    def _enlist(self, bind: Bind) -> _Participant:
         if self.outer is not None:
             connection = self.outer.connection_for(bind)
             return _Participant(connection, connection.begin_nested(), owned=False)
@@ -192,7 +198,7 @@ class Participants:
 
     def own_members(self) -> Iterator[_Participant]:
         """Yield the connections whose transactions the Session commits."""
-        return (member for member in self.members.values() if not member.joined)
+        return (member for member in self.members.values() if not (member.joined or member.ends_unseen))
 
     # -- preparing
 
@@ -202,6 +208,8 @@ class Participants:
         :raises InvalidRequestError: naming the first such database.
         """
         for member in self.members.values():
+            if member.ends_unseen:
+                continue
             if member.joined or not isinstance(member.transaction, TwoPhaseTransaction):
                 is_outer = member.joined or member.transaction.is_nested
                 reason = "is in a transaction that was begun outside" if is_outer else "has no PREPARE TRANSACTION"
@@ -226,7 +234,7 @@ class Participants:
         """
         found = []
         for number, (bind, member) in enumerate(self.members.items()):
-            if not (member.joined or member.transaction.is_nested):
+            if not (member.joined or member.ends_unseen or member.transaction.is_nested):
                 name, is_default = self._name_of(bind, number)
                 found.append(
                     Branch(

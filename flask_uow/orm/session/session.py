@@ -24,6 +24,7 @@ from flask_uow.orm.session.binds import Binds
 from flask_uow.orm.session.identity_set import IdentitySet
 from flask_uow.orm.session.many_rows import ManyRowsSession
 from flask_uow.orm.session.merging import merge
+from flask_uow.orm.session.routing import Router, Routing
 from flask_uow.orm.session.unit_observer import QUIET, UnitObserver
 from flask_uow.orm.state.cascades import cascaded
 from flask_uow.orm.state.expiry import expire_all, expire_object, new_orphans
@@ -68,11 +69,13 @@ class Session(ManyRowsSession):
     :param enable_baked_queries: there are none; True is an ArgumentError.
     :param future: True, which says nothing; False is an ArgumentError.
     :param observer: told of the boundaries of its transactions, see :class:`~flask_uow.orm.session.unit_observer.UnitObserver`.
+    :param routing: which of its reads go to read replicas, see :class:`~flask_uow.orm.session.routing.Routing`.
     :raises ArgumentError: for an unknown ``join_transaction_mode``; for arguments that do not go together.
 
     For the package, and no part of what users program against: ``objects`` (the :class:`SessionObjects`), ``observer``, ``connection_for()``,
     ``autoflush_now()``, ``begin_on()``, ``transaction_ended()``, ``execute_now()``, ``execute_untold()``, ``load_query()``,
-    ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads`` and ``has_own_hooks``.
+    ``stream_query()``, ``current_transaction``, ``is_flushing``, ``accounting``, ``hooks``, ``thread_lock``, ``cure_for_threads``, ``router``
+    and ``has_own_hooks``.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Session(ManyRowsSession):
         enable_baked_queries: bool = False,
         future: bool = True,
         observer: UnitObserver = QUIET,
+        routing: Routing | None = None,
     ) -> None:
         check_arguments(autobegin, autocommit, enable_baked_queries, future)
         super().__init__(
@@ -113,6 +117,7 @@ class Session(ManyRowsSession):
             weak_identity_map=weak_identity_map,
         )
         self.batch_loading = batch_loading
+        self.router = None if routing is None else Router(routing)
         self._places: dict[type, tuple[dict[Any, InstanceState], str, type | None]] = {}
         self._info = dict(info) if info is not None else None
 

@@ -26,8 +26,8 @@ from flask_uow.orm.symbols import STATE, UNDONE
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from flask_uow.engine import Engine
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.session.participants import Bind
     from flask_uow.orm.session.session import Session
 
 __all__ = ["STATUS_CHANGES", "Filled", "SessionTransaction", "Status"]
@@ -161,7 +161,7 @@ class SessionTransaction:
         for hook in self.session.hooks.after_begin:
             hook(self.session, self, connection)
 
-    def connection_for(self, bind: Engine | Connection, options: Mapping[str, Any] | None = None) -> Connection:
+    def connection_for(self, bind: Bind, options: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a bind in this transaction; it begins at first use.
 
         :param options: execution options of the connection for this transaction.
@@ -248,6 +248,7 @@ class SessionTransaction:
         if self.nested:
             self._hand_over()
         else:
+            session.observer.committed(session, self)
             self.participants.release()
             if session.accounting:
                 gone = list(self.deleted.values()) if session.hooks.deleted_to_detached else ()

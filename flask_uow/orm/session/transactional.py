@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flask_uow.engine import Connection, Transaction
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.binds import Binds
+    from flask_uow.orm.session.routing import Router
     from flask_uow.orm.session.session import Session
 
 __all__ = ["TransactionalSession", "open_sessions"]
@@ -86,6 +87,8 @@ class TransactionalSession:
         "Give each thread a Session of its own (scoped_session does), or let the threads take turns with a lock."
     )
     _binds: Binds
+    # where its binds have read replicas, and its reads may go there
+    router: Router | None = None
 
     # -- flush
 
@@ -121,6 +124,8 @@ class TransactionalSession:
 
     @exclusive
     def _flush(self, chosen: tuple[Any, ...] | None, automatic: Automatic | None) -> None:
+        if self.router is not None:
+            self.router.before_write(self._whole())
         self.is_flushing = True
         try:
             context = flush(self._whole(), chosen, automatic)
@@ -309,6 +314,8 @@ class TransactionalSession:
     def begin_on(self, connection: Connection) -> Transaction:
         """Begin a transaction on a connection that takes part from now on."""
         options = self.observer.begin_options(self._whole(), connection)
+        if connection.engine.is_replica:
+            return connection.begin(**{**options, "read_only": True})
         if self.twophase:
             if connection.dialect.supports_two_phase:
                 return connection.begin_twophase(**options)

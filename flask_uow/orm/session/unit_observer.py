@@ -34,6 +34,9 @@ class UnitObserver:
     def before_commit(self, session: Session, transaction: SessionTransaction) -> None:
         """Called before the flush of a commit; may still add work."""
 
+    def committed(self, session: Session, transaction: SessionTransaction) -> None:
+        """Called when a root transaction was committed, and has its connections still."""
+
     def after_commit(self, session: Session, transaction: SessionTransaction) -> None:
         """Called when a transaction was committed, or a savepoint released."""
 

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.state.session_objects import SessionObjects
 
-__all__ = ["Keep", "expire_all", "expire_changed", "expire_object", "loaded_values", "new_orphans", "restore_values"]
+__all__ = [
+    "Keep",
+    "expire_all",
+    "expire_changed",
+    "expire_object",
+    "expire_unchanged",
+    "loaded_values",
+    "new_orphans",
+    "restore_values",
+]
 
 # what of our own bookkeeping goes together with the values
 _OURS = frozenset({PENDING, COMPOSITES, SNAPSHOTS, KEPT, READ, UNDONE, DELETED})
@@ -44,6 +53,10 @@ def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Kee
     :param mappers: only those of these mappers; all when None. Changes that were not flushed are forgotten.
     :param keep: what the objects keep for the time after the Session.
     """
+    _expire_all(objects, mappers, keep, spares_changed=False)
+
+
+def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Keep, spares_changed: bool) -> None:
     wanted = None if mappers is None else {mapper.base_mapper for mapper in mappers}
     keeps_loaded, keeps_older = keep is Keep.LOADED, keep is Keep.OLDER
     for base, identities in list(objects.families.items()):
@@ -55,7 +68,9 @@ def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Kee
         collections: tuple[str, ...] = ()
         for state in list(identities.entries.values()):
             obj = state()
-            if obj is None:
+            if obj is None or (
+                spares_changed and (state.changes or state in objects.deleted or PENDING in obj.__dict__)
+            ):
                 continue
             if type(obj) is not class_:
                 class_ = type(obj)
@@ -89,6 +104,14 @@ def expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Kee
                 values.update(own)
             if kept:
                 values[KEPT] = kept
+
+
+def expire_unchanged(objects: SessionObjects, keep: Keep = Keep.NOTHING) -> None:
+    """Expire the persistent objects of a Session that have no changes, nor any that wait for a collection, and are not marked as deleted.
+
+    :param keep: as for :func:`expire_all`.
+    """
+    _expire_all(objects, None, keep, spares_changed=True)
 
 
 def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iterable[str] | None) -> None:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flask_uow import (
     ArgumentError,
-    Column,
     DeclarativeBase,
     Engine,
-    Integer,
     Mapped,
     MetaData,
     Session,
-    String,
-    Table,
     UnboundExecutionError,
     create_engine,
     mapped_column,
-    mapper,
     scoped_session,
     select,
     sessionmaker,
@@ -170,44 +164,3 @@ def test_query_property_asks_the_session_of_the_scope(engines: tuple[Engine, Eng
     sessions.add(Thing(id=3))
     assert Thing.query.filter(Thing.id == 3).one().id == 3
     sessions.remove()
-
-
-def test_which_engine_serves_a_statement_is_one_function_of_its_bind_and_whether_it_writes(tmp_path: Path) -> None:
-    primary = create_engine(f"sqlite:///{tmp_path / 'primary.db'}")
-    replica = create_engine(f"sqlite:///{tmp_path / 'replica.db'}")
-    metadata = MetaData()
-    things = Table("things", metadata, Column("id", Integer, primary_key=True), Column("name", String))
-    for engine, name in ((primary, "in the primary"), (replica, "in the replica")):
-        metadata.create_all(engine)
-        with engine.begin() as connection:
-            connection.execute(things.insert(), {"id": 1, "name": name})
-
-    class Thing:
-        pass
-
-    mapper(Thing, things)
-    asked: list[tuple[object, bool]] = []
-
-    def route(bind: object, write: bool) -> object:
-        asked.append((bind, write))
-        return primary if write else replica
-
-    with Session(bind=primary) as session:
-        session._binds.route = route
-        thing = session.get(Thing, 1)
-        assert thing.name == "in the replica"  # type: ignore[union-attr, attr-defined]
-        assert session.scalar(select(things.c.name)) == "in the replica"
-        assert session.scalar(select(things.c.name).with_for_update()) == "in the primary"
-        assert session.scalar("SELECT name FROM things") == "in the primary"
-        assert asked == [(primary, False), (primary, False), (primary, True), (primary, True)]
-        session.refresh(thing, lockmode="update")
-        assert thing.name == "in the primary"  # type: ignore[union-attr, attr-defined]
-        session.expire(thing)
-        assert thing.name == "in the replica"  # type: ignore[union-attr, attr-defined]
-        assert asked[4:] == [(primary, True), (primary, False)]
-        thing.name = "changed"  # type: ignore[union-attr, attr-defined]
-        session.commit()
-    with primary.connect() as connection:
-        assert connection.scalar(select(things.c.name)) == "changed"
-    primary.dispose()
-    replica.dispose()

@@ -30,6 +30,7 @@ _BEYOND = {
         "future",
         "info",
         "observer",
+        "routing",
         "join_transaction_mode",
     ],
     "Session.connection": ["**kw", "bind_arguments", "execution_options"],

@@ -1,0 +1,380 @@
+"""Read replicas: real streaming standbys on loopback, whose replay is paused where a delay is wanted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import pytest
+from flask import Flask, abort
+
+from flask_uow import (
+    InvalidRequestError,
+    Mapped,
+    UnitOfWork,
+    func,
+    mapped_column,
+    select,
+    text,
+    update,
+)
+from tests.servers import Server, servers
+
+pause = threading.Event().wait
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[..., Server]]:
+    with servers() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def primary(start: Callable[..., Server]) -> Server:
+    server = start("wal_level = replica")
+    server.execute("CREATE TABLE item (id serial PRIMARY KEY, name text NOT NULL, hits integer NOT NULL DEFAULT 0)")
+    return server
+
+
+@pytest.fixture(scope="module")
+def standby(start: Callable[..., Server], primary: Server) -> Server:
+    return start(primary=primary)
+
+
+@pytest.fixture(autouse=True)
+def rows(primary: Server, standby: Server) -> Iterator[None]:
+    """One row, id 1, in both servers when a test begins."""
+    resume(standby)
+    primary.execute("TRUNCATE item RESTART IDENTITY", "INSERT INTO item (name) VALUES ('tea')")
+    catch_up(primary, standby)
+    yield
+    resume(standby)
+
+
+def catch_up(primary: Server, standby: Server) -> None:
+    ((position,),) = primary.execute("SELECT pg_current_wal_insert_lsn()::text")
+    for _ in range(1000):
+        if standby.execute(f"SELECT pg_last_wal_replay_lsn() >= '{position}'::pg_lsn") == [(True,)]:
+            return
+        # what was committed without waiting is flushed with the next commit
+        primary.execute("SELECT pg_switch_wal()") if _ % 100 == 99 else pause(0.01)
+    raise AssertionError("the standby does not catch up")
+
+
+def stop_replay(standby: Server) -> None:
+    standby.execute("SELECT pg_wal_replay_pause()")
+    while standby.execute("SELECT pg_get_wal_replay_pause_state()") != [("paused",)]:
+        pause(0.01)
+
+
+def resume(standby: Server) -> None:
+    standby.execute("SELECT pg_wal_replay_resume()")
+
+
+class Shop:
+    """An app with one model, whose views tell which server has answered."""
+
+    def __init__(self, primary: str, *replicas: str, **config: Any) -> None:
+        self.db = db = UnitOfWork()
+        self.app = Flask("shop")
+        self.app.config.update(
+            SECRET_KEY="x",
+            PROPAGATE_EXCEPTIONS=False,
+            UOW_DATABASE_URI={"url": primary, "replicas": list(replicas)},
+            **{"UOW_ROUTE_READS": True, "UOW_REPLICA_WAIT_SECONDS": 0.1, **config},
+        )
+
+        class Item(db.Model):  # type: ignore[name-defined, misc]
+            id: Mapped[int] = mapped_column(primary_key=True)
+            name: Mapped[str]
+            hits: Mapped[int] = mapped_column(default=0)
+
+        self.Item = Item
+        db.init_app(self.app)
+        self.client = self.app.test_client()
+
+        @self.app.get("/where")
+        def where() -> str:
+            return self.where()
+
+        @self.app.get("/names")
+        def names() -> list[str]:
+            return list(db.session.scalars(select(Item.name).order_by(Item.id)).all())
+
+        @self.app.post("/<name>")
+        def add(name: str) -> tuple[str, int]:
+            db.session.add(Item(name=name))
+            return "", 201
+
+    def where(self) -> str:
+        """Return which server answers a query of the present scope: ``primary`` or ``replica``."""
+        return "replica" if self.db.session.scalar(select(func.pg_is_in_recovery())) else "primary"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.app.app_context():
+            engines = [*self.db.engines.values(), *(each for many in self.db.replicas.values() for each in many)]
+            left = [engine.pool.checked_out() for engine in engines]
+            for engine in engines:
+                engine.dispose()
+        assert not any(left)
+
+
+@pytest.fixture
+def shop(primary: Server, standby: Server) -> Iterator[Shop]:
+    with Shop(primary.uri(), standby.uri()) as made:
+        yield made
+
+
+def test_requests_that_only_read_go_to_a_replica(shop: Shop) -> None:
+    assert shop.client.get("/where").text == "replica"
+    assert shop.client.get("/names").json == ["tea"]
+    assert shop.client.head("/where").status_code == 200
+    with shop.app.app_context():
+        assert shop.where() == "primary"
+    with shop.app.test_request_context("/where"):
+        assert shop.where() == "primary"
+
+
+def test_a_client_reads_what_it_has_written(shop: Shop, standby: Server) -> None:
+    stop_replay(standby)
+    assert shop.client.post("/cake").status_code == 201
+    assert shop.client.get("/names").json == ["tea", "cake"]
+    assert shop.client.get("/where").text == "primary"
+    assert shop.app.test_client().get("/names").json == ["tea"]
+    resume(standby)
+    pause(1.1)
+    assert shop.client.get("/where").text == "replica"
+    assert shop.client.get("/names").json == ["tea", "cake"]
+
+
+def test_a_read_only_unit_of_work_reads_from_a_replica_and_refuses_to_write_before_anything_is_sent(
+    primary: Server, standby: Server
+) -> None:
+    with Shop(primary.uri(), standby.uri(), UOW_ROUTE_READS=False) as shop:
+        db, Item = shop.db, shop.Item
+        assert shop.client.get("/where").text == "primary"
+        with db.unit_of_work(read_only=True) as session:
+            assert shop.where() == "replica"
+            assert session.get(Item, 1).name == "tea"  # type: ignore[union-attr]
+        assert db.run(shop.where, read_only=True) == "replica"
+        assert db.run(shop.where, read_only=True, isolation_level="REPEATABLE READ") == "replica"
+        # a standby has no SERIALIZABLE
+        assert db.run(shop.where, read_only=True, isolation_level="SERIALIZABLE") == "primary"
+        with pytest.raises(InvalidRequestError, match="read only"), db.unit_of_work(read_only=True) as session:
+            session.get(Item, 1).name = "cake"  # type: ignore[union-attr]
+            session.flush()
+        with pytest.raises(InvalidRequestError, match="read only"), db.unit_of_work(read_only=True) as session:
+            session.execute(update(Item).values(hits=1))
+        assert primary.execute("SELECT name, hits FROM item") == [("tea", 0)]
+
+
+def test_a_read_only_unit_inside_of_one_that_has_written_reads_from_the_primary(shop: Shop, standby: Server) -> None:
+    db, Item = shop.db, shop.Item
+    stop_replay(standby)
+    with shop.app.app_context():
+        assert db.run(shop.where, read_only=True) == "replica"
+        with db.unit_of_work() as session:
+            session.add(Item(name="cake"))
+        with db.unit_of_work(read_only=True) as session:
+            assert session.scalar(select(func.count(Item.id))) == 2
+
+
+@pytest.mark.parametrize("kind", ["flush", "update", "text", "lock", "connection"])
+def test_a_request_that_writes_reads_from_the_primary_from_then_on(shop: Shop, standby: Server, kind: str) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/write")
+    def write() -> list[Any]:
+        item = db.session.get(Item, 1)
+        before = (item.hits, shop.where())
+        match kind:
+            case "flush":
+                db.session.add(Item(name="cake"))
+                db.session.flush()
+            case "update":
+                db.session.execute(update(Item).values(name=Item.name))
+            case "text":
+                db.session.execute(text("UPDATE item SET name = name"))
+            case "lock":
+                db.session.scalars(select(Item).with_for_update()).all()
+            case "connection":
+                db.session.connection()
+        return [*before, item.hits, shop.where(), db.session.scalar(text("SELECT count(*) FROM item"))]
+
+    stop_replay(standby)
+    shop.db.run(lambda: shop.db.session.execute(update(Item).values(hits=7)))
+    assert shop.client.get("/write").json == [0, "replica", 7, "primary", 2 if kind == "flush" else 1]
+
+
+def test_which_statements_go_to_a_replica(shop: Shop) -> None:
+    db, Item = shop.db, shop.Item
+    server = "SELECT pg_is_in_recovery()"
+    cases: dict[str, Any] = {
+        "a text": (text(server), True),
+        "a plain text": (server, True),
+        "with a comment": (f"-- a\n/* b */ ( {server})", True),
+        "columns": (text(server).columns(Item.hits), True),
+        "a common table expression": ("WITH a AS (SELECT 1) SELECT pg_is_in_recovery() FROM a", True),
+        "a label": (select(func.pg_is_in_recovery().label("x")), True),
+        "a lock in text": (f"{server} FROM item FOR NO KEY UPDATE", False),
+        "a lock": (select(func.pg_is_in_recovery()).select_from(Item).with_for_update(), False),
+        "a lock inside": (
+            select(func.pg_is_in_recovery(), select(Item.id).with_for_update().limit(1).scalar_subquery()),
+            False,
+        ),
+        "several statements": (f"SELECT 1; {server}", False),
+        "a function that nobody knows": ("SELECT pg_is_in_recovery() FROM pg_stat_get_activity(NULL)", False),
+        "a function": (select(func.pg_is_in_recovery(), func.txid_current()), False),
+        "a sequence": ("SELECT pg_is_in_recovery() FROM (SELECT nextval('item_id_seq')) AS a", False),
+        "a lock of the application's own": (select(func.pg_is_in_recovery(), func.pg_advisory_xact_lock(1)), False),
+        "DML inside": (
+            select(func.pg_is_in_recovery()).select_from(update(Item).values(hits=1).returning(Item.id).cte("changed")),
+            False,
+        ),
+        "DML in text": (f"WITH a AS (UPDATE item SET hits = 1 RETURNING 1) {server} FROM a", False),
+        "a text as a condition": (select(func.pg_is_in_recovery()).where(text("txid_current() > 0")), False),
+    }
+    found: dict[str, object] = {}
+
+    @shop.app.get("/answer/<case>")
+    def answer(case: str) -> str:
+        found[case] = db.session.scalar(cases[case][0])
+        return ""
+
+    for case in cases:
+        assert shop.client.get(f"/answer/{case}").status_code == 200, case
+    assert found == {case: is_read for case, (_, is_read) in cases.items()}
+
+
+def test_a_change_of_what_a_replica_has_read_is_saved_where_the_row_is_the_same(shop: Shop, primary: Server) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/hit")
+    def hit() -> dict[str, Any]:
+        item = db.session.get(Item, 1)
+        item.hits += 1
+        db.session.flush()
+        return {"hits": item.hits, "name": item.name}
+
+    assert shop.client.get("/hit").json == {"hits": 1, "name": "tea"}
+    assert primary.execute("SELECT hits FROM item") == [(1,)]
+
+
+def test_a_change_of_an_old_row_has_the_request_dispatched_again(shop: Shop, primary: Server, standby: Server) -> None:
+    db, Item = shop.db, shop.Item
+    seen: list[Any] = []
+
+    @shop.app.get("/hit")
+    def hit() -> str:
+        item = db.session.get(Item, 1)
+        seen.append((shop.where(), item.hits))
+        item.hits += 1
+        return ""
+
+    @shop.app.get("/once")
+    @db.no_retry
+    def once() -> str:
+        db.session.get(Item, 1).name = "changed"
+        return ""
+
+    stop_replay(standby)
+    primary.execute("UPDATE item SET hits = 41")
+    assert shop.client.get("/hit").status_code == 200
+    assert seen == [("replica", 0), ("primary", 41)]
+    assert primary.execute("SELECT hits FROM item") == [(42,)]
+    # a client of its own, that is not known to have written
+    assert shop.app.test_client().get("/once").status_code == 500
+    assert primary.execute("SELECT hits, name FROM item") == [(42, "tea")]
+
+
+def test_a_view_says_that_it_needs_the_primary(shop: Shop) -> None:
+    db = shop.db
+
+    @shop.app.get("/marked")
+    @db.use_primary
+    def marked() -> str:
+        return shop.where()
+
+    @shop.app.get("/moved")
+    def moved() -> str:
+        first = shop.where()
+        assert db.use_primary() is None
+        return f"{first}, {shop.where()}"
+
+    assert shop.client.get("/marked").text == "primary"
+    assert shop.client.get("/moved").text == "replica, primary"
+
+
+def test_the_cookie_is_set_by_requests_that_have_written_and_by_no_others(shop: Shop) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.post("/refused")
+    def refused() -> None:
+        db.session.add(Item(name="never"))
+        db.session.flush()
+        abort(400)
+
+    @shop.app.post("/committed")
+    def committed() -> None:
+        db.session.add(Item(name="saved"))
+        db.session.commit()
+        abort(400)
+
+    @shop.app.post("/inside")
+    def inside() -> str:
+        with db.unit_of_work() as session:
+            session.add(Item(name="inside"))
+        return ""
+
+    @shop.app.post("/nothing")
+    def nothing() -> str:
+        return shop.where()
+
+    assert "Set-Cookie" not in shop.client.get("/where").headers
+    assert "Set-Cookie" not in shop.client.post("/refused").headers
+    assert "Set-Cookie" not in shop.client.post("/nothing").headers
+    for path in ("/cake", "/committed", "/inside"):
+        response = shop.app.test_client().post(path)
+        assert "session_writes=" in response.headers["Set-Cookie"], path
+        assert "HttpOnly" in response.headers["Set-Cookie"]
+        assert "SameSite=Lax" in response.headers["Set-Cookie"]
+        assert response.headers["Vary"] == "Cookie"
+
+
+def test_a_failed_request_is_dispatched_again_when_its_replica_is_lost(shop: Shop, standby: Server) -> None:
+    db, Item = shop.db, shop.Item
+    seen: list[str] = []
+
+    @shop.app.get("/lost")
+    def lost() -> list[str]:
+        seen.append(shop.where())
+        if seen == ["replica"]:
+            standby.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+        return list(db.session.scalars(select(Item.name)).all())
+
+    assert shop.client.get("/lost").json == ["tea"]
+    assert seen == ["replica", "primary"]
+    assert shop.client.get("/where").text == "replica"
+
+
+def test_a_commit_does_not_fail_with_a_replica_that_was_lost(shop: Shop, primary: Server, standby: Server) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/write")
+    def write() -> str:
+        db.session.get(Item, 1)
+        db.session.add(Item(name="cake"))
+        db.session.flush()
+        standby.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return ""
+
+    assert shop.client.get("/write").status_code == 200
+    assert primary.execute("SELECT name FROM item ORDER BY id") == [("tea",), ("cake",)]
