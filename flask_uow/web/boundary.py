@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,7 @@ from flask import Flask, Response, appcontext_pushed
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from flask_uow.web.config import Settings
-from flask_uow.web.ending import end_scope, finish, has_changes, has_work, roll_back
+from flask_uow.web.ending import close_sessions, end_scope, finish, has_changes, is_settled, roll_back
 from flask_uow.web.outcome import CommitOn, Ending, Kind, Moment, Outcome, decide
 from flask_uow.web.replay import Again, Replay
 from flask_uow.web.retry import Progress
@@ -54,16 +55,9 @@ def install(owner: UnitOfWork, app: Flask, settings: Settings, reading: Reading 
         "do_teardown_request",
         "do_teardown_appcontext",
     ):
-        setattr(app, name, _bind(getattr(boundary, name), getattr(app, name)))
+        setattr(app, name, partial(getattr(boundary, name), getattr(app, name)))
     # for every app: a context of another one that is pushed inside a request of this one must be known as such
     appcontext_pushed.connect(_context_pushed)
-
-
-def _bind(hook: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
-    def hooked(*args: Any, **kwargs: Any) -> Any:
-        return hook(original, *args, **kwargs)
-
-    return hooked
 
 
 def _context_pushed(app: Flask, **extra: Any) -> None:
@@ -245,9 +239,11 @@ class _Boundary:
             # Click before 8.2 hides every failure from the contexts that it closes; Flask one in sending the headers
             in_flight = sys.exc_info()[1]
             error = None if in_flight is scope.outer_error else in_flight
-        if scope.verdict is Outcome.COMMIT and error is None and not has_work(scope):
-            # nearly every request: all was settled at the commit point
-            end_scope(scope, Outcome.COMMIT, keep_session=scope.keeps_session)
+        if scope.verdict is Outcome.COMMIT and error is None and is_settled(scope):
+            # nearly every request: all was done at the commit point
+            scope.forget_ending()
+            if not scope.keeps_session:
+                close_sessions(scope)
             return
         outcome = Outcome.ROLLBACK
         dropped_work = False

@@ -49,7 +49,7 @@ class CurrentSession(SessionRegistry):
     def __call__(self) -> WebSession:
         scope = current_scope(self._owner)
         if scope.session is None:
-            session = self._owner._make_session()
+            session = self._owner.state_of(scope.app).make_session(scope)
             scope.open_session(session)
             return session
         return scope.session

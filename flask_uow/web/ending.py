@@ -14,12 +14,17 @@ from flask_uow.web.outcome import Outcome
 from flask_uow.web.scope import Scope
 from flask_uow.web.session import WebSession, tell_together
 
-__all__ = ["end_scope", "finish", "has_changes", "has_work", "roll_back"]
+__all__ = ["close_sessions", "end_scope", "finish", "has_changes", "has_work", "is_settled", "roll_back"]
 
 
 def has_work(scope: Scope) -> bool:
     """Return whether a Session of the scope has anything to commit or to roll back."""
     return any(session.has_work() for session in scope.sessions)
+
+
+def is_settled(scope: Scope) -> bool:
+    """Return whether nothing is left to be done at the scope's end but to close its Sessions."""
+    return not any(session.has_work() or session.has_callbacks() for session in scope.sessions)
 
 
 def has_changes(scope: Scope) -> bool:
@@ -58,17 +63,20 @@ def end_scope(scope: Scope, outcome: Outcome, *, keep_session: bool = False) -> 
     :param keep_session: leave the Sessions open, without a transaction or a connection, for a body that is still to
         come.
     """
-    scope.error = None
-    scope.is_unhandled = False
-    scope.rollback_asked = False
+    scope.forget_ending()
     if scope.session is None and not scope.kept and not scope.named:
         return
     try:
         finish(scope, outcome, not keep_session)
     finally:
         if not keep_session:
-            for ended in scope.take_sessions():
-                _close(scope, ended)
+            close_sessions(scope)
+
+
+def close_sessions(scope: Scope) -> None:
+    """Close the Sessions of a scope, which has none any more."""
+    for ended in scope.take_sessions():
+        _close(scope, ended)
 
 
 def roll_back(scope: Scope) -> None:

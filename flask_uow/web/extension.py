@@ -356,11 +356,12 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
 
         :raises InvalidRequestError: when the extension does not serve it.
         """
-        if app not in self._apps:
+        state = self._apps.get(app)
+        if state is None:
             raise InvalidRequestError(
                 f"this UnitOfWork does not serve the app {app.name!r}. Call db.init_app(app) on it."
             )
-        return self._apps[app]
+        return state
 
     # -- schema and engines
 

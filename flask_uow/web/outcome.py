@@ -50,7 +50,7 @@ class Moment(enum.Enum):
     TEARDOWN = "the scope ends"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """The facts about how a scope ends.
 

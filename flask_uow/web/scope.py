@@ -163,7 +163,7 @@ class Scope:
         """Its Sessions, in the order in which they are committed: that of ``db.session`` first."""
         if self.session is None:
             return tuple(self.named.values())
-        return (self.session, *self.named.values())
+        return (self.session, *self.named.values()) if self.named else (self.session,)
 
     def name_of(self, session: WebSession) -> str:
         """Return the name by which ``db.get_session()`` gives a Session of the scope."""
@@ -176,7 +176,7 @@ class Scope:
         else:
             self.named[name] = session
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "flask_uow":
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("flask_uow."):
             frame = frame.f_back
         self._opened_at = (frame.f_code.co_filename, frame.f_lineno)
 
@@ -186,7 +186,15 @@ class Scope:
         self.session, self.named, self.kept = None, {}, ()
         return taken
 
+    def forget_ending(self) -> None:
+        """Forget what was seen of the scope's end: it may begin anew."""
+        self.error = None
+        self.is_unhandled = False
+        self.rollback_asked = False
+
     def __del__(self) -> None:
+        if self.session is None and not self.named:
+            return
         # the context was pushed and never popped; its connections go back by themselves, and are rolled back
         if any(session.has_work() for session in self.sessions):
             file, line = self._opened_at

@@ -160,7 +160,7 @@ class ScopeUnit(UnitObserver):
         self.commits += 1
         if self.had_work:
             self.progress.note()
-        if not (self.only_reads or self.is_told_later):
+        if not (self.only_reads or self.is_told_later) and (self.callbacks or signals.after_commit.receivers):
             # (a callback may commit what it has read; the callbacks that wait are called when it returns)
             _observed(session).tell_alone()
 

@@ -113,6 +113,8 @@ class RelationshipProperty(InspectedRelationship):
         self.condition: JoinCondition
         self.pairs: tuple[tuple[str, str], ...] = ()
         self.names_to_clear: tuple[str, ...] = ()
+        # worked out when the pairs are named
+        self._local_names: tuple[str, ...] | None = None
         self.secondary_pairs: tuple[tuple[str, str], ...] = ()
         self.remote_pairs: tuple[tuple[str, str], ...] = ()
         self.sql = RelationshipSQL(self)
@@ -259,11 +261,13 @@ class RelationshipProperty(InspectedRelationship):
     @property
     def local_names(self) -> tuple[str, ...]:
         """The parent's attributes whose values tell the related rows."""
-        if self.condition.through_parent:
-            names: tuple[str, ...] = self.parent.primary_key_names
-            return names
-        pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
-        return tuple(own for own, _ in pairs)
+        if self._local_names is None:
+            if self.condition.through_parent:
+                self._local_names = self.parent.primary_key_names
+            else:
+                pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
+                self._local_names = tuple(own for own, _ in pairs)
+        return self._local_names
 
     def _expression(self, argument: object, far: Side) -> Any:
         """Return a join condition that is given as itself or as a function."""
@@ -301,6 +305,7 @@ class RelationshipProperty(InspectedRelationship):
 
     def _name_pairs(self) -> None:
         own, far = self.parent.name_of_column, self._mapper.name_of_column
+        self._local_names = None
         if self.direction is Direction.MANY_TO_MANY:
             self.secondary_pairs = tuple((own(column), secondary.name) for column, secondary in self.condition.pairs)
             self.remote_pairs = tuple(

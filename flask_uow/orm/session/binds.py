@@ -105,9 +105,12 @@ class Binds:
 
     def _by_bind_key(self, mapper: Mapper | None, clause: object) -> Any:
         assert self.by_key is not None
-        tables: Iterable[Table] = (
-            _tables_of_mapper(mapper) if mapper is not None else tables_of(clause) if clause is not None else ()
-        )
+        tables: Iterable[Table]
+        if mapper is not None:
+            # one that is mapped to a SELECT has the tables that this reads
+            tables = mapper.tables or tables_of(mapper.local_table)
+        else:
+            tables = tables_of(clause) if clause is not None else ()
         key: str | None = None
         for table in tables:
             key = bind_key_of(table)
@@ -140,11 +143,6 @@ class Binds:
         return UnboundExecutionError(
             f"no engine is known for {what}. Make the Session with bind=engine, or call session.bind_mapper() or session.bind_table()."
         )
-
-
-def _tables_of_mapper(mapper: Mapper) -> Iterable[Table]:
-    """Return the tables of a mapped class; of one that is mapped to a SELECT, those that it reads."""
-    return mapper.tables or tables_of(mapper.local_table)
 
 
 def bind_key_of(table: Table) -> str | None:

@@ -101,7 +101,8 @@ class Session(ManyRowsSession):
         observer: UnitObserver = QUIET,
         routing: Routing | None = None,
     ) -> None:
-        check_arguments(autobegin, autocommit, enable_baked_queries, future)
+        if not autobegin or enable_baked_queries or not future:
+            check_arguments(autobegin, autocommit, enable_baked_queries, future)
         super().__init__(
             Binds(bind, binds, bind_key_engines),
             query_cls,

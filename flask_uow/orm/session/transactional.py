@@ -271,7 +271,7 @@ class TransactionalSession:
             if self.current_transaction is not None:
                 self.current_transaction.close()
         finally:
-            self.expunge_all()
+            self.objects.expunge_all()
 
     @exclusive
     def expunge_all(self) -> None:

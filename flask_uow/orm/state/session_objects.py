@@ -326,7 +326,8 @@ class SessionObjects:
 
     def expunge_all(self) -> None:
         """Take all objects out."""
-        leaving = self._all_by_event() if self.hooks.any_of("pending_to_transient", "persistent_to_detached") else []
+        hooks = self.hooks
+        leaving = self._all_by_event() if hooks.pending_to_transient or hooks.persistent_to_detached else []
         for states in (self.new, self.deleted):
             for state in states:
                 state.owner = None
