@@ -22,6 +22,7 @@ from flask_uow import (
     Engine,
     NativeType,
     NullType,
+    ProgrammingError,
     TypeDecorator,
     TypeEngine,
     UserDefinedType,
@@ -63,6 +64,8 @@ class Example(NamedTuple):
     :ivar only: the one database that has it.
     :ivar annotates: True where its Python type, as an annotation, means the type.
     :ivar casts: False where nothing is cast to it.
+    :ivar compares: False where the database compares none of its values.
+    :ivar extension: the extension that the database has to have for it, and the tests' own has not.
     """
 
     type_: TypeEngine[Any]
@@ -71,6 +74,8 @@ class Example(NamedTuple):
     only: str | None = None
     annotates: bool = False
     casts: bool = True
+    compares: bool = True
+    extension: str | None = None
 
 
 f = flask_uow
@@ -132,6 +137,16 @@ EXAMPLES = [
     Example(f.CIDR(), ["10.0.0.0/8"], ("", "CIDR()"), only="postgresql"),
     Example(f.MACADDR(), ["08:00:2b:01:02:03"], ("", "MACADDR()"), only="postgresql"),
     Example(f.TSVECTOR(), ["'ab':1 'c':2"], ("", "TSVECTOR()"), only="postgresql"),
+    Example(f.MACADDR8(), ["08:00:2b:01:02:03:04:05"], ("", "MACADDR8()"), only="postgresql"),
+    Example(f.TSQUERY(), ["'ab' & 'c'"], ("", "TSQUERY()"), only="postgresql"),
+    Example(f.BIT(4), ["0110"], ("", "BIT(length=4)"), only="postgresql"),
+    Example(f.BIT(4, varying=True), ["01"], ("", "BIT(length=4, varying=True)"), only="postgresql"),
+    Example(f.MONEY(), ["$1,000.00"], ("", "MONEY()"), only="postgresql"),
+    Example(f.OID(), [23], ("BIGINT", "OID()")),
+    Example(f.REGCLASS(), ["pg_class"], ("", "REGCLASS()"), only="postgresql"),
+    Example(f.REGCONFIG(), ["english"], ("", "REGCONFIG()"), only="postgresql"),
+    Example(f.JSONPATH(), ['$."a"[*]'], ("", "JSONPATH()"), only="postgresql", compares=False),
+    Example(f.CITEXT(), ["a"], ("", "CITEXT()"), only="postgresql", extension="citext"),
     Example(f.INT4RANGE(), [f.Range(1, 5), f.Range(empty=True)], ("", "NativeType(native='int4range')"), only="postgresql"),
     Example(f.INT8RANGE(), [f.Range(2**40, None)], ("", "NativeType(native='int8range')"), only="postgresql"),
     Example(
@@ -174,6 +189,10 @@ def table_of(example: Example, connection: Connection) -> Table | None:
         with pytest.raises(CompileError, match="is no type of"):
             table.metadata.create_all(connection)
         return None
+    if example.extension is not None:
+        with pytest.raises(ProgrammingError, match=f'type "{example.extension}" does not exist'):
+            table.metadata.create_all(connection)
+        return None
     table.metadata.create_all(connection)
     return table
 
@@ -213,6 +232,10 @@ def test_rows_are_found_by_values_of_the_type(connection: Connection, example: E
         return
     for value in example.values:
         connection.execute(Insert(table).with_columns(["value"]), {"value": value})
+    if not example.compares:
+        with pytest.raises(ProgrammingError, match="operator does not exist"):
+            connection.scalars(select(table.c.id).where(table.c.value == example.values[0])).all()
+        return
     for number, value in enumerate(example.values, 1):
         assert connection.scalars(select(table.c.id).where(table.c.value == value)).all() == [number]
     assert len(connection.scalars(select(table.c.id).where(table.c.value.in_(example.values))).all()) == len(

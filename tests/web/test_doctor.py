@@ -81,6 +81,8 @@ NOTE = "CREATE TABLE note (id INTEGER PRIMARY KEY, {})"
 
 # the bases of types, which no column has
 ABSTRACT = (flask_uow.RangeType,)
+# the database of the tests has no extension
+OF_EXTENSIONS = (flask_uow.CITEXT,)
 
 
 def all_types() -> list[TypeEngine[Any]]:
@@ -90,7 +92,7 @@ def all_types() -> list[TypeEngine[Any]]:
         if (
             isinstance(class_, type)
             and issubclass(class_, TypeEngine)
-            and class_ not in ABSTRACT
+            and class_ not in (*ABSTRACT, *OF_EXTENSIONS)
             and not issubclass(class_, flask_uow.NativeType)
         ):
             for arguments in ((), (10,), (10, 2)):

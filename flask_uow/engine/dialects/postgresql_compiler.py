@@ -17,6 +17,7 @@ from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Enum, Float, Integer, Numeric, TypeEngine, Uuid
+from flask_uow.sql.types.postgresql import REGCLASS, REGCONFIG
 from flask_uow.sql.windows import function_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ _ROWS = 1000
 def is_given(node: ClauseElement) -> bool:
     """Return True for a parameter."""
     return node.__visit_name__ == "bindparam"
+
+
+# without a comparison of their own: beside one of them, a text would be taken for an oid
+_NAMES = (REGCLASS, REGCONFIG)
 
 
 def _is_cast(storage: TypeEngine[Any]) -> bool:
@@ -72,7 +77,7 @@ class PostgreSQLCompiler(StatementCompiler):
         if isinstance(storage, Float) and not self.literal_binds:
             return f"{text}::float8"
         # an array travels as text
-        if isinstance(storage, ARRAY):
+        if isinstance(storage, (ARRAY, *_NAMES)):
             return f"{text}::{self.dialect.cast_name(node.type)}"
         if _is_cast(storage) and not self.literal_binds:
             return f"{text}::{self._value_type(node.type)}"
@@ -114,6 +119,8 @@ class PostgreSQLCompiler(StatementCompiler):
             how = "= ANY" if node.operator is ops.IN else "!= ALL"
             # the left side gives the array its type, which may be one of the database's own
             given = super().visit_bindparam(node.right) if not is_given(node.left) else self.process(node.right)
+            if isinstance(node.left.type.storage, _NAMES):
+                given += f"::{self.dialect.cast_name(node.left.type)}[]"
             return f"{self.operand(node.left, ops.EQ)} {how} ({given})"
         rows: tuple[Any, ...] = node.right.items if node.right.__visit_name__ == "expression_list" else ()
         if len(rows) <= _ROWS or rows[0].__visit_name__ != "expression_list":

@@ -354,7 +354,7 @@ RECORDS: dict[str, PostgreSQLRecord] = {
             "inet": INET, "cidr": CIDR, "macaddr": MACADDR, "macaddr8": MACADDR8, "tsvector": TSVECTOR, "tsquery": TSQUERY, "citext": CITEXT,
             "money": MONEY, "regclass": REGCLASS, "regconfig": REGCONFIG, "jsonpath": JSONPATH,
         },
-        reflected_sized={"bit": BIT, "bit varying": lambda length=None: BIT(length, varying=True)},
+        reflected_sized={"bit": lambda length=None: BIT(None if length == 1 else length), "bit varying": lambda length=None: BIT(length, varying=True)},
     ),
     # a reflected range is a NativeType, whose values are the driver's own ranges
     "range": replace(_TEXT_OF_SERVER, bind=_made(_bind_range), load=_made(_load_range)),
