@@ -176,7 +176,7 @@ class FromClause(ClauseElement):
         """Return it as a LATERAL element of FROM: a SELECT of it that may refer to the elements before it (PostgreSQL)."""
         return Lateral(self.select(), name)
 
-    def tablesample(self, sampling: Any, name: str | None = None, seed: Any = None) -> TableSample:
+    def tablesample(self, sampling: object, name: str | None = None, seed: object = None) -> TableSample:
         """Return a sample of its rows (PostgreSQL); see :func:`tablesample`."""
         return TableSample(self, sampling, name, seed)
 
@@ -184,7 +184,7 @@ class FromClause(ClauseElement):
         """Return True where it is another element of FROM, an alias of that, or a join or SELECT with it."""
         return any(inner is fromclause for inner in _inside(self))
 
-    def corresponding_column(self, column: Any, require_embedded: bool = False) -> Any:
+    def corresponding_column(self, column: ColumnElement[Any], require_embedded: bool = False) -> Any:
         """Return the column that stands here for one of a table, or of what this was made of; None where none does.
 
         :param require_embedded: True for one that is really taken from here; always so.
@@ -302,7 +302,7 @@ class TableSample(Alias):
     __slots__ = ("sampling", "seed")
     __visit_name__ = "tablesample"
 
-    def __init__(self, element: FromClause, sampling: Any, name: str | None = None, seed: Any = None) -> None:
+    def __init__(self, element: FromClause, sampling: object, name: str | None = None, seed: object = None) -> None:
         super().__init__(element, name)
         if isinstance(sampling, bool) or not isinstance(sampling, (int, float, ColumnElement)):
             raise ArgumentError(
@@ -612,13 +612,13 @@ def alias(element: object, name: str | None = None) -> Alias:
     return coerce_from(element).alias(name)
 
 
-def lateral(element: Any, name: str | None = None) -> FromClause:
+def lateral(element: FromClause, name: str | None = None) -> FromClause:
     """Return a SELECT, or another element of FROM, as a LATERAL one: it may refer to the elements before it (PostgreSQL)."""
     made: FromClause = element.lateral(name)
     return made
 
 
-def tablesample(selectable: object, sampling: Any, name: str | None = None, seed: Any = None) -> TableSample:
+def tablesample(selectable: object, sampling: object, name: str | None = None, seed: object = None) -> TableSample:
     """Return a sample of the rows of a table or a mapped class (PostgreSQL): ``aliased(User, tablesample(User, 10))``.
 
     :param sampling: how much of the table, in percent, by ``SYSTEM``; or a method: ``func.bernoulli(10)``.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.schema import Table
     from flask_uow.sql.select import Select
     from flask_uow.sql.select_base import SelectBase
+    from flask_uow.sql.selectable import Lateral, TableSample
     from flask_uow.sql.windows import Over, WithinGroup
 
 __all__ = ["SQLiteCompiler"]
@@ -178,7 +179,7 @@ class SQLiteCompiler(PartsInSQLite):
             return f"LIMIT -1 OFFSET {self.process(select.offset_clause)}"
         return super().limit_clause(select)
 
-    def compound_member(self, member: Any) -> str:
+    def compound_member(self, member: SelectBase) -> str:
         # a SELECT in parentheses is not allowed here, one in FROM is
         text = super().compound_member(member)
         return f"SELECT * FROM {text}" if text.startswith("(") else text
@@ -292,12 +293,12 @@ class SQLiteCompiler(PartsInSQLite):
             "SQLite takes no INSERT, UPDATE or DELETE in a common table expression. Execute it first, with RETURNING, and use its rows."
         )
 
-    def ties(self, select: Any) -> str:
+    def ties(self, select: SelectBase) -> str:
         raise CompileError(
             "SQLite has no WITH TIES. Number the rows by func.rank().over(order_by=...) in a subquery, and select those up to the limit."
         )
 
-    def visit_tablesample(self, sample: Any) -> str:
+    def visit_tablesample(self, sample: TableSample) -> str:
         raise CompileError(
             f"SQLite has no TABLESAMPLE, and {sample.element.description} is to be sampled. Take rows at random:"
             " order_by(func.random()).limit(n)."
@@ -310,7 +311,7 @@ class SQLiteCompiler(PartsInSQLite):
             )
         return super().hinted(text, hint)
 
-    def visit_lateral(self, lateral: Any) -> str:
+    def visit_lateral(self, lateral: Lateral) -> str:
         raise CompileError("SQLite has no LATERAL. Use a scalar subquery, or a join with a grouped subquery.")
 
     # the function that a window is written for
