@@ -73,10 +73,6 @@ def copy_in_bulk(session: Session) -> None:
     session.copy_from(Truck, [{"load": 1}])
 
 
-def name_of_package(name: str) -> Callable[[Session], object]:
-    return lambda session: getattr(flask_uow, name)
-
-
 def merge_into_a_table(session: Session) -> None:
     table: Any = Table
     getattr(table, "merge")  # noqa: B009
@@ -100,8 +96,6 @@ def run_the_command_migrate(session: Session) -> None:
 # entry -> what tries it, and what comes of that
 ATTEMPTS: dict[str, tuple[Callable[[Session], object], type[BaseException], str]] = {
     "COPY into several tables": (copy_in_bulk, flask_uow.InvalidRequestError, "table"),
-    "Exclusion constraints": (name_of_package("ExcludeConstraint"), AttributeError, "ExcludeConstraint"),
-    "Domains": (name_of_package("DOMAIN"), AttributeError, "DOMAIN"),
     "`MERGE`": (merge_into_a_table, AttributeError, "merge"),
     "RETURNING of an UPDATE or DELETE for a list of parameter sets": (
         return_rows_of_several_parameter_sets,

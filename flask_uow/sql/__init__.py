@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
 from flask_uow.sql import event as event
-from flask_uow.sql.columns import FetchedValue
+from flask_uow.sql.columns import ColumnDefault, FetchedValue
 from flask_uow.sql.constraints import (
     CheckConstraint,
+    Constraint,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
@@ -48,21 +48,29 @@ from flask_uow.sql.ddl import (
     CreateSchema,
     CreateSequence,
     CreateTable,
+    DDLElement,
+    DropColumnComment,
+    DropConstraint,
     DropIndex,
     DropSchema,
     DropSequence,
     DropTable,
+    DropTableComment,
+    SetColumnComment,
+    SetTableComment,
 )
 from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
+from flask_uow.sql.exclusion import ExcludeConstraint
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
 from flask_uow.sql.extract import extract
 from flask_uow.sql.functions import func, funcfilter, over, within_group
+from flask_uow.sql.indexes import Index
 from flask_uow.sql.lightweight import TableClause, Values, column, table, values
 from flask_uow.sql.naming import conv
 from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.operations import and_, not_, or_
-from flask_uow.sql.schema import Column, MetaData, Table
+from flask_uow.sql.schema import Column, MetaData, Table, sort_tables
 from flask_uow.sql.select import Select, exists, select
 from flask_uow.sql.select_base import (
     CompoundSelect,
@@ -77,6 +85,7 @@ from flask_uow.sql.select_base import (
 from flask_uow.sql.selectable import (
     CTE,
     Alias,
+    ColumnCollection,
     FromClause,
     Join,
     Lateral,
@@ -96,17 +105,18 @@ from flask_uow.sql.words import LABEL_STYLE_DEFAULT, LABEL_STYLE_DISAMBIGUATE_ON
 nullsfirst, nullslast = nulls_first, nulls_last
 
 __all__ = [
-    "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnElement", "ColumnOperators",
-    "CompoundSelect", "Computed", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "DDL", "Delete", "DropIndex",
-    "DropSchema", "DropSequence", "DropTable", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause",
-    "FunctionElement", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
-    "LABEL_STYLE_TABLENAME_PLUS_COL", "Lateral", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "Subquery", "Table",
-    "TableClause", "TableSample", "TextClause", "TextualSelect", "UniqueConstraint", "Update", "Values", "alias", "all_", "and_", "any_",
-    "asc", "between", "bindparam", "bitwise_not", "case", "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct",
-    "event", "except_", "except_all", "exists", "extract", "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join",
-    "label", "lateral", "literal", "literal_column", "not_", "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_",
-    "outerjoin", "over", "select", "table", "tablesample", "text", "true", "tuple_", "type_coerce", "union", "union_all", "update",
-    "values", "within_group",
+    "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnCollection", "ColumnDefault",
+    "ColumnElement", "ColumnOperators", "CompoundSelect", "Computed", "Constraint", "CreateIndex", "CreateSchema", "CreateSequence",
+    "CreateTable", "DDL", "DDLElement", "Delete", "DropColumnComment", "DropConstraint", "DropIndex", "DropSchema", "DropSequence",
+    "DropTable", "DropTableComment", "ExcludeConstraint", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint",
+    "FromClause", "FunctionElement", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
+    "LABEL_STYLE_TABLENAME_PLUS_COL", "Lateral", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "SetColumnComment",
+    "SetTableComment", "Subquery", "Table", "TableClause", "TableSample", "TextClause", "TextualSelect", "UniqueConstraint", "Update",
+    "Values", "alias", "all_", "and_", "any_", "asc", "between", "bindparam", "bitwise_not", "case", "cast", "collate", "column",
+    "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract", "false", "func", "funcfilter",
+    "insert", "intersect", "intersect_all", "join", "label", "lateral", "literal", "literal_column", "not_", "null", "nulls_first",
+    "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select", "sort_tables", "table", "tablesample", "text", "true",
+    "tuple_", "type_coerce", "union", "union_all", "update", "values", "within_group",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
@@ -121,10 +121,11 @@ class SharedColumnOptions(TypedDict, total=False):
     onupdate: Any
     server_default: Any
     server_onupdate: Any
-    autoincrement: bool
+    autoincrement: bool | Literal["auto", "ignore_fk"]
     comment: str | None
     doc: str | None
     info: dict[Any, Any] | None
+    system: bool
 
 
 class ColumnOptions(SharedColumnOptions, total=False):
@@ -148,14 +149,16 @@ class Column(ColumnElement[T], Generic[T]):
     :param onupdate: likewise for changed rows.
     :param server_default: a value or SQL expression that the database itself uses for new rows; :class:`FetchedValue` where it has
         a default that DDL is not to mention.
-    :param autoincrement: False for an integer primary key that the application sets itself.
+    :param autoincrement: False for an integer primary key that the application sets itself; ``"ignore_fk"`` has the database number one that is a
+        foreign key, too.
     :param comment: the comment on the column in the database (PostgreSQL).
     :param doc: the docstring of the attribute that is mapped to it; its comment when None.
+    :param system: True for one that the database has by itself, ``xmin`` of PostgreSQL say: CREATE TABLE leaves it out.
     """
 
     __slots__ = (
         "_name", "_sequence", "_type", "args", "autoincrement", "checks", "comment", "default", "doc", "foreign_keys", "identity", "index", "info", "key",
-        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "table", "unique", "__weakref__",
+        "nullable", "onupdate", "primary_key", "server_default", "server_onupdate", "system", "table", "unique", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "column"
 
@@ -192,10 +195,11 @@ class Column(ColumnElement[T], Generic[T]):
         onupdate: object = None,
         server_default: object = None,
         server_onupdate: object = None,
-        autoincrement: bool = True,
+        autoincrement: bool | Literal["auto", "ignore_fk"] = True,
         comment: str | None = None,
         doc: str | None = None,
         info: dict[Any, Any] | None = None,
+        system: bool = False,
     ) -> None:
         if name is not None and not isinstance(name, str):
             args = (type_, *args) if type_ is not None else args
@@ -220,6 +224,7 @@ class Column(ColumnElement[T], Generic[T]):
         self.comment = comment
         self.doc = doc
         self.info = dict(info or {})
+        self.system = system
         self.foreign_keys: list[ForeignKey] = []
         self._sequence: Sequence | None = None
         self.identity: Identity | None = None
@@ -294,6 +299,27 @@ class Column(ColumnElement[T], Generic[T]):
         """True for an integer primary key whose values the database makes."""
         return self.table is not None and self.table.generated_key is self
 
+    def append_foreign_key(self, foreign_key: ForeignKey) -> None:
+        """Add a foreign key."""
+        foreign_key.attach_to(self)
+        if self.table is not None:
+            foreign_key._attach_table(self.table)
+
+    @property
+    def computed(self) -> Computed | None:
+        """How the database works it out of other columns, None where it does not."""
+        return self.server_default if isinstance(self.server_default, Computed) else None
+
+    @property
+    def constraints(self) -> set[CheckConstraint]:
+        """The CHECK constraints that it was given itself."""
+        return set(self.checks)
+
+    @property
+    def description(self) -> str:
+        """Its name."""
+        return self.name
+
     def references(self, column: Column[Any]) -> bool:
         """Return True when a foreign key of this column refers to ``column``."""
         return any(foreign_key.column is column for foreign_key in self.foreign_keys)
@@ -303,7 +329,7 @@ class Column(ColumnElement[T], Generic[T]):
         args = [a.copy_for_column() if isinstance(a, (ForeignKey, CheckConstraint)) else a for a in self.args]
         copied: Column[T] = Column(self._name, self._type, *args, key=self.key)
         for slot in ("primary_key", "nullable", "unique", "index", "default", "onupdate", "server_default", "server_onupdate",
-                     "autoincrement", "comment", "doc"):  # fmt: skip
+                     "autoincrement", "comment", "doc", "system"):  # fmt: skip
             setattr(copied, slot, getattr(self, slot))
         copied.info = dict(self.info)
         return copied

@@ -1,4 +1,4 @@
-"""Keys, unique and check constraints, foreign keys; and indexes.
+"""Keys, unique and check constraints, foreign keys. Indexes are in :mod:`flask_uow.sql.indexes`.
 
 Each object is made first and attached to its table later (``attach_to``), when the table is made.
 """
@@ -9,32 +9,31 @@ import copy
 import re
 from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as SequenceType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from flask_uow.exc import ArgumentError, NoReferencedColumnError, NoReferencedTableError, did_you_mean
-from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.expressions import ColumnElement
-from flask_uow.sql.froms import froms_of
-from flask_uow.sql.naming import constraint_name, index_name
-from flask_uow.sql.nodes import ClauseElement
-from flask_uow.sql.types import NULLTYPE
+from flask_uow.sql.naming import constraint_name
+from flask_uow.sql.options import ForSomeDatabases, checked_options
 
 if TYPE_CHECKING:
     from flask_uow.sql.schema import Column, Table
+    from flask_uow.sql.selectable import FromClause
 
 __all__ = [
     "CheckConstraint",
     "Constraint",
     "ForeignKey",
     "ForeignKeyConstraint",
-    "Index",
     "PrimaryKeyConstraint",
     "UniqueConstraint",
 ]
 
 
-class Constraint:
+class Constraint(ForSomeDatabases):
     """The base of constraints: a name and a table.
+
+    :param info: for the application's own use.
 
     :ivar given_name: the name that it was given, or None.
     :ivar table: the table, once attached.
@@ -45,8 +44,14 @@ class Constraint:
     kind = ""
 
     def __init__(
-        self, name: str | None = None, *, deferrable: bool | None = None, initially: str | None = None
+        self,
+        name: str | None = None,
+        *,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        info: dict[Any, Any] | None = None,
     ) -> None:
+        self.info = dict(info or {})
         if initially is not None and initially.upper() not in ("DEFERRED", "IMMEDIATE"):
             raise ArgumentError(f"initially={initially!r} is neither 'DEFERRED' nor 'IMMEDIATE'.")
         self.given_name = name
@@ -64,6 +69,10 @@ class Constraint:
 
     columns: list[Column[Any]]
 
+    def contains_column(self, column: Column[Any]) -> bool:
+        """Return True where the constraint is about a column."""
+        return any(column is known for known in self.columns)
+
     def exchange(self, before: Column[Any], column: Column[Any]) -> None:
         """Be about ``column`` where it has been about ``before``."""
         self.columns = [column if known is before else known for known in self.columns]
@@ -76,6 +85,10 @@ class Constraint:
     def given_names(self) -> list[str]:
         """The columns that were given by name."""
         return []
+
+    def _also_for(self, other: Constraint) -> Self:
+        self.dialects = other.dialects
+        return self
 
     def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
         """Return a copy of a constraint that is declared once for several tables.
@@ -94,11 +107,25 @@ class ColumnListConstraint(Constraint):
     """
 
     def __init__(
-        self, *columns: Any, name: str | None = None, deferrable: bool | None = None, initially: str | None = None
+        self,
+        *columns: Any,
+        name: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        info: dict[Any, Any] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(name, deferrable=deferrable, initially=initially)
+        super().__init__(name, deferrable=deferrable, initially=initially, info=info)
+        self.dialect_options = checked_options(type(self).__name__, options, self._known_options)
         self._given = columns
         self.columns: list[Column[Any]] = []
+
+    _known_options: ClassVar[tuple[str, ...]] = ("postgresql_include",)
+
+    @property
+    def column_keys(self) -> list[str]:
+        """The keys of the columns, in order."""
+        return [str(column.key) for column in self.columns]
 
     @property
     def given_names(self) -> list[str]:
@@ -106,7 +133,7 @@ class ColumnListConstraint(Constraint):
 
     def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
         made = super().unattached(copies)
-        made._given = tuple(_own_column(column, copies) for column in self._given)
+        made._given = tuple(own_column(column, copies) for column in self._given)
         return made
 
     def attach_to(self, table: Table) -> None:
@@ -124,6 +151,7 @@ class PrimaryKeyConstraint(ColumnListConstraint):
         self.table = table
         table.primary_key.columns = self.columns
         table.primary_key.given_name = self.given_name
+        table.primary_key.dialect_options = self.dialect_options
         for column in self.columns:
             column.primary_key = True
             column.nullable = False
@@ -133,9 +161,11 @@ class UniqueConstraint(ColumnListConstraint):
     """Columns whose values are unique together.
 
     :param nulls_not_distinct: True where NULL is a value like others, of which there is one (PostgreSQL 15 and later).
+    :param options: ``postgresql_include``, columns that its index holds besides; ``postgresql_nulls_not_distinct``, which SQLite goes without.
     """
 
     kind = "uq"
+    _known_options = ("postgresql_include", "postgresql_nulls_not_distinct")
 
     def __init__(
         self,
@@ -144,8 +174,10 @@ class UniqueConstraint(ColumnListConstraint):
         deferrable: bool | None = None,
         initially: str | None = None,
         nulls_not_distinct: bool = False,
+        info: dict[Any, Any] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(*columns, name=name, deferrable=deferrable, initially=initially)
+        super().__init__(*columns, name=name, deferrable=deferrable, initially=initially, info=info, **options)
         self.nulls_not_distinct = nulls_not_distinct
 
     def copy(self) -> UniqueConstraint | None:
@@ -158,7 +190,9 @@ class UniqueConstraint(ColumnListConstraint):
             deferrable=self.deferrable,
             initially=self.initially,
             nulls_not_distinct=self.nulls_not_distinct,
-        )
+            info=self.info,
+            **self.dialect_options,
+        )._also_for(self)
 
 
 class CheckConstraint(Constraint):
@@ -169,8 +203,8 @@ class CheckConstraint(Constraint):
 
     kind = "ck"
 
-    def __init__(self, condition: object, name: str | None = None) -> None:
-        super().__init__(name)
+    def __init__(self, condition: object, name: str | None = None, *, info: dict[Any, Any] | None = None) -> None:
+        super().__init__(name, info=info)
         self.columns = []
         self.condition = condition
         # True for one that a column was given
@@ -178,13 +212,18 @@ class CheckConstraint(Constraint):
         # True for that of an Enum which is a type of its own where the database has such
         self.of_native_enum = False
 
+    @property
+    def sqltext(self) -> object:
+        """The condition; another name of ``condition``."""
+        return self.condition
+
     def copy(self) -> CheckConstraint | None:
         return None if self.of_column else self.copy_for_column()
 
     def copy_for_column(self) -> CheckConstraint:
         """Return an unattached copy, whether or not a column brings the constraint along."""
         # DDL writes columns without their table, so the condition holds for any table that has them
-        return CheckConstraint(self.condition, self.given_name)
+        return CheckConstraint(self.condition, self.given_name, info=self.info)._also_for(self)
 
 
 class ForeignKey:
@@ -208,8 +247,10 @@ class ForeignKey:
         initially: str | None = None,
         use_alter: bool = False,
         match: str | None = None,
+        info: dict[Any, Any] | None = None,
     ) -> None:
         self.target: Any = target
+        self.info = dict(info or {})
         self.options: dict[str, Any] = {
             "name": name, "ondelete": ondelete, "onupdate": onupdate, "deferrable": deferrable, "initially": initially,
             "use_alter": use_alter, "match": match,
@@ -217,6 +258,59 @@ class ForeignKey:
         self.parent: Column[Any] | None = None
         self.constraint: ForeignKeyConstraint | None = None
         self._column: Column[Any] | None = None
+
+    def _option(self, name: str) -> Any:
+        # of several columns, the constraint was told
+        return self.options[name] if self.constraint is None else getattr(self.constraint, name)
+
+    @property
+    def name(self) -> str | None:
+        """The name of its constraint; None for the database's own."""
+        found: str | None = self._option("name")
+        return found
+
+    @property
+    def ondelete(self) -> str | None:
+        """What the database does when the row referred to is deleted."""
+        found: str | None = self._option("ondelete")
+        return found
+
+    @property
+    def onupdate(self) -> str | None:
+        """What the database does when the key referred to changes."""
+        found: str | None = self._option("onupdate")
+        return found
+
+    @property
+    def deferrable(self) -> bool | None:
+        """True where the check may wait for the end of the transaction."""
+        found: bool | None = self._option("deferrable")
+        return found
+
+    @property
+    def initially(self) -> str | None:
+        """``"DEFERRED"`` or ``"IMMEDIATE"``; None for the database's own."""
+        found: str | None = self._option("initially")
+        return found
+
+    @property
+    def use_alter(self) -> bool:
+        """True where ALTER TABLE adds it."""
+        return bool(self._option("use_alter"))
+
+    @property
+    def match(self) -> str | None:
+        """``"FULL"`` or ``"SIMPLE"``; None for the latter, too."""
+        found: str | None = self._option("match")
+        return found
+
+    def references(self, table: FromClause) -> bool:
+        """Return True when it refers to a column of a table, or to one that an alias of the table has."""
+        return self.get_referent(table) is not None
+
+    def get_referent(self, table: FromClause) -> Any:
+        """Return the column of a table, or of an alias of it, that it refers to; None where that is in another table."""
+        return table.corresponding_column(self.column)
 
     @property
     def target_fullname(self) -> str:
@@ -306,7 +400,7 @@ class ForeignKey:
 
     def copy(self) -> ForeignKey:
         """Return an unattached copy."""
-        return ForeignKey(self.target, **self.options)
+        return ForeignKey(self.target, info=self.info, **self.options)
 
     copy_for_column = copy
 
@@ -332,8 +426,9 @@ class ForeignKeyConstraint(Constraint):
         initially: str | None = None,
         use_alter: bool = False,
         match: str | None = None,
+        info: dict[Any, Any] | None = None,
     ) -> None:
-        super().__init__(name, deferrable=deferrable, initially=initially)
+        super().__init__(name, deferrable=deferrable, initially=initially, info=info)
         if match is not None and match.upper() not in ("FULL", "SIMPLE"):
             raise ArgumentError(f"match={match!r} is neither 'FULL' nor 'SIMPLE'. Leave it out for the latter.")
         if len(columns) != len(refcolumns):
@@ -355,9 +450,14 @@ class ForeignKeyConstraint(Constraint):
 
     def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
         made = super().unattached(copies)
-        made._given = [_own_column(column, copies) for column in self._given]
+        made._given = [own_column(column, copies) for column in self._given]
         made.columns, made.elements = [], []
         return made
+
+    @property
+    def column_keys(self) -> list[str]:
+        """The keys of the columns, in order."""
+        return [str(column.key) for column in self.columns]
 
     @property
     def referred_table(self) -> Table:
@@ -394,97 +494,11 @@ class ForeignKeyConstraint(Constraint):
             self.initially,
             self.use_alter,
             self.match,
-        )
+            self.info,
+        )._also_for(self)
 
 
-class Index:
-    """An index.
-
-    :param name: its name; None makes one of the table's and the columns' names.
-    :param expressions: column names, columns or expressions.
-    :param unique: whether the values must be unique.
-    :param where: the condition of a partial index.
-    :param using: how it is built: ``"gin"``, ``"hash"`` and so on (PostgreSQL; SQLite has one kind of index only).
-    :param include: columns whose values it holds besides (PostgreSQL).
-    :param nulls_not_distinct: with ``unique``, True where NULL is a value like others (PostgreSQL 15 and later).
-    """
-
-    def __init__(
-        self,
-        name: str | None,
-        *expressions: Any,
-        unique: bool = False,
-        where: object = None,
-        using: str | None = None,
-        include: SequenceType[Any] = (),
-        nulls_not_distinct: bool = False,
-    ) -> None:
-        self._name = name
-        self._given = expressions
-        self._include = include
-        self.unique = unique
-        self.where = where
-        if nulls_not_distinct and not unique:
-            raise ArgumentError(
-                f"Index({name!r}, nulls_not_distinct=True) says nothing without unique=True. Pass both, or none."
-            )
-        self.nulls_not_distinct = nulls_not_distinct
-        if using is not None and not using.isidentifier():
-            raise ArgumentError(f"Index(using={using!r}): expected the name of an index method, such as 'gin'.")
-        self.using = using
-        self.included: list[Column[Any]] = []
-        self.table: Table | None = None
-        self.expressions: list[ColumnElement[Any]] = []
-        owner: Any = next((table for e in expressions if isinstance(e, ClauseElement) for table in froms_of(e)), None)
-        if owner is not None:
-            self.attach_to(owner)
-
-    @property
-    def name(self) -> str:
-        """The index's name: the one given, that of the MetaData's convention, or one made of the columns' names."""
-        return self._name if self._name is not None else index_name(self)
-
-    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
-        """Be about ``column`` where it has been about ``before``."""
-        self.expressions = [column if known is before else known for known in self.expressions]
-        self.included = [column if known is before else known for known in self.included]
-
-    def attach_to(self, table: Table) -> None:
-        self.table = table
-        self.expressions = [
-            find_column(table, e, "Index") if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
-        ]
-        self.included = [find_column(table, column, "Index") for column in self._include]
-        table.indexes.append(self)
-
-    @property
-    def given_names(self) -> list[str]:
-        """The columns that were given by name."""
-        return [column for column in (*self._given, *self._include) if isinstance(column, str)]
-
-    def unattached(self, copies: Mapping[Any, Column[Any]]) -> Index:
-        """Return a copy of an index that is declared once for several tables; see :meth:`Constraint.unattached`."""
-        made = copy.copy(self)
-        made.table = None
-        made._given = tuple(_own_column(column, copies) for column in self._given)
-        made._include = tuple(_own_column(column, copies) for column in self._include)
-        return made
-
-    def copy(self) -> Index:
-        """Return an unattached copy."""
-        copied = Index(
-            self._name,
-            unique=self.unique,
-            where=self.where,
-            using=self.using,
-            nulls_not_distinct=self.nulls_not_distinct,
-        )
-        copied._include = tuple(column.name for column in self.included)
-        copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
-        return copied
-
-
-def _own_column(column: Column[Any], copies: Mapping[Any, Column[Any]]) -> Any:
+def own_column(column: Column[Any], copies: Mapping[Any, Column[Any]]) -> Any:
     found = column.__clause_element__() if hasattr(column, "__clause_element__") else column
     return copies.get(found, column) if isinstance(found, ColumnElement) else column
 

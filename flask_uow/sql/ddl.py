@@ -6,14 +6,17 @@ fulfils :class:`flask_uow.sql.interfaces.DDLBind`, which engines and connections
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.sql.constraints import ForeignKeyConstraint, Index
+from flask_uow.exc import ArgumentError
+from flask_uow.sql.constraints import Constraint, ForeignKeyConstraint
 from flask_uow.sql.ddl_events import tell_tables
+from flask_uow.sql.indexes import Index, making
 from flask_uow.sql.nodes import Executable, Shape
-from flask_uow.sql.types import ARRAY, Enum
+from flask_uow.sql.types import DOMAIN, Enum, named_types_of
+from flask_uow.sql.types.named_types import makers
 
 if TYPE_CHECKING:
     from flask_uow.sql.columns import Column
@@ -22,31 +25,50 @@ if TYPE_CHECKING:
     from flask_uow.sql.sequences import Sequence
 
 __all__ = [
-    "AddConstraint",
-    "CreateEnum",
-    "CreateIndex",
-    "CreateSchema",
-    "CreateSequence",
-    "CreateTable",
-    "DDLElement",
-    "DropEnum",
-    "DropIndex",
-    "DropSchema",
-    "DropSequence",
-    "DropTable",
-    "create_statements",
-    "create_tables",
-    "drop_tables",
-]
+    "AddConstraint", "CreateDomain", "CreateEnum", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "DDLElement",
+    "DropColumnComment", "DropConstraint", "DropDomain", "DropEnum", "DropIndex", "DropSchema", "DropSequence", "DropTable",
+    "DropTableComment", "SetColumnComment", "SetTableComment", "create_statements", "create_tables", "drop_tables",
+]  # fmt: skip
 
 
 class DDLElement(Executable):
-    """A statement that changes the schema; never cached."""
+    """A statement that changes the schema; never cached.
+
+    ``event.listen(table, "after_create", AddConstraint(check).execute_if(dialect="postgresql"))`` has it executed along with a table.
+    """
 
     __slots__ = ()
 
     def _collect(self, shape: Shape) -> None:
         shape.cacheable = False
+
+    def execute_if(
+        self, dialect: str | SequenceType[str] | None = None, callable_: Callable[..., Any] | None = None
+    ) -> ConditionalDDL:
+        """Return a listener that executes the statement where conditions hold.
+
+        :param dialect: the database's name, ``"postgresql"`` or ``"sqlite"``, or several.
+        :param callable_: called as ``callable_(ddl, target, connection, checkfirst=, tables=)``; nothing is executed unless it returns true.
+        """
+        return ConditionalDDL(self, (dialect,) if isinstance(dialect, str) else tuple(dialect or ()), callable_)
+
+    def __call__(self, target: object, connection: DDLConnection, **given: object) -> None:
+        """Execute the statement, for an event of a table."""
+        connection.execute(self)
+
+
+class ConditionalDDL:
+    """A listener of tables that executes a statement where conditions hold; made by :meth:`DDLElement.execute_if`."""
+
+    def __init__(self, element: DDLElement, dialects: tuple[str, ...], condition: Callable[..., Any] | None) -> None:
+        self.element, self.dialects, self.condition = element, dialects, condition
+
+    def __call__(self, target: object, connection: DDLConnection, **given: Any) -> None:
+        """Execute the statement, where the conditions hold."""
+        if self.dialects and connection.dialect.name not in self.dialects:
+            return
+        if self.condition is None or self.condition(self.element, target, connection, **given):
+            connection.execute(self.element)
 
 
 class CreateTable(DDLElement):
@@ -103,23 +125,59 @@ class DropSequence(DDLElement):
 
 
 class CreateEnum(DDLElement):
-    """``CREATE TYPE ... AS ENUM`` (PostgreSQL); one that exists is left alone."""
+    """``CREATE TYPE ... AS ENUM`` (PostgreSQL).
 
-    __slots__ = ("type",)
+    :param checkfirst: leave one alone that exists.
+    """
+
+    __slots__ = ("checkfirst", "type")
     __visit_name__ = "create_enum"
 
-    def __init__(self, type_: Enum) -> None:
+    def __init__(self, type_: Enum, checkfirst: bool = True) -> None:
         self.type = type_
+        self.checkfirst = checkfirst
 
 
 class DropEnum(DDLElement):
-    """``DROP TYPE`` of an Enum; nothing where there is none."""
+    """``DROP TYPE`` of an Enum.
 
-    __slots__ = ("type",)
+    :param checkfirst: do nothing where there is none.
+    """
+
+    __slots__ = ("checkfirst", "type")
     __visit_name__ = "drop_enum"
 
-    def __init__(self, type_: Enum) -> None:
+    def __init__(self, type_: Enum, checkfirst: bool = True) -> None:
         self.type = type_
+        self.checkfirst = checkfirst
+
+
+class CreateDomain(DDLElement):
+    """``CREATE DOMAIN`` (PostgreSQL).
+
+    :param checkfirst: leave one alone that exists.
+    """
+
+    __slots__ = ("checkfirst", "type")
+    __visit_name__ = "create_domain"
+
+    def __init__(self, type_: DOMAIN, checkfirst: bool = True) -> None:
+        self.type = type_
+        self.checkfirst = checkfirst
+
+
+class DropDomain(DDLElement):
+    """``DROP DOMAIN``.
+
+    :param checkfirst: do nothing where there is none.
+    """
+
+    __slots__ = ("checkfirst", "type")
+    __visit_name__ = "drop_domain"
+
+    def __init__(self, type_: DOMAIN, checkfirst: bool = True) -> None:
+        self.type = type_
+        self.checkfirst = checkfirst
 
 
 class CreateSchema(DDLElement):
@@ -153,13 +211,29 @@ class DropSchema(DDLElement):
 
 
 class AddConstraint(DDLElement):
-    """``ALTER TABLE ... ADD CONSTRAINT`` of a foreign key."""
+    """``ALTER TABLE ... ADD CONSTRAINT`` (PostgreSQL)."""
 
     __slots__ = ("constraint",)
     __visit_name__ = "add_constraint"
 
-    def __init__(self, constraint: ForeignKeyConstraint) -> None:
+    def __init__(self, constraint: Constraint) -> None:
         self.constraint = constraint
+
+
+class DropConstraint(DDLElement):
+    """``ALTER TABLE ... DROP CONSTRAINT`` (PostgreSQL).
+
+    :param cascade: drop what depends on it as well.
+    :param if_exists: do nothing where there is none.
+    """
+
+    __slots__ = ("cascade", "constraint", "if_exists")
+    __visit_name__ = "drop_constraint"
+
+    def __init__(self, constraint: Constraint, *, cascade: bool = False, if_exists: bool = False) -> None:
+        self.constraint = constraint
+        self.cascade = cascade
+        self.if_exists = if_exists
 
 
 class CreateIndex(DDLElement):
@@ -196,8 +270,44 @@ class CommentOn(DDLElement):
     __slots__ = ("column", "table", "text")
     __visit_name__ = "comment_on"
 
-    def __init__(self, table: Table, column: Column[Any] | None, text: str) -> None:
+    def __init__(self, table: Table, column: Column[Any] | None, text: str | None) -> None:
         self.table, self.column, self.text = table, column, text
+
+
+class SetTableComment(CommentOn):
+    """``COMMENT ON TABLE`` (PostgreSQL), the comment that a table has."""
+
+    __slots__ = ()
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table, None, table.comment)
+
+
+class DropTableComment(CommentOn):
+    """``COMMENT ON TABLE ... IS NULL`` (PostgreSQL)."""
+
+    __slots__ = ()
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table, None, None)
+
+
+class SetColumnComment(CommentOn):
+    """``COMMENT ON COLUMN`` (PostgreSQL), the comment that a column has."""
+
+    __slots__ = ()
+
+    def __init__(self, column: Column[Any]) -> None:
+        super().__init__(column.table, column, column.comment)
+
+
+class DropColumnComment(CommentOn):
+    """``COMMENT ON COLUMN ... IS NULL`` (PostgreSQL)."""
+
+    __slots__ = ()
+
+    def __init__(self, column: Column[Any]) -> None:
+        super().__init__(column.table, column, None)
 
 
 class DropTable(DDLElement):
@@ -241,7 +351,8 @@ def create_statements(
         new = [table for table in tables if table.fullname not in existing]
         statements.extend(CreateSequence(sequence, checkfirst=True) for sequence in _sequences_of(new, sequences))
     if supports_enums:
-        statements.extend(map(CreateEnum, _enums_of(table for table in tables if table.fullname not in existing)))
+        needed = _named_types_of(table for table in tables if table.fullname not in existing)
+        statements.extend(_create(type_) for type_ in needed)
     for table in tables:
         if table.fullname in existing:
             continue
@@ -270,16 +381,60 @@ def _sequences_of(tables: Iterable[Table], sequences: Iterable[Sequence]) -> lis
     return list(found.values())
 
 
-def _enums_of(tables: Iterable[Table]) -> list[Enum]:
-    """Return the enums of tables' columns that are types of their own, each name once."""
-    found: dict[str, Enum] = {}
+def _named_types_of(tables: Iterable[Table]) -> list[Enum | DOMAIN]:
+    """Return the types made by a name that tables' columns need, each name once, and each after what it is made of."""
+    found: dict[str, Enum | DOMAIN] = {}
     for table in tables:
         for column in table.c:
-            type_ = column.type.storage
-            type_ = type_.item_type.storage if isinstance(type_, ARRAY) else type_
-            if isinstance(type_, Enum) and type_.native_enum:
-                found.setdefault(str(type_.set_name), type_)
+            for type_ in named_types_of(column.type):
+                if type_.create_type:
+                    found.setdefault(_key_of(type_), type_)
     return list(found.values())
+
+
+def _key_of(type_: Enum | DOMAIN) -> str:
+    return type_.sql_name if isinstance(type_, DOMAIN) else f"{type_.schema or ''}.{type_.set_name}"
+
+
+def _create(type_: Enum | DOMAIN, checkfirst: bool = True) -> DDLElement:
+    return CreateDomain(type_, checkfirst) if isinstance(type_, DOMAIN) else CreateEnum(type_, checkfirst)
+
+
+def _drop_type(type_: Enum | DOMAIN, checkfirst: bool = True) -> DDLElement:
+    return DropDomain(type_, checkfirst) if isinstance(type_, DOMAIN) else DropEnum(type_, checkfirst)
+
+
+def _create_named_type(bind: DDLBind, type_: Any, checkfirst: bool) -> None:
+    _refuse_text(type_)
+    with bind.ddl_connection() as connection:
+        if connection.dialect.supports_enums:
+            connection.execute(_create(type_, checkfirst))
+
+
+def _drop_named_type(bind: DDLBind, type_: Any, checkfirst: bool) -> None:
+    _refuse_text(type_)
+    with bind.ddl_connection() as connection:
+        if connection.dialect.supports_enums:
+            connection.execute(_drop_type(type_, checkfirst))
+
+
+def _refuse_text(type_: Any) -> None:
+    if isinstance(type_, Enum) and not type_.native_enum:
+        raise ArgumentError(f"{type_!r} is text, and no type of its own. Pass native_enum=True to have it created.")
+
+
+def _create_index(bind: DDLBind, index: Index, checkfirst: bool) -> None:
+    with bind.ddl_connection() as connection:
+        connection.execute(CreateIndex(index, if_not_exists=checkfirst))
+
+
+def _drop_index(bind: DDLBind, index: Index, checkfirst: bool) -> None:
+    with bind.ddl_connection() as connection:
+        connection.execute(DropIndex(index, if_exists=checkfirst))
+
+
+makers.create, makers.drop = _create_named_type, _drop_named_type
+making.create, making.drop = _create_index, _drop_index
 
 
 def create_tables(
@@ -307,7 +462,8 @@ def create_tables(
             dialect.supports_sequences,
             dialect.supports_enums,
         ):
-            connection.execute(statement)
+            if _is_for(statement, dialect.name):
+                connection.execute(statement)
         tell_tables("after_create", wanted, connection, checkfirst, metadata)
 
 
@@ -342,10 +498,10 @@ def _drop(
         if connection.dialect.supports_enums:
             dropped = {table.fullname for table in tables}
             others = (other for table in tables for other in table.metadata.tables.values())
-            kept = {str(type_.set_name) for type_ in _enums_of(o for o in others if o.fullname not in dropped)}
-            for type_ in _enums_of(tables):
-                if type_.set_name not in kept:
-                    connection.execute(DropEnum(type_))
+            kept = {_key_of(type_) for type_ in _named_types_of(o for o in others if o.fullname not in dropped)}
+            for type_ in reversed(_named_types_of(tables)):
+                if _key_of(type_) not in kept:
+                    connection.execute(_drop_type(type_))
         return
     if not wanted:
         return
@@ -353,6 +509,13 @@ def _drop(
     connection.run("PRAGMA defer_foreign_keys = ON", (), write=True)
     for table in wanted:
         connection.execute(DropTable(table))
+
+
+def _is_for(statement: DDLElement, dialect: str) -> bool:
+    """Return False for what a table has on other databases only."""
+    if isinstance(statement, CreateIndex):
+        return statement.index.is_for(dialect)
+    return not isinstance(statement, AddConstraint) or statement.constraint.is_for(dialect)
 
 
 def _existing(connection: DDLConnection, tables: SequenceType[Table]) -> frozenset[str]:

@@ -19,24 +19,30 @@ from flask_uow.sql.constraints import (
     Constraint,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
 from flask_uow.sql.ddl import create_tables, drop_tables
 from flask_uow.sql.dml import Delete, Insert, Update
 from flask_uow.sql.expressions import BinaryExpression, BindParameter, ExpressionList
+from flask_uow.sql.indexes import Index
 from flask_uow.sql.naming import check_convention
 from flask_uow.sql.nodes import Shape
+from flask_uow.sql.options import checked_options
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import ColumnCollection, FromClause
 from flask_uow.sql.sequences import Sequence
-from flask_uow.sql.types import BOOLEANTYPE, STRINGTYPE, Enum, Integer
+from flask_uow.sql.types import BOOLEANTYPE, DOMAIN, STRINGTYPE, Enum, Integer, named_types_of
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind, ReflectionBind
 
-__all__ = ["Column", "ColumnDefault", "MetaData", "Table"]
+__all__ = ["Column", "ColumnDefault", "MetaData", "Table", "sort_tables"]
+
+
+_OPTIONS = (
+    "postgresql_inherits", "postgresql_on_commit", "postgresql_partition_by", "postgresql_tablespace", "postgresql_using", "postgresql_with",
+)  # fmt: skip
 
 
 class Table(FromClause):
@@ -56,13 +62,18 @@ class Table(FromClause):
         Extend a table before classes are mapped to it.
     :param autoload_replace: with ``extend_existing`` and ``autoload_with``, whether columns that are found take the place of known ones too.
     :param keep_existing: where the MetaData has a table of that name, that one as it is; the items are for a new one.
+    :param prefixes: words of SQL between CREATE and TABLE: ``["TEMPORARY"]``.
+    :param options: options for one database: ``postgresql_partition_by="RANGE (day)"``, ``postgresql_inherits``, ``postgresql_with``,
+        ``postgresql_using``, ``postgresql_on_commit``, ``postgresql_tablespace``; those for databases that are not served here
+        (``mysql_engine``) are left out.
     :raises InvalidRequestError: when the MetaData has a table of that name already, and more than the name is given.
     :raises ArgumentError: for ``keep_existing`` together with ``extend_existing``.
     :raises NoSuchTableError: with ``autoload_with``, when the database has no such table.
     """
 
     __slots__ = (
-        "_c", "comment", "constraints", "fullname", "indexes", "info", "metadata", "name", "primary_key", "schema",
+        "_c", "comment", "constraints", "depends_on", "dialect_options",
+        "fullname", "indexes", "info", "metadata", "name", "prefixes", "primary_key", "schema",
         "sqlite_autoincrement", "__weakref__",
     )  # fmt: skip
     __visit_name__ = "table"
@@ -71,6 +82,7 @@ class Table(FromClause):
     schema: str | None
     fullname: str
     comment: str | None
+    prefixes: tuple[str, ...]
     sqlite_autoincrement: bool
 
     def __new__(cls, name: str, metadata: MetaData, *items: Any, schema: str | None = None, **options: Any) -> Self:
@@ -93,6 +105,8 @@ class Table(FromClause):
         extend_existing: bool = False,
         keep_existing: bool = False,
         autoload_replace: bool = True,
+        prefixes: Iterable[str] = (),
+        **options: Any,
     ) -> None:
         if not isinstance(metadata, MetaData):
             raise ArgumentError(f"Table({name!r}, ...) takes a MetaData second, got {metadata!r}.")
@@ -112,6 +126,8 @@ class Table(FromClause):
             self.info["bind_key"] = bind_key
         self.comment = comment if comment is not None else self.comment
         self.sqlite_autoincrement = self.sqlite_autoincrement or sqlite_autoincrement
+        self.prefixes = (*self.prefixes, *prefixes)
+        self.dialect_options.update(checked_options(f"Table({name!r})", options, _OPTIONS))
         if autoload_with is not None:
             given = {item.name: item for item in items if isinstance(item, Column)}
             wanted = frozenset(include_columns) if include_columns is not None else None
@@ -131,6 +147,9 @@ class Table(FromClause):
         self.info: dict[Any, Any] = {}
         self.comment = None
         self.sqlite_autoincrement = False
+        self.prefixes = ()
+        self.dialect_options: dict[str, Any] = {}
+        self.depends_on: list[Table] = []
         self._c = ColumnCollection(f"table {name!r}")
         self.constraints: list[Constraint] = []
         self.indexes: list[Index] = []
@@ -175,8 +194,32 @@ class Table(FromClause):
         if not columns:
             return None
         column = columns[0]
-        made = isinstance(column.type, Integer) and column.autoincrement and not column.foreign_keys
+        is_free = not column.foreign_keys or column.autoincrement == "ignore_fk"
+        made = isinstance(column.type, Integer) and column.autoincrement and is_free
         return column if made and column.default is None and column.server_default is None else None
+
+    @property
+    def autoincrement_column(self) -> Column[Any] | None:
+        """The column whose values the database makes; another name of :attr:`generated_key`."""
+        return self.generated_key
+
+    @property
+    def key(self) -> str:
+        """Its name in the MetaData, with the schema's."""
+        return self.fullname
+
+    @property
+    def foreign_key_constraints(self) -> set[ForeignKeyConstraint]:
+        """The foreign keys, of one column or of several."""
+        return {each for each in self.constraints if isinstance(each, ForeignKeyConstraint)}
+
+    def append_constraint(self, constraint: Constraint) -> None:
+        """Add a constraint."""
+        constraint.attach_to(self)
+
+    def add_is_dependent_on(self, table: Table) -> None:
+        """Have the table come behind another one when tables are created, and before it when they are dropped."""
+        self.depends_on.append(table)
 
     @property
     def sequences(self) -> list[Sequence]:
@@ -218,6 +261,15 @@ class Table(FromClause):
             check = CheckConstraint(BinaryExpression(column, ops.IN, values, BOOLEANTYPE), type_.set_name)
             check.of_column, check.of_native_enum, check.columns = True, type_.native_enum, [column]
             check.attach_to(self)
+        for domain in named_types_of(column.type) if column.has_own_type else ():
+            condition = domain.condition_on(column.name) if isinstance(domain, DOMAIN) else None
+            if isinstance(domain, DOMAIN) and domain.default is not None and column.server_default is None:
+                column.server_default = domain.default
+            # the items of an array are beyond it
+            if condition is not None and domain is column.type:
+                check = CheckConstraint(condition)
+                check.of_column, check.of_native_enum, check.columns = True, True, [column]
+                check.attach_to(self)
 
     def put_column(self, column: Column[Any]) -> None:
         """Add a column; it takes the place of one of its name, in the constraints and indexes that are about that one as well.
@@ -292,6 +344,8 @@ class Table(FromClause):
             info=self.info,
             comment=self.comment,
             sqlite_autoincrement=self.sqlite_autoincrement,
+            prefixes=self.prefixes,
+            **self.dialect_options,
         )
         table.primary_key.columns = [table.c[str(column.key)] for column in self.primary_key.columns]
         table.primary_key.given_name = self.primary_key.given_name
@@ -303,6 +357,8 @@ class Table(FromClause):
             if not any(getattr(e, "index", False) for e in index.expressions):
                 index.copy().attach_to(table)
         return table
+
+    tometadata = to_metadata
 
     def move_to(self, metadata: MetaData) -> None:
         """Let the table be one of another MetaData, no longer of its own.
@@ -463,7 +519,7 @@ def sort_tables(tables: Iterable[Table], extra: Callable[[Table], Iterable[Table
     known = set(wanted)
     edges: dict[Table, list[Table]] = {}
     for table in wanted:
-        found = [constraint.referred_table for constraint in _foreign_key_constraints(table)]
+        found = [constraint.referred_table for constraint in _foreign_key_constraints(table)] + table.depends_on
         edges[table] = [t for t in found if t in known and t is not table]
     while True:
         try:

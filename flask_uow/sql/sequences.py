@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.ddl import CreateSequence, DropSequence
 from flask_uow.sql.expressions import ColumnElement
-from flask_uow.sql.types import INTEGERTYPE, BigInteger
+from flask_uow.sql.types import INTEGERTYPE, BigInteger, Integer, TypeEngine, to_instance
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind
@@ -46,6 +46,8 @@ class _Numbering:
     :ivar maxvalue: the largest number, likewise.
     :ivar cycle: True begins anew after the last number.
     :ivar cache: how many numbers the server makes at once, None for its own choice.
+    :ivar nominvalue: True says NO MINVALUE, which goes without saying.
+    :ivar nomaxvalue: True says NO MAXVALUE, likewise.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class _Numbering:
         maxvalue: int | None,
         cycle: bool,
         cache: int | None,
+        nominvalue: bool,
+        nomaxvalue: bool,
     ) -> None:
         for name, value in (
             ("start", start),
@@ -74,6 +78,10 @@ class _Numbering:
         self.maxvalue = maxvalue
         self.cycle = cycle
         self.cache = cache
+        for word, value, refused in (("minvalue", minvalue, nominvalue), ("maxvalue", maxvalue, nomaxvalue)):
+            if refused and value is not None:
+                raise ArgumentError(f"{type(self).__name__}({word}={value}, no{word}=True): pass one of them.")
+        self.nominvalue, self.nomaxvalue = nominvalue, nomaxvalue
 
     def options(self) -> list[str]:
         """Return the options as SQL writes them, those that were given."""
@@ -81,7 +89,10 @@ class _Numbering:
             ("START WITH", self.start), ("INCREMENT BY", self.increment), ("MINVALUE", self.minvalue),
             ("MAXVALUE", self.maxvalue), ("CACHE", self.cache),
         ]  # fmt: skip
-        return [f"{words} {value}" for words, value in given if value is not None] + (["CYCLE"] if self.cycle else [])
+        said = (("NO MINVALUE", self.nominvalue), ("NO MAXVALUE", self.nomaxvalue), ("CYCLE", self.cycle))
+        return [f"{words} {value}" for words, value in given if value is not None] + [
+            w for w, is_said in said if is_said
+        ]
 
 
 class Sequence(_Numbering):
@@ -90,6 +101,8 @@ class Sequence(_Numbering):
     :param name: its name in the database.
     :param schema: the schema that it is in.
     :param metadata: creates and drops it with these tables, for one that is no column's default.
+    :param data_type: the type of its numbers, ``SmallInteger`` say; BIGINT when None.
+    :param info: for the application's own use.
     :param optional: use it only for a column that the database does not number by itself: not for a single integer primary key.
 
     The other parameters are those of ``CREATE SEQUENCE``.
@@ -108,9 +121,18 @@ class Sequence(_Numbering):
         cache: int | None = None,
         metadata: MetaData | None = None,
         optional: bool = False,
+        nominvalue: bool = False,
+        nomaxvalue: bool = False,
+        data_type: TypeEngine[Any] | type[TypeEngine[Any]] | None = None,
+        info: dict[Any, Any] | None = None,
     ) -> None:
-        super().__init__(start, increment, minvalue, maxvalue, cycle, cache)
+        super().__init__(start, increment, minvalue, maxvalue, cycle, cache, nominvalue, nomaxvalue)
         self.optional = optional
+        self.data_type: Any = to_instance(data_type) if data_type is not None else None
+        if self.data_type is not None and not isinstance(self.data_type.storage, Integer):
+            raise ArgumentError(f"Sequence({name!r}, data_type={self.data_type!r}): expected a type of integers.")
+        self.info = dict(info or {})
+        self.metadata = metadata
         self.name = name
         self.schema = schema
         if metadata is not None:
@@ -165,8 +187,10 @@ class Identity(FetchedValue, _Numbering):
         maxvalue: int | None = None,
         cycle: bool = False,
         cache: int | None = None,
+        nominvalue: bool = False,
+        nomaxvalue: bool = False,
     ) -> None:
-        _Numbering.__init__(self, start, increment, minvalue, maxvalue, cycle, cache)
+        _Numbering.__init__(self, start, increment, minvalue, maxvalue, cycle, cache, nominvalue, nomaxvalue)
         self.always = always
 
 

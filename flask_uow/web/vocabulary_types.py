@@ -44,6 +44,8 @@ class VocabularyTypes:
         self.ClassManager = flask_uow.ClassManager
         self.ClauseElement = flask_uow.ClauseElement
         self.Column = flask_uow.Column
+        self.ColumnCollection = flask_uow.ColumnCollection
+        self.ColumnDefault = flask_uow.ColumnDefault
         self.ColumnElement = flask_uow.ColumnElement
         self.ColumnOperators = flask_uow.ColumnOperators
         self.ColumnProperty = flask_uow.ColumnProperty
@@ -57,6 +59,7 @@ class VocabularyTypes:
         self.ConcurrentModificationError = flask_uow.ConcurrentModificationError
         self.ConfigurationError = flask_uow.ConfigurationError
         self.Connection = flask_uow.Connection
+        self.Constraint = flask_uow.Constraint
         self.CreateIndex = flask_uow.CreateIndex
         self.CreateSchema = flask_uow.CreateSchema
         self.CreateSequence = flask_uow.CreateSequence
@@ -66,7 +69,9 @@ class VocabularyTypes:
         self.DATETIME = flask_uow.DATETIME
         self.DBAPIError = flask_uow.DBAPIError
         self.DDL = flask_uow.DDL
+        self.DDLElement = flask_uow.DDLElement
         self.DECIMAL = flask_uow.DECIMAL
+        self.DOMAIN = flask_uow.DOMAIN
         self.DOUBLE = flask_uow.DOUBLE
         self.DOUBLE_PRECISION = flask_uow.DOUBLE_PRECISION
         self.DataError = flask_uow.DataError
@@ -79,15 +84,19 @@ class VocabularyTypes:
         self.Delete = flask_uow.Delete
         self.DetachedInstanceError = flask_uow.DetachedInstanceError
         self.Double = flask_uow.Double
+        self.DropColumnComment = flask_uow.DropColumnComment
+        self.DropConstraint = flask_uow.DropConstraint
         self.DropIndex = flask_uow.DropIndex
         self.DropSchema = flask_uow.DropSchema
         self.DropSequence = flask_uow.DropSequence
         self.DropTable = flask_uow.DropTable
+        self.DropTableComment = flask_uow.DropTableComment
         self.DynamicMapped = flask_uow.DynamicMapped
         self.EXT_CONTINUE = flask_uow.EXT_CONTINUE
         self.EXT_STOP = flask_uow.EXT_STOP
         self.Engine = flask_uow.Engine
         self.Enum = flask_uow.Enum
+        self.ExcludeConstraint = flask_uow.ExcludeConstraint
         self.Executable = flask_uow.Executable
         self.Exists = flask_uow.Exists
         self.FLOAT = flask_uow.FLOAT
@@ -207,6 +216,8 @@ class VocabularyTypes:
         self.Session = flask_uow.Session
         self.SessionExtension = flask_uow.SessionExtension
         self.SessionTransaction = flask_uow.SessionTransaction
+        self.SetColumnComment = flask_uow.SetColumnComment
+        self.SetTableComment = flask_uow.SetTableComment
         self.SmallInteger = flask_uow.SmallInteger
         self.StaleDataError = flask_uow.StaleDataError
         self.StaleReadError = flask_uow.StaleReadError
@@ -370,6 +381,7 @@ class VocabularyTypes:
         self.sessionmaker = flask_uow.sessionmaker
         self.set_committed_value = flask_uow.set_committed_value
         self.signals = flask_uow.signals
+        self.sort_tables = flask_uow.sort_tables
         self.sql = flask_uow.sql
         self.subqueryload = flask_uow.subqueryload
         self.subqueryload_all = flask_uow.subqueryload_all

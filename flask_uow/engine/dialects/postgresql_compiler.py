@@ -16,6 +16,7 @@ from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
+from flask_uow.sql.options import storage_parameters, table_options_text
 from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Enum, Float, Integer, Numeric, TypeEngine, Uuid
 from flask_uow.sql.types.postgresql import REGCLASS, REGCONFIG
 from flask_uow.sql.windows import function_of
@@ -161,6 +162,39 @@ class PostgreSQLCompiler(StatementCompiler):
             # the other side gives the array its type, which may be one of the database's own
             return f"{self.operand(left, op)} {op.sql} {super().visit_bindparam(right)}"
         return super().plain_binary(node)
+
+    # -- schema
+
+    def table_options(self, table: Any) -> str:
+        return table_options_text(table.dialect_options, self.dialect.quote)
+
+    def included_text(self, constraint: Any) -> str:
+        names = constraint.dialect_options.get("postgresql_include", ())
+        columns = [name if isinstance(name, str) else name.name for name in names]
+        return f" INCLUDE ({', '.join(map(self.dialect.quote, columns))})" if columns else ""
+
+    def nulls_text(self, unique: Any) -> str:
+        said = unique.nulls_not_distinct or unique.dialect_options.get("postgresql_nulls_not_distinct")
+        return " NULLS NOT DISTINCT" if said else ""
+
+    def operator_class(self, index: Any, expression: Any) -> str:
+        found = index.dialect_options.get("postgresql_ops", {})
+        for key in (getattr(expression, "key", None), expression.name):
+            if key is not None and key in found:
+                return f" {found[key]}"
+        return ""
+
+    def index_storage(self, index: Any) -> str:
+        options = index.dialect_options
+        parameters = options.get("postgresql_with")
+        where = options.get("postgresql_tablespace")
+        text = f" WITH ({storage_parameters(parameters)})" if parameters else ""
+        return f"{text} TABLESPACE {self.dialect.quote(where)}" if where else text
+
+    def concurrently(self, index: Any) -> str:
+        return "CONCURRENTLY " if index.dialect_options.get("postgresql_concurrently") else ""
+
+    # -- statements
 
     def hinted(self, text: str, hint: str) -> str:
         if hint.upper() != "ONLY":

@@ -235,8 +235,10 @@ _UNKNOWN_TO_DRIVER = frozenset(("null", "enum", "string", "text", "unicode", "po
 def _enum_ddl(type_: Enum) -> str:
     if not type_.native_enum:
         return f"VARCHAR({type_.length})"
-    name = str(type_.set_name)
-    return name if _PLAIN_NAME.match(name) else '"' + name.replace('"', '""') + '"'
+    names = (type_.schema, str(type_.set_name))
+    return ".".join(
+        name if _PLAIN_NAME.match(name) else '"' + name.replace('"', '""') + '"' for name in names if name is not None
+    )
 
 
 def _enum_cast(type_: Enum) -> str:

@@ -21,8 +21,10 @@ from flask_uow.sql.windows import function_of
 
 if TYPE_CHECKING:
     from flask_uow.sql.columns import Column
+    from flask_uow.sql.constraints import Constraint
     from flask_uow.sql.constructors import Case
-    from flask_uow.sql.ddl import CreateSchema, CreateSequence, DropSchema
+    from flask_uow.sql.ddl import AddConstraint, CommentOn, CreateSchema, CreateSequence, DropConstraint, DropSchema
+    from flask_uow.sql.exclusion import ExcludeConstraint
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.extract import Extract
     from flask_uow.sql.functions import FunctionElement
@@ -107,6 +109,31 @@ class SQLiteCompiler(PartsInSQLite):
 
     def visit_create_sequence(self, create: CreateSequence) -> str:
         return self.visit_next_value(create)
+
+    def exclude_text(self, constraint: ExcludeConstraint) -> str:
+        assert constraint.table is not None
+        raise CompileError(
+            f"SQLite has no exclusion constraints, and {constraint.table.description} has one. Say ExcludeConstraint(...).ddl_if('postgresql') where"
+            " the table is to live here, too."
+        )
+
+    def visit_add_constraint(self, add: AddConstraint) -> str:
+        return self._refuse_alter(add.constraint)
+
+    def visit_drop_constraint(self, drop: DropConstraint) -> str:
+        return self._refuse_alter(drop.constraint)
+
+    def _refuse_alter(self, constraint: Constraint) -> str:
+        assert constraint.table is not None
+        raise CompileError(
+            f"SQLite adds no constraint to a table that is there, and drops none: a {type(constraint).__name__} of"
+            f" {constraint.table.description}. Create the table anew, and copy its rows."
+        )
+
+    def visit_comment_on(self, comment: CommentOn) -> str:
+        raise CompileError(
+            f"SQLite keeps no comments, and {comment.table.description} is to get one. Say execute_if(dialect='postgresql')."
+        )
 
     def visit_create_schema(self, create: CreateSchema) -> str:
         raise CompileError(f"SQLite has no schemas to create; ATTACH a database as {create.name!r} instead.")

@@ -10,10 +10,10 @@ from flask_uow.sql.columns import Column
 from flask_uow.sql.constraints import (
     CheckConstraint,
     ForeignKeyConstraint,
-    Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
+from flask_uow.sql.indexes import Index
 from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed, Identity, Sequence

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.annotations import Mapped
 from flask_uow.orm.mapping.properties import MappedColumn
-from flask_uow.sql.constraints import Constraint, Index
+from flask_uow.sql.constraints import Constraint
+from flask_uow.sql.indexes import Index
 from flask_uow.sql.schema import Column
 
 __all__ = [

@@ -61,6 +61,8 @@ _DDL = frozenset(
         "drop_index",
         "create_sequence",
         "create_enum",
+        "create_domain",
+        "drop_constraint",
     )
 )
 # no SQL text holds this character, and the databases refuse it in values as well

@@ -7,15 +7,24 @@ from typing import Any
 from flask_uow.exc import CompileError
 from flask_uow.sql.columns import Column, FetchedValue
 from flask_uow.sql.compiler.base import ExpressionCompiler
-from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKeyConstraint, Index, UniqueConstraint
+from flask_uow.sql.constraints import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
 from flask_uow.sql.ddl import (
     AddConstraint,
     CommentOn,
+    CreateDomain,
     CreateEnum,
     CreateIndex,
     CreateSchema,
     CreateSequence,
     CreateTable,
+    DropConstraint,
+    DropDomain,
     DropEnum,
     DropIndex,
     DropSchema,
@@ -23,6 +32,8 @@ from flask_uow.sql.ddl import (
     DropTable,
 )
 from flask_uow.sql.ddl_events import DDL
+from flask_uow.sql.exclusion import ExcludeConstraint
+from flask_uow.sql.indexes import Index
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed
@@ -37,10 +48,11 @@ class DDLCompiler(ExpressionCompiler):
         table = create.table
         if not len(table.c):
             raise CompileError(f"table {table.fullname!r} has no columns.")
-        lines = [self.column_definition(column) for column in table.c]
+        lines = [self.column_definition(column) for column in table.c if not column.system]
         if table.primary_key.columns and not self.inline_primary_key(table):
             key = table.primary_key
-            lines.append(f"{self._constraint_name(key)}PRIMARY KEY ({self._names_of(key.columns)})")
+            names = f"PRIMARY KEY ({self._names_of(key.columns)}){self.included_text(key)}"
+            lines.append(f"{self._constraint_name(key)}{names}")
         for constraint in table.constraints:
             if constraint not in create.without and not self._is_needless(constraint):
                 circular = constraint in create.deferred and constraint.deferrable is None
@@ -48,10 +60,21 @@ class DDLCompiler(ExpressionCompiler):
                 lines.append(f"{text} DEFERRABLE INITIALLY DEFERRED" if circular else text)
         body = ",\n\t".join(lines)
         guard = "IF NOT EXISTS " if create.if_not_exists else ""
-        return f"CREATE TABLE {guard}{self.visit_table(table)} (\n\t{body}\n)"
+        prefixes = "".join(f"{word} " for word in table.prefixes)
+        return f"CREATE {prefixes}TABLE {guard}{self.visit_table(table)} (\n\t{body}\n){self.table_options(table)}"
 
-    def _is_needless(self, constraint: object) -> bool:
-        """Return True for the CHECK of an Enum that is a type of its own here."""
+    def table_options(self, table: Table) -> str:
+        """Return what stands behind the columns, where the database has such."""
+        return ""
+
+    def included_text(self, constraint: Any) -> str:
+        """Return ``INCLUDE (...)`` of a key; nothing where the database knows nothing of that."""
+        return ""
+
+    def _is_needless(self, constraint: Constraint) -> bool:
+        """Return True for what other databases have, and for the CHECK of an Enum or a domain that is a type of its own here."""
+        if not constraint.is_for(self.dialect.name):
+            return True
         return bool(getattr(constraint, "of_native_enum", False)) and self.dialect.supports_enums
 
     def inline_primary_key(self, table: Table) -> bool:
@@ -118,10 +141,28 @@ class DDLCompiler(ExpressionCompiler):
             return name + self.foreign_key_text(constraint)
         if isinstance(constraint, UniqueConstraint):
             nulls = self.nulls_text(constraint)
-            return f"{name}UNIQUE{nulls} ({self._names_of(constraint.columns)}){self.deferrable_text(constraint)}"
+            included = self.included_text(constraint)
+            return f"{name}UNIQUE{nulls} ({self._names_of(constraint.columns)}){included}{self.deferrable_text(constraint)}"
+        if isinstance(constraint, PrimaryKeyConstraint):
+            included = self.included_text(constraint)
+            return (
+                f"{name}PRIMARY KEY ({self._names_of(constraint.columns)}){included}{self.deferrable_text(constraint)}"
+            )
+        if isinstance(constraint, ExcludeConstraint):
+            return name + self.exclude_text(constraint)
         if isinstance(constraint, CheckConstraint):
             return f"{name}CHECK ({self.text_or_expression(constraint.condition)})"
         raise CompileError(f"{type(constraint).__name__} cannot be written as SQL.")
+
+    def exclude_text(self, constraint: ExcludeConstraint) -> str:
+        """Return ``EXCLUDE USING ... (...)``."""
+        pairs = []
+        for expression, operator in zip(constraint.expressions, constraint.operators, strict=True):
+            text = self.expression(expression) if _is_plain(expression) else f"({self.expression(expression)})"
+            of_class = constraint.ops.get(str(expression.name))
+            pairs.append(f"{text}{f' {of_class}' if of_class else ''} WITH {operator}")
+        where = f" WHERE ({self.text_or_expression(constraint.where)})" if constraint.where is not None else ""
+        return f"EXCLUDE USING {constraint.using} ({', '.join(pairs)}){where}{self.deferrable_text(constraint)}"
 
     def _constraint_name(self, constraint: Constraint | Index) -> str:
         name = constraint.name
@@ -167,15 +208,28 @@ class DDLCompiler(ExpressionCompiler):
         parts = []
         for expression in index.expressions:
             text = self.expression(expression)
-            parts.append(text if _is_plain(expression) else f"({text})")
+            parts.append(f"{text if _is_plain(expression) else f'({text})'}{self.operator_class(index, expression)}")
         where = ""
-        if index.where is not None:
-            condition = index.where
+        condition = index.where_for(self.dialect.name)
+        if condition is not None:
             where = f" WHERE {self.expression(condition) if isinstance(condition, ClauseElement) else condition}"
         using, include = self.index_method(index)
         name, table = self.index_names(index)
         guard = "IF NOT EXISTS " if create.if_not_exists else ""
-        return f"CREATE {unique}INDEX {guard}{name} ON {table}{using} ({', '.join(parts)}){include}{self.nulls_text(index)}{where}"
+        behind = f"{include}{self.nulls_text(index)}{self.index_storage(index)}{where}"
+        return f"CREATE {unique}INDEX {self.concurrently(index)}{guard}{name} ON {table}{using} ({', '.join(parts)}){behind}"
+
+    def operator_class(self, index: Index, expression: Any) -> str:
+        """Return the operator class of one of the expressions of an index; nothing where the database knows nothing of that."""
+        return ""
+
+    def index_storage(self, index: Index) -> str:
+        """Return how and where an index is kept; nothing where the database knows nothing of that."""
+        return ""
+
+    def concurrently(self, index: Index) -> str:
+        """Return the word by which an index is created or dropped while others write; nothing where the database knows nothing of that."""
+        return ""
 
     def index_names(self, index: Index) -> tuple[str, str]:
         """Return the names of an index and of its table."""
@@ -188,19 +242,39 @@ class DDLCompiler(ExpressionCompiler):
 
     def visit_create_sequence(self, create: CreateSequence) -> str:
         guard = "IF NOT EXISTS " if create.checkfirst else ""
-        return " ".join([f"CREATE SEQUENCE {guard}{self.visit_table(create.sequence)}", *create.sequence.options()])
+        sequence = create.sequence
+        of_type = [f"AS {self.dialect.type_ddl(sequence.data_type)}"] if sequence.data_type is not None else []
+        return " ".join([f"CREATE SEQUENCE {guard}{self.visit_table(sequence)}", *of_type, *sequence.options()])
 
     def visit_drop_sequence(self, drop: DropSequence) -> str:
         return f"DROP SEQUENCE {'IF EXISTS ' if drop.checkfirst else ''}{self.visit_table(drop.sequence)}"
 
     def visit_create_enum(self, create: CreateEnum) -> str:
         values = ", ".join(map(self.literal, create.type.names))
-        # the name may be taken by the type as another table has it
-        made = f"CREATE TYPE {self.dialect.type_ddl(create.type)} AS ENUM ({values})"
-        return f"DO $uow$ BEGIN {made}; EXCEPTION WHEN duplicate_object THEN NULL; END $uow$"
+        return _unless_there(f"CREATE TYPE {self.dialect.type_ddl(create.type)} AS ENUM ({values})", create.checkfirst)
 
     def visit_drop_enum(self, drop: DropEnum) -> str:
-        return f"DROP TYPE IF EXISTS {self.dialect.type_ddl(drop.type)}"
+        return f"DROP TYPE {'IF EXISTS ' if drop.checkfirst else ''}{self.dialect.type_ddl(drop.type)}"
+
+    def visit_create_domain(self, create: CreateDomain) -> str:
+        domain = create.type
+        parts = [f"CREATE DOMAIN {domain.sql_name} AS {self.dialect.type_ddl(domain.data_type)}"]
+        if domain.collation is not None:
+            parts.append(f"COLLATE {self.dialect.quote(domain.collation)}")
+        if domain.default is not None:
+            default = domain.default
+            parts.append(
+                f"DEFAULT {self.expression(default) if isinstance(default, ClauseElement) else self.literal(default)}"
+            )
+        name = f"CONSTRAINT {self.dialect.quote(domain.constraint_name)} " if domain.constraint_name else ""
+        if domain.not_null:
+            parts.append("NOT NULL" if domain.check_text is not None else f"{name}NOT NULL")
+        if domain.check_text is not None:
+            parts.append(f"{name}CHECK ({domain.check_text})")
+        return _unless_there(" ".join(parts), create.checkfirst)
+
+    def visit_drop_domain(self, drop: DropDomain) -> str:
+        return f"DROP DOMAIN {'IF EXISTS ' if drop.checkfirst else ''}{drop.type.sql_name}"
 
     def visit_ddl_text(self, ddl: DDL) -> str:
         return ddl.text_for(None, self.dialect)
@@ -215,6 +289,16 @@ class DDLCompiler(ExpressionCompiler):
     def visit_add_constraint(self, add: AddConstraint) -> str:
         return f"ALTER TABLE {self.visit_table(add.constraint.table)} ADD {self.constraint_text(add.constraint)}"
 
+    def visit_drop_constraint(self, drop: DropConstraint) -> str:
+        constraint = drop.constraint
+        if constraint.name is None:
+            raise CompileError(
+                f"a {type(constraint).__name__} without a name cannot be dropped by one. Give it a name, or the MetaData a naming_convention."
+            )
+        guard, cascade = "IF EXISTS " if drop.if_exists else "", " CASCADE" if drop.cascade else ""
+        name = self.dialect.quote(constraint.name)
+        return f"ALTER TABLE {self.visit_table(constraint.table)} DROP CONSTRAINT {guard}{name}{cascade}"
+
     def visit_comment_on(self, comment: CommentOn) -> str:
         target = f"TABLE {self.visit_table(comment.table)}"
         if comment.column is not None:
@@ -226,11 +310,19 @@ class DDLCompiler(ExpressionCompiler):
         assert index.table is not None
         name = self.dialect.quote(index.name)
         schema = f"{self.dialect.quote(index.table.schema)}." if index.table.schema else ""
-        return f"DROP INDEX {'IF EXISTS ' if drop.if_exists else ''}{schema}{name}"
+        return f"DROP INDEX {self.concurrently(index)}{'IF EXISTS ' if drop.if_exists else ''}{schema}{name}"
 
     def visit_drop_table(self, drop: DropTable) -> str:
         guard = "IF EXISTS " if drop.if_exists else ""
         return f"DROP TABLE {guard}{', '.join(self.visit_table(table) for table in drop.tables)}"
+
+
+def _unless_there(statement: str, checkfirst: bool) -> str:
+    """Return a statement of PostgreSQL that creates something, leaving alone what exists where that is asked for."""
+    if not checkfirst:
+        return statement
+    # the name may be taken by the type as another table has it
+    return f"DO $uow$ BEGIN {statement}; EXCEPTION WHEN duplicate_object THEN NULL; END $uow$"
 
 
 def _is_plain(expression: Any) -> bool:

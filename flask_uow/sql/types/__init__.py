@@ -1,7 +1,7 @@
 """Column types: which Python values a type takes, and what expressions of it yield.
 
 In reading order: plain, base; then by family numbers, texts, enums, moments, binary, documents, arrays; postgresql (types that it alone
-has); decorated (types of users), named (SQL's own names), lookup.
+has); decorated (types of users), named_types and domains (types made by a name), named (SQL's own names), lookup.
 """
 
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from flask_uow.sql.types.decorated import TypeDecorator as TypeDecorator
 from flask_uow.sql.types.decorated import UserDefinedType as UserDefinedType
 from flask_uow.sql.types.documents import JSON as JSON
 from flask_uow.sql.types.documents import JSONB as JSONB
+from flask_uow.sql.types.domains import DOMAIN as DOMAIN
+from flask_uow.sql.types.domains import named_types_of as named_types_of
 from flask_uow.sql.types.enums import Enum as Enum
 from flask_uow.sql.types.lookup import TypeArgument as TypeArgument
 from flask_uow.sql.types.lookup import to_instance as to_instance
@@ -49,7 +51,7 @@ from flask_uow.sql.types.texts import UnicodeText as UnicodeText
 if not TYPE_CHECKING:
     # type checkers take what is imported above: an __all__ that is put together is beyond them
     __all__ = [
-        "ARRAY", "BOOLEANTYPE", "BigInteger", "Boolean", "Date", "DateTime", "Double", "Enum", "Float", "INTEGERTYPE", "Integer",
+        "ARRAY", "BOOLEANTYPE", "BigInteger", "Boolean", "DOMAIN", "Date", "DateTime", "Double", "Enum", "Float", "INTEGERTYPE", "Integer",
         "Interval", "JSON", "JSONB", "LargeBinary", "NULLTYPE", "NativeType", "NullType", "Numeric", "PickleType", "STRINGTYPE",
         "SmallInteger", "String", "Text", "Time", "TypeDecorator", "TypeEngine", "Unicode", "UnicodeText", "UserDefinedType", "Uuid",
         "to_instance", "type_for_annotation", "type_for_value",

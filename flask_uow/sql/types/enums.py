@@ -9,13 +9,14 @@ from typing import Any, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.types.base import NULLTYPE, TypeEngine, type_for_value
+from flask_uow.sql.types.named_types import NamedType
 from flask_uow.sql.types.plain import PLAIN
 from flask_uow.sql.value_errors import out_of_range, wrong_kind
 
 __all__ = ["Enum"]
 
 
-class Enum(TypeEngine[Any]):
+class Enum(TypeEngine[Any], NamedType):
     """One of a fixed set; stored as text: the member's name for an enum class, the string itself otherwise.
 
     :param values: one enum class, or strings.
@@ -23,6 +24,8 @@ class Enum(TypeEngine[Any]):
     :param length: the length of the column; that of the longest text when None.
     :param values_callable: returns the texts that stand for the members, in their order: ``lambda members: [m.value for m in members]``.
     :param native_enum: True makes a type of its own on PostgreSQL (CREATE TYPE ... AS ENUM), created and dropped with the tables; False is text.
+    :param create_type: with ``native_enum``, False leaves the creation of the type to others.
+    :param schema: with ``native_enum``, the schema that the type is in.
     :param create_constraint: True gives the table a CHECK that refuses other texts, where the type is none of its own.
     :raises ArgumentError: without any value, for a mix, or where ``values_callable`` does not give a text for each member.
     """
@@ -38,6 +41,8 @@ class Enum(TypeEngine[Any]):
         values_callable: Callable[[Any], Iterable[str]] | None = None,
         native_enum: bool = False,
         create_constraint: bool = False,
+        create_type: bool = True,
+        schema: str | None = None,
     ) -> None:
         self.enum_class: type[enum.Enum] | None = None
         first = values[0] if values else None
@@ -63,11 +68,15 @@ class Enum(TypeEngine[Any]):
         self.is_named = name is not None
         if native_enum and self.set_name is None:
             raise ArgumentError("Enum(native_enum=True) of strings needs a name for the type: name='color', say.")
+        if schema is not None and not native_enum:
+            raise ArgumentError(f"Enum(schema={schema!r}) is that of a type of its own. Pass native_enum=True with it.")
         self.native_enum = native_enum
+        self.create_type = create_type
+        self.schema = schema
         self.create_constraint = create_constraint
         self.length = length if length is not None else max(map(len, self.names))
         self._allowed = frozenset(self.names)
-        self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and self.set_name)
+        self.cache_key = (type(self), self.enum_class, self.names, self.length, native_enum and (self.set_name, schema))
 
     @property
     def enums(self) -> list[str]:
