@@ -59,9 +59,27 @@ class FlushContext:
     def __init__(self, session: Session, objects: tuple[Any, ...] | None) -> None:
         self.session = session
         self.objects = objects
-        self.new: tuple[Any, ...] = ()
-        self.dirty: tuple[Any, ...] = ()
-        self.deleted: tuple[Any, ...] = ()
+        self._work: Callable[[], tuple[tuple[Any, ...], ...]] | None = None
+
+    def begin(self, work: Callable[[], tuple[tuple[Any, ...], ...]]) -> None:
+        """Take what is written: a function that returns the new, changed and deleted objects."""
+        self._work = work
+
+    @property
+    def new(self) -> tuple[Any, ...]:
+        return self._part(0)
+
+    @property
+    def dirty(self) -> tuple[Any, ...]:
+        return self._part(1)
+
+    @property
+    def deleted(self) -> tuple[Any, ...]:
+        return self._part(2)
+
+    def _part(self, number: int) -> tuple[Any, ...]:
+        # worked out when it is asked for: most flushes have nobody who does
+        return () if self._work is None else self._work()[number]
 
 
 class SessionExtension:

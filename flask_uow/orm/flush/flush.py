@@ -41,7 +41,7 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         orphans = find_orphans(changes, automatic)
         mark_orphans(session.objects, orphans)
         work = collect(changes, orphans.spared, only, automatic)
-        context.new, context.dirty, context.deleted = work.objects()
+        context.begin(work.objects)
         for step in make_plan(work):
             execute(session, work, step)
         for hook in hooks.after_flush:

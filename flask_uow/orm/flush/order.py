@@ -87,6 +87,17 @@ def group_mappers(mappers: Iterable[Mapper]) -> list[Group]:
     wanted = list(mappers)
     if len(wanted) == 1:
         return [(wanted[0],)]
+    if not wanted:
+        return []
+    # most flushes are of families that were written together before
+    memo, key = wanted[0].memo, ("groups", *wanted)
+    found: list[Group] | None = memo.get(key)
+    if found is None:
+        found = memo[key] = _grouped(wanted)
+    return found
+
+
+def _grouped(wanted: list[Mapper]) -> list[Group]:
     by_table = {table: base for base in wanted for table in _tables(base)}
     edges: dict[Mapper, set[Mapper]] = {
         base: {by_table[referred] for _, referred in _foreign_keys(base) if referred in by_table} - {base}

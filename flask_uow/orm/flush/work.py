@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.symbols import STATE
@@ -96,11 +97,9 @@ class WorkList:
         """Return True for a new object that this flush leaves out."""
         return id(obj) in self.waiting and obj.__dict__[STATE].row_key is None
 
-    def objects(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+    def objects(self) -> tuple[tuple[Any, ...], ...]:
         """Return the new, changed and deleted objects of all families."""
-        groups = (self.new, self.changed, self.deleted)
-        new, changed, deleted = (tuple(o for members in group.values() for o in members) for group in groups)
-        return new, changed, deleted
+        return tuple(tuple(chain(*group.values())) for group in (self.new, self.changed, self.deleted))
 
     def families(self) -> list[Mapper]:
         """Return the base mappers of all objects, each once."""
