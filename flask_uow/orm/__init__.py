@@ -24,7 +24,7 @@ from flask_uow.orm.instrumentation.collections import (
 from flask_uow.orm.instrumentation.custom_collections import collection
 from flask_uow.orm.instrumentation.events import AttributeExtension, reconstructor, validates
 from flask_uow.orm.instrumentation.flagging import flag_dirty, flag_modified, set_committed_value
-from flask_uow.orm.instrumentation.mutable import Mutable, MutableDict, MutableList, MutableSet
+from flask_uow.orm.instrumentation.mutable import Mutable, MutableComposite, MutableDict, MutableList, MutableSet
 from flask_uow.orm.instrumentation.ordering_list import OrderingList, ordering_list
 from flask_uow.orm.loading.class_criteria import with_loader_criteria
 from flask_uow.orm.loading.column_loader import ColumnLoader
@@ -57,8 +57,10 @@ from flask_uow.orm.mapping.annotations import (
     WriteOnlyMapped,
 )
 from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
+from flask_uow.orm.mapping.bundles import Bundle
 from flask_uow.orm.mapping.class_expressions import ExtensionType
 from flask_uow.orm.mapping.classical import mapper
+from flask_uow.orm.mapping.composites import CompositeProperty, composite
 from flask_uow.orm.mapping.declarative import (
     DeclarativeBase,
     DeclarativeBaseNoMeta,
@@ -71,11 +73,9 @@ from flask_uow.orm.mapping.declarative import (
     has_inherited_table,
 )
 from flask_uow.orm.mapping.descriptors import (
-    CompositeProperty,
     PropComparator,
     SynonymProperty,
     comparable_property,
-    composite,
     synonym,
     synonym_for,
 )
@@ -134,20 +134,20 @@ keyfunc_mapping = mapped_collection
 
 __all__ = [
     "ASSOCIATION_PROXY", "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension",
-    "AttributeState", "CascadeOptions", "ClassManager", "ColumnProperty", "Comparator", "Composite",
+    "AttributeState", "Bundle", "CascadeOptions", "ClassManager", "ColumnProperty", "Comparator", "Composite",
     "CompositeProperty", "DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped",
     "EXT_CONTINUE", "EXT_STOP", "FlushContext", "FlushPlan", "HYBRID_METHOD", "HYBRID_PROPERTY", "IdentityMap",
     "InstanceState", "InstrumentedAttribute", "InstrumentedList", "InstrumentedSet", "KeyFuncDict", "Load",
     "MANYTOMANY", "MANYTOONE", "Mapped", "MappedAsDataclass", "MappedCollection", "MappedColumn", "Mapper",
-    "MapperExtension", "MapperProperty", "MultipleResultsFound", "Mutable", "MutableDict", "MutableList",
-    "MutableSet", "NO_VALUE", "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList", "PropComparator",
-    "Query", "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection", "RelationshipProperty",
-    "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym", "SynonymProperty",
-    "UOWTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute", "aliased",
-    "as_declarative", "association_proxy", "attribute_keyed_dict", "attribute_mapped_collection", "attributes",
-    "backref", "class_mapper", "clear_mappers", "close_all_sessions", "collection", "column_keyed_dict",
-    "column_mapped_collection", "column_property", "comparable_property", "compile_mappers", "composite",
-    "configure_mappers", "contains_eager", "create_session", "declarative_base", "declarative_mixin",
+    "MapperExtension", "MapperProperty", "MultipleResultsFound", "Mutable", "MutableComposite", "MutableDict",
+    "MutableList", "MutableSet", "NO_VALUE", "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList",
+    "PropComparator", "Query", "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection",
+    "RelationshipProperty", "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym",
+    "SynonymProperty", "UOWTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute",
+    "aliased", "as_declarative", "association_proxy", "attribute_keyed_dict", "attribute_mapped_collection",
+    "attributes", "backref", "class_mapper", "clear_mappers", "close_all_sessions", "collection",
+    "column_keyed_dict", "column_mapped_collection", "column_property", "comparable_property", "compile_mappers",
+    "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declarative_mixin",
     "declared_attr", "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all",
     "flag_dirty", "flag_modified", "foreign", "has_inherited_table", "hybrid_method", "hybrid_property",
     "immediateload", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping", "lazyload",

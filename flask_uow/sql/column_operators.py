@@ -22,6 +22,9 @@ class ColumnOperators:
 
     __slots__ = ()
 
+    # what stands for several expressions, whose values are one item of a row, has them here
+    bundle_members: Any = None
+
     def __clause_element__(self) -> ColumnElement[Any]:
         """Return the column expression that this object stands for."""
         raise NotImplementedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_uow.sql.entities import expand_entity, key_of_item
+from flask_uow.sql.entities import expand_entity, key_of_item, members_of_bundle
 
 __all__ = ["described"]
 
@@ -28,6 +28,9 @@ def _described(item: object) -> dict[str, Any]:
         }
     columns = expand_entity(item)
     column = columns[0] if len(columns) == 1 else None
+    if members_of_bundle(item) is not None:
+        bundle: Any = item
+        return {"name": bundle.key, "type": type(item), "aliased": False, "expr": item, "entity": None}
     parent = getattr(item, "parent", None)
     is_aliased = bool(getattr(parent, "is_aliased_class", False))
     return {

@@ -10,7 +10,7 @@ from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.coercion import coerce_condition, coerce_value
 from flask_uow.sql.conflicts import Excluded, OnConflict
 from flask_uow.sql.describing import described
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Shape
 from flask_uow.sql.operations import and_
@@ -131,7 +131,8 @@ class DMLStatement(ChainedStatement):
     def _returned(self) -> tuple[Any, ...]:
         """The part of RETURNING in the shape of the statement."""
         entities = (getattr(entity, "__uow_entity__", None) for entity in self.entities)
-        return (*self.returning_columns, *(entity.plan_atom for entity in entities if entity is not None))
+        bundles = (entity.plan_atom for entity in self.entities if members_of_bundle(entity) is not None)
+        return (*self.returning_columns, *(entity.plan_atom for entity in entities if entity is not None), *bundles)
 
     def _assignments(self, values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
         """Return the attributes to be set, with their values: an attribute that stands for others gives these."""

@@ -12,7 +12,7 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.selectable import FromClause
 from flask_uow.sql.types import NULLTYPE
 
-__all__ = ["coerce_groups", "expand_entity", "expand_groups", "key_of_item"]
+__all__ = ["coerce_groups", "coerce_orders", "expand_entity", "expand_groups", "key_of_item", "members_of_bundle"]
 
 
 def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
@@ -31,6 +31,8 @@ def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
         columns: tuple[ColumnElement[Any], ...] = mapped.entity_columns()
         return columns
     if isinstance(entity, ColumnOperators):
+        if entity.bundle_members is not None:
+            return _of_members(entity.bundle_members)
         element = entity.__clause_element__()
         name = getattr(entity, "selected_name", None)
         return (element if name is None else Label(name, element),)
@@ -38,10 +40,23 @@ def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
         return tuple(entity.c)
     if isinstance(entity, (ClauseElement, int, float, bool)) or entity is None:
         return (coerce_value(entity, NULLTYPE),)
+    members = members_of_bundle(entity)
+    if members is not None:
+        return _of_members(members)
     raise UnfitArgumentError(
         f"select() takes columns, tables and mapped classes, got {entity!r}."
         " Is the class mapped? For SQL text use text() or literal_column()."
     )
+
+
+def _of_members(members: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
+    return tuple(column for member in members for column in expand_entity(member))
+
+
+def members_of_bundle(item: object) -> tuple[Any, ...] | None:
+    """Return the expressions that one item of ``select()`` has together; None for an item that is no bundle of any."""
+    members: tuple[Any, ...] | None = getattr(item, "bundle_members", None)
+    return members
 
 
 def key_of_item(item: object) -> str | None:
@@ -63,7 +78,20 @@ def expand_groups(criteria: Iterable[Any]) -> tuple[Any, ...]:
         if isinstance(criterion, FromClause) or (entity is not None and not is_object):
             found.extend(column for column in expand_entity(criterion) if column.__visit_name__ == "column")
         else:
-            found.append(criterion)
+            members = members_of_bundle(criterion)
+            found.extend([criterion] if members is None else members)
+    return tuple(found)
+
+
+def coerce_orders(criteria: Iterable[Any]) -> tuple[ColumnElement[Any], ...]:
+    """Return the criteria of ORDER BY as expressions; what stands for several stands for each of them."""
+    found: list[ColumnElement[Any]] = []
+    for criterion in criteria:
+        members = members_of_bundle(criterion)
+        if members is None:
+            found.append(coerce_order(criterion))
+        else:
+            found.extend(coerce_orders(members))
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.entities import members_of_bundle
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, Executable
 from flask_uow.sql.select_base import SelectBase
@@ -45,7 +46,13 @@ class FromStatement(SelectBase[TP_co]):
     def _parts(self) -> tuple[Any, ...]:
         atoms = (getattr(item, "__uow_entity__", None) for item in self.entities)
         keys = tuple(
-            atom.plan_atom if atom is not None else (getattr(item, "key", None), getattr(item, "selected_name", None))
+            atom.plan_atom
+            if atom is not None
+            else (
+                getattr(item, "key", None),
+                getattr(item, "selected_name", None),
+                members_of_bundle(item) and item.plan_atom,
+            )
             for atom, item in zip(atoms, self.entities, strict=True)
         )
         columns = tuple(item for item in self.entities if isinstance(item, ColumnElement))

@@ -91,6 +91,8 @@ class Select(WordedSelect[TP_co]):
                 if isinstance(name, str) and not isinstance(entity, ColumnElement):
                     # an attribute gives the result column its own name
                     key.append(name)
+                    if getattr(entity, "bundle_members", None) is not None:
+                        key.append(entity.plan_atom)
         if self._entity_froms:
             key.extend(("entity from", len(self._entity_froms)))
             for element in self._entity_froms:

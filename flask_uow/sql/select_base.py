@@ -8,9 +8,8 @@ from typing import Any, Self, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql import operators as ops
-from flask_uow.sql.coercion import coerce_order
 from flask_uow.sql.common_type import common_type
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import coerce_orders, expand_entity, members_of_bundle
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
 from flask_uow.sql.selectable import CTE, Lateral, Subquery, selecting
@@ -56,7 +55,7 @@ class SelectBase(ChainedStatement, ReturnsRows[TP_co]):
         if len(criteria) == 1 and criteria[0] is None:
             clone.order_by_clauses = ()
         else:
-            clone.order_by_clauses = (*self.order_by_clauses, *(coerce_order(criterion) for criterion in criteria))
+            clone.order_by_clauses = (*self.order_by_clauses, *coerce_orders(criteria))
         return clone
 
     def limit(self, limit: object) -> Self:
@@ -201,7 +200,7 @@ class CompoundSelect(SelectBase[TP_co]):
         for entity in given:
             own = expand_entity(entity)
             found = list(islice(columns, len(own)))
-            is_column = len(own) == 1 and not hasattr(entity, "__uow_entity__")
+            is_column = len(own) == 1 and not hasattr(entity, "__uow_entity__") and members_of_bundle(entity) is None
             made.append(found[0] if is_column and found[0].type is not own[0].type else entity)
         return tuple(made)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from flask_uow.sql.coercion import coerce_value
-from flask_uow.sql.entities import expand_entity
+from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.interfaces import MappedEntity
@@ -78,10 +78,24 @@ class SourcedSelect(SelectBase[TP_co]):
                 if hasattr(entity, "__uow_entity__"):
                     self._note_stand_ins(entity.__uow_entity__)
         waiting: list[Sourced[Any]] = []
-        for entity in self.entities:
+        self._take_sources(self.entities, waiting)
+        if waiting:
+            self._add_stood_for(waiting)
+        if self._stand_ins:
+            self._restate()
+
+    def _take_sources(self, items: tuple[Any, ...], waiting: list[Sourced[Any]]) -> None:
+        """Take in what items of the statement are about.
+
+        :param waiting: takes the attributes whose tables something else stands for.
+        """
+        for entity in items:
             if hasattr(entity, "__uow_entity__"):
                 self._add_source(entity.__uow_entity__)
             elif isinstance(entity, ColumnOperators):
+                if entity.bundle_members is not None:
+                    self._take_sources(entity.bundle_members, waiting)
+                    continue
                 for node in sources_of(entity.as_operand()):
                     if node.source.stand_ins is not None:
                         waiting.append(node)
@@ -90,10 +104,8 @@ class SourcedSelect(SelectBase[TP_co]):
             elif isinstance(entity, Join) and not is_among(entity, self._entity_froms):
                 # its columns alone would bring its tables in one by one
                 self._entity_froms = (*self._entity_froms, entity)
-        if waiting:
-            self._add_stood_for(waiting)
-        if self._stand_ins:
-            self._restate()
+            else:
+                self._take_sources(members_of_bundle(entity) or (), waiting)
 
     def _has_for_entity(self, node: Sourced[Any]) -> bool:
         """Return True where a class that is selected as a whole brings in what an attribute of a subclass needs."""
@@ -131,8 +143,8 @@ class SourcedSelect(SelectBase[TP_co]):
             entity = getattr(item, "__uow_entity__", None)
             if entity is not None:
                 found.append(entity)
-            elif isinstance(item, ColumnOperators):
-                found.extend(node.source for node in sources_of(item.as_operand()))
+            elif isinstance(item, ColumnOperators) or members_of_bundle(item) is not None:
+                found.extend(node.source for operand in _operands(item) for node in sources_of(operand))
         return found
 
     def _restated(self, expressions: tuple[Any, ...], *beside: FromClause) -> tuple[Any, ...]:
@@ -300,6 +312,9 @@ def _named_alike(column: ColumnElement[Any], restated: ColumnElement[Any]) -> Co
 
 def _operands(item: object) -> tuple[ColumnElement[Any], ...]:
     """Return the columns that an item of ``select()`` stands for, as they stand within an expression."""
+    members = members_of_bundle(item)
+    if members is not None:
+        return tuple(operand for member in members for operand in _operands(member))
     if isinstance(item, ColumnOperators) and not isinstance(item, ColumnElement):
         name = getattr(item, "selected_name", None)
         return (item.as_operand() if name is None else Label(name, item.as_operand()),)

@@ -34,6 +34,7 @@ class VocabularyTypes:
         self.BigInteger = flask_uow.BigInteger
         self.BindParameter = flask_uow.BindParameter
         self.Boolean = flask_uow.Boolean
+        self.Bundle = flask_uow.Bundle
         self.CHAR = flask_uow.CHAR
         self.CIDR = flask_uow.CIDR
         self.CITEXT = flask_uow.CITEXT
@@ -162,6 +163,7 @@ class VocabularyTypes:
         self.MetaData = flask_uow.MetaData
         self.MultipleResultsFound = flask_uow.MultipleResultsFound
         self.Mutable = flask_uow.Mutable
+        self.MutableComposite = flask_uow.MutableComposite
         self.MutableDict = flask_uow.MutableDict
         self.MutableList = flask_uow.MutableList
         self.MutableSet = flask_uow.MutableSet

@@ -27,7 +27,7 @@ from flask_uow.orm.dml.inserting import insert_rows, takes_rows
 from flask_uow.orm.dml.keyed import update_by_key
 from flask_uow.orm.dml.versions import count_versions, counted_upsert, version_to_count
 from flask_uow.orm.loading.planning import plain_plan
-from flask_uow.orm.loading.results import results_of
+from flask_uow.orm.loading.results import gives_bundles, results_of
 from flask_uow.orm.loading.run import QueryRun
 from flask_uow.orm.state.expiry import expire_all, expire_changed
 from flask_uow.sql.compiler import compile_statement
@@ -221,8 +221,8 @@ def _send_and_expire(
 
 
 def _gives_objects(statement: DMLStatement) -> bool:
-    """Return True where RETURNING gives objects, which then are as their rows are."""
-    return any(hasattr(entity, "__uow_entity__") for entity in statement.entities)
+    """Return True where RETURNING gives objects, which then are as their rows are, or bundles of columns."""
+    return any(hasattr(entity, "__uow_entity__") for entity in statement.entities) or gives_bundles(statement)
 
 
 def _moves_keys(mapper: Mapper, statement: Update) -> bool:

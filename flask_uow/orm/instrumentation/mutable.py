@@ -17,7 +17,7 @@ from flask_uow.sql.types import TypeDecorator, TypeEngine, to_instance
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 
-__all__ = ["Mutable", "MutableDict", "MutableList", "MutableSet", "MutableType"]
+__all__ = ["Mutable", "MutableComposite", "MutableDict", "MutableList", "MutableSet", "MutableType"]
 
 
 class Mutable:
@@ -40,7 +40,8 @@ class Mutable:
 
     def changed(self) -> None:
         """Tell that the value has changed."""
-        self._changes += 1
+        # past a __setattr__ of the class's own, which calls this
+        object.__setattr__(self, "_changes", self._changes + 1)
 
     def is_as(self, before: object) -> bool:
         """Return True where the value has not changed since ``before``, a copy of it, was made."""
@@ -70,6 +71,13 @@ class Mutable:
         MutableType.associated.append((sqltype, cls))
 
 
+class MutableComposite(Mutable):
+    """The base of composite values that tell of their changes; derive a dataclass, say, from it, and call :meth:`changed` wherever it changes.
+
+    Composite values are compared before each flush all the same, so that nothing is lost where ``changed()`` was forgotten.
+    """
+
+
 class MutableType(TypeDecorator):
     """The column type of mutable values; made by :meth:`Mutable.as_mutable`.
 
@@ -96,7 +104,11 @@ class MutableType(TypeDecorator):
         return True
 
     def copy_value(self, value: object) -> Any:
-        return deepcopy(value)
+        copied = deepcopy(value)
+        if isinstance(value, Mutable):
+            # filling the copy may have told of changes, and its own ways to be pickled may have lost the count
+            object.__setattr__(copied, "_changes", value._changes)
+        return copied
 
     def compare_values(self, a: object, b: object) -> bool:
         return b.is_as(a) if isinstance(b, Mutable) else bool(a == b)

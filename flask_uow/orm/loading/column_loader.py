@@ -23,6 +23,7 @@ from flask_uow.sql.types import Integer
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.composites import CompositeProperty
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.properties import ColumnProperty
     from flask_uow.orm.session.execution import ExecutingSession
@@ -126,12 +127,12 @@ def key_of(mapper: Mapper, ident: Any) -> tuple[Any, ...]:
     :raises DataError: for a value that its column cannot hold.
     """
     names = mapper.primary_key_names
-    if hasattr(ident, "__composite_values__"):
-        values = tuple(ident.__composite_values__())
+    composite = _composite_of_key(mapper, ident) if mapper.composites else None
+    if composite is not None or hasattr(ident, "__composite_values__"):
+        given: Any = ident
+        values = composite.values_of(given) if composite is not None else tuple(given.__composite_values__())
         # the columns of a composite attribute may be in another order than those of the key
-        found = next(
-            (c.names for c in mapper.composites if type(ident) is c.class_ and set(c.names) == set(names)), names
-        )
+        found = composite.names if composite is not None else names
         ident = dict(zip(found, values, strict=True)) if len(found) == len(values) else values
     if isinstance(ident, Mapping):
         key = tuple(ident[name] for name in names if name in ident)
@@ -147,6 +148,18 @@ def key_of(mapper: Mapper, ident: Any) -> tuple[Any, ...]:
     if tuple(map(type, key)) == kinds:
         return key
     return tuple([_key_value(mapper, name, value) for name, value in zip(names, key, strict=True)])
+
+
+def _composite_of_key(mapper: Mapper, ident: object) -> CompositeProperty | None:
+    """Return the composite of the columns of the key that a value is one of, or None."""
+    for prop in mapper.composites:
+        if (
+            isinstance(prop.class_, type)
+            and type(ident) is prop.class_
+            and set(prop.names) == set(mapper.primary_key_names)
+        ):
+            return prop
+    return None
 
 
 def _key_value(mapper: Mapper, name: str, value: object) -> Any:

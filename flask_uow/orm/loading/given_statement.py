@@ -8,7 +8,7 @@ from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.loading.joined import EntityNode
 from flask_uow.orm.loading.options import collect_options
 from flask_uow.orm.loading.plan import QueryPlan
-from flask_uow.orm.loading.planning import batch_option, items_of, plan_of_items, result_names
+from flask_uow.orm.loading.planning import batch_option, bundles_of, items_of, plan_of_items, result_names
 from flask_uow.orm.mapping.registry import mapping_version
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.expressions import ColumnElement, Label
@@ -125,6 +125,7 @@ def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialec
         batch=batch_option(select),
         takes_joins=False,
         follows=bool(select.loader_options),
+        bundles=bundles_of(select),
         positions=None if positions == tuple(range(len(given.names))) else positions,
     )
 

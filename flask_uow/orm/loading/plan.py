@@ -7,19 +7,32 @@ nothing of one execution: values come in through :meth:`QueryPlan.parameters`, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_uow.engine.rows import RowMaker
 from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Part
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.expressions import BindParameter
 
-__all__ = ["QueryPlan", "Source"]
+__all__ = ["Bundled", "QueryPlan", "Source"]
 
 # where a value of the compiled statement comes from: the position among those that are given, or a parameter of the mapping's own
 Source = int | BindParameter[Any]
+
+
+class Bundled(NamedTuple):
+    """How the values of several parts become one item of a row.
+
+    :ivar width: the number of the parts.
+    :ivar make: makes the item of a tuple of their values; None for the value of one part as it is.
+    :ivar is_single: True where a query of the item alone gives it in place of rows.
+    """
+
+    width: int
+    make: Callable[[tuple[Any, ...]], Any] | None
+    is_single: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +48,7 @@ class QueryPlan:
     :ivar is_multiplied: True where a joined collection repeats the rows of the query.
     :ivar batch: whether later loads of the objects are batched; None where the statement does not say.
     :ivar positions: the columns to be read, in order, where a statement of the user's own gives others as well.
+    :ivar bundles: for each item of ``select()`` how many parts are its own, and what makes one value of theirs; None where no item has several.
     :ivar make_rows: makes rows of the driver's where each is nothing but its columns (benchmark: load_scan_columns); else None.
     """
 
@@ -47,6 +61,7 @@ class QueryPlan:
     is_multiplied: bool = False
     batch: bool | None = None
     positions: tuple[int, ...] | None = None
+    bundles: tuple[Bundled, ...] | None = None
     make_rows: RowMaker | None = None
 
     @property
@@ -63,6 +78,23 @@ class QueryPlan:
     def single_entity(self) -> bool:
         """True when each row is one object."""
         return len(self.parts) == 1 and isinstance(self.parts[0], EntityPart)
+
+    @property
+    def gives_items(self) -> bool:
+        """True when each row of a query is its one item: an object, or a bundle that says so."""
+        return self.single_entity or (self.bundles is not None and len(self.bundles) == 1 and self.bundles[0].is_single)
+
+    def bundled(self, columns: list[list[Any]]) -> list[list[Any]]:
+        """Return the columns of the items, of those of the parts."""
+        if self.bundles is None:
+            return columns
+        made: list[list[Any]] = []
+        position = 0
+        for width, make, _ in self.bundles:
+            own = columns[position : position + width]
+            made.append(own[0] if make is None else [make(values) for values in zip(*own, strict=True)])
+            position += width
+        return made
 
     def parameters(self, values: Sequence[Any], given: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """Return the driver's parameters for one execution.
@@ -81,7 +113,8 @@ class QueryPlan:
                 lines.extend(_described(part, name, 1))
             else:
                 lines.append(f"  {name}: column {part.position}")
-        lines.extend(f"  {self._key_of_parents(part)}" for part in self.parts[len(self.names) :])
+        if self.bundles is None:
+            lines.extend(f"  {self._key_of_parents(part)}" for part in self.parts[len(self.names) :])
         return "\n".join(lines)
 
     def _key_of_parents(self, part: Part) -> str:

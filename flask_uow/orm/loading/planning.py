@@ -16,14 +16,14 @@ from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of,
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.options import BatchLoading, collect_options, load_tree
 from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Following, FollowingColumns, Part, Path
-from flask_uow.orm.loading.plan import QueryPlan, Source
+from flask_uow.orm.loading.plan import Bundled, QueryPlan, Source
 from flask_uow.orm.loading.rows import loader_for
 from flask_uow.orm.loading.statements import is_unknown_key
 from flask_uow.orm.mapping.entity import Layout
 from flask_uow.orm.mapping.registry import mapping_version
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.entities import expand_entity, key_of_item
+from flask_uow.sql.entities import expand_entity, key_of_item, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import Shape
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.select_base import SelectBase
 
 __all__ = [
-    "KeyedSelect", "batch_option", "columns_of_subclasses", "find_plan", "following_of", "has_eager", "items_of",
+    "KeyedSelect", "batch_option", "bundles_of", "columns_of_subclasses", "find_plan", "following_of", "has_eager", "items_of",
     "may_repeat", "plain_plan", "plan_beside", "plan_of_items", "planned_once", "result_names", "root_of",
     "sources_in",
 ]  # fmt: skip
@@ -125,6 +125,7 @@ def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) 
         may_repeat=may_repeat(select),
         takes_joins=not streamed,
         may_be_subquery=not streamed,
+        bundles=bundles_of(select),
     )
 
 
@@ -186,6 +187,7 @@ def plan_of_items(
     follows: bool = True,
     may_be_subquery: bool = False,
     positions: tuple[int, ...] | None = None,
+    bundles: tuple[Bundled, ...] | None = None,
 ) -> QueryPlan:
     """Return the plan of a statement whose columns are those of its items, then those of what is joined to them.
 
@@ -246,7 +248,8 @@ def plan_of_items(
         is_multiplied=any(part.prop is not None and part.prop.uselist for part in entities),
         batch=batch,
         positions=positions,
-        make_rows=_row_maker(parts, names) if not entities and positions is None else None,
+        bundles=bundles,
+        make_rows=_row_maker(parts, names) if not entities and positions is None and bundles is None else None,
     )  # fmt: skip
 
 
@@ -401,13 +404,31 @@ def plain_plan(statement: SelectBase | DMLStatement, compiled: Compiled, dialect
         position += len(columns)
     names = result_names(statement)
     entities = _entities(parts)
-    make_rows = None if entities else _row_maker(parts, names)
-    return QueryPlan(compiled, tuple(parts), names, entities, may_repeat=may_repeat(statement), make_rows=make_rows)
+    bundles = bundles_of(statement)
+    make_rows = None if entities or bundles is not None else _row_maker(parts, names)
+    return QueryPlan(
+        compiled, tuple(parts), names, entities, may_repeat=may_repeat(statement), bundles=bundles, make_rows=make_rows
+    )
 
 
 def _entities_of(statement: SelectBase | DMLStatement) -> tuple[Any, ...]:
     entities: tuple[Any, ...] = getattr(statement, "entities", ())
     return entities
+
+
+def bundles_of(statement: SelectBase | DMLStatement) -> tuple[Bundled, ...] | None:
+    """Return how the items of a statement are made of its parts; None where each part is one."""
+    items = _entities_of(statement)
+    if all(members_of_bundle(item) is None for item in items):
+        return None
+    found: list[Bundled] = []
+    for item in items:
+        if members_of_bundle(item) is not None:
+            found.append(Bundled(len(expand_entity(item)), item.row_maker(), item.single_entity))
+        else:
+            is_entity = hasattr(item, "__uow_entity__")
+            found.extend([Bundled(1, None)] * (1 if is_entity else len(expand_entity(item))))
+    return tuple(found)
 
 
 def result_names(statement: SelectBase | DMLStatement) -> tuple[str, ...]:
@@ -419,6 +440,8 @@ def result_names(statement: SelectBase | DMLStatement) -> tuple[str, ...]:
         columns = expand_entity(item)
         if entity is not None:
             names.append(getattr(item, "entity_name", None) or entity.mapper.class_.__name__)
+        elif members_of_bundle(item) is not None:
+            names.append(item.key)
         else:
             for offset, column in enumerate(columns):
                 key = key_of_item(item) if len(columns) == 1 else None

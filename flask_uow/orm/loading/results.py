@@ -16,6 +16,7 @@ from flask_uow.orm.loading.planning import find_plan, has_eager, may_repeat
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.compiler import Compiled, compile_statement
+from flask_uow.sql.entities import members_of_bundle
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.sql.dml import DMLStatement
 
 __all__ = [
     "ResultKind",
     "first_mapper",
+    "gives_bundles",
     "in_default_order",
     "is_gathered",
     "load_result",
@@ -51,6 +54,11 @@ def first_mapper(entities: tuple[Any, ...]) -> Mapper | None:
             mapper.configure()
             return mapper
     return None
+
+
+def gives_bundles(statement: SelectBase | DMLStatement) -> bool:
+    """Return True where an item of the statement's rows is made of several columns."""
+    return any(members_of_bundle(item) is not None for item in getattr(statement, "entities", ()))
 
 
 def in_default_order(select: Select) -> Select:
@@ -104,6 +112,10 @@ def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
         load_further(run)
     if plan.is_multiplied:
         columns = _rows_once(plan, columns)
+    if plan.bundles is not None:
+        columns = plan.bundled(columns)
+        if kind == "scalars" or (kind != "rows" and plan.gives_items):
+            return columns[0]
     if kind == "scalars" or (kind != "rows" and plan.single_entity):
         return each_once(columns[0]) if kind == "query" and plan.may_repeat else columns[0]
     make = row_class(plan.names)

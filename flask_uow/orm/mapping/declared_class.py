@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
+from flask_uow.orm.mapping.annotations import Mapped, MappedAnnotation, annotations_of, read_annotation
 from flask_uow.orm.mapping.class_arguments import (
     check_no_table_arguments,
     declared_attr,
@@ -21,6 +21,7 @@ from flask_uow.orm.mapping.class_arguments import (
     table_name,
     with_copied_columns,
 )
+from flask_uow.orm.mapping.composites import CompositeProperty
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
@@ -212,6 +213,8 @@ def _read(
                 f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
             )
         elif value is not None:
+            if isinstance(value, CompositeProperty):
+                _complete_composite(owner, value, annotation, cls, registry)
             declared.columns.extend(_columns_inside(value))
             declared.properties[name] = value
     declared.columns.sort(key=lambda named: declared.places.get(named[0], 0))
@@ -243,6 +246,11 @@ def add_to_mapping(cls: Any, name: str, value: object) -> None:
             mapper.local_table.append_column(value)
     elif isinstance(value, RelationshipProperty):
         value = _complete_relationship(owner, value, None, mapper.registry)
+    elif isinstance(value, CompositeProperty):
+        _complete_composite(owner, value, None, cls, mapper.registry)
+        for inner in value.columns:
+            if isinstance(inner, MappedColumn) and inner.column.table is None:
+                add_to_mapping(cls, str(inner.column.name), inner)
     mapper.add_property(name, value)
 
 
@@ -393,6 +401,19 @@ def _complete_relationship(
             f"relationship {owner} does not say where it leads. Annotate it, as in Mapped[list['Post']], or pass the class."
         )
     return prop
+
+
+def _complete_composite(
+    owner: str, value: CompositeProperty, annotation: MappedAnnotation | None, cls: type, registry: Registry
+) -> None:
+    """Give the columns that a composite declares in passing their names and types, as the parameters of its class have them."""
+    is_optional = annotation is not None and annotation.optional
+    for name, column, hint in value.complete(owner, annotation.type if annotation is not None else None):
+        mapped: Any = Mapped
+        read = read_annotation(mapped[hint], owner, cls.__module__, {}) if hint is not None else None
+        if read is not None and is_optional:
+            read = dataclasses.replace(read, optional=True)
+        _complete_column(f"{owner} ({name})" if name else owner, name, column, read, cls, registry)
 
 
 def _complete_column(

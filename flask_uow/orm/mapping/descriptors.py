@@ -1,7 +1,7 @@
-"""Attributes that stand for others: ``synonym``, ``composite``, ``comparable_property``; and operators of one's own, ``PropComparator``.
+"""Attributes that stand for others: ``synonym``, ``comparable_property``; and operators of one's own, ``PropComparator``.
 
-None of them is a column or a relationship itself. Flush and loaders know nothing of them, but for one thing: a composite value that was changed
-in place is noticed by :mod:`flask_uow.orm.state.mutables`.
+None of them is a column or a relationship itself, and flush and loaders know nothing of them. Composites are in
+:mod:`~flask_uow.orm.mapping.composites`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,17 @@ import copy
 import weakref
 from typing import TYPE_CHECKING, Any, cast
 
-from flask_uow.exc import ArgumentError, UnsupportedOperatorError
 from flask_uow.orm.instrumentation.attributes import ColumnAttribute, operand_of
 from flask_uow.orm.mapping.inspected_property import MapperProperty
-from flask_uow.orm.mapping.properties import MappedColumn
-from flask_uow.orm.state.mutables import COMPOSITES, remember
-from flask_uow.orm.symbols import STATE
-from flask_uow.sql import operators as ops
+from flask_uow.orm.symbols import NO_VALUE
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import ColumnElement, Null
-from flask_uow.sql.operations import and_, not_
+from flask_uow.sql.expressions import ColumnElement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask_uow.orm.instrumentation.attributes import Attribute
-    from flask_uow.orm.interfaces import AnyColumn, MappedObject
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.annotations import Mapped
     from flask_uow.orm.mapping.entity import EntityView
     from flask_uow.orm.mapping.mapper import Mapper
@@ -34,12 +29,10 @@ if TYPE_CHECKING:
     from flask_uow.sql.operators import Operator
 
 __all__ = [
-    "CompositeProperty",
     "DescriptorProperty",
     "PropComparator",
     "SynonymProperty",
     "comparable_property",
-    "composite",
     "synonym",
     "synonym_for",
 ]
@@ -109,6 +102,7 @@ class DescriptorProperty(MapperProperty):
     key = ""
     parent: Any = None
     doc: str | None = None
+    info: dict[Any, Any]
 
     def descriptor(self, key: str, mapper: Mapper) -> Any:
         """Return the descriptor that the class gets under the name ``key``."""
@@ -127,6 +121,17 @@ class DescriptorProperty(MapperProperty):
     def set(self, obj: MappedObject, value: object) -> None:
         """Set the value on an object."""
         raise NotImplementedError
+
+    def loaded_value(self, obj: MappedObject) -> Any:
+        """Return the value on an object where it is there without loading anything, else NO_VALUE."""
+        return NO_VALUE
+
+    def history(self, obj: MappedObject, history_of: Callable[[str], Any]) -> Any:
+        """Return the history of the value on an object; None where there is none.
+
+        :param history_of: returns that of another attribute.
+        """
+        return None
 
     def _name(self) -> str:
         return f"{self.parent.class_.__name__}.{self.key}"
@@ -190,110 +195,11 @@ class SynonymProperty(DescriptorProperty):
     def set(self, obj: MappedObject, value: object) -> None:
         setattr(obj, self.name, value)
 
+    def loaded_value(self, obj: MappedObject) -> Any:
+        return obj.__dict__.get(self.name, NO_VALUE)
 
-class CompositeProperty(DescriptorProperty):
-    """Several columns as one value. Made by :func:`composite`.
-
-    :ivar names: the column attributes, in the order of the class's arguments; known once the mapper has the property.
-    """
-
-    def __init__(
-        self,
-        class_: Callable[..., Any],
-        columns: tuple[Any, ...],
-        comparator_factory: type[PropComparator] | None,
-        doc: str | None,
-    ) -> None:
-        self.class_ = class_
-        self.columns = columns
-        self.comparator_factory = comparator_factory
-        self.doc = doc
-        self.names: tuple[str, ...] = ()
-
-    def descriptor(self, key: str, mapper: Mapper) -> Any:
-        self.names = tuple(self._name_of(column, key, mapper) for column in self.columns)
-        return super().descriptor(key, mapper)
-
-    @staticmethod
-    def _name_of(column: MappedColumn | AnyColumn | str, key: str, mapper: Mapper) -> str:
-        if isinstance(column, str):
-            if column not in mapper.column_attrs:
-                raise ArgumentError(
-                    f"{mapper.class_.__name__}.{key}: composite() names {column!r}, which is no column attribute."
-                )
-            return column
-        return mapper.name_of_column(column.column if isinstance(column, MappedColumn) else column)
-
-    def on_class(self, owner: type[MappedObject]) -> Any:
-        factory = self.comparator_factory if self.comparator_factory is not None else _CompositeComparator
-        return factory(self, owner.__mapper__)
-
-    def values_of(self, value: Any) -> tuple[Any, ...]:
-        """Return the column values of a composite value, all None for None."""
-        if value is None or isinstance(value, Null):
-            return (None,) * len(self.names)
-        return tuple(value.__composite_values__())
-
-    def get(self, obj: MappedObject) -> Any:
-        present = tuple([getattr(obj, name) for name in self.names])
-        made = obj.__dict__.get(COMPOSITES, {}).get(self.key)
-        if made is not None and made[0] == present:
-            return made[1]
-        if all(part is None for part in present):
-            return None
-        value = self.class_(*present)
-        self._keep(obj, present, value)
-        return value
-
-    def set(self, obj: MappedObject, value: object) -> None:
-        if value is not None and not hasattr(value, "__composite_values__"):
-            raise ArgumentError(
-                f"{self._name()} takes a {self.class_.__name__} (with __composite_values__()) or None, got {value!r}."
-            )
-        parts = self.values_of(value)
-        for name, part in zip(self.names, parts, strict=True):
-            setattr(obj, name, part)
-        if value is not None:
-            self._keep(obj, parts, value)
-
-    def _keep(self, obj: MappedObject, parts: tuple[Any, ...], value: object) -> None:
-        # handed out, it may be changed in place, which is looked for before a flush
-        obj.__dict__.setdefault(COMPOSITES, {})[self.key] = (parts, value)
-        state = obj.__dict__.get(STATE)
-        if state is not None and state.owner is not None:
-            remember(state, obj)
-
-
-class _CompositeComparator(PropComparator):
-    """``==`` and ``!=`` of a composite attribute, column by column."""
-
-    def of_view(self, view: EntityView) -> Any:
-        made = copy.copy(self)
-        made.parent = view
-        return made
-
-    def _parts(self) -> list[Any]:
-        if self.parent is self.mapper:
-            return [getattr(self.mapper.class_, name) for name in self.prop.names]
-        return [self.parent.attribute(name) for name in self.prop.names]
-
-    def __clause_element__(self) -> ColumnElement[Any]:
-        raise ArgumentError(
-            f"{self.mapper.class_.__name__}.{self.key} is a composite of {', '.join(self.prop.names)}, not one column. Compare it with =="
-            " to a value, or use these attributes."
-        )
-
-    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
-        if op is not ops.EQ and op is not ops.NE:
-            raise UnsupportedOperatorError(
-                f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
-            )
-        if isinstance(other, _CompositeComparator):
-            values: Any = other._parts()
-        else:
-            values = self.prop.values_of(other)
-        condition = and_(*(part == value for part, value in zip(self._parts(), values, strict=True)))
-        return condition if op is ops.EQ else not_(condition)
+    def history(self, obj: MappedObject, history_of: Callable[[str], Any]) -> Any:
+        return history_of(self.name)
 
 
 class ComparableProperty(DescriptorProperty):
@@ -343,24 +249,6 @@ def synonym_for(name: str, map_column: bool = False) -> Callable[[Any], Any]:
     return lambda own: synonym(
         name, map_column, own if hasattr(own, "__get__") and hasattr(own, "__set__") else property(own)
     )
-
-
-def composite(
-    class_: Callable[..., Any],
-    *columns: Any,
-    comparator_factory: type[PropComparator] | None = None,
-    doc: str | None = None,
-) -> Mapped[Any]:
-    """Map several columns as one value.
-
-    :param class_: takes the column values as arguments and gives them back by ``__composite_values__()``; should define ``__eq__``.
-    :param columns: the columns, or the names of their attributes, which exist besides.
-    :param comparator_factory: a subclass of :class:`PropComparator`, for other operators than ``==`` and ``!=``.
-    :raises ArgumentError: without columns.
-    """
-    if not columns:
-        raise ArgumentError("composite() takes a class and the columns that make up its values, got no column.")
-    return cast("Mapped[Any]", CompositeProperty(class_, columns, comparator_factory, doc))
 
 
 def comparable_property(

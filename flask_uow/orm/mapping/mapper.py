@@ -29,7 +29,8 @@ from flask_uow.orm.mapping.column_mapping import (
     map_columns,
     tables_in,
 )
-from flask_uow.orm.mapping.descriptors import CompositeProperty, DescriptorProperty, SynonymProperty
+from flask_uow.orm.mapping.composites import CompositeProperty
+from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.inheritance import check_polymorphic_options
 from flask_uow.orm.mapping.inspected import InspectedMapper
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init

@@ -16,6 +16,7 @@ from flask_uow.orm.loading.planning import result_names
 from flask_uow.orm.loading.results import (
     ResultKind,
     first_mapper,
+    gives_bundles,
     in_default_order,
     load_result,
     plan_ahead,
@@ -266,7 +267,7 @@ class ExecutingSession(TransactionalSession):
         """:meth:`execute_now` without telling what listens to ``do_orm_execute``. For the package."""
         if isinstance(clause, SelectBase):
             found = first_mapper(clause.entities)
-            if found is not None:
+            if found is not None or gives_bundles(clause):
                 size = clause.get_execution_options().get("yield_per")
                 if size is not None:
                     return self._streamed(clause, params, mapper or found, kw, "rows", size)  # type: ignore[return-value]

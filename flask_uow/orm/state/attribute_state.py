@@ -36,7 +36,8 @@ class AttributeState:
     @property
     def loaded_value(self) -> Any:
         """The value where it is there, else ``NO_VALUE``; nothing is loaded."""
-        return self.state.dict.get(self.key, NO_VALUE)
+        prop = self.state.mapper.descriptors.get(self.key)
+        return self.state.dict.get(self.key, NO_VALUE) if prop is None else prop.loaded_value(self.state.obj)
 
     @property
     def history(self) -> History:
@@ -79,7 +80,8 @@ class AttributeStates:
         return AttributeState(self._state, name) if name in self else default
 
     def __contains__(self, name: object) -> bool:
-        return name in self._state.mapper.attribute_names
+        # composites and synonyms, too, which are no attributes of their own
+        return name in self._state.mapper.attribute_names or name in self._state.mapper.descriptors
 
     def __iter__(self) -> Iterator[AttributeState]:
         return iter(self.values())

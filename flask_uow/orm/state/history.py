@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_uow.orm.state.instance_state import instance_state
@@ -67,6 +68,10 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
     """
     state = instance_state(obj)
     values = obj.__dict__
+    if key in state.mapper.descriptors:
+        found: History | None = state.mapper.descriptors[key].history(state.obj, partial(get_history, state.obj))
+        if found is not None:
+            return found
     prop = state.mapper.relationships.get(key)
     if prop is not None and prop.uselist:
         if prop.is_dynamic:
