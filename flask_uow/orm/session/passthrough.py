@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine import Connection, Result
+from flask_uow.engine.rows import RowMaker
 
 if TYPE_CHECKING:
     from flask_uow.sql.nodes import Executable
@@ -36,10 +37,12 @@ class PassThrough:
             with self._bind.connect() as connection:
                 yield connection
 
-    def fetch_all(self, sql: str, params: Sequence[Any] = (), *, write: bool = False) -> list[tuple[Any, ...]]:
-        """Send a statement and return its rows."""
+    def fetch_all(
+        self, sql: str, params: Sequence[Any] = (), *, write: bool = False, make: RowMaker | None = None
+    ) -> list[Any]:
+        """Send a statement and return its rows, or what ``make`` makes of them."""
         with self._lend() as connection:
-            return connection.fetch_all(sql, params, write=write)
+            return connection.fetch_all(sql, params, write=write, make=make)
 
     def fetch_described(
         self, sql: str, params: Sequence[Any] = (), *, write: bool = False
