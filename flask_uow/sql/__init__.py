@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
 from flask_uow.sql import event as event
+from flask_uow.sql.arrays import aggregate_order_by, array, array_agg
 from flask_uow.sql.columns import ColumnDefault, FetchedValue
 from flask_uow.sql.constraints import (
     CheckConstraint,
@@ -112,11 +113,12 @@ __all__ = [
     "FromClause", "FunctionElement", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
     "LABEL_STYLE_TABLENAME_PLUS_COL", "Lateral", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "SetColumnComment",
     "SetTableComment", "Subquery", "Table", "TableClause", "TableSample", "TextClause", "TextualSelect", "UniqueConstraint", "Update",
-    "Values", "alias", "all_", "and_", "any_", "asc", "between", "bindparam", "bitwise_not", "case", "cast", "collate", "column",
-    "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract", "false", "func", "funcfilter",
-    "insert", "intersect", "intersect_all", "join", "label", "lateral", "literal", "literal_column", "not_", "null", "nulls_first",
-    "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select", "sort_tables", "table", "tablesample", "text", "true",
-    "tuple_", "type_coerce", "union", "union_all", "update", "values", "within_group",
+    "Values", "aggregate_order_by", "alias", "all_", "and_", "any_", "array", "array_agg", "asc", "between", "bindparam", "bitwise_not",
+    "case", "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists",
+    "extract", "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join", "label", "lateral", "literal",
+    "literal_column", "not_", "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select",
+    "sort_tables", "table", "tablesample", "text", "true", "tuple_", "type_coerce", "union", "union_all", "update", "values",
+    "within_group",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

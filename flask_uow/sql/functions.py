@@ -15,6 +15,7 @@ from flask_uow.sql.selectable import ColumnClause
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.typed import T0, V
 from flask_uow.sql.types import (
+    ARRAY,
     NULLTYPE,
     TSQUERY,
     TSVECTOR,
@@ -42,7 +43,7 @@ _FIXED: dict[str, TypeEngine[Any]] = {
     "now": DateTime(timezone=True), "current_timestamp": DateTime(timezone=True), "current_date": Date(),
     "to_tsvector": TSVECTOR(), "setweight": TSVECTOR(), "ts_rank": _FLOAT, "ts_rank_cd": _FLOAT, "ts_headline": _STRING,
     **dict.fromkeys(("to_tsquery", "plainto_tsquery", "phraseto_tsquery", "websearch_to_tsquery"), TSQUERY()),
-    **dict.fromkeys(("current_user", "session_user", "group_concat", "string_agg", "ltrim", "rtrim", "initcap", "reverse"), _STRING),
+    **dict.fromkeys(("current_user", "session_user", "group_concat", "string_agg", "aggregate_strings", "ltrim", "rtrim", "initcap", "reverse"), _STRING),
     **dict.fromkeys(("array_length", "cardinality", "array_position", "octet_length", "instr", "strpos"), _INTEGER),
 }  # fmt: skip
 _OF_ARGUMENT = frozenset(
@@ -174,6 +175,12 @@ class _FunctionFactory:
         return FunctionElement(self._path, made, _result_type(self._path.lower(), made, type_))
 
 
+def _array_of(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    if isinstance(type_, ARRAY):
+        return ARRAY(type_.item_type, dimensions=(type_.dimensions or 1) + 1)
+    return ARRAY(type_)
+
+
 def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: object) -> TypeEngine[Any]:
     if given is not None:
         return to_instance(given)
@@ -181,6 +188,8 @@ def _result_type(name: str, arguments: tuple[ColumnElement[Any], ...], given: ob
         return common_type(arguments)
     if name in _OF_ARGUMENT:
         return next((argument.type for argument in arguments if argument.type is not NULLTYPE), NULLTYPE)
+    if name == "array_agg":
+        return _array_of(arguments[0].type if arguments else NULLTYPE)
     if name == "avg":
         return arguments[0].type if arguments and isinstance(arguments[0].type.storage, Numeric) else _FLOAT
     return _FIXED.get(name, NULLTYPE)

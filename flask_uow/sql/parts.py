@@ -19,6 +19,7 @@ from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import (
     ARRAY,
     BOOLEANTYPE,
+    HSTORE,
     INTEGERTYPE,
     JSON,
     STRINGTYPE,
@@ -88,6 +89,11 @@ class JsonElement(BinaryExpression[Any]):
     def as_boolean(self) -> JsonValue:
         """Return the part as a truth value; NULL for everything but true and false."""
         return JsonValue(self, "boolean", BOOLEANTYPE)
+
+    @property
+    def astext(self) -> JsonValue:
+        """The part as text; another name of :meth:`as_string`."""
+        return self.as_string()
 
     def as_json(self) -> JsonElement:
         """Return the part as the document that it is."""
@@ -282,6 +288,8 @@ def item_of(element: ColumnElement[Any], op: Operator, key: object) -> ColumnEle
         return found
     if isinstance(storage, ARRAY):
         return _array_item(element, key, storage)
+    if isinstance(storage, HSTORE):
+        return BinaryExpression(element, ops.JSON_GET, coerce_value(key, STRINGTYPE), STRINGTYPE)
     raise ArgumentError(f"{element}[{key!r}]: a {element.type!r} has no items. Documents (JSON) and arrays have.")
 
 
@@ -319,7 +327,7 @@ def contains(element: ColumnElement[Any], other: object) -> ColumnElement[bool] 
     storage = element.type.storage
     if isinstance(storage, ARRAY):
         return _compared(element, ops.ARRAY_CONTAINS, other)
-    if isinstance(storage, JSON):
+    if isinstance(storage, (JSON, HSTORE)):
         return _compared(element, ops.JSON_CONTAINS, other)
     if not isinstance(storage, RangeType):
         return None
@@ -358,7 +366,8 @@ def overlaps(element: ColumnElement[Any], op: Operator, other: object) -> Column
 
 _Table = tuple[tuple[type[TypeEngine[Any]], Operator], ...]
 _CONTAINED_BY: _Table = (
-    (ARRAY, ops.ARRAY_CONTAINED_BY), (JSON, ops.JSON_CONTAINED_BY), (RangeType, ops.RANGE_CONTAINED_BY),
+    (ARRAY, ops.ARRAY_CONTAINED_BY), (JSON, ops.JSON_CONTAINED_BY), (HSTORE, ops.JSON_CONTAINED_BY),
+    (RangeType, ops.RANGE_CONTAINED_BY),
 )  # fmt: skip
 _OVERLAPS: _Table = ((ARRAY, ops.ARRAY_OVERLAPS), (RangeType, ops.RANGE_OVERLAPS))
 
@@ -385,7 +394,7 @@ def has_key(
     :param quantifier: ``all`` or ``any``; None for one key.
     :raises ArgumentError: for an expression that is no document, and for several keys that are no list.
     """
-    if not isinstance(element.type.storage, JSON):
+    if not isinstance(element.type.storage, (JSON, HSTORE)):
         raise ArgumentError(f"{element} is a {element.type!r}, which has no keys. Columns of JSON have.")
     if quantifier is None:
         key = coerce_value(keys, STRINGTYPE)

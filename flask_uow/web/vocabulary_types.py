@@ -26,6 +26,7 @@ class VocabularyTypes:
         self.AttributeExtension = flask_uow.AttributeExtension
         self.AttributeState = flask_uow.AttributeState
         self.BIGINT = flask_uow.BIGINT
+        self.BINARY = flask_uow.BINARY
         self.BIT = flask_uow.BIT
         self.BLOB = flask_uow.BLOB
         self.BOOLEAN = flask_uow.BOOLEAN
@@ -38,6 +39,7 @@ class VocabularyTypes:
         self.CHAR = flask_uow.CHAR
         self.CIDR = flask_uow.CIDR
         self.CITEXT = flask_uow.CITEXT
+        self.CLOB = flask_uow.CLOB
         self.CTE = flask_uow.CTE
         self.CascadeOptions = flask_uow.CascadeOptions
         self.CheckConstraint = flask_uow.CheckConstraint
@@ -93,6 +95,7 @@ class VocabularyTypes:
         self.DropTable = flask_uow.DropTable
         self.DropTableComment = flask_uow.DropTableComment
         self.DynamicMapped = flask_uow.DynamicMapped
+        self.ENUM = flask_uow.ENUM
         self.EXT_CONTINUE = flask_uow.EXT_CONTINUE
         self.EXT_STOP = flask_uow.EXT_STOP
         self.Engine = flask_uow.Engine
@@ -112,6 +115,7 @@ class VocabularyTypes:
         self.FromClause = flask_uow.FromClause
         self.FrozenResult = flask_uow.FrozenResult
         self.FunctionElement = flask_uow.FunctionElement
+        self.HSTORE = flask_uow.HSTORE
         self.HYBRID_METHOD = flask_uow.HYBRID_METHOD
         self.HYBRID_PROPERTY = flask_uow.HYBRID_PROPERTY
         self.INET = flask_uow.INET
@@ -167,10 +171,12 @@ class VocabularyTypes:
         self.MutableDict = flask_uow.MutableDict
         self.MutableList = flask_uow.MutableList
         self.MutableSet = flask_uow.MutableSet
+        self.NCHAR = flask_uow.NCHAR
         self.NO_VALUE = flask_uow.NO_VALUE
         self.NULLTYPE = flask_uow.NULLTYPE
         self.NUMERIC = flask_uow.NUMERIC
         self.NUMRANGE = flask_uow.NUMRANGE
+        self.NVARCHAR = flask_uow.NVARCHAR
         self.NativeType = flask_uow.NativeType
         self.NoReferenceError = flask_uow.NoReferenceError
         self.NoReferencedColumnError = flask_uow.NoReferencedColumnError
@@ -265,16 +271,20 @@ class VocabularyTypes:
         self.Update = flask_uow.Update
         self.UserDefinedType = flask_uow.UserDefinedType
         self.Uuid = flask_uow.Uuid
+        self.VARBINARY = flask_uow.VARBINARY
         self.VARCHAR = flask_uow.VARCHAR
         self.Values = flask_uow.Values
         self.WriteOnlyCollection = flask_uow.WriteOnlyCollection
         self.WriteOnlyMapped = flask_uow.WriteOnlyMapped
         self.add_mapped_attribute = flask_uow.add_mapped_attribute
+        self.aggregate_order_by = flask_uow.aggregate_order_by
         self.alias = flask_uow.alias
         self.aliased = flask_uow.aliased
         self.all_ = flask_uow.all_
         self.and_ = flask_uow.and_
         self.any_ = flask_uow.any_
+        self.array = flask_uow.array
+        self.array_agg = flask_uow.array_agg
         self.as_declarative = flask_uow.as_declarative
         self.asc = flask_uow.asc
         self.association_proxy = flask_uow.association_proxy

@@ -17,7 +17,19 @@ from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.options import storage_parameters, table_options_text
-from flask_uow.sql.types import ARRAY, JSON, NULLTYPE, BigInteger, Enum, Float, Integer, Numeric, TypeEngine, Uuid
+from flask_uow.sql.types import (
+    ARRAY,
+    HSTORE,
+    JSON,
+    NULLTYPE,
+    BigInteger,
+    Enum,
+    Float,
+    Integer,
+    Numeric,
+    TypeEngine,
+    Uuid,
+)
 from flask_uow.sql.types.postgresql import REGCLASS, REGCONFIG
 from flask_uow.sql.windows import function_of
 
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["PostgreSQLCompiler"]
 
 # written out, the decimal 2 is an integer to the server, and the other two are texts: 7 / 2 would be 3
-_CAST = (Numeric, Uuid, JSON)
+_CAST = (Numeric, Uuid, JSON, HSTORE)
 _OF_ARRAYS = frozenset((ops.ARRAY_CONTAINS, ops.ARRAY_CONTAINED_BY, ops.ARRAY_OVERLAPS))
 _OF_DOCUMENTS = frozenset((ops.JSON_CONTAINS, ops.JSON_CONTAINED_BY, ops.JSON_HAS_KEY))
 # row values in IN (...)

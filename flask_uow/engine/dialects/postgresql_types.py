@@ -59,6 +59,7 @@ from flask_uow.sql.types import (
     BIT,
     CIDR,
     CITEXT,
+    HSTORE,
     INET,
     JSON,
     JSONPATH,
@@ -158,6 +159,38 @@ def _load_uuid(type_: Uuid) -> Processor | None:
         return None
     load = uuid_loader(type_)
     return lambda value: None if value is None else load(value)
+
+
+# a key, and a quoted text or NULL
+_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"=>(?:"((?:[^"\\]|\\.)*)"|NULL)', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def _load_hstore(type_: HSTORE) -> Processor:
+    def load(value: Any) -> Any:
+        if value is None or isinstance(value, dict):
+            return value
+        # https://www.postgresql.org/docs/current/hstore.html#HSTORE-EXTERNAL-REP
+        return {_ESCAPED.sub(r"\1", k): None if v is None else _ESCAPED.sub(r"\1", v) for k, v in _pairs(value)}
+
+    return load
+
+
+def _pairs(text: str) -> list[tuple[str, str | None]]:
+    return [(match.group(1), match.group(2)) for match in _PAIR.finditer(text)]
+
+
+def _bind_hstore(type_: HSTORE) -> Processor:
+    def quoted(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    def bind(value: Any) -> Any:
+        if value is None:
+            return None
+        items = type_.convert(value).items()
+        return ", ".join(f"{quoted(key)}=>{'NULL' if text is None else quoted(text)}" for key, text in items)
+
+    return bind
 
 
 def _load_range(type_: RangeType) -> Processor:
@@ -357,6 +390,9 @@ RECORDS: dict[str, PostgreSQLRecord] = {
             "money": MONEY, "regclass": REGCLASS, "regconfig": REGCONFIG, "jsonpath": JSONPATH,
         },
         reflected_sized={"bit": lambda length=None: BIT(None if length == 1 else length), "bit varying": lambda length=None: BIT(length, varying=True)},
+    ),
+    "hstore": replace(
+        _TEXT_OF_SERVER, bind=_made(_bind_hstore), load=_made(_load_hstore), reflected={"hstore": HSTORE},
     ),
     # a reflected range is a NativeType, whose values are the driver's own ranges
     "range": replace(_TEXT_OF_SERVER, bind=_made(_bind_range), load=_made(_load_range)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
@@ -20,6 +21,7 @@ from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 from flask_uow.sql.windows import function_of
 
 if TYPE_CHECKING:
+    from flask_uow.sql.arrays import AggregateOrderBy, ArrayLiteral
     from flask_uow.sql.columns import Column
     from flask_uow.sql.constraints import Constraint
     from flask_uow.sql.constructors import Case
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.select import Select
     from flask_uow.sql.select_base import SelectBase
     from flask_uow.sql.selectable import Lateral, TableSample
-    from flask_uow.sql.windows import Over, WithinGroup
+    from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
 
 __all__ = ["SQLiteCompiler"]
 
@@ -56,6 +58,10 @@ _RENAMED = {
 _HINT = re.compile(r"(indexed\s+by\s+\S+|not\s+indexed)\Z", re.IGNORECASE)
 _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
+
+
+def _makes_array(node: Any) -> bool:
+    return node.__visit_name__ == "function" and str(node.function_name).lower() == "array_agg"
 
 
 class SQLiteCompiler(PartsInSQLite):
@@ -350,11 +356,38 @@ class SQLiteCompiler(PartsInSQLite):
         self._windowed = outer
         return text
 
+    string_aggregate = "group_concat"
+
+    def visit_aggregate_order_by(self, node: AggregateOrderBy) -> str:
+        if sqlite3.sqlite_version_info < (3, 44):
+            raise CompileError(
+                f"SQLite {sqlite3.sqlite_version} has no ORDER BY in aggregates; 3.44 has. Select from a subquery whose rows are ordered."
+            )
+        return super().visit_aggregate_order_by(node)
+
+    def visit_array_literal(self, node: ArrayLiteral) -> str:
+        return f"json_array({', '.join(map(self.process, node.items))})"
+
+    def visit_function_filter(self, node: FunctionFilter[Any]) -> str:
+        function = node.element
+        if not _makes_array(function):
+            return super().visit_function_filter(node)
+        condition = f" FILTER (WHERE {self.process(node.condition)})"
+        return self._array_of_rows(function, condition)
+
+    def _array_of_rows(self, node: Any, condition: str = "") -> str:
+        """Write the aggregate that makes an array, NULL where there are no rows."""
+        items = ", ".join(self.process(argument) for argument in node.arguments)
+        made = f"json_group_array({items}){condition}"
+        return f"CASE WHEN count(*){condition} > 0 THEN {made} END" if node is not self._windowed else made
+
     def visit_within_group(self, node: WithinGroup) -> str:
         raise CompileError("SQLite has no WITHIN GROUP. Order the rows in a subquery and take the one that is meant.")
 
     def visit_function(self, node: FunctionElement) -> str:
         name = node.function_name.lower()
+        if name == "array_agg":
+            return self._array_of_rows(node)
         if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
             # the functions of decimals have no windows; SQLite's own go by the collation
             return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"

@@ -84,6 +84,9 @@ class DDLCompiler(ExpressionCompiler):
     def column_definition(self, column: Column[Any]) -> str:
         """Return one column of CREATE TABLE."""
         text = f"{self.dialect.quote(column.name)} {self.type_text(column.type)}"
+        collation = getattr(column.type.storage, "collation", None)
+        if collation is not None:
+            text += f" COLLATE {self.dialect.quote(collation)}"
         if column.identity is not None:
             text += self.identity_text(column)
         elif column.sequence is not None and self.dialect.supports_sequences and column.primary_key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask_uow.sql.arrays import AggregateOrderBy, ArrayLiteral
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.extract import Extract
@@ -27,9 +28,22 @@ class FunctionCompiler(ExpressionCompiler):
                 name = f"decimal_{name.lower()}"
         if node.is_bare:
             return name
+        if name.lower() == "aggregate_strings":
+            name = self.string_aggregate
         if name.lower() == "count" and not node.arguments:
             return f"{name}(*)"
         return f"{name}({', '.join(self.process(argument) for argument in node.arguments)})"
+
+    # the aggregate that joins texts
+    string_aggregate = "string_agg"
+
+    def visit_aggregate_order_by(self, node: AggregateOrderBy) -> str:
+        order = ", ".join(self.window_term(term) for term in node.order_by)
+        return f"{self.process(node.element)} ORDER BY {order}"
+
+    def visit_array_literal(self, node: ArrayLiteral) -> str:
+        text = f"ARRAY[{', '.join(map(self.process, node.items))}]"
+        return text if node.items else f"CAST({text} AS {self.cast_text(node.type)})"
 
     def visit_extract(self, node: Extract) -> str:
         return f"EXTRACT({node.field} FROM {self.process(node.element)})"

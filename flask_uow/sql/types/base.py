@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
 from flask_uow.sql.types.plain import PLAIN
+
+if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import SQLDialect
 
 __all__ = ["NativeType", "NullType", "TypeEngine", "type_for_value"]
 
@@ -130,6 +133,30 @@ class TypeEngine(Generic[T]):
         made.variants = MappingProxyType({**self.variants, **dict.fromkeys(dialect_names, variant)})
         made.cache_key = key
         return made
+
+    def coerce_compared_value(self, op: object, value: Any) -> TypeEngine[Any]:
+        """Return the type for a plain value that stands beside an expression of this type; :meth:`coerce_compared` under SQLAlchemy's name.
+
+        :param op: the operator; not heeded.
+        """
+        return self.coerce_compared(value)
+
+    def as_generic(self) -> TypeEngine[Any]:
+        """Return the same type under its general name: ``Integer()`` for ``INTEGER()``."""
+        cls = next(cls for cls in type(self).__mro__ if not cls.__name__.isupper())
+        if cls is type(self) or cls is TypeEngine or not issubclass(cls, TypeEngine):
+            return self
+        made = copy(self)
+        made.__class__ = cls
+        made.cache_key = (cls, *self.cache_key[1:])
+        return made
+
+    def compile(self, dialect: SQLDialect | None = None) -> str:
+        """Return the type as DDL writes it.
+
+        :param dialect: the dialect of a database, ``engine.dialect``; a general form when None.
+        """
+        return self.name.upper() if dialect is None else dialect.type_ddl(self)
 
     def is_mutable(self) -> bool:
         """Return True where values are changed in place, so that a copy is kept of each to compare it with."""

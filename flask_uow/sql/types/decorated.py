@@ -142,9 +142,21 @@ class TypeDecorator(_UserType):
         """Return the value for what ``impl`` has loaded (None included)."""
         return value
 
+    def coerce_compared_value(self, op: object, value: Any) -> TypeEngine[Any]:
+        """Return the type for a plain value that stands beside an expression of this type; the type itself unless overridden.
+
+        :param op: for look-alikes of other libraries; None here.
+        """
+        return self
+
     def coerce_compared(self, value: Any) -> TypeEngine[Any]:
         # what is compared with a column goes the way of what is stored in it
-        return self
+        return self.coerce_compared_value(None, value)
+
+    @property
+    def impl_instance(self) -> TypeEngine[Any]:
+        """The type that it is made of."""
+        return self._inner
 
     def combined_with(self, other: TypeEngine[Any], op: str) -> TypeEngine[Any]:
         return self._inner.combined_with(other, op)

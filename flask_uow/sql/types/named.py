@@ -6,33 +6,44 @@ types of their own in DDL.
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from flask_uow.sql.types.binary import LargeBinary, Uuid
+from flask_uow.sql.types.enums import Enum
 from flask_uow.sql.types.moments import Date, DateTime, Interval, Time
 from flask_uow.sql.types.numbers import BigInteger, Boolean, Double, Float, Integer, Numeric, SmallInteger
 from flask_uow.sql.types.texts import String, Text
 
 __all__ = [
     "BIGINT",
+    "BINARY",
     "BLOB",
     "BOOLEAN",
     "BYTEA",
     "CHAR",
+    "CLOB",
     "DATE",
     "DATETIME",
     "DECIMAL",
     "DOUBLE",
     "DOUBLE_PRECISION",
+    "ENUM",
     "FLOAT",
     "INT",
     "INTEGER",
     "INTERVAL",
+    "NCHAR",
     "NUMERIC",
+    "NVARCHAR",
     "REAL",
     "SMALLINT",
     "TEXT",
     "TIME",
     "TIMESTAMP",
     "UUID",
+    "VARBINARY",
     "VARCHAR",
 ]
 
@@ -65,6 +76,49 @@ class CHAR(String):
 
 class TEXT(Text):
     """TEXT."""
+
+
+class NVARCHAR(String):
+    """NVARCHAR; VARCHAR on both databases."""
+
+
+class NCHAR(CHAR):
+    """NCHAR; CHAR on both databases."""
+
+
+class CLOB(Text):
+    """CLOB; TEXT on both databases."""
+
+
+class BINARY(LargeBinary):
+    """BINARY; BYTEA on PostgreSQL, BLOB on SQLite."""
+
+
+class VARBINARY(LargeBinary):
+    """VARBINARY; BYTEA on PostgreSQL, BLOB on SQLite."""
+
+
+class ENUM(Enum):
+    """An :class:`Enum` that is a type of its own on PostgreSQL; see there for its parameters."""
+
+    def __init__(
+        self,
+        *values: type[enum.Enum] | str,
+        name: str | None = None,
+        create_type: bool = True,
+        schema: str | None = None,
+        values_callable: Callable[[Any], Iterable[str]] | None = None,
+        create_constraint: bool = False,
+    ) -> None:
+        super().__init__(
+            *values,
+            name=name,
+            create_type=create_type,
+            schema=schema,
+            values_callable=values_callable,
+            create_constraint=create_constraint,
+            native_enum=True,
+        )
 
 
 class BOOLEAN(Boolean):

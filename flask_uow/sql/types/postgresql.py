@@ -13,7 +13,7 @@ from flask_uow.sql.types.numbers import BigInteger, Integer, Numeric
 from flask_uow.sql.value_errors import wrong_kind
 
 __all__ = [
-    "BIT", "CIDR", "CITEXT", "DATERANGE", "INET", "INT4RANGE", "INT8RANGE", "JSONPATH", "MACADDR", "MACADDR8", "MONEY", "NUMRANGE", "OID",
+    "BIT", "CIDR", "CITEXT", "DATERANGE", "HSTORE", "INET", "INT4RANGE", "INT8RANGE", "JSONPATH", "MACADDR", "MACADDR8", "MONEY", "NUMRANGE", "OID",
     "REGCLASS", "REGCONFIG", "TSQUERY", "TSRANGE", "TSTZRANGE", "TSVECTOR", "Range", "RangeType",
 ]  # fmt: skip
 
@@ -135,6 +135,39 @@ class TSVECTOR(PostgreSQLText):
     """The words of a document, for text search; made by ``func.to_tsvector()`` or given as text."""
 
     native = "tsvector"
+
+
+class HSTORE(TypeEngine[dict[str, Any]]):
+    """Texts by keys, without an order, ``{"color": "red", "size": None}``; of the extension ``hstore``, which the database has to have.
+
+    Has the operators of documents: ``Item.tags["color"]`` is a text, ``has_key()``, ``contains()``.
+
+    :param mutable: notice changes in place too, at the cost of a copy of each value.
+    """
+
+    name = "hstore"
+    native = "hstore"
+    python_type = dict
+
+    def __init__(self, mutable: bool = False) -> None:
+        self.mutable = mutable
+        self.cache_key = (type(self), mutable)
+
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
+        return self if isinstance(value, dict) else super().coerce_compared(value)
+
+    def _convert(self, value: object) -> dict[str, Any]:
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            wrong_kind(self, value, "a dict with texts as keys", "Convert the keys with str().")
+        if not all(text is None or isinstance(text, str) for text in value.values()):
+            wrong_kind(self, value, "a dict of texts and None", "Convert the values with str(), or use JSON.")
+        return value
+
+    def is_mutable(self) -> bool:
+        return self.mutable
+
+    def copy_value(self, value: Any) -> Any:
+        return dict(value) if self.mutable and value is not None else value
 
 
 @dataclass(frozen=True, slots=True)

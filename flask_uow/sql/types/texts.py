@@ -16,6 +16,7 @@ class String(TypeEngine[str]):
     """Text.
 
     :param length: the largest number of characters, None for no limit.
+    :param collation: the collation by which a column of the type sorts and compares, the database's name for it.
     :raises ArgumentError: for a length that is not a positive int.
     """
 
@@ -23,12 +24,13 @@ class String(TypeEngine[str]):
     python_type = str
     compares_all_of_its_class = True
 
-    def __init__(self, length: int | None = None) -> None:
+    def __init__(self, length: int | None = None, collation: str | None = None) -> None:
         if length is not None and (type(length) is not int or length < 1):
             name = type(self).__name__
             raise ArgumentError(f"{name}(length={length!r}): the length is a positive int, or None for no limit.")
         self.length = length
-        self.cache_key = (type(self), length)
+        self.collation = collation
+        self.cache_key = (type(self), length) if collation is None else (type(self), length, collation)
 
     def coerce_compared(self, value: object) -> TypeEngine[Any]:
         # no limit: a text longer than the column is unequal to every row, it is no error; a pattern may be longer too
@@ -42,7 +44,7 @@ class String(TypeEngine[str]):
         return STRINGTYPE
 
     def _arguments(self) -> dict[str, Any]:
-        return {"length": self.length}
+        return {"length": self.length, "collation": self.collation}
 
     def _convert(self, value: object) -> str:
         if not isinstance(value, str):
