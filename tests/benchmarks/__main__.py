@@ -9,16 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
+from tests.benchmarks.commands import DATABASES, names, refuse_unknown, say
 from tests.benchmarks.machine import describe
+from tests.benchmarks.places import Places
 from tests.benchmarks.report import tables
 from tests.benchmarks.rows import ROWS
 from tests.benchmarks.runner import OURS, PEERS, RAW, Run, as_json, write_json
-from tests.postgresql import DURABLE_SERVER_SETTINGS, fresh_database, postgresql_server, server_version
 
 QUICK_SCALE = 0.01
 
@@ -39,32 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_json(options.json, as_json(run, machine, missing))
 
     run = Run(options.rows or list(ROWS), present, options.scale, options.repetitions, say, save)
-    with ExitStack() as stack:
+    with Places(machine) as places:
         for database in options.databases:
-            if database == "sqlite":
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="uow-benchmark-"))
-                uri = f"sqlite:///{Path(folder, 'benchmark.db')}"
-            else:
-                server = stack.enter_context(postgresql_server(DURABLE_SERVER_SETTINGS))
-                machine["postgresql"] = server_version(server)
-                uri = stack.enter_context(fresh_database(server))
-            run.on(database, uri)
+            with places.empty(database) as uri:
+                run.on(database, uri)
     save()
     print(tables(as_json(run, machine, missing), options.markdown), end="")
     say(f"results: {options.json}")
     return 1 if missing or any(cell.error for cell in run.cells.values()) else 0
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options, with those that ``--quick`` stands for filled in."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(ROWS)}; default: all")
-    parser.add_argument("--peers", type=_names, help=f"comma-separated, of {', '.join(PEERS)}; default: all")
-    parser.add_argument("--databases", type=_names, default=["sqlite", "postgresql"], help="sqlite,postgresql")
+    parser.add_argument("--peers", type=names, help=f"comma-separated, of {', '.join(PEERS)}; default: all")
+    parser.add_argument("--databases", type=names, default=list(DATABASES), help="sqlite,postgresql")
     parser.add_argument("--repetitions", type=int, help="default: 3")
     parser.add_argument("--scale", type=float, help="1.0 is full size")
     parser.add_argument("--quick", action="store_true", help=f"raw and {OURS} only, once, at {QUICK_SCALE} of the size")
@@ -76,16 +65,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.repetitions = options.repetitions or (1 if options.quick else 3)
     options.scale = options.scale or (QUICK_SCALE if options.quick else 1.0)
     options.json = options.json or Path("build", "benchmarks.json")
-    for given, known in ((options.rows, ROWS), (options.peers, PEERS), (options.databases, ("sqlite", "postgresql"))):
-        for name in given:
-            if name not in known:
-                parser.error(f"unknown name {name!r}; choose from {', '.join(known)}")
+    refuse_unknown(parser, options.rows, list(ROWS))
+    refuse_unknown(parser, options.peers, list(PEERS))
+    refuse_unknown(parser, options.databases, DATABASES)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     return options
-
-
-def _names(text: str) -> list[str]:
-    return text.split(",")
 
 
 if __name__ == "__main__":

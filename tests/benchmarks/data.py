@@ -85,16 +85,23 @@ class Database:
         if self.sqlite:
             self._connection = connect_sqlite(uri)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.executescript(_TABLES.format(**_SQLITE_TYPES))
+            self.create(_TABLES)
         else:
             self._connection = psycopg2.connect(uri)
             self._connection.autocommit = True
-            self.execute(_TABLES.format(**_POSTGRESQL_TYPES))
+            self.create(_TABLES)
             # a peer that left a transaction open makes the next preparation fail, not wait
             self.execute("SET lock_timeout = '10s'")
 
     def close(self) -> None:
         self._connection.close()
+
+    def create(self, tables: str) -> None:
+        """Run DDL in which ``{key}``, ``{float}`` and ``{datetime}`` stand for this database's types."""
+        if self.sqlite:
+            self._connection.executescript(tables.format(**_SQLITE_TYPES))
+        else:
+            self.execute(tables.format(**_POSTGRESQL_TYPES))
 
     def execute(self, sql: str) -> Any:
         cursor = self._connection.cursor()

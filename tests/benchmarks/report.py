@@ -41,9 +41,9 @@ def tables(results: dict[str, Any], markdown: bool) -> str:
         peers = _present(cells, database, 2, PEERS)
         if rows:
             body = [_line(cells, database, row, peers) for row in rows]
-            parts.append(_title(TITLES[database], markdown) + table(["row", *map(_heading, peers)], body, markdown))
+            parts.append(title(TITLES[database], markdown) + table(["row", *map(_heading, peers)], body, markdown))
     if markdown and any(cell["peer"] == OURS for cell in cells.values()):
-        parts.append(_title("Summary", markdown) + _summary(cells))
+        parts.append(title("Summary", markdown) + _summary(cells))
     parts.extend(_failures(results, cells))
     return "\n\n".join(parts) + "\n"
 
@@ -63,7 +63,8 @@ def table(heading: Sequence[str], body: Sequence[Sequence[str]], markdown: bool)
     )
 
 
-def _title(text: str, markdown: bool) -> str:
+def title(text: str, markdown: bool) -> str:
+    """Return a heading, with what must follow it."""
     return f"### {text}\n\n" if markdown else f"{text}\n"
 
 
@@ -72,13 +73,19 @@ def _present(cells: Cells, database: str, part: int, known: Iterable[str]) -> li
     return [name for name in known if name in there]
 
 
-def _about(results: dict[str, Any]) -> str:
-    machine = results["machine"]
+def about(machine: dict[str, Any]) -> str:
+    """Return, in a line, what the figures were measured on."""
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     return (
         f"{machine['date']}, revision {machine['revision']}, {machine['python']}, {machine['processor']}, "
         f"{machine['cores']} cores (load {machine['load']} at the start), SQLite {machine['sqlite']}, PostgreSQL"
-        f" {machine.get('postgresql', '-')}, {packages}; medians of {results['repetitions']} repetitions (smallest-largest),"
+        f" {machine.get('postgresql', '-')}, {packages}"
+    )
+
+
+def _about(results: dict[str, Any]) -> str:
+    return (
+        f"{about(results['machine'])}; medians of {results['repetitions']} repetitions (smallest-largest),"
         f" scale {results['scale']:g}. Raw is in milliseconds (memory_per_object: bytes); the others are ratios to it,"
         f" with the range that their own values give. load_growth is no ratio to raw."
     )
@@ -103,7 +110,7 @@ def _line(cells: Cells, database: str, row: str, peers: Sequence[str]) -> list[s
         else:
             base = _base(cells, database, row)
             low, high = min(cell["values"]) / base, max(cell["values"]) / base
-            text = f"{_short(ratios[peer])} ({_short(low)}-{_short(high)})"
+            text = f"{short(ratios[peer])} ({short(low)}-{short(high)})"
             ahead = peer != OURS and ours is not None and ratios[peer] < ours
             line.append(f"**{text}**" if ahead else text)
     return line
@@ -127,10 +134,11 @@ def _ratio(cells: Cells, database: str, row: str, peer: str) -> float | None:
 def _absolute(row: str, values: Sequence[float]) -> str:
     factor = 1000 if ROWS[row].unit == "s" else 1
     middle, low, high = (value * factor for value in (statistics.median(values), min(values), max(values)))
-    return f"{_short(middle)} ({_short(low)}-{_short(high)})"
+    return f"{short(middle)} ({short(low)}-{short(high)})"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number with three digits that count."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
@@ -153,9 +161,9 @@ def _of_both(cells: Cells, database: str, row: str) -> str:
         if peer not in (RAW, OURS) and (ratio := _ratio(cells, database, row, peer)) is not None
     }
     if not others:
-        return _short(ours)
+        return short(ours)
     best = min(others, key=others.__getitem__)
-    return f"{_short(ours)} ({_short(others[best])} {best})"
+    return f"{short(ours)} ({short(others[best])} {best})"
 
 
 def _failures(results: dict[str, Any], cells: Cells) -> list[str]:

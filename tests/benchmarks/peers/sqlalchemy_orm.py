@@ -23,6 +23,7 @@ from sqlalchemy.orm import (
 )
 
 from tests.benchmarks.data import CHILDREN_PER_PARENT, PARENTS_PER_PAGE, item_values
+from tests.benchmarks.graph import flush_pending, node_classes
 from tests.benchmarks.peers import (
     BenchmarkPeer,
     Clock,
@@ -105,6 +106,10 @@ class Peer(BenchmarkPeer):
             session.add_all(parents)
             session.commit()
         return new_graph_figures(len(parents), [child for parent in parents for child in parent.children])
+
+    def flush_graph(self, clock: Clock, size: int) -> Any:
+        with Session(self.engine, expire_on_commit=False) as session:
+            return flush_pending(session, node_classes("sqlalchemy", "sqlalchemy.orm"), clock, size)
 
     @contextmanager
     def holding(self, rows: int) -> Iterator[Sequence[Item]]:

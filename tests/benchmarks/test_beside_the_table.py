@@ -1,0 +1,44 @@
+"""The commands beside the table of rows, at a size that measures nothing: what they count and check is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks import scale
+from tests.benchmarks.data import Database
+from tests.benchmarks.graph import create_nodes, wrong_nodes
+from tests.benchmarks.places import Places
+from tests.benchmarks.runner import OURS, RAW
+
+
+def test_a_flush_in_ten_tables_leaves_every_row_with_its_parent(database: str, database_uri: str) -> None:
+    (cell,) = scale.flushes(database, database_uri, [OURS], 200, 1)
+    assert cell["error"] is None
+    assert len(cell["values"]) == 1
+
+
+def test_a_flush_whose_rows_have_not_their_parents_is_found_out(database_uri: str) -> None:
+    checked = Database(database_uri)
+    create_nodes(checked)
+    for level in range(10):
+        column, value = (", parent_id", ", 1") if level else ("", "")
+        checked.execute(f"INSERT INTO node_{level} (name{column}) VALUES ('{level} 0'{value}), ('{level} 90'{value})")
+    found = wrong_nodes(checked, 20)
+    checked.close()
+    assert found == [f"1 rows of node_{level} are right, expected 2" for level in range(1, 10)]
+
+
+def test_scale_runs_the_rows_at_each_size_and_tells_microseconds_a_row(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue("postgresql_server_uri") if database == "postgresql" else None
+    with Places({}, server) as places:
+        cells = scale.cells(places, database, ["insert_flat", "delete_objects"], [RAW, OURS], 100, 1)
+    assert {cell["error"] for cell in cells} == {None}
+    for cell in cells:
+        cell["values"] = [0.001]
+    content = {"missing": {}, "cells": cells, "graph": [], "imports": scale.imports(["import json"], 1)}
+    text = scale.tables(content)
+    assert "| insert, 100 | 10.0 | 10.0 |" in text
+    assert "| delete, 100 | 10.0 | 10.0 |" in text
+    assert "| `import json` |" in text
