@@ -303,7 +303,7 @@ class Column(ColumnElement[T], Generic[T]):
         """Add a foreign key."""
         foreign_key.attach_to(self)
         if self.table is not None:
-            foreign_key._attach_table(self.table)
+            foreign_key.attach_table(self.table)
 
     @property
     def computed(self) -> Computed | None:
@@ -334,7 +334,7 @@ class Column(ColumnElement[T], Generic[T]):
         copied.info = dict(self.info)
         return copied
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         shape.key.append(self)
 
     def __repr__(self) -> str:

@@ -117,7 +117,7 @@ class ColumnListConstraint(Constraint):
     ) -> None:
         super().__init__(name, deferrable=deferrable, initially=initially, info=info)
         self.dialect_options = checked_options(type(self).__name__, options, self._known_options)
-        self._given = columns
+        self.given = columns
         self.columns: list[Column[Any]] = []
 
     _known_options: ClassVar[tuple[str, ...]] = ("postgresql_include",)
@@ -129,15 +129,15 @@ class ColumnListConstraint(Constraint):
 
     @property
     def given_names(self) -> list[str]:
-        return [column for column in self._given if isinstance(column, str)]
+        return [column for column in self.given if isinstance(column, str)]
 
     def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
         made = super().unattached(copies)
-        made._given = tuple(own_column(column, copies) for column in self._given)
+        made.given = tuple(own_column(column, copies) for column in self.given)
         return made
 
     def attach_to(self, table: Table) -> None:
-        self.columns = [find_column(table, column, type(self).__name__) for column in self._given]
+        self.columns = [find_column(table, column, type(self).__name__) for column in self.given]
         super().attach_to(table)
 
 
@@ -147,7 +147,7 @@ class PrimaryKeyConstraint(ColumnListConstraint):
     kind = "pk"
 
     def attach_to(self, table: Table) -> None:
-        self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self._given]
+        self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self.given]
         self.table = table
         table.primary_key.columns = self.columns
         table.primary_key.given_name = self.given_name
@@ -391,7 +391,7 @@ class ForeignKey:
         self.parent = column
         column.foreign_keys.append(self)
 
-    def _attach_table(self, table: Table) -> None:
+    def attach_table(self, table: Table) -> None:
         if self.constraint is None:
             constraint = ForeignKeyConstraint([self.parent], [self.target], **self.options)
             constraint.elements = [self]
@@ -435,7 +435,7 @@ class ForeignKeyConstraint(Constraint):
             raise ArgumentError(
                 f"ForeignKeyConstraint got {len(columns)} columns and {len(refcolumns)} targets; they go in pairs."
             )
-        self._given = list(columns)
+        self.given = list(columns)
         self._refcolumns = list(refcolumns)
         self.ondelete = ondelete
         self.onupdate = onupdate
@@ -446,11 +446,11 @@ class ForeignKeyConstraint(Constraint):
 
     @property
     def given_names(self) -> list[str]:
-        return [column for column in self._given if isinstance(column, str)]
+        return [column for column in self.given if isinstance(column, str)]
 
     def unattached(self, copies: Mapping[Any, Column[Any]]) -> Self:
         made = super().unattached(copies)
-        made._given = [own_column(column, copies) for column in self._given]
+        made.given = [own_column(column, copies) for column in self.given]
         made.columns, made.elements = [], []
         return made
 
@@ -472,7 +472,7 @@ class ForeignKeyConstraint(Constraint):
                 element.attach_to(column)
 
     def attach_to(self, table: Table) -> None:
-        self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self._given]
+        self.columns = [find_column(table, column, "ForeignKeyConstraint") for column in self.given]
         if not self.elements:
             for column, target in zip(self.columns, self._refcolumns, strict=True):
                 foreign_key = ForeignKey(target)

@@ -154,8 +154,8 @@ def _look_through_attributes(kind: type) -> None:
     changes: Any = kind
     if "_parts" not in vars(kind):
         changes._parts = _parts_of_attributes
-    if "_collect" not in vars(kind):
-        changes._collect = _collect_attributes
+    if "collect_shape" not in vars(kind):
+        changes.collect_shape = _collect_attributes
     changes.has_attributes = True
     if issubclass(kind, ColumnElement) and not issubclass(kind, functions.FunctionElement):
         # an object may set them; the library's own class has a slot and a property, which could not be set
@@ -205,7 +205,7 @@ def _collect_attributes(self: Any, shape: Shape) -> None:
 
 def _collect_part(part: object, shape: Shape) -> None:
     if isinstance(part, ClauseElement):
-        part._collect(shape)
+        part.collect_shape(shape)
     elif isinstance(part, tuple) and not isinstance(part, _Atom):
         shape.key.append(len(part))
         for item in part:

@@ -39,7 +39,7 @@ class DDLElement(Executable):
 
     __slots__ = ()
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         shape.cacheable = False
 
     def execute_if(

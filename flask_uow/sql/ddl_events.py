@@ -108,7 +108,7 @@ class DDL(Executable):
             return
         connection.run(self.text_for(target, connection.dialect), (), write=True)
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         shape.cacheable = False
 
     def text_for(self, target: Any, dialect: Any) -> str:

@@ -40,8 +40,8 @@ class DMLStatement(ChainedStatement):
         self.words = NO_WORDS
         self._execution_options = NO_OPTIONS
 
-    def _collect(self, shape: Shape) -> None:
-        super()._collect(shape)
+    def collect_shape(self, shape: Shape) -> None:
+        super().collect_shape(shape)
         if self.words is not NO_WORDS:
             self.words.collect(shape)
 
@@ -115,7 +115,7 @@ class DMLStatement(ChainedStatement):
 
         :raises ArgumentError: when there is none.
         """
-        return self._entity.attribute_for_filter(name) if self._entity is not None else self._column(name)
+        return self._entity.attribute_for_filter(name) if self._entity is not None else self.column_of(name)
 
     def cte(self, name: str | None = None) -> CTE:
         """Return the statement as a common table expression, whose rows are those of RETURNING (PostgreSQL).
@@ -134,7 +134,7 @@ class DMLStatement(ChainedStatement):
         bundles = (entity.plan_atom for entity in self.entities if members_of_bundle(entity) is not None)
         return (*self.returning_columns, *(entity.plan_atom for entity in entities if entity is not None), *bundles)
 
-    def _assignments(self, values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    def assignments(self, values: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
         """Return the attributes to be set, with their values: an attribute that stands for others gives these."""
         for name, value in values.items():
             given = self._entity.attribute_for_filter(name) if isinstance(name, str) and self._entity else name
@@ -144,7 +144,7 @@ class DMLStatement(ChainedStatement):
             else:
                 yield from assignments(value)
 
-    def _column(self, name: Any) -> ColumnElement[Any]:
+    def column_of(self, name: Any) -> ColumnElement[Any]:
         if isinstance(name, str):
             if self._entity is not None:
                 attribute: ColumnElement[Any] = self._entity.attribute_for_filter(name).__clause_element__()
@@ -159,8 +159,8 @@ class DMLStatement(ChainedStatement):
 
     def _pairs(self, values: Mapping[Any, Any]) -> tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...]:
         made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
-        for name, value in self._assignments(values):
-            column = self._column(name)
+        for name, value in self.assignments(values):
+            column = self.column_of(name)
             if hasattr(value, "__clause_element__") or isinstance(value, ClauseElement):
                 made.append((column, coerce_value(value, column.type)))
             else:
@@ -264,7 +264,7 @@ class Insert(InsertTypes):
         :raises ArgumentError: for different numbers of columns.
         """
         clone = self._clone()
-        clone.source_columns = tuple(self._column(column) for column in columns)
+        clone.source_columns = tuple(self.column_of(column) for column in columns)
         clone.source_select = coerce_select(select)
         clone.has_source_defaults = include_defaults
         if len(clone.source_columns) != len(clone.source_select.result_columns()):
@@ -321,7 +321,7 @@ class Insert(InsertTypes):
 
     def _target(self, elements: Iterable[Any], constraint: Any) -> tuple[list[Any], str | None]:
         if constraint is None or isinstance(constraint, str):
-            return [self._column(element) for element in elements], constraint
+            return [self.column_of(element) for element in elements], constraint
         if elements:
             raise ArgumentError("on_conflict takes index_elements or constraint, not both.")
         return list(constraint.columns), None
@@ -342,7 +342,7 @@ class Insert(InsertTypes):
 
     def with_columns(self, names: Iterable[str]) -> Insert:
         """Return the statement with a named parameter for each of these columns; for values given at execution."""
-        columns = [(name, self._column(name)) for name in names]
+        columns = [(name, self.column_of(name)) for name in names]
         clone = self._clone()
         clone.value_rows = (
             (
@@ -460,7 +460,7 @@ class Update(UpdateTypes):
 
     def with_columns(self, names: Iterable[str]) -> Update:
         """Return the statement setting each of these columns to a named parameter; for values given at execution."""
-        columns = [(name, self._column(name)) for name in names]
+        columns = [(name, self.column_of(name)) for name in names]
         clone = self._clone()
         clone.set_pairs = tuple(
             (column, BindParameter(None, column.type, name, required=True)) for name, column in columns

@@ -52,7 +52,7 @@ class ExcludeConstraint(Constraint):
             raise ArgumentError(
                 f"ExcludeConstraint(using={using!r}): expected the name of an index method, such as 'gist'."
             )
-        self._given = elements
+        self.given = elements
         self.using = using
         self.where = where
         self.ops = dict(ops or {})
@@ -62,18 +62,18 @@ class ExcludeConstraint(Constraint):
     @property
     def operators(self) -> list[str]:
         """The operators, in the order of the expressions."""
-        return [operator for _, operator in self._given]
+        return [operator for _, operator in self.given]
 
     @property
     def given_names(self) -> list[str]:
-        return [element for element, _ in self._given if isinstance(element, str)]
+        return [element for element, _ in self.given if isinstance(element, str)]
 
     def attach_to(self, table: Table) -> None:
         self.expressions = [
             find_column(table, element, "ExcludeConstraint")
             if isinstance(element, str)
             else coerce_value(element, NULLTYPE)
-            for element, _ in self._given
+            for element, _ in self.given
         ]
         self.columns = [element for element in self.expressions if element.__visit_name__ == "column"]  # type: ignore[misc]
         super().attach_to(table)
@@ -84,7 +84,7 @@ class ExcludeConstraint(Constraint):
 
     def unattached(self, copies: Mapping[Any, Any]) -> Self:
         made = super().unattached(copies)
-        made._given = tuple((own_column(element, copies), operator) for element, operator in self._given)
+        made.given = tuple((own_column(element, copies), operator) for element, operator in self.given)
         return made
 
     def copy(self) -> ExcludeConstraint:

@@ -123,7 +123,7 @@ class BindParameter(ColumnElement[T]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.key,)
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         # a statement that has to be given the value is compiled apart from one that brings it
         key = self.key or "?"
         shape.key.append((key, "required") if self.required else key)
@@ -219,11 +219,11 @@ class BinaryExpression(ColumnElement[T]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.operator.name, self.left, self.right, self.escape)
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         # the commonest node by far, hence by hand
         shape.key.append(self.operator.name)
-        self.left._collect(shape)
-        self.right._collect(shape)
+        self.left.collect_shape(shape)
+        self.right.collect_shape(shape)
         if self.escape is not None:
             shape.key.append(self.escape)
 

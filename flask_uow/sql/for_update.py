@@ -35,7 +35,7 @@ class ForUpdate:
         self.read, self.nowait, self.skip_locked, self.of = read, nowait, skip_locked, of
         self.key_share = key_share
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         shape.key.append(("for update", self.read, self.nowait, self.skip_locked, self.key_share, len(self.of)))
         for element in self.of:
-            element._collect(shape)
+            element.collect_shape(shape)

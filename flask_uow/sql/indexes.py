@@ -77,8 +77,8 @@ class Index(ForSomeDatabases):
             include = options["postgresql_include"]
         using = using if using is not None else options.get("postgresql_using")
         self._name = name
-        self._given = expressions
-        self._include = include
+        self.given = expressions
+        self.given_include = include
         self.unique = unique
         self.where = where
         if nulls_not_distinct and not unique:
@@ -109,9 +109,9 @@ class Index(ForSomeDatabases):
     def attach_to(self, table: Table) -> None:
         self.table = table
         self.expressions = [
-            find_column(table, e, "Index") if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self._given
+            find_column(table, e, "Index") if isinstance(e, str) else coerce_value(e, NULLTYPE) for e in self.given
         ]
-        self.included = [find_column(table, column, "Index") for column in self._include]
+        self.included = [find_column(table, column, "Index") for column in self.given_include]
         table.indexes.append(self)
 
     @property
@@ -139,14 +139,14 @@ class Index(ForSomeDatabases):
     @property
     def given_names(self) -> list[str]:
         """The columns that were given by name."""
-        return [column for column in (*self._given, *self._include) if isinstance(column, str)]
+        return [column for column in (*self.given, *self.given_include) if isinstance(column, str)]
 
     def unattached(self, copies: Mapping[Any, Column[Any]]) -> Index:
         """Return a copy of an index that is declared once for several tables; see :meth:`Constraint.unattached`."""
         made = copy.copy(self)
         made.table = None
-        made._given = tuple(own_column(column, copies) for column in self._given)
-        made._include = tuple(own_column(column, copies) for column in self._include)
+        made.given = tuple(own_column(column, copies) for column in self.given)
+        made.given_include = tuple(own_column(column, copies) for column in self.given_include)
         return made
 
     def copy(self) -> Index:
@@ -161,6 +161,6 @@ class Index(ForSomeDatabases):
             **self.dialect_options,
         )
         copied.dialects = self.dialects
-        copied._include = tuple(column.name for column in self.included)
-        copied._given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
+        copied.given_include = tuple(column.name for column in self.included)
+        copied.given = tuple(e.name if e.__visit_name__ == "column" else e for e in self.expressions)
         return copied

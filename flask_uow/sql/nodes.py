@@ -71,18 +71,18 @@ class ClauseElement:
         """Return the parts of this node: atoms (hashable), nodes, and tuples of nodes, in a fixed order."""
         return ()
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         """Add this node to ``shape``."""
         key = shape.key
         key.append(self.__visit_name__)
         for part in self._parts():
             if isinstance(part, ClauseElement):
-                part._collect(shape)
+                part.collect_shape(shape)
             elif isinstance(part, tuple):
                 key.append(len(part))
                 for item in part:
                     if isinstance(item, ClauseElement):
-                        item._collect(shape)
+                        item.collect_shape(shape)
                     else:
                         key.append(item)
             else:
@@ -141,7 +141,7 @@ class ClauseElement:
             return False
         shapes = Shape(), Shape()
         for node, shape in zip((self, other), shapes, strict=True):
-            node._collect(shape)
+            node.collect_shape(shape)
         values = ([bind.value for bind in shape.binds] for shape in shapes)
         return shapes[0].key == shapes[1].key and next(values) == next(values)
 
@@ -173,7 +173,7 @@ class Executable(ClauseElement):
     def shape(self) -> Shape:
         """Return the shape of the statement together with its bind parameters."""
         shape = Shape()
-        self._collect(shape)
+        self.collect_shape(shape)
         return shape
 
 

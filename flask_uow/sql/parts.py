@@ -228,8 +228,8 @@ class Match(BinaryExpression[bool]):
         super().__init__(left, ops.MATCH, right, BOOLEANTYPE)
         self.regconfig = regconfig
 
-    def _collect(self, shape: Shape) -> None:
-        super()._collect(shape)
+    def collect_shape(self, shape: Shape) -> None:
+        super().collect_shape(shape)
         shape.key.append(self.regconfig)
 
 

@@ -87,7 +87,7 @@ def with_values(node: N, values: Mapping[str, Any]) -> N:
     made: dict[int, ClauseElement] = {}
     found = rewritten(node, replaced)
     shape = Shape()
-    node._collect(shape)
+    node.collect_shape(shape)
     known = sorted({bind.key for bind in shape.binds if bind.key is not None})
     for name in values:
         if name not in known:

@@ -155,7 +155,7 @@ class Table(FromClause):
         self.indexes: list[Index] = []
         self.primary_key = PrimaryKeyConstraint()
         self.primary_key.table = self
-        metadata._add(self)
+        metadata.add_table(self)
 
     def _take(self, items: Iterable[Any]) -> None:
         """Make columns, constraints and indexes the table's own."""
@@ -244,7 +244,7 @@ class Table(FromClause):
         if column.primary_key:
             self.primary_key.columns.append(column)
         for foreign_key in column.foreign_keys:
-            foreign_key._attach_table(self)
+            foreign_key.attach_table(self)
         for check in column.checks:
             check.attach_to(self)
         self._check_values(column)
@@ -365,7 +365,7 @@ class Table(FromClause):
 
         :raises InvalidRequestError: when that one has a table of the name already.
         """
-        metadata._add(self)
+        metadata.add_table(self)
         self.metadata.remove(self)
         self.metadata = metadata
 
@@ -377,7 +377,7 @@ class Table(FromClause):
         """Drop the table."""
         drop_tables(bind, [self], checkfirst)
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         shape.key.append(self)
 
     def __repr__(self) -> str:
@@ -461,7 +461,7 @@ class MetaData:
         schema = schema if schema is not None else self.schema
         return self.tables.get(f"{schema}.{name}" if schema else name)
 
-    def _add(self, table: Table) -> None:
+    def add_table(self, table: Table) -> None:
         if table.fullname in self.tables:
             raise self.defined_already(table.fullname)
         self.tables[table.fullname] = table

@@ -71,7 +71,7 @@ class Select(WordedSelect[TP_co]):
             self.offset_clause, self.group_by_clauses, self.having_clauses, self.distinct_clause,
         )  # fmt: skip
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         key = shape.key
         key.append("select")
         if self._stand_ins:
@@ -83,7 +83,7 @@ class Select(WordedSelect[TP_co]):
                 key.append(atom.shape_atom)
             else:
                 for column in self.columns_of_item(entity):
-                    column._collect(shape)
+                    column.collect_shape(shape)
                 if atom is not None:
                     # the rows become objects, not values
                     key.append(atom.plan_atom)
@@ -96,7 +96,7 @@ class Select(WordedSelect[TP_co]):
         if self._entity_froms:
             key.extend(("entity from", len(self._entity_froms)))
             for element in self._entity_froms:
-                element._collect(shape)
+                element.collect_shape(shape)
         for name, clauses in (
             ("where", self.where_clauses),
             ("from", self.given_froms),
@@ -105,14 +105,14 @@ class Select(WordedSelect[TP_co]):
             if clauses:
                 key.append(name)
                 for clause in clauses:
-                    clause._collect(shape)
+                    clause.collect_shape(shape)
         if self.limit_clause is not None or self.offset_clause is not None:
             key.append(
                 "limit" if self.offset_clause is None else "offset" if self.limit_clause is None else "limit offset"
             )
             for count in (self.limit_clause, self.offset_clause):
                 if count is not None:
-                    count._collect(shape)
+                    count.collect_shape(shape)
         if (
             self.group_by_clauses
             or self.having_clauses
@@ -129,18 +129,18 @@ class Select(WordedSelect[TP_co]):
         for clauses in (self.group_by_clauses, self.having_clauses, distinct):
             shape.key.append(len(clauses))
             for clause in clauses:
-                clause._collect(shape)
+                clause.collect_shape(shape)
         shape.key.append(bool(self.distinct_clause))
         if self.words is not NO_WORDS:
             shape.key.append(self.has_ties)
             self.words.collect(shape)
         if self.for_update_clause is not None:
-            self.for_update_clause._collect(shape)
+            self.for_update_clause.collect_shape(shape)
         if self.correlation is not None:
             elements, only = self.correlation
             shape.key.append(("correlate", only, len(elements)))
             for element in elements:
-                element._collect(shape)
+                element.collect_shape(shape)
 
     def _own_froms(self) -> tuple[Any, ...]:
         if self.correlation is None:

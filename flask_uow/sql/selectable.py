@@ -287,9 +287,9 @@ class Alias(FromClause):
     def _parts(self) -> tuple[Any, ...]:
         return (self.element, self.name)
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         if shape.enter(self):
-            super()._collect(shape)
+            super().collect_shape(shape)
 
 
 class TableSample(Alias):

@@ -51,13 +51,13 @@ class Sourced(ColumnElement[T]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.element,)
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         # what the source asks for is elsewhere in the statement, unless something stands for its table
         stand_ins = self.source.stand_ins
         if stand_ins is not None:
             shape.key.append(stand_ins)
-            stand_ins.selectable._collect(shape)
-        self.element._collect(shape)
+            stand_ins.selectable.collect_shape(shape)
+        self.element.collect_shape(shape)
 
     def _with_replaced(self, original: Any) -> ClauseElement:
         # the column is one of something else now

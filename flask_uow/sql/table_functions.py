@@ -68,9 +68,9 @@ class TableFunction(FromClause):
     def _parts(self) -> tuple[Any, ...]:
         return (self.function, self.name, self.ordinality, self.is_derived, tuple(self._c.keys()))
 
-    def _collect(self, shape: Shape) -> None:
+    def collect_shape(self, shape: Shape) -> None:
         if shape.enter(self):
-            super()._collect(shape)
+            super().collect_shape(shape)
 
 
 def _named(given: str | ColumnClause) -> tuple[str, TypeEngine[Any]]:

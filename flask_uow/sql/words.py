@@ -45,9 +45,9 @@ class Words:
         shape.key.append(("words", self.prefixes, self.suffixes, len(self.hints), self.label_style, len(self.ctes)))
         for element, text, dialect in self.hints:
             shape.key.append((text, dialect))
-            element._collect(shape)
+            element.collect_shape(shape)
         for cte in self.ctes:
-            cte._collect(shape)
+            cte.collect_shape(shape)
 
 
 NO_WORDS = Words()

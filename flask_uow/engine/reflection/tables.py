@@ -181,5 +181,5 @@ def _add_indexes(catalog: Catalog, table: Table) -> None:
                 include=found["include"],
                 nulls_not_distinct=found["nulls_not_distinct"],
             )
-            index._given = tuple(expressions)
+            index.given = tuple(expressions)
             index.attach_to(table)

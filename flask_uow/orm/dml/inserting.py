@@ -64,14 +64,14 @@ def _by_attribute(statement: Insert, row: Mapping[str, Any], mapper: Mapper) -> 
     if not isinstance(row, Mapping) or all(name in columns for name in row):
         return values_of(mapper, row, columns)
     found: Values = {}
-    for given, value in statement._assignments(row):
+    for given, value in statement.assignments(row):
         name = given if isinstance(given, str) and given in columns else _attribute_of(statement, given, mapper)
         found[name] = value
     return values_of(mapper, found, columns)
 
 
 def _attribute_of(statement: Insert, given: object, mapper: Mapper) -> str:
-    column = statement._column(given)
+    column = statement.column_of(given)
     for name, prop in mapper.column_attrs.items():
         if prop.is_stored and any(other is column for other in prop.columns):
             return name

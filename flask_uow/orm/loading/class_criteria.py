@@ -42,7 +42,7 @@ class ClassCriteria:
         """Add the option to the shape of its statement; see :func:`~flask_uow.orm.loading.options.collect_options`."""
         shape.key.append(("criteria", self.include_aliases, self.propagates, *self.conditions))
         for condition in self.conditions.values():
-            condition._collect(shape)
+            condition.collect_shape(shape)
         return True
 
     def conditions_for(self, entity: Entity, is_lazy: bool = False) -> Iterator[ColumnElement[bool]]:

@@ -129,7 +129,7 @@ class LoadTree:
 
     def _collect_criteria(self, shape: Shape) -> None:
         for criterion in self.own_criteria:
-            criterion._collect(shape)
+            criterion.collect_shape(shape)
         for criteria in self.criteria:
             criteria.collect(shape)
         for tree in self.below.values():

@@ -41,11 +41,11 @@ class LoaderOption:
         self._steps = steps
         self._root = root
         # options for the objects that a number of steps lead to
-        self._nested: tuple[tuple[int, LoaderOption], ...] = ()
+        self.nested: tuple[tuple[int, LoaderOption], ...] = ()
 
     def _with(self, steps: tuple[Step, ...]) -> LoaderOption:
         made = LoaderOption(steps, self._root)
-        made._nested = self._nested
+        made.nested = self.nested
         return made
 
     def _then(
@@ -118,13 +118,13 @@ class LoaderOption:
             if not isinstance(option, LoaderOption):
                 raise ArgumentError(f"options() takes loader options such as joinedload(User.posts), got {option!r}.")
         made = self._with(self._steps)
-        made._nested = (*self._nested, *((len(self._steps), option) for option in options))
+        made.nested = (*self.nested, *((len(self._steps), option) for option in options))
         return made
 
     def collect(self, shape: Shape) -> bool:
         """Add the option to the shape of its statement; see :func:`collect_options`."""
         key = shape.key
-        key.append((len(self._steps), self._root, len(self._nested)))
+        key.append((len(self._steps), self._root, len(self.nested)))
         for attribute, strategy, argument in self._steps:
             parent = getattr(attribute, "parent", None)
             name = attribute if isinstance(attribute, str) else attribute.key
@@ -141,8 +141,8 @@ class LoaderOption:
                 if not (source is None or _collect_source(source, shape)):
                     return False
             for criterion in getattr(attribute, "criteria", ()):
-                criterion._collect(shape)
-        for number, option in self._nested:
+                criterion.collect_shape(shape)
+        for number, option in self.nested:
             key.append(number)
             if not option.collect(shape):
                 return False
@@ -180,7 +180,7 @@ class LoaderOption:
         self._enter_nested(len(self._steps), tree, mapper)
 
     def _enter_nested(self, number: int, tree: LoadTree, mapper: Mapper) -> None:
-        for position, option in self._nested:
+        for position, option in self.nested:
             if position == number:
                 if not option.fitting([mapper]):
                     raise ArgumentError(
@@ -355,5 +355,5 @@ def _collect_source(source: object, shape: Shape) -> bool:
     element = source if entity is None else entity.selectable
     if not isinstance(element, FromClause):
         return False
-    element._collect(shape)
+    element.collect_shape(shape)
     return True

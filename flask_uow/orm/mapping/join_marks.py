@@ -38,8 +38,8 @@ class _Marked(ColumnElement[T]):
     def _parts(self) -> tuple[Any, ...]:
         return (self.element,)
 
-    def _collect(self, shape: Shape) -> None:
-        self.element._collect(shape)
+    def collect_shape(self, shape: Shape) -> None:
+        self.element.collect_shape(shape)
 
     def _with_replaced(self, original: ColumnElement[Any]) -> ClauseElement:
         return _Marked(self.element, self.is_foreign, self.is_remote)

@@ -144,7 +144,7 @@ class Mapper(MappedSource, InspectedMapper):
         self.events = AttributeEvents(class_)
         self.events.own_reconstruct = self.events.reconstruct
         self._names: dict[Any, str] = {}
-        self._expressions: dict[str, ColumnDeclaration] = {}
+        self.declared_expressions: dict[str, ColumnDeclaration] = {}
         self._find_source(local_table, shares, inherit_condition, inherit_foreign_keys)
         given = self._with_renamed_columns(dict(properties or {}))
         self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
@@ -154,10 +154,10 @@ class Mapper(MappedSource, InspectedMapper):
         check_polymorphic_options(self, polymorphic_identity)
         discriminator = self._find_discriminator(polymorphic_on, with_polymorphic)
         if discriminator is not None:
-            self._install_column(discriminator)
+            self.install_column(discriminator)
         self._enter_family(polymorphic_identity)
         self.versioning = Versioning.of(self, version_id_col, version_id_generator)
-        self._find_stored()
+        self.find_stored()
         self.manager.install(parent.manager if parent is not None else None)
         class_.__mapper__ = self  # type: ignore[attr-defined]
         class_.__uow_entity__ = self  # type: ignore[attr-defined]
@@ -226,7 +226,7 @@ class Mapper(MappedSource, InspectedMapper):
             self, given, include=include, exclude=exclude, prefix=prefix, equated=self.equated, inherited_columns=self._names,
         )  # fmt: skip
         for prop in [*own.values(), *self.column_attrs.values()]:
-            self._install_column(own.get(prop.key, prop))
+            self.install_column(own.get(prop.key, prop))
 
     def _keeps_own(self, name: str, shares: Mapper) -> bool:
         """Return True where the class has a property of its own in the place of an inherited column attribute.
@@ -242,7 +242,7 @@ class Mapper(MappedSource, InspectedMapper):
             )
         return True
 
-    def _install_column(self, prop: ColumnProperty) -> None:
+    def install_column(self, prop: ColumnProperty) -> None:
         prop.parent = self
         self.column_attrs[prop.key] = prop
         for column in prop.columns:
@@ -290,7 +290,7 @@ class Mapper(MappedSource, InspectedMapper):
         """Return True when an attribute stands for the column."""
         return column in self._names
 
-    def _find_stored(self) -> None:
+    def find_stored(self) -> None:
         order = tables_in(self.mapped_selectable)
         self.stored: tuple[MappedTable, ...] = mapped_tables(order, self.column_attrs, self.primary_key, self.equated)
 
@@ -307,16 +307,16 @@ class Mapper(MappedSource, InspectedMapper):
         self.descriptors.update(shares.descriptors)
         self.composites = shares.composites
         for prop in shares.relationships.values():
-            self._take_relationship(prop)
-        self._expressions.update(shares._expressions)
+            self.take_relationship(prop)
+        self.declared_expressions.update(shares.declared_expressions)
 
-    def _take_relationship(self, prop: RelationshipProperty) -> None:
+    def take_relationship(self, prop: RelationshipProperty) -> None:
         if self.relationships.setdefault(prop.key, prop) is prop and prop.is_installed:
             self.manager.relationships[prop.key] = prop.attribute
             self._listen_to(prop)
         for subclass in self.subclasses:
             if not subclass.concrete:
-                subclass._take_relationship(prop)
+                subclass.take_relationship(prop)
 
     # -- properties
 
@@ -331,13 +331,13 @@ class Mapper(MappedSource, InspectedMapper):
             made = ColumnProperty(name, list(columns))
             made = prop.apply(made) if isinstance(prop, ColumnDeclaration) else made
             for mapper_ in self.family:
-                mapper_._install_column(made if mapper_ is self else made.inherited())
-                mapper_._find_stored()
-                mapper_._choose_atom()
+                mapper_.install_column(made if mapper_ is self else made.inherited())
+                mapper_.find_stored()
+                mapper_.choose_atom()
         elif isinstance(prop, ColumnDeclaration):
             self._check_free(name)
             for mapper_ in self.family:
-                mapper_._expressions[name] = prop
+                mapper_.declared_expressions[name] = prop
                 self.registry.wait_for(mapper_)
             self.manager.replace(name, Unconfigured(name, self))
             self.registry.wait_for(self)
@@ -347,7 +347,7 @@ class Mapper(MappedSource, InspectedMapper):
             self.unconfigured.append(prop)
             # until the relationship is configured, reading the attribute configures it
             self.manager.replace(name, Unconfigured(name, self))
-            self._take_relationship(prop)
+            self.take_relationship(prop)
             self.registry.wait_for(self)
         elif isinstance(prop, DescriptorProperty):
             self.manager.replace(name, prop.descriptor(name, self))
@@ -373,14 +373,14 @@ class Mapper(MappedSource, InspectedMapper):
             raise ArgumentError(f"{self.class_.__name__} has an attribute {name!r} already.")
 
     def _install_expressions(self) -> None:
-        for name, declared in self._expressions.items():
+        for name, declared in self.declared_expressions.items():
             if name in self.column_attrs:
                 continue
             expression = labelled(name, declared.columns[0], f"{self.class_.__name__}.{name}")
             prop = ColumnProperty(name, [about_rows_of(self.tables, expression)])
             declared.apply(prop)
             prop.is_stored = False
-            self._install_column(prop)
+            self.install_column(prop)
 
     def resolve(self, argument: object, what: str, of_own: bool = True) -> Any:
         """Return the class, table or expression that is given as itself, as text, or as a function that returns it.
@@ -407,7 +407,7 @@ class Mapper(MappedSource, InspectedMapper):
 
     def installed(self, prop: RelationshipProperty) -> None:
         """Take note that a relationship's attribute is in place; subclasses have it, too."""
-        self._take_relationship(prop)
+        self.take_relationship(prop)
 
     def prepare_configuration(self) -> None:
         """Resolve what had to wait for other classes and is needed by relationships."""

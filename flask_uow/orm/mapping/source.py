@@ -196,7 +196,7 @@ class MappedSource:
         self.memo.clear()
         self._check_identities()
         if self.discriminator is None:
-            self._choose_atom()
+            self.choose_atom()
             return
         chosen, source = self._chosen
         if chosen is None and source is None:
@@ -215,10 +215,10 @@ class MappedSource:
         elif chosen is not None:
             self.selectable = polymorphic_source(self, mappers)
         self.extra = tuple(self.extra_columns(mappers, source, self.stand_ins))
-        self._choose_atom()
+        self.choose_atom()
         self.memo.clear()
 
-    def _choose_atom(self) -> None:
+    def choose_atom(self) -> None:
         # expressions may have parameters of their own, and have to be walked
         columns = [*(p.column for p in self.column_attrs.values() if not p.is_stored), *(e.column for e in self.extra)]
         has_expressions = any(column.__visit_name__ != "column" for column in columns)

@@ -123,7 +123,7 @@ def _print(node: ClauseElement, bind: Any, options: Mapping[str, object] | None)
             f"compile() takes an engine, a connection or a dialect, got {bind!r}. Pass one, or nothing for a generic form."
         )
     shape = Shape()
-    node._collect(shape)
+    node.collect_shape(shape)
     compiler = chosen.compiler_class(chosen, writes_values=bool(given.get("literal_binds")))
     return PrintedStatement(compiler.compile(node, shape), shape)
 
