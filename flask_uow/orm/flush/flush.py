@@ -52,7 +52,7 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         transaction.failure = error
         transaction.take_back_filled()
         if not session.accounting:
-            transaction.undo_flush()
+            transaction.accounts.undo_flush(session.objects)
         transaction.rollback()
         raise
     return context

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.dialects.batch import NewRows
 from flask_uow.orm.exc import FlushError
-from flask_uow.orm.flush.settle import accounts_of, enter_inserted, refuse_known_keys
+from flask_uow.orm.flush.settle import accounts_of, enter_inserted, level_of, refuse_known_keys
 from flask_uow.orm.flush.tables import require_stored
 from flask_uow.orm.flush.work import by_mapper
 from flask_uow.orm.mapping.mapped_table import MappedTable, holds_expressions, is_expression, stored_value
@@ -100,7 +100,7 @@ def _insert_into_table(
             for obj in members:
                 obj.__dict__[own] = obj.__dict__.get(source)
         if part.defaults:
-            _apply_defaults(part, members, accounts_of(session).filled)
+            _apply_defaults(part, members, level_of(session).filled)
     groups = _groups(parts, objects)
     generated = next((part.generated for part, _ in parts if part.generated is not None), None)
     if len(groups) > 1 and generated is not None:
@@ -202,7 +202,7 @@ def _insert_batch(
         columns = [part.columns[name] for name in names]
         part.add_unmapped_defaults(columns, values, len(dicts))
         if fetched:
-            accounts_of(session).filled.extend((name, dicts, ()) for name in fetched)
+            level_of(session).filled.extend((name, dicts, ()) for name in fetched)
             keys = _insert_and_fetch(connection, part, columns, values, generated, fetched, dicts)
         elif not columns:
             keys = batch.insert_defaults(connection, part.table, len(objects), generated_key=generated)

@@ -24,18 +24,23 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
     from flask_uow.orm.session.transaction import SessionTransaction
+    from flask_uow.orm.state.accounts import Accounts
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["accounts_of", "enter_inserted", "free_keys", "move_identity", "refuse_known_keys", "settle"]
+__all__ = ["accounts_of", "enter_inserted", "free_keys", "level_of", "move_identity", "refuse_known_keys", "settle"]
 
 
-def accounts_of(session: Session) -> SessionTransaction:
-    """Return the level of the transaction that notes what this flush does to objects."""
-    transaction = session.current_transaction
-    # a flush has begun one
-    assert transaction is not None
-    return transaction
+def accounts_of(session: Session) -> Accounts:
+    """Return the accounts of the transaction that this flush is part of."""
+    return level_of(session).accounts
+
+
+def level_of(session: Session) -> SessionTransaction:
+    """Return the level of the transaction that this flush has begun."""
+    level = session.current_transaction
+    assert level is not None
+    return level
 
 
 # -- while steps are executed
@@ -50,8 +55,8 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
     identities = session.objects.identities_of(base)
     entries = identities.entries
     strong = identities.strong
-    accounts = accounts_of(session)
-    inserted = accounts.inserted
+    level = level_of(session)
+    inserted = level.accounts.inserted
     names = base.primary_key_names
     single = names[0] if len(names) == 1 else None
     siblings = Siblings(batch=session.batch_loading) if len(objects) > 1 else None
@@ -78,8 +83,8 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
         if may_mutate and type(obj).__mapper__.mutable_types:
             take_snapshots(obj)
             remember(state, obj)
-    if accounts.deleted:
-        accounts.note_replaced(base, objects)
+    if level.accounts.deleted:
+        level.note_replaced(base, objects)
     if session.hooks.pending_to_persistent:
         for obj in objects:
             session.objects.tell("pending_to_persistent", obj)
@@ -199,7 +204,7 @@ def _settle_changed(session: Session, work: WorkList) -> None:
     modified = session.objects.modified
     level = session.current_transaction.real if session.current_transaction is not None else None
     # the rollback of a SAVEPOINT gives objects the values back that they had before it
-    note = level.note_updated if level is not None and level.nested else None
+    note = level.accounts.note_updated if level is not None and level.nested else None
     for members in work.changed.values():
         for obj in members:
             state = obj.__dict__[STATE]

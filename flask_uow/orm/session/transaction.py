@@ -4,8 +4,7 @@ A :class:`SessionTransaction` is the root transaction, a SAVEPOINT (``nested``),
 ``begin()``/``commit()`` pair inside another. The connections that take part, and the order in which they end, are the business of
 :mod:`flask_uow.orm.session.participants`.
 
-Accounting: each real transaction notes which objects it inserted, deleted and gave another key, so that a rollback makes them
-transient, persistent, or what they were again.
+Each real transaction keeps :class:`~flask_uow.orm.state.accounts.Accounts` of what it does to objects, which a rollback takes back.
 """
 
 from __future__ import annotations
@@ -18,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 from flask_uow.engine import Connection
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.orm.session.participants import Participants
-from flask_uow.orm.state.expiry import loaded_values, restore_values
-from flask_uow.orm.state.instance_state import InstanceState
+from flask_uow.orm.state.accounts import Accounts
 from flask_uow.orm.state.session_objects import forget_deleted
-from flask_uow.orm.symbols import STATE, UNDONE
+from flask_uow.orm.symbols import STATE
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,12 +67,7 @@ class SessionTransaction:
     :ivar parent: the level around this one, None for the root.
     :ivar nested: True for a SAVEPOINT.
     :ivar status: how far it is; :data:`STATUS_CHANGES` has the legal changes.
-    :ivar inserted: objects that became persistent here, with the attribute whose value the database made (or None).
-    :ivar deleted: objects whose rows were deleted here.
-    :ivar replaced: deleted objects whose key an object that was inserted later has.
-    :ivar moved: the original primary keys of objects whose key was changed here.
-    :ivar updated: the original values of objects whose rows were updated here, where this is a SAVEPOINT.
-    :ivar kept: values of inserted objects that the rollback of a SAVEPOINT within has expired.
+    :ivar accounts: what was done to objects in the real transaction that this level is, or is part of.
     :ivar filled: what the flush that this level is of has filled in where new objects had no value.
     :ivar failure: the error that made the transaction inactive.
     """
@@ -89,12 +82,7 @@ class SessionTransaction:
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
         self._around = real
-        self.inserted: dict[InstanceState, str | None] = real.inserted if real is not None else {}
-        self.deleted: dict[InstanceState, Any] = real.deleted if real is not None else {}
-        self.replaced: set[InstanceState] = real.replaced if real is not None else set()
-        self.moved: dict[InstanceState, Any] = real.moved if real is not None else {}
-        self.updated: dict[InstanceState, dict[str, Any]] = real.updated if real is not None else {}
-        self.kept: dict[InstanceState, dict[str, Any]] = real.kept if real is not None else {}
+        self.accounts: Accounts = real.accounts if real is not None else Accounts()
         self.filled: list[Filled] = []
         self.participants: Participants
         if real is not None:
@@ -137,7 +125,7 @@ class SessionTransaction:
         """True when it has ended."""
         return self.status is Status.CLOSED
 
-    def _become(self, status: Status) -> None:
+    def become(self, status: Status) -> None:
         """Change the status.
 
         :raises ResourceClosedError: when this level has ended meanwhile.
@@ -169,7 +157,7 @@ class SessionTransaction:
             that takes part already.
         """
         if not self.is_active:
-            raise self._inactive()
+            raise self.inactive_error()
         if options:
             self.participants.set_options(bind, options)
         return self.participants.connection_for(bind)
@@ -192,7 +180,7 @@ class SessionTransaction:
             )
         self._end_inner("prepare")
         if not self.is_active:
-            raise self._inactive()
+            raise self.inactive_error()
         self._flush()
         self.participants.check_preparable()
         try:
@@ -201,7 +189,7 @@ class SessionTransaction:
             self.failure = error
             self.rollback()
             raise
-        self._become(Status.PREPARED)
+        self.become(Status.PREPARED)
 
     def get_ready(self, ready: Iterable[SessionTransaction], begun: Iterable[SessionTransaction]) -> None:
         """Flush, and leave nothing but the end to commit(): for root transactions of several Sessions that are committed together.
@@ -213,7 +201,7 @@ class SessionTransaction:
         for level in self._end_inner("commit"):
             level.commit()
         if not self.is_active:
-            raise self._inactive()
+            raise self.inactive_error()
         for other in ready:
             self.participants.join(other.participants, is_flushed=True)
         for other in begun:
@@ -222,7 +210,7 @@ class SessionTransaction:
 
     def be_ready(self) -> None:
         """Have :meth:`commit` only end the transaction, which :meth:`get_ready` has flushed."""
-        self._become(Status.PREPARED)
+        self.become(Status.PREPARED)
 
     def commit(self) -> None:
         """Flush and commit this level, and levels inside it that are still open; a subtransaction only ends.
@@ -232,7 +220,7 @@ class SessionTransaction:
         for level in self._end_inner("commit"):
             level.commit()
         if self.status is Status.FAILED:
-            raise self._inactive()
+            raise self.inactive_error()
         session = self.session
         if self.status is Status.ACTIVE:
             self._flush()
@@ -246,13 +234,17 @@ class SessionTransaction:
             self.rollback()
             raise
         if self.nested:
-            self._hand_over()
+            # a released savepoint becomes part of the transaction around it
+            assert self.parent is not None
+            outer = self.parent.real
+            self.accounts.hand_over(outer.accounts, to_savepoint=outer.nested)
         else:
             session.observer.committed(session, self)
             self.participants.release()
             if session.accounting:
-                gone = list(self.deleted.values()) if session.hooks.deleted_to_detached else ()
-                forget_deleted(self.deleted)
+                deleted = self.accounts.deleted
+                gone = list(deleted.values()) if session.hooks.deleted_to_detached else ()
+                forget_deleted(deleted)
                 for obj in gone:
                     session.objects.tell("deleted_to_detached", obj)
         self._close()
@@ -283,20 +275,6 @@ class SessionTransaction:
             "100 flushes in a row left changes behind. A hook changes objects at every flush; let it come to rest."
         )
 
-    def _hand_over(self) -> None:
-        # a released savepoint becomes part of the transaction around it
-        assert self.parent is not None
-        outer = self.parent.real
-        outer.inserted.update(self.inserted)
-        outer.deleted.update(self.deleted)
-        outer.replaced.update(self.replaced)
-        outer.kept.update(self.kept)
-        if outer.nested:
-            for state, originals in self.updated.items():
-                outer.note_updated(state, originals)
-        for state, identity in self.moved.items():
-            outer.moved.setdefault(state, identity)
-
     def rollback(self) -> None:
         """Roll back the innermost real transaction; levels inside this one end as well."""
         for level in self._end_inner("rollback"):
@@ -311,7 +289,7 @@ class SessionTransaction:
         try:
             self.participants.rollback()
         finally:
-            self._restore(has_written)
+            self.restore_objects(has_written)
             self.participants.release()
             self._close()
         if not was_undone:
@@ -332,11 +310,11 @@ class SessionTransaction:
             if was_active:
                 has_written = real.participants.has_written
                 real.participants.rollback()
-                real._restore(has_written)
+                real.restore_objects(has_written)
         finally:
             level: SessionTransaction | None = self.parent
             while level is not None:
-                level._become(Status.FAILED)
+                level.become(Status.FAILED)
                 level.failure = level.failure or self.failure
                 if level is real:
                     break
@@ -360,7 +338,7 @@ class SessionTransaction:
                 self.parent.close()
 
     def _close(self) -> None:
-        self._become(Status.CLOSED)
+        self.become(Status.CLOSED)
         self.session.transaction_ended(self)
         if not self.is_subtransaction:
             self.participants.let_go()
@@ -383,98 +361,33 @@ class SessionTransaction:
             raise ResourceClosedError(f"cannot {verb}: this transaction has ended already.")
         return inner
 
-    # -- accounting
+    # -- objects
 
     def note_replaced(self, base: Mapper, objects: Iterable[Any]) -> None:
         """Note which objects that were deleted before had the keys of objects that were inserted just now."""
         keys = {obj.__dict__[STATE].row_key for obj in objects}
         level: SessionTransaction | None = self
         while level is not None:
-            for state, obj in level.deleted.items():
-                if state.row_key in keys and type(obj).__mapper__.base_mapper is base:
-                    level.replaced.add(state)
+            level.accounts.note_replaced(base, keys)
             level = level.parent
 
-    def note_updated(self, state: InstanceState, originals: dict[str, Any] | None) -> None:
-        """Note the values that an object had before its row was updated."""
-        if originals:
-            self.updated[state] = {**originals, **self.updated.get(state, {})}
+    def restore_objects(self, has_written: bool) -> None:
+        """Have objects say again what they said before this level, after its rollback.
 
-    def _keep_values(self) -> None:
-        """Keep the values, as they were before this SAVEPOINT, of objects that are new in a transaction around it: that may be undone as well."""
-        level = self.parent
-        while level is not None:
-            for state in level.inserted:
-                obj = state()
-                if obj is not None and state.row_key is not None:
-                    originals = {**(state.changes or {}), **self.updated.get(state, {})}
-                    # what an earlier rollback has expired, and nobody has loaded since, is kept already
-                    level.kept[state] = {**level.kept.get(state, {}), **loaded_values(obj, originals)}
-            level = level.parent
-
-    def _restore(self, has_written: bool) -> None:
+        :param has_written: whether the database has been changed in it.
+        """
         session = self.session
         if not session.accounting:
             return
         if self.nested:
-            self._keep_values()
-        pending = list(session.objects.new)
-        for state, identity in self.moved.items():
-            obj = state()
-            if obj is not None and state.owner is not None:
-                state.owner.remove(state)
-                state.row_key = identity
-                state.owner.put(state, obj)
-        undone = self._undo_inserts()
-        for state in pending:
-            session.objects.make_transient_again(state)
-        session.objects.new.clear()
-        for state, obj in self.deleted.items():
-            if state not in self.replaced and (type(obj).__mapper__.base_mapper, state.row_key) in undone:
-                session.objects.make_transient_again(state)
-            else:
-                session.objects.restore_deleted(obj, state)
-        session.objects.deleted.clear()
+            level = self.parent
+            while level is not None:
+                self.accounts.keep_values(level.accounts)
+                level = level.parent
+        self.accounts.undo(session.objects)
         # those of a savepoint may still be undone by the transaction around it
         session.observer.expire_after_rollback(session, not has_written and not self.nested)
-        self.inserted.clear()
-        self.deleted.clear()
-        self.replaced.clear()
-        self.moved.clear()
-        self.updated.clear()
-        self.kept.clear()
-
-    def _undo_inserts(self) -> set[tuple[Any, Any]]:
-        """Make inserted objects transient again; return the keys of those that nobody holds any more.
-
-        Their rows may have been loaded into other objects since, which are as transient as they were.
-        """
-        session = self.session
-        undone: set[tuple[Any, Any]] = set()
-        for state, generated in self.inserted.items():
-            if state.row_key is None:
-                # made transient by the user since
-                continue
-            obj = state()
-            base = type(obj).__mapper__.base_mapper if obj is not None else state.owner.mapper if state.owner else None
-            if base is None:
-                continue
-            undone.add((base, state.row_key))
-            loaded = session.objects.identities_of(base).get(state.row_key)
-            for gone in (obj, loaded if loaded is not obj else None):
-                if gone is None:
-                    continue
-                own: InstanceState = gone.__dict__[STATE]
-                if own.owner is not None:
-                    own.owner.remove(own)
-                self.deleted.pop(own, None)
-                session.objects.make_transient_again(own)
-                gone.__dict__[UNDONE] = True
-                if own is state:
-                    restore_values(gone, self.kept.get(state, {}))
-                if generated is not None:
-                    gone.__dict__.pop(generated, None)
-        return undone
+        self.accounts.clear()
 
     def take_back_filled(self) -> None:
         """Have new objects without the values again that a failed flush has filled in: another one asks the defaults anew."""
@@ -485,17 +398,7 @@ class SessionTransaction:
                 values[name] = None
         self.filled.clear()
 
-    def undo_flush(self) -> None:
-        """Make the objects that a failed flush has inserted pending again, where no accounting will make them transient."""
-        for state, obj in self.session.objects.new.items():
-            generated = self.inserted.pop(state, None)
-            if state.row_key is not None and state.owner is not None:
-                state.owner.remove(state)
-                state.row_key = None
-                if generated is not None:
-                    obj.__dict__.pop(generated, None)
-
-    def _inactive(self) -> InvalidRequestError:
+    def inactive_error(self) -> InvalidRequestError:
         if self.is_prepared:
             return InvalidRequestError(
                 "this Session's transaction is prepared: nothing more can be done in it. Call commit() or rollback()."

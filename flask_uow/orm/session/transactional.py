@@ -217,7 +217,7 @@ class TransactionalSession:
                 "this Session is in a transaction already. Pass subtransactions=True to begin one within it, or nested=True for a SAVEPOINT."
             )
         if not current.is_active:
-            raise current._inactive()
+            raise current.inactive_error()
         if nested and self.accounting:
             self.flush()
         level = self.current_transaction = SessionTransaction(self._whole(), current, nested)

@@ -24,6 +24,7 @@ from flask_uow.orm.symbols import DELETED, KEPT, STATE
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.state.accounts import Accounts
 
 __all__ = ["Holder", "SessionObjects", "TransactionLevel", "forget_deleted"]
 
@@ -32,15 +33,15 @@ _NO_HOOKS = Hooks(SessionExtension, None, SESSION_EVENTS)
 
 
 class TransactionLevel(Protocol):
-    """One level of a transaction: what was deleted in it."""
+    """One level of a transaction: what was done to objects in it."""
 
     @property
     def parent(self) -> TransactionLevel | None:
         """The level around this one."""
 
     @property
-    def deleted(self) -> dict[InstanceState, Any]:
-        """The objects whose rows were deleted in it."""
+    def accounts(self) -> Accounts:
+        """What was done to objects in it."""
         raise NotImplementedError
 
 
@@ -137,7 +138,7 @@ class SessionObjects:
         """Return True when an object's row was deleted in the current transaction."""
         level = self._level()
         while level is not None:
-            if state in level.deleted:
+            if state in level.accounts.deleted:
                 return True
             level = level.parent
         return False
@@ -370,7 +371,7 @@ class SessionObjects:
             state.changes = None
             values[DELETED] = True
             if level is not None:
-                level.deleted[state] = obj
+                level.accounts.deleted[state] = obj
                 if is_told:
                     self.tell("persistent_to_deleted", obj)
             else:

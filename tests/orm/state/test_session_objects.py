@@ -11,8 +11,9 @@ from flask_uow import DeclarativeBase, ForeignKey, Mapped, mapped_column, relati
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.exc import UnmappedInstanceError
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension
+from flask_uow.orm.state.accounts import Accounts
 from flask_uow.orm.state.by_hand import make_transient
-from flask_uow.orm.state.instance_state import InstanceState, ensure_state
+from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.orm.state.session_objects import SessionObjects
 
 
@@ -51,7 +52,7 @@ class Level:
 
     def __init__(self, parent: Level | None = None) -> None:
         self.parent = parent
-        self.deleted: dict[InstanceState, Any] = {}
+        self.accounts = Accounts()
 
 
 class Desk:
