@@ -35,6 +35,8 @@ def expand_entity(entity: object) -> tuple[ColumnElement[Any], ...]:
             return _of_members(entity.bundle_members)
         element = entity.__clause_element__()
         name = getattr(entity, "selected_name", None)
+        if name is None:
+            name = getattr(entity, "column_name", None)
         return (element if name is None else Label(name, element),)
     if isinstance(entity, FromClause):
         return tuple(entity.c)

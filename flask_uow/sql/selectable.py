@@ -5,7 +5,8 @@ Tables (in :mod:`flask_uow.sql.schema`) and SELECTs (in :mod:`flask_uow.sql.sele
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
@@ -41,14 +42,21 @@ __all__ = [
 C = TypeVar("C", bound="ColumnElement[Any]")
 
 
+_NO_OTHERS: Mapping[str, str] = MappingProxyType({})
+
+
 class ColumnCollection:
     """The columns of a FROM element, in order; by attribute, by name, or as an iterable."""
 
-    __slots__ = ("_columns", "_owner")
+    __slots__ = ("_columns", "_others", "_owner")
 
-    def __init__(self, owner: str, columns: Iterable[tuple[str, Any]] = ()) -> None:
+    def __init__(
+        self, owner: str, columns: Iterable[tuple[str, Any]] = (), others: Mapping[str, str] = _NO_OTHERS
+    ) -> None:
         self._owner = owner
         self._columns: dict[str, Any] = dict(columns)
+        # further names that columns are found by
+        self._others = others
 
     def add(self, name: str, column: object) -> None:
         """Append a column under ``name``."""
@@ -80,6 +88,8 @@ class ColumnCollection:
         try:
             return self._columns[name]
         except KeyError:
+            if name in self._others:
+                return self._columns[self._others[name]]
             message = f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}"
             raise AttributeError(f"{message} Its columns: {', '.join(self._columns)}.") from None
 
@@ -87,11 +97,18 @@ class ColumnCollection:
         try:
             return self._columns[name]
         except KeyError:
+            if name in self._others:
+                return self._columns[self._others[name]]
             raise KeyError(f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}") from None
 
     def get(self, name: str, default: object = None) -> Any:
         """Return the column of that name, or ``default``."""
-        return self._columns.get(name, default)
+        return self._columns.get(self._others.get(name, name), default)
+
+    @property
+    def others(self) -> Mapping[str, str]:
+        """Further names that columns are found by, each with that of the column."""
+        return self._others
 
     def keys(self) -> list[str]:
         """The names of the columns, in order."""
@@ -107,7 +124,7 @@ class ColumnCollection:
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
-            return item in self._columns
+            return item in self._columns or item in self._others
         return any(column is item for column in self._columns.values())
 
     def __iter__(self) -> Iterator[Any]:
@@ -267,7 +284,7 @@ class Alias(FromClause):
                 (key, ColumnClause(column.name, column.type, self, column, key))
                 for key, column in self.element.c.items()
             )
-            self._c = ColumnCollection(self.description, columns)
+            self._c = ColumnCollection(self.description, columns, self.element.c.others)
         return self._c
 
     @property
@@ -440,15 +457,28 @@ class _SelectColumns(FromClause):
     @property
     def c(self) -> ColumnCollection:
         if self._c is None:
-            self._c = ColumnCollection("the subquery")
             columns = self.select_element.result_columns()
+            others: dict[str, str] = {}
+            self._c = ColumnCollection("the subquery", (), others)
             names = {name for name, _ in columns}
             for name, column in columns:
                 # the key that a column of a table has is that of the subquery's, too
                 key = getattr(column, "key", None) if column.name == name else None
                 free = isinstance(key, str) and key not in names and key not in self._c
                 self._c.add(str(key) if free else name, _Named(name, column))
+            for item, key in zip(_selected_one_by_one(self.select_element, len(columns)), self._c.keys(), strict=False):
+                # an attribute is found by its own name, as well as by its column's
+                attribute = getattr(item, "key", None)
+                if isinstance(attribute, str) and not isinstance(item, ClauseElement) and attribute not in self._c:
+                    others.setdefault(attribute, key)
         return self._c
+
+
+def _selected_one_by_one(statement: object, width: int) -> Sequence[object]:
+    """Return the items of a SELECT where each of them is one column; of a compound, those of the first."""
+    members = getattr(statement, "selects", None)
+    items: Sequence[object] = getattr(members[0] if members else statement, "entities", ())
+    return items if len(items) == width else ()
 
 
 class _Named:

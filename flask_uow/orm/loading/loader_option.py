@@ -11,6 +11,7 @@ from flask_uow.sql.nodes import Shape
 from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
 
@@ -34,10 +35,10 @@ class LoaderOption:
     """One option: a path of attributes, with a strategy for each step. Made by :func:`joinedload` and the like; immutable.
 
     :param steps: the path.
-    :param root: the mapper that the path begins at, where that was said.
+    :param root: the class that the path begins at, or an alias of it, where that was said.
     """
 
-    def __init__(self, steps: tuple[Step, ...], root: Mapper | None = None) -> None:
+    def __init__(self, steps: tuple[Step, ...], root: Entity | None = None) -> None:
         self._steps = steps
         self._root = root
         # options for the objects that a number of steps lead to
@@ -124,7 +125,10 @@ class LoaderOption:
     def collect(self, shape: Shape) -> bool:
         """Add the option to the shape of its statement; see :func:`collect_options`."""
         key = shape.key
-        key.append((len(self._steps), self._root, len(self.nested)))
+        start = self._start()
+        key.append((len(self._steps), _mapper_of(self._root), len(self.nested)))
+        if start is not None and start is not start.mapper and not _collect_entity(start, shape):
+            return False
         for attribute, strategy, argument in self._steps:
             parent = getattr(attribute, "parent", None)
             name = attribute if isinstance(attribute, str) else attribute.key
@@ -148,24 +152,39 @@ class LoaderOption:
                 return False
         return True
 
-    def fitting(self, mappers: Sequence[Mapper]) -> list[Mapper]:
-        """Return those of a statement's mappers that the path may begin at.
+    def _start(self) -> Entity | None:
+        """Return the class that the path begins at, or the alias of it, where the option says that."""
+        if self._root is not None or not self._steps:
+            return self._root
+        parent: Entity | None = getattr(self._steps[0][0], "parent", None)
+        return parent
 
-        A path of names begins at the first; ``"*"`` and groups of columns are about each that has any.
+    def fitting(self, entities: Sequence[Entity]) -> list[Entity]:
+        """Return those of a statement's entities that the path may begin at.
+
+        A path from an alias, or from a class itself, is about that where the statement has it. A path of names begins at the first entity; ``"*"``
+        and groups of columns are about each that has any.
         """
-        root = self._root
-        if root is None and self._steps:
-            root = _mapper_of(getattr(self._steps[0][0], "parent", None))
-        if root is not None:
-            return [mapper for mapper in mappers if root.isa(mapper) or mapper.isa(root)]
+        start = self._start()
+        if start is not None:
+            root = start.mapper
+            if start is not root and any(entity is start for entity in entities):
+                return [start]
+            found = [entity for entity in entities if root.isa(entity.mapper) or entity.mapper.isa(root)]
+            itself = [entity for entity in found if entity is entity.mapper] if start is root else []
+            return itself or found
         first, strategy, _ = self._steps[0]
         if strategy == "undefer group":
-            return [mapper for mapper in mappers if _group_of(mapper, first)] or list(mappers[:1])
-        return list(mappers) if first == ALL else list(mappers[:1])
+            return [entity for entity in entities if _group_of(entity.mapper, first)] or list(entities[:1])
+        return list(entities) if first == ALL else list(entities[:1])
+
+    def is_about(self, entity: Entity) -> bool:
+        """Return True where the path was said to begin at just this class, or this alias of it."""
+        return self._start() is entity
 
     def described_start(self) -> str:
         """Return where the path begins, for messages."""
-        return self._root.class_.__name__ if self._root is not None else repr(self._steps[0][0])
+        return self._root.mapper.class_.__name__ if self._root is not None else repr(self._steps[0][0])
 
     def enter(self, tree: LoadTree, mapper: Mapper, is_root: bool = True) -> None:
         """Enter the option into the tree of a mapper.
@@ -348,11 +367,17 @@ def only_steps(keys: tuple[Any, ...], raises: bool) -> tuple[Step, ...]:
     return ((made[0][0], "only raise" if raises else "only", None), *made[1:])
 
 
+def _collect_entity(entity: Any, shape: Shape) -> bool:
+    shape.key.append(entity.plan_atom)
+    return _collect_element(entity.selectable, shape)
+
+
 def _collect_source(source: object, shape: Shape) -> bool:
     entity = getattr(source, "__uow_entity__", None)
-    if entity is not None:
-        shape.key.append(entity.plan_atom)
-    element = source if entity is None else entity.selectable
+    return _collect_element(source, shape) if entity is None else _collect_entity(entity, shape)
+
+
+def _collect_element(element: object, shape: Shape) -> bool:
     if not isinstance(element, FromClause):
         return False
     element.collect_shape(shape)

@@ -16,7 +16,7 @@ from flask_uow.orm.loading.loader_option import LoaderOption, depth_of, only_ste
 from flask_uow.sql.nodes import Shape
 
 if TYPE_CHECKING:
-    from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.orm.interfaces import Entity
 
 __all__ = [
     "BatchLoading",
@@ -79,10 +79,11 @@ def collect_options(options: Iterable[Any], shape: Shape) -> bool:
     )
 
 
-def load_tree(options: Iterable[Any], mapper: Mapper, mappers: Sequence[Mapper]) -> LoadTree | None:
+def load_tree(options: Iterable[Any], entity: Entity, entities: Sequence[Entity], is_first: bool) -> LoadTree | None:
     """Return the options of a statement that apply to one of its entities, as a tree; None when none does.
 
-    :param mappers: those of all its entities, in order.
+    :param entities: all its entities, in order.
+    :param is_first: False for a further entity of a class, which only options that name it are for.
     :raises ArgumentError: for an option that fits none of them.
     """
     tree: LoadTree | None = None
@@ -100,12 +101,12 @@ def load_tree(options: Iterable[Any], mapper: Mapper, mappers: Sequence[Mapper])
             continue
         if not isinstance(option, LoaderOption):
             raise ArgumentError(f"options() takes loader options such as joinedload(User.posts), got {option!r}.")
-        fitting = option.fitting(mappers)
-        if any(mapper is other for other in fitting):
+        fitting = option.fitting(entities)
+        if any(entity is other for other in fitting) and (is_first or option.is_about(entity)):
             tree = tree if tree is not None else LoadTree()
-            option.enter(tree, mapper)
+            option.enter(tree, entity.mapper)
         elif not fitting:
-            names = ", ".join(dict.fromkeys(other.class_.__name__ for other in mappers))
+            names = ", ".join(dict.fromkeys(other.mapper.class_.__name__ for other in entities))
             raise ArgumentError(
                 f"loader option: the path begins at {option.described_start()}, and the query is for {names}."
                 " Begin it at an attribute of the queried class."
@@ -189,7 +190,7 @@ def Load(entity: object) -> LoaderOption:  # noqa: N802 - the field's name for i
     found = getattr(entity, "__uow_entity__", None)
     if found is None:
         raise ArgumentError(f"Load() takes a mapped class or an alias of one, got {entity!r}.")
-    return LoaderOption((), found.mapper)
+    return LoaderOption((), found)
 
 
 def selectin_polymorphic(base: object, classes: Iterable[Any]) -> LoaderOption:

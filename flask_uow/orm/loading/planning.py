@@ -134,7 +134,7 @@ def items_of(select: Select | FromStatement, joins: bool = True) -> list[Item]:
 
     :param joins: False where nothing can be joined to the statement.
     """
-    mappers = [item.__uow_entity__.mapper for item in select.entities if hasattr(item, "__uow_entity__")]
+    entities = [item.__uow_entity__ for item in select.entities if hasattr(item, "__uow_entity__")]
     items: list[Item] = []
     seen: set[Mapper] = set()
     for item in select.entities:
@@ -143,8 +143,8 @@ def items_of(select: Select | FromStatement, joins: bool = True) -> list[Item]:
             items.extend(select.columns_of_item(item) if isinstance(select, Select) else expand_entity(item))
             continue
         mapper = entity.mapper
-        # options are for the first entity of a class
-        tree = load_tree(select.loader_options, mapper, mappers) if mapper not in seen else None
+        # options that name no entity are for the first of a class
+        tree = load_tree(select.loader_options, entity, entities, mapper not in seen)
         seen.add(mapper)
         node = EntityNode(view_of(mapper, entity, tree), tree, (mapper,))
         if joins:

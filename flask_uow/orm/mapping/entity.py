@@ -338,6 +338,7 @@ class ViewColumn(ColumnOperators):
 
     :ivar key: the attribute's name.
     :ivar parent: the view.
+    :ivar selected_name: the name in rows of a SELECT of it, where that is not the attribute's.
     """
 
     def __init__(self, attribute: ColumnAttribute | PropComparator, view: EntityView) -> None:
@@ -355,6 +356,12 @@ class ViewColumn(ColumnOperators):
     def __clause_element__(self) -> ColumnElement[Any]:
         adapted: ColumnElement[Any] = self.parent.adapt(self._attribute.__clause_element__())
         return adapted
+
+    @property
+    def column_name(self) -> str | None:
+        """The name of the class's own column, where the view has it under another one; else None."""
+        own = self._attribute.__clause_element__().name
+        return own if own != self.__clause_element__().name else None
 
     def as_operand(self) -> ColumnElement[Any]:
         return operand_of(self.__clause_element__(), self.parent, self.property)

@@ -201,8 +201,10 @@ class MappedSource:
         chosen, source = self._chosen
         if chosen is None and source is None:
             inline = [m for m in self.descendants[1:] if m.polymorphic_load == "inline"]
-            mappers = list(dict.fromkeys([*self.relatives_in_table, *inline]))
-            if any(not m.is_single for m in inline):
+            in_table = self.relatives_in_table
+            mappers = list(dict.fromkeys([*in_table, *inline]))
+            # a class without a table of its own may be in that of a joined subclass
+            if len(mappers) > len(in_table):
                 self.selectable = polymorphic_source(self, mappers)
         else:
             mappers = with_polymorphic_members(self, chosen)

@@ -148,8 +148,8 @@ def _stood_for(
 def _behind_synonym(
     item: object, columns: Sequence[Any], names: Sequence[str], source: FromClause
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield the column that an item stands for which was selected as a synonym: criteria are about it, not about its name in rows."""
-    if getattr(item, "selected_name", None) is not None:
+    """Yield the column that an item stands for which was selected under another name: criteria are about it, not about its name in rows."""
+    if getattr(item, "selected_name", None) is not None or getattr(item, "column_name", None) is not None:
         for column, name in zip(columns, names, strict=True):
             yield column.element, source.c[name]
 

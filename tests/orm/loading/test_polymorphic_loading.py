@@ -14,6 +14,7 @@ from flask_uow import (
     ForeignKey,
     Mapped,
     Session,
+    aliased,
     mapped_column,
     select,
     with_polymorphic,
@@ -120,3 +121,38 @@ def test_mistakes_are_named() -> None:
 
     with pytest.raises(AttributeError, match="has no attribute 'Ship'"):
         with_polymorphic(Vehicle, [Boat]).Ship
+
+
+def test_an_inline_class_in_the_table_of_a_joined_subclass_comes_with_that_table(engine: Engine) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Animal(Own):
+        __tablename__ = "animal"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+
+    class Dog(Animal):
+        __tablename__ = "dog"
+        id: Mapped[int] = mapped_column(ForeignKey("animal.id"), primary_key=True)
+        size: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "dog"}
+
+    class Poodle(Dog):
+        curls: Mapped[int | None]
+        __mapper_args__ = {"polymorphic_identity": "poodle", "polymorphic_load": "inline"}
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Dog(id=1, size=5), Poodle(id=2, size=3, curls=40), Poodle(id=3, size=4, curls=50)])
+        session.commit()
+        session.expunge_all()
+        animals = session.scalars(select(Animal).order_by(Animal.id)).all()
+        assert [(animal.id, vars(animal).get("size"), vars(animal).get("curls")) for animal in animals][1:] == [
+            (2, 3, 40),
+            (3, 4, 50),
+        ]
+        other = aliased(Animal)
+        assert session.scalars(select(other).order_by(other.id)).all() == animals
+    Own.metadata.drop_all(engine)

@@ -58,6 +58,7 @@ def families(draw: st.DrawFn) -> dict[str, Any]:
                 "how": draw(st.sampled_from(("joined", "single"))),
                 "renamed": draw(st.booleans()),
                 "deferred": draw(st.booleans()),
+                "load": draw(st.sampled_from((None, None, "inline", "selectin"))),
             }
         )
     ends = st.integers(0, len(classes) - 1)
@@ -143,6 +144,8 @@ class Family:
             body["__table_args__"] = tuple(constraints)
         if number != OUTSIDE:
             arguments = body["__mapper_args__"] = {"polymorphic_identity": self.identity(number)}
+            if parent is not None:
+                arguments["polymorphic_load"] = described["load"]
             if number == ROOT:
                 body["kind"] = mapped_column(Integer if self.description["number identities"] else String(9))
                 arguments.update(polymorphic_on="kind", with_polymorphic=self._with_polymorphic())
@@ -377,6 +380,9 @@ class FamilyMemory(Memory):
             held = {label: self.values[label, name] for label in members}
             given_ = [value for value in held.values() if value is not None]
             assert dict(session.query(class_.label, attribute).all()) == held  # type: ignore[arg-type]
+            for selected in (class_, alias):
+                inner = session.query(selected.label, getattr(selected, name)).subquery()
+                assert dict(session.query(inner.c.label, inner.c[name]).all()) == held
             assert session.query(func.sum(attribute)).scalar() == (sum(given_) if given_ else None)
             assert {obj.label for obj in session.query(class_).filter(attribute > 4)} == {
                 label for label, value in held.items() if value is not None and value > 4

@@ -9,6 +9,7 @@ import pytest
 
 from flask_uow import (
     CompileError,
+    ForeignKey,
     Mapped,
     Session,
     String,
@@ -234,3 +235,32 @@ def test_joins_after_from_self_start_at_what_stands_for_a_class_or_an_alias(fill
     assert [user.name for user in alias_twice.join(older.posts).order_by(older.name)] == ["ann", "bob"]
     assert alias_twice.filter(older.posts.any(Post.title == "b1")).one().name == "bob"
     assert alias_twice.add_entity(older).filter(older.name == "cy").count() == 1
+
+
+@pytest.mark.parametrize("is_alias", [False, True], ids=["class", "alias"])
+def test_columns_of_a_subquery_have_the_names_of_columns_and_of_attributes(session: Session, is_alias: bool) -> None:
+    base = declarative_base()
+
+    class Boat(base):  # type: ignore[misc, valid-type]
+        __tablename__ = "boat"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        metres: Mapped[int] = mapped_column("len")
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "boat"}
+
+    class Ferry(Boat):
+        __tablename__ = "ferry"
+        id: Mapped[int] = mapped_column(ForeignKey("boat.id"), primary_key=True)
+        cars: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "ferry"}
+
+    base.metadata.create_all(session.connection())
+    session.add(Ferry(metres=30, cars=9))
+    session.flush()
+    source = aliased(Ferry) if is_alias else Ferry
+    statement = select(source.id, source.metres, source.cars)
+    for inner in (statement.subquery(), statement.cte("f"), statement.union(statement).subquery().alias("a")):
+        assert inner.c.keys() == ["id", "len", "cars"]
+        assert "metres" in inner.c
+        assert inner.c.metres is inner.c["metres"] is inner.c.len
+        assert session.execute(select(inner.c.id, inner.c.metres, inner.c.cars)).all() == [(1, 30, 9)]
