@@ -64,7 +64,8 @@ def _condition(instance: object, given: Any, entity: Entity | None) -> ColumnEle
             f"with_parent(): {given!r} is no relationship of {mapper.class_.__name__}. It has:"
             f" {', '.join(sorted(mapper.relationships.keys())) or 'none'}."
         )
-    named = getattr(attribute, "target", None)
+    # the relationship itself has the table that it leads to under this name
+    named = getattr(attribute, "target", None) if attribute is not prop else None
     target = named if named is not None else _entity_for(prop, entity)
     condition: ColumnElement[bool] = relationship.leads_from(instance, target)
     return condition
