@@ -14,6 +14,7 @@
 Beside the table, each a command of its own (``commands`` has what they share, ``places`` gives them databases):
 
 - ``scale``: the cost of a row from 1,000 to 100,000 objects, a flush in the ten tables of ``graph``, memory, imports.
+- ``round_trips``: how often a request waits for the PostgreSQL server, and for what, seen by the ``proxy`` before it.
 
 The test suite runs the quick forms, which check results; no test asserts a duration.
 """

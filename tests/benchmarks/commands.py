@@ -46,7 +46,7 @@ def options_of(
     arguments: Sequence[str] | None,
     file: str,
     peers: Sequence[str],
-    quick: Mapping[str, Any],
+    quick: Mapping[str, Any] | None = None,
 ) -> argparse.Namespace:
     """Return the options.
 
@@ -61,7 +61,7 @@ def options_of(
     options.repetitions = options.repetitions or (1 if options.quick else 3)
     options.json = options.json or Path("build", file)
     if options.quick:
-        for name, value in quick.items():
+        for name, value in (quick or {}).items():
             setattr(options, name, value)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     return options
@@ -70,6 +70,6 @@ def options_of(
 def finish(options: argparse.Namespace, content: dict[str, Any], text: str, failed: bool) -> int:
     """Write the file of results, print the tables, return the exit code."""
     write_json(options.json, content)
-    print(f"{about(content['machine'])}; medians of {options.repetitions} repetitions.\n\n{text}", end="")
+    print(f"{about(content['machine'])}.\n\n{text}", end="")
     say(f"results: {options.json}")
     return 1 if failed else 0

@@ -79,7 +79,9 @@ def cells(
 
 def flushes(database: str, uri: str, peers: Sequence[str], size: int, repetitions: int) -> list[dict[str, Any]]:
     """Flush ``size`` pending objects by each peer in turn; return one cell for each peer."""
-    found = {peer: {"database": database, "peer": peer, "size": size, "values": [], "error": None} for peer in peers}
+    found: dict[str, dict[str, Any]] = {
+        peer: {"database": database, "peer": peer, "size": size, "values": [], "error": None} for peer in peers
+    }
     with closing(Database(uri)) as checked, workers(peers, uri) as started:
         for repetition in range(repetitions):
             for peer in peers if repetition % 2 == 0 else reversed(peers):
@@ -156,7 +158,7 @@ def tables(content: dict[str, Any]) -> str:
         if cell["values"]
     }
     sizes = sorted({size for _, row, size, _ in medians if row in WRITTEN})
-    parts = []
+    parts = [f"Medians of {content['repetitions']} repetitions, in turns."]
     for database in databases:
         body = []
         for row, says in WRITTEN.items():

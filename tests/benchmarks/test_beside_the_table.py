@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import psycopg2
 import pytest
 
-from tests.benchmarks import scale
+from tests.benchmarks import round_trips, scale
 from tests.benchmarks.data import Database
 from tests.benchmarks.graph import create_nodes, wrong_nodes
 from tests.benchmarks.places import Places
+from tests.benchmarks.proxy import ProtocolProxy
 from tests.benchmarks.runner import OURS, RAW
 
 
@@ -37,8 +41,44 @@ def test_scale_runs_the_rows_at_each_size_and_tells_microseconds_a_row(
     assert {cell["error"] for cell in cells} == {None}
     for cell in cells:
         cell["values"] = [0.001]
-    content = {"missing": {}, "cells": cells, "graph": [], "imports": scale.imports(["import json"], 1)}
+    content = {
+        "repetitions": 1,
+        "missing": {},
+        "cells": cells,
+        "graph": [],
+        "imports": scale.imports(["import json"], 1),
+    }
     text = scale.tables(content)
     assert "| insert, 100 | 10.0 | 10.0 |" in text
     assert "| delete, 100 | 10.0 | 10.0 |" in text
     assert "| `import json` |" in text
+
+
+def test_the_proxy_notes_what_was_sent_before_each_wait_on_any_connection(postgresql_uri: str) -> None:
+    with ProtocolProxy(postgresql_uri) as proxy:
+        with closing(psycopg2.connect(proxy.uri, sslmode="disable", gssencmode="disable")) as connection:
+            proxy.clear()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT repeat('x', 100000); SELECT 2")
+                cursor.execute("SELECT 3")
+            connection.commit()
+            noted = [wait.messages for wait in proxy.waits]
+        with closing(psycopg2.connect(proxy.uri, sslmode="disable", gssencmode="disable")):
+            pass
+    assert noted == [["BEGIN"], ["SELECT repeat('x', 100000); SELECT 2"], ["SELECT 3"], ["COMMIT"]]
+
+
+def test_a_request_waits_for_the_server_no_more_often_than_it_must(postgresql_uri: str) -> None:
+    cells = round_trips.counted(postgresql_uri, [RAW, OURS])
+    assert {(cell["row"], cell["peer"]): cell["waits"] for cell in cells} == {
+        ("request_get", RAW): 2.0,
+        ("request_post", RAW): 5.0,
+        ("request_get", OURS): 3.0,
+        ("request_post", OURS): 4.0,
+    }
+    get, post = (cell["messages"] for cell in cells if cell["peer"] == OURS)
+    assert [wait[0].split()[0] for wait in get] == ["BEGIN;", "SELECT", "COMMIT"]
+    assert [wait[0].split()[0] for wait in post] == ["BEGIN;", "UPDATE", "INSERT", "COMMIT"]
+    text = round_trips.tables({"cells": cells, "missing": {}})
+    assert "| flask_uow | 3 | 4 |" in text
+    assert "| 3 | `COMMIT` |" in text
