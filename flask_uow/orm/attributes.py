@@ -9,8 +9,8 @@ from typing import Any
 
 from flask_uow.orm.instrumentation.attributes import Attribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAdapter
 from flask_uow.orm.instrumentation.flagging import (
-    CollectionAdapter,
     del_attribute,
     flag_dirty,
     flag_modified,

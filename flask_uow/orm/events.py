@@ -16,15 +16,15 @@ from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAt
 from flask_uow.orm.mapping import registry
 from flask_uow.orm.mapping.class_listeners import EVERY_CLASS, registered_of, take_listeners
 from flask_uow.orm.mapping.mapper import Mapper
+from flask_uow.orm.query import Query
+from flask_uow.orm.query.bulk_context import BulkContext
 from flask_uow.orm.session.present_session import PresentSession
 from flask_uow.orm.session.session import Session
 from flask_uow.orm.state.instance_state import ensure_state
 from flask_uow.sql.event import EventKind, Registered, register_kind
 
 if TYPE_CHECKING:
-    from flask_uow.engine import Result
     from flask_uow.orm.state.instance_state import InstanceState
-    from flask_uow.sql.dml import DMLStatement
 
 __all__ = ["BulkContext"]
 
@@ -42,13 +42,15 @@ class _MapperEvents(EventKind):
         "before_insert": _WRITE, "after_insert": _WRITE, "before_update": _WRITE, "after_update": _WRITE, "before_delete": _WRITE,
         "after_delete": _WRITE, "load": ("target", "context"), "init": ("target", "args", "kwargs"), "init_failure": ("target", "args", "kwargs"),
         "before_mapper_configured": ("mapper", "class_"), "mapper_configured": ("mapper", "class_"), "before_configured": (),
-        "after_configured": (),
+        "after_configured": (), "instrument_class": ("mapper", "class_"), "after_mapper_constructed": ("mapper", "class_"),
+        "expire": ("target", "attrs"), "refresh": ("target", "context", "attrs"), "refresh_flush": ("target", "flush_context", "attrs"),
+        "pickle": ("target", "state_dict"), "unpickle": ("target", "state_dict"),
     }  # fmt: skip
 
     def takes(self, target: object) -> bool:
         if isinstance(target, Mapper):
             return True
-        return isinstance(target, type) and not issubclass(target, Session)
+        return isinstance(target, type) and not issubclass(target, (Session, Query))
 
     def registered(self, target: object, name: str) -> list[Registered]:
         if name in ("before_configured", "after_configured"):
@@ -116,28 +118,6 @@ def _without_answer(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class BulkContext:
-    """A statement that has changed many rows, as functions that listen to ``after_bulk_update`` and ``after_bulk_delete`` see it.
-
-    :ivar session: the Session.
-    :ivar query: the query.
-    :ivar statement: the statement that was executed.
-    :ivar result: its result, with ``rowcount``.
-    """
-
-    def __init__(self, session: Session, query: Any, statement: DMLStatement, result: Result) -> None:
-        self.session = session
-        self.query = query
-        self.statement = statement
-        self.result = result
-
-    @property
-    def rowcount(self) -> int:
-        """The number of rows that were changed."""
-        count: int = self.result.rowcount
-        return count
-
-
 class _SessionEvents(EventKind):
     """Events of Sessions: of one, of those of a class or of a factory, of those of a scope."""
 
@@ -151,7 +131,7 @@ class _SessionEvents(EventKind):
         "after_soft_rollback": ("session", "previous_transaction"), "after_transaction_create": ("session", "transaction"),
         "after_transaction_end": ("session", "transaction"), "do_orm_execute": ("orm_execute_state",),
         "after_bulk_update": ("update_context",), "after_bulk_delete": ("delete_context",),
-        **{name: ("session", "instance") for name in SESSION_EVENTS if "_to_" in name},
+        **{name: ("session", "instance") for name in SESSION_EVENTS if "_to_" in name or name == "loaded_as_persistent"},
     }  # fmt: skip
 
     def takes(self, target: object) -> bool:
@@ -168,7 +148,9 @@ class _SessionEvents(EventKind):
 
     def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
         if name in ("after_bulk_update", "after_bulk_delete"):
-            return lambda session, query, statement, result: function(BulkContext(session, query, statement, result))
+            return lambda session, query, statement, result: function(
+                BulkContext(session, query, statement, result, dict(getattr(statement, "set_pairs", ())))
+            )
         return function
 
 
@@ -184,6 +166,16 @@ def _hooks_of(target: Any) -> Hooks:
         session.hooks = session.objects.hooks = own
         session.has_own_hooks = True
     return session.hooks
+
+
+# events of attributes that extensions have no method for
+_FURTHER: Mapping[str, tuple[str, ...]] = {
+    "bulk_replace": ("target", "values", "initiator"),
+    "modified": ("target", "initiator"),
+    "init_scalar": ("target", "value", "dict_"),
+    "init_collection": ("target", "collection", "collection_adapter"),
+    "dispose_collection": ("target", "collection", "collection_adapter"),
+}
 
 
 class _AttributeListener(AttributeExtension):
@@ -213,6 +205,12 @@ class _AttributeListener(AttributeExtension):
         if self._name == "remove":
             self.made.call(self._target(state), value, initiator)
 
+    def further_hooks(self) -> dict[str, Callable[..., Any]]:
+        if self._name not in _FURTHER:
+            return {}
+        call = _with_state(self.made.call, 0) if self._raw else self.made.call
+        return {self._name: call if self._answers else _without_answer(call)}
+
     def set(self, state: InstanceState, value: object, oldvalue: object, initiator: object) -> Any:
         if self._name != "set":
             return value
@@ -229,6 +227,7 @@ class _AttributeEvents(EventKind):
         "set": ("target", "value", "oldvalue", "initiator"),
         "append": ("target", "value", "initiator"),
         "remove": ("target", "value", "initiator"),
+        **_FURTHER,
     }
 
     def takes(self, target: object) -> bool:
@@ -253,5 +252,35 @@ class _AttributeEvents(EventKind):
             each.listen_anew(target.key)
 
 
-for _kind in (_SessionEvents(), _AttributeEvents(), _MapperEvents()):
+class _QueryEvents(EventKind):
+    """Events of queries, of ``Query`` or of a class derived from it: what listens may return another query, with ``retval=True``."""
+
+    targets = "Query, or a class derived from it"
+    options = frozenset({"propagate", "retval", "bake_ok"})
+    names: Mapping[str, tuple[str, ...]] = {
+        "before_compile": ("query",),
+        "before_compile_update": ("query", "update_context"),
+        "before_compile_delete": ("query", "delete_context"),
+    }
+
+    def takes(self, target: object) -> bool:
+        return isinstance(target, type) and issubclass(target, Query)
+
+    def registered(self, target: Any, name: str) -> list[Registered]:
+        return registered_of(target).setdefault(name, [])
+
+    def changed(self, target: Any, name: str) -> None:
+        for cls in _with_subclasses(target):
+            calls = [made.call for base in reversed(cls.__mro__) for made in _registered_on(base, name)]
+            setattr(cls, f"{name}_hooks", tuple(calls))
+
+    def adapt(self, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+        return function if options.get("retval") else _without_answer(function)
+
+
+def _registered_on(cls: type, name: str) -> list[Registered]:
+    return registered_of(cls).get(name, []) if issubclass(cls, Query) else []
+
+
+for _kind in (_QueryEvents(), _SessionEvents(), _AttributeEvents(), _MapperEvents()):
     register_kind(_kind)

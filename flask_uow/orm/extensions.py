@@ -221,9 +221,9 @@ class Hooks:
         self._heirs: weakref.WeakSet[Hooks] = weakref.WeakSet()
         for parent in parents:
             parent._heirs.add(self)
-        self.refresh()
+        self.renew()
 
-    def refresh(self) -> None:
+    def renew(self) -> None:
         """Work the tuples out anew, after listeners have come or gone."""
         for name in self.names:
             original = getattr(self.base, name, None)
@@ -236,12 +236,12 @@ class Hooks:
             self._by_name[name] = (*inherited, *own, *self.listeners.get(name, ()))
         vars(self).update(self._by_name)
         for heir in self._heirs:
-            heir.refresh()
+            heir.renew()
 
     def listen(self, name: str, calls: Iterable[Callable[..., Any]]) -> None:
         """Take the functions that listen to an event in place of those that did."""
         self.listeners[name] = tuple(calls)
-        self.refresh()
+        self.renew()
 
     def __getattr__(self, name: str) -> tuple[Callable[..., Any], ...]:
         # for type checkers: every hook is in the __dict__
@@ -265,10 +265,12 @@ class Hooks:
 SESSION_EVENTS = (
     "before_attach", "after_soft_rollback", "after_transaction_create", "after_transaction_end", "do_orm_execute", "transient_to_pending",
     "pending_to_transient", "pending_to_persistent", "persistent_to_transient", "detached_to_persistent", "persistent_to_detached",
-    "persistent_to_deleted", "deleted_to_persistent", "deleted_to_detached",
+    "persistent_to_deleted", "deleted_to_persistent", "deleted_to_detached", "loaded_as_persistent",
 )  # fmt: skip
 # events of mapped classes that MapperExtension has no method for
-MAPPER_EVENTS = ("before_mapper_configured", "mapper_configured")
+MAPPER_EVENTS = (
+    "before_mapper_configured", "mapper_configured", "expire", "refresh", "refresh_flush", "pickle", "unpickle",
+)  # fmt: skip
 
 
 def hooks_of_class(cls: type) -> Hooks:

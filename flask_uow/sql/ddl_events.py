@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLConnection
     from flask_uow.sql.schema import Table
 
-__all__ = ["DDL", "tell_tables"]
+__all__ = ["DDL", "tell_column", "tell_tables"]
 
 # of tables and MetaData objects, by the name of the event; few have any
 _listeners: weakref.WeakKeyDictionary[Any, dict[str, list[Registered]]] = weakref.WeakKeyDictionary()
@@ -24,7 +24,10 @@ _NAMES = ("before_create", "after_create", "before_drop", "after_drop")
 
 class _SchemaEvents(EventKind):
     targets = "a Table or a MetaData"
-    names: Mapping[str, tuple[str, ...]] = dict.fromkeys(_NAMES, ("target", "connection"))
+    names: Mapping[str, tuple[str, ...]] = {
+        **dict.fromkeys(_NAMES, ("target", "connection")),
+        "column_reflect": ("inspector", "table", "column_info"),
+    }
 
     def takes(self, target: object) -> bool:
         # neither module knows this one
@@ -38,6 +41,16 @@ class _SchemaEvents(EventKind):
 
 
 register_kind(_SchemaEvents())
+
+
+def tell_column(inspector: object, table: Table, column_info: dict[str, Any]) -> None:
+    """Call what listens to ``column_reflect``: it may change the name of the attribute (``key``), the type and the rest of what was read.
+
+    :param column_info: what the database says of the column, by name.
+    """
+    for target in (table.metadata, table):
+        for made in _listeners.get(target, {}).get("column_reflect", ()):
+            made.call(inspector, table, column_info)
 
 
 def tell_tables(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.engine.reflection.catalog import Catalog, ReflectedColumn, ReflectedForeignKey
+from flask_uow.engine.reflection.catalog import Catalog, ReflectedForeignKey
 from flask_uow.sql.columns import Column
 from flask_uow.sql.constraints import (
     CheckConstraint,
@@ -13,6 +13,7 @@ from flask_uow.sql.constraints import (
     PrimaryKeyConstraint,
     UniqueConstraint,
 )
+from flask_uow.sql.ddl_events import tell_column
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Table
@@ -62,7 +63,11 @@ def reflect_table(
         if (include is not None and column_name not in include) or (column_name in known and not replace):
             continue
         column = given.get(column_name)
-        table.put_column(column if column is not None else _column(found, column_name in key["column_names"]))
+        if column is None:
+            info: dict[str, Any] = {**found, "key": column_name}
+            tell_column(bind, table, info)
+            column = _column(info, column_name in key["column_names"])
+        table.put_column(column)
     _add_keys(catalog, table, key["column_names"], key["name"])
     _add_foreign_keys(catalog, bind, table, resolve_fks)
     checks = {
@@ -78,7 +83,7 @@ def reflect_table(
         setattr(table, option, value)
 
 
-def _column(found: ReflectedColumn, primary_key: bool) -> Column[Any]:
+def _column(found: Mapping[str, Any], primary_key: bool) -> Column[Any]:
     items: list[Any] = []
     default = found["default"]
     if found["identity"] is not None:
@@ -95,6 +100,7 @@ def _column(found: ReflectedColumn, primary_key: bool) -> Column[Any]:
         found["name"],
         found["type"],
         *items,
+        key=found["key"],
         primary_key=primary_key,
         nullable=found["nullable"],
         autoincrement=found["autoincrement"] if primary_key else True,
@@ -111,20 +117,26 @@ def _verbatim(sql: str) -> TextClause:
 
 
 def _add_keys(catalog: Catalog, table: Table, key: list[str], key_name: str | None) -> None:
-    if key and all(column in table.c for column in key):
-        PrimaryKeyConstraint(*key, name=key_name).attach_to(table)
+    keys = _keys_by_name(table)
+    if key and all(column in keys for column in key):
+        PrimaryKeyConstraint(*(keys[column] for column in key), name=key_name).attach_to(table)
     known = [_names_of(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint)]
     for unique in catalog.uniques(table.name, table.schema):
         names = unique["column_names"]
-        if names not in known and all(column in table.c for column in names):
+        if names not in known and all(column in keys for column in names):
             constraint = UniqueConstraint(
-                *names,
+                *(keys[name] for name in names),
                 name=unique["name"],
                 deferrable=unique["deferrable"],
                 initially=unique["initially"],
                 nulls_not_distinct=unique["nulls_not_distinct"],
             )
             constraint.attach_to(table)
+
+
+def _keys_by_name(table: Table) -> dict[str, str]:
+    """Return how the table calls its columns, by the names that the database has for them."""
+    return {column.name: column.key or column.name for column in table.c}
 
 
 def _names_of(columns: Iterable[Column[Any]]) -> list[str]:
@@ -134,17 +146,23 @@ def _names_of(columns: Iterable[Column[Any]]) -> list[str]:
 
 def _add_foreign_keys(catalog: Catalog, bind: ReflectionBind, table: Table, resolve_fks: bool) -> None:
     # given with a column, or found before
+    keys = _keys_by_name(table)
     known = [_names_of(each.columns) for each in table.constraints if isinstance(each, ForeignKeyConstraint)]
     for found in catalog.foreign_keys(table.name, table.schema):
         columns = found["constrained_columns"]
-        if columns in known or not all(column in table.c for column in columns):
+        if columns in known or not all(column in keys for column in columns):
             continue
         schema = _schema_of(catalog, table, found)
         target = f"{schema}.{found['referred_table']}" if schema else found["referred_table"]
         if resolve_fks and target not in table.metadata.tables:
             Table(found["referred_table"], table.metadata, schema=schema, autoload_with=bind)
+        referred = table.metadata.tables.get(target)
+        far = _keys_by_name(referred) if referred is not None else {}
         constraint = ForeignKeyConstraint(
-            columns, [f"{target}.{column}" for column in found["referred_columns"]], found["name"], **found["options"]
+            [keys[column] for column in columns],
+            [f"{target}.{far.get(column, column)}" for column in found["referred_columns"]],
+            found["name"],
+            **found["options"],
         )
         constraint.attach_to(table)
 
@@ -161,6 +179,7 @@ def _schema_of(catalog: Catalog, table: Table, found: ReflectedForeignKey) -> st
 
 def _add_indexes(catalog: Catalog, table: Table) -> None:
     known = {index.name for index in table.indexes}
+    keys = _keys_by_name(table)
     for found in catalog.indexes(table.name, table.schema):
         if found["name"] in known:
             continue
@@ -168,8 +187,8 @@ def _add_indexes(catalog: Catalog, table: Table) -> None:
         for name, expression in zip(found["column_names"], found["expressions"], strict=True):
             if name is None or expression.strip('"') != name:
                 expressions.append(_verbatim(expression))
-            elif name in table.c:
-                expressions.append(table.c[name])
+            elif name in keys:
+                expressions.append(table.c[keys[name]])
             else:
                 break
         else:

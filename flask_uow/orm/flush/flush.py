@@ -14,7 +14,8 @@ from flask_uow.orm.flush.collect import collect
 from flask_uow.orm.flush.execute import execute
 from flask_uow.orm.flush.orphans import find_orphans, mark_orphans
 from flask_uow.orm.flush.plan import FlushPlan, make_plan
-from flask_uow.orm.flush.settle import settle
+from flask_uow.orm.flush.settle import settle, tell_filled
+from flask_uow.orm.mapping.class_listeners import HEARD
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
@@ -47,6 +48,8 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         for hook in hooks.after_flush:
             hook(session, context)
         settle(session, work)
+        if "refresh_flush" in HEARD:
+            tell_filled(transaction.filled, context)
         transaction.commit()
     except BaseException as error:
         transaction.failure = error

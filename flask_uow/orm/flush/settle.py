@@ -19,16 +19,28 @@ from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import NO_VALUE, PENDING, READ, STATE, UNDONE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_uow.orm.extensions import FlushContext
     from flask_uow.orm.flush.work import WorkList
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
-    from flask_uow.orm.session.transaction import SessionTransaction
+    from flask_uow.orm.session.transaction import Filled, SessionTransaction
     from flask_uow.orm.state.accounts import Accounts
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.instance_state import InstanceState
 
-__all__ = ["accounts_of", "enter_inserted", "free_keys", "level_of", "move_identity", "refuse_known_keys", "settle"]
+__all__ = [
+    "accounts_of",
+    "enter_inserted",
+    "free_keys",
+    "level_of",
+    "move_identity",
+    "refuse_known_keys",
+    "settle",
+    "tell_filled",
+]
 
 
 def accounts_of(session: Session) -> Accounts:
@@ -180,6 +192,19 @@ def settle(session: Session, work: WorkList) -> None:
     for members in work.deleted.values():
         session.objects.register_deleted(members)
     session.objects.taken_back = False
+
+
+def tell_filled(filled: Iterable[Filled], context: FlushContext) -> None:
+    """Tell what listens to ``refresh_flush`` which attributes of new objects a flush has filled in."""
+    names_by_object: dict[int, tuple[Any, set[str]]] = {}
+    for name, unset, nones in filled:
+        for values in (*unset, *nones):
+            obj = values[STATE].obj
+            if name in values and obj is not None and type(obj).__mapper__.hooks.refresh_flush:
+                names_by_object.setdefault(id(obj), (obj, set()))[1].add(name)
+    for obj, names in names_by_object.values():
+        for hook in type(obj).__mapper__.hooks.refresh_flush:
+            hook(obj, context, names)
 
 
 def _settle_new(session: Session, work: WorkList) -> None:

@@ -19,6 +19,7 @@ from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.events import Listeners
     from flask_uow.orm.interfaces import Entity, MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.properties import ColumnProperty
@@ -37,6 +38,8 @@ class Attribute(ColumnOperators):
     """
 
     loader: AttributeLoader
+    # what gives an object without a row a value where none was set, or None
+    init_scalar: Listeners | None = None
 
     def __init__(self, key: str, parent: Mapper, prop: ColumnProperty | RelationshipProperty) -> None:
         self.key = key
@@ -82,7 +85,7 @@ class Attribute(ColumnOperators):
 
     def empty(self, obj: MappedObject) -> Any:
         """Return the value that the attribute has on an object without a row, where none was set."""
-        return None
+        return None if self.init_scalar is None else self.init_scalar.tell("init_scalar", obj, None, obj.__dict__)
 
     def detached(self, obj: MappedObject) -> DetachedInstanceError:
         """Return the error for a load on an object that is in no Session."""
@@ -112,7 +115,8 @@ class ColumnAttribute(Attribute):
 
     def empty(self, obj: MappedObject) -> Any:
         # a new object of a polymorphic class has its identity without being told
-        return self.parent.polymorphic_identity if self.key == self.parent.discriminator else None
+        own = self.parent.polymorphic_identity if self.key == self.parent.discriminator else None
+        return own if self.init_scalar is None else self.init_scalar.tell("init_scalar", obj, own, obj.__dict__)
 
     def __clause_element__(self) -> ColumnElement[Any]:
         columns: list[Any] = self.property.columns

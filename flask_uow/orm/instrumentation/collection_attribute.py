@@ -13,7 +13,7 @@ from flask_uow.orm.state.proxies import real_object
 from flask_uow.orm.symbols import PENDING, READ, STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from flask_uow.orm.instrumentation.collections import Instrumented
     from flask_uow.orm.interfaces import MappedObject
@@ -22,7 +22,35 @@ if TYPE_CHECKING:
 
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 
-__all__ = ["CollectionAttribute"]
+__all__ = ["CollectionAdapter", "CollectionAttribute"]
+
+
+class CollectionAdapter:
+    """Fills a collection of an object without events; see :func:`~flask_uow.orm.attributes.init_collection`.
+
+    :ivar data: the collection.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def append_without_event(self, item: object) -> None:
+        """Put an object in as if it had been loaded: no change is recorded, and no other side of a relationship is told."""
+        self.data.__uow_put__(item)
+
+    def append_multiple_without_event(self, items: Iterable[object]) -> None:
+        """Put objects in; see :meth:`append_without_event`."""
+        self.data.__uow_fill__(items)
+
+    def remove_without_event(self, item: object) -> None:
+        """Take an object out as if it had never been loaded."""
+        self.data.__uow_take__(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.data.__uow_items__())
+
+    def __len__(self) -> int:
+        return len(self.data.__uow_items__())
 
 
 class CollectionAttribute(RelationshipAttribute):
@@ -39,6 +67,8 @@ class CollectionAttribute(RelationshipAttribute):
             collection.__uow_fill__(items)
         collection.__uow_owner__ = ensure_state(obj)
         collection.__uow_attribute__ = self
+        if self.listeners is not None:
+            self.listeners.tell("init_collection", obj, collection, CollectionAdapter(collection))
         return collection
 
     def revive_parent(self, collection: Instrumented, gone: InstanceState) -> Any:
@@ -115,6 +145,8 @@ class CollectionAttribute(RelationshipAttribute):
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
         listeners, is_exclusive = self.listeners, self.is_exclusive
+        if listeners is not None:
+            listeners.tell("bulk_replace", obj, items, self)
         for number, item in enumerate(items):
             item = items[number] = self.check(item)
             if is_exclusive:
@@ -123,6 +155,8 @@ class CollectionAttribute(RelationshipAttribute):
                 items[number] = real_object(listeners.append(obj, state, item, self))
         self.record(obj, state, old)
         old.__uow_detach__()
+        if listeners is not None:
+            listeners.tell("dispose_collection", obj, old, CollectionAdapter(old))
         made = obj.__dict__[self.key] = self.new_collection(obj, items)
         kept = {id(item) for item in items}
         for item in before:

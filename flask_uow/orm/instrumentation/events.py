@@ -84,6 +84,10 @@ class AttributeExtension:
         """Called when a column or a reference is set; returns the value that is stored."""
         return value
 
+    def further_hooks(self) -> dict[str, Callable[..., Any]]:
+        """Return what listens to events that there is no method for, by their names: see :meth:`Listeners.tell`."""
+        return {}
+
 
 class Listeners:
     """All that listens to one attribute of one class.
@@ -95,7 +99,16 @@ class Listeners:
     :ivar active_history: True where one of these wants the old value.
     """
 
-    __slots__ = ("active_history", "extensions", "name", "removers", "told_removers", "told_validators", "validators")
+    __slots__ = (
+        "active_history",
+        "extensions",
+        "name",
+        "others",
+        "removers",
+        "told_removers",
+        "told_validators",
+        "validators",
+    )
 
     def __init__(
         self, name: str, methods: Iterable[Callable[..., Any]], extensions: Iterable[AttributeExtension]
@@ -110,6 +123,10 @@ class Listeners:
         self.told_removers = tuple(call for call, is_told in removers if is_told)
         self.extensions = tuple(extensions)
         self.active_history = any(extension.active_history for extension in self.extensions)
+        self.others: dict[str, list[Callable[..., Any]]] = {}
+        for extension in self.extensions:
+            for other, call in extension.further_hooks().items():
+                self.others.setdefault(other, []).append(call)
 
     def set(
         self, obj: MappedObject, state: InstanceState, value: Any, old: object, initiator: Attribute, told: bool = False
@@ -151,6 +168,16 @@ class Listeners:
         """Return the present value of the attribute, loaded only where an extension wants it."""
         return getattr(obj, self.name) if self.active_history else obj.__dict__.get(self.name, NO_VALUE)
 
+    def tell(self, name: str, obj: MappedObject, *arguments: Any) -> Any:
+        """Tell of an event that extensions have no method for; return the last answer.
+
+        :param name: ``"bulk_replace"``, ``"modified"``, ``"init_scalar"``, ``"init_collection"`` or ``"dispose_collection"``.
+        """
+        answer: Any = None
+        for call in self.others.get(name, ()):
+            answer = call(obj, *arguments)
+        return answer
+
 
 class FamilyListeners(Listeners):
     """The listeners of a relationship that subclasses listen to in ways of their own: those of the object's own class are called.
@@ -165,6 +192,10 @@ class FamilyListeners(Listeners):
         self.active_history = active_history
         self._of_class = of_class
         self._known: dict[type, Listeners | None] = {}
+
+    def tell(self, name: str, obj: MappedObject, *arguments: Any) -> Any:
+        own = self._of(obj)
+        return own.tell(name, obj, *arguments) if own is not None else None
 
     def _of(self, obj: object) -> Listeners | None:
         cls = type(obj)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.instrumentation.collection_attribute import CollectionAttribute
+from flask_uow.orm.instrumentation.collection_attribute import CollectionAdapter, CollectionAttribute
 from flask_uow.orm.state.instance_state import InstanceState, instance_state
 from flask_uow.orm.state.members import members_of
 from flask_uow.orm.state.mutables import take_snapshots
 from flask_uow.orm.symbols import NO_VALUE, PENDING
 
 __all__ = [
-    "CollectionAdapter",
     "del_attribute",
     "flag_dirty",
     "flag_modified",
@@ -45,6 +43,9 @@ def flag_modified(instance: object, key: str) -> None:
     if changes is not None:
         # an original that equals the value would be no change
         changes[key] = NO_VALUE
+    listeners = state.mapper.events.of(key)
+    if listeners is not None:
+        listeners.tell("modified", state.obj, getattr(type(state.obj), key))
 
 
 def flag_dirty(instance: object) -> None:
@@ -134,34 +135,6 @@ def _state_of_mapped(instance: object, key: str) -> InstanceState:
     if key not in state.mapper.attribute_names:
         raise state.mapper.unknown_attribute(key)
     return state
-
-
-class CollectionAdapter:
-    """Fills a collection of an object, with or without events; see :func:`init_collection`.
-
-    :ivar data: the collection.
-    """
-
-    def __init__(self, data: Any) -> None:
-        self.data = data
-
-    def append_without_event(self, item: object) -> None:
-        """Put an object in as if it had been loaded: no change is recorded, and no other side of a relationship is told."""
-        self.data.__uow_put__(item)
-
-    def append_multiple_without_event(self, items: Iterable[object]) -> None:
-        """Put objects in; see :meth:`append_without_event`."""
-        self.data.__uow_fill__(items)
-
-    def remove_without_event(self, item: object) -> None:
-        """Take an object out as if it had never been loaded."""
-        self.data.__uow_take__(item)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.data.__uow_items__())
-
-    def __len__(self) -> int:
-        return len(self.data.__uow_items__())
 
 
 def init_collection(instance: object, key: str) -> CollectionAdapter:

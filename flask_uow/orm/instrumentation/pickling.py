@@ -31,6 +31,8 @@ def get_state(self: Any) -> dict[str, Any]:
         values.pop(ours, None)
     if state is not None and state.row_key is not None:
         values[STATE] = PickledState(state.row_key, state.changes)
+    for hook in type(self).__mapper__.hooks.pickle:
+        hook(self, values)
     return values
 
 
@@ -41,6 +43,8 @@ def set_state(self: Any, values: dict[str, Any]) -> None:
     adopt_collections(self)
     if state.row_key is not None:
         take_snapshots(self)
+    for hook in type(self).__mapper__.hooks.unpickle:
+        hook(self, values)
 
 
 def copy_object(self: Any) -> Any:

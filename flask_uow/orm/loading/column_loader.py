@@ -11,6 +11,7 @@ from flask_uow.orm.exc import DetachedInstanceError, ObjectDeletedError, StaleDa
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.planning import KeyedSelect, planned_once
 from flask_uow.orm.loading.statements import key_condition, keys_condition, padded, unknown_but_null, unknown_keys
+from flask_uow.orm.mapping.class_listeners import HEARD
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
 from flask_uow.orm.state.mutables import remember
@@ -229,6 +230,8 @@ def _refresh(
         values[name] = part.value(rows[0])
     if mapper.mutable_types:
         remember(state, obj)
+    for hook in mapper.hooks.refresh:
+        hook(obj, None, set(names))
 
 
 def _refresh_many(
@@ -281,9 +284,15 @@ def _load_columns(
     found = read[0] if len(key) == 1 else list(zip(*read[: len(key)], strict=True))
     loaded = [by_identity[identity] for identity in found]
     was_found = any(obj is first for obj in loaded)
+    waiting = (
+        [(obj, {name for name in names if name not in obj.__dict__}) for obj in loaded] if "refresh" in HEARD else ()
+    )
     for name, column in zip(names, read[len(key) :], strict=True):
         for obj, value in zip(loaded, column, strict=True):
             obj.__dict__.setdefault(name, value)
+    for obj, absent in waiting:
+        for hook in type(obj).__mapper__.hooks.refresh if absent else ():
+            hook(obj, None, absent)
     if mapper.mutable_types:
         for obj in objects:
             if names[0] in obj.__dict__:

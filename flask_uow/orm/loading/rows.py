@@ -67,6 +67,27 @@ def load_objects(
     :param batch: False where each is to be loaded for alone; None leaves that to the Session.
     :param values: the values of the statement's parameters.
     """
+    if session.hooks.loaded_as_persistent:
+        return _tell_loaded(part, rows, session, dialect, batch, values)
+    return _load_objects(part, rows, session, dialect, batch, values)
+
+
+def _tell_loaded(
+    part: EntityPart, rows: Rows, session: ExecutingSession, dialect: Dialect, batch: bool | None, values: Sequence[Any]
+) -> list[Any]:
+    """Load objects, and tell the Session's listeners of those that it did not have."""
+    entries = session.objects.identities_of(part.mapper).entries
+    # held, so that none of them goes and comes back
+    before = {id(obj): obj for state in list(entries.values()) if (obj := state()) is not None}
+    objects = _load_objects(part, rows, session, dialect, batch, values)
+    for obj in {id(obj): obj for obj in objects if obj is not None and id(obj) not in before}.values():
+        session.objects.tell("loaded_as_persistent", obj)
+    return objects
+
+
+def _load_objects(
+    part: EntityPart, rows: Rows, session: ExecutingSession, dialect: Dialect, batch: bool | None, values: Sequence[Any]
+) -> list[Any]:
     mapper, tree, load = part.mapper, part.tree, part.load
     siblings = None
     if len(rows) > 1 or tree is not None:
@@ -164,7 +185,7 @@ def loader_source(
     class_ = mapper.class_
     names: dict[str, Any] = {
         "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget, "ignore": _ignore,
-        "remember": remember, "reconstruct": mapper.events.reconstruct,
+        "remember": remember, "reconstruct": mapper.events.reconstruct, "refreshed": mapper.hooks.refresh,
     }  # fmt: skip
     variables, converted = [], {}
     order = list(columns if columns is not None else mapper.loaded_names)
@@ -182,6 +203,7 @@ def loader_source(
     key_values = [converted[name] for name in mapper.primary_key_names]
     key = key_values[0] if len(key_values) == 1 else f"({', '.join(key_values)})"
     missing = " or ".join(f"{name!r} not in values" for name in converted)
+    names_of = ", ".join(map(repr, converted))
     either = " and " if mapper.allow_partial_pks else " or "
     lines = [
         "def load(rows, identities, siblings):",
@@ -233,7 +255,13 @@ def loader_source(
         "                siblings.adopt(state)",
         "            values = obj.__dict__",
         f"            if {missing}:",
+        *([f"                absent = {{{names_of}}} - values.keys()"] if mapper.hooks.refresh else []),
         *(f"                values.setdefault({name!r}, {expression})" for name, expression in converted.items()),
+        *(
+            ["                for hook in refreshed:", "                    hook(obj, None, absent)"]
+            if mapper.hooks.refresh
+            else []
+        ),
         *(["                remember(state, obj)"] if mapper.mutable_types else []),
         "        append(obj)",
         "    return objects",

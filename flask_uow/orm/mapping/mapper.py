@@ -458,8 +458,13 @@ class Mapper(MappedSource, InspectedMapper):
                 column = column_property.column
                 loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
                 self.manager.check_assignments_of(name, column.type, self.events.of(name), loads_first)
+                self._have_init_scalar(name, vars(self.class_)[name])
         elif name in self.relationships and self.relationships[name].is_installed:
             self._listen_to(self.relationships[name])
+
+    def _have_init_scalar(self, name: str, attribute: Any) -> None:
+        listeners = self.events.of(name)
+        attribute.init_scalar = listeners if listeners is not None and "init_scalar" in listeners.others else None
 
     def _listen_to(self, prop: RelationshipProperty) -> None:
         parent: Mapper = prop.parent

@@ -6,8 +6,8 @@ What is said of a class's columns is said of what stands for them: of the subque
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeVar, Unpack
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import aliased, with_polymorphic
@@ -54,6 +54,9 @@ class BuildingQuery(Generic[T]):
     :param entities: mapped classes, their attributes, aliases, columns.
     :param session: the Session.
     """
+
+    # what listens to events of queries; set by flask_uow.orm.events
+    before_compile_hooks: ClassVar[tuple[Callable[..., Any], ...]] = ()
 
     __slots__ = (
         "_adaption", "_assertions", "_autoflush", "_criteria_given", "_from_statement", "_joined", "_labels_tables", "_order_given",
@@ -161,9 +164,23 @@ class BuildingQuery(Generic[T]):
             raise ArgumentError(
                 "query() takes at least one mapped class or column, unless value() or add_columns() names what to ask for."
             )
+        if self.before_compile_hooks:
+            return self._told()._own_statement
+        return self._own_statement
+
+    @property
+    def _own_statement(self) -> SelectBase:
         if self._from_statement is not None:
             return self._from_statement
         return self._select if self._order_given else in_default_order(self._select)
+
+    def _told(self) -> Self:
+        """Return the query that what listens to ``before_compile`` makes of this one."""
+        query = self
+        for hook in self.before_compile_hooks:
+            answer = hook(query)
+            query = query if answer is None else answer
+        return query
 
     @property
     def selectable(self) -> SelectBase:

@@ -7,7 +7,7 @@ compiler and the same loaders. How it is built is in :mod:`~flask_uow.orm.query.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 
 from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFound, did_you_mean
 from flask_uow.orm.exclusive import exclusively
@@ -15,6 +15,7 @@ from flask_uow.orm.loading.class_criteria import with_class_criteria
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
 from flask_uow.orm.loading.results import ResultKind, first_mapper, is_gathered
 from flask_uow.orm.query.building import BuildingQuery
+from flask_uow.orm.query.bulk_context import BulkContext
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.sql.describing import described
 from flask_uow.sql.dml import Delete, Update
@@ -46,6 +47,10 @@ class Query(BuildingQuery[T]):
     """
 
     __slots__ = ()
+
+    # what listens to events of queries; set by flask_uow.orm.events
+    before_compile_update_hooks: ClassVar[tuple[Callable[..., Any], ...]] = ()
+    before_compile_delete_hooks: ClassVar[tuple[Callable[..., Any], ...]] = ()
 
     def __call__(self) -> Self:
         """Return the query itself: of a class that ``ScopedSession.mapper()`` has mapped, ``Leaf.query()`` is ``Leaf.query``."""
@@ -287,7 +292,8 @@ class Query(BuildingQuery[T]):
             leave the Session.
         :returns: the number of rows.
         """
-        return self._bulk(Delete(self._target()), synchronize_session, "after_bulk_delete")
+        query = self._told_of_bulk(self.before_compile_delete_hooks, {}) if self.before_compile_delete_hooks else self
+        return query._bulk(Delete(query._target()), synchronize_session, "after_bulk_delete")
 
     def update(self, values: Mapping[Any, Any], synchronize_session: object = "auto") -> int:
         """UPDATE the matching rows, without loading them.
@@ -299,7 +305,22 @@ class Query(BuildingQuery[T]):
         :returns: the number of rows.
         :raises InvalidRequestError: with ``"evaluate"``, for criteria that Python cannot evaluate.
         """
-        return self._bulk(Update(self._target()).values(values), synchronize_session, "after_bulk_update")
+        query = self
+        if self.before_compile_update_hooks:
+            values = dict(values)
+            query = self._told_of_bulk(self.before_compile_update_hooks, values)
+        return query._bulk(Update(query._target()).values(values), synchronize_session, "after_bulk_update")
+
+    def _told_of_bulk(self, hooks: tuple[Callable[..., Any], ...], values: dict[Any, Any]) -> Self:
+        """Return the query that what listens makes of this one, before it updates or deletes.
+
+        :param values: what is set, which may be changed.
+        """
+        query = self
+        for hook in hooks:
+            answer = hook(query, BulkContext(query._session(), query, None, None, values))
+            query = query if answer is None else answer
+        return query
 
     def _target(self) -> Any:
         select = self._select

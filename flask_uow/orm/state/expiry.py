@@ -64,6 +64,8 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
             continue
         class_: type | None = None
         mapper = base
+        told: list[Any] = []
+        is_heard = False
         names: frozenset[str] = frozenset()
         collections: tuple[str, ...] = ()
         for state in list(identities.entries.values()):
@@ -76,6 +78,9 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
                 class_ = type(obj)
                 mapper = class_.__mapper__
                 names, collections = mapper.attribute_names, collection_names(mapper)
+                is_heard = bool(mapper.hooks.expire)
+            if is_heard:
+                told.append(obj)
             values = obj.__dict__
             for name in collections:
                 collection = values.get(name)
@@ -104,6 +109,9 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
                 values.update(own)
             if kept:
                 values[KEPT] = kept
+        for obj in told:
+            for hook in type(obj).__mapper__.hooks.expire:
+                hook(obj, None)
 
 
 def expire_unchanged(objects: SessionObjects, keep: Keep = Keep.NOTHING) -> None:
@@ -148,6 +156,8 @@ def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iter
         state.changes = None
         if state.owner is not None:
             state.owner.modified.pop(state, None)
+    for hook in mapper.hooks.expire:
+        hook(obj, names if attribute_names is not None else None)
 
 
 def expire_changed(obj: MappedObject, names: Iterable[str]) -> None:
