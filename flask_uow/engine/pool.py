@@ -243,6 +243,11 @@ class Pool:
             self._take_back_abandoned()
         return sum(not record.is_idle for record in list(self._slots.values()))
 
+    @property
+    def is_exhausted(self) -> bool:
+        """True while whoever asks for a connection has to wait for one that comes back."""
+        return len(self._slots) >= self._limit and not self._idle
+
     def status(self) -> str:
         """Return a line for people: how many connections are open, idle, lent and waited for."""
         records = list(self._slots.values())

@@ -121,8 +121,8 @@ class Replicas:
         count = len(self._replicas)
         first = next(self._turns) % count
         order = [self._replicas[(first + number) % count] for number in range(count)]
-        if preferred is not None:
-            order.sort(key=lambda replica: replica.engine is not preferred)
+        # whose connections are all in use comes last, be it preferred or not
+        order.sort(key=lambda replica: (replica.engine.pool.is_exhausted, replica.engine is not preferred))
         for replica in order:
             if replica.left_out_until:
                 now = time.monotonic()

@@ -81,10 +81,7 @@ class _Boundary:
         scope.kind = Kind.REQUEST
         scope.outer_error = sys.exc_info()[1]
         scope.verdict = None
-        routes = self.reading is not None and self.reading.is_routed(context.request.method)
-        if routes and scope.routing is not None:
-            # a Session that was used before
-            scope.routing.open()
+        routes = self.reading is not None and self.reading.dispatch(scope, context.request)
         if self.settings.retry_attempts == 1 and not routes:
             return self._dispatch(scope, original, args)
         scope.replay = Replay(context, scope, self.settings.retry_attempts, routes)

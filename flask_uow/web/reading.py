@@ -46,9 +46,19 @@ class Reading:
 
     # -- before
 
-    def is_routed(self, method: str) -> bool:
-        """Return whether requests of a method read from replicas, unless their views are marked."""
-        return self._routes and method in _SAFE_METHODS
+    def dispatch(self, scope: Scope, request: Request) -> bool:
+        """Take note that a request is dispatched; return whether it may read from replicas."""
+        if not self._is_routed(request):
+            return False
+        if scope.routing is not None:
+            # a Session was used before the view was known, by what opens Flask's session say
+            if is_marked_use_primary():
+                scope.routing.use_primary()
+            scope.routing.open()
+        return True
+
+    def _is_routed(self, request: Request) -> bool:
+        return self._routes and request.method in _SAFE_METHODS
 
     def routing_of(self, scope: Scope) -> Routing | None:
         """Return where the Sessions of a scope read; None: from the primary."""
@@ -63,8 +73,7 @@ class Reading:
             if not unit.read_only or unit.isolation_level == "SERIALIZABLE":
                 return None
             return Routing(self._readers(scope, request), refuses_writes=True)
-        # (a Session may be used before the request is dispatched, by what opens Flask's session say)
-        if scope.kind not in (Kind.REQUEST, Kind.CONTEXT) or request is None or not self.is_routed(request.method):
+        if scope.kind not in (Kind.REQUEST, Kind.CONTEXT) or request is None or not self._is_routed(request):
             return None
         if is_marked_use_primary():
             return None

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Request, g
 
 from flask_uow.engine.conflicts import is_fault_of_replica
-from flask_uow.orm.exc import StaleReadError
+from flask_uow.exc import IntegrityError
+from flask_uow.orm.exc import ObjectDeletedError, StaleDataError
 from flask_uow.web.retry import pause, tell_attempts, wants_retry
 from flask_uow.web.scope import Scope
 from flask_uow.web.views import is_marked_no_retry
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 __all__ = ["Again", "Replay"]
+
+
+# what a write meets that was decided by old rows: one that seemed to be missing is there, one that seemed to be there is gone
+_ABOUT_OLD_ROWS = (StaleDataError, ObjectDeletedError, IntegrityError)
 
 
 class Again(BaseException):
@@ -57,7 +62,7 @@ class Replay:
         """Leave the dispatch when another one may follow; else return, with the number of attempts in the error's message."""
         if not isinstance(error, Exception):
             return
-        if self._may_leave_replica and not self._scope.progress.is_lasting and _is_fault_of_replica(error):
+        if self._may_leave_replica and not self._scope.progress.is_lasting and self._is_fault_of_replica(error):
             self._may_leave_replica = False
             if self._body_is_there() and not is_marked_no_retry():
                 self._attempt -= 1
@@ -96,6 +101,13 @@ class Replay:
         for upload in _uploads(context.request):
             upload.seek(0)
 
+    def _is_fault_of_replica(self, error: BaseException) -> bool:
+        """Return True for an error that another dispatch, which reads from the primary, need not meet."""
+        if is_fault_of_replica(error):
+            return True
+        routing = self._scope.routing
+        return routing is not None and routing.turned_late and isinstance(error, _ABOUT_OLD_ROWS)
+
     def _body_is_there(self) -> bool:
         """Return False when the view has read the body as a stream, so that another dispatch would find nothing."""
         request = self._context.request
@@ -105,10 +117,6 @@ class Replay:
         if "form" in read and request.want_form_data_parsed:
             return True
         return not request.content_length and not request.environ.get("wsgi.input_terminated")
-
-
-def _is_fault_of_replica(error: BaseException) -> bool:
-    return isinstance(error, StaleReadError) or is_fault_of_replica(error)
 
 
 def _uploads(request: Request) -> list[Any]:

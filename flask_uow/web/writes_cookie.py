@@ -7,11 +7,11 @@ is. It is no secret; the signature keeps clients from sending others to the prim
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import Flask, Request, Response
+from flask.sessions import SessionInterface
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from flask_uow.engine.replicas import UNKNOWN, Written
@@ -21,6 +21,8 @@ __all__ = ["WritesCookie"]
 
 _SALT = "flask_uow: what a client has written"
 _UNKNOWN = "?"
+# of Flask 3.1
+_HAS_PARTITIONED = hasattr(SessionInterface, "get_cookie_partitioned")
 _LONGEST = 4096  # bytes; browsers keep no longer ones
 
 
@@ -67,9 +69,7 @@ class WritesCookie:
         told = {_named(key): _UNKNOWN if each is UNKNOWN else str(each) for key, each in {**before, **written}.items()}
         interface = app.session_interface
         options: dict[str, Any] = {}
-        if "partitioned" in inspect.signature(Response.set_cookie).parameters and hasattr(
-            interface, "get_cookie_partitioned"
-        ):
+        if _HAS_PARTITIONED:
             options["partitioned"] = interface.get_cookie_partitioned(app)
         response.set_cookie(
             self.name(app),

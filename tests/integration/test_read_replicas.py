@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import pytest
-from flask import Flask, abort
+from flask import Flask, Request, Response, abort, stream_with_context
+from flask.sessions import SecureCookieSessionInterface
 
 from flask_uow import (
     InvalidRequestError,
     Mapped,
     UnitOfWork,
     func,
+    literal_column,
     mapped_column,
     select,
     text,
+    union_all,
     update,
 )
 from tests.servers import Server, servers
@@ -70,6 +74,12 @@ def stop_replay(standby: Server) -> None:
 
 def resume(standby: Server) -> None:
     standby.execute("SELECT pg_wal_replay_resume()")
+
+
+def end_clients(server: Server) -> None:
+    server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
 
 
 class Shop:
@@ -236,6 +246,26 @@ def test_which_statements_go_to_a_replica(shop: Shop) -> None:
             False,
         ),
         "DML in text": (f"WITH a AS (UPDATE item SET hits = 1 RETURNING 1) {server} FROM a", False),
+        "a common function": (
+            select(func.pg_is_in_recovery(), func.max(Item.hits), func.lower(func.max(Item.name))),
+            True,
+        ),
+        "a literal column": (select(func.pg_is_in_recovery(), literal_column("1 + 1")), True),
+        "a function in a literal column": (select(func.pg_is_in_recovery(), literal_column("txid_current()")), False),
+        "words": (select(func.pg_is_in_recovery()).select_from(Item).suffix_with("FOR UPDATE"), False),
+        "DML that nothing refers to": (
+            select(func.pg_is_in_recovery()).add_cte(update(Item).values(hits=1).returning(Item.id).cte("changed")),
+            False,
+        ),
+        "rows of a function": (
+            select(func.pg_is_in_recovery()).select_from(func.generate_series(1, 1).table_valued("n")),
+            True,
+        ),
+        "rows of a function that nobody knows": (
+            select(func.pg_is_in_recovery()).select_from(func.pg_stat_get_activity(None).table_valued("n")),
+            False,
+        ),
+        "a union": (union_all(select(func.pg_is_in_recovery()), select(func.txid_current() > 0)), False),
         "a text as a condition": (select(func.pg_is_in_recovery()).where(text("txid_current() > 0")), False),
     }
     found: dict[str, object] = {}
@@ -353,9 +383,7 @@ def test_a_failed_request_is_dispatched_again_when_its_replica_is_lost(shop: Sho
     def lost() -> list[str]:
         seen.append(shop.where())
         if seen == ["replica"]:
-            standby.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            )
+            end_clients(standby)
         return list(db.session.scalars(select(Item.name)).all())
 
     assert shop.client.get("/lost").json == ["tea"]
@@ -371,10 +399,276 @@ def test_a_commit_does_not_fail_with_a_replica_that_was_lost(shop: Shop, primary
         db.session.get(Item, 1)
         db.session.add(Item(name="cake"))
         db.session.flush()
-        standby.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
+        end_clients(standby)
         return ""
 
     assert shop.client.get("/write").status_code == 200
     assert primary.execute("SELECT name FROM item ORDER BY id") == [("tea",), ("cake",)]
+
+
+def test_what_was_missing_in_the_replica_only_has_the_request_dispatched_again(
+    shop: Shop, primary: Server, standby: Server
+) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/made/<int:number>")
+    def made(number: int) -> str:
+        item = db.session.get(Item, number)
+        if item is None:
+            item = Item(id=number, name="made")
+            db.session.add(item)
+        return f"{item.name} {shop.where()}"
+
+    stop_replay(standby)
+    primary.execute("INSERT INTO item (id, name) VALUES (70, 'there')")
+    assert shop.client.get("/made/70").text == "there primary"
+    assert shop.client.get("/made/71").text == "made primary"
+
+
+def test_a_query_that_the_replica_cancels_has_the_request_dispatched_again(
+    shop: Shop, primary: Server, standby: Server
+) -> None:
+    db = shop.db
+    standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = '50ms'", "SELECT pg_reload_conf()")
+    seen: list[str] = []
+
+    @shop.app.get("/slow")
+    def slow() -> list[str]:
+        seen.append(shop.where())
+        names = db.session.scalars("SELECT name FROM item").all()
+        if len(seen) == 1:
+            primary.execute("ALTER TABLE item ADD COLUMN extra integer", "ALTER TABLE item DROP COLUMN extra")
+            pause(0.5)
+            db.session.scalars("SELECT name FROM item")
+        return list(names)
+
+    assert shop.client.get("/slow").json == ["tea"]
+    assert seen == ["replica", "primary"]
+
+
+def test_a_stream_reads_from_a_replica_and_writes_to_the_primary(shop: Shop, primary: Server) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/stream")
+    def stream() -> Response:
+        def body() -> Iterator[str]:
+            yield shop.where()
+            for item in db.session.query(Item).yield_per(1):
+                yield f" {item.name} "
+                db.session.add(Item(name="late"))
+                db.session.flush()
+                yield shop.where()
+
+        return Response(stream_with_context(body()))
+
+    assert shop.client.get("/stream").text == "replica tea primary"
+    assert primary.execute("SELECT name FROM item ORDER BY id") == [("tea",), ("late",)]
+
+
+def test_all_sessions_of_a_request_turn_to_the_primary(shop: Shop) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/both")
+    def both() -> list[Any]:
+        other = db.get_session("other")
+        before = other.scalar("SELECT pg_is_in_recovery()")
+        db.session.add(Item(name="cake"))
+        db.session.flush()
+        return [before, other.scalar("SELECT pg_is_in_recovery()"), other.query(Item).count()]
+
+    assert shop.client.get("/both").json == [True, False, 1]
+    assert shop.client.get("/names").json == ["tea", "cake"]
+
+
+def test_a_session_that_is_used_before_the_dispatch_keeps_no_view_from_its_replica(shop: Shop) -> None:
+    seen: list[str] = []
+
+    class Interface(SecureCookieSessionInterface):
+        def open_session(self, app: Flask, request: Request) -> Any:
+            seen.append(shop.where())
+            return super().open_session(app, request)
+
+    @shop.app.get("/marked")
+    @shop.db.use_primary
+    def marked() -> str:
+        return shop.where()
+
+    shop.app.session_interface = Interface()
+    assert shop.client.get("/where").text == "replica"
+    assert shop.client.get("/marked").text == "primary"
+    assert seen == ["primary", "primary"]
+
+
+def test_a_commit_that_does_not_wait_for_the_disk_counts(shop: Shop, standby: Server) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.post("/quick/<name>")
+    def quick(name: str) -> str:
+        db.session.execute("SET LOCAL synchronous_commit = off")
+        db.session.add(Item(name=name))
+        return ""
+
+    for number in range(20):
+        assert shop.client.post(f"/quick/{number}").status_code == 200
+        assert shop.client.get("/names").json[-1] == str(number)  # type: ignore[index]
+
+
+def test_several_databases_committed_as_one(primary: Server, standby: Server) -> None:
+    primary.execute("CREATE DATABASE log")
+    log = {"url": primary.uri("log"), "replicas": [standby.uri("log")]}
+    with Shop(primary.uri(), standby.uri(), UOW_TWOPHASE=True, UOW_BINDS={"log": log}) as shop:
+        db, Item = shop.db, shop.Item
+
+        class Entry(db.Model):  # type: ignore[name-defined, misc]
+            __bind_key__ = "log"
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        def counts() -> list[int]:
+            return [db.session.query(Entry).count(), db.session.query(Item).count()]
+
+        @shop.app.get("/counts")
+        def look() -> list[Any]:
+            return [*counts(), shop.where()]
+
+        @shop.app.get("/both")
+        def both() -> list[int]:
+            before = counts()
+            db.session.add_all([Entry(), Item(name="cake")])
+            db.session.flush()
+            return [*before, *counts()]
+
+        with shop.app.app_context():
+            db.create_all()
+        catch_up(primary, standby)
+        stop_replay(standby)
+        assert shop.client.get("/both").json == [0, 1, 1, 2]
+        assert shop.client.get("/counts").json == [1, 2, "primary"]
+        assert shop.app.test_client().get("/counts").json == [0, 1, "replica"]
+        # what a client has written to one database is no reason to forget what it has written to another one
+        cookie = shop.client.get_cookie("session_writes")
+        assert shop.client.post("/tea").status_code == 201
+        assert shop.client.get_cookie("session_writes") != cookie
+        assert shop.client.get("/counts").json == [1, 3, "primary"]
+        assert primary.execute("SELECT gid FROM pg_prepared_xacts") == []
+        resume(standby)
+
+
+def test_a_replica_whose_connections_are_all_in_use_comes_last(primary: Server, standby: Server) -> None:
+    options = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 20}
+    with Shop(primary.uri(), standby.uri(), standby.uri(), UOW_ENGINE_OPTIONS=options) as shop:
+        with shop.app.app_context():
+            first, second = shop.db.replicas[None]
+        for engine in (first, second):
+            with engine.connect():
+                # waits for nobody
+                assert [shop.client.get("/where").text for _ in range(2)] == ["replica"] * 2
+
+
+def test_an_ordinary_role_may_ask_for_positions(primary: Server, standby: Server) -> None:
+    primary.execute(
+        "CREATE ROLE visitor LOGIN", "GRANT SELECT, INSERT ON item TO visitor", "GRANT USAGE ON item_id_seq TO visitor"
+    )
+    catch_up(primary, standby)
+    with Shop(primary.uri(user="visitor"), standby.uri(user="visitor"), UOW_REPLICA_WAIT_SECONDS=5) as shop:
+        assert shop.client.post("/cake").status_code == 201
+        assert shop.client.get("/where").text == "replica"
+        assert shop.client.get("/names").json == ["tea", "cake"]
+
+
+def test_after_a_failover_no_client_is_shown_an_old_row(start: Callable[..., Server]) -> None:
+    primary = start("wal_level = replica")
+    primary.execute("CREATE TABLE item (id serial PRIMARY KEY, name text NOT NULL, hits integer NOT NULL DEFAULT 0)")
+    heir, stray = start(primary=primary), start(primary=primary)
+    everybody = f"127.0.0.1:{primary.port},127.0.0.1:{heir.port},127.0.0.1:{stray.port}"
+    writable = f"postgresql://postgres@{everybody}/postgres?target_session_attrs=read-write"
+    replicas = [server.uri() for server in (primary, heir, stray)]
+    with Shop(writable, *replicas, UOW_REPLICA_LEFT_OUT_SECONDS=0.1) as shop:
+        assert shop.client.post("/tea").status_code == 201
+        assert shop.client.get("/names").json == ["tea"]
+        # the one that follows does not get all of what the other one replays
+        catch_up(primary, heir)
+        heir.stop()
+        primary.execute("INSERT INTO item (name) SELECT 'lost' FROM generate_series(1, 5000)")
+        catch_up(primary, stray)
+        primary.stop("immediate")
+        heir.start()
+        heir.promote()
+        for name in ("cake", "pie"):
+            # the first one may find connections to the server that is gone
+            assert any(shop.client.post(f"/{name}").status_code == 201 for _ in range(3))
+            assert shop.client.get("/names").json[-1] == name  # type: ignore[index]
+        assert stray.execute("SELECT pg_last_wal_replay_lsn()") > heir.execute("SELECT pg_current_wal_insert_lsn()")
+        assert shop.client.get("/where").text == "primary"
+        follower = start(primary=heir)
+    with Shop(heir.uri(), follower.uri()) as shop:
+        assert shop.client.post("/milk").status_code == 201
+        assert shop.client.get("/names").json == ["tea", "cake", "pie", "milk"]
+        follower.promote()
+        pause(0.2)
+        # a server that is no standby any more serves nobody
+        shop.app.test_client().get("/where")
+        assert [shop.app.test_client().get("/where").text for _ in range(2)] == ["primary", "primary"]
+        assert shop.client.get("/where").text == "primary"
+
+
+@pytest.mark.soak
+def test_clients_read_their_own_writes_while_replicas_come_and_go(start: Callable[..., Server]) -> None:
+    primary = start("wal_level = replica\nsynchronous_commit = off")
+    primary.execute("CREATE TABLE item (id serial PRIMARY KEY, name text NOT NULL, hits integer NOT NULL DEFAULT 0)")
+    replicas = [start(primary=primary) for _ in range(2)]
+    uris = [server.uri() for server in replicas]
+    with Shop(primary.uri(), *uris, UOW_REPLICA_LEFT_OUT_SECONDS=0.5) as shop:
+        db, Item = shop.db, shop.Item
+
+        @shop.app.route("/hit/<name>", methods=["GET", "POST"])
+        def hit(name: str) -> str:
+            item = db.session.query(Item).filter_by(name=name).one()
+            item.hits += 1
+            return ""
+
+        @shop.app.get("/hits/<name>")
+        def hits(name: str) -> list[Any]:
+            return [db.session.query(Item).filter_by(name=name).one().hits, shop.where()]
+
+        over, wrong, served = threading.Event(), [], set()
+
+        def client(number: int) -> None:
+            http, expected, chance = shop.app.test_client(), 0, random.Random(number)
+            http.post(f"/client {number}")
+            while not over.is_set():
+                if chance.random() < 0.3:
+                    response = chance.choice([http.get, http.post])(f"/hit/client {number}")
+                    expected += 1
+                else:
+                    response = http.get(f"/hits/client {number}")
+                    found, where = response.json if response.status_code == 200 else (None, None)
+                    served.add(where)
+                    if found != expected:
+                        wrong.append((found, expected))
+                if response.status_code != 200:
+                    wrong.append((response.status_code, expected))
+
+        threads = [threading.Thread(target=client, args=[number]) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        chance = random.Random(1)
+        for _ in range(200):
+            server, choice = chance.choice(replicas), chance.random()
+            if choice < 0.3:
+                server.execute("SELECT pg_wal_replay_pause()")
+            elif choice < 0.6:
+                server.execute("SELECT pg_wal_replay_resume()")
+            elif choice < 0.9:
+                end_clients(server)
+            else:
+                server.stop("immediate")
+                server.start()
+            pause(chance.random() * 0.4)
+        over.set()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+        assert served == {"primary", "replica"}
+        assert primary.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == [
+            (0,)
+        ]

@@ -63,6 +63,7 @@ _TIME_LIMITS = {
     "keepalives_count": (3, ""),
 }
 _PING_SECONDS = 3.0
+_KNOWN_READS = 5000  # texts of which is remembered whether they only read
 _REFUSALS = re.compile(
     r"too many (?:connections|clients)|remaining connection slots are reserved|the database system is (?:starting up|shutting down"
     r"|in recovery mode|not (?:yet )?accepting connections)|no more connections allowed|server_login_retry|pooler is shutting down"
@@ -168,6 +169,7 @@ class PostgreSQLDialect(Dialect):
         wanted = self._parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
         self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
         self.batch = PostgreSQLBatchWriter(self)
+        self._known_reads: dict[tuple[str, str], bool] = {}
 
     def _connection_parameters(self) -> dict[str, Any]:
         url = self.url
@@ -258,10 +260,19 @@ class PostgreSQLDialect(Dialect):
         return libpq_version() >= 140000
 
     def only_reads(self, sql: str) -> bool:
-        return only_reads(sql)
+        return self._known(("statement", sql), only_reads)
 
     def calls_only_readers(self, sql: str) -> bool:
-        return calls_only_readers(sql)
+        return self._known(("part", sql), calls_only_readers)
+
+    def _known(self, key: tuple[str, str], find: Callable[[str], bool]) -> bool:
+        """Return what is found out of a text, once for each."""
+        found = self._known_reads.get(key)
+        if found is None:
+            if len(self._known_reads) >= _KNOWN_READS:
+                self._known_reads.clear()
+            found = self._known_reads[key] = find(key[1])
+        return found
 
     def by_itself(self, sql: str) -> str:
         return Opening(f"{SETTINGS};\n{sql}", sql) if needs_settings(sql) else sql

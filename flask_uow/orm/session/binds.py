@@ -2,7 +2,7 @@
 
 Explicit binds come first (the mapper's, then its table's, then those of the statement's tables), then the Session's own ``bind``, then
 the bind key of the table, then the default engine. That gives the bind; where it has read replicas, :mod:`flask_uow.orm.session.routing` says
-whether one of them serves a statement, which :func:`only_reads` may tell.
+whether one of them serves a statement.
 """
 
 from __future__ import annotations
@@ -12,20 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, UnboundExecutionError
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper
-from flask_uow.sql.dml import DMLStatement
-from flask_uow.sql.from_statement import FromStatement
-from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
-from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.sequences import NextValue
-from flask_uow.sql.text import TextClause, TextualSelect
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection, Engine
-    from flask_uow.engine.dialects.base import Dialect
 
-__all__ = ["Binds", "only_reads", "tables_of"]
+__all__ = ["Binds", "tables_of"]
 
 
 class Binds:
@@ -149,43 +142,6 @@ def bind_key_of(table: Table) -> str | None:
     """Return the bind key of a table, or of its MetaData; None for the default database."""
     key = table.info.get("bind_key")
     return key if key is not None else table.metadata.info.get("bind_key")
-
-
-def only_reads(clause: object, dialect: Dialect) -> bool:
-    """Return True for a query that is known to write and lock nothing, in none of its parts: what a read replica can answer.
-
-    SQL text, functions and constructs of the application's own count as writing, where the dialect does not know better.
-    """
-    if isinstance(clause, TextClause):
-        return dialect.only_reads(clause.text)
-    if not isinstance(clause, SelectBase):
-        return False
-    seen: set[int] = set()
-    stack: list[ClauseElement] = [clause]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen or isinstance(node, Table):
-            continue
-        seen.add(id(node))
-        if (
-            isinstance(node, (DMLStatement, NextValue))
-            or node.has_attributes
-            or getattr(node, "for_update_clause", None)
-        ):
-            return False
-        if isinstance(node, (TextualSelect, FromStatement)) and isinstance(node.element, TextClause):
-            if not dialect.only_reads(node.element.text):
-                return False
-        elif isinstance(node, TextClause):
-            if not dialect.calls_only_readers(node.text):
-                return False
-        elif isinstance(node, FunctionElement):
-            if not dialect.calls_only_readers(f"{node.function_name}("):
-                return False
-            stack.extend(node.child_nodes())
-        else:
-            stack.extend(node.child_nodes())
-    return True
 
 
 def tables_of(clause: object) -> Iterator[Table]:

@@ -40,9 +40,11 @@ def forget_what_was_read(session: Session) -> None:
     for mapper, members in changed.items():
         _check_rows(session, mapper, members)
         for state, obj in members.items():
-            untouched = {*(state.changes or ()), *obj.__dict__.get(PENDING, ()), *mapper.column_attrs}
+            own = {*(state.changes or ()), *obj.__dict__.get(PENDING, ())}
             expire_object(
-                obj, state, [name for name in mapper.attribute_names if name in obj.__dict__ and name not in untouched]
+                obj,
+                state,
+                [name for name, _ in mapper.relationships.items() if name in obj.__dict__ and name not in own],
             )
 
 

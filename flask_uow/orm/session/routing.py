@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.replicas import NoReplica, ReplicaReader
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.session.binds import only_reads
 from flask_uow.orm.session.moving import forget_what_was_read
+from flask_uow.orm.session.reads import only_reads
 from flask_uow.sql.dml import DMLStatement
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ class Routing:
     :param readers: what lends connections to replicas, by the engine of their primary.
     :param refuses_writes: a write is an error, and nothing turns to the primary.
     :param is_open: False where reads go to the primary until :meth:`open` is called.
+
+    :ivar turned_late: something was written when something had been read from a replica: the decision to write it may be one about old values.
     """
 
-    __slots__ = ("_is_open", "_readers", "refuses_writes")
+    __slots__ = ("_is_open", "_readers", "refuses_writes", "turned_late")
 
     def __init__(
         self, readers: Mapping[Any, ReplicaReader], refuses_writes: bool = False, is_open: bool = True
@@ -40,6 +42,7 @@ class Routing:
         self._readers = dict(readers)
         self._is_open = is_open
         self.refuses_writes = refuses_writes
+        self.turned_late = False
 
     def open(self) -> None:
         """Let reads go to replicas from now on."""
@@ -111,4 +114,5 @@ class Router:
         self._routing.use_primary()
         if self._has_read:
             self._has_read = False
+            self._routing.turned_late = True
             forget_what_was_read(session)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,16 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    JSON,
     DeclarativeBase,
+    ForeignKey,
     InvalidRequestError,
     Mapped,
     Session,
     create_engine,
+    load_only,
     mapped_column,
+    relationship,
     select,
     update,
 )
@@ -35,6 +41,30 @@ class Thing(Base):
     size: Mapped[int] = mapped_column(default=1)
 
 
+class Owner(Base):
+    __tablename__ = "routed_owner"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(default="person")
+    notes: Mapped[Any] = mapped_column(JSON(mutable=True))
+    pets: Mapped[list[Pet]] = relationship(back_populates="owner")
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "person"}
+
+
+class Club(Owner):
+    __tablename__ = "routed_club"
+    id: Mapped[int] = mapped_column(ForeignKey("routed_owner.id"), primary_key=True)
+    place: Mapped[str]
+    __mapper_args__ = {"polymorphic_identity": "club"}
+
+
+class Pet(Base):
+    __tablename__ = "routed_pet"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("routed_owner.id"))
+    owner: Mapped[Owner | None] = relationship(back_populates="pets")
+
+
 OpenSession = Callable[..., Session]
 
 
@@ -53,6 +83,10 @@ def _filled(uri: str, name: str) -> Iterator[Engine]:
     Base.metadata.create_all(engine)
     with Session(bind=engine) as session:
         session.add_all([Thing(id=1, name=name), Thing(id=2, name="the same")])
+        club = Club(id=1, notes={"seen": []}, place="Aix")
+        session.add_all(
+            [club, Club(id=2, notes={}, place=name), Pet(id=1, name="cat", owner=club), Pet(id=2, name="dog")]
+        )
         session.commit()
     yield engine
     assert engine.pool.checked_out() == 0
@@ -219,3 +253,92 @@ def test_inside_rolled_back_everything_is_on_the_primary(open_session: OpenSessi
     with primary.rolled_back(), open_session() as session:
         assert session.scalar(select(Thing.name).where(Thing.id == 1)) == "in the primary"
         session.rollback()
+
+
+def test_changes_of_every_kind_are_kept(open_session: OpenSession, primary: Engine) -> None:
+    with open_session() as session:
+        club = session.get(Owner, 1)
+        assert isinstance(club, Club)
+        cat, dog = session.query(Pet).order_by(Pet.id)
+        assert club.pets == [cat]
+        club.notes["seen"].append("today")
+        club.place += " en Provence"
+        club.pets.append(dog)
+        cat.owner = session.get(Owner, 2)
+        session.commit()
+    with Session(bind=primary) as session:
+        club = session.get(Owner, 1)
+        assert isinstance(club, Club)
+        assert (club.notes, club.place) == ({"seen": ["today"]}, "Aix en Provence")
+        assert [pet.name for pet in club.pets] == ["dog"]
+        assert session.get_one(Pet, 1).owner_id == 2
+
+
+def test_a_change_in_the_table_of_a_subclass_is_compared_as_well(open_session: OpenSession) -> None:
+    with open_session() as session:
+        club = session.get(Owner, 2)
+        assert isinstance(club, Club)
+        assert club.place == "in the replica"
+        club.notes["a"] = 1
+        with pytest.raises(StaleReadError, match="its place is another one"):
+            session.flush()
+        session.rollback()
+
+
+def test_new_objects_may_refer_to_those_that_were_read(open_session: OpenSession, primary: Engine) -> None:
+    with open_session() as session:
+        club = session.get(Owner, 1)
+        session.add(Pet(id=3, name="bird", owner=club))
+        session.commit()
+    with Session(bind=primary) as session:
+        assert session.get_one(Pet, 3).owner_id == 1
+
+
+def test_a_value_that_was_set_without_being_read_is_not_compared(open_session: OpenSession, primary: Engine) -> None:
+    with open_session() as session:
+        thing = session.scalars(select(Thing).where(Thing.id == 1).options(load_only(Thing.id))).one()
+        thing.name = "set"
+        session.commit()
+        assert thing.name == "set"
+
+
+def test_collections_that_were_read_are_loaded_anew(open_session: OpenSession, primary: Engine) -> None:
+    with primary.begin() as connection:
+        connection.execute(update(Pet).where(Pet.id == 2).values(owner_id=1))
+    with open_session() as session:
+        club, other = session.get_one(Owner, 1), session.get_one(Owner, 2)
+        assert len(club.pets) == 1
+        assert other.pets == []
+        club.notes["a"] = 1
+        session.flush()
+        assert sorted(pet.name for pet in club.pets) == ["cat", "dog"]
+        session.rollback()
+
+
+def test_queries_within_no_autoflush_and_the_flush_after_them(open_session: OpenSession) -> None:
+    with open_session() as session:
+        thing = session.get_one(Thing, 2)
+        thing.size = 4
+        with session.no_autoflush:
+            assert session.scalar(select(Thing.name).where(Thing.id == 1)) == "in the replica"
+            session.execute(update(Thing).where(Thing.id == 1).values(size=8))
+            assert thing.size == 4
+        session.flush()
+        assert session.scalar(select(Thing.size).where(Thing.id == 2)) == 4
+        session.rollback()
+
+
+def test_a_session_with_a_router_goes_without_the_garbage_collector(open_session: OpenSession) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        session = open_session()
+        thing = session.get_one(Thing, 2)
+        thing.size = 4
+        session.flush()
+        session.close()
+        reference = weakref.ref(session)
+        del session, thing
+        assert reference() is None
+    finally:
+        gc.enable()
