@@ -352,6 +352,7 @@ class Connection(SendingConnection):
             raise InvalidRequestError(
                 "with isolation_level='AUTOCOMMIT' there is no transaction that could have savepoints."
             )
+        self.dialect.require("savepoints", "begin_nested() sets a savepoint")
         self._savepoints += 1
         name = f"uow_{self._savepoints}"
         self.run_transaction_sql(f"SAVEPOINT {name}")
@@ -369,8 +370,10 @@ class Connection(SendingConnection):
         """
         if not self._has_begun or self._gate is READING:
             return False
-        if self.has_written or not self.dialect.written_sql:
+        if self.has_written:
             return True
+        if not self.dialect.written_sql:
+            return self.may_have_written or not self.dialect.is_server
         found: list[bool] = []
         self._control(lambda cursor: found.append(self.dialect.has_written(cursor)), self.dialect.written_sql)
         return found[0]
@@ -502,6 +505,8 @@ class Connection(SendingConnection):
             else:
                 self.dialect.commit_within(self._cursor, transaction.commit_limit)
         except self.dialect.errors as error:
+            if self.dialect.is_ambiguous(error):
+                self._fail(error, "COMMIT", ())
             if not self.dialect.is_lost(error, record.raw):
                 raise translate(error, "COMMIT", ()) from error
             record.broken = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +18,7 @@ from flask_uow.engine.comments import CommentingCursor
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import Dialect
+from flask_uow.engine.dialects.lacking import check_lacks
 from flask_uow.engine.echo import Echo, echo_of, start_echo, stop_echo
 from flask_uow.engine.listeners import EngineListeners
 from flask_uow.engine.pool import Pool
@@ -133,6 +134,7 @@ class Engine:
 
         :raises InvalidRequestError: inside another such block on the same engine.
         """
+        self.dialect.require("savepoints", "rolled_back() makes savepoints of transactions")
         if self._rollback_only is not None:
             raise InvalidRequestError(f"{self!r} is inside rolled_back() already. End that block first.")
         self._rollback_only = RollbackOnly(self)
@@ -302,6 +304,7 @@ def create_engine(
     poolclass: type[Pool] | None = None,
     json_serializer: Callable[[Any], str | bytes] | None = None,
     json_deserializer: Callable[[Any], Any] | None = None,
+    lacks: Iterable[str] = (),
     **unknown: Any,
 ) -> Engine:
     """Return an engine. Nothing is connected yet.
@@ -328,6 +331,8 @@ def create_engine(
     :param poolclass: ``QueuePool``, as when None; ``NullPool``, which keeps no connection; ``StaticPool``, which keeps one.
     :param json_serializer: makes the text of a value of the types JSON and JSONB, in place of :func:`json.dumps`.
     :param json_deserializer: makes the value of such a text, in place of :func:`json.loads`.
+    :param lacks: features of PostgreSQL that the server, which speaks its protocol, does not have: ``"two_phase"``, ``"savepoints"`` and others;
+        each is done without, or refused before it is sent.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
     >>> engine = create_engine("sqlite://")
@@ -362,6 +367,7 @@ def create_engine(
     parsed = make_url(url)
     dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)
+    dialect.do_without(check_lacks(lacks))
     dialect.json_serializer, dialect.json_deserializer = json_serializer, json_deserializer
     numbers = {"size": pool_size, "max_overflow": max_overflow}
     pool = (poolclass or QueuePool)(

@@ -65,6 +65,9 @@ def opening_gate(
     begin_sql = dialect.begin_sql(isolation_level, read_only)
     sent = dialect.with_settings(begin_sql)
     if setup and dialect.begins_with_statement:
+        dialect.require(
+            "set_local", "a transaction was to be begun with settings of its own (UOW_STATEMENT_TIMEOUT_SECONDS)"
+        )
         begin_sql = "; ".join((begin_sql, *setup))
         sent = "; ".join((sent, *setup))
     return Gate(begin_sql, for_reads or dialect.begins_for_reads(isolation_level), read_only, None, sent)
@@ -72,7 +75,7 @@ def opening_gate(
 
 def settings_gate(dialect: Dialect) -> Gate:
     """Return the gate of an open transaction that a statement may have robbed of its settings: they go out with the next statement."""
-    return Gate("", True, sent=dialect.settings_sql)
+    return Gate("", True, sent=dialect.restoring_sql)
 
 
 # a transaction that has begun and must not write, where the database itself would let it

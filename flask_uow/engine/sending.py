@@ -18,7 +18,7 @@ from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MA
 from flask_uow.engine.result import Result, read_cursor
 from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import Transaction
-from flask_uow.exc import InvalidRequestError, ResourceClosedError
+from flask_uow.exc import CommitOutcomeUnknown, InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ class SendingConnection:
         :raises InvalidRequestError: where the database (or the driver, with a wait callback as gevent's) has no COPY.
         :raises DBAPIError: what the driver reported, translated.
         """
+        self.dialect.require("copy", "copy_in() needs COPY")
         if not self.dialect.can_copy():
             raise InvalidRequestError(
                 f"COPY cannot be used on {self.dialect.name} here: it needs PostgreSQL, and psycopg2 without a wait callback."
@@ -432,6 +433,10 @@ class SendingConnection:
             # the server has become read only, or a standby: the next connection may find one that writes
             record.broken = True
             self.engine.pool.discard_idle()
+        if self.dialect.is_ambiguous(error):
+            raise CommitOutcomeUnknown(
+                f"the database does not know whether it has committed. Look there before you repeat it. ({error})"
+            ) from error
         params = HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
         raise translate(

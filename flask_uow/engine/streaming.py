@@ -54,6 +54,7 @@ def _pages(connection: SendingConnection, sql: str, params: Sequence[Any], size:
                 yield page
                 _check_open(connection, level)
             return
+        dialect.require("cursors", "rows that are fetched page by page stay with the server in a cursor")
         name = f"uow_rows_{next(_numbers)}"
         # without a transaction the server works out all rows first, and keeps them
         hold = " WITH HOLD" if connection.is_autocommit else ""

@@ -35,6 +35,7 @@ class TwoPhaseTransaction(Transaction):
 
     def __init__(self, connection: Connection, xid: str | None) -> None:
         if not connection.dialect.supports_two_phase:
+            connection.dialect.require("two_phase", "begin_twophase() needs PREPARE TRANSACTION")
             raise InvalidRequestError(
                 f"{connection.dialect.name} has no two-phase commit (PREPARE TRANSACTION). Use begin() there."
             )

@@ -27,8 +27,9 @@ class SQLDialect(Protocol):
     escapes_percent: ClassVar[bool]
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
-    supports_sequences: ClassVar[bool]
-    supports_enums: ClassVar[bool]
+    supports_sequences: bool
+    supports_enums: bool
+    lacks: frozenset[str]
     tells_rowid: ClassVar[bool]
 
     def quote(self, identifier: str) -> str:

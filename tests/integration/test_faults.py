@@ -124,6 +124,27 @@ def test_a_backend_terminated_during_commit_is_an_unknown_outcome_and_never_trie
     assert references(postgresql_uri) == ["next"], "PostgreSQL had not committed yet when it ended this session"
 
 
+# as CockroachDB says of a commit whose outcome it does not know
+DOUBT_AT_COMMIT = DIE_AT_COMMIT.replace(
+    "PERFORM pg_terminate_backend(pg_backend_pid())", "RAISE EXCEPTION SQLSTATE '40003'"
+)
+
+
+@pytest.mark.parametrize("path", ["plain", "transfers"])
+def test_a_commit_of_which_the_database_knows_no_outcome_is_never_tried_again(
+    bank: Flask, postgresql_uri: str, path: str
+) -> None:
+    execute(postgresql_uri, DOUBT_AT_COMMIT)
+    assert post(bank, "die", path=path) == 504
+    assert post(bank, "next", path=path) == 201
+
+
+def test_a_statement_by_itself_of_which_the_database_knows_no_outcome(bank: Flask, postgresql_uri: str) -> None:
+    execute(postgresql_uri, DOUBT_AT_COMMIT)
+    with bank.app_context(), db.engine.connect() as connection, pytest.raises(CommitOutcomeUnknown):
+        connection.run("INSERT INTO transfer (reference, source, target, amount) VALUES ('die', 1, 2, 3)")
+
+
 def test_an_unknown_outcome_is_a_500_by_default_also_with_retries(postgresql_uri: str) -> None:
     app = create_app(postgresql_uri, UOW_RETRY_ATTEMPTS=5)
     app.error_handler_spec[None][None].clear()

@@ -75,7 +75,8 @@ class DecisionRecord:
         """
         mark = self.mark
         values = (gtrid, " ".join(sorted(participants)))
-        durably = "SET LOCAL synchronous_commit = on; " if connection.dialect.supports_two_phase else ""
+        has_settings = connection.dialect.is_server and "set_local" not in connection.dialect.lacks
+        durably = "SET LOCAL synchronous_commit = on; " if has_settings else ""
         insert = f"{durably}INSERT INTO {self._decisions} (gtrid, outcome, participants)"
         identified = f" FROM {_qualified(self.schema, DATABASE_TABLE)} WHERE id = {mark}"
         inserted = connection.run(
@@ -92,7 +93,7 @@ class DecisionRecord:
         connection.run(f"{insert} VALUES ({mark}, '{COMMIT}', {mark})", values)
 
     def _is_still_of(self, engine: Engine) -> bool:
-        if not engine.dialect.supports_two_phase:
+        if not engine.dialect.is_server:
             # the transaction holds the only write lock, and sees everything
             return False
         with engine.connect_apart() as connection:
@@ -133,7 +134,7 @@ class DecisionRecord:
         """Return the decisions made so long ago: gtrid, outcome, and the names of the databases that had prepared."""
         age = (
             f"decided_at < now() - make_interval(secs => {self.mark})"
-            if connection.dialect.supports_two_phase
+            if connection.dialect.is_server
             else f"decided_at < datetime('now', '-' || {self.mark} || ' seconds')"
         )
         rows = connection.fetch_all(
@@ -143,7 +144,8 @@ class DecisionRecord:
 
     @staticmethod
     def _transaction(connection: Connection, setup: str) -> Transaction:
-        return connection.begin(isolation_level="READ COMMITTED", setup=(setup,))
+        has_settings = "set_local" not in connection.dialect.lacks
+        return connection.begin(isolation_level="READ COMMITTED", setup=(setup,) if has_settings else ())
 
 
 def prepare_database(connection: Connection) -> DecisionRecord:
@@ -155,7 +157,7 @@ def prepare_database(connection: Connection) -> DecisionRecord:
     found = read_record(connection)
     if found is None:
         with connection.begin(isolation_level="READ COMMITTED"):
-            if connection.dialect.supports_two_phase:
+            if connection.dialect.is_server and "advisory_locks" not in connection.dialect.lacks:
                 # CREATE TABLE IF NOT EXISTS fails when two sessions do it at the same moment
                 connection.fetch_all("SELECT pg_advisory_xact_lock(%s)", (_CREATION_LOCK,))
             _create_tables(connection)
@@ -165,7 +167,7 @@ def prepare_database(connection: Connection) -> DecisionRecord:
 
 
 def _create_tables(connection: Connection) -> None:
-    on_server = connection.dialect.supports_two_phase
+    on_server = connection.dialect.is_server
     moment = (
         "TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now()"
         if on_server
@@ -190,7 +192,7 @@ def read_record(connection: Connection) -> DecisionRecord | None:
     """
     catalog = connection.dialect.catalog(connection.fetch_all)
     schema = None
-    if connection.dialect.supports_two_phase:
+    if connection.dialect.is_server:
         schema = connection.fetch_all("SELECT current_schema()")[0][0]
     present = {DATABASE_TABLE, DECISION_TABLE} & set(catalog.tables(schema))
     if not present:
@@ -240,7 +242,7 @@ def record_of(engine: Engine) -> DecisionRecord:
         found = _records.get(engine.pool)
     if found is not None:
         return found
-    if not engine.dialect.supports_two_phase:
+    if not engine.dialect.is_server:
         raise InvalidRequestError(
             f"{engine.url} has to decide about a transaction over several databases, and its record of decisions could not be made when the"
             " transaction began. Make it with `flask uow create-all`, or see why that fails."
@@ -256,6 +258,9 @@ def identify_early(connection: Connection) -> None:
     the record may never be needed.
     """
     engine = connection.engine
+    if connection.dialect.is_server:
+        # another connection can make the record at any time
+        return
     # 2 is FULL (https://www.sqlite.org/pragma.html#pragma_synchronous), which cannot be set within a transaction
     if connection.fetch_all("PRAGMA synchronous")[0][0] < 2:
         # not as a statement of a user's, after which the connection would not be kept

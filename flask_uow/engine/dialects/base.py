@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from flask_uow.engine.dialects.lacking import refusal
 from flask_uow.engine.dialects.type_records import TypeRecord, record_of
 from flask_uow.engine.url import URL
-from flask_uow.exc import ArgumentError, NotSupportedError, did_you_mean
+from flask_uow.exc import ArgumentError, InvalidRequestError, NotSupportedError, did_you_mean
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.types import JSON, TypeDecorator, TypeEngine, to_instance
 from flask_uow.sql.value_errors import wrong_kind
@@ -50,6 +51,8 @@ class Dialect(ABC):
     :ivar escapes_percent: True where a literal ``%`` is doubled in SQL text.
     :ivar exact_decimal_text: True where decimals are kept as text with the collation ``decimal``.
     :ivar supports_for_update: True where SELECT can lock rows.
+    :ivar is_server: True for a server, where transactions have settings of their own and tables are in schemas.
+    :ivar lacks: the features that the server lacks; see :mod:`flask_uow.engine.dialects.lacking`.
     :ivar supports_two_phase: True where a transaction can be prepared (PREPARE TRANSACTION).
     :ivar tells_rowid: True where the cursor tells the number of the row that was inserted, and a single integer key is that number.
     :ivar awaits_standbys: True where a commit may wait for other servers, which may fail to confirm it.
@@ -76,18 +79,19 @@ class Dialect(ABC):
     escapes_percent: ClassVar[bool]
     exact_decimal_text: ClassVar[bool]
     supports_for_update: ClassVar[bool]
-    supports_two_phase: ClassVar[bool] = False
+    is_server: ClassVar[bool]
+    supports_two_phase: bool = False
     tells_rowid: ClassVar[bool] = False
     awaits_standbys: ClassVar[bool] = False
-    written_sql: ClassVar[str] = ""
+    written_sql: str = ""
     supports_alter: ClassVar[bool]
-    supports_comments: ClassVar[bool]
-    supports_sequences: ClassVar[bool] = False
-    supports_enums: ClassVar[bool] = False
+    supports_comments: bool
+    supports_sequences: bool = False
+    supports_enums: bool = False
     max_parameters: ClassVar[int]
     begins_with_statement: ClassVar[bool]
     streams_by_declared_cursor: ClassVar[bool] = False
-    settings_sql: ClassVar[str] = ""
+    settings_sql: str = ""
     compiler_class: ClassVar[type[StatementCompiler]] = StatementCompiler
     records: ClassVar[Mapping[str, TypeRecord]]
     reserved_words: ClassVar[frozenset[str]]
@@ -99,12 +103,33 @@ class Dialect(ABC):
     def __init__(self, url: URL, connect_args: Mapping[str, Any]) -> None:
         self.url = url
         self.connect_args = dict(connect_args)
+        self.lacks: frozenset[str] = frozenset()
         self.known_marks: dict[str, int] = {}
         self.json_serializer: Callable[[Any], str | bytes] | None = None
         self.json_deserializer: Callable[[Any], Any] | None = None
         self._quoted: dict[str, str] = {}
         self._bind_processors: dict[tuple[Any, ...], Processor | None] = {}
         self._result_processors: dict[tuple[Any, ...], Processor | None] = {}
+
+    def do_without(self, lacks: frozenset[str]) -> None:
+        """Do without features of PostgreSQL from now on.
+
+        :raises ArgumentError: where the database is none that speaks PostgreSQL's protocol.
+        """
+        if lacks:
+            raise ArgumentError(
+                f"lacks={sorted(lacks)!r} is about servers that speak PostgreSQL's protocol, and the URL is for {self.name}. Give it to the"
+                " binds that need it, as in UOW_BINDS = {'stock': {'url': ..., 'lacks': [...]}}."
+            )
+
+    def require(self, feature: str, wish: str) -> None:
+        """Refuse what needs a feature that the server lacks.
+
+        :param wish: what was asked for, and needs it, for the message.
+        :raises InvalidRequestError: with the cure.
+        """
+        if feature in self.lacks:
+            raise InvalidRequestError(refusal(feature, wish))
 
     # -- connections (the pool's Connector)
 
@@ -157,6 +182,10 @@ class Dialect(ABC):
 
     def is_misplaced(self, error: BaseException) -> bool:
         """Return True when ``error`` means that the server is read only (a standby, perhaps), where a write was asked for."""
+        return False
+
+    def is_ambiguous(self, error: BaseException) -> bool:
+        """Return True when ``error`` means that the database does not know whether it has committed."""
         return False
 
     def is_busy(self, error: BaseException) -> bool:
@@ -216,6 +245,11 @@ class Dialect(ABC):
     @abstractmethod
     def find_marks(self, sql: str) -> int:
         """Find out what :meth:`marks` returns."""
+
+    @property
+    def restoring_sql(self) -> str:
+        """What sets the same again in a transaction whose statement may have changed it."""
+        return self.settings_sql
 
     def with_settings(self, begin_sql: str) -> str:
         """Return the SQL that opens a transaction with the settings that it needs."""

@@ -30,6 +30,7 @@ from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.postgresql_session import (
+    SESSION_SETTINGS,
     SETTINGS,
     calls_only_readers,
     find_marks,
@@ -45,7 +46,7 @@ from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
 from flask_uow.engine.url import URL
 from flask_uow.engine.watchdog import watchdog
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, InternalError, OperationalError
-from flask_uow.sql.types import ARRAY, TypeEngine
+from flask_uow.sql.types import ARRAY, Enum, TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.sql.schema import Table
@@ -132,6 +133,7 @@ class PostgreSQLDialect(Dialect):
     """PostgreSQL, with psycopg2 as driver."""
 
     name = "postgresql"
+    is_server = True
     placeholder = "%s"
     escapes_percent = True
     exact_decimal_text = False
@@ -196,6 +198,21 @@ class PostgreSQLDialect(Dialect):
                     parameters.setdefault(name, value)
         return parameters
 
+    def do_without(self, lacks: frozenset[str]) -> None:
+        self.lacks = lacks
+        self.supports_two_phase = "two_phase" not in lacks
+        self.supports_sequences = "sequences" not in lacks
+        self.supports_enums = "enums" not in lacks
+        self.supports_comments = "comments" not in lacks
+        if "transaction_ids" in lacks:
+            self.written_sql = ""
+        if "set_local" in lacks:
+            self.settings_sql = ""
+
+    @property
+    def restoring_sql(self) -> str:
+        return self.settings_sql or SESSION_SETTINGS
+
     # -- connections
 
     def connect(self) -> Any:
@@ -210,6 +227,8 @@ class PostgreSQLDialect(Dialect):
         try:
             raw.autocommit = True
             register_types(raw)
+            if not self.settings_sql:
+                self._set_for_session(raw)
             if self.json_deserializer is not None:
                 register_default_json(raw, loads=self.json_deserializer)
                 register_default_jsonb(raw, loads=self.json_deserializer)
@@ -244,10 +263,18 @@ class PostgreSQLDialect(Dialect):
     def _has_plain_strings(self) -> bool:
         return _PLAIN_STRINGS in str(self._parameters.get("options", ""))
 
+    def _set_for_session(self, raw: Any) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute(SESSION_SETTINGS)
+
     def clean(self, raw: Any) -> bool:
+        if "discard_all" in self.lacks:
+            return False
         try:
             with raw.cursor() as cursor:
                 cursor.execute("DISCARD ALL")
+            if not self.settings_sql:
+                self._set_for_session(raw)
         except psycopg2.Error:
             return False
         del raw.notices[:], raw.notifies[:]
@@ -275,7 +302,7 @@ class PostgreSQLDialect(Dialect):
         return found
 
     def by_itself(self, sql: str) -> str:
-        return Opening(f"{SETTINGS};\n{sql}", sql) if needs_settings(sql) else sql
+        return Opening(f"{self.settings_sql};\n{sql}", sql) if self.settings_sql and needs_settings(sql) else sql
 
     def begin_by_driver(self, raw: Any) -> None:
         raw.autocommit = False
@@ -332,6 +359,10 @@ class PostgreSQLDialect(Dialect):
 
     def is_misplaced(self, error: BaseException) -> bool:
         return getattr(error, "pgcode", None) == "25006"
+
+    def is_ambiguous(self, error: BaseException) -> bool:
+        # statement_completion_unknown: never said by PostgreSQL itself, but by others that speak its protocol
+        return getattr(error, "pgcode", None) == "40003"
 
     def is_lost(self, error: BaseException, raw: Any) -> bool:
         if raw.closed:
@@ -453,7 +484,7 @@ class PostgreSQLDialect(Dialect):
 
     def can_copy(self) -> bool:
         # with a wait callback, such as gevent's, psycopg2 refuses COPY
-        return get_wait_callback() is None
+        return get_wait_callback() is None and "copy" not in self.lacks
 
     def copy_source(
         self,
@@ -478,10 +509,14 @@ class PostgreSQLDialect(Dialect):
             return stored.native
         if isinstance(stored, ARRAY):
             return self.type_ddl(stored.item_type) + "[]" * (stored.dimensions or 1)
+        if isinstance(stored, Enum) and stored.native_enum and not self.supports_enums:
+            return f"VARCHAR({stored.length})"
         return super().type_ddl(stored)
 
     def cast_name(self, type_: TypeEngine[Any]) -> str:
         stored = self.stored_as(type_)
         if stored.native is not None:
             return stored.native
+        if isinstance(stored, Enum) and stored.native_enum and not self.supports_enums:
+            return "varchar"
         return f"{self.cast_name(stored.item_type)}[]" if isinstance(stored, ARRAY) else super().cast_name(stored)

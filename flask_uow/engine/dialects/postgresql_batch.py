@@ -62,7 +62,9 @@ class PostgreSQLBatchWriter(BatchWriter):
         for start in range(0, len(values[0]), _PAGE):
             page = self._page(table, columns, values, start)
             expected = min(_PAGE, len(values[0]) - start)
-            made = self._run_with_keys(connection, table, sql, page, expected)
+            made = None
+            if self.dialect.supports_sequences:
+                made = self._run_with_keys(connection, table, sql, page, expected)
             if made is None:
                 # the key has no sequence, a trigger makes it say: only one row at a time is sure then
                 for index in range(start, start + expected):
@@ -75,7 +77,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
         if new.columns and new.generated_key is None and new.are_told_by_key():
             return self._fetch_by_key(connection, table, new)
-        if new.columns and new.generated_key is not None:
+        if new.columns and new.generated_key is not None and self.dialect.supports_sequences:
             found = self._fetch_with_keys(connection, table, new, new.generated_key)
             if found is not None:
                 return found
@@ -128,7 +130,7 @@ class PostgreSQLBatchWriter(BatchWriter):
                 raise self.mismatch(table, count, inserted)
             return None
         sql = self.text(table, ("default keys", generated_key.name), self._default_keys_text, generated_key)
-        made = self._run_with_keys(connection, table, sql, (count,), count)
+        made = self._run_with_keys(connection, table, sql, (count,), count) if self.dialect.supports_sequences else None
         if made is None:
             return super().insert_defaults(connection, table, count, generated_key=generated_key)
         return made
@@ -136,6 +138,8 @@ class PostgreSQLBatchWriter(BatchWriter):
     def allocate_keys(
         self, connection: BatchConnection, table: TableInfo, key: ColumnInfo, count: int
     ) -> list[Any] | None:
+        if not self.dialect.supports_sequences:
+            return None
         sql = self.text(table, ("allocate", key.name), self._allocate_text, key)
         keys = [made for (made,) in connection.fetch_all(sql, (count,), write=True)]
         return None if None in keys else sorted(keys)
@@ -193,7 +197,7 @@ class PostgreSQLBatchWriter(BatchWriter):
     def _insert_one(
         self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values, key: ColumnInfo | None
     ) -> list[Any] | None:
-        if key is None or getattr(key, "sequence", None) is None:
+        if key is None or getattr(key, "sequence", None) is None or not self.dialect.supports_sequences:
             return super()._insert_one(connection, table, columns, values, key)
         sql = self.single_insert(table, columns, key)
         keys: list[Any] = []
@@ -203,7 +207,11 @@ class PostgreSQLBatchWriter(BatchWriter):
     # -- texts
 
     def single_insert(self, table: TableInfo, columns: Columns, generated_key: ColumnInfo | None) -> str:
-        if generated_key is None or getattr(generated_key, "sequence", None) is None:
+        if (
+            generated_key is None
+            or getattr(generated_key, "sequence", None) is None
+            or not self.dialect.supports_sequences
+        ):
             return super().single_insert(table, columns, generated_key)
         # the table may not have the sequence as its default
         key = ("insert numbered", generated_key.name, names_of(columns))

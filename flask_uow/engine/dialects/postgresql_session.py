@@ -12,10 +12,12 @@ import re
 
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 
-__all__ = ["SETTINGS", "calls_only_readers", "find_marks", "needs_settings", "only_reads"]
+__all__ = ["SESSION_SETTINGS", "SETTINGS", "calls_only_readers", "find_marks", "needs_settings", "only_reads"]
 
 # extra_float_digits makes servers before 12, and those whose default is 0 or less, send floats exactly
 SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
+# for servers without settings of a transaction
+SESSION_SETTINGS = SETTINGS.replace("SET LOCAL ", "SET ")
 
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
 _RETURNS_VALUES = re.compile(

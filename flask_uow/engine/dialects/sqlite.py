@@ -51,6 +51,7 @@ class SQLiteDialect(Dialect):
     """SQLite, with the standard library's driver."""
 
     name = "sqlite"
+    is_server = False
     placeholder = "?"
     escapes_percent = False
     exact_decimal_text = True

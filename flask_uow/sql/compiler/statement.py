@@ -33,8 +33,9 @@ class GenericDialect:
     escapes_percent: ClassVar[bool] = False
     exact_decimal_text: ClassVar[bool] = False
     supports_for_update: ClassVar[bool] = True
-    supports_sequences: ClassVar[bool] = True
-    supports_enums: ClassVar[bool] = True
+    supports_sequences: bool = True
+    supports_enums: bool = True
+    lacks: frozenset[str] = frozenset()
     tells_rowid: ClassVar[bool] = False
     compiler_class: type[StatementCompiler] = StatementCompiler
 
