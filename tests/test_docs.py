@@ -25,3 +25,26 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_glossary_defines_the_words_that_only_this_project_uses() -> None:
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    defined = {word.lower() for word in re.findall(r"\*\*([^*]+)\*\*", text)}
+    words = (
+        "accounts", "atom", "bind key", "commit point", "family", "gate", "half-made", "layout", "level", "link", "mark",
+        "memo", "observer", "outcome", "owner", "page", "part", "participant", "replay", "row switch", "scope", "settle",
+        "shape", "sibling", "source", "stand-in", "step", "strategy", "token", "turn", "view", "work list",
+    )  # fmt: skip
+    assert [word for word in words if word not in defined] == []
+
+
+def test_the_glossary_names_modules_that_there_are() -> None:
+    named = re.findall(r"`([\w/]+\.py)`", (DOCS / "glossary.md").read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / "flask_uow" / name).exists()] == []
+    assert len(named) > 3
+
+
+def test_the_two_lists_of_the_glossary_are_in_alphabetical_order() -> None:
+    for part in (DOCS / "glossary.md").read_text(encoding="utf-8").split("\n## "):
+        entries = [entry.lower() for entry in re.findall(r"^- \*\*([^*]+)\*\*", part, re.MULTILINE)]
+        assert entries == sorted(entries)

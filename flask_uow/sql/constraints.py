@@ -271,13 +271,13 @@ class ForeignKey:
 
     @property
     def ondelete(self) -> str | None:
-        """What the database does when the row referred to is deleted."""
+        """The action of the database when the row referred to is deleted."""
         found: str | None = self._option("ondelete")
         return found
 
     @property
     def onupdate(self) -> str | None:
-        """What the database does when the key referred to changes."""
+        """The action of the database when the key referred to changes."""
         found: str | None = self._option("onupdate")
         return found
 

@@ -98,7 +98,7 @@ class DMLStatement(ChainedStatement):
 
     @property
     def entity_description(self) -> dict[str, Any]:
-        """What is written: its ``name``, ``type``, ``expr`` and ``entity`` (of a mapped class), and its ``table``."""
+        """The table or class that is written: its ``name``, ``type``, ``expr`` and ``entity`` (of a mapped class), and its ``table``."""
         if self._entity is None:
             return {
                 "name": self.table.name,

@@ -53,7 +53,7 @@ class ForSomeDatabases:
 
 
 def table_options_text(options: Mapping[str, Any], quote: Any) -> str:
-    """Return what PostgreSQL has behind the columns of a table (https://www.postgresql.org/docs/current/sql-createtable.html).
+    """Return the clauses of PostgreSQL behind the columns of a table (https://www.postgresql.org/docs/current/sql-createtable.html).
 
     :param options: the table's options.
     :param quote: quotes a name.

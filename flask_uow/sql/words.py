@@ -1,4 +1,4 @@
-"""What few statements have beside their clauses: words of SQL before and behind, hints, the style of labels, and CTEs that nothing refers to."""
+"""Additions that few statements have: words of SQL before and behind, hints, the style of labels, CTEs that nothing refers to."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def known_dialect(name: str | None) -> str | None:
 
 
 def checked_ctes(ctes: tuple[Any, ...]) -> tuple[CTE, ...]:
-    """Return what is to be common table expressions.
+    """Return the arguments as common table expressions.
 
     :raises ArgumentError: for something else.
     """

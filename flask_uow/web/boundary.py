@@ -115,7 +115,7 @@ class _Boundary:
         end_scope(scope, Outcome.ROLLBACK)
         scope.progress = Progress()
         scope.routing = None
-        scope.verdict = scope.response = None
+        scope.outcome = scope.response = None
         scope.awaits_body = False
 
     def handle_user_exception(self, original: Callable[..., Any], *args: Any) -> Any:
@@ -166,14 +166,14 @@ class _Boundary:
         if self.settings.commit_on is not CommitOn.RESPONSE or scope.kind is not Kind.REQUEST:
             return
         if not scope.sessions:
-            scope.verdict = self._decide(scope, Moment.RESPONSE, scope.error)
+            scope.outcome = self._decide(scope, Moment.RESPONSE, scope.error)
             return
         try:
-            scope.verdict = self._decide(scope, Moment.RESPONSE, scope.error)
+            scope.outcome = self._decide(scope, Moment.RESPONSE, scope.error)
         except BaseException:
             roll_back(scope)
             raise
-        finish(scope, scope.verdict)
+        finish(scope, scope.outcome)
         if response.is_streamed:
             scope.awaits_body = True
             # stream_with_context ends the scope after the body; other streams end it here
@@ -193,7 +193,7 @@ class _Boundary:
 
         :raises Exception: the error itself when no handler takes it, as for an error raised in a view.
         """
-        scope.verdict = Outcome.ROLLBACK
+        scope.outcome = Outcome.ROLLBACK
         if scope.is_unhandled:
             # the response is that of a crash already, and Flask would send it with whatever status it has
             self.app.logger.error("The commit of an error page failed", exc_info=error)
@@ -236,7 +236,7 @@ class _Boundary:
             # Click before 8.2 hides every failure from the contexts that it closes; Flask one in sending the headers
             in_flight = sys.exc_info()[1]
             error = None if in_flight is scope.outer_error else in_flight
-        if scope.verdict is Outcome.COMMIT and error is None and is_settled(scope):
+        if scope.outcome is Outcome.COMMIT and error is None and is_settled(scope):
             # nearly every request: all was done at the commit point
             scope.forget_ending()
             if not scope.keeps_session:
@@ -249,7 +249,7 @@ class _Boundary:
             dropped_work = outcome is Outcome.ROLLBACK and has_changes(scope)
         finally:
             if scope.kind is Kind.REQUEST:
-                scope.verdict = outcome
+                scope.outcome = outcome
             end_scope(scope, outcome, keep_session=scope.keeps_session)
         if dropped_work:
             tell_of_dropped_work(scope.kind)
@@ -264,7 +264,7 @@ class _Boundary:
                 response=scope.response,
                 exit_code=scope.exit_code,
                 rollback_asked=scope.rollback_asked,
-                verdict=scope.verdict,
+                outcome=scope.outcome,
                 commit_when=self.settings.commit_when,
             )
         )

@@ -61,7 +61,7 @@ class Ending:
     :ivar response: the final response, None where there is none.
     :ivar exit_code: what a command gave to ``ctx.exit()``, None when it did not call it.
     :ivar rollback_asked: ``rollback_at_end()`` was called.
-    :ivar verdict: what was decided for the response, None before that.
+    :ivar outcome: what was decided for the response, None before that.
     :ivar commit_when: the app's own rule for requests.
     """
 
@@ -72,7 +72,7 @@ class Ending:
     response: Any = None
     exit_code: int | None = None
     rollback_asked: bool = False
-    verdict: Outcome | None = None
+    outcome: Outcome | None = None
     commit_when: CommitWhen | None = None
 
 
@@ -91,9 +91,9 @@ def decide(ending: Ending) -> Outcome:
         return _commit_if(_exits_well(ending))
     if ending.kind is Kind.CONTEXT:
         return _commit_if(ending.error is None)
-    if ending.moment is Moment.TEARDOWN and ending.verdict is not None:
+    if ending.moment is Moment.TEARDOWN and ending.outcome is not None:
         # work done after the commit point: it shares the fate of the request
-        return _commit_if(ending.verdict is Outcome.COMMIT and ending.error is None)
+        return _commit_if(ending.outcome is Outcome.COMMIT and ending.error is None)
     return _decide_request(ending)
 
 

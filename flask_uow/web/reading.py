@@ -88,7 +88,7 @@ class Reading:
         }
 
     def _written(self, key: str | None, app: Flask, progress: Progress, request: Request | None) -> Written:
-        """Return what is known to be written by whom a scope works for."""
+        """Return the writes that are known of the client or user for whom a scope works."""
         if progress.has_written(key):
             return UNKNOWN
         if request is None or not self._routes:

@@ -88,7 +88,7 @@ class Scope:
     :ivar error: the last exception seen, handled or not.
     :ivar is_unhandled: that exception escaped the dispatch.
     :ivar response: the response at the commit point.
-    :ivar verdict: what was decided at the commit point.
+    :ivar outcome: what was decided at the commit point.
     :ivar rollback_asked: ``rollback_at_end()`` was called.
     :ivar outer_error: an exception that was being handled already when the scope began, and is not its own.
     :ivar awaits_body: the response is a stream, and its request was not torn down yet.
@@ -124,7 +124,7 @@ class Scope:
         "token",
         "unit",
         "uses_primary",
-        "verdict",
+        "outcome",
     )
 
     def __init__(
@@ -144,7 +144,7 @@ class Scope:
         self.error: BaseException | None = None
         self.is_unhandled = False
         self.response: Any = None
-        self.verdict: Outcome | None = None
+        self.outcome: Outcome | None = None
         self.rollback_asked = False
         self.outer_error = None if command is None else command.outer_error
         self.awaits_body = False

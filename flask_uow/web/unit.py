@@ -62,7 +62,7 @@ class Callback:
 
 
 class ScopeUnit(UnitObserver):
-    """What a Session of a scope does at the boundaries of its transactions, and what it knows of their past.
+    """The observer of a Session of a scope: acts at the boundaries of its transactions, and remembers how they ended.
 
     :param app: the app, which signals have as their sender.
     :param holder: tells what the Session works for; asked when the pool is exhausted.

@@ -38,7 +38,7 @@ class WritesCookie:
         self._seconds = seconds
 
     def read(self, app: Flask, request: Request) -> Mapping[str | None, Written]:
-        """Return what the client of a request has written, by bind key; a cookie that is not ours, or too old, tells nothing."""
+        """Return the positions that the client of a request has written up to, by bind key; a cookie that is not ours, or too old, tells nothing."""
         value = request.cookies.get(self.name(app))
         if not value or len(value) > _LONGEST:
             return {}

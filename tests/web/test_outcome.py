@@ -50,7 +50,7 @@ def test_commit_when_decides_for_a_request_and_sees_response_and_error() -> None
 
 
 @pytest.mark.parametrize(
-    ("verdict", "error", "expected"),
+    ("outcome", "error", "expected"),
     [
         (COMMIT, None, COMMIT),
         (COMMIT, ERROR, ROLLBACK),
@@ -59,9 +59,9 @@ def test_commit_when_decides_for_a_request_and_sees_response_and_error() -> None
     ],
 )
 def test_work_after_the_commit_point_shares_the_fate_of_the_request(
-    verdict: Outcome, error: BaseException | None, expected: Outcome
+    outcome: Outcome, error: BaseException | None, expected: Outcome
 ) -> None:
-    ending = Ending(Kind.REQUEST, Moment.TEARDOWN, response=Response(), verdict=verdict, error=error)
+    ending = Ending(Kind.REQUEST, Moment.TEARDOWN, response=Response(), outcome=outcome, error=error)
     assert decide(ending) is expected
 
 

@@ -168,12 +168,12 @@ class ColumnAttribute(Attribute):
 
     @property
     def unique(self) -> Any:
-        """What the column was declared with."""
+        """Whether the column was declared unique."""
         return self.property.column.unique
 
     @property
     def index(self) -> Any:
-        """What the column was declared with."""
+        """Whether the column was declared with an index."""
         return self.property.column.index
 
     @property
@@ -183,12 +183,12 @@ class ColumnAttribute(Attribute):
 
     @property
     def onupdate(self) -> Any:
-        """What the column is set to by each UPDATE, or None."""
+        """The value that each UPDATE sets the column to, or None."""
         return self.property.column.onupdate
 
     @property
     def server_default(self) -> Any:
-        """What the database makes where no value is given, or None."""
+        """The value that the database makes where no value is given, or None."""
         return self.property.column.server_default
 
     @property

@@ -22,7 +22,7 @@ _RECONSTRUCTS = "__uow_reconstructs__"
 
 
 class _Marks(NamedTuple):
-    """What ``@validates`` says of a method.
+    """The mark that ``@validates`` leaves on a method.
 
     :ivar names: the attributes.
     :ivar include_removes: it wants to know of what is taken out of a collection, too.

@@ -317,7 +317,7 @@ def source_of(
 
 
 def _plain(mapper: Mapper, name: str) -> ColumnElement[Any]:
-    """Return what an attribute is in the tables themselves: the key says which row is meant, whatever the class is selected from."""
+    """Return the column of an attribute in the tables themselves: the key says which row is meant, whatever the class is selected from."""
     return without_own_sources(mapper.column_attrs[name].columns[-1])
 
 

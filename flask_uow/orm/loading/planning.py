@@ -254,7 +254,7 @@ def plan_of_items(
 
 
 def _row_maker(parts: Sequence[Part], names: tuple[str, ...]) -> RowMaker | None:
-    """Return what makes rows of the driver's, where the parts are its columns, one after the other."""
+    """Return the function that makes rows of the driver's, where the parts are its columns, one after the other."""
     processors = [part.processor for part in parts if isinstance(part, ColumnPart)]
     in_order = all(isinstance(part, ColumnPart) and part.position == place for place, part in enumerate(parts))
     return row_maker(names, processors) if in_order and len(parts) == len(names) else None

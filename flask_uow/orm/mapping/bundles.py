@@ -89,7 +89,7 @@ class Bundle:
 
     @property
     def parent(self) -> Any:
-        """What the first of the members belongs to: a mapper, an alias; None for other expressions."""
+        """The mapper or alias that the first of the members belongs to; None for other expressions."""
         return getattr(self.exprs[0], "parent", None)
 
     @property

@@ -77,7 +77,7 @@ class CompositeProperty(DescriptorProperty):
 
     @property
     def composite_class(self) -> Any:
-        """What makes a value; another name of ``class_``."""
+        """The class or function that makes a value; another name of ``class_``."""
         return self.class_
 
     @property

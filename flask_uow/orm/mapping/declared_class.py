@@ -109,7 +109,7 @@ _RESERVED = ("metadata", "registry")
 
 @dataclasses.dataclass
 class _Declared:
-    """What the body of a class, its mixins and its abstract bases declare.
+    """The declarations of a class: of its body, its mixins and its abstract bases.
 
     :ivar columns: the columns by attribute, those that its table is to get.
     :ivar properties: further attributes: relationships, expressions, columns under another name.
@@ -186,7 +186,7 @@ def _read(
     is_shared: bool,
     registry: Registry,
 ) -> _Declared:
-    """Return what the declarations of a class declare.
+    """Return the declarations of a class, read.
 
     :param table: the table that the class gives itself, or None.
     :param is_shared: True where its columns go into the table of its parent.

@@ -20,7 +20,7 @@ Pairs = list[tuple[Any, Any]]
 
 
 class MapperProperty:
-    """What a mapper knows of one attribute: a column, a relationship, a synonym, a composite.
+    """One attribute, as its mapper knows it: a column, a relationship, a synonym, a composite.
 
     :ivar key: the attribute's name.
     :ivar parent: the mapper.

@@ -49,7 +49,7 @@ class Routing:
         self._is_open = True
 
     def reader_for(self, bind: Any) -> ReplicaReader | None:
-        """Return what lends connections for the reads of a bind; None where the bind itself serves them."""
+        """Return the reader that lends connections for the reads of a bind; None where the bind itself serves them."""
         return self._readers.get(bind) if self._is_open else None
 
     def avoid(self, bind: Any) -> None:

@@ -37,11 +37,11 @@ class History(NamedTuple):
         return [*self.added, *self.unchanged, *self.deleted]
 
     def non_deleted(self) -> list[Any]:
-        """Return what is there now: added and unchanged."""
+        """Return the present values: added and unchanged."""
         return [*self.added, *self.unchanged]
 
     def non_added(self) -> list[Any]:
-        """Return what was there before: unchanged and deleted."""
+        """Return the values before: unchanged and deleted."""
         return [*self.unchanged, *self.deleted]
 
     def __bool__(self) -> bool:

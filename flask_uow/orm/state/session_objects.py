@@ -41,7 +41,7 @@ class TransactionLevel(Protocol):
 
     @property
     def accounts(self) -> Accounts:
-        """What was done to objects in it."""
+        """The changes of objects in it."""
         raise NotImplementedError
 
 

@@ -64,7 +64,7 @@ class DDLCompiler(ExpressionCompiler):
         return f"CREATE {prefixes}TABLE {guard}{self.visit_table(table)} (\n\t{body}\n){self.table_options(table)}"
 
     def table_options(self, table: Table) -> str:
-        """Return what stands behind the columns, where the database has such."""
+        """Return the clauses behind the columns, where the database has such."""
         return ""
 
     def included_text(self, constraint: Any) -> str:

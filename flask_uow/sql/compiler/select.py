@@ -140,7 +140,7 @@ class SelectCompiler(ExpressionCompiler):
         return f"({text})" if getattr(condition, "precedence", 20) <= 1 else text
 
     def _hints(self, select: Select) -> dict[int, str]:
-        """Return what is to be written beside elements of FROM on this database, by their ids."""
+        """Return the words to be written beside elements of FROM on this database, by their ids."""
         given = select.words.hints
         return {id(element): text for element, text, dialect in given if dialect in (None, self.dialect.name)}
 

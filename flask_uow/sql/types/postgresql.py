@@ -126,7 +126,7 @@ class JSONPATH(PostgreSQLText):
 
 
 class TSQUERY(PostgreSQLText):
-    """What a text search looks for; made by ``func.to_tsquery()``, ``func.websearch_to_tsquery()`` and the like."""
+    """The search terms of a text search; made by ``func.to_tsquery()``, ``func.websearch_to_tsquery()`` and the like."""
 
     native = "tsquery"
 
