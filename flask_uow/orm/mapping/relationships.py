@@ -261,13 +261,15 @@ class RelationshipProperty(InspectedRelationship):
     @property
     def local_names(self) -> tuple[str, ...]:
         """The parent's attributes whose values tell the related rows."""
-        if self._local_names is None:
+        names = self._local_names
+        if names is None:
             if self.condition.through_parent:
-                self._local_names = self.parent.primary_key_names
+                names = self.parent.primary_key_names
             else:
                 pairs = self.secondary_pairs if self.direction is Direction.MANY_TO_MANY else self.pairs
-                self._local_names = tuple(own for own, _ in pairs)
-        return self._local_names
+                names = tuple(own for own, _ in pairs)
+            self._local_names = names
+        return names
 
     def _expression(self, argument: object, far: Side) -> Any:
         """Return a join condition that is given as itself or as a function."""
