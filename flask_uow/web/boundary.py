@@ -80,7 +80,7 @@ class _Boundary:
         scope = context_scope(context, self.owner)
         scope.kind = Kind.REQUEST
         scope.outer_error = sys.exc_info()[1]
-        scope.verdict = None
+        scope.outcome = None
         routes = self.reading is not None and self.reading.dispatch(scope, context.request)
         if self.settings.retry_attempts == 1 and not routes:
             return self._dispatch(scope, original, args)
