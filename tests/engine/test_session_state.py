@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from flask_uow import (
+    ARRAY,
+    JSON,
     Column,
     Date,
     DateTime,
@@ -113,6 +115,59 @@ def test_values_are_read_right_whatever_the_database_sets(
             assert read(connection, shifts) == VALUES
     with one.begin() as connection:
         assert read(connection, shifts) == VALUES
+
+
+LISTS = Table(
+    "lists",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("lengths", ARRAY(Interval)),
+    Column("starts", ARRAY(DateTime(timezone=True))),
+    Column("days", ARRAY(Date)),
+    Column("factors", ARRAY(Float)),
+    Column("data", ARRAY(LargeBinary)),
+    Column("document", JSON),
+)
+LISTED = {
+    "lengths": [VALUES["length"]],
+    "starts": [VALUES["start"], None],
+    "days": [VALUES["day"]],
+    "factors": [VALUES["factor"], -0.1],
+    "data": [VALUES["data"]],
+    "document": {"a\\": "\\n'"},
+}
+
+
+@formats
+@pytest.mark.parametrize("level", [None, "AUTOCOMMIT"])
+def test_lists_of_values_are_read_right_whatever_the_role_sets(
+    postgresql_uri: str, name: str, value: str, level: str | None
+) -> None:
+    role = execute(postgresql_uri, "SELECT current_user")[0][0]
+    execute(postgresql_uri, f"ALTER ROLE {role} SET {name} = '{value}'")
+    try:
+        engine = create_engine(postgresql_uri, isolation_level=level)
+        LISTS.create(engine)
+        with engine.connect() as connection:
+            connection.execute(insert(LISTS).values(**LISTED))
+            row = connection.execute(select(*(LISTS.c[name] for name in LISTED))).one()
+            assert dict(zip(LISTED, row, strict=True)) == LISTED
+            connection.commit()
+        engine.dispose()
+    finally:
+        execute(postgresql_uri, f"ALTER ROLE {role} RESET {name}")
+
+
+@formats
+def test_a_prepared_statement_outside_of_a_transaction_returns_right_values(
+    one: Engine, shifts: Table, default: Callable[[str, str], None], name: str, value: str
+) -> None:
+    default(name, value)
+    one.dispose()
+    with one.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.run(f"PREPARE look AS SELECT {', '.join(VALUES)} FROM shift", write=False)
+        assert connection.fetch_all("EXECUTE look") == connection.fetch_all(f"SELECT {', '.join(VALUES)} FROM shift")
 
 
 @formats

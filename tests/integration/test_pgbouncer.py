@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_uow import DateTime, DBAPIError, Interval, Mapped, UnitOfWork, mapped_column
+from flask_uow import DateTime, DBAPIError, Interval, Mapped, OperationalError, UnitOfWork, create_engine, mapped_column
 from tests.servers import Pooler, Server, pgbouncer, servers
 
 THREADS = 8
@@ -214,3 +214,20 @@ def test_a_pooler_that_is_restarted_is_found_again(pooler: Pooler, office: Calla
     pooler.start()
     with made.db.unit_of_work() as session:
         assert session.query(made.Shift).count() == 1
+
+
+def test_a_server_with_another_way_of_quoting_is_refused_with_the_cure(
+    server: Server, pooler: Pooler, office: Callable[..., Office]
+) -> None:
+    server.execute("ALTER DATABASE postgres SET standard_conforming_strings = off")
+    pooler.renew()
+    try:
+        with pytest.raises(OperationalError, match="ALTER DATABASE"):
+            create_engine(pooler.uri()).connect()
+        server.execute("ALTER DATABASE postgres SET standard_conforming_strings = on")
+        pooler.renew()
+        with create_engine(pooler.uri()).connect() as connection:
+            assert connection.fetch_all("SELECT %s", ("a\\b",)) == [("a\\b",)]
+    finally:
+        server.execute("ALTER DATABASE postgres RESET standard_conforming_strings")
+        pooler.renew()

@@ -75,6 +75,10 @@ _NOT_REPLICATED = re.compile(
     r"|синхронн|同期レプリケーション|同步复制|동기식 복제|synkron replikering|senkron replikasyon|სინქრონულ"
 )
 _PLAIN_STRINGS = "-c standard_conforming_strings=on"
+_NO_OPTIONS = (
+    "the server has standard_conforming_strings = off, and the pooler in front of it does not let a client say otherwise. Set it on for"
+    " the database (ALTER DATABASE ... SET standard_conforming_strings = on) or the role; then renew the pooler's connections (RECONNECT)."
+)
 _NO_PREPARE = (
     "the PostgreSQL server does not allow prepared transactions, and two-phase commit needs them. Set max_prepared_transactions in"
     " postgresql.conf to at least max_connections, and restart the server."
@@ -222,8 +226,14 @@ class PostgreSQLDialect(Dialect):
             # the text of a statement is read before any setting in it is made, so this one has to be there from the start
             raw.close()
             options = self._parameters.get("options", "")
-            self._parameters["options"] = f"{options} {_PLAIN_STRINGS}".strip()
-            raw = psycopg2.connect(**self._parameters)
+            with_options = {**self._parameters, "options": f"{options} {_PLAIN_STRINGS}".strip()}
+            try:
+                raw = psycopg2.connect(**with_options)
+            except psycopg2.OperationalError as error:
+                if "unsupported startup parameter" not in str(error):
+                    raise
+                raise psycopg2.OperationalError(_NO_OPTIONS) from error
+            self._parameters = with_options
         try:
             raw.autocommit = True
             register_types(raw)

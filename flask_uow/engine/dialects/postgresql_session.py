@@ -22,7 +22,7 @@ SESSION_SETTINGS = SETTINGS.replace("SET LOCAL ", "SET ")
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
 _RETURNS_VALUES = re.compile(
     _BEGINNING.replace(r"(?:\A|;)", r"\A")
-    + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW)\b",
+    + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW|EXECUTE)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _CHANGES = re.compile(
