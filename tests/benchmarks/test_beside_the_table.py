@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from tests.benchmarks import round_trips, scale
+from tests.benchmarks import round_trips, scale, segments
 from tests.benchmarks.data import Database
 from tests.benchmarks.graph import create_nodes, wrong_nodes
 from tests.benchmarks.places import Places
@@ -82,3 +82,13 @@ def test_a_request_waits_for_the_server_no_more_often_than_it_must(postgresql_ur
     text = round_trips.tables({"cells": cells, "missing": {}})
     assert "| flask_uow | 3 | 4 |" in text
     assert "| 3 | `COMMIT` |" in text
+
+
+def test_each_step_of_a_request_gives_the_right_answers_and_has_a_line(database: str, database_uri: str) -> None:
+    found = segments.measured(database_uri, 1, 3)
+    assert set(found) == {*segments.STEPS, *segments.BY_HAND}
+    for number, name in enumerate(found):
+        found[name] = {"processor": 100.0 * (number + 1), "passed": 1000.0 * (number + 1)}
+    text = segments.tables({"rounds": 1, "requests": 3, "segments": {database: found}})
+    assert "| the extension, whose Session nobody asks for | 100 | 1000 | 200 | 2000 |" in text
+    assert "flush, commit (request_post) | 500 | 5000 | 600 | 6000 |" in text
