@@ -14,11 +14,15 @@ from flask_uow import exc as exc
 from flask_uow import orm as orm
 from flask_uow import sql as sql
 from flask_uow.engine import URL as URL
+from flask_uow.engine import AssertionPool as AssertionPool
 from flask_uow.engine import Connection as Connection
 from flask_uow.engine import Engine as Engine
 from flask_uow.engine import FrozenResult as FrozenResult
+from flask_uow.engine import Inspector as Inspector
 from flask_uow.engine import MappingResult as MappingResult
 from flask_uow.engine import NullPool as NullPool
+from flask_uow.engine import ObjectKind as ObjectKind
+from flask_uow.engine import Pool as Pool
 from flask_uow.engine import QueuePool as QueuePool
 from flask_uow.engine import RawConnection as RawConnection
 from flask_uow.engine import Result as Result
@@ -31,6 +35,7 @@ from flask_uow.engine import StreamedResult as StreamedResult
 from flask_uow.engine import Transaction as Transaction
 from flask_uow.engine import TwoPhaseTransaction as TwoPhaseTransaction
 from flask_uow.engine import create_engine as create_engine
+from flask_uow.engine import engine_from_config as engine_from_config
 from flask_uow.engine import make_url as make_url
 
 if TYPE_CHECKING:
@@ -64,10 +69,11 @@ if TYPE_CHECKING:
 if not TYPE_CHECKING:
     # type checkers take what is imported above: an __all__ that is put together is beyond them
     __all__ = [
-        "Connection", "Engine", "FrozenResult", "KeysetPagination", "MappingResult", "NullPool", "Pagination",
+        "AssertionPool", "Connection", "Engine", "FrozenResult", "Inspector", "KeysetPagination", "MappingResult", "NullPool",
+        "ObjectKind", "Pagination", "Pool",
         "QueuePool", "RawConnection", "RecordedQuery", "Result", "Row", "RowMapping", "ScalarResult",
         "StatementEvent", "StaticPool", "StreamedResult", "Transaction", "TwoPhaseTransaction", "URL", "UnitOfWork",
-        "create_engine", "engine", "exc", "get_recorded_queries", "make_url", "orm", "signals", "sql",
+        "create_engine", "engine", "engine_from_config", "exc", "get_recorded_queries", "make_url", "orm", "signals", "sql",
     ]  # fmt: skip
     __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
 

@@ -2,7 +2,7 @@
 
 In reading order: url; dialects (base, values, then postgresql and sqlite with their types and batches); dbapi_errors;
 listeners; pool, pool_classes; rows, inserted, result and streamed;
-transaction, two_phase, gate, streaming, returning, sending, raw, executing and connection; cache; engine;
+transaction, two_phase, gate, streaming, returning, sending, raw, executing and connection; cache; pool_echo, engine, configured;
 wal and replicas: which standby has what was written;
 atomic (a package): one transaction over several databases;
 reflection (a package): what a database has.
@@ -11,13 +11,14 @@ reflection (a package): what a database has.
 from __future__ import annotations
 
 from flask_uow.engine import events as events
+from flask_uow.engine.configured import engine_from_config
 from flask_uow.engine.connection import Connection
 from flask_uow.engine.engine import Engine, create_engine
 from flask_uow.engine.listeners import EngineListeners, StatementEvent
 from flask_uow.engine.pool import Pool
-from flask_uow.engine.pool_classes import NullPool, QueuePool, StaticPool
+from flask_uow.engine.pool_classes import AssertionPool, NullPool, QueuePool, StaticPool
 from flask_uow.engine.raw import RawConnection
-from flask_uow.engine.reflection.inspector import Inspector
+from flask_uow.engine.reflection.inspector import Inspector, ObjectKind
 from flask_uow.engine.result import FrozenResult, MappingResult, Result, ScalarResult
 from flask_uow.engine.rows import Row, RowMapping
 from flask_uow.engine.streamed import StreamedResult, StreamedRowResult
@@ -27,6 +28,7 @@ from flask_uow.engine.url import URL, make_url
 
 __all__ = [
     "URL",
+    "AssertionPool",
     "Connection",
     "Engine",
     "EngineListeners",
@@ -35,6 +37,7 @@ __all__ = [
     "MappingResult",
     "NestedTransaction",
     "NullPool",
+    "ObjectKind",
     "Pool",
     "QueuePool",
     "RawConnection",
@@ -49,5 +52,6 @@ __all__ = [
     "Transaction",
     "TwoPhaseTransaction",
     "create_engine",
+    "engine_from_config",
     "make_url",
 ]

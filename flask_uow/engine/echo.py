@@ -13,7 +13,7 @@ from typing import Literal
 
 from flask_uow.engine.listeners import StatementEvent
 
-__all__ = ["Echo", "echo_of", "start_echo", "stop_echo"]
+__all__ = ["Echo", "echo_of", "let_through", "start_echo", "stop_echo"]
 
 Echo = bool | Literal["debug"]
 
@@ -22,14 +22,22 @@ _PRINTED_AS = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _LastHandler(logging.Handler):
-    """Prints what no other handler gets."""
+    """Prints what no other handler gets.
+
+    :param logger: whose lines they are.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self._logger = logger
+        self.setFormatter(logging.Formatter(_PRINTED_AS))
 
     def emit(self, record: logging.LogRecord) -> None:
         if not self._is_handled_by_others():
             sys.stderr.write(self.format(record) + "\n")
 
     def _is_handled_by_others(self) -> bool:
-        logger: logging.Logger | None = _logger
+        logger: logging.Logger | None = self._logger
         while logger is not None:
             if any(handler is not self for handler in logger.handlers):
                 return True
@@ -37,8 +45,14 @@ class _LastHandler(logging.Handler):
         return False
 
 
-_last_handler = _LastHandler()
-_last_handler.setFormatter(logging.Formatter(_PRINTED_AS))
+def let_through(logger: logging.Logger, level: int) -> None:
+    """Have the lines of a logger seen, on stderr where nothing else shows them; a level that would keep them out is set anew."""
+    # logging.config disables all loggers that it was not told of
+    logger.disabled = False
+    if not logger.isEnabledFor(level):
+        logger.setLevel(level)
+    if not any(isinstance(handler, _LastHandler) for handler in logger.handlers):
+        logger.addHandler(_LastHandler(logger))
 
 
 def start_echo(echo: Echo, hide_parameters: bool) -> Callable[[StatementEvent], None]:
@@ -46,13 +60,7 @@ def start_echo(echo: Echo, hide_parameters: bool) -> Callable[[StatementEvent], 
 
     A level that the application has set stays, unless it would keep the lines out.
     """
-    level = logging.DEBUG if echo == "debug" else logging.INFO
-    # logging.config disables all loggers that it was not told of
-    _logger.disabled = False
-    if not _logger.isEnabledFor(level):
-        _logger.setLevel(level)
-    if _last_handler not in _logger.handlers:
-        _logger.addHandler(_last_handler)
+    let_through(_logger, logging.DEBUG if echo == "debug" else logging.INFO)
     return _LISTENERS[echo, hide_parameters]
 
 

@@ -23,6 +23,7 @@ from flask_uow.engine.echo import Echo, echo_of, start_echo, stop_echo
 from flask_uow.engine.listeners import EngineListeners
 from flask_uow.engine.pool import Pool
 from flask_uow.engine.pool_classes import QueuePool
+from flask_uow.engine.pool_echo import start_pool_echo
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.rollback_only import RollbackOnly
 from flask_uow.engine.url import URL, make_url
@@ -40,6 +41,29 @@ _DIALECTS = {
     "sqlite": ("flask_uow.engine.dialects.sqlite", "SQLiteDialect"),
 }
 _COMPILED_STATEMENTS = 500
+# options of SQLAlchemy's that are not needed here -> why not, or what to do instead
+_INSTEAD = {
+    "paramstyle": "Statements take :name parameters on both databases; exec_driver_sql() takes those of the driver, ? on SQLite and %s on PostgreSQL.",
+    "plugins": "Listen to the engine's events with event.listen() in their place.",
+    "events": "Listen to the engine's events with event.listen() in their place.",
+    "pool_events": "Listen to the engine's events with event.listen() in their place.",
+    "module": "The drivers are psycopg2 and sqlite3; creator= returns connections that are made in another way.",
+    "pool": "Pass the pool's class as poolclass.",
+    "pool_reset_on_return": "A connection that comes back is always rolled back; pool_clean says when it is rid of more.",
+    "pool_use_lifo": "The connection that came back last is lent first in any case.",
+    "pool_logging_name": "The loggers are flask_uow.engine and flask_uow.pool.",
+    "logging_name": "The loggers are flask_uow.engine and flask_uow.pool.",
+    "strategy": "Leave it out.",
+    "server_side_cursors": "Say it for a statement: execution_options(yield_per=1000).",
+    "client_encoding": "Put it into the URL: ?client_encoding=utf8.",
+    "enable_from_linting": "Leave it out.",
+    "label_length": "Names of more than 63 bytes are cut, with a digest at the end.",
+    "max_identifier_length": "Names of more than 63 bytes are cut, with a digest at the end.",
+    **dict.fromkeys(
+        ("insertmanyvalues_page_size", "use_insertmanyvalues", "executemany_mode", "executemany_batch_page_size"),
+        "Lists of rows are sent in pages, as large as the database takes them well.",
+    ),
+}
 
 
 # all engines that are alive
@@ -163,6 +187,30 @@ class Engine:
         made._original = self
         return made
 
+    def update_execution_options(self, **options: Any) -> None:
+        """Set options for all that this engine's connections execute from now on; see :meth:`execution_options`, which makes another engine.
+
+        :raises ArgumentError: for an unknown isolation level.
+        """
+        if "isolation_level" in options:
+            options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
+        self._execution_options = {**self._execution_options, **options}
+        self.isolation_level = self._execution_options.get("isolation_level", self.isolation_level)
+
+    def clear_compiled_cache(self) -> None:
+        """Forget all compiled statements; they are compiled again when they are executed next."""
+        self.compiled_cache.clear()
+
+    @property
+    def driver(self) -> str:
+        """The name of the driver, ``psycopg2`` or ``pysqlite``."""
+        return self.url.get_driver_name()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine itself; a connection has it under the same name."""
+        return self
+
     def get_execution_options(self) -> Mapping[str, Any]:
         """Return the options that are set."""
         return self._execution_options
@@ -221,11 +269,15 @@ class Engine:
                 cure += " No connection of this engine is in a transaction: the lock is another process's, or another engine's."
         return cure
 
-    def dispose(self) -> None:
+    def dispose(self, close: bool = True) -> None:
         """Close all connections: those in use when they come back. The engine can be used again afterwards.
 
         A database in memory is gone once the last connection is.
+
+        :param close: False leaves them alone, for a forked process, whose engines begin anew by themselves.
         """
+        if not close:
+            return
         self.pool.dispose()
         self.dialect.dispose()
 
@@ -305,6 +357,11 @@ def create_engine(
     json_serializer: Callable[[Any], str | bytes] | None = None,
     json_deserializer: Callable[[Any], Any] | None = None,
     lacks: Iterable[str] = (),
+    creator: Callable[[], Any] | None = None,
+    execution_options: Mapping[str, Any] | None = None,
+    echo_pool: Echo = False,
+    query_cache_size: int = _COMPILED_STATEMENTS,
+    future: bool = True,
     **unknown: Any,
 ) -> Engine:
     """Return an engine. Nothing is connected yet.
@@ -333,6 +390,12 @@ def create_engine(
     :param json_deserializer: makes the value of such a text, in place of :func:`json.loads`.
     :param lacks: features of PostgreSQL that the server, which speaks its protocol, does not have: ``"two_phase"``, ``"savepoints"`` and others;
         each is done without, or refused before it is sent.
+    :param creator: returns a new connection of the driver, in place of its ``connect``; the URL says the dialect then, and what messages call it.
+    :param execution_options: options of all that is executed, as for :meth:`Engine.execution_options`.
+    :param echo_pool: log the connections that are opened and closed to the logger ``flask_uow.pool`` at level INFO; ``"debug"``: those that are lent
+        and come back too, at level DEBUG.
+    :param query_cache_size: how many compiled statements are kept.
+    :param future: True; engines have no other ways.
     :raises ArgumentError: for a malformed URL, an unknown dialect or option, a wrong value, or a missing driver.
 
     >>> engine = create_engine("sqlite://")
@@ -345,19 +408,29 @@ def create_engine(
         options = [name for name, p in inspect.signature(create_engine).parameters.items() if p.kind is p.KEYWORD_ONLY]
         name = next(iter(unknown))
         hint = did_you_mean(name, options)
-        raise ArgumentError(f"create_engine() has no option {name!r}; it takes {', '.join(options)}.{hint}")
+        cure = f" {_INSTEAD[name]}" if name in _INSTEAD else hint
+        raise ArgumentError(f"create_engine() has no option {name!r}; it takes {', '.join(options)}.{cure}")
+    if future is not True:
+        raise ArgumentError(f"future={future!r}: engines are those of SQLAlchemy 2 only. Leave it out.")
+    if isinstance(query_cache_size, bool) or not isinstance(query_cache_size, int) or query_cache_size < 1:
+        raise ArgumentError(f"query_cache_size={query_cache_size!r}: expected a number of statements, 1 or more.")
     for name, value, kinds, expected in (
         ("hide_parameters", hide_parameters, bool, "True or False"),
         ("pool_pre_ping", pool_pre_ping, (bool, type(None)), "True, False or None"),
         ("connect_args", connect_args, (Mapping, type(None)), "a mapping of the driver's arguments, or None"),
+        ("execution_options", execution_options, (Mapping, type(None)), "a mapping of options, or None"),
     ):
         if not isinstance(value, kinds):
             raise ArgumentError(f"{name}={value!r}: expected {expected}. Pass one, or leave the default.")
-    if echo not in (True, False, "debug"):
-        raise ArgumentError(f"echo={echo!r}: expected True or False, or 'debug'. Pass one, or leave the default.")
+    for name, lines in (("echo", echo), ("echo_pool", echo_pool)):
+        if lines not in (True, False, "debug"):
+            raise ArgumentError(
+                f"{name}={lines!r}: expected True or False, or 'debug'. Pass one, or leave the default."
+            )
     if sql_comments is not None and not callable(sql_comments):
         raise ArgumentError(f"sql_comments={sql_comments!r}: expected a function that returns a mapping, or None.")
-    for name, function in (("json_serializer", json_serializer), ("json_deserializer", json_deserializer)):
+    functions = (("json_serializer", json_serializer), ("json_deserializer", json_deserializer), ("creator", creator))
+    for name, function in functions:
         if function is not None and not callable(function):
             raise ArgumentError(f"{name}={function!r}: expected a function. Pass one, or leave the default.")
     if poolclass is not None and not (isinstance(poolclass, type) and issubclass(poolclass, Pool)):
@@ -369,6 +442,7 @@ def create_engine(
     level = dialect.check_isolation_level(isolation_level)
     dialect.do_without(check_lacks(lacks))
     dialect.json_serializer, dialect.json_deserializer = json_serializer, json_deserializer
+    dialect.creator = creator
     numbers = {"size": pool_size, "max_overflow": max_overflow}
     pool = (poolclass or QueuePool)(
         _DialectConnector(dialect, sql_comments),
@@ -380,6 +454,12 @@ def create_engine(
     )
     engine = Engine(parsed, dialect, pool, level, hide_parameters)
     engine.echo = echo
+    if execution_options:
+        engine.update_execution_options(**execution_options)
+    if query_cache_size != _COMPILED_STATEMENTS:
+        engine.compiled_cache = BoundedCache(query_cache_size)
+    if echo_pool:
+        start_pool_echo(pool, echo_pool)
     return engine
 
 

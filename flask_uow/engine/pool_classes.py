@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_uow.engine.pool import Connector, Pool
-from flask_uow.exc import ArgumentError
+from flask_uow.engine.pool_record import PooledConnection, User
+from flask_uow.exc import ArgumentError, TimeoutError
 
-__all__ = ["NullPool", "QueuePool", "StaticPool"]
+__all__ = ["AssertionPool", "NullPool", "QueuePool", "StaticPool"]
 
 
 class QueuePool(Pool):
@@ -48,3 +49,25 @@ class StaticPool(_FixedPool):
     """
 
     kept = 1
+
+
+class AssertionPool(Pool):
+    """Keeps one connection and lends no other: to find, in tests, the code that takes a second one while it has the first."""
+
+    def __init__(self, connector: Connector, **options: Any) -> None:
+        for name, spelled in (("size", "pool_size"), ("max_overflow", "max_overflow")):
+            if name in options:
+                raise ArgumentError(
+                    f"AssertionPool lends one connection, and was given {spelled}={options[name]!r}. Leave {spelled} out."
+                )
+        super().__init__(connector, size=1, max_overflow=0, **{**options, "timeout": 0.0})
+
+    def checkout(self, user: User | None = None) -> PooledConnection:
+        """Lend the connection.
+
+        :raises AssertionError: while it is lent.
+        """
+        try:
+            return super().checkout(user)
+        except TimeoutError as error:
+            raise AssertionError(f"a second connection was asked for while the only one is in use. {error}") from error

@@ -102,6 +102,7 @@ class PooledConnection:
     :ivar broken: True once the connection must not be lent again.
     :ivar inherited: True in a forked process, where the connection belongs to the parent.
     :ivar apart: True where the pool does not count the connection, and closes it when it comes back.
+    :ivar info: for the application's own use, as long as the driver's connection is open.
     :ivar marks: what the statements of its user leave behind; see :mod:`flask_uow.engine.marks`.
     :ivar is_dirty: True where it was claimed after a holder that had not given it back.
     :ivar holder: tells what its user works for (a request, a command), None where nobody said.
@@ -110,12 +111,13 @@ class PooledConnection:
 
     __slots__ = (
         "__weakref__", "_asked_by", "_asked_line", "_lease", "_thread", "acquired", "apart", "broken", "created", "cursor", "generation",
-        "holder", "inherited", "is_dirty", "marks", "number", "raw", "returned",
+        "holder", "info", "inherited", "is_dirty", "marks", "number", "raw", "returned",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
         self.raw: Any = None
         self.cursor: Any = None
+        self.info: dict[Any, Any] = {}
         self.number = -1
         self.created = self.returned = self.acquired = time.monotonic()
         self.generation = generation
@@ -136,6 +138,7 @@ class PooledConnection:
         self.created = self.returned = time.monotonic()
         self.raw = raw
         self.cursor = cursor
+        self.info = {}
 
     # -- who has it
 

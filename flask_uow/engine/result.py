@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.inserted import InsertedKeys
-from flask_uow.engine.rows import ColumnChoice, Row, RowMaker, RowMapping, picker, position_of, row_maker
+from flask_uow.engine.rows import ColumnChoice, Row, RowMaker, RowMapping, picker, position_of, row_class, row_maker
 from flask_uow.exc import (
     ArgumentError,
     InvalidRequestError,
@@ -255,7 +255,8 @@ class Result(RowsOf[TP_co]):
     :ivar returns_rows: True when the statement returns rows, be it none at all this time.
     """
 
-    __slots__ = ("_inserted", "_is_unique", "_names", "lastrowid", "returns_rows", "rowcount")
+    # _part_size is there after yield_per() only
+    __slots__ = ("_inserted", "_is_unique", "_names", "_part_size", "lastrowid", "returns_rows", "rowcount")
 
     def __init__(
         self,
@@ -370,6 +371,37 @@ class Result(RowsOf[TP_co]):
         names, pick = picker(self._names, columns)
         chosen: Result = Result(list(map(pick, self.all())), names, self.rowcount, self.lastrowid, self._inserted)
         return chosen.unique() if self._is_unique else chosen
+
+    def yield_per(self, num: int) -> Self:
+        """Return this result, whose :meth:`partitions` have that many rows where they are not told otherwise.
+
+        The rows are here already; ``execution_options(yield_per=num)`` of the statement has them fetched page by page.
+
+        :raises ArgumentError: for a number below 1.
+        """
+        check_part_size(num)
+        self._part_size = num
+        return self
+
+    def partitions(self, size: int | None = None) -> Iterator[list[Any]]:
+        """See :meth:`FetchedResult.partitions`."""
+        return super().partitions(size if size is not None else getattr(self, "_part_size", None))
+
+    def merge(self, *others: Result) -> Result[TP_co]:
+        """Return one result of the rows of this one and of others that have as many columns; these results are consumed by that.
+
+        :raises ArgumentError: for a result of other columns.
+        """
+        rows: list[Any] = self.all()
+        count = self.rowcount
+        for other in others:
+            if len(other.keys()) != len(self._names):
+                raise ArgumentError(
+                    f"merge() of a result of {len(self._names)} columns and one of {len(other.keys())}. Select the same columns in each."
+                )
+            rows.extend(row_class(self._names)(row) for row in other.all())
+            count = count + other.rowcount if min(count, other.rowcount) >= 0 else -1
+        return Result(rows, self._names, count)
 
     def freeze(self) -> FrozenResult[TP_co]:
         """Return a copy of what is left that gives a new result at each call; this result is consumed by that."""

@@ -90,6 +90,23 @@ class SendingConnection:
         """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
         return bool(self._stack)
 
+    @property
+    def info(self) -> dict[Any, Any]:
+        """A dict for the application's own use, which lasts as long as the driver's connection: longer than this one, where the pool keeps it.
+
+        :raises ResourceClosedError: after close().
+        """
+        if self._record is None:
+            raise ResourceClosedError(
+                "this connection was closed, and has no info any more. Take a new one with engine.connect()."
+            )
+        return self._record.info
+
+    @property
+    def invalidated(self) -> bool:
+        """True after :meth:`invalidate`, and once the connection was lost."""
+        return self._gate is LOST or (self._record is not None and self._record.broken)
+
     # -- plain SQL with the driver's parameters
 
     def fetch_all(

@@ -9,12 +9,12 @@ is the dialect's business. Engines are made from a URL; the web layer parses the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, did_you_mean
 
 __all__ = ["URL", "make_url"]
 
@@ -68,6 +68,99 @@ class URL:
         """The driver that the URL names, None where it leaves the choice open."""
         return self.drivername.partition("+")[2].lower() or None
 
+    @classmethod
+    def create(
+        cls,
+        drivername: str,
+        username: str | None = None,
+        password: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        database: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> URL:
+        """Return a URL made of its parts, which are taken as they are: nothing in them needs a percent sign.
+
+        :raises ArgumentError: for a part of the wrong kind.
+        """
+        parts = {
+            "drivername": drivername,
+            "username": username,
+            "password": password,
+            "host": host,
+            "database": database,
+        }
+        for name, part in parts.items():
+            if not isinstance(part, str) and (part is not None or name == "drivername"):
+                # the value is not shown: it may be a password
+                raise ArgumentError(
+                    f"URL.create({name}=...): expected a str{'' if name == 'drivername' else ' or None'}, got {type(part).__name__}."
+                )
+        if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
+            raise ArgumentError(f"URL.create(port={port!r}): expected a number from 1 to 65535, or None.")
+        return cls(drivername, username, password, host, port, database, _checked_query(query or {}))
+
+    def set(self, **parts: Any) -> URL:
+        """Return the URL with other parts: ``url.set(database="test")``.
+
+        :param parts: by the names of :meth:`create`.
+        :raises ArgumentError: for an unknown part, or one of the wrong kind.
+        """
+        names = ("drivername", "username", "password", "host", "port", "database", "query")
+        for name in parts:
+            if name not in names:
+                raise ArgumentError(
+                    f"URL.set() got {name!r}.{did_you_mean(name, names)} The parts are: {', '.join(names)}."
+                )
+        made = URL.create(**{**{name: getattr(self, name) for name in names}, **parts})
+        keeps_servers = self.ports and not {"host", "port"} & parts.keys()
+        return replace(made, ports=self.ports) if keeps_servers else made
+
+    def update_query_dict(self, query_parameters: Mapping[str, str]) -> URL:
+        """Return the URL with options set; those that it has besides stay."""
+        return self.set(query={**self.query, **query_parameters})
+
+    def update_query_pairs(self, key_value_pairs: Iterable[tuple[str, str]]) -> URL:
+        """Return the URL with options set, which are given as pairs."""
+        return self.update_query_dict(dict(key_value_pairs))
+
+    def update_query_string(self, query_string: str) -> URL:
+        """Return the URL with options set, which are given as ``"name=value&name=value"``."""
+        return self.update_query_pairs(parse_qsl(query_string, keep_blank_values=True))
+
+    def difference_update_query(self, names: Iterable[str]) -> URL:
+        """Return the URL without some of its options."""
+        left_out = set(names)
+        return self.set(query={name: value for name, value in self.query.items() if name not in left_out})
+
+    @property
+    def normalized_query(self) -> Mapping[str, tuple[str, ...]]:
+        """The options, each with its value in a tuple."""
+        return {name: (value,) for name, value in self.query.items()}
+
+    def get_backend_name(self) -> str:
+        """Return the dialect's name; see :attr:`backend`."""
+        return self.backend
+
+    def get_driver_name(self) -> str:
+        """Return the name of the driver: the one that the URL names, or the one that its database has here."""
+        return self.driver or {"postgresql": "psycopg2", "sqlite": "pysqlite"}.get(self.backend, "")
+
+    def translate_connect_args(self, names: Sequence[str] = (), **renamed: str) -> dict[str, Any]:
+        """Return those parts that are given as a dict, for a driver's ``connect()``.
+
+        :param names: other names for host, database, username, password and port, in this order.
+        :param renamed: other names by the parts' own: ``username="user"``.
+        """
+        own = ("host", "database", "username", "password", "port")
+        called = {**dict(zip(own, names, strict=False)), **renamed}
+        parts = ((called.get(name, name), getattr(self, name)) for name in own)
+        return {name: part for name, part in parts if part not in (None, "") and name}
+
+    def render_as_string(self, hide_password: bool = True) -> str:
+        """Return the URL as text; another name of :meth:`render`."""
+        return self.render(hide_password)
+
     def render(self, hide_password: bool = True) -> str:
         """Return the URL as text.
 
@@ -98,6 +191,12 @@ class URL:
 
     def __hash__(self) -> int:
         return hash(self.render(hide_password=False))
+
+
+def _checked_query(query: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(query, Mapping) or not all(isinstance(part, str) for pair in query.items() for part in pair):
+        raise ArgumentError("the options of a URL are a mapping of texts: {'sslmode': 'require'}.")
+    return dict(query)
 
 
 def make_url(url: str | URL) -> URL:

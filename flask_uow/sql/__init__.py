@@ -1,8 +1,8 @@
 """Statements as data: schema, expressions, SELECT and DML, types and the compiler. Knows no database and no mapped class.
 
 In reading order: types, nodes, operators, column_operators, expressions, coercion, parts, operations, constructors, windows, functions, custom,
-selectable, words, select_base, rewriting, sourced, froms, entities, describing, for_update, text, worded_select, select, conflicts, dml,
-sequences, naming, constraints, columns, ddl, schema, compiler.
+arrays, column_collection, selectable, words, select_base, rewriting, sourced, froms, entities, describing, for_update, text, worded_select,
+select, conflicts, dml, sequences, naming, options, constraints, exclusion, indexes, columns, ddl, schema, compiler.
 """
 
 from typing import TYPE_CHECKING

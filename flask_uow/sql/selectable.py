@@ -5,12 +5,12 @@ Tables (in :mod:`flask_uow.sql.schema`) and SELECTs (in :mod:`flask_uow.sql.sele
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.coercion import coerce_condition, coerce_value
+from flask_uow.sql.column_collection import ColumnCollection
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operations import and_
@@ -40,101 +40,6 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound="ColumnElement[Any]")
-
-
-_NO_OTHERS: Mapping[str, str] = MappingProxyType({})
-
-
-class ColumnCollection:
-    """The columns of a FROM element, in order; by attribute, by name, or as an iterable."""
-
-    __slots__ = ("_columns", "_others", "_owner")
-
-    def __init__(
-        self, owner: str, columns: Iterable[tuple[str, Any]] = (), others: Mapping[str, str] = _NO_OTHERS
-    ) -> None:
-        self._owner = owner
-        self._columns: dict[str, Any] = dict(columns)
-        # further names that columns are found by
-        self._others = others
-
-    def add(self, name: str, column: object) -> None:
-        """Append a column under ``name``."""
-        self._columns[name] = column
-
-    def free_name(self, name: str) -> str:
-        """Return a name for one more column: this one, or with a number where a column has it."""
-        made, number = name, 1
-        while made in self._columns:
-            made = f"{name}_{number}"
-            number += 1
-        return made
-
-    def remove(self, column: object) -> int:
-        """Take a column out, and return its place."""
-        place = next(place for place, known in enumerate(self._columns.values()) if known is column)
-        self._columns = {name: known for name, known in self._columns.items() if known is not column}
-        return place
-
-    def move_last(self, place: int) -> None:
-        """Move the last column to another place."""
-        items = list(self._columns.items())
-        items.insert(place, items.pop())
-        self._columns = dict(items)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return self._columns[name]
-        except KeyError:
-            if name in self._others:
-                return self._columns[self._others[name]]
-            message = f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}"
-            raise AttributeError(f"{message} Its columns: {', '.join(self._columns)}.") from None
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self._columns[name]
-        except KeyError:
-            if name in self._others:
-                return self._columns[self._others[name]]
-            raise KeyError(f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}") from None
-
-    def get(self, name: str, default: object = None) -> Any:
-        """Return the column of that name, or ``default``."""
-        return self._columns.get(self._others.get(name, name), default)
-
-    @property
-    def others(self) -> Mapping[str, str]:
-        """Further names that columns are found by, each with that of the column."""
-        return self._others
-
-    def keys(self) -> list[str]:
-        """The names of the columns, in order."""
-        return list(self._columns)
-
-    def values(self) -> list[Any]:
-        """The columns, in order."""
-        return list(self._columns.values())
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Names and columns, in order."""
-        return list(self._columns.items())
-
-    def __contains__(self, item: object) -> bool:
-        if isinstance(item, str):
-            return item in self._columns or item in self._others
-        return any(column is item for column in self._columns.values())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._columns.values())
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    def __repr__(self) -> str:
-        return f"<columns of {self._owner}: {', '.join(self._columns)}>"
 
 
 class _Selecting:

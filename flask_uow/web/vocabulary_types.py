@@ -22,6 +22,7 @@ class VocabularyTypes:
         self.AliasedClass = flask_uow.AliasedClass
         self.AppenderQuery = flask_uow.AppenderQuery
         self.ArgumentError = flask_uow.ArgumentError
+        self.AssertionPool = flask_uow.AssertionPool
         self.AssociationProxy = flask_uow.AssociationProxy
         self.AttributeExtension = flask_uow.AttributeExtension
         self.AttributeState = flask_uow.AttributeState
@@ -129,6 +130,7 @@ class VocabularyTypes:
         self.IdentityMap = flask_uow.IdentityMap
         self.Index = flask_uow.Index
         self.Insert = flask_uow.Insert
+        self.Inspector = flask_uow.Inspector
         self.InstanceState = flask_uow.InstanceState
         self.InstrumentedAttribute = flask_uow.InstrumentedAttribute
         self.InstrumentedList = flask_uow.InstrumentedList
@@ -191,10 +193,12 @@ class VocabularyTypes:
         self.ONETOMANY = flask_uow.ONETOMANY
         self.ORMExecuteState = flask_uow.ORMExecuteState
         self.ObjectDeletedError = flask_uow.ObjectDeletedError
+        self.ObjectKind = flask_uow.ObjectKind
         self.OperationalError = flask_uow.OperationalError
         self.OrderingList = flask_uow.OrderingList
         self.Pagination = flask_uow.Pagination
         self.PickleType = flask_uow.PickleType
+        self.Pool = flask_uow.Pool
         self.PrimaryKeyConstraint = flask_uow.PrimaryKeyConstraint
         self.ProgrammingError = flask_uow.ProgrammingError
         self.PropComparator = flask_uow.PropComparator
@@ -327,6 +331,7 @@ class VocabularyTypes:
         self.dynamic_loader = flask_uow.dynamic_loader
         self.eagerload = flask_uow.eagerload
         self.eagerload_all = flask_uow.eagerload_all
+        self.engine_from_config = flask_uow.engine_from_config
         self.event = flask_uow.event
         self.exc = flask_uow.exc
         self.except_ = flask_uow.except_

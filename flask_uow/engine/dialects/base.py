@@ -68,6 +68,7 @@ class Dialect(ABC):
     :ivar settings_sql: what goes out with the BEGIN of each transaction, so that values travel in one form whatever is set in the session.
     :ivar known_marks: the marks of statements that were seen; see :meth:`marks`.
     :ivar driver_loads_json: True where the driver makes values of documents.
+    :ivar creator: opens a connection of the driver, in place of the driver's own function; None for that.
     :ivar json_serializer: the application's function from a value to JSON text, used in place of ours.
     :ivar json_deserializer: the application's function from JSON text to a value, likewise.
     :ivar records: what the database knows of each type, by the types' names.
@@ -105,6 +106,7 @@ class Dialect(ABC):
         self.connect_args = dict(connect_args)
         self.lacks: frozenset[str] = frozenset()
         self.known_marks: dict[str, int] = {}
+        self.creator: Callable[[], Any] | None = None
         self.json_serializer: Callable[[Any], str | bytes] | None = None
         self.json_deserializer: Callable[[Any], Any] | None = None
         self._quoted: dict[str, str] = {}

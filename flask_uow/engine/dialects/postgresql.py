@@ -221,8 +221,12 @@ class PostgreSQLDialect(Dialect):
 
     def connect(self) -> Any:
         cooperate()
-        raw = psycopg2.connect(**self._parameters)
-        if raw.info.parameter_status("standard_conforming_strings") == "off" and not self._has_plain_strings():
+        raw = psycopg2.connect(**self._parameters) if self.creator is None else self.creator()
+        if (
+            self.creator is None
+            and raw.info.parameter_status("standard_conforming_strings") == "off"
+            and not self._has_plain_strings()
+        ):
             # the text of a statement is read before any setting in it is made, so this one has to be there from the start
             raw.close()
             options = self._parameters.get("options", "")

@@ -111,7 +111,7 @@ class SQLiteDialect(Dialect):
                 f"SQLite {sqlite3.sqlite_version} is too old: {needed} or newer is needed. Use a Python that was built "
                 "with a newer SQLite" + (", or a database in a file." if self.is_memory else ".")
             )
-        if self.is_memory:
+        if self.is_memory and self.creator is None:
             with self._keeper_lock:
                 if self._keeper is None:
                     self._keeper = self._open()
@@ -150,6 +150,11 @@ class SQLiteDialect(Dialect):
         return raw
 
     def _open(self, uri: str | None = None) -> sqlite3.Connection:
+        if self.creator is not None:
+            made: sqlite3.Connection = self.creator()
+            # transactions are begun by statements of ours
+            made.isolation_level = None
+            return made
         arguments: dict[str, Any] = {
             "cached_statements": 256,
             **self.connect_args,

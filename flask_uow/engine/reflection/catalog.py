@@ -117,6 +117,22 @@ class Catalog(ABC):
         """Return the names of the sequences, those of identity columns left out, sorted."""
 
     @abstractmethod
+    def materialized_views(self, schema: str | None) -> list[str]:
+        """Return the names of the views whose rows are kept, sorted."""
+
+    @abstractmethod
+    def temporary(self, views: bool) -> list[str]:
+        """Return the names of the tables (or views) that the connection has for itself, sorted."""
+
+    @abstractmethod
+    def enums(self, schema: str | None) -> list[dict[str, Any]]:
+        """Return the enums that are types of their own: ``name``, ``schema`` and ``labels``."""
+
+    @abstractmethod
+    def domains(self, schema: str | None) -> list[dict[str, Any]]:
+        """Return the domains: ``name``, ``schema``, ``type`` (its text), ``nullable``, ``default`` and ``constraints``."""
+
+    @abstractmethod
     def view_definition(self, name: str, schema: str | None) -> str:
         """Return the SELECT of a view.
 

@@ -59,6 +59,8 @@ _INDEX_EXTRAS = (
 _LIMITS = {
     "smallint": (-(2**15), 2**15 - 1), "integer": (-(2**31), 2**31 - 1), "bigint": (-(2**63), 2**63 - 1),
 }  # fmt: skip
+# of the schema that is named, or of those on the search path
+_TYPE_IN_SCHEMA = "CASE WHEN %s::text IS NULL THEN pg_catalog.pg_type_is_visible(t.oid) ELSE n.nspname = %s END"
 _ACTIONS = {"a": None, "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _NEXTVAL = re.compile(r"nextval\('(.+)'::regclass\)\Z")
 _TYPE = re.compile(
@@ -89,6 +91,43 @@ class PostgreSQLCatalog(Catalog):
 
     def views(self, schema: str | None) -> list[str]:
         return self._relations("vm", schema)
+
+    def materialized_views(self, schema: str | None) -> list[str]:
+        return self._relations("m", schema)
+
+    def temporary(self, views: bool) -> list[str]:
+        rows = self.fetch_all(
+            'SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = ANY(%s::"char"[]) ORDER BY 1',
+            (["v"] if views else ["r", "p"],),
+        )
+        return [name for (name,) in rows]
+
+    def enums(self, schema: str | None) -> list[dict[str, Any]]:
+        rows = self.fetch_all(
+            "SELECT t.typname, n.nspname, (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e"
+            " WHERE e.enumtypid = t.oid)"
+            f" FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'e' AND {_TYPE_IN_SCHEMA}"
+            " ORDER BY 2, 1",
+            (schema, schema),
+        )
+        return [{"name": name, "schema": own, "labels": labels} for name, own, labels in rows]
+
+    def domains(self, schema: str | None) -> list[dict[str, Any]]:
+        rows = self.fetch_all(
+            "SELECT t.typname, n.nspname, format_type(t.typbasetype, t.typtypmod), NOT t.typnotnull, t.typdefault,"
+            " (SELECT array_agg(c.conname::text || chr(1) || pg_get_constraintdef(c.oid) ORDER BY c.conname) FROM pg_catalog.pg_constraint c"
+            " WHERE c.contypid = t.oid AND c.contype = 'c')"
+            f" FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd' AND {_TYPE_IN_SCHEMA}"
+            " ORDER BY 2, 1",
+            (schema, schema),
+        )
+        return [
+            {
+                "name": name, "schema": own, "type": type_, "nullable": nullable, "default": default,
+                "constraints": [{"name": check.partition("\x01")[0], "check": _condition(check.partition("\x01")[2])} for check in checks or ()],
+            }
+            for name, own, type_, nullable, default, checks in rows
+        ]  # fmt: skip
 
     def sequences(self, schema: str | None) -> list[str]:
         # a sequence of an identity column is an internal part of it
@@ -254,6 +293,11 @@ class PostgreSQLCatalog(Catalog):
 
     def table_options(self, table: str, schema: str | None) -> dict[str, Any]:
         return {}
+
+
+def _condition(definition: str) -> str:
+    """Return the condition of ``CHECK ((...))``."""
+    return _without_parentheses(_without_parentheses(definition.removeprefix("CHECK ").removesuffix(" NOT VALID")))
 
 
 def _key(

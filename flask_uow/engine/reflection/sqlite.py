@@ -59,6 +59,21 @@ class SQLiteCatalog(Catalog):
     def sequences(self, schema: str | None) -> list[str]:
         return []
 
+    def materialized_views(self, schema: str | None) -> list[str]:
+        return []
+
+    def temporary(self, views: bool) -> list[str]:
+        rows = self.fetch_all(
+            "SELECT name FROM sqlite_temp_master WHERE type = ? ORDER BY 1", ("view" if views else "table",)
+        )
+        return [name for (name,) in rows]
+
+    def enums(self, schema: str | None) -> list[dict[str, Any]]:
+        return []
+
+    def domains(self, schema: str | None) -> list[dict[str, Any]]:
+        return []
+
     def _names(self, kind: str, schema: str | None) -> list[str]:
         rows = self.fetch_all(
             f"SELECT name FROM {self._master(schema)} WHERE type = ? AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY 1",

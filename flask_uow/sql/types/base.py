@@ -146,8 +146,8 @@ class TypeEngine(Generic[T]):
         cls = next(cls for cls in type(self).__mro__ if not cls.__name__.isupper())
         if cls is type(self) or cls is TypeEngine or not issubclass(cls, TypeEngine):
             return self
-        made = copy(self)
-        made.__class__ = cls
+        made = object.__new__(cls)
+        vars(made).update(vars(self))
         made.cache_key = (cls, *self.cache_key[1:])
         return made
 
