@@ -35,6 +35,8 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         # an INSERT or UPDATE that was given no values sets the columns that the parameters name
         names = parameters if isinstance(parameters, Mapping) else parameters[0]
         statement = statement.for_parameters(list(names))
+    elif parameters and isinstance(statement, Insert):
+        statement = statement.completed_by(parameters if isinstance(parameters, Mapping) else parameters[0])
     many: Sequence[Mapping[str, Any]] | None = None
     if parameters is not None and not isinstance(parameters, Mapping):
         many = parameters

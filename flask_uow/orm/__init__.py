@@ -47,6 +47,7 @@ from flask_uow.orm.loading.options import (
     subqueryload_all,
     undefer,
     undefer_group,
+    with_expression,
 )
 from flask_uow.orm.loading.relationship_loader import RelationshipLoader
 from flask_uow.orm.mapping.annotations import (
@@ -87,7 +88,14 @@ from flask_uow.orm.mapping.join_marks import foreign, remote
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_dataclass import MappedAsDataclass
 from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
-from flask_uow.orm.mapping.properties import ColumnProperty, MappedColumn, column_property, deferred, mapped_column
+from flask_uow.orm.mapping.properties import (
+    ColumnProperty,
+    MappedColumn,
+    column_property,
+    deferred,
+    mapped_column,
+    query_expression,
+)
 from flask_uow.orm.mapping.registries import registry
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
 from flask_uow.orm.mapping.relationships import RelationshipProperty, backref, dynamic_loader, relationship
@@ -152,9 +160,10 @@ __all__ = [
     "flag_dirty", "flag_modified", "foreign", "has_inherited_table", "hybrid_method", "hybrid_property",
     "immediateload", "inspect", "join", "joinedload", "joinedload_all", "keyfunc_mapping", "lazyload",
     "load_only", "make_transient", "make_transient_to_detached", "mapped_collection", "mapped_column", "mapper",
-    "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union", "raiseload",
-    "reconstructor", "registry", "relation", "relationship", "remote", "scoped_session", "selectin_polymorphic",
-    "selectinload", "selectinload_all", "sessionmaker", "set_committed_value", "subqueryload", "subqueryload_all",
-    "synonym", "synonym_for", "undefer", "undefer_group", "validates", "was_deleted", "with_loader_criteria",
-    "with_parent", "with_polymorphic",
+    "noload", "object_mapper", "object_session", "ordering_list", "outerjoin", "polymorphic_union",
+    "query_expression", "raiseload", "reconstructor", "registry", "relation", "relationship", "remote",
+    "scoped_session", "selectin_polymorphic", "selectinload", "selectinload_all", "sessionmaker",
+    "set_committed_value", "subqueryload", "subqueryload_all", "synonym", "synonym_for", "undefer",
+    "undefer_group", "validates", "was_deleted", "with_expression", "with_loader_criteria", "with_parent",
+    "with_polymorphic",
 ]  # fmt: skip

@@ -140,25 +140,53 @@ def _member_of(view: _AliasView, mapper: Mapper) -> Any:
 
 
 @overload
-def aliased(element: type[T], selectable: object = None, name: str | None = None) -> type[T]: ...
+def aliased(
+    element: type[T],
+    selectable: object = None,
+    name: str | None = None,
+    flat: bool = False,
+    adapt_on_names: bool = False,
+    *,
+    alias: object = None,
+) -> type[T]: ...
 
 
 @overload
-def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any: ...
+def aliased(
+    element: Any,
+    selectable: object = None,
+    name: str | None = None,
+    flat: bool = False,
+    adapt_on_names: bool = False,
+    *,
+    alias: object = None,
+) -> Any: ...
 
 
-def aliased(element: Any, selectable: object = None, name: str | None = None) -> Any:
+def aliased(
+    element: Any,
+    selectable: object = None,
+    name: str | None = None,
+    flat: bool = False,
+    adapt_on_names: bool = False,
+    *,
+    alias: object = None,
+) -> Any:
     """Return a mapped class under another name, to have it twice in one query; or a table, likewise.
 
     :param element: a mapped class, a table, or a SELECT.
     :param selectable: where the class's rows come from: an alias, a subquery or a CTE with the columns of its table; an alias of the
         table itself when None.
     :param name: the name in SQL, and of the objects in result rows; one is made up when None.
+    :param flat: as SQLAlchemy takes it. Nothing needs it: a class in several tables stands under one name, and can be there twice, in any case.
+    :param adapt_on_names: likewise: columns of ``selectable`` that are none of the class's, sums say, stand for those of their names in any case.
+    :param alias: another name of ``selectable``.
     :raises ArgumentError: for a ``selectable`` that lacks a column of the class.
 
     >>> manager = aliased(Employee)                                                             # doctest: +SKIP
     >>> session.query(Employee, manager).join(manager, Employee.manager_id == manager.id)       # doctest: +SKIP
     """
+    selectable = selectable if selectable is not None else alias
     if isinstance(element, FromClause) or not hasattr(element, "__uow_entity__"):
         if selectable is not None:
             raise ArgumentError(f"aliased() with a selectable takes a mapped class first, got {element!r}.")
@@ -168,7 +196,10 @@ def aliased(element: Any, selectable: object = None, name: str | None = None) ->
     if selectable is None:
         return AliasedClass(_AliasView(mapper, alias_of(mapper.selectable, name), mapper.loaded_names, name))
     source = coerce_from(selectable)
-    if name is not None:
+    if isinstance(source, Join):
+        # whose columns have several tables, and one name for all of them in the subquery
+        source = alias_of(source, name)
+    elif name is not None:
         source = source.alias(name)
     own = _standing_in(mapper, source)
     missing = [n for n in mapper.loaded_names if _is_missing(mapper, n, source, own)]

@@ -340,6 +340,21 @@ class Insert(InsertTypes):
         """Return the statement for values of these names, all of them columns."""
         return self.with_columns(names)
 
+    def completed_by(self, names: Iterable[str]) -> Insert:
+        """Return the statement, which has a row of values, with columns besides whose values come at execution.
+
+        :param names: of values that come; those that the statement has a parameter for are left out.
+        """
+        if len(self.value_rows) != 1:
+            return self
+        known = {bind.key for bind in self.shape().binds}
+        further = [name for name in names if name not in known]
+        if not further:
+            return self
+        clone = self._clone()
+        clone.value_rows = ((*self.value_rows[0], *self.with_columns(further).value_rows[0][len(self.fixed_pairs) :]),)
+        return clone
+
     def with_columns(self, names: Iterable[str]) -> Insert:
         """Return the statement with a named parameter for each of these columns; for values given at execution."""
         columns = [(name, self.column_of(name)) for name in names]

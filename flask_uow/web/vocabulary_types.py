@@ -384,6 +384,7 @@ class VocabularyTypes:
         self.outerjoin = flask_uow.outerjoin
         self.over = flask_uow.over
         self.polymorphic_union = flask_uow.polymorphic_union
+        self.query_expression = flask_uow.query_expression
         self.raiseload = flask_uow.raiseload
         self.reconstructor = flask_uow.reconstructor
         self.registry = flask_uow.registry
@@ -421,6 +422,7 @@ class VocabularyTypes:
         self.validates = flask_uow.validates
         self.values = flask_uow.values
         self.was_deleted = flask_uow.was_deleted
+        self.with_expression = flask_uow.with_expression
         self.with_loader_criteria = flask_uow.with_loader_criteria
         self.with_parent = flask_uow.with_parent
         self.with_polymorphic = flask_uow.with_polymorphic

@@ -198,6 +198,8 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
     if params is not None and not getattr(statement, "has_values", True):
         given = params if isinstance(params, Mapping) else params[0]
         statement = statement.for_parameters(list(given))  # type: ignore[attr-defined]
+    elif params and isinstance(statement, Insert):
+        statement = statement.completed_by(params if isinstance(params, Mapping) else params[0])
     compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)
     if params is not None and not isinstance(params, Mapping):
         if len(params) != 1:

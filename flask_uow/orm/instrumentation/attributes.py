@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.properties import ColumnProperty
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
-__all__ = ["Attribute", "ColumnAttribute", "operand_of"]
+__all__ = ["Attribute", "ColumnAttribute", "ExpressionAttribute", "operand_of"]
 
 
 class Attribute(ColumnOperators):
@@ -200,6 +200,13 @@ class ColumnAttribute(Attribute):
     def comment(self) -> Any:
         """The column's comment, or None."""
         return self.property.column.comment
+
+
+class ExpressionAttribute(ColumnAttribute):
+    """An attribute whose value a query gives, by ``with_expression()``: None on objects of other queries."""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return super().__get__(obj, owner) if obj is None else None
 
 
 def operand_of(element: ColumnElement[Any], entity: Entity, prop: object) -> ColumnElement[Any]:

@@ -111,6 +111,11 @@ def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialec
         if not isinstance(item, EntityNode):
             own.append(given.require(item))
             continue
+        if item.tree is not None and item.tree.expressions:
+            raise InvalidRequestError(
+                f"with_expression({', '.join(item.tree.expressions)}) and from_statement() do not go together: the statement is sent as it is. Select the"
+                " value as a column beside the class."
+            )
         for node in (item, *item.walk()):
             node.joined = [joined for joined in node.joined if not joined.is_ours]
         own.extend(_choose(item, given))

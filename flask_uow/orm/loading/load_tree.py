@@ -30,6 +30,7 @@ class LoadTree:
     :ivar inner: the relationships of which an option says whether to join them plainly, by their attribute.
     :ivar is_lazy: True where nothing is loaded eagerly, whatever options and mappings say.
     :ivar depths: how many levels further a relationship of a class with itself is loaded, by its attribute; -1 for all.
+    :ivar expressions: what is selected for attributes that take expressions, by their names.
     :ivar raising: the columns whose access is an error where they are not loaded.
     :ivar subclasses: the subclasses whose columns one more statement for each loads.
     :ivar own_criteria: conditions on the objects here that the option which leads to them has.
@@ -45,6 +46,7 @@ class LoadTree:
         "columns",
         "criteria",
         "depths",
+        "expressions",
         "given",
         "inner",
         "is_lazy",
@@ -71,6 +73,7 @@ class LoadTree:
         self.depths: dict[str, int] = {}
         self.raising: set[str] = set()
         self.subclasses: dict[Mapper, None] = {}
+        self.expressions: dict[str, ColumnElement[Any]] = {}
         self.is_lazy = False
         self.own_criteria: tuple[ColumnElement[bool], ...] = ()
         self.criteria: list[ClassCriteria] = []

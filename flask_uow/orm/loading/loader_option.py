@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.loading.load_tree import LoadTree
+from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import Shape
+from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.sql.expressions import ColumnElement
 
 __all__ = ["ALL", "LoaderOption", "depth_of", "members_of_option", "only_steps", "steps_of"]
 
@@ -106,6 +108,10 @@ class LoaderOption:
         """Go on along the path: load these columns at once, and all others at first access; ``raiseload`` as for :func:`load_only`."""
         return self._with((*self._steps, *only_steps(keys, raiseload)))
 
+    def with_expression(self, key: Any, expression: Any) -> LoaderOption:
+        """Select an expression for an attribute of :func:`query_expression`; see :func:`with_expression`."""
+        return self._with((*self._steps, (key, "expression", coerce_expression(expression))))
+
     def selectin_polymorphic(self, classes: Iterable[Any]) -> LoaderOption:
         """Go on along the path: load the columns of these subclasses by one more statement for each."""
         return self._with((*self._steps, (ALL, "selectin columns", members_of_option(classes))))
@@ -131,6 +137,10 @@ class LoaderOption:
             return False
         for attribute, strategy, argument in self._steps:
             parent = getattr(attribute, "parent", None)
+            if strategy == "expression":
+                key.append((attribute if isinstance(attribute, str) else attribute.key, strategy, _mapper_of(parent)))
+                argument.collect_shape(shape)
+                continue
             name = attribute if isinstance(attribute, str) else attribute.key
             is_plain = isinstance(argument, (bool, int, tuple))
             key.append(
@@ -194,6 +204,11 @@ class LoaderOption:
         """
         for number, step in enumerate(self._steps):
             self._enter_nested(number, tree, mapper)
+            if step[1] == "expression" and not (is_root and number == 0):
+                raise ArgumentError(
+                    f"with_expression() is about objects that a query selects itself, and the path has come to {mapper.class_.__name__} by a relationship."
+                    " Select that class, or load the value by a column_property()."
+                )
             # all relationships of related objects are meant as well where nothing is named before
             tree, mapper = _enter_step(step, tree, mapper, everywhere=is_root and number == 0 and self._root is None)
         self._enter_nested(len(self._steps), tree, mapper)
@@ -230,6 +245,15 @@ def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) ->
         tree.choose(names, True)
         return tree, mapper
     owner = _owner_of(attribute, key, mapper)
+    if strategy == "expression":
+        _require(key, owner.column_attrs.keys(), owner, "attribute of query_expression()")
+        if not owner.column_attrs[key].takes_expressions:
+            raise ArgumentError(
+                f"with_expression(): {owner.class_.__name__}.{key} is loaded from a column. Declare the attribute by query_expression()."
+            )
+        tree.choose((key,), False)
+        tree.expressions[key] = argument
+        return tree, mapper
     if strategy in ("only", "only raise"):
         tree.choose(owner.column_attrs.keys(), False, strategy == "only raise")
         strategy = "undefer"
@@ -289,6 +313,19 @@ def _enter_subclasses(classes: Iterable[Mapper], tree: LoadTree, mapper: Mapper)
                 " Name subclasses of it."
             )
         tree.subclasses[member] = None
+
+
+def coerce_expression(expression: Any) -> ColumnElement[Any]:
+    """Return the expression that ``with_expression()`` is given.
+
+    :raises ArgumentError: for something else.
+    """
+    if isinstance(expression, SelectBase):
+        return expression.scalar_subquery()
+    found = expression.as_operand() if isinstance(expression, ColumnOperators) else expression
+    if not isinstance(found, ColumnElement):
+        raise ArgumentError(f"with_expression() takes an SQL expression, such as Book.x + Book.y, got {expression!r}.")
+    return found
 
 
 def depth_of(recursion_depth: object) -> int | None:

@@ -41,6 +41,7 @@ __all__ = [
     "subqueryload_all",
     "undefer",
     "undefer_group",
+    "with_expression",
 ]
 
 
@@ -191,6 +192,20 @@ def Load(entity: object) -> LoaderOption:  # noqa: N802 - the field's name for i
     if found is None:
         raise ArgumentError(f"Load() takes a mapped class or an alias of one, got {entity!r}.")
     return LoaderOption((), found)
+
+
+def with_expression(key: Any, expression: Any) -> LoaderOption:
+    """Select an expression for an attribute that the class has by :func:`query_expression`, for the objects of this query.
+
+    Objects that the Session has already keep what they have, unless the query is to overwrite it (``populate_existing``).
+
+    :param key: the attribute.
+    :param expression: an SQL expression, a SELECT of one value.
+    :raises ArgumentError: for something else.
+
+    >>> select(Book).options(with_expression(Book.total, Book.price * Book.count))              # doctest: +SKIP
+    """
+    return LoaderOption((), None).with_expression(key, expression)
 
 
 def selectin_polymorphic(base: object, classes: Iterable[Any]) -> LoaderOption:

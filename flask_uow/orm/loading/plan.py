@@ -49,6 +49,7 @@ class QueryPlan:
     :ivar batch: whether later loads of the objects are batched; None where the statement does not say.
     :ivar positions: the columns to be read, in order, where a statement of the user's own gives others as well.
     :ivar bundles: for each item of ``select()`` how many parts are its own, and what makes one value of theirs; None where no item has several.
+    :ivar expressions: of the parts at the end, those that give values to attributes of objects: the number of the object's part, and the attribute.
     :ivar make_rows: makes rows of the driver's where each is nothing but its columns (benchmark: load_scan_columns); else None.
     """
 
@@ -62,6 +63,7 @@ class QueryPlan:
     batch: bool | None = None
     positions: tuple[int, ...] | None = None
     bundles: tuple[Bundled, ...] | None = None
+    expressions: tuple[tuple[int, str], ...] = ()
     make_rows: RowMaker | None = None
 
     @property
@@ -77,7 +79,7 @@ class QueryPlan:
     @property
     def single_entity(self) -> bool:
         """True when each row is one object."""
-        return len(self.parts) == 1 and isinstance(self.parts[0], EntityPart)
+        return len(self.parts) - len(self.expressions) == 1 and isinstance(self.parts[0], EntityPart)
 
     @property
     def gives_items(self) -> bool:
@@ -113,7 +115,11 @@ class QueryPlan:
                 lines.extend(_described(part, name, 1))
             else:
                 lines.append(f"  {name}: column {part.position}")
-        if self.bundles is None:
+        lines.extend(
+            f"  {self.names[number]}.{name}: column {part.position if isinstance(part, ColumnPart) else part.start}"
+            for (number, name), part in zip(self.expressions, self.parts[-len(self.expressions) :], strict=False)
+        )
+        if self.bundles is None and not self.expressions:
             lines.extend(f"  {self._key_of_parents(part)}" for part in self.parts[len(self.names) :])
         return "\n".join(lines)
 

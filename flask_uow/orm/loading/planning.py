@@ -24,7 +24,7 @@ from flask_uow.orm.mapping.registry import mapping_version
 from flask_uow.orm.strategies import EAGER
 from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.entities import expand_entity, key_of_item, members_of_bundle
-from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import Shape
 from flask_uow.sql.schema import Table
@@ -109,6 +109,12 @@ def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) 
     for item in items:
         if isinstance(item, EntityNode) and item.tree is not None:
             item.tree.note_given(shape)
+    names, batch, repeats, bundles = result_names(select), batch_option(select), may_repeat(select), bundles_of(select)
+    expressions = _expressions_of(items)
+    if expressions:
+        # they are columns of the query itself, whatever is joined to it
+        columns = tuple(column for _, _, column in expressions)
+        select, items = select.add_columns(*columns), [*items, *columns]
     if streamed:
         views = (item.view if isinstance(item, EntityNode) else item for item in items)
         made = select.with_columns_of_same_rows(*views)
@@ -119,14 +125,25 @@ def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) 
         items,
         compiled,
         dialect,
-        names=result_names(select),
+        names=names,
         sources=sources_in(made.shape(), shape),
-        batch=batch_option(select),
-        may_repeat=may_repeat(select),
+        batch=batch,
+        may_repeat=repeats,
         takes_joins=not streamed,
         may_be_subquery=not streamed,
-        bundles=bundles_of(select),
+        bundles=bundles,
+        expressions=tuple((number, name) for number, name, _ in expressions),
     )
+
+
+def _expressions_of(items: Sequence[Item]) -> list[tuple[int, str, ColumnElement[Any]]]:
+    """Return what options select for attributes of the entities: the number of the entity, the attribute, the expression."""
+    return [
+        (number, name, Label(f"{name}_of_{number}", expression))
+        for number, item in enumerate(items)
+        if isinstance(item, EntityNode) and item.tree is not None
+        for name, expression in item.tree.expressions.items()
+    ]
 
 
 def items_of(select: Select | FromStatement, joins: bool = True) -> list[Item]:
@@ -188,6 +205,7 @@ def plan_of_items(
     may_be_subquery: bool = False,
     positions: tuple[int, ...] | None = None,
     bundles: tuple[Bundled, ...] | None = None,
+    expressions: tuple[tuple[int, str], ...] = (),
 ) -> QueryPlan:
     """Return the plan of a statement whose columns are those of its items, then those of what is joined to them.
 
@@ -249,6 +267,7 @@ def plan_of_items(
         batch=batch,
         positions=positions,
         bundles=bundles,
+        expressions=expressions,
         make_rows=_row_maker(parts, names) if not entities and positions is None and bundles is None else None,
     )  # fmt: skip
 

@@ -108,6 +108,8 @@ def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
     """Return the results that rows make, with everything loaded that is to be loaded with them."""
     plan = run.plan
     columns = run.read(rows)
+    if plan.expressions:
+        columns = _fill_expressions(plan, columns)
     if run.found:
         load_further(run)
     if plan.is_multiplied:
@@ -122,13 +124,23 @@ def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
     return [make(values) for values in zip(*columns, strict=True)]
 
 
+def _fill_expressions(plan: QueryPlan, columns: list[list[Any]]) -> list[list[Any]]:
+    """Give objects what options have selected for attributes of theirs; return the columns without that."""
+    count = len(plan.expressions)
+    for (number, name), values in zip(plan.expressions, columns[-count:], strict=True):
+        for obj, value in zip(columns[number], values, strict=True):
+            if obj is not None:
+                obj.__dict__.setdefault(name, value)
+    return columns[:-count]
+
+
 def _rows_once(plan: QueryPlan, columns: list[list[Any]]) -> list[list[Any]]:
     """Take out the rows that a joined collection has repeated."""
     if plan.single_entity:
         return [each_once(columns[0])]
     keys = [
         [id(value) for value in column] if isinstance(part, EntityPart) else column
-        for part, column in zip(plan.parts, columns, strict=True)
+        for part, column in zip(plan.parts, columns, strict=False)
     ]
     seen: dict[Any, int] = {}
     for number, key in enumerate(zip(*keys, strict=True)):

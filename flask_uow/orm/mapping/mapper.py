@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
-from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
+from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, ExpressionAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init
 from flask_uow.orm.instrumentation.events import AttributeEvents, FamilyListeners
@@ -247,7 +247,9 @@ class Mapper(MappedSource, InspectedMapper):
         self.column_attrs[prop.key] = prop
         for column in prop.columns:
             self._names.setdefault(column, prop.key)
-        attribute = ColumnAttribute(prop.key, self, prop)
+        # one that has a default is loaded like any other
+        make = ExpressionAttribute if prop.takes_expressions and prop.deferred else ColumnAttribute
+        attribute = make(prop.key, self, prop)
         attribute.loader = lazy_loaders.column(self, prop.key)
         self.manager.add(prop.key, attribute)
         self.events.add_extensions(prop.key, prop.extension)

@@ -12,7 +12,7 @@ from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOpt
 from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.constraints import Constraint, ForeignKey
-from flask_uow.sql.expressions import ColumnElement, Label
+from flask_uow.sql.expressions import ColumnElement, Label, Null
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column
@@ -39,6 +39,7 @@ __all__ = [
     "deferred",
     "labelled",
     "mapped_column",
+    "query_expression",
 ]
 
 # the keys in a column's info: that its attribute is deferred, with the name of its group; what deferred() says of it; that its old value is loaded
@@ -58,6 +59,7 @@ class ColumnProperty(MapperProperty):
     :ivar group: the name of the deferred columns that are loaded together with it, or None.
     :ivar comparator_factory: the class of the attribute's operators on its class, or None for the usual ones.
     :ivar extension: attribute extensions, or None.
+    :ivar takes_expressions: True for what :func:`query_expression` has made.
     :ivar parent: the mapper.
     """
 
@@ -71,6 +73,7 @@ class ColumnProperty(MapperProperty):
         self.comparator_factory: Any = None
         self.extension: Any = None
         self.parent: Any = None
+        self.takes_expressions = False
         self._info: dict[Any, Any] = {}
 
     @property
@@ -97,7 +100,7 @@ class ColumnProperty(MapperProperty):
     def inherited(self) -> ColumnProperty:
         """Return the property as a subclass has it, which may add columns of its own."""
         made = ColumnProperty(self.key, list(self.columns))
-        for name in ("doc", "is_stored", "deferred", "group", "comparator_factory", "extension"):
+        for name in ("doc", "is_stored", "deferred", "group", "comparator_factory", "extension", "takes_expressions"):
             setattr(made, name, getattr(self, name))
         return made
 
@@ -130,6 +133,9 @@ class ColumnDeclaration:
         self.extension = extension
         self.doc = doc
 
+    # True for what query_expression() has made
+    takes_expressions = False
+
     @property
     def stored(self) -> tuple[Column[Any], ...]:
         """The columns of tables; empty for an expression."""
@@ -139,6 +145,7 @@ class ColumnDeclaration:
     def apply(self, prop: ColumnProperty) -> ColumnProperty:
         """Give a property what was declared."""
         prop.deferred = self.deferred
+        prop.takes_expressions = self.takes_expressions
         prop.group = self.group
         prop.comparator_factory = self.comparator_factory
         prop.extension = self.extension
@@ -214,6 +221,17 @@ def column_property(
         extension=extension,
         doc=doc,
     )
+    return cast("Mapped[Any]", made)
+
+
+def query_expression(default_expr: Any = None) -> Mapped[Any]:
+    """Map an attribute whose value a query gives, by the option :func:`with_expression`; None where a query gives none.
+
+    :param default_expr: an SQL expression that is loaded with the object where the option gives none.
+    :returns: typed so that it can be assigned to any ``Mapped[T]``.
+    """
+    made = ColumnDeclaration((Null() if default_expr is None else default_expr,), deferred=default_expr is None)
+    made.takes_expressions = True
     return cast("Mapped[Any]", made)
 
 

@@ -220,3 +220,21 @@ def test_an_insert_of_one_row_of_a_class_tells_its_key(clubs: Any) -> None:
     )
     result = session.execute(insert(Club).values(name=bindparam("n")), {"n": "s"})
     assert session.get(Club, result.inserted_primary_key.id).name == "s"
+
+
+def test_a_list_gives_columns_beside_those_that_the_statement_sets(clubs: Any) -> None:
+    session, club, member = clubs.session, clubs.Club, clubs.Member
+    session.execute(insert(club), [{"name": "chess", "rank": 1}, {"name": "go", "rank": 2}])
+    own = select(club.id).where(club.name == bindparam("which")).scalar_subquery()
+    statement = insert(member).values(club_id=own)
+    session.execute(statement, [{"which": "go", "id": 7}, {"which": "chess", "id": 8}])
+    found = session.execute(
+        select(member.id, club.name).join(club, member.club_id == club.id).order_by(member.id)
+    ).all()
+    assert found == [(7, "go"), (8, "chess")]
+    made = insert(club).values(rank=bindparam("place")).returning(club)
+    assert session.scalars(made, {"place": 3, "name": "tennis"}).one().rank == 3
+    session.connection().execute(insert(club.__table__).values(rank=4), {"club_name": "golf"})
+    assert session.scalar(select(club.rank).where(club.name == "golf")) == 4
+    with pytest.raises(InvalidRequestError, match="nonsense"):
+        session.execute(statement, [{"which": "go", "nonsense": 7}])

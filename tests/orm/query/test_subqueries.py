@@ -21,6 +21,7 @@ from flask_uow import (
     exists,
     func,
     insert,
+    join,
     mapped_column,
     select,
     update,
@@ -264,3 +265,19 @@ def test_columns_of_a_subquery_have_the_names_of_columns_and_of_attributes(sessi
         assert "metres" in inner.c
         assert inner.c.metres is inner.c["metres"] is inner.c.len
         assert session.execute(select(inner.c.id, inner.c.metres, inner.c.cars)).all() == [(1, 30, 9)]
+
+
+def test_an_alias_of_a_subquery_takes_columns_by_their_names(filled: Session) -> None:
+    counted = (
+        select(func.min(Post.id).label("id"), func.count().label("author_id"), func.max(Post.title).label("title"))
+        .group_by(Post.author_id)
+        .subquery()
+    )
+    for alias in (aliased(Post, counted, adapt_on_names=True), aliased(Post, alias=counted, flat=True)):
+        rows = filled.execute(select(alias.title, alias.author_id).order_by(alias.title)).all()
+        assert rows == [("a2", 2), ("b1", 1)]
+
+
+def test_an_alias_of_a_join_has_the_columns_of_its_class(filled: Session) -> None:
+    alias = aliased(User, join(User, Post, Post.author_id == User.id))
+    assert filled.scalars(select(alias.name).order_by(alias.name)).all() == ["ann", "ann", "bob"]
