@@ -8,7 +8,7 @@ is in the identity map already yields that object, with absent values filled in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import InvalidRequestError
@@ -187,10 +187,10 @@ def loader_source(
         "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget, "ignore": _ignore,
         "remember": remember, "reconstruct": mapper.events.reconstruct, "refreshed": mapper.hooks.refresh,
     }  # fmt: skip
-    variables, converted = [], {}
     order = list(columns if columns is not None else mapper.loaded_names)
+    variables = [f"c{number}" for number in range(len(order))]
+    converted: dict[str, str] = {}
     for number, name in enumerate(order):
-        variables.append(f"c{number}")
         if name is None:
             continue
         processor = dialect.result_processor(mapper.column_attrs[name].column.type)
@@ -202,8 +202,6 @@ def loader_source(
     key_variables = [f"c{order.index(name)}" for name in mapper.primary_key_names]
     key_values = [converted[name] for name in mapper.primary_key_names]
     key = key_values[0] if len(key_values) == 1 else f"({', '.join(key_values)})"
-    missing = " or ".join(f"{name!r} not in values" for name in converted)
-    names_of = ", ".join(map(repr, converted))
     either = " and " if mapper.allow_partial_pks else " or "
     lines = [
         "def load(rows, identities, siblings):",
@@ -216,22 +214,35 @@ def loader_source(
         *(["    last = objects"] if repeats else []),
         f"    for {', '.join(variables)}{',' if len(variables) == 1 else ''} in rows:",
         f"        identity = {key}",
-        *(
-            [
-                "        if identity == last:",
-                "            append(obj)",
-                "            continue",
-                "        last = identity",
-            ]
-            if repeats
-            else []
-        ),
+        *(_REPEATED if repeats else ()),
+        # the identity map holds objects weakly: an entry whose object is gone counts as none
         "        state = find(identity)",
         "        if state is None or (obj := state()) is None:",
         f"            if {either.join(f'{v} is None' for v in key_variables)}:",
         *(["                obj = None"] if repeats else []),
         "                append(None)",
         "                continue",
+        *_new_object(mapper, converted, key),
+        "        else:",
+        *_known_object(mapper, converted),
+        "        append(obj)",
+        "    return objects",
+    ]
+    return "\n".join(lines) + "\n", names
+
+
+# a row of the object that the row before it was of, as a join repeats them
+_REPEATED = (
+    "        if identity == last:",
+    "            append(obj)",
+    "            continue",
+    "        last = identity",
+)
+
+
+def _new_object(mapper: Mapper, converted: Mapping[str, str], key: str) -> list[str]:
+    """Return the lines that make an object: without its ``__init__``, with its values, known to the identity map."""
+    return [
         "            obj = new(cls)",
         "            state = State(obj, forget)",
         "            state.row_key = identity",
@@ -250,12 +261,22 @@ def loader_source(
         "                strong[state] = obj",
         *(["            remember(state, obj)"] if mapper.mutable_types else []),
         *(["            reconstruct(obj)"] if mapper.events.reconstruct is not None else []),
-        "        else:",
+    ]
+
+
+def _known_object(mapper: Mapper, converted: Mapping[str, str]) -> list[str]:
+    """Return the lines that fill in what an object lacks which the Session has already; what it has is not overwritten."""
+    missing = " or ".join(f"{name!r} not in values" for name in converted)
+    return [
         "            if siblings is not None and state.siblings is not siblings:",
         "                siblings.adopt(state)",
         "            values = obj.__dict__",
         f"            if {missing}:",
-        *([f"                absent = {{{names_of}}} - values.keys()"] if mapper.hooks.refresh else []),
+        *(
+            [f"                absent = {{{', '.join(map(repr, converted))}}} - values.keys()"]
+            if mapper.hooks.refresh
+            else []
+        ),
         *(f"                values.setdefault({name!r}, {expression})" for name, expression in converted.items()),
         *(
             ["                for hook in refreshed:", "                    hook(obj, None, absent)"]
@@ -263,7 +284,4 @@ def loader_source(
             else []
         ),
         *(["                remember(state, obj)"] if mapper.mutable_types else []),
-        "        append(obj)",
-        "    return objects",
     ]
-    return "\n".join(lines) + "\n", names

@@ -122,29 +122,14 @@ class Mapper(MappedSource, InspectedMapper):
         shares = parent if parent is not None and not concrete else None
         self.base_mapper: Mapper = shares.base_mapper if shares is not None else self
         self.lineage: tuple[Mapper, ...] = (*(shares.lineage if shares is not None else ()), self)
-        self.subclasses: list[Mapper] = []
-        self.manager = ClassManager(class_)
-        self.column_attrs: MappedProperties[ColumnProperty] = MappedProperties()
-        self.relationships: MappedProperties[RelationshipProperty] = MappedProperties()
-        self.descriptors: dict[str, DescriptorProperty] = {}
-        self.unconfigured: list[RelationshipProperty] = []
-        self.memo: dict[Any, Any] = {}
-        self.has_eager = False
-        self.composites: tuple[CompositeProperty, ...] = ()
-        self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
-        self.has_hooks = False
-        self.tells_init = False
+        self._begin_empty(class_)
         self._stop_watching: Callable[[], None] | None = None
+        self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
         self.batch = batch
         self.allow_partial_pks = allow_partial_pks
         self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
         inherited = shares is None or shares.passive_updates
         self.passive_updates: bool = inherited if passive_updates is None else passive_updates
-        self.when_disposed: list[Callable[[], None]] = []
-        self.events = AttributeEvents(class_)
-        self.events.own_reconstruct = self.events.reconstruct
-        self._names: dict[Any, str] = {}
-        self.declared_expressions: dict[str, ColumnDeclaration] = {}
         self._find_source(local_table, shares, inherit_condition, inherit_foreign_keys)
         given = self._with_renamed_columns(dict(properties or {}))
         self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
@@ -170,6 +155,25 @@ class Mapper(MappedSource, InspectedMapper):
         self._stop_watching = watch_first_init(class_, self.registry)
         self._tell_family()
         self.hooks.call("instrument_class", self, class_)
+
+    def _begin_empty(self, class_: type) -> None:
+        """Begin with nothing mapped, for what the constructor and later calls enter."""
+        self.subclasses: list[Mapper] = []
+        self.manager = ClassManager(class_)
+        self.column_attrs: MappedProperties[ColumnProperty] = MappedProperties()
+        self.relationships: MappedProperties[RelationshipProperty] = MappedProperties()
+        self.descriptors: dict[str, DescriptorProperty] = {}
+        self.unconfigured: list[RelationshipProperty] = []
+        self.memo: dict[Any, Any] = {}
+        self.has_eager = False
+        self.composites: tuple[CompositeProperty, ...] = ()
+        self.has_hooks = False
+        self.tells_init = False
+        self.when_disposed: list[Callable[[], None]] = []
+        self.events = AttributeEvents(class_)
+        self.events.own_reconstruct = self.events.reconstruct
+        self._names: dict[Any, str] = {}
+        self.declared_expressions: dict[str, ColumnDeclaration] = {}
 
     def _tell_family(self) -> None:
         """Enter the mapper where its parent and the registry look for it; what they have worked out is out of date now."""
