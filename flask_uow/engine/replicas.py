@@ -63,12 +63,14 @@ class _Replica:
 
     :ivar left_out_until: it is not asked before, on the clock of :func:`time.monotonic`; 0 where it answers.
     :ivar not_awaited_until: likewise: it is not waited for before.
+    :ivar is_silent: True once the log has told that it does not say how far it is.
     """
 
-    __slots__ = ("engine", "left_out_until", "not_awaited_until")
+    __slots__ = ("engine", "is_silent", "left_out_until", "not_awaited_until")
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.is_silent = False
         self.left_out_until = self.not_awaited_until = 0.0
 
 
@@ -164,13 +166,28 @@ class Replicas:
             connection.invalidate()
             if not isinstance(error, DBAPIError):
                 raise
-            self._leave_out(replica, str(error))
-            return None
-        if not is_standby or replayed is None:
-            self._leave_out(replica, "it is no standby (any more)" if not is_standby else "it replays no log")
+            if error.connection_invalidated:
+                self._leave_out(replica, str(error))
+                return None
+            return self._tell_of_silence(replica, str(error))
+        if not is_standby:
+            self._leave_out(replica, "it is no standby (any more)")
             replica.engine.pool.discard_idle()
             return None
+        if replayed is None:
+            return self._tell_of_silence(replica, "pg_last_wal_replay_lsn() is NULL")
         return written.seen_from(timeline or 0, parse_lsn(replayed))
+
+    def _tell_of_silence(self, replica: _Replica, reason: str) -> Progress:
+        """Say in the log, once, that a replica does not tell how far it is: it serves those only who have written nothing."""
+        if not replica.is_silent:
+            replica.is_silent = True
+            logger.warning(
+                "The replica %r does not say what it has replayed, so that it serves no client that has written something: %s",
+                replica.engine,
+                reason,
+            )
+        return Progress.APART
 
     def _await(self, replica: _Replica, written: WalPosition, seconds: float) -> Connection | None:
         """Return a connection to a replica once it has replayed what was written; None where it has not in time."""

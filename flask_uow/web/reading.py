@@ -63,7 +63,7 @@ class Reading:
     def routing_of(self, scope: Scope) -> Routing | None:
         """Return where the Sessions of a scope read; None: from the primary."""
         if scope.routing is None and not scope.uses_primary:
-            scope.routing = self._new_routing(scope)
+            scope.routing = scope.progress.routing = self._new_routing(scope)
         return scope.routing
 
     def _new_routing(self, scope: Scope) -> Routing | None:
@@ -96,9 +96,9 @@ class Reading:
         return self._told_by(app, request).get(key)
 
     def _told_by(self, app: Flask, request: Request) -> Mapping[str | None, Written]:
-        told: Mapping[str | None, Written] | None = request.environ.get(_WRITTEN)
+        told: Mapping[str | None, Written] | None = vars(request).get(_WRITTEN)
         if told is None:
-            told = request.environ[_WRITTEN] = self._cookie.read(app, request)
+            told = vars(request)[_WRITTEN] = self._cookie.read(app, request)
         return told
 
     # -- after

@@ -17,6 +17,7 @@ from flask_uow.exc import ArgumentError, DBAPIError
 
 if TYPE_CHECKING:
     from flask_uow.engine.replicas import Written
+    from flask_uow.orm.session.routing import Routing
 
 __all__ = ["Progress", "check_attempts", "gave_up", "pause", "tell_attempts", "wants_retry"]
 
@@ -35,14 +36,16 @@ class Progress:
 
     :ivar is_lasting: True after a commit, or a call of an after-commit callback.
     :ivar written: how far the logs of databases with read replicas went after its commits, by bind key.
+    :ivar routing: where the scope reads, None: from the primary.
     """
 
-    __slots__ = ("_outer", "is_lasting", "written")
+    __slots__ = ("_outer", "is_lasting", "routing", "written")
 
     def __init__(self, outer: Progress | None = None) -> None:
         self._outer = outer
         self.is_lasting = False
         self.written: Mapping[str | None, Written] = _NOTHING
+        self.routing: Routing | None = None
 
     def note(self) -> None:
         """Remember that something was done that lasts."""
@@ -51,8 +54,10 @@ class Progress:
             self._outer.note()
 
     def note_written(self, bind_key: str | None, written: Written) -> None:
-        """Remember that something was committed to a database."""
+        """Remember that something was committed to a database, and read from the primary from now on."""
         self.written = {**self.written, bind_key: written}
+        if self.routing is not None:
+            self.routing.use_primary()
         if self._outer is not None:
             self._outer.note_written(bind_key, written)
 

@@ -193,6 +193,32 @@ def test_a_read_only_unit_inside_of_one_that_has_written_reads_from_the_primary(
             assert session.scalar(select(func.count(Item.id))) == 2
 
 
+def test_a_request_sees_what_a_unit_of_work_inside_of_it_has_committed(shop: Shop, standby: Server) -> None:
+    db, Item = shop.db, shop.Item
+
+    @shop.app.get("/inside")
+    def inside() -> list[Any]:
+        before = shop.where()
+        with db.unit_of_work() as session:
+            session.add(Item(name="cake"))
+        with db.unit_of_work(read_only=True) as session:
+            return [before, shop.where(), session.query(Item).count(), db.run(shop.where, read_only=True)]
+
+    @shop.app.get("/after")
+    def after() -> list[Any]:
+        with db.unit_of_work(read_only=True):
+            before = shop.where()
+            with db.unit_of_work() as session:
+                session.add(Item(name="pie"))
+            return [before, shop.where(), db.session.query(Item).count()]
+
+    stop_replay(standby)
+    assert shop.client.get("/inside").json == ["replica", "primary", 2, "primary"]
+    assert shop.app.test_client().get("/after").json == ["replica", "primary", 3]
+    # the request that a client makes next is told of it by the cookie
+    assert shop.client.get("/where").text == "primary"
+
+
 @pytest.mark.parametrize("kind", ["flush", "update", "text", "lock", "connection"])
 def test_a_request_that_writes_reads_from_the_primary_from_then_on(shop: Shop, standby: Server, kind: str) -> None:
     db, Item = shop.db, shop.Item
