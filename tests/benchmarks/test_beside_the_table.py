@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from tests.benchmarks import round_trips, scale, segments
+from tests.benchmarks import round_trips, scale, segments, threads
 from tests.benchmarks.data import Database
 from tests.benchmarks.graph import create_nodes, wrong_nodes
 from tests.benchmarks.places import Places
@@ -92,3 +92,30 @@ def test_each_step_of_a_request_gives_the_right_answers_and_has_a_line(database:
     text = segments.tables({"rounds": 1, "requests": 3, "segments": {database: found}})
     assert "| the extension, whose Session nobody asks for | 100 | 1000 | 200 | 2000 |" in text
     assert "flush, commit (request_post) | 500 | 5000 | 600 | 6000 |" in text
+
+
+def test_apps_under_gunicorn_write_what_they_have_answered(postgresql_uri: str) -> None:
+    with closing(Database(postgresql_uri)) as database:
+        cells = [
+            threads.measured(database, postgresql_uri, name, 4, 80 / threads.REQUESTS_OF_A_SECOND, None)
+            for name in ("psycopg2", "flask_uow")
+        ]
+    assert [(cell["app"], cell["error"], cell["requests"]) for cell in cells] == [
+        ("psycopg2", None, 80),
+        ("flask_uow", None, 80),
+    ]
+    for cell in cells:
+        cell.update(per_second=50.0, p50=20.0, p99=40.0)
+    text = threads.tables({"load": "wrk", "seconds": 1, "cells": cells, "missing": {}})
+    assert "| 4 | 50.0 | 50.0 |" in text
+    assert "| 4 | 40.0 | 40.0 |" in text
+
+
+def test_children_that_are_missing_from_the_database_are_found_out(
+    postgresql_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_WRITTEN", "SELECT 0")
+    with closing(Database(postgresql_uri)) as database:
+        cell = threads.measured(database, postgresql_uri, "psycopg2", 1, 16 / threads.REQUESTS_OF_A_SECOND, None)
+    assert "children were made by the answers, 0 are in the database" in cell["error"]
+    assert "p50" not in cell
