@@ -261,4 +261,9 @@ def _parse_address(drivername: str, address: str) -> tuple[str, int | None]:
             f"the {drivername} URL has a host with one bracket only: write an IPv6 address in a pair of them, as in"
             f" '{drivername}://user:password@[::1]:5432/database'."
         )
+    if ":" in host and not host.startswith("["):
+        raise ArgumentError(
+            f"the {drivername} URL has a host with colons: write an IPv6 address in brackets, as in"
+            f" '{drivername}://user:password@[::1]:5432/database', and percent-encode '@' and ':' in a user name or a password."
+        )
     return unquote(host.removeprefix("[").removesuffix("]")), int(port) if port else None

@@ -170,3 +170,24 @@ def test_a_function_for_documents_is_a_function(database_uri: str) -> None:
     for name in ("json_serializer", "json_deserializer"):
         with pytest.raises(ArgumentError, match=f"{name}='json': expected a function"):
             create_engine(database_uri, **{name: "json"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ("-c statement_timeout=5000", 5.0),
+        ("-cstatement_timeout=2s", 2.0),
+        ("-c statement_timeout=1.5s", 1.5),
+        ("--statement_timeout=2min", 120.0),
+        ("-c statement_timeout=1h -c statement_timeout=300ms", 0.3),
+        ("-c statement_timeout=0", None),
+        ("-c work_mem=4MB -c lock_timeout=5s", None),
+    ],
+)
+def test_a_commit_is_bounded_by_the_statement_time_out_of_the_options(
+    postgresql_uri: str, options: str, seconds: float | None
+) -> None:
+    engine = create_engine(postgresql_uri, connect_args={"options": options})
+    with engine.connect() as connection, connection.begin() as transaction:
+        assert transaction.commit_limit == seconds
+    engine.dispose()

@@ -102,7 +102,12 @@ def test_a_url_can_name_several_hosts(text: str, host: str, ports: tuple[int | N
 
 
 def test_a_wrong_port_of_any_host_is_refused() -> None:
-    for text in ("postgresql://a:1,b:99999/db", "postgresql://a:x,b:1/db", "postgresql://[::1:1,[::2]:2/db"):
+    for text in (
+        "postgresql://a:1,b:99999/db",
+        "postgresql://a:x,b:1/db",
+        "postgresql://[::1:1,[::2]:2/db",
+        "postgresql://::1/db",
+    ):
         with pytest.raises(ArgumentError):
             make_url(text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -153,12 +154,21 @@ def test_a_host_that_is_down_is_passed_over(server: Server) -> None:
 # -- a server that turns read only
 
 
-def test_writes_go_to_the_other_server_once_the_first_has_become_read_only(start: Callable[..., Server]) -> None:
+@pytest.mark.parametrize("told_by", ["URL", "service file"])
+def test_writes_go_to_the_other_server_once_the_first_has_become_read_only(
+    start: Callable[..., Server], told_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = start(), start()
     second.execute("CREATE TABLE orders (id serial PRIMARY KEY, item text NOT NULL)")
-    uri = (
-        f"postgresql://postgres@127.0.0.1:{first.port},127.0.0.1:{second.port}/postgres?target_session_attrs=read-write"
-    )
+    hosts = f"127.0.0.1:{first.port},127.0.0.1:{second.port}"
+    uri = f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write"
+    if told_by == "service file":
+        (tmp_path / "services").write_text(
+            f"[shop]\nhost=127.0.0.1,127.0.0.1\nport={first.port},{second.port}\nuser=postgres\ndbname=postgres\n"
+            "target_session_attrs=read-write\n"
+        )
+        monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+        uri = "postgresql:///?service=shop"
     with Shop(uri) as shop:
         told = [shop.http.post("/").status_code]
         assert told == [201]

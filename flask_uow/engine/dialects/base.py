@@ -33,8 +33,10 @@ Processor = Callable[[Any], Any]
 ISOLATION_LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
 # no transaction at all: each statement commits by itself
 AUTOCOMMIT = "AUTOCOMMIT"
-_STATEMENT_TIMEOUT = re.compile(r"\bstatement_timeout\s*(?:=|\bTO\b)\s*'?(\d+)\s*(ms|s|min|)", re.IGNORECASE)
-_SECONDS = {"": 0.001, "ms": 0.001, "s": 1.0, "min": 60.0}
+_STATEMENT_TIMEOUT = re.compile(
+    r"(?:\b|-c)statement_timeout\s*(?:=|\bTO\b)\s*'?(\d+(?:\.\d*)?|\.\d+)\s*(us|ms|s|min|h|d|)\b", re.IGNORECASE
+)
+_SECONDS = {"": 0.001, "us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _KNOWN_TEXTS = 5000  # so many statements are remembered
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
@@ -293,9 +295,10 @@ class Dialect(ABC):
         :param otherwise: returned where the setup says nothing of it.
         """
         for text in reversed(setup):
-            found = _STATEMENT_TIMEOUT.search(text)
-            if found is not None:
-                return float(found[1]) * _SECONDS[found[2].lower()] or None
+            found = _STATEMENT_TIMEOUT.findall(text)
+            if found:
+                number, unit = found[-1]
+                return float(number) * _SECONDS[unit.lower()] or None
         return otherwise
 
     def timed(self, cursor: Any, seconds: float) -> Any:

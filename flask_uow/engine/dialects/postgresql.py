@@ -172,8 +172,7 @@ class PostgreSQLDialect(Dialect):
             _check_option(option, value)
         self._parameters = self._connection_parameters()
         self._statement_timeout = super().statement_timeout((str(self._parameters.get("options", "")),))
-        wanted = self._parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
-        self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
+        self._wanted_server: str | None = None
         self.batch = PostgreSQLBatchWriter(self)
         self._known_reads: dict[tuple[str, str], bool] = {}
 
@@ -238,6 +237,7 @@ class PostgreSQLDialect(Dialect):
                     raise
                 raise psycopg2.OperationalError(_NO_OPTIONS) from error
             self._parameters = with_options
+        self._learn(raw.info.dsn_parameters)
         try:
             raw.autocommit = True
             register_types(raw)
@@ -276,6 +276,12 @@ class PostgreSQLDialect(Dialect):
 
     def _has_plain_strings(self) -> bool:
         return _PLAIN_STRINGS in str(self._parameters.get("options", ""))
+
+    def _learn(self, told: Mapping[str, str]) -> None:
+        """Take note of what libpq was told by the URL, a service file or the environment."""
+        wanted = told.get("target_session_attrs")
+        self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
+        self._statement_timeout = super().statement_timeout((told.get("options", ""),))
 
     def _set_for_session(self, raw: Any) -> None:
         with raw.cursor() as cursor:
