@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from flask_uow import ArgumentError, CompileError, Connection, Session
+from flask_uow import ArgumentError, CompileError, Connection, ProgrammingError, Session
 from flask_uow.sql import (
     JSON,
     BigInteger,
@@ -211,3 +213,39 @@ def test_case_compares_a_value_with_the_keys_of_a_dict(connection: Connection) -
     words = case({1: "one", 2: "two"}, value=person.c.id, else_="more")
     assert connection.execute(select(words).order_by(person.c.id)).scalars().all() == ["one", "two"]
     assert connection.scalar(select(case((5, "five"), value=person.c.a)).where(person.c.id == 2)) == "five"
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    numbers=st.tuples(*[st.decimals(-9, 9, places=2) | st.sampled_from([Decimal("-0"), Decimal(0)])] * 2),
+    floats=st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=5),
+    seconds=st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=5),
+)
+def test_generated_numbers_are_reckoned_and_compared_as_in_python(
+    connection: Connection, numbers: tuple[Decimal, Decimal], floats: list[float], seconds: list[int]
+) -> None:
+    one, two = numbers
+    row = connection.execute(
+        select(literal(one) * literal(two), literal(one) - literal(two), -literal(one), func.abs(literal(one)))
+    ).one()
+    assert tuple(row) == (one * two, one - two, -one, abs(one))
+    # SQL knows one zero
+    assert not any(str(number).startswith("-0") and not number for number in row)
+
+    rows = union_all(*(select(literal(number, Float()).label("number")) for number in floats)).subquery()
+    for condition, wanted in (
+        (rows.c.number < literal(one), [number for number in floats if number < one]),
+        (rows.c.number >= literal(one), [number for number in floats if number >= one]),
+    ):
+        assert sorted(connection.scalars(select(rows.c.number).where(condition))) == sorted(wanted)
+
+    spans = union_all(*(select(literal(dt.timedelta(seconds=s)).label("span")) for s in seconds)).subquery()
+    mean = connection.scalar(select(func.avg(spans.c.span)))
+    assert abs(mean - dt.timedelta(seconds=sum(seconds)) / len(seconds)) < dt.timedelta(microseconds=2)
+
+
+@pytest.mark.parametrize("name", ["sum", "avg"])
+@pytest.mark.parametrize("value", ["1", True, DAY, MOMENT, UUID(int=5), Color.RED, b"1"], ids=repr)
+def test_what_is_no_number_is_not_added_up(connection: Connection, name: str, value: Any) -> None:
+    with pytest.raises((CompileError, ProgrammingError), match=name):
+        connection.scalar(select(getattr(func, name)(literal(value))))

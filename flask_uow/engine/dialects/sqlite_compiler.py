@@ -17,10 +17,26 @@ from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BindParameter, Cast
 from flask_uow.sql.nodes import ClauseElement
-from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
+from flask_uow.sql.types import (
+    JSON,
+    Boolean,
+    Date,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    Time,
+    TypeEngine,
+    Uuid,
+)
 from flask_uow.sql.windows import function_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flask_uow.sql.arrays import AggregateOrderBy, ArrayLiteral
     from flask_uow.sql.columns import Column
     from flask_uow.sql.constraints import Constraint
@@ -56,12 +72,22 @@ _RENAMED = {
     "substring": "substr",
 }
 _HINT = re.compile(r"(indexed\s+by\s+\S+|not\s+indexed)\Z", re.IGNORECASE)
+# what only SQLite would add up, texts by the digits at their beginning
+_NOT_ADDED = (String, Boolean, Enum, Date, DateTime, Time, LargeBinary, JSON, Uuid)
 _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
 
 def _makes_array(node: Any) -> bool:
     return node.__visit_name__ == "function" and str(node.function_name).lower() == "array_agg"
+
+
+def _refuse_sum(name: str, arguments: Sequence[ColumnElement[Any]]) -> None:
+    for argument in arguments[:1]:
+        if isinstance(argument.type.storage, _NOT_ADDED):
+            raise CompileError(
+                f"{name}() takes numbers and spans of time, got {argument.type!r}. Cast it to a number, if it is one: {name}(cast(..., Integer))."
+            )
 
 
 class SQLiteCompiler(PartsInSQLite):
@@ -388,6 +414,8 @@ class SQLiteCompiler(PartsInSQLite):
         name = node.function_name.lower()
         if name == "array_agg":
             return self._array_of_rows(node)
+        if name in ("sum", "avg"):
+            _refuse_sum(name, node.arguments)
         if node is self._windowed and name in ("min", "max") and isinstance(node.type.storage, Numeric):
             # the functions of decimals have no windows; SQLite's own go by the collation
             return f"{name}({self.operand(node.arguments[0], ops.COLLATE)} COLLATE decimal)"

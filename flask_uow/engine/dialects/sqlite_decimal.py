@@ -59,7 +59,8 @@ def _number_or_none(text: str) -> Decimal | None:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    # columns of floats have infinities, which compare as numbers do
+    return None if number.is_nan() else number
 
 
 def _number(value: object) -> Decimal:
@@ -67,7 +68,8 @@ def _number(value: object) -> Decimal:
 
 
 def _text(number: Decimal) -> str:
-    return format(number, "f")
+    # SQL knows one zero, without a sign
+    return format(number if number else number.copy_abs(), "f")
 
 
 def _binary(operation: Callable[[Decimal, Decimal], Decimal | None]) -> Callable[[Any, Any], str | None]:

@@ -103,7 +103,9 @@ def _bind_numeric(type_: Numeric) -> Processor:
         if value is None:
             return None
         number = value if type(value) is decimal.Decimal else as_decimal(type_, value)
-        return format(fit(number, value), "f")
+        number = fit(number, value)
+        # SQL knows one zero, without a sign
+        return format(number if number else number.copy_abs(), "f")
 
     return bind
 
