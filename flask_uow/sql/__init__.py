@@ -11,14 +11,7 @@ from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print them
 from flask_uow.sql import event as event
 from flask_uow.sql.arrays import aggregate_order_by, array, array_agg
 from flask_uow.sql.columns import ColumnDefault, FetchedValue
-from flask_uow.sql.constraints import (
-    CheckConstraint,
-    Constraint,
-    ForeignKey,
-    ForeignKeyConstraint,
-    PrimaryKeyConstraint,
-    UniqueConstraint,
-)
+from flask_uow.sql.constraints import CheckConstraint, Constraint, PrimaryKeyConstraint, UniqueConstraint
 from flask_uow.sql.constructors import (
     all_,
     any_,
@@ -65,6 +58,7 @@ from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.exclusion import ExcludeConstraint
 from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
 from flask_uow.sql.extract import extract
+from flask_uow.sql.foreign_keys import ForeignKey, ForeignKeyConstraint
 from flask_uow.sql.functions import func, funcfilter, over, within_group
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.lightweight import TableClause, Values, column, table, values

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.constraints import CheckConstraint, Constraint, ForeignKey
+from flask_uow.sql.constraints import CheckConstraint, Constraint
 from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.foreign_keys import ForeignKey
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.sequences import Computed, FetchedValue, Identity, Sequence
 from flask_uow.sql.typed import T0

@@ -11,8 +11,9 @@ from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.constraints import Constraint, ForeignKeyConstraint
+from flask_uow.sql.constraints import Constraint
 from flask_uow.sql.ddl_events import tell_tables
+from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.indexes import Index, making
 from flask_uow.sql.nodes import Executable, Shape
 from flask_uow.sql.types import DOMAIN, Enum, named_types_of

@@ -1,7 +1,8 @@
 """MetaData and Table: the schema as Python objects.
 
-Columns are in :mod:`flask_uow.sql.columns`, constraints and indexes in :mod:`flask_uow.sql.constraints`, CREATE and DROP in
-:mod:`flask_uow.sql.ddl`. What ``autoload_with`` and ``reflect()`` find is looked up by the bind that they are given.
+Columns are in :mod:`flask_uow.sql.columns`, keys and checks in :mod:`flask_uow.sql.constraints`, foreign keys in
+:mod:`flask_uow.sql.foreign_keys`, CREATE and DROP in :mod:`flask_uow.sql.ddl`. What ``autoload_with`` and ``reflect()`` find is looked up by
+the bind that they are given.
 """
 
 from __future__ import annotations
@@ -14,17 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.sql import operators as ops
 from flask_uow.sql.columns import Column, ColumnDefault
-from flask_uow.sql.constraints import (
-    CheckConstraint,
-    Constraint,
-    ForeignKey,
-    ForeignKeyConstraint,
-    PrimaryKeyConstraint,
-    UniqueConstraint,
-)
+from flask_uow.sql.constraints import CheckConstraint, Constraint, PrimaryKeyConstraint, UniqueConstraint
 from flask_uow.sql.ddl import create_tables, drop_tables
 from flask_uow.sql.dml import Delete, Insert, Update
 from flask_uow.sql.expressions import BinaryExpression, BindParameter, ExpressionList
+from flask_uow.sql.foreign_keys import ForeignKey, ForeignKeyConstraint
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.naming import check_convention
 from flask_uow.sql.nodes import Shape

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.reflection.catalog import Catalog, ReflectedForeignKey
 from flask_uow.sql.columns import Column
-from flask_uow.sql.constraints import (
-    CheckConstraint,
-    ForeignKeyConstraint,
-    PrimaryKeyConstraint,
-    UniqueConstraint,
-)
+from flask_uow.sql.constraints import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint
 from flask_uow.sql.ddl_events import tell_column
+from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.naming import conv
 from flask_uow.sql.schema import Table

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
 from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
 from flask_uow.orm.mapping.inheritance import constant
-from flask_uow.sql.constraints import ForeignKey
 from flask_uow.sql.constructors import tuple_
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
 from flask_uow.sql.expressions import BindParameter
+from flask_uow.sql.foreign_keys import ForeignKey
 from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import columns_of, rewritten
 from flask_uow.sql.schema import Column, Table

@@ -16,7 +16,7 @@ from flask_uow.orm.mapping.column_mapping import is_inheritance
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import STATE, Direction
-from flask_uow.sql.constraints import ForeignKeyConstraint
+from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 
 if TYPE_CHECKING:
     from flask_uow.orm.flush.work import WorkList

@@ -23,8 +23,8 @@ from flask_uow.sql.sourced import without_sources
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import AnyColumn
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.sql.constraints import ForeignKeyConstraint
     from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.foreign_keys import ForeignKeyConstraint
     from flask_uow.sql.nodes import ClauseElement
 
 __all__ = [

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, NoReferencedTableError
 from flask_uow.orm.mapping.column_mapping import equated_columns, flat_columns, tables_in
-from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.constructors import cast_, literal, null
 from flask_uow.sql.expressions import ColumnElement, Label
+from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.operations import and_
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select

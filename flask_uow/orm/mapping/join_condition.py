@@ -10,8 +10,8 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import terms_of
 from flask_uow.orm.symbols import Direction
 from flask_uow.sql import operators as ops
-from flask_uow.sql.constraints import ForeignKeyConstraint
 from flask_uow.sql.expressions import BinaryExpression
+from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.froms import froms_of
 from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import columns_of

@@ -11,8 +11,9 @@ from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, NOT_GIVEN, FieldOptions
 from flask_uow.orm.mapping.inspected_property import MapperProperty
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.constraints import Constraint, ForeignKey
+from flask_uow.sql.constraints import Constraint
 from flask_uow.sql.expressions import ColumnElement, Label, Null
+from flask_uow.sql.foreign_keys import ForeignKey
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Column

@@ -7,13 +7,7 @@ from typing import Any
 from flask_uow.exc import CompileError
 from flask_uow.sql.columns import Column, FetchedValue
 from flask_uow.sql.compiler.base import ExpressionCompiler
-from flask_uow.sql.constraints import (
-    CheckConstraint,
-    Constraint,
-    ForeignKeyConstraint,
-    PrimaryKeyConstraint,
-    UniqueConstraint,
-)
+from flask_uow.sql.constraints import CheckConstraint, Constraint, PrimaryKeyConstraint, UniqueConstraint
 from flask_uow.sql.ddl import (
     AddConstraint,
     CommentOn,
@@ -33,6 +27,7 @@ from flask_uow.sql.ddl import (
 )
 from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.exclusion import ExcludeConstraint
+from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
