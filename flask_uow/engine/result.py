@@ -100,11 +100,12 @@ class FetchedResult(Generic[T]):
     def partitions(self, size: int | None = None) -> Iterator[list[T]]:
         """Yield what is left in lists.
 
-        :param size: how many are in each list, fewer in the last one; None yields one list of all.
+        :param size: how many are in each list, fewer in the last one; None yields one list of all, or lists as ``yield_per()`` has said.
         :raises ArgumentError: for a size below 1.
         """
         check_part_size(size)
-        return self._partitions(size)
+        # said by yield_per() of a Result; an override there would hide the types of the rows from type checkers
+        return self._partitions(size if size is not None else getattr(self, "_part_size", None))
 
     def _partitions(self, size: int | None) -> Iterator[list[T]]:
         while part := self.all() if size is None else self.fetchmany(size):
@@ -382,10 +383,6 @@ class Result(RowsOf[TP_co]):
         check_part_size(num)
         self._part_size = num
         return self
-
-    def partitions(self, size: int | None = None) -> Iterator[list[Any]]:
-        """See :meth:`FetchedResult.partitions`."""
-        return super().partitions(size if size is not None else getattr(self, "_part_size", None))
 
     def merge(self, *others: Result) -> Result[TP_co]:
         """Return one result of the rows of this one and of others that have as many columns; these results are consumed by that.
