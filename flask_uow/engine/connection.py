@@ -21,6 +21,7 @@ from flask_uow.engine.dbapi_errors import translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.executing import execute_driver_sql, execute_statement
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, PREPARED, READING, Gate, opening_gate
+from flask_uow.engine.marks import CHANGES_SESSION
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult
@@ -153,6 +154,9 @@ class Connection(SendingConnection):
         if self._record is None:
             assert self._gate is not None
             self._refuse(self._gate)
+        if self.dialect.is_server:
+            # nobody knows what is sent over it
+            self._record.marks |= CHANGES_SESSION
         return RawConnection(self, self._record.raw, is_lent=False, through_lender=True)
 
     def get_raw_connection(self) -> RawConnection:

@@ -425,7 +425,8 @@ class Pool:
         if record.broken or not self._connector.reset(record.raw):
             return False
         must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
-        if must_clean and not self._connector.clean(record.raw):
+        # what listens to new connections has set something that cleaning would undo
+        if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
             return False
         record.marks = 0
         record.is_dirty = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from flask_uow import (
     MetaData,
     Table,
     create_engine,
+    event,
     func,
     insert,
     select,
@@ -221,6 +223,11 @@ CHANGES = {
     "CREATE OR REPLACE TEMPORARY VIEW left_over AS SELECT 1": "SELECT count(*) FROM pg_class WHERE relname = 'left_over'",
     "SELECT pg_advisory_lock(5)": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
     "SELECT pg_try_advisory_lock_shared(5, 6)": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
+    "SET /* for later */ work_mem = '3MB'": "SHOW work_mem",
+    "SET --LOCAL\n work_mem = '3MB'": "SHOW work_mem",
+    "SELECT 'a -- b'; SET work_mem = '3MB'": "SHOW work_mem",
+    "UPDATE pg_catalog.pg_settings SET setting = '3072' WHERE name = 'work_mem'": "SHOW work_mem",
+    'CREATE TABLE "pg_temp".left_over (id int)': "SELECT count(*) FROM pg_class WHERE relname = 'left_over'",
     "LISTEN news": "SELECT count(*) FROM pg_listening_channels()",
     "PREPARE look AS SELECT 1": "SELECT count(*) FROM pg_prepared_statements",
     "DECLARE rest CURSOR WITH HOLD FOR SELECT 1": "SELECT count(*) FROM pg_cursors",
@@ -246,6 +253,30 @@ def test_what_a_function_of_the_statement_language_sets_does_not_reach_the_next_
     with one.connect() as connection:
         assert connection.scalar("SHOW work_mem") == "4MB"
         assert connection.scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
+def test_what_is_set_over_the_drivers_own_connection_does_not_reach_the_next_user(one: Engine) -> None:
+    with one.raw_connection() as raw:
+        raw.cursor().execute("SET work_mem = '3MB'")
+        raw.commit()
+    with one.connect() as connection:
+        assert connection.scalar("SHOW work_mem") == "4MB"
+        connection.connection.cursor().execute("SET work_mem = '3MB'")
+        connection.commit()
+    with one.connect() as connection:
+        assert connection.scalar("SHOW work_mem") == "4MB"
+
+
+def test_what_the_application_sets_for_each_new_connection_outlasts_a_cleaning(one: Engine) -> None:
+    @event.listens_for(one, "connect")
+    def set_up(raw: Any, record: Any) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute("SET work_mem = '7MB'")
+
+    for _ in range(2):
+        with one.begin() as connection:
+            assert connection.scalar("SHOW work_mem") == "7MB"
+            connection.execute("SET work_mem = '3MB'")
 
 
 QUIET = [
@@ -310,6 +341,12 @@ SQLITE_CHANGES = {
     "CREATE TEMP TABLE left_over (id int)": "SELECT count(*) FROM sqlite_temp_master",
     "CREATE TEMPORARY VIEW left_over AS SELECT 1": "SELECT count(*) FROM sqlite_temp_master",
     "CREATE TABLE temp.left_over (id int)": "SELECT count(*) FROM sqlite_temp_master",
+    'CREATE TABLE "temp".left_over (id int)': "SELECT count(*) FROM sqlite_temp_master",
+    "CREATE TABLE [temp] . left_over (id int)": "SELECT count(*) FROM sqlite_temp_master",
+    "CREATE /* aside */ TEMP TABLE left_over (id int)": "SELECT count(*) FROM sqlite_temp_master",
+    'PRAGMA "foreign_keys" = 0': "PRAGMA foreign_keys",
+    "PRAGMA main.[foreign_keys] /* off */ = 0": "PRAGMA foreign_keys",
+    "PRAGMA defer_foreign_keys = ON": "PRAGMA defer_foreign_keys",
 }
 
 

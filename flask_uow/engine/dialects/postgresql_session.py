@@ -12,7 +12,15 @@ import re
 
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 
-__all__ = ["SESSION_SETTINGS", "SETTINGS", "calls_only_readers", "find_marks", "needs_settings", "only_reads"]
+__all__ = [
+    "COMMENT",
+    "SESSION_SETTINGS",
+    "SETTINGS",
+    "calls_only_readers",
+    "find_marks",
+    "needs_settings",
+    "only_reads",
+]
 
 # extra_float_digits makes servers before 12, and those whose default is 0 or less, send floats exactly
 SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
@@ -31,7 +39,7 @@ _CHANGES = re.compile(
     r"|EXECUTE\b|IMPORT\b)"
     r"|\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:GLOBAL|LOCAL)\s+)?TEMP(?:ORARY)?\s"
     r"|(?<!insert\s)(?<!merge\s)\bINTO\s+(?:(?:GLOBAL|LOCAL)\s+)?TEMP(?:ORARY)?\s+[\w\"]"
-    r"|\bpg_temp\.|\bWITH\s+HOLD\b"
+    r"|\bpg_temp\"?\s*\.|\bUPDATE\s+(?:ONLY\s+)?(?:\"?pg_catalog\"?\s*\.\s*)?\"?pg_settings\b|\bWITH\s+HOLD\b"
     r"|\bpg_(?:try_)?advisory_lock(?:_shared)?\"?\s*\(|\bdblink_connect\w*\s*\(|\bsetseed\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
@@ -40,6 +48,7 @@ _FORMATS = re.compile(
     + r"(?:RESET|DISCARD|DO|CALL|EXECUTE|SET\s+(?:SESSION\s+|LOCAL\s+)?(?:datestyle|intervalstyle|extra_float_digits))\b",
     re.IGNORECASE | re.DOTALL,
 )
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _SET_CONFIG = re.compile(r"\bset_config\"?\s*\(", re.IGNORECASE)
 _SET_CONFIG_LOCALLY = re.compile(r"\bset_config\"?\s*\([^()]*,\s*true\s*\)", re.IGNORECASE)
 _CODE = re.compile(_BEGINNING + r"(?:DO|CALL|EXECUTE)\b", re.IGNORECASE | re.DOTALL)
@@ -118,6 +127,14 @@ def needs_settings(sql: str) -> bool:
 
 def find_marks(sql: str) -> int:
     """Return the marks of a statement."""
+    marks = _marks_in(sql)
+    if "--" in sql or "/*" in sql:
+        # what looks like a comment may be part of a value, so both texts count
+        marks |= _marks_in(COMMENT.sub(" ", sql))
+    return marks
+
+
+def _marks_in(sql: str) -> int:
     marks = 0
     if _CHANGES.search(sql):
         marks |= CHANGES_SESSION
