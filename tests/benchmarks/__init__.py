@@ -17,6 +17,7 @@ Beside the table, each a command of its own (``commands`` has what they share, `
 - ``round_trips``: how often a request waits for the PostgreSQL server, and for what, seen by the ``proxy`` before it.
 - ``segments``: what Flask, the extension, a Session, a lazy load and a commit each add to the time of a request.
 - ``threads``: the three apps of ``apps`` under gunicorn with 1, 4 and 16 threads, under the load of ``wrk`` or ``load``.
+- ``page``: writes the tables of all commands into docs/performance.md.
 
 The test suite runs the quick forms, which check results; no test asserts a duration.
 """

@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from tests.benchmarks import round_trips, scale, segments, threads
+from tests.benchmarks import page, round_trips, scale, segments, threads
 from tests.benchmarks.data import Database
 from tests.benchmarks.graph import create_nodes, wrong_nodes
 from tests.benchmarks.places import Places
@@ -32,12 +32,9 @@ def test_a_flush_whose_rows_have_not_their_parents_is_found_out(database_uri: st
     assert found == [f"1 rows of node_{level} are right, expected 2" for level in range(1, 10)]
 
 
-def test_scale_runs_the_rows_at_each_size_and_tells_microseconds_a_row(
-    database: str, request: pytest.FixtureRequest
-) -> None:
-    server = request.getfixturevalue("postgresql_server_uri") if database == "postgresql" else None
-    with Places({}, server) as places:
-        cells = scale.cells(places, database, ["insert_flat", "delete_objects"], [RAW, OURS], 100, 1)
+def test_scale_runs_the_rows_at_each_size_and_tells_microseconds_a_row() -> None:
+    with Places({}) as places:
+        cells = scale.cells(places, "sqlite", ["insert_flat", "delete_objects"], [RAW, OURS], 100, 1)
     assert {cell["error"] for cell in cells} == {None}
     for cell in cells:
         cell["values"] = [0.001]
@@ -119,3 +116,13 @@ def test_children_that_are_missing_from_the_database_are_found_out(
         cell = threads.measured(database, postgresql_uri, "psycopg2", 1, 16 / threads.REQUESTS_OF_A_SECOND, None)
     assert "children were made by the answers, 0 are in the database" in cell["error"]
     assert "p50" not in cell
+
+
+def test_the_page_has_a_place_for_the_tables_of_each_command() -> None:
+    before = page.PAGE.read_text(encoding="utf-8")
+    after = page.filled_in(before, {name: f"Tables of {name}." for name in page.SOURCES})
+    for name in page.SOURCES:
+        assert f"<!-- {name}: begin -->\n\nTables of {name}.\n\n<!-- {name}: end -->" in after
+    assert page.filled_in(after, {"rows": "Others."}).count("Tables of") == len(page.SOURCES) - 1
+    with pytest.raises(ValueError, match="0 places between '<!-- rows: begin -->'"):
+        page.filled_in("# Performance\n", {"rows": "Others."})
