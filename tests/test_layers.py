@@ -76,3 +76,10 @@ def test_pages_on_the_architecture_name_modules_that_there_are(page: Path) -> No
     tests = (path.relative_to(PACKAGE.parent) for path in (PACKAGE.parent / "tests").rglob("*.py"))
     there = [f"/{path}" for path in (*modules_of_the_package(), *tests)]
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
+
+
+def test_the_tests_of_the_orm_lie_in_folders_of_the_names_of_its_packages() -> None:
+    packages = {path.parent.name for path in (PACKAGE / "orm").glob("*/__init__.py")}
+    tests = PACKAGE.parent / "tests" / "orm"
+    assert {path.parent.name for path in tests.glob("*/test_*.py")} == packages
+    assert list(tests.glob("test_*.py")) == []
