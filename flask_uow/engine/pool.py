@@ -124,6 +124,8 @@ class Pool:
             self._take_back_abandoned()
         holder = weakref.ref(user) if user is not None else None
         idle = self._idle
+        # No lock: list.pop() is atomic, and claim() decides between threads that found the same record. Those who
+        # wait came first, so nobody passes them here.
         while idle and not self._waiters:
             try:
                 record = idle.pop()
@@ -140,6 +142,8 @@ class Pool:
 
     def checkin(self, record: PooledConnection) -> None:
         """Take a connection back: reset it and keep it, or close it when it is broken or one too many."""
+        # a forked process must not touch the parent's connection: a reset would be sent over the socket that both
+        # have
         if record.inherited:
             return
         if self._listeners:
@@ -181,11 +185,14 @@ class Pool:
 
     def abandon(self, record: PooledConnection, user: User | None = None) -> None:
         """Leave a connection whose user is gone; the next checkout or checkin takes it back, or who waits. For finalizers: takes no lock."""
+        # SimpleQueue.put() is reentrant, which locks and lists are not: the garbage collector may run this in the
+        # middle of any line of the pool
         record.abandon(user)
         self._abandoned.put(record)
 
     def discard_idle(self) -> None:
         """Close every connection that is not lent, and those that are when they come back."""
+        # lent connections are of an older generation from now on, by which they are known when they come back
         self._generation = next(self._generations)
         worker = Temporary()
         while self._idle:
@@ -215,6 +222,7 @@ class Pool:
             user = record.user
             if user is not None:
                 user.disown()
+        # to drop the driver's object would close the connection for the parent, so that is kept for good
         if self._connector.drop_closes:
             _inherited.extend(records)
         self._connector.after_fork()
@@ -309,6 +317,7 @@ class Pool:
                 break
             if record.claim(holder):
                 return record
+        # a server that is full is not asked again at once: each attempt costs it a process that only says no
         if self._refusals and time.monotonic() < self._refused_until:
             return None
         slots = self._slots
@@ -319,8 +328,11 @@ class Pool:
             for number in numbers:
                 if number not in slots:
                     record.number = number
+                    # setdefault() is atomic: of two threads that want the same slot one gets it, and the limit holds
+                    # without a lock
                     if slots.setdefault(number, record) is record:
                         return record
+        # the claim of a user who went without giving back has lapsed with the weak reference to it
         for record in list(slots.values()):
             if record.claim(holder):
                 return record
@@ -338,6 +350,8 @@ class Pool:
                     if refusal is not None:
                         raise refusal
                     raise TimeoutError(self._timeout_message())
+                # in short turns, since a connection whose user was dropped comes back without anybody who could wake
+                # a waiter
                 waiter.served.acquire(timeout=min(remaining, _LOOK_AGAIN))
                 if waiter.given:
                     break
@@ -367,6 +381,7 @@ class Pool:
             except IndexError:
                 self._give_back(record)
                 continue
+            # from hand to hand: at no moment is the record without a claim, or a third thread could take it
             record.pass_to(weakref.ref(waiter))
             waiter.give(record)
             # a waiter that was interrupted has nobody else to keep it
@@ -412,6 +427,7 @@ class Pool:
 
     def _is_usable(self, record: PooledConnection) -> bool:
         now = time.monotonic()
+        # monotonic, so that a clock that is set does not age connections
         if now - record.created > self._recycle or record.generation != self._generation:
             return False
         if now - record.returned >= self._ping_after or not self._connector.is_quiet(record.raw):
@@ -424,6 +440,7 @@ class Pool:
         record.holder = None
         if record.broken or not self._connector.reset(record.raw):
             return False
+        # a statement that leaves something in the session has marked the record; others are spared the round trip
         must_clean = self._always_cleans or (record.marks & CHANGES_SESSION and self._cleans)
         # what listens to new connections has set something that cleaning would undo
         if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
@@ -437,6 +454,7 @@ class Pool:
         record.returned = time.monotonic()
         record.let_go()
         idle = self._idle
+        # the last in is the first out: connections that are not needed at quiet times stay idle, and age
         idle.append(record)
         if self._waiters:
             self._serve_waiters()

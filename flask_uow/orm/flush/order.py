@@ -54,6 +54,8 @@ def _foreign_keys(base: Mapper) -> tuple[tuple[Table, Table], ...]:
                 for constraint in part.table.constraints:
                     if isinstance(constraint, ForeignKeyConstraint) and not is_inheritance(constraint, mapper.equated):
                         pairs[part.table, constraint.referred_table] = None
+        # a dict and no set: the order of edges decides between orders that are all right, and must be the same in
+        # each process
         pairs.update(dict.fromkeys(_keys_of_relationships(base)))
         found = base.memo["foreign keys"] = tuple(pairs)
     return found
@@ -62,6 +64,7 @@ def _foreign_keys(base: Mapper) -> tuple[tuple[Table, Table], ...]:
 def _keys_of_relationships(base: Mapper) -> Iterator[tuple[Table, Table]]:
     for mapper in base.registry.mappers:
         for prop in mapper.relationships.values():
+            # post_update writes its foreign key when all rows are there, so it asks for no order
             if prop.parent is not mapper or prop.viewonly or prop.post_update:
                 continue
             if prop.direction is Direction.MANY_TO_ONE and mapper.base_mapper is base:
@@ -113,11 +116,13 @@ def _condense(mappers: list[Mapper], edges: dict[Mapper, set[Mapper]]) -> list[G
         for mapper in mappers:
             own = group_of[mapper]
             targets = {group_of[target] for target in edges[mapper]} - {own}
+            # sorted, since sets of mappers have another order in each process, and so would the statements
             graph[own].extend(sorted(targets, key=lambda group: mappers.index(group[0])))
         try:
             return list(graphlib.TopologicalSorter(graph).static_order())
         except graphlib.CycleError as error:
             cycle: list[Group] = error.args[1]
+            # one circle at a time; what the merged families have in circles with others shows in the next turn
             merged = tuple(m for m in mappers if any(m in group for group in cycle))
             for mapper in merged:
                 group_of[mapper] = merged
@@ -154,6 +159,7 @@ def sort_levels(group: Group, objects: list[Any], work: WorkList) -> list[list[A
     waits: dict[int, list[int]] = {key: [] for key in members}
     by_key: dict[tuple[Mapper, Any], int] = {}
     for obj in objects:
+        # new rows whose key was given can be referred to by it, without any relationship
         key = _present_key(obj)
         if key is not None:
             by_key[type(obj).__mapper__.base_mapper, key] = id(obj)
@@ -198,6 +204,7 @@ def split_by_reference(objects: list[Any], new: list[Any], work: WorkList) -> tu
                 for names, target in key_references(type(obj).__mapper__)
                 if cleared.get(id(obj), set()).isdisjoint(names)
             )
+        # an UPDATE that refers to no new row goes first, since it may free a value that a new row takes
         (dependent if refers else independent).append(obj)
     return independent, dependent
 
@@ -254,6 +261,7 @@ def _levels(objects: list[Any], waits: Mapping[int, Iterable[int]]) -> list[list
     sorter.prepare()
     levels: list[list[Any]] = []
     while sorter.is_active():
+        # in the order of add(), in which keys are handed out
         ready = sorted(sorter.get_ready(), key=position.__getitem__)
         levels.append([members[key] for key in ready])
         sorter.done(*ready)

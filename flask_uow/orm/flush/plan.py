@@ -85,6 +85,7 @@ class _Planner:
         self.switched: dict[int, Any] = find_switches(work) if work.deleted and work.new else {}
         self.changed: ByFamily = work.changed
         self.deleted: ByFamily = work.deleted
+        # their rows stay, with other values: to delete them would have the database cascade to rows that stay as well
         if self.switched:
             kept = {id(obj) for obj in self.switched.values()}
             self.deleted = {base: [o for o in objects if id(o) not in kept] for base, objects in work.deleted.items()}
@@ -96,6 +97,7 @@ class _Planner:
         if self.deleted:
             if links := self._keys_to_clear():
                 clearing = SetLateKeys(links, "post_update: before the rows are deleted")
+            # a flush that only deletes frees keys for nobody
             if work.new or work.changed:
                 first = families_to_delete_first(work, self.deleted)
         if first:
@@ -106,11 +108,15 @@ class _Planner:
             yield SetLateKeys(work.late_links, "post_update: when all rows are there")
         if not first:
             yield from self._delete_links()
+        # link rows hold the keys of both sides, which are known when all INSERTs are done
         for rows in work.link_rows:
             if rows.added:
                 yield InsertLinks(rows.prop, rows.added)
+        # rows that refer to each other cannot be deleted in any order; with one foreign key empty, they can
         if clearing is not None and not first:
             yield clearing
+        # children first, the reverse of writing. At the end, since what was updated may have referred to the deleted
+        # rows until now.
         for group in reversed(self.groups) if self.deleted else ():
             yield from self._delete_group(group, {base: "" for base in group if base not in first})
 
@@ -125,6 +131,7 @@ class _Planner:
                 continue
             yield from self._update(base, objects, "before rows are deleted to which it refers, or did")
             done = {id(obj) for obj in objects}
+            # the work list is shared with whoever shows the plan, so a copy is changed
             self.changed = {**self.changed, base: [obj for obj in self.changed[base] if id(obj) not in done]}
         if clearing is not None:
             yield clearing
@@ -211,6 +218,7 @@ class _Planner:
                 yield InsertRows(base, family, why)
 
     def _update_all(self, objects: list[Any], why: str, is_linked: bool) -> Iterator[Step]:
+        # the database checks a foreign key when the row is written: the new key has to be there
         levels = after_new_keys(objects, self.work) if is_linked and len(objects) > 1 else [objects]
         for number, level in enumerate(levels):
             for base, family in by_family(level).items():
@@ -228,6 +236,7 @@ class _Planner:
             is_settled = len(members) > 1 or not base.has_hooks
             if is_settled and not unique_names(base).isdisjoint(names):
                 turns = in_turns(self.work.changes.session, base, objects, carried_values(links))
+            # a hook of any class may change any object, also one that is not its own
             known = None if self._has_hooks() else names
         for number, turn in enumerate(turns):
             reason = "takes unique values that the UPDATE before it leaves" if number else why
@@ -260,6 +269,7 @@ class _Planner:
         doomed = [obj for base in group if base in families for obj in self.deleted.get(base, ())]
         if not doomed:
             return
+        # the levels of writing, taken from the end: what refers to a row goes before it
         levels = sort_levels(group, doomed, self.work) if refers_to_itself(group) else [doomed]
         later = "after the rows of its own table that refer to it" if len(group) == 1 else ""
         for number, level in enumerate(reversed(levels)):

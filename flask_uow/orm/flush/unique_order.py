@@ -44,6 +44,7 @@ def in_turns(
     movers = _movers(base, objects, carried)
     if len(movers) < 2:
         return [objects]
+    # what a row leaves is known only where the old values are; expired ones are read in one statement for all
     find_originals(session, base, movers)
     waits, taken = _waits(base, movers, carried, unique_keys)
     if not waits:
@@ -153,11 +154,13 @@ def _waits(
     for mapper, members in by_mapper(base, movers).items():
         for names in keys_of(mapper):
             # of several classes in one table
+            # by the columns and not by the names of attributes, under which each class may know them
             left = leaves.setdefault(tuple(id(mapper.column_attrs[name].column) for name in names), {})
             for obj in members:
                 moved = _move(mapper, obj, names, carried)
                 if moved is not None:
                     left[moved[0]] = obj
+                    # NULL takes nothing: in SQL no two of them are equal
                     if moved[1] is not None:
                         takes.append((obj, names, left, moved[1]))
     waits: dict[int, set[int]] = {}
