@@ -17,10 +17,11 @@ from flask_uow.orm import Query as OrmQuery
 from flask_uow.orm import Session
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import Hooks
-from flask_uow.web.config import KEYS, Settings, create_all_replicas, create_engines
+from flask_uow.web.config import KEYS, Settings, create_engines
 from flask_uow.web.fixed_config import FixedConfig
 from flask_uow.web.query import with_helpers
 from flask_uow.web.reading import Reading
+from flask_uow.web.replicas import create_all_replicas
 from flask_uow.web.scope import USUAL_SESSION, Scope
 from flask_uow.web.session import WebSession, session_class_of
 from flask_uow.web.units import session_binds

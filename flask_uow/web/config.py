@@ -16,12 +16,11 @@ from typing import Any, cast
 from flask import Flask
 
 from flask_uow.engine import URL, Engine, create_engine, make_url
-from flask_uow.engine.replicas import Replicas
 from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
 from flask_uow.orm import Query, Session
 from flask_uow.web.comments import request_values
 from flask_uow.web.outcome import CommitOn, CommitWhen
-from flask_uow.web.replicas import create_replicas, read_replicas
+from flask_uow.web.replicas import check_routing, read_replicas
 from flask_uow.web.retry import check_attempts
 from flask_uow.web.scope import USUAL_SESSION
 
@@ -32,7 +31,6 @@ __all__ = [
     "EngineSettings",
     "Engines",
     "Settings",
-    "create_all_replicas",
     "create_engines",
     "read_settings",
     "unknown_bind",
@@ -176,7 +174,7 @@ def read_settings(
         replica_left_out_seconds=_read_number(config, "UOW_REPLICA_LEFT_OUT_SECONDS", 10.0, 0.1, 3600.0),
         writes_cookie_seconds=round(_read_number(config, "UOW_WRITES_COOKIE_SECONDS", 300.0, 1.0, 86400.0)),
     )
-    _check_routing(app, settings)
+    check_routing(app, settings)
     return settings
 
 
@@ -223,51 +221,6 @@ def create_engines(settings: Settings) -> Engines:
             raise ConfigurationError(f"{_at_fault(bind)} gives no engine: {error}") from error
         engines[key].how_to_create_tables = "`flask uow create-all`, or db.create_all() in an app context"
     return engines
-
-
-def create_all_replicas(settings: Settings, engines: Engines) -> dict[str | None, Replicas]:
-    """Return the read replicas of the binds that have some, by bind key; none of them is connected yet.
-
-    :raises ConfigurationError: for a URL that the driver does not take.
-    """
-    comments: dict[str, Any] = {"sql_comments": request_values} if settings.sql_comments else {}
-    return {
-        key: create_replicas(
-            bind.source, bind.replicas, engines[key], {**comments, **bind.options}, settings.replica_left_out_seconds
-        )
-        for key, bind in settings.binds.items()
-        if bind.replicas
-    }
-
-
-def _check_routing(app: Flask, settings: Settings) -> None:
-    """Refuse to route reads where a client could not be told what it has written.
-
-    :raises ConfigurationError: naming what to set.
-    """
-    if not settings.route_reads:
-        return
-    if not any(bind.replicas for bind in settings.binds.values()):
-        raise ConfigurationError(
-            "app.config['UOW_ROUTE_READS'] is True, and no bind has replicas to route reads to. List them:"
-            " app.config['UOW_DATABASE_URI'] = {'url': ..., 'replicas': [url, ...]}, or in a bind of UOW_BINDS; or remove UOW_ROUTE_READS."
-        )
-    if not app.secret_key:
-        raise ConfigurationError(
-            "app.config['UOW_ROUTE_READS'] is True, and the app has no SECRET_KEY: the cookie that lets a client read what it has written is signed"
-            " with it. Set app.config['SECRET_KEY'] to a long random text before init_app()."
-        )
-    if settings.commit_on is CommitOn.TEARDOWN:
-        raise ConfigurationError(
-            "app.config['UOW_ROUTE_READS'] is True, and UOW_COMMIT_ON is 'teardown': the response has left by then, and cannot carry the cookie that"
-            " lets a client read what it has written. Use UOW_COMMIT_ON = 'response'."
-        )
-    options = [settings.session_options, *settings.sessions.values()]
-    if any(each.get("autocommit") for each in options):
-        raise ConfigurationError(
-            "app.config['UOW_ROUTE_READS'] is True, and a Session has the option autocommit: without transactions nobody knows when something was"
-            " written. Remove one of them."
-        )
 
 
 def _at_fault(bind: EngineSettings) -> str:

@@ -80,16 +80,20 @@ class Reading:
         return Routing(self._readers(scope, request), is_open=scope.kind is Kind.REQUEST)
 
     def _readers(self, scope: Scope, request: Request | None) -> dict[Engine, ReplicaReader]:
+        # the scope's own progress has the routing, and a circle of references would leave the request to the garbage collector
+        around = scope.progress.outer
         return {
-            each.primary: ReplicaReader(
-                each, partial(self._written, key, scope.app, scope.progress, request), self._seconds
-            )
+            each.primary: ReplicaReader(each, partial(self._written, key, scope.app, around, request), self._seconds)
             for key, each in self.replicas.items()
+            if key not in scope.progress.written
         }
 
-    def _written(self, key: str | None, app: Flask, progress: Progress, request: Request | None) -> Written:
-        """Return the writes that are known of the client or user for whom a scope works."""
-        if progress.has_written(key):
+    def _written(self, key: str | None, app: Flask, around: Progress | None, request: Request | None) -> Written:
+        """Return the writes that are known of the client or user for whom a scope works.
+
+        :param around: the progress of the scope around it.
+        """
+        if around is not None and around.has_written(key):
             return UNKNOWN
         if request is None or not self._routes:
             return None

@@ -34,15 +34,16 @@ class Progress:
 
     :param outer: that of the scope around, which has done it too then.
 
+    :ivar outer: likewise, None where there is none.
     :ivar is_lasting: True after a commit, or a call of an after-commit callback.
     :ivar written: how far the logs of databases with read replicas went after its commits, by bind key.
     :ivar routing: where the scope reads, None: from the primary.
     """
 
-    __slots__ = ("_outer", "is_lasting", "routing", "written")
+    __slots__ = ("is_lasting", "outer", "routing", "written")
 
     def __init__(self, outer: Progress | None = None) -> None:
-        self._outer = outer
+        self.outer = outer
         self.is_lasting = False
         self.written: Mapping[str | None, Written] = _NOTHING
         self.routing: Routing | None = None
@@ -50,20 +51,20 @@ class Progress:
     def note(self) -> None:
         """Remember that something was done that lasts."""
         self.is_lasting = True
-        if self._outer is not None:
-            self._outer.note()
+        if self.outer is not None:
+            self.outer.note()
 
     def note_written(self, bind_key: str | None, written: Written) -> None:
         """Remember that something was committed to a database, and read from the primary from now on."""
         self.written = {**self.written, bind_key: written}
         if self.routing is not None:
             self.routing.use_primary()
-        if self._outer is not None:
-            self._outer.note_written(bind_key, written)
+        if self.outer is not None:
+            self.outer.note_written(bind_key, written)
 
     def has_written(self, bind_key: str | None) -> bool:
         """Return whether something was committed to a database, by this scope or one around it."""
-        return bind_key in self.written or (self._outer is not None and self._outer.has_written(bind_key))
+        return bind_key in self.written or (self.outer is not None and self.outer.has_written(bind_key))
 
 
 def check_attempts(source: str, attempts: object) -> int:

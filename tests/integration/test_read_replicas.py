@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import pytest
-from flask import Flask, Request, Response, abort, stream_with_context
+from flask import Flask, Request, Response, abort, request, stream_with_context
 from flask.sessions import SecureCookieSessionInterface
 
 from flask_uow import (
@@ -698,3 +700,30 @@ def test_clients_read_their_own_writes_while_replicas_come_and_go(start: Callabl
         assert primary.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == [
             (0,)
         ]
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_request_goes_without_the_garbage_collector(shop: Shop, writes: bool) -> None:
+    db, Item = shop.db, shop.Item
+    alive: list[weakref.ref[Any]] = []
+
+    @shop.app.get("/item")
+    def view() -> str:
+        item = db.session.get(Item, 1)
+        if writes:
+            item.hits += 1
+            db.session.flush()
+        alive.extend(map(weakref.ref, (db.session(), item, request._get_current_object())))
+        return shop.where()
+
+    # what is made once for all requests
+    shop.client.get("/item")
+    shop.client.get("/where")
+    alive.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        assert shop.client.get("/item").text == ("primary" if writes else "replica")
+        assert [each() for each in alive] == [None] * 3
+    finally:
+        gc.enable()

@@ -40,6 +40,19 @@ def test_replicas_have_the_options_of_their_bind() -> None:
         assert "secret" not in repr(db.replicas)
 
 
+def test_what_the_driver_is_told_about_the_primary_is_not_about_replicas() -> None:
+    db, app = app_with(
+        UOW_ENGINE_OPTIONS={
+            "connect_args": {"target_session_attrs": "read-write", "connect_timeout": 9, "application_name": "a"}
+        }
+    )
+    with app.app_context():
+        (replica,) = db.replicas[None]
+        assert dict(replica.url.query) == {"target_session_attrs": "standby"}
+        assert replica.dialect.connect_args == {"connect_timeout": 9, "application_name": "a"}
+        assert db.engine.dialect.connect_args["target_session_attrs"] == "read-write"
+
+
 def test_an_app_without_replicas_has_none() -> None:
     db, app = app_with(UOW_DATABASE_URI=PRIMARY)
     with app.app_context():
@@ -74,6 +87,10 @@ def test_no_replicas_may_be_said(value: Any) -> None:
         ),
         ({"UOW_ENGINE_OPTIONS": {"isolation_level": "SERIALIZABLE"}}, "in which a replica cannot serve"),
         ({"UOW_ENGINE_OPTIONS": {"isolation_level": "autocommit"}}, "in which a replica cannot serve"),
+        (
+            {"UOW_ENGINE_OPTIONS": {"connect_args": {"host": "db1"}}},
+            "'host', which would lead all of them to one server",
+        ),
         ({"UOW_ROUTE_READS": True, "SECRET_KEY": None}, "Set app.config\\['SECRET_KEY'\\]"),
         ({"UOW_ROUTE_READS": True, "SECRET_KEY": ""}, "Set app.config\\['SECRET_KEY'\\]"),
         ({"UOW_ROUTE_READS": True, "UOW_DATABASE_URI": PRIMARY}, "no bind has replicas"),
