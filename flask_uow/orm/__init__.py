@@ -58,10 +58,12 @@ from flask_uow.orm.mapping.annotations import (
     WriteOnlyMapped,
 )
 from flask_uow.orm.mapping.association_proxy import AssociationProxy, association_proxy
+from flask_uow.orm.mapping.automap import AutomapBase, automap_base
 from flask_uow.orm.mapping.bundles import Bundle
 from flask_uow.orm.mapping.class_expressions import ExtensionType
 from flask_uow.orm.mapping.classical import mapper
 from flask_uow.orm.mapping.composites import CompositeProperty, composite
+from flask_uow.orm.mapping.concrete import ConcreteBase
 from flask_uow.orm.mapping.declarative import (
     DeclarativeBase,
     DeclarativeBaseNoMeta,
@@ -73,6 +75,7 @@ from flask_uow.orm.mapping.declarative import (
     declared_attr,
     has_inherited_table,
 )
+from flask_uow.orm.mapping.deferred_mapping import DeferredReflection
 from flask_uow.orm.mapping.descriptors import (
     PropComparator,
     SynonymProperty,
@@ -142,18 +145,19 @@ keyfunc_mapping = mapped_collection
 
 __all__ = [
     "ASSOCIATION_PROXY", "AliasedClass", "AppenderQuery", "AssociationProxy", "AttributeExtension",
-    "AttributeState", "Bundle", "CascadeOptions", "ClassManager", "ColumnProperty", "Comparator", "Composite",
-    "CompositeProperty", "DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta", "DynamicMapped",
-    "EXT_CONTINUE", "EXT_STOP", "FlushContext", "FlushPlan", "HYBRID_METHOD", "HYBRID_PROPERTY", "IdentityMap",
-    "InstanceState", "InstrumentedAttribute", "InstrumentedList", "InstrumentedSet", "KeyFuncDict", "Load",
-    "MANYTOMANY", "MANYTOONE", "Mapped", "MappedAsDataclass", "MappedCollection", "MappedColumn", "Mapper",
-    "MapperExtension", "MapperProperty", "MultipleResultsFound", "Mutable", "MutableComposite", "MutableDict",
-    "MutableList", "MutableSet", "NO_VALUE", "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList",
-    "PropComparator", "Query", "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection",
-    "RelationshipProperty", "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym",
-    "SynonymProperty", "UOWTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute",
-    "aliased", "as_declarative", "association_proxy", "attribute_keyed_dict", "attribute_mapped_collection",
-    "attributes", "backref", "class_mapper", "clear_mappers", "close_all_sessions", "collection",
+    "AttributeState", "AutomapBase", "Bundle", "CascadeOptions", "ClassManager", "ColumnProperty", "Comparator",
+    "Composite", "CompositeProperty", "ConcreteBase", "DeclarativeBase", "DeclarativeBaseNoMeta",
+    "DeclarativeMeta", "DeferredReflection", "DynamicMapped", "EXT_CONTINUE", "EXT_STOP", "FlushContext",
+    "FlushPlan", "HYBRID_METHOD", "HYBRID_PROPERTY", "IdentityMap", "InstanceState", "InstrumentedAttribute",
+    "InstrumentedList", "InstrumentedSet", "KeyFuncDict", "Load", "MANYTOMANY", "MANYTOONE", "Mapped",
+    "MappedAsDataclass", "MappedCollection", "MappedColumn", "Mapper", "MapperExtension", "MapperProperty",
+    "MultipleResultsFound", "Mutable", "MutableComposite", "MutableDict", "MutableList", "MutableSet", "NO_VALUE",
+    "NoResultFound", "ONETOMANY", "ORMExecuteState", "OrderingList", "PropComparator", "Query",
+    "QueryableAttribute", "Registry", "Relationship", "RelationshipDirection", "RelationshipProperty",
+    "ScopedSession", "Session", "SessionExtension", "SessionTransaction", "Synonym", "SynonymProperty",
+    "UOWTransaction", "WriteOnlyCollection", "WriteOnlyMapped", "add_mapped_attribute", "aliased",
+    "as_declarative", "association_proxy", "attribute_keyed_dict", "attribute_mapped_collection", "attributes",
+    "automap_base", "backref", "class_mapper", "clear_mappers", "close_all_sessions", "collection",
     "column_keyed_dict", "column_mapped_collection", "column_property", "comparable_property", "compile_mappers",
     "composite", "configure_mappers", "contains_eager", "create_session", "declarative_base", "declarative_mixin",
     "declared_attr", "defaultload", "defer", "deferred", "dynamic_loader", "eagerload", "eagerload_all",

@@ -26,6 +26,7 @@ class VocabularyTypes:
         self.AssociationProxy = flask_uow.AssociationProxy
         self.AttributeExtension = flask_uow.AttributeExtension
         self.AttributeState = flask_uow.AttributeState
+        self.AutomapBase = flask_uow.AutomapBase
         self.BIGINT = flask_uow.BIGINT
         self.BINARY = flask_uow.BINARY
         self.BIT = flask_uow.BIT
@@ -60,6 +61,7 @@ class VocabularyTypes:
         self.CompositeProperty = flask_uow.CompositeProperty
         self.CompoundSelect = flask_uow.CompoundSelect
         self.Computed = flask_uow.Computed
+        self.ConcreteBase = flask_uow.ConcreteBase
         self.ConcurrentModificationError = flask_uow.ConcurrentModificationError
         self.ConfigurationError = flask_uow.ConfigurationError
         self.Connection = flask_uow.Connection
@@ -85,6 +87,7 @@ class VocabularyTypes:
         self.DeclarativeBase = flask_uow.DeclarativeBase
         self.DeclarativeBaseNoMeta = flask_uow.DeclarativeBaseNoMeta
         self.DeclarativeMeta = flask_uow.DeclarativeMeta
+        self.DeferredReflection = flask_uow.DeferredReflection
         self.Delete = flask_uow.Delete
         self.DetachedInstanceError = flask_uow.DetachedInstanceError
         self.Double = flask_uow.Double
@@ -295,6 +298,7 @@ class VocabularyTypes:
         self.attribute_keyed_dict = flask_uow.attribute_keyed_dict
         self.attribute_mapped_collection = flask_uow.attribute_mapped_collection
         self.attributes = flask_uow.attributes
+        self.automap_base = flask_uow.automap_base
         self.backref = flask_uow.backref
         self.between = flask_uow.between
         self.bindparam = flask_uow.bindparam

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from flask_uow.exc import ArgumentError
@@ -22,6 +24,7 @@ from flask_uow.orm.mapping.class_arguments import (
     with_copied_columns,
 )
 from flask_uow.orm.mapping.composites import CompositeProperty
+from flask_uow.orm.mapping.concrete import ConcreteBase, discriminator_of_concrete
 from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
@@ -43,22 +46,38 @@ __all__ = [
     "map_declared",
     "mapped_parent",
     "shares_table",
+    "waits_for_table",
 ]
 
 
 # the classes of this package that bases derive from: nothing is declared in them
-MACHINERY: set[type] = {object}
+MACHINERY: set[type] = {object, ConcreteBase}
 
 
-def map_declared(cls: Any, registry: Registry) -> None:
+# functions of a class and its registry that keep it from being mapped now, and return True then
+waits_for_table: list[Callable[[Any, Registry], bool]] = []
+
+
+def map_declared(
+    cls: Any,
+    registry: Registry,
+    local_names: dict[str, Any] | None = None,
+    table_options: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Map a class where it has a table: its own, or its parent's.
 
     :param registry: takes the mapper.
+    :param local_names: the names of the function that the class was made in, of a class that has waited; None for one that is made now.
+    :param table_options: further arguments of its table.
     """
-    parent, local_names = mapped_parent(cls), local_names_here()
+    if local_names is None:
+        if any(waits(cls, registry) for waits in waits_for_table):
+            return
+        local_names = local_names_here()
+    parent = mapped_parent(cls)
     name = table_name(cls, parent)
     if "__table__" in vars(cls) or name is not None or shares_table(cls, parent, local_names):
-        map_class(cls, parent, name, local_names, registry)
+        map_class(cls, parent, name, local_names, registry, table_options)
 
 
 def local_names_here() -> dict[str, Any]:
@@ -138,10 +157,19 @@ class _Declared:
 
 
 def map_class(
-    cls: Any, parent: type[MappedObject] | None, tablename: str | None, local_names: dict[str, Any], registry: Registry
+    cls: Any,
+    parent: type[MappedObject] | None,
+    tablename: str | None,
+    local_names: dict[str, Any],
+    registry: Registry,
+    further_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Make the table of a class from what its body, its mixins and its abstract bases declare, and map it."""
     options = mapper_arguments(cls, parent)
+    discriminator = discriminator_of_concrete(cls, parent)
+    if discriminator is not None:
+        # said of the first class of a family as well, which inherits from none
+        options.pop("concrete", None)
     concrete = bool(options.get("concrete"))
     base = None if concrete else parent
     copies: dict[Any, Column[Any]] = {}
@@ -159,6 +187,7 @@ def map_class(
         assert tablename is not None
         own_columns = [column for _, column in columns]
         items, table_options = table_arguments(cls, base, own_columns, copies)
+        table_options = {**further_options, **table_options}
         table = cls.__table__ = Table(
             tablename, getattr(cls, "metadata", registry.metadata), *own_columns, *items, **table_options
         )
@@ -176,7 +205,8 @@ def map_class(
         options.setdefault("inherits", parent)
     if shared is not None:
         options.setdefault("include_properties", [column.name for _, column in columns])
-    Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(options, copies))
+    made = Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(options, copies))
+    made.concrete_discriminator = discriminator
 
 
 def _read(

@@ -116,6 +116,8 @@ class Mapper(MappedSource, InspectedMapper):
         self._check_parent(local_table, concrete)
         parent = self.inherits
         self.concrete = concrete
+        # the name of the column by which a union of concrete tables tells the class of a row
+        self.concrete_discriminator: str | None = None
         self.registry: Registry = (
             registry if registry is not None else parent.registry if parent is not None else default_registry
         )
@@ -419,6 +421,11 @@ class Mapper(MappedSource, InspectedMapper):
         """Resolve what had to wait for other classes and is needed by relationships."""
         self.hooks.call("before_mapper_configured", self, self.class_)
         self._install_expressions()
+        if self.concrete_discriminator is not None:
+            # the subclasses are known now
+            discriminator = self.unite_concrete(self.concrete_discriminator)
+            if discriminator is not None:
+                self.install_column(discriminator)
         self._choose_source()
 
     def finish_configuration(self) -> None:

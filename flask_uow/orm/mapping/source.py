@@ -19,6 +19,7 @@ from flask_uow.orm.mapping.inheritance import (
     identity_without_column,
     inherited_join,
     polymorphic_source,
+    polymorphic_union,
     with_polymorphic_members,
 )
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
@@ -129,6 +130,29 @@ class MappedSource:
             raise ArgumentError(
                 f"{self.class_.__name__}: with_polymorphic= needs polymorphic_on=, the column that tells the class of a row."
             )
+        return made
+
+    def unite_concrete(self, name: str) -> ColumnProperty | None:
+        """Have queries of the class select from a union of its table and those of concrete subclasses.
+
+        :param name: the column of the union that tells the class of a row.
+        :returns: the property that is to be installed for it.
+        :raises ArgumentError: where the class has a column of that name.
+        """
+        if name in self.column_attrs:
+            raise ArgumentError(
+                f"{self.class_.__name__} has an attribute {name!r}, and so the union of its family calls the column that tells the class of a row."
+                f" Give that another name: _concrete_discriminator_name in {self.class_.__name__}."
+            )
+        tables = {
+            mapper.polymorphic_identity: mapper.mapped_selectable
+            for mapper in self.descendants
+            if (mapper is self or mapper.concrete) and mapper.polymorphic_identity is not None
+        }
+        union = polymorphic_union(tables, name, "pjoin")
+        known = self.polymorphic_map
+        made = self._find_discriminator(union.c[name], ("*", union))
+        self.polymorphic_map = known
         return made
 
     def _enter_family(self, identity: object) -> None:
