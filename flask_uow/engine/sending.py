@@ -73,6 +73,7 @@ class SendingConnection:
         self._has_begun = False
         self._has_written = False
         self._stack = []
+        # last but one: where the pool gives none, there is nothing to be given back
         if record is None:
             record = engine.pool.checkout(self)
         self._record = record
@@ -126,6 +127,8 @@ class SendingConnection:
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
+            # outside a transaction the server commits with the statement, and may wait for standbys longer than it
+            # may take
             if self._awaits_standbys and not self._has_begun:
                 return self._send_alone(self._fetch, sql, params)
         if marks != 0:

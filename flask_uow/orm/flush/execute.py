@@ -65,6 +65,7 @@ def execute(session: Session, work: WorkList, step: Step) -> None:
 def _insert(session: Session, work: WorkList, step: InsertRows) -> None:
     base = step.mapper
     members = by_mapper(base, step.objects)
+    # just before the rows are written: the keys that they refer to were made by the steps before this one
     for mapper, own in members.items():
         carry_keys(work, mapper, own, only_changed=False)
     if any(mapper.has_hooks for mapper in members):
@@ -122,6 +123,7 @@ def _set_late_keys(session: Session, links: Sequence[Link]) -> None:
     for mapper, objects in children.items():
         names = written[mapper]
         update_objects(session, mapper, list(objects.values()), only=names.keys())
+    # they are written, so that no later UPDATE of the same flush, or of the next one, writes them again
     for link in links:
         state = link.child.__dict__[STATE]
         if state.changes is None:
@@ -143,6 +145,7 @@ def _with_hooks(kind: str, write: Callable[[list[Any]], None], session: Session,
         for obj in objects:
             _with_hooks(kind, write, session, [obj])
         return
+    # hooks get the connection of the flush, so that what they send is part of its transaction
     connections = {mapper: session.connection_for(mapper) for mapper in mappers}
     for obj in objects:
         mapper = type(obj).__mapper__

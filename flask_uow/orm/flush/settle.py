@@ -81,6 +81,7 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
             raise FlushError(
                 f"{describe(obj)} has no primary key ({', '.join(names)}), and the database does not make one. Set it before the flush."
             )
+        # two objects for one row would overwrite each other's changes
         other = entries.get(identity)
         if other is not None and other is not state:
             _take_out_holder(session, base, obj, other)
@@ -91,6 +92,7 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
             siblings.states.append(state)
         if strong is not None:
             strong[state] = obj
+        # setdefault: where the database made the key, its name stands there already
         inserted.setdefault(state, None)
         if may_mutate and type(obj).__mapper__.mutable_types:
             take_snapshots(obj)
@@ -159,6 +161,7 @@ def free_keys(session: Session, objects: list[Any]) -> None:
     for obj in objects:
         state: InstanceState = obj.__dict__[STATE]
         deleted[state] = obj
+        # the flush still has them marked as deleted; only their place in the identity map is free
         if state.owner is not None:
             state.owner.remove(state)
 

@@ -101,6 +101,8 @@ def _follow(
     if levels == 1:
         _follow_once(session, following, objects, batch, source, values)
         return
+    # of a relationship that leads back to its own class (join_depth): rows may refer to each other in a circle, so
+    # each object is followed once
     seen = {id(obj) for obj in objects}
     while objects:
         _follow_once(session, following, objects, batch, source, values)
@@ -160,6 +162,7 @@ def load_relationship(
     :param values: the values of the query's parameters, for the criteria of its options.
     :param is_lazy: True for a load at first access.
     """
+    # many parents may refer to one object: it is asked for once
     waiting = _by_key(prop, objects)
     found: dict[Key, list[Any]] = {}
     # criteria ask the database
@@ -183,6 +186,7 @@ def load_relationship(
     for key, members in waiting.items():
         related = found.get(key, ())
         for obj in members:
+            # what was set while the statement was under way, by a hook say, wins over what was loaded
             if prop.key not in obj.__dict__:
                 store(prop, obj, related)
 
@@ -195,6 +199,8 @@ def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, lis
     waiting: dict[Key, list[Any]] = {}
     for obj in objects:
         key: Key = getattr(obj, name) if name is not None else tuple([getattr(obj, n) for n in names])
+        # the rows of the other side still refer to the old key; for a reference of the object's own its present value
+        # counts
         if other_side and obj.__dict__[STATE].changes:
             key = _stored_key(prop, obj, key)
         if key is None or (name is None and None in key):
@@ -225,6 +231,7 @@ def present(session: ExecutingSession, prop: RelationshipProperty, key: Key) -> 
     """
     target = prop.mapper
     found = session.objects.identities_of(target).get(key)
+    # the identity map is one for the whole family, and the key may be that of another subclass
     return found if isinstance(found, target.class_) else None
 
 
@@ -256,6 +263,7 @@ def _fetch(
     target = prop.mapper
     connection = session.connection_for(target, reads=True)
     dialect = connection.dialect
+    # few different numbers of keys, so that few statements are planned and compiled
     asked = padded(keys)
     count = len(asked)
     # what the options below the relationship say belongs to the query's plan, and what is planned for them lives as long
@@ -326,6 +334,7 @@ def _plan_by_subquery(
     prop: RelationshipProperty, statement: Select, below: LoadTree | None, dialect: Dialect
 ) -> QueryPlan:
     parents = statement.with_parts(loader_options=(), for_update_clause=None)
+    # an order without a limit changes nothing of which parents there are, and costs a sort
     if parents.limit_clause is None and parents.offset_clause is None:
         parents = parents.order_by(None)
     inner = parents.subquery()

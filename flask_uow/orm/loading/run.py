@@ -101,6 +101,7 @@ def _picked(rows: Rows, positions: tuple[int, ...]) -> Rows:
 
 def each_once(objects: list[Any]) -> list[Any]:
     """Return objects in their order, each once, whatever they are equal to."""
+    # by id, since objects of users may be equal to each other, or have no hash
     if len(set(map(id, objects))) == len(objects):
         return objects
     return list({id(obj): obj for obj in objects}.values())
@@ -149,6 +150,7 @@ def _fill_references(prop: RelationshipProperty, parents: list[Any], related: li
             continue
         values = parent.__dict__
         present = values.get(key, NO_VALUE)
+        # what is loaded already is left: a query refreshes nothing unless it is told to (populate_existing)
         if present is NO_VALUE:
             values[key] = obj
             filled.append(parent)

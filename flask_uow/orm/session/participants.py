@@ -102,6 +102,8 @@ class Participants:
         self.members: dict[Any, _Participant] = {}
         self._options: dict[Any, Mapping[str, Any]] = {}
         if outer is not None:
+            # a rollback to this savepoint must undo what is done on every connection, so all have it from the
+            # beginning
             for bind in list(outer.members):
                 self.connection_for(bind)
 
@@ -160,6 +162,7 @@ class Participants:
             if options:
                 connection.execution_options(**options)
             transaction = self._begin(connection)
+        # BaseException: a KeyboardInterrupt must not leave a connection lent for good either
         except BaseException:
             connection.close()
             raise
@@ -259,6 +262,7 @@ class Participants:
             self.joint.commit()
             return
         members = list(self.own_members())
+        # a single participant needs no PREPARE: its COMMIT is atomic by itself
         if self.atomic is not None or (self.twophase and self.outer is None and len(members) > 1):
             self.atomic = self.atomic or AtomicCommit(self.branches())
             self.atomic.commit()
@@ -279,6 +283,7 @@ class Participants:
         self._roll_back(self.members.values())
 
     def _roll_back(self, members: Iterable[_Participant]) -> None:
+        # the decision to commit stands on disk: to roll back one part now would tear the transaction apart
         if self.atomic is not None and not self.atomic.may_undo:
             self.atomic.leave()
         for member in members:

@@ -64,6 +64,7 @@ class FamilyIdentities:
 
     def remove(self, state: InstanceState) -> None:
         """Take an object out; nothing happens when it is not in."""
+        # another object may have the key by now: of a row that was deleted and inserted anew, say
         if self.entries.get(state.row_key) is state:
             del self.entries[state.row_key]
         if self.strong is not None:

@@ -52,6 +52,8 @@ class InstanceState(weakref.ref[Any]):
     :ivar siblings: the objects of the same result, for which what is absent is loaded together; None without any.
     """
 
+    # Of weakref.ref, so that one object beside the mapped one does for both: the identity map's weak entry and the
+    # bookkeeping. There is one for each row that is loaded.
     __slots__ = ("changes", "owner", "row_key", "siblings")
     row_key: Any
     owner: FamilyIdentities | None
