@@ -73,7 +73,7 @@ class SendingConnection:
         self._has_begun = False
         self._has_written = False
         self._stack = []
-        # last but one: where the pool gives none, there is nothing to be given back
+        # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them
         if record is None:
             record = engine.pool.checkout(self)
         self._record = record

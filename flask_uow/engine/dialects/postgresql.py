@@ -239,6 +239,8 @@ class PostgreSQLDialect(Dialect):
             self._parameters = with_options
         self._learn(raw.info.dsn_parameters)
         try:
+            # BEGIN is sent by the Connection, in one string with the first statement; psycopg2 would send it by
+            # itself, a round trip earlier
             raw.autocommit = True
             register_types(raw)
             if not self.settings_sql:
@@ -292,11 +294,14 @@ class PostgreSQLDialect(Dialect):
             return False
         try:
             with raw.cursor() as cursor:
+                # outside a transaction only; it drops temporary tables, locks, listens and prepared statements as
+                # well as settings
                 cursor.execute("DISCARD ALL")
             if not self.settings_sql:
                 self._set_for_session(raw)
         except psycopg2.Error:
             return False
+        # psycopg2 keeps them on the connection, where the next user would take them for its own
         del raw.notices[:], raw.notifies[:]
         return True
 
@@ -331,6 +336,8 @@ class PostgreSQLDialect(Dialect):
         # a server whose packets vanish never answers: then the socket is closed from here, which ends the waiting
         if raw.closed:
             return False
+        # a duplicate of the descriptor: shutdown() of it wakes the driver, while close() here leaves the driver's own
+        # open
         ending = socket.fromfd(raw.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         watch = watchdog.watch(_PING_SECONDS, lambda: ending.shutdown(socket.SHUT_RDWR))
         try:

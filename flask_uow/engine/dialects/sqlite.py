@@ -94,6 +94,8 @@ class SQLiteDialect(Dialect):
     def _resolve(self, database: str, options: dict[str, str]) -> tuple[str, bool]:
         """Return the name that ``sqlite3.connect`` opens, and whether it is a URI."""
         if self.is_memory:
+            # memdb, since a shared cache has locks of its own that know no busy time-out; the name is one that no
+            # other engine or process makes
             return f"file:/uow-{os.getpid()}-{next(_numbers)}-{os.urandom(4).hex()}?vfs=memdb", True
         if database.startswith("file:"):
             return database + ("?" + urlencode(options) if options else ""), True
@@ -112,11 +114,14 @@ class SQLiteDialect(Dialect):
                 "with a newer SQLite" + (", or a database in a file." if self.is_memory else ".")
             )
         if self.is_memory and self.creator is None:
+            # a database in memory is gone with its last connection, so one stays open as long as the engine
             with self._keeper_lock:
                 if self._keeper is None:
                     self._keeper = self._open()
         raw = self._open()
         try:
+            # off by default, for the sake of files from before 2009, and only outside of transactions: hence here, on
+            # each connection
             raw.execute("PRAGMA foreign_keys = ON")
             if not self.is_memory and not self._read_only:
                 self._switch_to_wal(raw)
@@ -160,6 +165,7 @@ class SQLiteDialect(Dialect):
             **self.connect_args,
             "timeout": self._timeout,
             "isolation_level": None,
+            # the pool hands a connection from thread to thread, never to two at a time
             "check_same_thread": False,
             "uri": self._is_uri or uri is not None,
         }
@@ -236,6 +242,7 @@ class SQLiteDialect(Dialect):
 
     def after_fork(self) -> None:
         self._keeper_lock = threading.Lock()
+        # to close a connection of the parent's in a fork would take away its locks on the file
         if self._keeper is not None:
             _inherited.append(self._keeper)
             self._keeper = None

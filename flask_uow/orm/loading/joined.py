@@ -80,6 +80,8 @@ class EntityNode:
             target = prop.mapper
             below = self.tree.under(prop.key) if self.tree is not None else None
             source = self.tree.sources.get(prop.key) if self.tree is not None else None
+            # an alias, so that the user's own joins to the same table, and conditions on them, leave the members
+            # alone
             if strategy == "joined":
                 source = alias_of(target.selectable)
             elif source is None:
@@ -130,6 +132,8 @@ def with_joins(select: Select, items: Sequence[Item]) -> Select:
     roots = [item for item in items if isinstance(item, EntityNode)]
     added = [node for root in roots for node in root.walk()]
     multiplies = any(node.prop is not None and node.prop.uselist and node.is_ours for node in added)
+    # a limit is about parents, and a join with a collection has several rows for one: so the limit stays inside, and
+    # the join goes around it
     if multiplies and (
         select.limit_clause is not None
         or select.offset_clause is not None
@@ -181,6 +185,7 @@ def _joined(select: Select, parent: EntityNode, is_outer: bool) -> Select:
             below_outer = is_outer or not (prop.innerjoin if chosen is None else chosen)
             steps = prop.sql.join_steps(None, parent.view, node.view, between)
             for number, (left, right, condition) in enumerate(steps, 1):
+                # criteria go into ON: in WHERE they would drop parents without members that fulfil them
                 if number == len(steps) and node.tree is not None:
                     condition = and_(condition, *node.tree.criteria_of(node.view))
                 made = made.with_join(left, right, condition, isouter=below_outer)
@@ -233,6 +238,7 @@ def _as_subquery(select: Select, items: Sequence[Item]) -> Select:
             outer.append(item.view)
         else:
             outer.append(source.c[f"c{number}"])
+    # the order of a subquery promises nothing about the rows of the query around it, so it is said again
     made = Select(tuple(outer)).select_from(source)
     return made.order_by(*(_with_direction(criterion, source.c[name]) for criterion, name in order))
 
