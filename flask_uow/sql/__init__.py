@@ -13,6 +13,7 @@ from flask_uow.sql.arrays import aggregate_order_by, array, array_agg
 from flask_uow.sql.columns import ColumnDefault, FetchedValue
 from flask_uow.sql.constraints import CheckConstraint, Constraint, PrimaryKeyConstraint, UniqueConstraint
 from flask_uow.sql.constructors import (
+    Case,
     all_,
     any_,
     asc,
@@ -56,20 +57,32 @@ from flask_uow.sql.ddl import (
 from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.dml import Delete, Insert, Update, delete, insert, update
 from flask_uow.sql.exclusion import ExcludeConstraint
-from flask_uow.sql.expressions import BindParameter, ColumnElement, ColumnOperators
-from flask_uow.sql.extract import extract
+from flask_uow.sql.expressions import (
+    BinaryExpression,
+    BindParameter,
+    Cast,
+    ColumnElement,
+    ColumnOperators,
+    Label,
+    Null,
+    UnaryExpression,
+)
+from flask_uow.sql.extract import Extract, extract
 from flask_uow.sql.foreign_keys import ForeignKey, ForeignKeyConstraint
+from flask_uow.sql.functions import FunctionElement as Function
 from flask_uow.sql.functions import func, funcfilter, over, within_group
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.lightweight import TableClause, Values, column, table, values
 from flask_uow.sql.naming import conv
 from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.operations import and_, not_, or_
-from flask_uow.sql.schema import Column, MetaData, Table, sort_tables
+from flask_uow.sql.schema import BLANK_SCHEMA, Column, MetaData, Table, sort_tables
 from flask_uow.sql.select import Select, exists, select
 from flask_uow.sql.select_base import (
     CompoundSelect,
     Exists,
+    ScalarSelect,
+    SelectBase,
     except_,
     except_all,
     intersect,
@@ -80,6 +93,7 @@ from flask_uow.sql.select_base import (
 from flask_uow.sql.selectable import (
     CTE,
     Alias,
+    ColumnClause,
     ColumnCollection,
     FromClause,
     Join,
@@ -95,24 +109,28 @@ from flask_uow.sql.selectable import (
 from flask_uow.sql.sequences import Computed, Identity, Sequence
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
+from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
 from flask_uow.sql.words import LABEL_STYLE_DEFAULT, LABEL_STYLE_DISAMBIGUATE_ONLY, LABEL_STYLE_TABLENAME_PLUS_COL
 
 nullsfirst, nullslast = nulls_first, nulls_last
+# what annotations call an expression, of whatever kind
+SQLColumnExpression = ColumnElement
 
 __all__ = [
-    "AddConstraint", "Alias", "BindParameter", "CTE", "CheckConstraint", "ClauseElement", "Column", "ColumnCollection", "ColumnDefault",
-    "ColumnElement", "ColumnOperators", "CompoundSelect", "Computed", "Constraint", "CreateIndex", "CreateSchema", "CreateSequence",
-    "CreateTable", "DDL", "DDLElement", "Delete", "DropColumnComment", "DropConstraint", "DropIndex", "DropSchema", "DropSequence",
-    "DropTable", "DropTableComment", "ExcludeConstraint", "Executable", "Exists", "FetchedValue", "ForeignKey", "ForeignKeyConstraint",
-    "FromClause", "FunctionElement", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
-    "LABEL_STYLE_TABLENAME_PLUS_COL", "Lateral", "MetaData", "PrimaryKeyConstraint", "Select", "Sequence", "SetColumnComment",
-    "SetTableComment", "Subquery", "Table", "TableClause", "TableSample", "TextClause", "TextualSelect", "UniqueConstraint", "Update",
-    "Values", "aggregate_order_by", "alias", "all_", "and_", "any_", "array", "array_agg", "asc", "between", "bindparam", "bitwise_not",
-    "case", "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists",
-    "extract", "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join", "label", "lateral", "literal",
-    "literal_column", "not_", "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select",
-    "sort_tables", "table", "tablesample", "text", "true", "tuple_", "type_coerce", "union", "union_all", "update", "values",
-    "within_group",
+    "AddConstraint", "Alias", "BLANK_SCHEMA", "BinaryExpression", "BindParameter", "CTE", "Case", "Cast", "CheckConstraint",
+    "ClauseElement", "Column", "ColumnClause", "ColumnCollection", "ColumnDefault", "ColumnElement", "ColumnOperators", "CompoundSelect",
+    "Computed", "Constraint", "CreateIndex", "CreateSchema", "CreateSequence", "CreateTable", "DDL", "DDLElement", "Delete",
+    "DropColumnComment", "DropConstraint", "DropIndex", "DropSchema", "DropSequence", "DropTable", "DropTableComment", "ExcludeConstraint",
+    "Executable", "Exists", "Extract", "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "FromClause", "Function", "FunctionElement",
+    "FunctionFilter", "Identity", "Index", "Insert", "Join", "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY",
+    "LABEL_STYLE_TABLENAME_PLUS_COL", "Label", "Lateral", "MetaData", "Null", "Over", "PrimaryKeyConstraint", "SQLColumnExpression",
+    "ScalarSelect", "Select", "SelectBase", "Sequence", "SetColumnComment", "SetTableComment", "Subquery", "Table", "TableClause",
+    "TableSample", "TextClause", "TextualSelect", "UnaryExpression", "UniqueConstraint", "Update", "Values", "WithinGroup",
+    "aggregate_order_by", "alias", "all_", "and_", "any_", "array", "array_agg", "asc", "between", "bindparam", "bitwise_not", "case",
+    "cast", "collate", "column", "compiles", "conv", "delete", "desc", "distinct", "event", "except_", "except_all", "exists", "extract",
+    "false", "func", "funcfilter", "insert", "intersect", "intersect_all", "join", "label", "lateral", "literal", "literal_column", "not_",
+    "null", "nulls_first", "nulls_last", "nullsfirst", "nullslast", "or_", "outerjoin", "over", "select", "sort_tables", "table",
+    "tablesample", "text", "true", "tuple_", "type_coerce", "union", "union_all", "update", "values", "within_group",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_uow.exc import did_you_mean
 
-__all__ = ["ColumnCollection"]
+__all__ = ["ColumnCollection", "ColumnList"]
 
 _NO_OTHERS: Mapping[str, str] = MappingProxyType({})
 
@@ -61,7 +61,10 @@ class ColumnCollection:
             message = f"{self._owner} has no column {name!r}.{did_you_mean(name, self._columns)}"
             raise AttributeError(f"{message} Its columns: {', '.join(self._columns)}.") from None
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str | int | slice | tuple[str | int, ...]) -> Any:
+        """Return the column of a name, or at a place from 0; several names, or a slice of places, give a list of columns."""
+        if not isinstance(name, str):
+            return [self[each] for each in name] if isinstance(name, tuple) else self.values()[name]
         try:
             return self._columns[name]
         except KeyError:
@@ -77,6 +80,10 @@ class ColumnCollection:
     def others(self) -> Mapping[str, str]:
         """Further names that columns are found by, each with that of the column."""
         return self._others
+
+    def contains_column(self, column: object) -> bool:
+        """Return True where a column is one of these."""
+        return any(known is column for known in self._columns.values())
 
     def keys(self) -> list[str]:
         """The names of the columns, in order."""
@@ -103,3 +110,35 @@ class ColumnCollection:
 
     def __repr__(self) -> str:
         return f"<columns of {self._owner}: {', '.join(self._columns)}>"
+
+
+class ColumnList(list[Any]):
+    """The columns of a constraint, in order; also by their keys."""
+
+    __slots__ = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the column at a place, or of a key; a slice gives several."""
+        if isinstance(place, str):
+            return dict(self.items())[place]
+        return super().__getitem__(place)
+
+    def __contains__(self, item: object) -> bool:
+        # == of columns would make an expression
+        return item in self.keys() if isinstance(item, str) else any(column is item for column in self)
+
+    def contains_column(self, column: object) -> bool:
+        """Return True where a column is one of these."""
+        return any(known is column for known in self)
+
+    def keys(self) -> list[str]:
+        """The keys of the columns, in order."""
+        return [str(column.key) for column in self]
+
+    def values(self) -> list[Any]:
+        """The columns, in order."""
+        return list(self)
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Keys and columns, in order."""
+        return [(str(column.key), column) for column in self]

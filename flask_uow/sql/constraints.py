@@ -6,10 +6,11 @@ Each object is made first and attached to its table later (``attach_to``), when 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from flask_uow.exc import ArgumentError, did_you_mean
+from flask_uow.sql.column_collection import ColumnList
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.naming import constraint_name
 from flask_uow.sql.options import ForSomeDatabases, checked_options
@@ -62,7 +63,25 @@ class Constraint(ForSomeDatabases):
         """The name in the database: the one given, or that of the MetaData's naming convention; None for the database's own."""
         return constraint_name(self)
 
-    columns: list[Column[Any]]
+    _columns: ColumnList
+
+    @property
+    def columns(self) -> ColumnList:
+        """The columns that it is about, in order."""
+        return self._columns
+
+    @columns.setter
+    def columns(self, columns: list[Column[Any]]) -> None:
+        self._columns = ColumnList(columns)
+
+    @property
+    def c(self) -> ColumnList:
+        """The columns; another name of :attr:`columns`."""
+        return self.columns
+
+    def __iter__(self) -> Iterator[Column[Any]]:
+        """Yield the columns."""
+        return iter(self.columns)
 
     def contains_column(self, column: Column[Any]) -> bool:
         """Return True where the constraint is about a column."""
@@ -113,7 +132,7 @@ class ColumnListConstraint(Constraint):
         super().__init__(name, deferrable=deferrable, initially=initially, info=info)
         self.dialect_options = checked_options(type(self).__name__, options, self._known_options)
         self.given = columns
-        self.columns: list[Column[Any]] = []
+        self.columns = []
 
     _known_options: ClassVar[tuple[str, ...]] = ("postgresql_include",)
 

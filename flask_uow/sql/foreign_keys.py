@@ -235,7 +235,7 @@ class ForeignKeyConstraint(Constraint):
         self.onupdate = onupdate
         self.use_alter = use_alter
         self.match = match.upper() if match is not None else None
-        self.columns: list[Column[Any]] = []
+        self.columns = []
         self.elements: list[ForeignKey] = []
 
     @property

@@ -11,7 +11,7 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.common_type import coerce_alike, common_type
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.operations import and_
-from flask_uow.sql.selectable import ColumnClause
+from flask_uow.sql.selectable import ColumnClause, selecting
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.typed import T0, V
 from flask_uow.sql.types import (
@@ -127,6 +127,18 @@ class FunctionElement(ColumnElement[V]):
         made: ColumnElement[Any] = TableFunction(self, (column,), name, is_derived=True).c[column]
         return made
 
+    def select(self) -> Any:
+        """Return a SELECT of the call."""
+        return selecting.select(self)
+
+    def scalar_table_valued(self, name: str, type_: TypeArgument | None = None) -> ColumnElement[Any]:
+        """Return one column of a row that the function gives (PostgreSQL): ``func.json_each(Order.data).scalar_table_valued("key")``.
+
+        :param name: the name of the column.
+        :param type_: its type.
+        """
+        return FunctionColumn(self, name, to_instance(type_) if type_ is not None else NULLTYPE)
+
     def within_group(self, *order_by: Any) -> WithinGroup:
         """Return an aggregate of ordered values: ``func.percentile_cont(0.5).within_group(Post.views)`` (PostgreSQL)."""
         return WithinGroup(self, criteria(order_by))
@@ -150,6 +162,24 @@ def funcfilter(element: FunctionElement[V], *conditions: Any) -> FunctionFilter[
 def within_group(element: FunctionElement[V], *order_by: Any) -> WithinGroup:
     """Return an aggregate over its rows in an order; see :meth:`FunctionElement.within_group`."""
     return element.within_group(*order_by)
+
+
+class FunctionColumn(ColumnElement[Any]):
+    """One column of a row that a function gives, ``(function(...)).name``."""
+
+    __slots__ = ("_name", "element")
+    __visit_name__ = "function_column"
+
+    def __init__(self, element: FunctionElement[Any], name: str, type_: TypeEngine[Any]) -> None:
+        self.element, self._name = element, name
+        self.type = type_
+
+    @property
+    def name(self) -> str | None:
+        return self._name
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.element, self._name, self.type.cache_key)
 
 
 class _FunctionFactory:

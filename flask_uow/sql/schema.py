@@ -32,9 +32,11 @@ from flask_uow.sql.types import BOOLEANTYPE, DOMAIN, STRINGTYPE, Enum, Integer, 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import DDLBind, ReflectionBind
 
-__all__ = ["Column", "ColumnDefault", "MetaData", "Table", "sort_tables"]
+__all__ = ["Column", "ColumnDefault", "MetaData", "Table", "sort_tables", "BLANK_SCHEMA"]
 
 
+#: no schema, for a table of a MetaData that has one
+BLANK_SCHEMA = ""
 _OPTIONS = (
     "postgresql_inherits", "postgresql_on_commit", "postgresql_partition_by", "postgresql_tablespace", "postgresql_using", "postgresql_with",
 )  # fmt: skip
@@ -46,7 +48,7 @@ class Table(FromClause):
     :param name: its name.
     :param metadata: the MetaData that it becomes part of.
     :param items: columns, constraints and indexes.
-    :param schema: the database's schema that it is in.
+    :param schema: the database's schema that it is in; ``BLANK_SCHEMA`` for none where the MetaData has one.
     :param bind_key: the key of the database that it is in, where an application has several.
     :param autoload_with: an engine or a connection: take columns, keys and indexes from the table as it is in the database. Columns that
         are given as well win over those found.
@@ -136,7 +138,7 @@ class Table(FromClause):
 
     def _be_new(self, name: str, metadata: MetaData, schema: str | None) -> None:
         self.name = name
-        self.schema = schema if schema is not None else metadata.schema
+        self.schema = metadata.schema if schema is None else schema or None
         self.fullname = f"{self.schema}.{name}" if self.schema else name
         self.metadata = metadata
         self.info: dict[Any, Any] = {}
@@ -183,7 +185,7 @@ class Table(FromClause):
     @property
     def generated_key(self) -> Column[Any] | None:
         """The integer column of the primary key whose values the database makes, or None; of several columns, one with a sequence or an identity."""
-        columns = self.primary_key.columns
+        columns: list[Column[Any]] = self.primary_key.columns
         if len(columns) != 1:
             columns = [c for c in columns if c.sequence is not None or c.identity is not None]
         if not columns:

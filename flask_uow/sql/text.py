@@ -32,13 +32,14 @@ class TextClause(Executable, ColumnElement[Any]):
     :ivar pieces: text and bind parameters in turn.
     """
 
-    __slots__ = ("pieces", "text")
+    __slots__ = ("_execution_options", "pieces", "text")
     __visit_name__ = "text"
 
     def __init__(self, sql: str, pieces: tuple[str | BindParameter[Any], ...]) -> None:
         self.text = sql
         self.pieces = pieces
         self.type = NULLTYPE
+        self._execution_options = NO_OPTIONS
 
     @property
     def is_write(self) -> bool:
@@ -67,6 +68,12 @@ class TextClause(Executable, ColumnElement[Any]):
                 raise ArgumentError(f"the text has no parameter :{name}; it has {sorted(str(n) for n in names)}.")
         pieces = tuple(given.get(p.key, p) if isinstance(p, BindParameter) else p for p in self.pieces)
         return TextClause(self.text, pieces)
+
+    def execution_options(self, **options: Any) -> TextClause:
+        """Return the text with options for its execution added; see :meth:`ChainedStatement.execution_options`."""
+        clone = TextClause(self.text, self.pieces)
+        clone._execution_options = {**self._execution_options, **options}
+        return clone
 
     def columns(self, *columns: Any, **types: Any) -> TextualSelect:
         """Return the text as a SELECT whose columns are known: ``text("SELECT id, name ...").columns(User.id, User.name)``.

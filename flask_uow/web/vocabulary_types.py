@@ -30,11 +30,13 @@ class VocabularyTypes:
         self.BIGINT = flask_uow.BIGINT
         self.BINARY = flask_uow.BINARY
         self.BIT = flask_uow.BIT
+        self.BLANK_SCHEMA = flask_uow.BLANK_SCHEMA
         self.BLOB = flask_uow.BLOB
         self.BOOLEAN = flask_uow.BOOLEAN
         self.BOOLEANTYPE = flask_uow.BOOLEANTYPE
         self.BYTEA = flask_uow.BYTEA
         self.BigInteger = flask_uow.BigInteger
+        self.BinaryExpression = flask_uow.BinaryExpression
         self.BindParameter = flask_uow.BindParameter
         self.Boolean = flask_uow.Boolean
         self.Bundle = flask_uow.Bundle
@@ -44,11 +46,14 @@ class VocabularyTypes:
         self.CLOB = flask_uow.CLOB
         self.CTE = flask_uow.CTE
         self.CascadeOptions = flask_uow.CascadeOptions
+        self.Case = flask_uow.Case
+        self.Cast = flask_uow.Cast
         self.CheckConstraint = flask_uow.CheckConstraint
         self.CircularDependencyError = flask_uow.CircularDependencyError
         self.ClassManager = flask_uow.ClassManager
         self.ClauseElement = flask_uow.ClauseElement
         self.Column = flask_uow.Column
+        self.ColumnClause = flask_uow.ColumnClause
         self.ColumnCollection = flask_uow.ColumnCollection
         self.ColumnDefault = flask_uow.ColumnDefault
         self.ColumnElement = flask_uow.ColumnElement
@@ -107,6 +112,7 @@ class VocabularyTypes:
         self.ExcludeConstraint = flask_uow.ExcludeConstraint
         self.Executable = flask_uow.Executable
         self.Exists = flask_uow.Exists
+        self.Extract = flask_uow.Extract
         self.FLOAT = flask_uow.FLOAT
         self.FetchedValue = flask_uow.FetchedValue
         self.FlaskUowError = flask_uow.FlaskUowError
@@ -118,7 +124,9 @@ class VocabularyTypes:
         self.ForeignKeyConstraint = flask_uow.ForeignKeyConstraint
         self.FromClause = flask_uow.FromClause
         self.FrozenResult = flask_uow.FrozenResult
+        self.Function = flask_uow.Function
         self.FunctionElement = flask_uow.FunctionElement
+        self.FunctionFilter = flask_uow.FunctionFilter
         self.HSTORE = flask_uow.HSTORE
         self.HYBRID_METHOD = flask_uow.HYBRID_METHOD
         self.HYBRID_PROPERTY = flask_uow.HYBRID_PROPERTY
@@ -153,6 +161,7 @@ class VocabularyTypes:
         self.LABEL_STYLE_DEFAULT = flask_uow.LABEL_STYLE_DEFAULT
         self.LABEL_STYLE_DISAMBIGUATE_ONLY = flask_uow.LABEL_STYLE_DISAMBIGUATE_ONLY
         self.LABEL_STYLE_TABLENAME_PLUS_COL = flask_uow.LABEL_STYLE_TABLENAME_PLUS_COL
+        self.Label = flask_uow.Label
         self.LargeBinary = flask_uow.LargeBinary
         self.Lateral = flask_uow.Lateral
         self.Load = flask_uow.Load
@@ -189,6 +198,7 @@ class VocabularyTypes:
         self.NoResultFound = flask_uow.NoResultFound
         self.NoSuchTableError = flask_uow.NoSuchTableError
         self.NotSupportedError = flask_uow.NotSupportedError
+        self.Null = flask_uow.Null
         self.NullPool = flask_uow.NullPool
         self.NullType = flask_uow.NullType
         self.Numeric = flask_uow.Numeric
@@ -199,6 +209,7 @@ class VocabularyTypes:
         self.ObjectKind = flask_uow.ObjectKind
         self.OperationalError = flask_uow.OperationalError
         self.OrderingList = flask_uow.OrderingList
+        self.Over = flask_uow.Over
         self.Pagination = flask_uow.Pagination
         self.PickleType = flask_uow.PickleType
         self.Pool = flask_uow.Pool
@@ -223,10 +234,13 @@ class VocabularyTypes:
         self.Row = flask_uow.Row
         self.RowMapping = flask_uow.RowMapping
         self.SMALLINT = flask_uow.SMALLINT
+        self.SQLColumnExpression = flask_uow.SQLColumnExpression
         self.STRINGTYPE = flask_uow.STRINGTYPE
         self.ScalarResult = flask_uow.ScalarResult
+        self.ScalarSelect = flask_uow.ScalarSelect
         self.ScopedSession = flask_uow.ScopedSession
         self.Select = flask_uow.Select
+        self.SelectBase = flask_uow.SelectBase
         self.Sequence = flask_uow.Sequence
         self.Session = flask_uow.Session
         self.SessionExtension = flask_uow.SessionExtension
@@ -266,6 +280,7 @@ class VocabularyTypes:
         self.UOWWarning = flask_uow.UOWWarning
         self.URL = flask_uow.URL
         self.UUID = flask_uow.UUID
+        self.UnaryExpression = flask_uow.UnaryExpression
         self.UnboundExecutionError = flask_uow.UnboundExecutionError
         self.UnfitArgumentError = flask_uow.UnfitArgumentError
         self.Unicode = flask_uow.Unicode
@@ -281,6 +296,7 @@ class VocabularyTypes:
         self.VARBINARY = flask_uow.VARBINARY
         self.VARCHAR = flask_uow.VARCHAR
         self.Values = flask_uow.Values
+        self.WithinGroup = flask_uow.WithinGroup
         self.WriteOnlyCollection = flask_uow.WriteOnlyCollection
         self.WriteOnlyMapped = flask_uow.WriteOnlyMapped
         self.add_mapped_attribute = flask_uow.add_mapped_attribute

@@ -22,9 +22,11 @@ from flask_uow import (
 from flask_uow.exc import ArgumentError, CompileError, DataError
 from flask_uow.sql import (
     ARRAY,
+    BLANK_SCHEMA,
     DATERANGE,
     DOMAIN,
     AddConstraint,
+    BigInteger,
     CheckConstraint,
     Column,
     Computed,
@@ -504,3 +506,50 @@ def test_sequences_have_all_options(postgresql: Engine) -> None:
         Sequence("s", minvalue=1, nominvalue=True)
     with pytest.raises(ArgumentError, match="integers"):
         Sequence("s", data_type=String)
+
+
+def test_columns_are_found_by_place_and_name_and_constraints_tell_theirs() -> None:
+    table = Table(
+        "t",
+        MetaData(),
+        Column("a", Integer, primary_key=True),
+        Column("b", Integer),
+        Column("c", Integer, ForeignKey("t.a")),
+        UniqueConstraint("a", "b"),
+    )
+    assert table.c[0] is table.c.a
+    assert table.c[1:] == [table.c.b, table.c.c]
+    assert table.c["a", "c"] == [table.c.a, table.c.c]
+    assert table.c.contains_column(table.c.b)
+    assert not table.c.contains_column(table.alias().c.b)
+    assert select(table.c["a", "b"]).selected_columns.keys() == ["a", "b"]
+    assert table.primary_key.columns.keys() == ["a"]
+    assert list(table.primary_key) == [table.c.a]
+    assert table.primary_key.columns["a"] is table.c.a
+    assert table.primary_key.c.items() == [("a", table.c.a)]
+    assert "a" in table.primary_key.columns
+    assert table.c.b not in table.primary_key.columns
+    unique = next(each for each in table.constraints if isinstance(each, UniqueConstraint))
+    assert unique.columns.keys() == ["a", "b"]
+    assert unique.columns.contains_column(table.c.b)
+    (key,) = table.foreign_key_constraints
+    assert key.columns.values() == [table.c.c]
+
+
+def test_a_table_without_the_schema_of_its_metadata() -> None:
+    table = Table("t", MetaData(schema="s"), Column("a", Integer, primary_key=True), schema=BLANK_SCHEMA)
+    assert (table.schema, table.fullname) == (None, "t")
+
+
+def test_tables_are_written_out_in_standard_sql() -> None:
+    table = Table(
+        "t",
+        MetaData(),
+        Column("a", String(5)),
+        Column("b", Numeric(5, 2)),
+        Column("c", BigInteger),
+        Column("d", Enum("x", "yy")),
+    )
+    assert str(CreateTable(table)).split("(", 1)[1].split() == [
+        "a", "VARCHAR(5),", "b", "NUMERIC(5,", "2),", "c", "BIGINT,", "d", "VARCHAR(2)", ")",
+    ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import flask_uow
 from flask_uow import Connection, DeclarativeBase, Engine, Mapped, Session, aliased, create_engine, mapped_column
 from flask_uow.exc import ArgumentError, CompileError, InvalidRequestError
 from flask_uow.sql import (
@@ -437,3 +438,30 @@ def test_keys_of_a_sequence_for_rows_from_a_select(postgresql: Connection) -> No
     owned.create(postgresql)
     postgresql.execute(insert(owned).from_select(["id"], select(c.id).where(c.id < 3)))
     assert sorted(postgresql.scalars(select(owned.c.id))) == [1, 2]
+
+
+def test_columns_of_the_rows_of_a_function(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        with pytest.raises(CompileError, match="table_valued"):
+            connection.execute(select(func.json_each("[1]").scalar_table_valued("value")))
+        return
+    pairs = func.json_each_text(text('\'{"a": "x"}\'::json'))
+    assert connection.execute(
+        select(pairs.scalar_table_valued("key", String), pairs.scalar_table_valued("value"))
+    ).all() == [("a", "x")]
+    assert connection.scalar(func.lower("ABC").select()) == "abc"
+
+
+def test_text_takes_options(connection: Connection) -> None:
+    statement = text("SELECT name FROM person ORDER BY id").execution_options(yield_per=1)
+    assert statement.get_execution_options() == {"yield_per": 1}
+    assert [row.name for row in connection.execute(statement)] == ["Ann", "bob"]
+
+
+def test_nodes_have_the_names_of_their_classes() -> None:
+    assert isinstance(c.a == 1, flask_uow.BinaryExpression)
+    assert isinstance(c.a.label("x"), flask_uow.Label)
+    assert isinstance(func.lower("x"), flask_uow.Function)
+    assert isinstance(func.rank().over(), flask_uow.Over)
+    assert isinstance(select(c.a).scalar_subquery(), flask_uow.ScalarSelect)
+    assert flask_uow.SQLColumnExpression is flask_uow.ColumnElement

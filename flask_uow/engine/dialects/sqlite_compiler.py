@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.exclusion import ExcludeConstraint
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.extract import Extract
-    from flask_uow.sql.functions import FunctionElement
+    from flask_uow.sql.functions import FunctionColumn, FunctionElement
     from flask_uow.sql.schema import Table
     from flask_uow.sql.select import Select
     from flask_uow.sql.select_base import SelectBase
@@ -381,6 +381,11 @@ class SQLiteCompiler(PartsInSQLite):
         text = super().visit_over(node)
         self._windowed = outer
         return text
+
+    def visit_function_column(self, node: FunctionColumn) -> str:
+        raise CompileError(
+            f"SQLite has no rows as values, and {node.name!r} of one is asked for. Select from the function: table_valued({node.name!r})."
+        )
 
     string_aggregate = "group_concat"
 

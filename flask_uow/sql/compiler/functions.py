@@ -8,7 +8,7 @@ from flask_uow.sql.arrays import AggregateOrderBy, ArrayLiteral
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.extract import Extract
-from flask_uow.sql.functions import FunctionElement
+from flask_uow.sql.functions import FunctionColumn, FunctionElement
 from flask_uow.sql.sequences import NextValue
 from flask_uow.sql.types import Numeric
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
@@ -40,6 +40,9 @@ class FunctionCompiler(ExpressionCompiler):
     def visit_aggregate_order_by(self, node: AggregateOrderBy) -> str:
         order = ", ".join(self.window_term(term) for term in node.order_by)
         return f"{self.process(node.element)} ORDER BY {order}"
+
+    def visit_function_column(self, node: FunctionColumn) -> str:
+        return f"({self.process(node.element)}).{self.dialect.quote(str(node.name))}"
 
     def visit_array_literal(self, node: ArrayLiteral) -> str:
         text = f"ARRAY[{', '.join(map(self.process, node.items))}]"

@@ -25,6 +25,13 @@ class StatementCompiler(SelectCompiler, PartsCompiler, FunctionCompiler, DMLComp
     """Writes every statement in standard SQL; dialects subclass it."""
 
 
+# by the names of types, where they are not the words
+_WORDS = {
+    "string": "VARCHAR", "unicode": "VARCHAR", "enum": "VARCHAR", "big_integer": "BIGINT", "small_integer": "SMALLINT", "datetime": "TIMESTAMP",
+    "large_binary": "BLOB", "double": "DOUBLE PRECISION", "uuid_digits": "CHAR(32)",
+}  # fmt: skip
+
+
 class GenericDialect:
     """A dialect without a database, for ``str(statement)``: standard SQL with ``:named`` parameters."""
 
@@ -52,12 +59,17 @@ class GenericDialect:
         """Values stay as they are."""
 
     def type_ddl(self, type_: TypeEngine[Any]) -> str:
-        """Return the type's name."""
-        return type_.name.upper()
+        """Return the type as standard SQL writes it, with its length or its digits."""
+        stored: Any = type_.storage
+        if stored.native is not None:
+            return str(stored.native)
+        word: str = _WORDS.get(stored.name) or str(stored.name).upper()
+        numbers = [getattr(stored, name, None) for name in ("length", "precision", "scale")]
+        given = ", ".join(str(number) for number in numbers if number is not None)
+        is_sized = given and word in ("VARCHAR", "CHAR", "NUMERIC", "FLOAT")
+        return f"{word}({given})" if is_sized else word
 
-    def cast_name(self, type_: TypeEngine[Any]) -> str:
-        """Return the type's name."""
-        return type_.name.upper()
+    cast_name = type_ddl
 
 
 class _PrintingCompiler(StatementCompiler):
