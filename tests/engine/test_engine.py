@@ -339,11 +339,15 @@ def test_switching_a_file_to_wal_waits_for_another_program_and_then_gives_up(tmp
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE t (n INTEGER)")
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(OperationalError, match="locked"):
-        create_engine(f"sqlite:///{path}?timeout=0.02").connect()
+    engine = create_engine(f"sqlite:///{path}?timeout=0.02")
+    with (
+        engine.connect() as connection,
+        pytest.raises(OperationalError, match=r"locked.*\n*.*time-out of 0\.02 seconds"),
+    ):
+        connection.execute("SELECT n FROM t")
+    engine.dispose()
     other.execute("COMMIT")
     other.close()
-    engine = create_engine(f"sqlite:///{path}?timeout=0.02")
     with engine.connect() as connection:
         assert connection.scalar("PRAGMA journal_mode") == "wal"
     engine.dispose()

@@ -108,3 +108,37 @@ def test_the_error_for_a_locked_database_says_who_holds_the_lock_in_this_process
         other.run("CREATE TABLE u (id INTEGER)")
     outsider.close()
     engine.dispose()
+
+
+def test_a_file_to_which_another_program_writes_for_long_is_read_meanwhile(tmp_path: Path) -> None:
+    writer = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    writer.execute("CREATE TABLE river (name TEXT)")
+    writer.execute("INSERT INTO river VALUES ('Elbe')")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("INSERT INTO river VALUES ('Oder')")
+    engine = create_engine(f"sqlite:///{tmp_path / 'test.db'}?timeout=0.05")
+    with engine.connect() as connection:
+        assert connection.scalars("SELECT name FROM river").all() == ["Elbe"]
+    writer.execute("COMMIT")
+    writer.close()
+    engine.dispose()
+    with engine.connect() as connection:
+        assert connection.scalars("SELECT name FROM river").all() == ["Elbe", "Oder"]
+        assert connection.scalar("PRAGMA journal_mode") == "wal"
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "is a folder"),
+        ("/none.db?mode=ro", "no such file"),
+        ("/none.db?mode=rw", "no such file"),
+        ("/no/where.db", "does not exist"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_an_error_with_the_cure(tmp_path: Path, path: str, words: str) -> None:
+    for prefix in ("sqlite:///", "sqlite:///file:"):
+        with pytest.raises(OperationalError, match=words):
+            create_engine(f"{prefix}{tmp_path}{path}").connect()
+    assert list(tmp_path.iterdir()) == []

@@ -40,6 +40,8 @@ __all__ = ["SQLiteDialect"]
 _OLDEST = (3, 35, 0)  # UPDATE ... FROM, RETURNING
 _OLDEST_IN_MEMORY = (3, 36, 0)  # a database in memory that several connections share
 _URI_OPTIONS = ("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs")
+# others who begin to use a file switch it as well, which takes them a moment
+_SWITCH_SECONDS = 1.0
 _NOT_WRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _OWN_OPTIONS = ("timeout", "uri")
 _numbers = itertools.count(1)
@@ -83,6 +85,7 @@ class SQLiteDialect(Dialect):
         self._timeout = _seconds(options.pop("timeout", self.connect_args.get("timeout", 5.0)))
         options.pop("uri", None)
         self.is_memory = url.database in (None, "", ":memory:")
+        self._makes_no_file = options.get("mode") in ("ro", "rw") or "immutable" in options
         self._read_only = options.get("mode") == "ro" or "immutable" in options
         self._target, self._is_uri = self._resolve(url.database or "", options)
         # True while the file is read as one that nobody changes
@@ -172,20 +175,30 @@ class SQLiteDialect(Dialect):
         try:
             raw: sqlite3.Connection = sqlite3.connect(uri or self._target, **arguments)
         except sqlite3.OperationalError as error:
-            path = self.url.database or ""
-            if self.is_memory or path.startswith("file:") or Path(path).parent.is_dir():
+            cure = "" if self.is_memory else self._cure_of_opening()
+            if not cure:
                 raise
-            raise sqlite3.OperationalError(
-                f"{error}: its folder {str(Path(path).parent)!r} does not exist. Create the folder, or correct the path in the URL."
-            ) from error
+            raise sqlite3.OperationalError(f"{error}: {cure}") from error
         return raw
+
+    def _cure_of_opening(self) -> str:
+        """Return why a file cannot be opened, and what to do; empty where that is not known."""
+        path = Path(self._path())
+        if path.is_dir():
+            return f"{str(path)!r} is a folder. Name a file in the URL."
+        if not path.parent.is_dir():
+            return f"its folder {str(path.parent)!r} does not exist. Create the folder, or correct the path in the URL."
+        if not path.exists() and self._makes_no_file:
+            return "there is no such file, and the URL's mode makes none. Correct the path, or leave out mode=."
+        return ""
 
     def _switch_to_wal(self, raw: sqlite3.Connection) -> None:
         """Put the file into WAL mode, which lasts; the switch ignores the busy time-out, so the waiting is ours.
 
-        A file, or a folder, that cannot be written stays as it is: what is in it can be read.
+        A file, or a folder, that cannot be written stays as it is: what is in it can be read. So does one that others keep locked: a later
+        connection switches it.
         """
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + min(self._timeout, _SWITCH_SECONDS)
         while True:
             try:
                 if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -194,8 +207,10 @@ class SQLiteDialect(Dialect):
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF in _NOT_WRITABLE and self._is_a_file():
                     return
-                if "locked" not in str(error) or time.monotonic() > deadline:
+                if "locked" not in str(error):
                     raise
+                if time.monotonic() > deadline:
+                    return
                 time.sleep(0.005)
 
     def _path(self) -> str:
