@@ -70,7 +70,7 @@ class Reading:
         request = current_request()
         unit = scope.unit
         if unit is not None:
-            if not unit.read_only or unit.isolation_level == "SERIALIZABLE":
+            if not unit.read_only or self._is_for_primary(unit.isolation_level):
                 return None
             return Routing(self._readers(scope, request), refuses_writes=True)
         if scope.kind not in (Kind.REQUEST, Kind.CONTEXT) or request is None or not self._is_routed(request):
@@ -78,6 +78,13 @@ class Reading:
         if is_marked_use_primary():
             return None
         return Routing(self._readers(scope, request), is_open=scope.kind is Kind.REQUEST)
+
+    def _is_for_primary(self, isolation_level: str | None) -> bool:
+        """Return whether standbys do not have an isolation level."""
+        return any(
+            each.primary.dialect.check_isolation_level(isolation_level) == "SERIALIZABLE"
+            for each in self.replicas.values()
+        )
 
     def _readers(self, scope: Scope, request: Request | None) -> dict[Engine, ReplicaReader]:
         # the scope's own progress has the routing, and a circle of references would leave the request to the garbage collector

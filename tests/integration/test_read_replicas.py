@@ -16,8 +16,10 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_uow import (
     InvalidRequestError,
     Mapped,
+    OperationalError,
     UnitOfWork,
     func,
+    get_recorded_queries,
     literal_column,
     mapped_column,
     select,
@@ -175,7 +177,8 @@ def test_a_read_only_unit_of_work_reads_from_a_replica_and_refuses_to_write_befo
         assert db.run(shop.where, read_only=True) == "replica"
         assert db.run(shop.where, read_only=True, isolation_level="REPEATABLE READ") == "replica"
         # a standby has no SERIALIZABLE
-        assert db.run(shop.where, read_only=True, isolation_level="SERIALIZABLE") == "primary"
+        for level in ("SERIALIZABLE", "serializable"):
+            assert db.run(shop.where, read_only=True, isolation_level=level) == "primary"
         with pytest.raises(InvalidRequestError, match="read only"), db.unit_of_work(read_only=True) as session:
             session.get(Item, 1).name = "cake"  # type: ignore[union-attr]
             session.flush()
@@ -417,6 +420,39 @@ def test_a_failed_request_is_dispatched_again_when_its_replica_is_lost(shop: Sho
     assert shop.client.get("/lost").json == ["tea"]
     assert seen == ["replica", "primary"]
     assert shop.client.get("/where").text == "replica"
+
+
+def test_a_read_only_unit_whose_replica_is_lost_is_tried_again_on_the_primary(shop: Shop, standby: Server) -> None:
+    db, seen = shop.db, []
+
+    def work() -> str:
+        seen.append(shop.where())
+        if len(seen) == 1:
+            end_clients(standby)
+        return shop.where()
+
+    assert db.run(work, read_only=True) == "primary"
+    assert seen == ["replica", "primary"]
+    seen.clear()
+    with pytest.raises(OperationalError) as caught, db.unit_of_work(read_only=True):
+        work()
+    assert caught.value.from_replica
+    assert db.run(shop.where, read_only=True) == "replica"
+
+
+def test_statements_are_recorded_wherever_they_go(primary: Server, standby: Server) -> None:
+    with Shop(primary.uri(), standby.uri(), UOW_RECORD_QUERIES=True) as shop:
+
+        @shop.app.get("/recorded")
+        def recorded() -> list[str]:
+            shop.where()
+            shop.db.use_primary()
+            shop.where()
+            return [query.statement for query in get_recorded_queries()]
+
+        shop.client.post("/cake")
+        # what the library asks for itself is not among them
+        assert shop.client.get("/recorded").json == ["SELECT pg_is_in_recovery() AS pg_is_in_recovery"] * 2
 
 
 def test_a_commit_does_not_fail_with_a_replica_that_was_lost(shop: Shop, primary: Server, standby: Server) -> None:
