@@ -279,6 +279,21 @@ def test_what_the_application_sets_for_each_new_connection_outlasts_a_cleaning(o
             connection.execute("SET work_mem = '3MB'")
 
 
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("/* news */ SELECT lower(name) FROM t -- all of it", True),
+        ("SELECT nextval/**/('x')", False),
+        ("SELECT write_news /* now */ (1)", False),
+        ("SELECT 1 FROM t FOR/**/SHARE", False),
+        ("SELECT '--'; DELETE FROM t", False),
+        ("SELECT '/*'; DELETE FROM t; SELECT '*/'", False),
+    ],
+)
+def test_comments_do_not_hide_that_a_query_writes(one: Engine, sql: str, reads: bool) -> None:
+    assert one.dialect.only_reads(sql) == reads
+
+
 QUIET = [
     "SELECT 'temp' AS temp",
     "SET LOCAL work_mem = '3MB'",

@@ -243,6 +243,7 @@ WRITES: dict[str, Callable[[Any, Shop], object]] = {
     "a statement": lambda session, shop: session.execute("UPDATE orders SET item = 'tea'"),
     "a CTE": lambda session, shop: session.execute("WITH x AS (DELETE FROM orders RETURNING 1) SELECT * FROM x"),
     "a function in SQL": lambda session, shop: session.execute("SELECT pg_notify('news', 'x')"),
+    "a function behind a comment": lambda session, shop: session.execute("SELECT pg_notify/* x */('news', 'x')"),
     "a function": lambda session, shop: session.execute(select(func.lo_create(0))),
     "a block": lambda session, shop: session.execute("DO $$ BEGIN DELETE FROM orders; END $$"),
 }
