@@ -88,7 +88,6 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 
 # what is not taken: a keyword of it is a TypeError, and there is no such method
 NOT_TAKEN: tuple[tuple[str, str], ...] = (
-    ("mapper", "eager_defaults"),
     ("relationship", "strategy_class"),
     ("Query.instances", ""),
 )

@@ -15,6 +15,8 @@ from flask_uow.orm.flush.execute import execute
 from flask_uow.orm.flush.orphans import find_orphans, mark_orphans
 from flask_uow.orm.flush.plan import FlushPlan, make_plan
 from flask_uow.orm.flush.settle import settle, tell_filled
+from flask_uow.orm.flush.work import WorkList, by_mapper
+from flask_uow.orm.loading.column_loader import load_columns
 from flask_uow.orm.mapping.class_listeners import HEARD
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         for hook in hooks.after_flush:
             hook(session, context)
         settle(session, work)
+        _load_made(session, work)
         if "refresh_flush" in HEARD:
             tell_filled(transaction.filled, context)
         transaction.commit()
@@ -59,6 +62,15 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         transaction.rollback()
         raise
     return context
+
+
+def _load_made(session: Session, work: WorkList) -> None:
+    """Load what the database has made of changed objects, of classes with ``eager_defaults=True``."""
+    for mapper, members in work.changed.items():
+        for own, objects in by_mapper(mapper, members).items() if mapper.has_eager_defaults else ():
+            names = tuple(name for name in own.loaded_names if any(name not in obj.__dict__ for obj in objects))
+            if own.eager_defaults is True and names:
+                load_columns(session, own, objects, names)
 
 
 def plan_flush(session: Session, only: tuple[Any, ...] | None) -> FlushPlan:

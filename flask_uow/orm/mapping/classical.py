@@ -43,6 +43,8 @@ def mapper(
         - ``allow_partial_pks`` (once ``allow_null_pks``): False to treat a row as absent when any part of its key is NULL, not all;
         - ``always_refresh``: True to have every query overwrite what is loaded, changes that were not flushed included, as
           ``populate_existing()`` does for one; subclasses go by it;
+        - ``eager_defaults``: True to load what the database makes at an UPDATE at the end of the flush, not at the next access (what it makes at
+          an INSERT comes with that); ``confirm_deleted_rows``: False where a row that is gone when it is to be deleted is no error;
         - ``batch``: False to call a MapperExtension's hooks around each row, not around all of a statement;
         - ``extension``: a :class:`MapperExtension` or several.
     :raises ArgumentError: for a table without a primary key, a class that is mapped already or cannot be tracked.

@@ -75,6 +75,8 @@ class Mapper(MappedSource, InspectedMapper):
     :ivar descriptors: synonyms, composites and the like by attribute name.
     :ivar has_eager: True where one of the relationships is loaded eagerly, or columns of a subclass by a statement of their own.
     :ivar discriminator: the attribute that tells the class of a row, or None.
+    :ivar confirm_deleted_rows: False where a row that is gone when it is to be deleted is no error.
+    :ivar eager_defaults: True where what the database makes at an UPDATE is loaded at the end of the flush. What it makes at an INSERT comes with that.
     :ivar polymorphic_map: the mappers of the family by polymorphic identity.
     """
 
@@ -101,6 +103,8 @@ class Mapper(MappedSource, InspectedMapper):
         version_id_col: object = None,
         version_id_generator: Callable[[Any], Any] | None = None,
         passive_updates: bool | None = None,
+        confirm_deleted_rows: bool | None = None,
+        eager_defaults: bool | str | None = None,
         allow_partial_pks: bool = True,
         always_refresh: bool = False,
         batch: bool = True,
@@ -132,6 +136,14 @@ class Mapper(MappedSource, InspectedMapper):
         self.always_refresh: bool = always_refresh or (shares is not None and shares.always_refresh)
         inherited = shares is None or shares.passive_updates
         self.passive_updates: bool = inherited if passive_updates is None else passive_updates
+        confirmed = shares is None or shares.confirm_deleted_rows
+        self.confirm_deleted_rows: bool = confirmed if confirm_deleted_rows is None else confirm_deleted_rows
+        if eager_defaults not in (None, True, False, "auto"):
+            raise ArgumentError(
+                f"{class_.__name__}: eager_defaults= takes True, False or 'auto', got {eager_defaults!r}."
+            )
+        taken = "auto" if shares is None else shares.eager_defaults
+        self.eager_defaults: bool | str = taken if eager_defaults is None else eager_defaults
         self._find_source(local_table, shares, inherit_condition, inherit_foreign_keys)
         given = self._with_renamed_columns(dict(properties or {}))
         self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
@@ -515,6 +527,14 @@ class Mapper(MappedSource, InspectedMapper):
         if found is None:
             stored = [(name, prop.column.type) for name, prop in self.column_attrs.items() if prop.is_stored]
             found = self.memo["mutable types"] = tuple((name, type_) for name, type_ in stored if type_.is_mutable())
+        return found
+
+    @property
+    def has_eager_defaults(self) -> bool:
+        """True where a class of the family has ``eager_defaults=True``."""
+        found: bool | None = self.memo.get("eager defaults")
+        if found is None:
+            found = self.memo["eager defaults"] = any(mapper.eager_defaults is True for mapper in self.descendants)
         return found
 
     def may_identify(self, identity: tuple[Any, ...]) -> bool:

@@ -200,6 +200,26 @@ class BuildingQuery(Generic[T]):
         """Return the query whose :meth:`subquery` and :meth:`cte` have the names of the tables in those of the columns: ``user_name``."""
         return self._changed(labels_tables=True)
 
+    def set_label_style(self, style: str) -> Self:
+        """Return the query whose :meth:`subquery` and :meth:`cte` name their columns so; see :meth:`Select.set_label_style`."""
+        return self._with(self._select.set_label_style(style))
+
+    def get_label_style(self) -> str:
+        """Return how :meth:`subquery` and :meth:`cte` name their columns."""
+        return self._select.get_label_style()
+
+    def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
+        """Return the query with words behind SELECT; see :meth:`Select.prefix_with`."""
+        return self._with(self._select.prefix_with(*prefixes, dialect=dialect))
+
+    def suffix_with(self, *suffixes: str, dialect: str | None = None) -> Self:
+        """Return the query with words at its end; see :meth:`Select.suffix_with`."""
+        return self._with(self._select.suffix_with(*suffixes, dialect=dialect))
+
+    def with_hint(self, selectable: object, text: str, dialect_name: str = "*") -> Self:
+        """Return the query with a hint about a table; see :meth:`Select.with_hint`."""
+        return self._with(self._select.with_hint(selectable, text, dialect_name))
+
     def _for_from(self) -> SelectBase:
         return with_table_names(self.statement) if self._labels_tables else self.statement
 

@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 __all__ = ["leads_to", "with_parent"]
 
 
-def with_parent(instance: object, prop: object) -> ColumnElement[bool]:
+def with_parent(instance: object, prop: object, from_entity: object = None) -> ColumnElement[bool]:
     """Return the condition that a relationship of ``instance`` leads to a row: ``filter(with_parent(user, User.posts))``.
 
     :param instance: the object that the relationship belongs to.
     :param prop: the relationship (``of_type(alias)`` says that the condition is about an alias), a synonym of one, or the name of either.
+    :param from_entity: the class or the alias of it that the condition is about, in place of ``of_type()``.
     :raises UnmappedInstanceError: for an object of a class that is not mapped.
-    :raises ArgumentError: for something that is no relationship of the object's class.
+    :raises ArgumentError: for something that is no relationship of the object's class, and for another class in ``from_entity``.
     :raises InvalidRequestError: for a name that the class does not have, and where the object has no primary key yet.
 
     >>> session.query(Post).filter(with_parent(user, User.posts))                               # doctest: +SKIP
     """
-    return _condition(instance, prop, None)
+    if from_entity is None:
+        return _condition(instance, prop, None)
+    entity: Entity | None = getattr(from_entity, "__uow_entity__", None)
+    if entity is None:
+        raise ArgumentError(f"with_parent(from_entity=) takes a mapped class or an alias of one, got {from_entity!r}.")
+    return _condition(instance, prop, entity)
 
 
 def leads_to(instance: object, prop: object, entity: Entity | None) -> ColumnElement[bool]:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from flask_uow import Integer, Query, Session, aliased, func, inspect
+import pytest
+
+from flask_uow import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    ArgumentError,
+    Integer,
+    Query,
+    Session,
+    aliased,
+    func,
+    inspect,
+    select,
+    with_parent,
+)
 from tests.orm.models import Post, User
 
 
@@ -38,3 +51,32 @@ def test_a_query_shows_its_options_and_is_transformed_by_functions(session: Sess
     assert query.get_execution_options()["yield_per"] == 3
     assert [user.name for user in query.with_transformation(only_ed)] == ["ed"]
     assert session.query(User.name).order_by(User.id).tuples().all() == [("ed",), ("wendy",)]
+
+
+def test_words_and_label_styles_of_queries(session: Session) -> None:
+    session.add_all([User(name="ann", email="x"), User(name="bob", email="x")])
+    session.flush()
+    names = (
+        session.query(User.email)
+        .prefix_with("DISTINCT")
+        .suffix_with("/* the end */")
+        .suffix_with("LIMIT 5", dialect="sqlite")
+    )
+    assert names.all() == [("x",)]
+    labelled = session.query(User).set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    assert labelled.get_label_style() == LABEL_STYLE_TABLENAME_PLUS_COL
+    assert f"{User.__table__.name}_name" in labelled.subquery().c
+    hinted = session.query(User).with_hint(User, "NOT INDEXED", "sqlite")
+    assert len(hinted.all()) == 2
+
+
+def test_with_parent_about_an_alias_that_is_named(session: Session) -> None:
+    ann = User(name="ann", posts=[Post(title="a"), Post(title="b")])
+    session.add_all([ann, User(name="bob", posts=[Post(title="c")])])
+    session.flush()
+    alias = aliased(Post)
+    titles = select(alias.title).where(with_parent(ann, User.posts, from_entity=alias)).order_by(alias.title)
+    assert session.scalars(titles).all() == ["a", "b"]
+    assert session.query(Post).filter(with_parent(ann, User.posts, from_entity=Post)).count() == 2
+    with pytest.raises(ArgumentError, match="takes a mapped class or an alias"):
+        with_parent(ann, User.posts, from_entity=3)
