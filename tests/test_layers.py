@@ -83,3 +83,14 @@ def test_the_tests_of_the_orm_lie_in_folders_of_the_names_of_its_packages() -> N
     tests = PACKAGE.parent / "tests" / "orm"
     assert {path.parent.name for path in tests.glob("*/test_*.py")} == packages
     assert list(tests.glob("test_*.py")) == []
+
+
+def test_docstrings_begin_with_their_subject() -> None:
+    beginning = re.compile(r'"""(?:Return what|What) ')
+    found = [
+        f"{path.relative_to(PACKAGE)}:{number}"
+        for path in PACKAGE.rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if beginning.search(line)
+    ]
+    assert found == [], "say what it is: 'The columns ...', 'Return the names ...'"

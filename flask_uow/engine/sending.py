@@ -127,8 +127,8 @@ class SendingConnection:
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
-            # outside a transaction the server commits with the statement, and may wait for standbys longer than it
-            # may take
+            # outside a transaction the server commits with the statement; whether standbys have confirmed that is told
+            # by a warning
             if self._awaits_standbys and not self._has_begun:
                 return self._send_alone(self._fetch, sql, params)
         if marks != 0:

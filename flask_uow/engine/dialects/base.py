@@ -252,7 +252,7 @@ class Dialect(ABC):
 
     @property
     def restoring_sql(self) -> str:
-        """What sets the same again in a transaction whose statement may have changed it."""
+        """SQL that sets the same again in a transaction whose statement may have changed it."""
         return self.settings_sql
 
     def with_settings(self, begin_sql: str) -> str:

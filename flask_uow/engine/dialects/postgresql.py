@@ -318,7 +318,7 @@ class PostgreSQLDialect(Dialect):
         return self._known(("part", sql), calls_only_readers)
 
     def _known(self, key: tuple[str, str], find: Callable[[str], bool]) -> bool:
-        """Return what is found out of a text, once for each."""
+        """Return the findings about a text, searched once for each text."""
         found = self._known_reads.get(key)
         if found is None:
             if len(self._known_reads) >= _KNOWN_READS:

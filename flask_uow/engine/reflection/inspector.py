@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class ObjectKind(enum.Flag):
-    """What many answers at once are about."""
+    """The tables that many answers at once are about."""
 
     TABLE = enum.auto()
     VIEW = enum.auto()

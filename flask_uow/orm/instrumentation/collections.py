@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeAlias, cast
 
 from flask_uow.exc import InvalidRequestError
 from flask_uow.orm.state.instance_state import InstanceState, ensure_state
@@ -33,6 +33,15 @@ __all__ = [
     "column_mapped_collection",
     "mapped_collection",
 ]
+
+
+# The methods below stand before those of list, set or dict, whichever class they are made part of, and go on to them by super().
+if TYPE_CHECKING:
+    _List: TypeAlias = list[Any]
+    _Set: TypeAlias = set[Any]
+    _Dict: TypeAlias = dict[Any, Any]
+else:
+    _List = _Set = _Dict = object
 
 
 class Instrumented(TrackedCollection):
@@ -112,7 +121,7 @@ class Instrumented(TrackedCollection):
         return (list, (self.__uow_items__(),))
 
 
-class ListMethods(Instrumented):
+class ListMethods(Instrumented, _List):
     """The methods of a list of related objects."""
 
     __slots__ = ()
@@ -125,14 +134,14 @@ class ListMethods(Instrumented):
     def append(self, item: object) -> None:
         item = self.__uow_admit__(item)
         parent = self.__uow_before__()
-        super().append(item)  # type: ignore[misc]
+        super().append(item)
         self.__uow_added__(parent, item)
 
     def extend(self, items: Iterable[Any]) -> None:
         for item in list(items):
             self.append(item)
 
-    def __iadd__(self, items: Iterable[Any]) -> Any:
+    def __iadd__(self, items: Iterable[Any]) -> Self:  # type: ignore[misc] # + gives a plain list
         self.extend(items)
         return self
 
@@ -142,7 +151,7 @@ class ListMethods(Instrumented):
     def insert(self, index: SupportsIndex, item: object) -> None:
         item = self.__uow_admit__(item)
         parent = self.__uow_before__()
-        super().insert(index, item)  # type: ignore[misc]
+        super().insert(index, item)
         self.__uow_added__(parent, item)
 
     def remove(self, item: object) -> None:
@@ -155,7 +164,7 @@ class ListMethods(Instrumented):
 
     def pop(self, index: SupportsIndex = -1) -> Any:
         parent = self.__uow_before__()
-        item = super().pop(index)  # type: ignore[misc]
+        item = super().pop(index)
         self.__uow_removed__(parent, item)
         return item
 
@@ -166,7 +175,7 @@ class ListMethods(Instrumented):
         values = [self.__uow_admit__(item) for item in (list(value) if isinstance(index, slice) else [value])]
         parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
-        super().__setitem__(index, values if isinstance(index, slice) else values[0])  # type: ignore[misc]
+        super().__setitem__(index, values if isinstance(index, slice) else values[0])
         self.__uow_all_removed__(parent, old)
         for item in values:
             self.__uow_added__(parent, item)
@@ -174,23 +183,23 @@ class ListMethods(Instrumented):
     def __delitem__(self, index: SupportsIndex | slice) -> None:
         parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
-        super().__delitem__(index)  # type: ignore[misc]
+        super().__delitem__(index)
         self.__uow_all_removed__(parent, old)
 
     def __uow_items__(self) -> list[Any]:
         return list(self)
 
     def __uow_put__(self, item: object) -> None:
-        super().append(item)  # type: ignore[misc]
+        super().append(item)
 
     def __uow_take__(self, item: object) -> None:
         for index, other in enumerate(self):
             if other is item:
-                super().__delitem__(index)  # type: ignore[misc]
+                super().__delitem__(index)
                 return
 
 
-class SetMethods(Instrumented):
+class SetMethods(Instrumented, _Set):
     """The methods of a set of related objects; their hash is the classes' own."""
 
     __slots__ = ()
@@ -206,7 +215,7 @@ class SetMethods(Instrumented):
             return
         item = self.__uow_admit__(item)
         parent = self.__uow_before__()
-        super().add(item)  # type: ignore[misc]
+        super().add(item)
         self.__uow_added__(parent, item)
 
     def discard(self, item: object) -> None:
@@ -218,7 +227,7 @@ class SetMethods(Instrumented):
             raise KeyError(item)
         member = self.__uow_member__(item)
         parent = self.__uow_before__()
-        super().remove(item)  # type: ignore[misc]
+        super().remove(item)
         self.__uow_removed__(parent, member)
 
     def __uow_member__(self, item: object) -> Any:
@@ -266,19 +275,19 @@ class SetMethods(Instrumented):
             else:
                 self.add(item)
 
-    def __ior__(self, other: Iterable[Any]) -> Any:
+    def __ior__(self, other: Iterable[Any]) -> Self:  # type: ignore[misc] # the operator gives a plain collection
         self.update(other)
         return self
 
-    def __isub__(self, other: Iterable[Any]) -> Any:
+    def __isub__(self, other: Iterable[Any]) -> Self:  # type: ignore[misc] # the operator gives a plain collection
         self.difference_update(other)
         return self
 
-    def __iand__(self, other: Iterable[Any]) -> Any:
+    def __iand__(self, other: Iterable[Any]) -> Self:  # type: ignore[misc] # the operator gives a plain collection
         self.intersection_update(other)
         return self
 
-    def __ixor__(self, other: Iterable[Any]) -> Any:
+    def __ixor__(self, other: Iterable[Any]) -> Self:  # type: ignore[misc] # the operator gives a plain collection
         self.symmetric_difference_update(other)
         return self
 
@@ -286,16 +295,16 @@ class SetMethods(Instrumented):
         return list(self)
 
     def __uow_put__(self, item: object) -> None:
-        super().add(item)  # type: ignore[misc]
+        super().add(item)
 
     def __uow_take__(self, item: object) -> None:
-        super().discard(item)  # type: ignore[misc]
+        super().discard(item)
 
 
 _ABSENT: Any = object()
 
 
-class DictMethods(Instrumented):
+class DictMethods(Instrumented, _Dict):
     """The methods of a dict of related objects, by a key that each object gives."""
 
     __slots__ = ()
@@ -314,7 +323,7 @@ class DictMethods(Instrumented):
         if old is item:
             return
         parent = self.__uow_before__()
-        super().__setitem__(key, item)  # type: ignore[misc]
+        super().__setitem__(key, item)
         if old is not _ABSENT:
             self.__uow_removed__(parent, old)
         self.__uow_added__(parent, item)
@@ -322,7 +331,7 @@ class DictMethods(Instrumented):
     def __delitem__(self, key: object) -> None:
         item = self[key]
         parent = self.__uow_before__()
-        super().__delitem__(key)  # type: ignore[misc]
+        super().__delitem__(key)
         self.__uow_removed__(parent, item)
 
     def pop(self, key: object, default: object = _ABSENT) -> Any:
@@ -341,7 +350,7 @@ class DictMethods(Instrumented):
     def clear(self) -> None:
         items = self.__uow_items__()
         parent = self.__uow_before__()
-        super().clear()  # type: ignore[misc]
+        super().clear()
         self.__uow_all_removed__(parent, items)
 
     def setdefault(self, key: object, default: object = None) -> Any:
@@ -353,23 +362,23 @@ class DictMethods(Instrumented):
         for key, item in dict(*others, **named).items():
             self[key] = item
 
-    def __ior__(self, other: Iterable[Any]) -> Any:
+    def __ior__(self, other: Iterable[Any]) -> Self:  # type: ignore[override,misc] # pairs are taken as well
         self.update(other)
         return self
 
     def __uow_items__(self) -> list[Any]:
-        return list(dict.values(self))  # type: ignore[arg-type]
+        return list(dict.values(self))
 
     def __uow_put__(self, item: object) -> None:
         key = self.keyfunc(item)
         if key is not _NO_KEY:
-            super().__setitem__(key, item)  # type: ignore[misc]
+            super().__setitem__(key, item)
 
     def __uow_take__(self, item: object) -> None:
         # the object's key may have changed since it was put in
         for key in list(self):
             if self[key] is item:
-                super().__delitem__(key)  # type: ignore[misc]
+                super().__delitem__(key)
 
 
 # the key of an object that is left out of a dict

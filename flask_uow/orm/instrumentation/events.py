@@ -85,7 +85,7 @@ class AttributeExtension:
         return value
 
     def further_hooks(self) -> dict[str, Callable[..., Any]]:
-        """Return what listens to events that there is no method for, by their names: see :meth:`Listeners.tell`."""
+        """Return the functions that listen to events for which there is no method, by their names: see :meth:`Listeners.tell`."""
         return {}
 
 

@@ -137,7 +137,7 @@ def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) 
 
 
 def _expressions_of(items: Sequence[Item]) -> list[tuple[int, str, ColumnElement[Any]]]:
-    """Return what options select for attributes of the entities: the number of the entity, the attribute, the expression."""
+    """Return the expressions that options select for attributes of the entities: the number of the entity, the attribute, the expression."""
     return [
         (number, name, Label(f"{name}_of_{number}", expression))
         for number, item in enumerate(items)

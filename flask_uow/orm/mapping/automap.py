@@ -112,7 +112,7 @@ def generate_relationship(
 
 
 class AutomapBase(DeferredClass):
-    """What :func:`automap_base` adds to a declarative base.
+    """The methods that :func:`automap_base` adds to a declarative base.
 
     :cvar classes: the classes that were made, and those that were declared, by name.
     """

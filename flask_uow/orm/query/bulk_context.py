@@ -1,4 +1,4 @@
-"""What listens to an UPDATE or a DELETE of many rows is told of it by a :class:`BulkContext`."""
+"""BulkContext: tells functions that listen to an UPDATE or a DELETE of many rows what was executed."""
 
 from __future__ import annotations
 
