@@ -81,8 +81,8 @@ NOTE = "CREATE TABLE note (id INTEGER PRIMARY KEY, {})"
 
 # the bases of types, which no column has
 ABSTRACT = (flask_uow.RangeType,)
-# the database of the tests has no extension
-OF_EXTENSIONS = (flask_uow.CITEXT,)
+# the database of the tests has no extensions
+OF_EXTENSIONS = (flask_uow.CITEXT, flask_uow.HSTORE)
 
 
 def all_types() -> list[TypeEngine[Any]]:
@@ -100,9 +100,7 @@ def all_types() -> list[TypeEngine[Any]]:
                     made = class_(*arguments)
                 except (TypeError, AttributeError, flask_uow.FlaskUowError):
                     continue
-                is_wrong = any(
-                    type(value) is int for value in (getattr(made, "timezone", None), getattr(made, "native", None))
-                )
+                is_wrong = any(type(getattr(made, name, None)) is int for name in ("timezone", "native", "collation"))
                 if not is_wrong and repr(made) not in map(repr, found):
                     found.append(made)
     return [*found, Enum("a", "bcd"), ARRAY(Integer), ARRAY(String(5)), DateTime(timezone=True), Uuid()]
