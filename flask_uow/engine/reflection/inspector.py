@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class ObjectKind(enum.Flag):
-    """The tables that many answers at once are about."""
+    """The kinds of objects that an answer about many of them is about: tables, views or both."""
 
     TABLE = enum.auto()
     VIEW = enum.auto()

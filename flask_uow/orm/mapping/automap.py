@@ -112,7 +112,7 @@ def generate_relationship(
 
 
 class AutomapBase(DeferredClass):
-    """The methods that :func:`automap_base` adds to a declarative base.
+    """The base of the classes that :func:`automap_base` returns.
 
     :cvar classes: the classes that were made, and those that were declared, by name.
     """
