@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -94,3 +95,15 @@ def test_docstrings_begin_with_their_subject() -> None:
         if beginning.search(line)
     ]
     assert found == [], "say what it is: 'The columns ...', 'Return the names ...'"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in (PACKAGE / "orm").glob("*/__init__.py")), ids=lambda folder: folder.name
+)
+def test_the_reading_order_of_a_package_of_the_orm_names_modules_that_there_are(folder: Path) -> None:
+    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    _, _, order = docstring.partition("In reading order: ")
+    named = re.findall(r"\w+", order)
+    assert set(named) <= {path.stem for path in folder.glob("*.py")}
+    assert len(named) > 5
+    assert len(named) == len(set(named))

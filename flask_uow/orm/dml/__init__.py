@@ -1,1 +1,4 @@
-"""Statements on mapped classes beside the unit of work. In reading order: evaluator, families, versions; bulk, keyed, copying; synchronizing."""
+"""Statements on mapped classes beside the unit of work.
+
+In reading order: synchronizing, evaluator, families, inserting, versions; bulk, keyed, copying, bulk_objects.
+"""

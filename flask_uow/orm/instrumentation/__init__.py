@@ -1,1 +1,5 @@
-"""How a change is noticed. In reading order: attributes, collections, custom_collections, events, class_manager, construction, pickling."""
+"""How a change is noticed.
+
+In reading order: attributes, relationship_attributes, collection_attribute, class_manager, events, construction;
+collections, custom_collections, ordering_list, mutable; flagging, pickling.
+"""

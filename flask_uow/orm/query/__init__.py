@@ -1,4 +1,7 @@
-"""Query: asks a Session for objects and columns. In reading order: enclosing, joins, building, query."""
+"""Query: asks a Session for objects and columns.
+
+In reading order: query, building, joins, enclosing, labels, parents, bulk_context.
+"""
 
 from flask_uow.orm.query.query import Query
 
