@@ -7,6 +7,7 @@ select, conflicts, dml, sequences, naming, options, constraints, exclusion, inde
 
 from typing import TYPE_CHECKING
 
+from flask_uow.sql import comparators as _comparators  # noqa: F401  (types have their operators from there)
 from flask_uow.sql import compiler as _compiler  # noqa: F401  (nodes print themselves through it)
 from flask_uow.sql import event as event
 from flask_uow.sql.arrays import aggregate_order_by, array, array_agg

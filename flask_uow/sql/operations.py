@@ -32,6 +32,7 @@ from flask_uow.sql.expressions import (
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, STRINGTYPE, BigInteger, Integer, TypeEngine, to_instance
+from flask_uow.sql.types.comparing import factories
 
 __all__ = ["and_", "binary", "not_", "operate", "or_"]
 
@@ -257,6 +258,10 @@ def operate(element: ColumnElement[Any], op: Operator, other: object, modifiers:
 
     :param modifiers: what the operator's method was given beside, see :meth:`ColumnOperators.operate`.
     """
+    if factories.are_there:
+        made: ColumnElement[Any] | None = factories.dispatched(element, op, other, modifiers)
+        if made is not None:
+            return made
     special = _SPECIAL.get(op)
     if special is not None:
         return special(element, op, other, **modifiers)

@@ -8,7 +8,7 @@ Precedence"): a higher number binds tighter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["Operator"]
 
@@ -31,6 +31,10 @@ class Operator:
     precedence: int
     result: ResultKind = "boolean"
     associative: bool = False
+
+    def __call__(self, left: Any, *others: Any, **modifiers: Any) -> Any:
+        """Return ``left op other`` as an expression, for an ``operate()`` of a comparator: ``op(func.lower(self.expr), func.lower(other))``."""
+        return left.operate(self, *others, **modifiers)
 
 
 OR = Operator("or", "OR", 1, associative=True)

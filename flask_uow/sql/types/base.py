@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.type_arithmetic import RESULT_FAMILIES
+from flask_uow.sql.types.comparing import factories
 from flask_uow.sql.types.plain import PLAIN
 
 if TYPE_CHECKING:
@@ -47,6 +48,27 @@ class TypeEngine(Generic[T]):
     _compared: ClassVar[tuple[type[Any], ...]] = ()
     # classes of other types, values of which databases compare with this one's without losing anything
     _widened: ClassVar[tuple[type[Any], ...]] = ()
+
+    Comparator: ClassVar[Any]
+    # a subclass of Comparator with operators of the type's own; see flask_uow.sql.comparators
+    comparator_factory: ClassVar[Any] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        for name in ("bind_expression", "column_expression"):
+            if name in own:
+                raise ArgumentError(
+                    f"{cls.__name__} overrides {name}(), which is not heeded here: SQL around the values of a type. Convert values in Python, by"
+                    " process_bind_param() and process_result_value() of a TypeDecorator, or select the expression: column_property(func.f(column))."
+                )
+        if own.get("comparator_factory") is not None:
+            factory = own["comparator_factory"]
+            if not (isinstance(factory, type) and issubclass(factory, factories.comparator)):
+                raise ArgumentError(
+                    f"{cls.__name__}.comparator_factory is {factory!r}: expected a class, derived from {cls.__name__}.Comparator."
+                )
+            factories.note(factory)
 
     def __init__(self) -> None:
         self.cache_key: tuple[Any, ...] = (type(self),)
