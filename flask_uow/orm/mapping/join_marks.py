@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.column_operators import ColumnOperators
-from flask_uow.sql.expressions import ColumnElement
+from flask_uow.sql.expressions import ColumnElement, Null
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.rewriting import columns_of, rewritten
 
-__all__ = ["MarkedCondition", "foreign", "remote", "without_marks"]
+__all__ = ["MarkedCondition", "foreign", "remote", "with_far_columns", "without_marks"]
 
 T = TypeVar("T")
 
@@ -81,6 +82,13 @@ class MarkedCondition(NamedTuple):
     condition: Any
     foreign: list[Any]
     remote: list[Any]
+    # those that are marked as remote nowhere, or not everywhere
+    near: tuple[Any, ...] = ()
+
+    @property
+    def is_about_both(self) -> bool:
+        """True where a column is that of the far side in one place and that of the near side in another."""
+        return any(column is other for column in self.remote for other in self.near)
 
 
 def without_marks(condition: ClauseElement | None) -> MarkedCondition:
@@ -100,4 +108,26 @@ def without_marks(condition: ClauseElement | None) -> MarkedCondition:
 
     if condition is None:
         return MarkedCondition(None, [], [])
-    return MarkedCondition(rewritten(condition, bare), foreign_columns, remote_columns)
+    near = columns_of(rewritten(condition, lambda node: Null() if _is_remote(node) else None))
+    return MarkedCondition(rewritten(condition, bare), foreign_columns, remote_columns, tuple(near))
+
+
+def with_far_columns(condition: ClauseElement, far: Callable[[Any], Any]) -> ClauseElement:
+    """Return a join condition whose columns that are marked as remote are those of another element; other marks stay.
+
+    :param far: returns the column there.
+    """
+
+    def replace(node: ClauseElement) -> ClauseElement | None:
+        if not isinstance(node, _Marked) or not node.is_remote:
+            return None
+        element = rewritten(
+            node.element, lambda inner: far(inner) if getattr(inner, "table", None) is not None else None
+        )
+        return _Marked(element, node.is_foreign, True)
+
+    return rewritten(condition, replace)
+
+
+def _is_remote(node: ClauseElement) -> bool:
+    return isinstance(node, _Marked) and node.is_remote

@@ -15,10 +15,10 @@ from flask_uow.orm.mapping.chosen_rows import chosen_by
 from flask_uow.orm.mapping.column_mapping import equated_columns
 from flask_uow.orm.mapping.dataclass_fields import NOT_GIVEN, FieldOptions
 from flask_uow.orm.mapping.dynamic import DynamicAttribute, WriteOnlyAttribute
-from flask_uow.orm.mapping.entity import EntityView
+from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.orm.mapping.inspected_property import InspectedRelationship
 from flask_uow.orm.mapping.join_condition import JoinCondition, Side, columns_to_clear, find_join_condition
-from flask_uow.orm.mapping.join_marks import without_marks
+from flask_uow.orm.mapping.join_marks import with_far_columns, without_marks
 from flask_uow.orm.mapping.properties import MappedColumn, about_rows_of
 from flask_uow.orm.mapping.relationship_sql import RelationshipSQL
 from flask_uow.orm.state.keys import identity_from
@@ -215,7 +215,13 @@ class RelationshipProperty(InspectedRelationship):
             self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
         )
         far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
-        near_half = without_marks(self._expression(self.primaryjoin_argument, far))
+        primaryjoin = self._expression(self.primaryjoin_argument, far)
+        near_half = without_marks(primaryjoin)
+        if view is None and self.viewonly and secondary is None and near_half.is_about_both:
+            # one column stands on both sides: the far one is that of an alias
+            view = EntityView(self._mapper, alias_of(self._mapper.selectable), self._mapper.loaded_names)
+            near_half = without_marks(with_far_columns(primaryjoin, view.column))
+            far = Side((view.selectable,), {}, {})
         far_half = without_marks(self._expression(self.secondaryjoin_argument, far))
         foreign_keys = self._columns(self.foreign_keys_argument, every=True) + near_half.foreign + far_half.foreign
         remote_side = self._columns(self.remote_side_argument, every=True) + near_half.remote + far_half.remote

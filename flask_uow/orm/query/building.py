@@ -220,6 +220,10 @@ class BuildingQuery(Generic[T]):
         """Return the query with a hint about a table; see :meth:`Select.with_hint`."""
         return self._with(self._select.with_hint(selectable, text, dialect_name))
 
+    def with_statement_hint(self, text: str, dialect_name: str = "*") -> Self:
+        """Return the query with a hint at its end; see :meth:`Select.with_statement_hint`."""
+        return self._with(self._select.with_statement_hint(text, dialect_name))
+
     def _for_from(self) -> SelectBase:
         return with_table_names(self.statement) if self._labels_tables else self.statement
 

@@ -19,9 +19,13 @@ from flask_uow import (
     and_,
     backref,
     declarative_base,
+    foreign,
     joinedload,
+    lazyload,
     mapped_column,
     relationship,
+    remote,
+    select,
     selectinload,
     subqueryload,
 )
@@ -527,3 +531,29 @@ def test_a_column_that_is_the_same_on_both_sides_is_part_of_the_condition(base: 
         child.up = None
         session.commit()
         assert (child.tree, child.up_no) == (2, None)
+
+
+def test_one_column_on_both_sides_is_told_apart_by_its_marks(engine: Engine) -> None:
+    base: Any = declarative_base()
+
+    class Folder(base):  # type: ignore[misc]
+        __tablename__ = "path_folder"
+        path: Mapped[str] = mapped_column(primary_key=True)
+        inside: Mapped[list[Folder]] = relationship(
+            primaryjoin=lambda: remote(foreign(Folder.path)).like(Folder.path.concat("/%")),
+            viewonly=True,
+            order_by=lambda: Folder.path,
+        )
+
+    base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all([Folder(path=path) for path in ("/a", "/a/b", "/a/b/c", "/ab", "/d")])
+        session.commit()
+        session.expunge_all()
+        expected = {"/a": ["/a/b", "/a/b/c"], "/a/b": ["/a/b/c"], "/a/b/c": [], "/ab": [], "/d": []}
+        for option in (lazyload, selectinload, joinedload):
+            session.expunge_all()
+            found = session.scalars(select(Folder).options(option(Folder.inside))).unique().all()
+            assert {folder.path: [inner.path for inner in folder.inside] for folder in found} == expected
+        with_some = select(Folder.path).where(Folder.inside.any()).order_by(Folder.path)
+        assert session.scalars(with_some).all() == ["/a", "/a/b"]
