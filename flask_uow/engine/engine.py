@@ -314,6 +314,9 @@ class _DialectConnector:
     def is_refusal(self, error: BaseException) -> bool:
         return isinstance(error, DBAPIError) and error.orig is not None and self._dialect.is_refusal(error.orig)
 
+    def is_absence(self, error: BaseException) -> bool:
+        return isinstance(error, DBAPIError) and error.orig is not None and self._dialect.is_absence(error.orig)
+
     def connect(self) -> Any:
         try:
             return self._dialect.connect()

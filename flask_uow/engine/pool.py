@@ -278,7 +278,11 @@ class Pool:
             try:
                 ready = self._is_ready(record)
             except DBAPIError as error:
-                if not self._connector.is_refusal(error) or time.monotonic() >= deadline:
+                # a server that said that it is stopping, and does not answer now, is restarted perhaps
+                may_come = self._connector.is_refusal(error) or (
+                    refusal is not None and self._connector.is_absence(error)
+                )
+                if not may_come or time.monotonic() >= deadline:
                     raise
                 self._note_refusal()
                 refusal = error

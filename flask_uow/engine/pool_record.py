@@ -74,6 +74,10 @@ class Connector(Protocol):
         """Return True when the database takes no further connection at the moment, and may take one soon."""
 
     @abstractmethod
+    def is_absence(self, error: BaseException) -> bool:
+        """Return True when no server answers, as while it is restarted."""
+
+    @abstractmethod
     def is_quiet(self, raw: Any) -> bool:
         """Return False when something has arrived on the socket of an idle connection: its end, most likely."""
 

@@ -56,6 +56,9 @@ class FakeConnector:
     def is_refusal(self, error: BaseException) -> bool:
         return self.is_full
 
+    def is_absence(self, error: BaseException) -> bool:
+        return False
+
     def cursor(self, raw: FakeConnection) -> object:
         return raw.cursor()
 

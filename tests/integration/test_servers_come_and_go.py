@@ -341,6 +341,29 @@ def test_a_server_that_is_starting_is_waited_for(start: Callable[..., Server]) -
     engine.dispose()
 
 
+def test_a_server_that_is_restarted_is_waited_for_by_those_whom_it_has_told(start: Callable[..., Server]) -> None:
+    server = start()
+    user = create_engine(server.uri())
+    last = user.connect()
+    restarting, restarted = in_thread(lambda: (server.stop("smart"), server.start()))
+    while True:
+        try:
+            create_engine(server.uri(), pool_timeout=0).connect().close()
+        except OperationalError as error:
+            if "shutting down" in str(error):
+                break
+    engine = create_engine(server.uri(), pool_timeout=30)
+    thread, outcome = in_thread(lambda: engine.connect().close())
+    pause(0.3)
+    assert thread.is_alive(), outcome
+    last.close()
+    user.dispose()
+    restarting.join(60)
+    thread.join(30)
+    assert (restarted, outcome) == ([(None, None)], [None])
+    engine.dispose()
+
+
 # -- a synchronous standby that is away
 
 

@@ -156,6 +156,10 @@ class Dialect(ABC):
         """Return True when ``error`` says that the database takes no connection at the moment, and may take one soon."""
         return False
 
+    def is_absence(self, error: BaseException) -> bool:
+        """Return True when ``error`` says that no server answers."""
+        return False
+
     @abstractmethod
     def begin_by_driver(self, raw: Any) -> None:
         """Have the driver begin transactions on ``raw`` by itself, as DB-API says, until :meth:`reset`."""

@@ -7,9 +7,11 @@ costs no round trip of its own. So do the settings that values depend on: see :m
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +57,8 @@ __all__ = ["PostgreSQLDialect"]
 
 T = TypeVar("T")
 
+_log = logging.getLogger("flask_uow.engine")
+
 # so that nobody waits for ever for a server whose packets vanish; what the URL, connect_args or the environment say counts more
 _TIME_LIMITS = {
     "connect_timeout": (10, "PGCONNECT_TIMEOUT"),
@@ -69,6 +73,7 @@ _REFUSALS = re.compile(
     r"too many (?:connections|clients)|remaining connection slots are reserved|the database system is (?:starting up|shutting down"
     r"|in recovery mode|not (?:yet )?accepting connections)|no more connections allowed|server_login_retry|pooler is shutting down"
 )
+_ABSENCES = re.compile("Connection refused|Connection reset|No such file or directory|server closed the connection")
 # in the languages of the server's messages; the warning has no other mark that the driver passes on
 _NOT_REPLICATED = re.compile(
     r"synchronous replication|synchrone Replikation|réplication synchrone|replicación sincrónica|replica sincrona|replicação síncrona"
@@ -114,11 +119,29 @@ def _time_limit(raw: Any, seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    watch = watchdog.watch(seconds, raw.cancel)
+    cancelling: list[threading.Thread] = []
+
+    def cancel() -> None:
+        # in a thread of its own: where packets vanish it waits for long, and the watchdog has others to watch
+        thread = threading.Thread(target=_cancel, args=(raw,), name="flask_uow cancel", daemon=True)
+        cancelling.append(thread)
+        thread.start()
+
+    watch = watchdog.watch(seconds, cancel)
     try:
         yield
     finally:
-        watchdog.call_off(watch)
+        if not watchdog.call_off(watch):
+            for thread in cancelling:
+                # what comes next over the connection is not to be cancelled
+                thread.join(_PING_SECONDS)
+
+
+def _cancel(raw: Any) -> None:
+    try:
+        raw.cancel()
+    except psycopg2.Error as error:
+        _log.warning("a commit that takes too long could not be cancelled: %s", error)
 
 
 def _check_option(name: str, value: str) -> None:
@@ -383,6 +406,9 @@ class PostgreSQLDialect(Dialect):
     def is_refusal(self, error: BaseException) -> bool:
         # libpq has no codes for errors on connecting, only words: 53300 (too many connections) and 57P03 (starting or stopping)
         return isinstance(error, psycopg2.OperationalError) and _REFUSALS.search(str(error)) is not None
+
+    def is_absence(self, error: BaseException) -> bool:
+        return isinstance(error, psycopg2.OperationalError) and _ABSENCES.search(str(error)) is not None
 
     def is_misplaced(self, error: BaseException) -> bool:
         return getattr(error, "pgcode", None) == "25006"
