@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from flask_uow.orm.exc import FlushError
+from flask_uow.orm.exc import DetachedInstanceError, FlushError
 from flask_uow.orm.state.history import is_changed
 from flask_uow.orm.state.instance_state import describe
 from flask_uow.orm.state.keys import identity_values
@@ -183,7 +183,14 @@ def key_value(prop: RelationshipProperty, obj: MappedObject, name: str) -> Any:
 
     :raises FlushError: when it has no value.
     """
-    value = getattr(obj, name)
+    try:
+        value = getattr(obj, name)
+    except DetachedInstanceError:
+        # an object without a Session that has forgotten its values is still known by its key
+        names, row_key = type(obj).__mapper__.primary_key_names, obj.__dict__[STATE].row_key
+        if row_key is None or name not in names:
+            raise
+        value = identity_values(row_key)[names.index(name)]
     if value is None:
         raise FlushError(
             f"cannot flush {prop.name}: {describe(obj)} has no value for {name!r}, which the foreign key needs."

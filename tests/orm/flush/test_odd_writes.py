@@ -153,6 +153,22 @@ def test_a_detached_target_is_enough_for_a_foreign_key(make_session: Any) -> Non
     assert post.author_id == ident
 
 
+def test_a_detached_object_that_has_forgotten_its_values_is_related_by_its_key(session: Session) -> None:
+    post, tag, team, member = Post(title="p", author=User(name="a")), Tag(label="t"), Team(), Member(name="m")
+    session.add_all([post, tag, team, member])
+    session.commit()
+    keys = tag.id, team.id
+    post.tags.append(tag)
+    team.members.add(member)
+    post_id = post.id
+    session.expire(tag)
+    session.expunge(tag)
+    session.flush()
+    assert "id" not in vars(tag)
+    assert session.execute("SELECT post_id, tag_id FROM post_tag").all() == [(post_id, keys[0])]
+    assert member.team_id == keys[1]
+
+
 def test_secondary_rows_that_someone_else_deleted_are_stale(session: Session) -> None:
     post = Post(title="p", author=User(name="a"), tags=[Tag(label="t")])
     session.add(post)
