@@ -6,7 +6,7 @@ handed down to sql; these Protocols are all that it knows of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from flask_uow.sql.types import TypeEngine
@@ -161,6 +161,10 @@ class MappedEntity(Protocol):
 
     def entity_columns(self) -> Sequence[Any]:
         """Return the column expressions that make up one object."""
+        ...
+
+    def equal_columns(self) -> Iterable[tuple[Any, Any]]:
+        """Return the columns that are kept equal to one of :meth:`entity_columns`, each with that one."""
         ...
 
     def attribute_for_filter(self, name: str) -> Any:

@@ -15,6 +15,7 @@ from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.interfaces import MappedEntity
+from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
@@ -170,6 +171,18 @@ class SourcedSelect(SelectBase[TP_co]):
             clauses = getattr(self, name)
             if isinstance(clauses, tuple):
                 setattr(self, name, tuple(map(restate, clauses)))
+
+    @property
+    def order_among_selected(self) -> tuple[ColumnElement[Any], ...]:
+        """The criteria of ORDER BY, with selected columns in place of those that are kept equal to them: DISTINCT and GROUP BY know no others."""
+        order = self.order_by_clauses
+        entities = [item.__uow_entity__ for item in self.entities if hasattr(item, "__uow_entity__")]
+        if not order or not entities or not (self.distinct_clause is True or self.group_by_clauses):
+            return order
+        equal = {id(column): selected for entity in entities for column, selected in entity.equal_columns()}
+        if not equal:
+            return order
+        return tuple(rewritten(criterion, lambda node: equal.get(id(node)), keep_own=True) for criterion in order)
 
     def columns_of_item(self, item: object) -> tuple[ColumnElement[Any], ...]:
         """Return the columns that one of the :attr:`entities` stands for in this statement."""

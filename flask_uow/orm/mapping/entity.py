@@ -8,7 +8,7 @@ attributes of a view: :class:`ViewColumn` and :class:`ViewRelationship`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask_uow.exc import ArgumentError
@@ -186,6 +186,10 @@ class EntityView:
             self._columns = (*own, *(self.adapt(extra.column) for extra in self.extra), *last)
         return self._columns
 
+    def equal_columns(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the columns that are kept equal to one that is selected, each with that one."""
+        return equal_columns_of(self.mapper, self, self.names)
+
     def _column_of(self, name: str) -> Any:
         prop = self.mapper.column_attrs[name]
         if not prop.is_stored and not self.is_plain:
@@ -309,6 +313,15 @@ class EntityNamespace:
 
     def __repr__(self) -> str:
         return f"<an alias of {self.__uow_entity__.mapper.class_.__name__}>"
+
+
+def equal_columns_of(mapper: Mapper, entity: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """Yield the columns that are kept equal to those of attributes which an entity selects, a joined table's key say, each with the selected one."""
+    for name, selected in zip(names, entity.entity_columns(), strict=False):
+        for column in mapper.column_attrs[name].columns:
+            here = entity.column(column)
+            if here is not selected:
+                yield here, selected
 
 
 def keys_of(mapper: Mapper) -> dict[Any, str]:

@@ -6,12 +6,12 @@ The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` nee
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
-from flask_uow.orm.mapping.entity import ExtraColumn, Layout
+from flask_uow.orm.mapping.entity import ExtraColumn, Layout, equal_columns_of
 from flask_uow.orm.mapping.inheritance import (
     check_identity,
     chosen_of,
@@ -345,6 +345,10 @@ class MappedSource:
             own = (self.adapt(self.column_attrs[name].column) for name in self.loaded_names)
             found = self.memo["entity columns"] = (*own, *(extra.column for extra in self.extra))
         return found
+
+    def equal_columns(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the columns that are kept equal to one that is selected, each with that one."""
+        return equal_columns_of(self.mapper, self, self.loaded_names)
 
     def column(self, column: AnyColumn) -> Any:
         """Return a column of the tables as queries of the class call it; a view of the class may call it otherwise."""

@@ -154,8 +154,9 @@ class SelectCompiler(ExpressionCompiler):
 
     def _order_and_limit(self, select: SelectBase) -> list[str]:
         parts = []
-        if select.order_by_clauses:
-            parts.append("ORDER BY " + ", ".join(self.order_term(criterion) for criterion in select.order_by_clauses))
+        order = select.order_among_selected if isinstance(select, Select) else select.order_by_clauses
+        if order:
+            parts.append("ORDER BY " + ", ".join(self.order_term(criterion) for criterion in order))
         limit = self.limit_clause(select)
         if limit:
             parts.append(limit)

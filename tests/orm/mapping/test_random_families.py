@@ -375,6 +375,9 @@ class FamilyMemory(Memory):
             {obj.label for obj in session.query(alias)} == {label for (label,) in session.query(alias.label)} == members
         )
         assert {obj.label for obj in session.query(class_).from_self().filter(class_.label != "")} == members
+        for selected in (class_, alias):
+            keys = [getattr(selected, name) for name in self.family.key_names(number)]
+            assert {obj.label for obj in session.query(selected).distinct().order_by(*keys).limit(99)} == members
         for name in self.family.values_of(number):
             attribute = getattr(class_, name)
             held = {label: self.values[label, name] for label in members}

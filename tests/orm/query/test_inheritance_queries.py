@@ -270,3 +270,18 @@ def test_keys_have_names_of_their_own_on_each_level(engine: Engine) -> None:
         bottom = session.query(Top).filter(Top.kind == "bottom").one()
         assert (bottom.id, bottom.top_id, bottom.note) == (2, 2, "x")
         assert session.query(Bottom).filter(Bottom.id == 2).one() is bottom
+
+
+@pytest.mark.parametrize("is_alias", [False, True], ids=["class", "alias"])
+def test_distinct_and_grouped_objects_are_ordered_by_their_own_key(family: Any, is_alias: bool) -> None:
+    session = family.session
+    senior = aliased(family.Senior) if is_alias else family.Senior
+    ordered = [obj.id for obj in session.query(senior).order_by(senior.name)]
+    distinct = select(senior).distinct()
+    assert [obj.id for obj in session.scalars(distinct.order_by(senior.id.desc()))] == ordered[::-1]
+    assert [obj.id for obj in session.query(senior).join(senior.skills).distinct().order_by(senior.id)] == ordered[:1]
+    assert [obj.id for obj in session.scalars(distinct.order_by(senior.id).limit(1))] == ordered[:1]
+    assert [obj.id for obj in session.scalars(select(senior).group_by(senior).order_by(senior.id))] == ordered
+    assert session.scalar(select(distinct.order_by(senior.id).exists()))
+    loaded = session.scalars(distinct.options(joinedload(senior.skills)).order_by(senior.id).limit(1)).unique().all()
+    assert [obj.id for obj in loaded] == ordered[:1]
