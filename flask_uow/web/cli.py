@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from flask_uow.engine import Inspector
+from flask_uow.engine import Engine, Inspector
 from flask_uow.engine.atomic import InDoubt, in_doubt
 from flask_uow.exc import FlaskUowError, did_you_mean
 from flask_uow.sql.ddl import create_statements
@@ -105,21 +105,26 @@ def ddl(bind: str | None) -> None:
 @_bind_option
 @_without_traceback
 def ping(bind: str | None) -> None:
-    """Ask each database whether it answers. Exits with 1 when one of them does not."""
+    """Ask each database whether it answers, its read replicas too. Exits with 1 when a database does not; a replica may be away."""
     db = _extension()
-    rows = [_ping(db, key) for key in _chosen_keys(db, bind)]
+    keys = _chosen_keys(db, bind)
+    primaries = [_ping(_shown(key), db.engines[key]) for key in keys]
+    rows = primaries + [
+        _ping(f"{_shown(key)}, replica {number}", engine)
+        for key in keys
+        for number, engine in enumerate(db.replicas.get(key, ()), 1)
+    ]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for line in _two_phase_notes(db, _chosen_keys(db, bind)):
         click.echo(line)
-    if any(row[1] != "reachable" for row in rows):
+    if any(row[1] != "reachable" for row in primaries):
         click.get_current_context().exit(1)
 
 
-def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str, str]:
-    """Return bind, ``reachable`` or ``unreachable``, version or reason, URL without the password, latency in milliseconds."""
-    engine = db.engines[key]
+def _ping(name: str, engine: Engine) -> tuple[str, str, str, str, str]:
+    """Return the name that is given, ``reachable`` or ``unreachable``, version or reason, URL without the password, latency in milliseconds."""
     version_sql = "SELECT sqlite_version()" if engine.dialect.name == "sqlite" else "SHOW server_version"
     try:
         with engine.connect() as connection:
@@ -128,8 +133,8 @@ def _ping(db: UnitOfWork, key: str | None) -> tuple[str, str, str, str, str]:
             milliseconds = (time.perf_counter() - start) * 1000
     except FlaskUowError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return _shown(key), "unreachable", reason, str(engine.url), ""
-    return _shown(key), "reachable", f"{engine.dialect.name} {version}", str(engine.url), f"{milliseconds:.1f} ms"
+        return name, "unreachable", reason, str(engine.url), ""
+    return name, "reachable", f"{engine.dialect.name} {version}", str(engine.url), f"{milliseconds:.1f} ms"
 
 
 def _two_phase_notes(db: UnitOfWork, keys: list[str | None]) -> list[str]:

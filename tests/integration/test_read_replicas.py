@@ -27,7 +27,7 @@ from flask_uow import (
     union_all,
     update,
 )
-from tests.servers import Server, servers
+from tests.servers import Server, free_port, servers
 
 pause = threading.Event().wait
 
@@ -453,6 +453,17 @@ def test_statements_are_recorded_wherever_they_go(primary: Server, standby: Serv
         shop.client.post("/cake")
         # what the library asks for itself is not among them
         assert shop.client.get("/recorded").json == ["SELECT pg_is_in_recovery() AS pg_is_in_recovery"] * 2
+
+
+def test_ping_tells_of_replicas_and_fails_for_none_of_them(primary: Server, standby: Server) -> None:
+    with Shop(primary.uri(), standby.uri(), f"postgresql://postgres@127.0.0.1:{free_port()}/postgres") as shop:
+        result = shop.app.test_cli_runner().invoke(args=["uow", "ping"])
+        assert [line.split("  ")[:2] for line in result.output.splitlines()] == [
+            ["default", ""],
+            ["default, replica 1", "reachable"],
+            ["default, replica 2", "unreachable"],
+        ]
+        assert result.exit_code == 0
 
 
 def test_a_commit_does_not_fail_with_a_replica_that_was_lost(shop: Shop, primary: Server, standby: Server) -> None:
