@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.peers import OWN_TIME
+
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("Flask", "SQLAlchemy", "psycopg2-binary", "psycopg2", "psycopg", "Django", "pony", "peewee")
 
@@ -24,6 +26,7 @@ def describe() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "free_threaded": not getattr(sys, "_is_gil_enabled", lambda: True)(),
         "processor": _processor(),
+        "clock": "processor" if OWN_TIME else "time that passes",
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",

@@ -80,6 +80,7 @@ def about(machine: dict[str, Any]) -> str:
         f"{machine['date']}, revision {machine['revision']}, {machine['python']}, {machine['processor']}, "
         f"{machine['cores']} cores (load {machine['load']} at the start), SQLite {machine['sqlite']}, PostgreSQL"
         f" {machine.get('postgresql', '-')}, {packages}"
+        f"{', TIMES OF THE PROCESSOR ONLY' if machine.get('clock') == 'processor' else ''}"
     )
 
 
