@@ -72,7 +72,7 @@ class ColumnLoader:
 
     def _load(self, session: ExecutingSession, obj: MappedObject, state: InstanceState) -> None:
         tree = state.siblings.options if state.siblings is not None else None
-        if tree is not None and self.name in tree.raising:
+        if (tree is not None and self.name in tree.raising) or self.mapper.column_attrs[self.name].raiseload:
             raise InvalidRequestError(
                 f"{self.mapper.class_.__name__}.{self.name} of {describe(obj)} is not loaded, and may not be loaded at access (raiseload=True). Load it"
                 " with the query: leave the option out, or add undefer()."

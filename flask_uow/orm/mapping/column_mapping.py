@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError, warn_caller
 from flask_uow.orm.instrumentation.attributes import Attribute
 from flask_uow.orm.mapping.mapped_table import root_of
-from flask_uow.orm.mapping.properties import DECLARED, DEFERRED, ColumnDeclaration, ColumnProperty, MappedColumn
+from flask_uow.orm.mapping.properties import DECLARED, DEFERRED, RAISES, ColumnDeclaration, ColumnProperty, MappedColumn
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BinaryExpression, BooleanList
 from flask_uow.sql.schema import Column, Table
@@ -207,8 +207,9 @@ def _make_property(name: str, column: AnyColumn, declared: object) -> ColumnProp
         info[DECLARED].apply(prop)
     elif DEFERRED in info:
         prop.deferred, prop.group = True, info[DEFERRED]
+        prop.raiseload = bool(info.get(RAISES))
     if getattr(column, "primary_key", False):
-        prop.deferred = False
+        prop.deferred = prop.raiseload = False
     return prop
 
 

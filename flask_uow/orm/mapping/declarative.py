@@ -162,6 +162,8 @@ def declarative_base(
     name: str = "Base",
     registry: Registry | None = None,
     type_annotation_map: Mapping[Any, Any] | None = None,
+    constructor: Callable[..., None] | None = DeclaredClass.__init__,
+    metaclass: type = DeclarativeMeta,
 ) -> Any:
     """Return a new declarative base.
 
@@ -170,10 +172,16 @@ def declarative_base(
     :param name: its name.
     :param registry: takes the mappers of its classes; a new one when None.
     :param type_annotation_map: SQL types by the Python types that annotate attributes, see :class:`DeclarativeBase`.
+    :param constructor: the ``__init__`` of classes that define none, in place of the one that takes attributes by name; None leaves them
+        that of ``object``.
+    :param metaclass: the class of the base; it derives from :class:`DeclarativeMeta`.
     """
     bases = cls if isinstance(cls, tuple) else (cls,)
     given = {"metadata": metadata, "registry": registry, "type_annotation_map": type_annotation_map}
-    return type(name, (*bases, DeclarativeBase), {name: value for name, value in given.items() if value is not None})
+    body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if constructor is not DeclaredClass.__init__:
+        body["__init__"] = constructor if constructor is not None else object.__init__
+    return metaclass(name, (*bases, DeclarativeBase), body)
 
 
 def as_declarative(**options: Any) -> Callable[[type], Any]:

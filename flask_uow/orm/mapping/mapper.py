@@ -547,10 +547,10 @@ class Mapper(MappedSource, InspectedMapper):
 
     @property
     def computed_names(self) -> tuple[str, ...]:
-        """The attributes whose values SQL expressions make."""
+        """The attributes whose values SQL expressions make of the row, and anew when that is updated."""
         found: tuple[str, ...] | None = self.memo.get("computed names")
         if found is None:
-            made = (name for name, prop in self.column_attrs.items() if not prop.is_stored)
+            made = (name for name, p in self.column_attrs.items() if not p.is_stored and p.expire_on_flush)
             found = self.memo["computed names"] = tuple(made)
         return found
 

@@ -31,6 +31,7 @@ __all__ = [
     "ACTIVE_HISTORY",
     "DECLARED",
     "DEFERRED",
+    "RAISES",
     "ColumnArguments",
     "ColumnDeclaration",
     "ColumnProperty",
@@ -47,6 +48,7 @@ __all__ = [
 # when a new one is set
 DEFERRED = "uow_deferred"
 DECLARED = "uow_declared"
+RAISES = "uow_raises"
 ACTIVE_HISTORY = "uow_active_history"
 
 
@@ -60,6 +62,8 @@ class ColumnProperty(MapperProperty):
     :ivar group: the name of the deferred columns that are loaded together with it, or None.
     :ivar comparator_factory: the class of the attribute's operators on its class, or None for the usual ones.
     :ivar extension: attribute extensions, or None.
+    :ivar raiseload: True where an access is an error when it is not loaded.
+    :ivar expire_on_flush: False for an expression whose value stays when the row is updated.
     :ivar takes_expressions: True for what :func:`query_expression` has made.
     :ivar parent: the mapper.
     """
@@ -75,6 +79,8 @@ class ColumnProperty(MapperProperty):
         self.extension: Any = None
         self.parent: Any = None
         self.takes_expressions = False
+        self.raiseload = False
+        self.expire_on_flush = True
         self._info: dict[Any, Any] = {}
 
     @property
@@ -101,8 +107,19 @@ class ColumnProperty(MapperProperty):
     def inherited(self) -> ColumnProperty:
         """Return the property as a subclass has it, which may add columns of its own."""
         made = ColumnProperty(self.key, list(self.columns))
-        for name in ("doc", "is_stored", "deferred", "group", "comparator_factory", "extension", "takes_expressions"):
+        for name in (
+            "doc",
+            "is_stored",
+            "deferred",
+            "group",
+            "comparator_factory",
+            "extension",
+            "takes_expressions",
+            "raiseload",
+            "expire_on_flush",
+        ):
             setattr(made, name, getattr(self, name))
+        made._info.update(self._info)
         return made
 
     def __repr__(self) -> str:
@@ -123,10 +140,24 @@ class ColumnDeclaration:
         group: str | None = None,
         comparator_factory: type[PropComparator] | None = None,
         extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
+        raiseload: bool = False,
+        active_history: bool = False,
+        expire_on_flush: bool = True,
+        info: Mapping[Any, Any] | None = None,
         doc: str | None = None,
+        field: FieldOptions = NO_FIELD,
     ) -> None:
         if not columns:
             raise ArgumentError("column_property() takes a column or an SQL expression, got nothing.")
+        if raiseload and not deferred:
+            raise ArgumentError(
+                "column_property(raiseload=True) is about a column that is not loaded with the object. Pass deferred=True as well."
+            )
+        self.raiseload = raiseload
+        self.active_history = active_history
+        self.expire_on_flush = expire_on_flush
+        self.info = dict(info or {})
+        self.field = field
         self.columns = columns
         self.deferred = deferred
         self.group = group
@@ -151,6 +182,11 @@ class ColumnDeclaration:
         prop.comparator_factory = self.comparator_factory
         prop.extension = self.extension
         prop.doc = self.doc or prop.doc
+        prop.raiseload = self.raiseload
+        prop.expire_on_flush = self.expire_on_flush
+        prop.info.update(self.info)
+        if self.active_history and self.stored:
+            prop.column.info[ACTIVE_HISTORY] = True
         return prop
 
     def __repr__(self) -> str:
@@ -202,7 +238,19 @@ def column_property(
     group: str | None = None,
     comparator_factory: type[PropComparator] | None = None,
     extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
+    raiseload: bool = False,
+    active_history: bool = False,
+    expire_on_flush: bool = True,
+    info: Mapping[Any, Any] | None = None,
     doc: str | None = None,
+    init: bool | None = None,
+    repr: bool | None = None,
+    default: object = NOT_GIVEN,
+    default_factory: object = NOT_GIVEN,
+    compare: bool | None = None,
+    hash: bool | None = None,
+    kw_only: bool | None = None,
+    dataclass_metadata: Mapping[Any, Any] | None = None,
 ) -> Mapped[Any]:
     """Map an attribute to a column, to several columns that are kept equal, or to an SQL expression that is only read.
 
@@ -212,6 +260,11 @@ def column_property(
     :param group: a name; the deferred columns of one group are loaded together.
     :param comparator_factory: a subclass of :class:`PropComparator`: the attribute's operators on its class.
     :param extension: an :class:`AttributeExtension`, or a list of them.
+    :param raiseload: of a deferred column: an access is an InvalidRequestError where it is not loaded.
+    :param active_history: load the old value when a new one is set, so that listeners and history have it.
+    :param expire_on_flush: False has the value of an expression stay when the row is updated.
+    :param info: notes of the application.
+    :param init: whether the constructor of a dataclass takes it; likewise ``repr``, ``default`` and the others.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
     made = ColumnDeclaration(
@@ -220,7 +273,12 @@ def column_property(
         group=group,
         comparator_factory=comparator_factory,
         extension=extension,
+        raiseload=raiseload,
+        active_history=active_history,
+        expire_on_flush=expire_on_flush,
+        info=info,
         doc=doc,
+        field=FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
     )
     return cast("Mapped[Any]", made)
 
@@ -242,7 +300,19 @@ def deferred(
     group: str | None = None,
     comparator_factory: type[PropComparator] | None = None,
     extension: AttributeExtension | AbstractSequence[AttributeExtension] | None = None,
+    raiseload: bool = False,
+    active_history: bool = False,
+    expire_on_flush: bool = True,
+    info: Mapping[Any, Any] | None = None,
     doc: str | None = None,
+    init: bool | None = None,
+    repr: bool | None = None,
+    default: object = NOT_GIVEN,
+    default_factory: object = NOT_GIVEN,
+    compare: bool | None = None,
+    hash: bool | None = None,
+    kw_only: bool | None = None,
+    dataclass_metadata: Mapping[Any, Any] | None = None,
 ) -> Mapped[Any]:
     """Map a column that is not loaded with the object, but at first access (a long text, say).
 
@@ -250,6 +320,11 @@ def deferred(
     :param columns: further columns that are kept equal to it.
     :param group: a name; the deferred columns of one group are loaded together.
     :param comparator_factory: as for :func:`column_property`, like ``extension`` and ``doc``.
+    :param raiseload: of a deferred column: an access is an InvalidRequestError where it is not loaded.
+    :param active_history: load the old value when a new one is set, so that listeners and history have it.
+    :param expire_on_flush: False has the value of an expression stay when the row is updated.
+    :param info: notes of the application.
+    :param init: whether the constructor of a dataclass takes it; likewise ``repr``, ``default`` and the others.
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
     made = ColumnDeclaration(
@@ -258,7 +333,12 @@ def deferred(
         group=group,
         comparator_factory=comparator_factory,
         extension=extension,
+        raiseload=raiseload,
+        active_history=active_history,
+        expire_on_flush=expire_on_flush,
+        info=info,
         doc=doc,
+        field=FieldOptions(init, repr, default, default_factory, compare, hash, kw_only, dataclass_metadata),
     )
     if isinstance(column, MappedColumn) and not columns:
         # the column is still to be completed by its class; what is declared of it goes along
@@ -347,6 +427,7 @@ def mapped_column(
     nullable: bool | None = None,
     deferred: bool = False,
     deferred_group: str | None = None,
+    deferred_raiseload: bool = False,
     insert_default: object = None,
     sort_order: int = 0,
     use_existing_column: bool = False,
@@ -370,6 +451,7 @@ def mapped_column(
     :param type_: the type; see :class:`flask_uow.sql.schema.Column` for this and all further parameters.
     :param deferred: load the column at first access, not with the object.
     :param deferred_group: a name; the deferred columns of one group are loaded together.
+    :param deferred_raiseload: an access of the deferred column is an InvalidRequestError where it is not loaded.
     :param insert_default: the column's default, where ``default`` is to be that of a dataclass's constructor only.
     :param default: the column's default, and in a dataclass that of the constructor as well.
     :param sort_order: the column's place in its table: lower numbers come first, equal ones as they are declared.
@@ -394,6 +476,7 @@ def mapped_column(
     info = dict(keywords.pop("info", None) or {})
     if deferred or deferred_group is not None:
         info[DEFERRED] = deferred_group
+        info[RAISES] = deferred_raiseload
     if active_history:
         info[ACTIVE_HISTORY] = True
     if info:

@@ -449,9 +449,11 @@ class PresentSession:
         Session.close_all()
 
     @staticmethod
-    def identity_key(class_: object = None, ident: object = None, *, instance: object = None) -> IdentityKey:
+    def identity_key(
+        class_: object = None, ident: object = None, *, instance: object = None, row: object = None
+    ) -> IdentityKey:
         """See :meth:`Session.identity_key`."""
-        return Session.identity_key(class_, ident, instance=instance)
+        return Session.identity_key(class_, ident, instance=instance, row=row)
 
     @staticmethod
     def object_session(instance: object) -> Session | None:

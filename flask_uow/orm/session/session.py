@@ -357,17 +357,22 @@ class Session(ManyRowsSession):
         return iter([*self.objects.new.values(), *self.identity_map.values()])
 
     @classmethod
-    def identity_key(cls, class_: object = None, ident: object = None, *, instance: object = None) -> IdentityKey:
+    def identity_key(
+        cls, class_: object = None, ident: object = None, *, instance: object = None, row: object = None
+    ) -> IdentityKey:
         """Return the key of an object in the identity map, ``(class, values of the primary key)``.
 
         :param class_: a mapped class.
         :param ident: the primary key's value, or a tuple for a composite one.
         :param instance: a mapped object, in place of the two.
+        :param row: a row with the columns of the primary key, in place of ``ident``.
         :raises ArgumentError: for neither, or a key with another number of values.
         :raises UnmappedClassError: when the class is not mapped.
         """
         if instance is not None:
             return object_mapper(instance).identity_key_from_instance(instance)
+        if class_ is not None and row is not None:
+            return class_mapper(class_).identity_key_from_row(row)
         if class_ is None or ident is None:
             raise ArgumentError("identity_key() takes a mapped class and a primary key, or instance= alone.")
         mapper = class_mapper(class_)
