@@ -47,7 +47,9 @@ TYPES: dict[str, Any] = {
         st.builds(DateTime, st.booleans()),
         st.builds(Time, st.booleans()),
     ),
+    "sqlite": st.builds(String, st.none() | st.just(9), st.sampled_from(("NOCASE", "RTRIM"))),
     "postgresql": st.one_of(
+        st.builds(Text, st.none(), st.sampled_from(("C", "POSIX"))),
         st.builds(DateTime, st.booleans(), st.none() | st.integers(0, 6)),
         st.builds(Time, st.booleans(), st.none() | st.integers(0, 6)),
         st.builds(Interval, st.none() | st.sampled_from(("DAY TO SECOND", "SECOND")), st.none() | st.integers(0, 6)),
@@ -68,7 +70,7 @@ def schemas(draw: st.DrawFn, database: str) -> MetaData:
     """Return up to four tables, with keys of one or two columns that others refer to, also by columns that they share."""
     metadata = MetaData()
     is_postgresql = database == "postgresql"
-    types = st.one_of(TYPES["both"], TYPES["postgresql"]) if is_postgresql else TYPES["both"]
+    types = st.one_of(TYPES["both"], TYPES[database])
     keys: list[tuple[str, list[str]]] = []
     for number in range(draw(st.integers(1, 4))):
         name = f"{draw(NAMES)} {number}"

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask_uow.exc import CompileError
-from flask_uow.sql.types import TypeEngine
+from flask_uow.sql.types import String, TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect, Processor
 
-__all__ = ["Maker", "Reflected", "TypeRecord", "record_of", "reflected_words"]
+__all__ = ["Maker", "Reflected", "TypeRecord", "record_of", "reflected_words", "with_collation"]
 
 Maker = Callable[[Any, "Dialect"], "Processor | None"]
 R = TypeVar("R", bound="TypeRecord")
@@ -82,3 +82,10 @@ def reflected_words(records: Mapping[str, TypeRecord]) -> dict[str, Reflected]:
 
 def _without_numbers(make: Reflected) -> Reflected:
     return lambda *numbers: make()
+
+
+def with_collation(type_: TypeEngine[Any], collation: str | None) -> TypeEngine[Any]:
+    """Return a reflected type with the collation of its column, where that is one of texts and not the usual one."""
+    if collation is None or collation.lower() == "binary" or not isinstance(type_, String):
+        return type_
+    return type(type_)(type_.length, collation)

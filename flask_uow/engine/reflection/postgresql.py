@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_uow.engine.dialects.postgresql_types import RECORDS
-from flask_uow.engine.dialects.type_records import reflected_words
+from flask_uow.engine.dialects.type_records import reflected_words, with_collation
 from flask_uow.engine.reflection.catalog import (
     Catalog,
     FetchAll,
@@ -157,6 +157,9 @@ class PostgreSQLCatalog(Catalog):
             "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity,"
             " col_description(a.attrelid, a.attnum), i.indrelid IS NOT NULL, a.attndims, a.attgenerated,"
             " format_type(y.typbasetype, y.typtypmod), y.typdefault, y.typnotnull,"
+            # where it is not that of the type
+            " (SELECT l.collname FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+            " WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation AND pg_collation_is_visible(l.oid)),"
             " s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.seqcache, format_type(s.seqtypid, NULL)"
             " FROM pg_catalog.pg_attribute a"
             " LEFT JOIN pg_catalog.pg_type y ON y.oid = a.atttypid AND y.typtype = 'd'"
@@ -185,6 +188,7 @@ class PostgreSQLCatalog(Catalog):
             base_text,
             domain_default,
             domain_not_null,
+            collation,
             *numbers,
         ) in rows:
             drawn = _NEXTVAL.match(default) if default is not None else None
@@ -194,7 +198,7 @@ class PostgreSQLCatalog(Catalog):
                     "name": name,
                     "type": domain_of(type_text, base_text)
                     if base_text is not None
-                    else type_of(type_text, dimensions),
+                    else with_collation(type_of(type_text, dimensions), collation),
                     "nullable": not (not_null or domain_not_null),
                     "default": None if generated else default if default is not None else domain_default,
                     "computed": (str(default), generated == "s") if generated else None,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.engine.dialects.sqlite_types import RECORDS
-from flask_uow.engine.dialects.type_records import reflected_words
+from flask_uow.engine.dialects.type_records import reflected_words, with_collation
 from flask_uow.engine.reflection.catalog import (
     Catalog,
     ReflectedCheck,
@@ -112,7 +112,9 @@ class SQLiteCatalog(Catalog):
             found.append(
                 {
                     "name": name,
-                    "type": type_of(type_text, definition.collations.get(name)),
+                    "type": with_collation(
+                        type_of(type_text, definition.collations.get(name)), definition.collations.get(name)
+                    ),
                     "nullable": not (not_null or key),
                     "default": default,
                     "computed": definition.computed.get(name),
