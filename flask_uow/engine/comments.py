@@ -43,7 +43,7 @@ class CommentingCursor:
         self._values = values
         self._escapes_percent = escapes_percent
 
-    def execute(self, sql: Any, *parameters: Any) -> Any:
+    def execute(self, sql: object, *parameters: Any) -> Any:
         """Send a statement, see PEP 249."""
         has_parameters = bool(parameters) and parameters[0] is not None
         return self._cursor.execute(self._with_comment(sql, has_parameters), *parameters)

@@ -106,7 +106,7 @@ class Connection(SendingConnection):
     @overload
     def execute(self, statement: Statement, parameters: Parameters = None) -> Result: ...
 
-    def execute(self, statement: Statement, parameters: Any = None) -> Any:
+    def execute(self, statement: Statement, parameters: Parameters = None) -> Any:
         """Execute a statement and return its rows, fetched at once.
 
         :param statement: a statement object, or SQL text with ``:name`` parameters; a :class:`Sequence` gives its next number.
@@ -183,7 +183,7 @@ class Connection(SendingConnection):
     @overload
     def scalar(self, statement: Statement, parameters: Parameters = None) -> Any: ...
 
-    def scalar(self, statement: Any, parameters: Any = None) -> Any:
+    def scalar(self, statement: Statement, parameters: Parameters = None) -> Any:
         """Execute a statement and return the first column of its first row, None when there is no row."""
         if isinstance(statement, SchemaSequence):
             statement = Select((statement.next_value(),))
@@ -197,7 +197,7 @@ class Connection(SendingConnection):
     @overload
     def scalars(self, statement: Statement, parameters: Parameters = None) -> ScalarResult: ...
 
-    def scalars(self, statement: Any, parameters: Any = None) -> ScalarResult:
+    def scalars(self, statement: Statement, parameters: Parameters = None) -> ScalarResult:
         """Execute a statement and return the values of its first column."""
         result: Result = self.execute(statement, parameters)
         return result.scalars()

@@ -14,19 +14,19 @@ __all__ = ["start_pool_echo"]
 _logger = logging.getLogger("flask_uow.pool")
 
 
-def _opened(raw: Any, record: Any) -> None:
+def _opened(raw: Any, record: object) -> None:
     _logger.info("opened %r", raw)
 
 
-def _closed(raw: Any, record: Any) -> None:
+def _closed(raw: Any, record: object) -> None:
     _logger.info("closed %r", raw)
 
 
-def _lent(raw: Any, record: Any, proxy: Any) -> None:
+def _lent(raw: Any, record: object, proxy: object) -> None:
     _logger.debug("lent %r", raw)
 
 
-def _came_back(raw: Any, record: Any) -> None:
+def _came_back(raw: Any, record: object) -> None:
     _logger.debug("came back: %r", raw)
 
 

@@ -419,7 +419,7 @@ def _drop_named_type(bind: DDLBind, type_: Any, checkfirst: bool) -> None:
             connection.execute(_drop_type(type_, checkfirst))
 
 
-def _refuse_text(type_: Any) -> None:
+def _refuse_text(type_: object) -> None:
     if isinstance(type_, Enum) and not type_.native_enum:
         raise ArgumentError(f"{type_!r} is text, and no type of its own. Pass native_enum=True to have it created.")
 

@@ -12,6 +12,7 @@ from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.types import NULLTYPE
 
 if TYPE_CHECKING:
+    from flask_uow.sql.columns import Column
     from flask_uow.sql.schema import Table
 
 __all__ = ["ExcludeConstraint"]
@@ -78,7 +79,7 @@ class ExcludeConstraint(Constraint):
         self.columns = [element for element in self.expressions if element.__visit_name__ == "column"]  # type: ignore[misc]
         super().attach_to(table)
 
-    def exchange(self, before: Any, column: Any) -> None:
+    def exchange(self, before: Any, column: Column[Any]) -> None:
         super().exchange(before, column)
         self.expressions = [column if known is before else known for known in self.expressions]
 

@@ -150,7 +150,7 @@ class ViewHelpers(Vocabulary):
         max_per_page: int | None = DEFAULT_MAX_PER_PAGE,
         error_out: bool = True,
         count: bool = True,
-        keyset: Any = None,
+        keyset: object = None,
         after: str | None = None,
     ) -> Any:
         """Return one page of a SELECT's objects or values, which templates can iterate.

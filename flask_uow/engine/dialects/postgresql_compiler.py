@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from flask_uow.sql.extract import Extract
     from flask_uow.sql.for_update import ForUpdate
     from flask_uow.sql.functions import FunctionElement
+    from flask_uow.sql.schema import Table
     from flask_uow.sql.sequences import NextValue
     from flask_uow.sql.windows import FunctionFilter, Over
 
@@ -201,7 +202,7 @@ class PostgreSQLCompiler(StatementCompiler):
 
     # -- schema
 
-    def table_options(self, table: Any) -> str:
+    def table_options(self, table: Table) -> str:
         return table_options_text(table.dialect_options, self.dialect.quote)
 
     def included_text(self, constraint: Any) -> str:

@@ -184,7 +184,7 @@ def _bind_hstore(type_: HSTORE) -> Processor:
     def quoted(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    def bind(value: Any) -> Any:
+    def bind(value: object) -> Any:
         if value is None:
             return None
         items = type_.convert(value).items()

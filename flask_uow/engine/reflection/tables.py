@@ -43,7 +43,7 @@ def reflectable_names(
 
 def reflect_table(
     catalog: Catalog,
-    bind: Any,
+    bind: ReflectionBind,
     table: Table,
     given: dict[str, Column[Any]],
     include: frozenset[str] | None,

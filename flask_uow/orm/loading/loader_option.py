@@ -108,7 +108,7 @@ class LoaderOption:
         """Go on along the path: load these columns at once, and all others at first access; ``raiseload`` as for :func:`load_only`."""
         return self._with((*self._steps, *only_steps(keys, raiseload)))
 
-    def with_expression(self, key: Any, expression: Any) -> LoaderOption:
+    def with_expression(self, key: Any, expression: object) -> LoaderOption:
         """Select an expression for an attribute of :func:`query_expression`; see :func:`with_expression`."""
         return self._with((*self._steps, (key, "expression", coerce_expression(expression))))
 
@@ -315,7 +315,7 @@ def _enter_subclasses(classes: Iterable[Mapper], tree: LoadTree, mapper: Mapper)
         tree.subclasses[member] = None
 
 
-def coerce_expression(expression: Any) -> ColumnElement[Any]:
+def coerce_expression(expression: object) -> ColumnElement[Any]:
     """Return the expression that ``with_expression()`` is given.
 
     :raises ArgumentError: for something else.
@@ -404,7 +404,7 @@ def only_steps(keys: tuple[Any, ...], raises: bool) -> tuple[Step, ...]:
     return ((made[0][0], "only raise" if raises else "only", None), *made[1:])
 
 
-def _collect_entity(entity: Any, shape: Shape) -> bool:
+def _collect_entity(entity: Entity, shape: Shape) -> bool:
     shape.key.append(entity.plan_atom)
     return _collect_element(entity.selectable, shape)
 

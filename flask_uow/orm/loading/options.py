@@ -194,7 +194,7 @@ def Load(entity: object) -> LoaderOption:  # noqa: N802 - the field's name for i
     return LoaderOption((), found)
 
 
-def with_expression(key: Any, expression: Any) -> LoaderOption:
+def with_expression(key: object, expression: object) -> LoaderOption:
     """Select an expression for an attribute that the class has by :func:`query_expression`, for the objects of this query.
 
     Objects that the Session has already keep what they have, unless the query is to overwrite it (``populate_existing``).

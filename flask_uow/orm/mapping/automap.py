@@ -71,27 +71,27 @@ class AutomapClasses:
         return sorted({*super().__dir__(), *self._classes})
 
 
-def classname_for_table(base: Any, tablename: str, table: Table) -> str:
+def classname_for_table(base: object, tablename: str, table: Table) -> str:
     """Return the name of the class of a table: that of the table itself."""
     return str(tablename)
 
 
 def name_for_scalar_relationship(
-    base: Any, local_cls: type, referred_cls: type, constraint: ForeignKeyConstraint
+    base: object, local_cls: type, referred_cls: type, constraint: ForeignKeyConstraint
 ) -> str:
     """Return the name of a relationship to one object: that of its class in lower case."""
     return referred_cls.__name__.lower()
 
 
 def name_for_collection_relationship(
-    base: Any, local_cls: type, referred_cls: type, constraint: ForeignKeyConstraint
+    base: object, local_cls: type, referred_cls: type, constraint: ForeignKeyConstraint
 ) -> str:
     """Return the name of a collection: that of the class of its objects in lower case, with ``_collection`` behind it."""
     return f"{referred_cls.__name__.lower()}_collection"
 
 
 def generate_relationship(
-    base: Any,
+    base: object,
     direction: Direction,
     return_fn: Callable[..., Any],
     attrname: str,
@@ -128,7 +128,7 @@ class AutomapBase(DeferredClass):
         *,
         schema: str | None = None,
         classname_for_table: Callable[..., str] = classname_for_table,
-        collection_class: Any = list,
+        collection_class: object = list,
         name_for_scalar_relationship: Callable[..., str] = name_for_scalar_relationship,
         name_for_collection_relationship: Callable[..., str] = name_for_collection_relationship,
         generate_relationship: Callable[..., Any] = generate_relationship,

@@ -177,7 +177,7 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
     def __get__(self, obj: None, owner: type) -> Any: ...
     @overload
     def __get__(self, obj: object, owner: type) -> T: ...
-    def __get__(self, obj: Any, owner: type) -> Any:
+    def __get__(self, obj: object, owner: type) -> Any:
         return self.of_entity(owner) if obj is None else self.fget(obj)
 
     def __set__(self, obj: object, value: object) -> None:
@@ -327,7 +327,7 @@ class hybrid_method(ClassExpression, Generic[P, R]):  # noqa: N801 - as above
     def __get__(self, obj: None, owner: type) -> Callable[..., Any]: ...
     @overload
     def __get__(self, obj: object, owner: type) -> Callable[..., R]: ...
-    def __get__(self, obj: Any, owner: type) -> Callable[..., Any]:
+    def __get__(self, obj: object, owner: type) -> Callable[..., Any]:
         return self.of_entity(owner) if obj is None else MethodType(self.func, obj)
 
     def of_entity(self, entity: object) -> Callable[..., Any]:

@@ -68,7 +68,7 @@ class InspectedMapper:
         """This mapper and all those of subclasses, parents first."""
         raise NotImplementedError
 
-    def isa(self, other: Any) -> bool:
+    def isa(self, other: object) -> bool:
         """Return True where the class is that of another mapper, or derives from it."""
         raise NotImplementedError
 
@@ -177,7 +177,7 @@ class InspectedMapper:
         """The methods that are marked with ``@validates``, by the name of the attribute; of several the last."""
         return {name: methods[-1] for name, methods in self.events.validators.items() if methods}
 
-    def cascade_iterator(self, type_: str, state: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
+    def cascade_iterator(self, type_: str, state: InstanceState) -> Iterator[tuple[Any, Any, Any, Any]]:
         """Yield what a cascade reaches from an object, as ``(object, its mapper, its state, its __dict__)``.
 
         :param type_: the cascade: ``"save-update"``, ``"delete"``, ``"merge"``, ``"expunge"``, ``"refresh-expire"``. That of delete loads

@@ -59,7 +59,7 @@ def leads_to(instance: object, prop: object, entity: Entity | None) -> ColumnEle
     return found[0].sql.leads_from(instance, _entity_for(found[0], entity))
 
 
-def _condition(instance: object, given: Any, entity: Entity | None) -> ColumnElement[bool]:
+def _condition(instance: object, given: object, entity: Entity | None) -> ColumnElement[bool]:
     instance = instance_state(instance).obj
     mapper = object_mapper(instance)
     attribute = mapper.attribute_for_filter(given) if isinstance(given, str) else given

@@ -322,7 +322,7 @@ class ExecutingSession(TransactionalSession):
             pages.close()  # type: ignore[attr-defined]
 
     def _load(
-        self, select: SelectBase, params: Any, mapper: MapperArgument, kw: Mapping[str, Any], what: ResultKind
+        self, select: SelectBase, params: object, mapper: MapperArgument, kw: Mapping[str, Any], what: ResultKind
     ) -> tuple[tuple[str, ...], list[Any]]:
         self.autoflush_now()
         if isinstance(select, Select) and not select.order_by_clauses:

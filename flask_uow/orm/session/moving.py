@@ -80,7 +80,7 @@ def _check_rows(session: Session, mapper: Mapper, members: dict[InstanceState, A
             obj.__dict__.update(own[state])
 
 
-def _compare(obj: Any, read: dict[str, Any], names: Iterable[str]) -> None:
+def _compare(obj: object, read: dict[str, Any], names: Iterable[str]) -> None:
     for name in names:
         now = obj.__dict__.get(name, NO_VALUE)
         if now is NO_VALUE:

@@ -48,11 +48,11 @@ class Routing:
         """Let reads go to replicas from now on."""
         self._is_open = True
 
-    def reader_for(self, bind: Any) -> ReplicaReader | None:
+    def reader_for(self, bind: object) -> ReplicaReader | None:
         """Return the reader that lends connections for the reads of a bind; None where the bind itself serves them."""
         return self._readers.get(bind) if self._is_open else None
 
-    def avoid(self, bind: Any) -> None:
+    def avoid(self, bind: object) -> None:
         """Have the bind itself serve its reads from now on."""
         self._readers.pop(bind, None)
 

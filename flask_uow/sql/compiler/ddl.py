@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import CompileError
 from flask_uow.sql.columns import Column, FetchedValue
@@ -33,6 +33,9 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed
 
+if TYPE_CHECKING:
+    from flask_uow.sql.expressions import ColumnElement
+
 __all__ = ["DDLCompiler"]
 
 
@@ -62,7 +65,7 @@ class DDLCompiler(ExpressionCompiler):
         """Return the clauses behind the columns, where the database has such."""
         return ""
 
-    def included_text(self, constraint: Any) -> str:
+    def included_text(self, constraint: object) -> str:
         """Return ``INCLUDE (...)`` of a key; nothing where the database knows nothing of that."""
         return ""
 
@@ -217,7 +220,7 @@ class DDLCompiler(ExpressionCompiler):
         behind = f"{include}{self.nulls_text(index)}{self.index_storage(index)}{where}"
         return f"CREATE {unique}INDEX {self.concurrently(index)}{guard}{name} ON {table}{using} ({', '.join(parts)}){behind}"
 
-    def operator_class(self, index: Index, expression: Any) -> str:
+    def operator_class(self, index: Index, expression: ColumnElement[Any]) -> str:
         """Return the operator class of one of the expressions of an index; nothing where the database knows nothing of that."""
         return ""
 

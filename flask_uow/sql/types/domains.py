@@ -51,7 +51,7 @@ class DOMAIN(TypeDecorator, NamedType):
         data_type: TypeEngine[Any] | type[TypeEngine[Any]],
         *,
         collation: str | None = None,
-        default: Any = None,
+        default: object = None,
         constraint_name: str | None = None,
         not_null: bool = False,
         check: object = None,
@@ -83,7 +83,7 @@ class DOMAIN(TypeDecorator, NamedType):
     def load_dialect_impl(self, dialect: SQLDialect) -> TypeEngine[Any]:
         return self.impl if dialect.supports_enums else self.data_type
 
-    def coerce_compared(self, value: Any) -> TypeEngine[Any]:
+    def coerce_compared(self, value: object) -> TypeEngine[Any]:
         return self.data_type.coerce_compared(value)
 
     def condition_on(self, column: str) -> str | None:
