@@ -15,8 +15,10 @@ from flask_uow.sql.expressions import (
     ColumnOperators,
     ExpressionList,
     Label,
+    ListParameter,
     LiteralColumn,
     Null,
+    UntypedListParameter,
     UntypedParameter,
 )
 from flask_uow.sql.nodes import ClauseElement
@@ -88,8 +90,8 @@ def bindparam(
             )
         given = None if required else list(value)
         if type_ is None:
-            return UntypedParameter(given, NULLTYPE, key, required)
-        return BindParameter(given, to_instance(type_), key, required)
+            return UntypedListParameter(given, NULLTYPE, key, required)
+        return ListParameter(given, to_instance(type_), key, required)
     if not required:
         refuse_mapped(value, to_instance(type_) if type_ is not None else NULLTYPE)
     if type_ is None:

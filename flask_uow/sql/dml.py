@@ -244,7 +244,7 @@ class Insert(InsertTypes):
         """
         given: list[Mapping[Any, Any]] = []
         for row in rows:
-            given.extend(row if isinstance(row, (list, tuple)) else [row])
+            given.extend(self._rows_of(row))
         if columns:
             given.append(columns)
         if rows and not given:
@@ -254,6 +254,22 @@ class Insert(InsertTypes):
         clone = self._clone()
         clone.value_rows = _in_one_order((*self.value_rows, *((*self.fixed_pairs, *self._pairs(row)) for row in given)))
         return clone
+
+    def _rows_of(self, row: Any) -> list[Any]:
+        """Return what ``values()`` was given as mappings: one, a list of them, or the values of one row or several in the order of the columns."""
+        if not isinstance(row, (list, tuple)):
+            return [row]
+        if not row or isinstance(row[0], Mapping):
+            return list(row)
+        given = row if isinstance(row[0], (list, tuple)) else [row]
+        columns = list(self.table.c)
+        for values in given:
+            if len(values) > len(columns):
+                raise ArgumentError(
+                    f"values() got a row of {len(values)} values, and {self.table.description} has {len(columns)} columns."
+                    " Name the columns: values(name=...)."
+                )
+        return [dict(zip(columns, values, strict=False)) for values in given]
 
     def from_select(self, columns: Sequence[Any], select: object, include_defaults: bool = True) -> Self:
         """Return ``INSERT INTO table (columns) SELECT ...``.

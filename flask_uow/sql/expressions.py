@@ -143,6 +143,18 @@ class UntypedParameter(BindParameter[T]):
     __slots__ = ()
 
 
+class ListParameter(BindParameter[Any]):
+    """A named parameter that was said to be a list of values; its type is that of the values."""
+
+    __slots__ = ()
+
+
+class UntypedListParameter(UntypedParameter[Any]):
+    """The same without a type of its own."""
+
+    __slots__ = ()
+
+
 class ExpandingParameter(BindParameter[Any]):
     """A list of values on the right of IN, of any length: one parameter, whose text in the statement is the same for all lengths."""
 

@@ -79,6 +79,11 @@ class FunctionElement(ColumnElement[V]):
         return self.function_name
 
     @property
+    def clauses(self) -> Any:
+        """The arguments, in order."""
+        return self.arguments
+
+    @property
     def is_bare(self) -> bool:
         """True for the few functions that SQL writes without parentheses."""
         return not self.arguments and self.function_name.lower() in _BARE

@@ -6,10 +6,16 @@ import re
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
-from flask_uow.sql.expressions import BindParameter, ColumnElement
+from flask_uow.sql.expressions import (
+    BindParameter,
+    ColumnElement,
+    ExpandingParameter,
+    ListParameter,
+    UntypedListParameter,
+)
 from flask_uow.sql.nodes import NO_OPTIONS, Executable
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance, type_for_value
+from flask_uow.sql.types import ARRAY, NULLTYPE, TypeEngine, to_instance, type_for_value
 
 __all__ = ["TextClause", "TextualSelect", "text"]
 
@@ -66,6 +72,7 @@ class TextClause(Executable, ColumnElement[Any]):
         for name in given:
             if name not in names:
                 raise ArgumentError(f"the text has no parameter :{name}; it has {sorted(str(n) for n in names)}.")
+        given = {name: _as_list(parameter) for name, parameter in given.items()}
         pieces = tuple(given.get(p.key, p) if isinstance(p, BindParameter) else p for p in self.pieces)
         return TextClause(self.text, pieces)
 
@@ -86,6 +93,13 @@ class TextClause(Executable, ColumnElement[Any]):
             column.__clause_element__() if hasattr(column, "__clause_element__") else column for column in columns
         ]
         return TextualSelect(self, (*known, *(TextColumn(name, to_instance(type_)) for name, type_ in types.items())))
+
+
+def _as_list(parameter: BindParameter[Any]) -> BindParameter[Any]:
+    """Return a parameter; one that was said to be a list, as the text in parentheses on the right of IN."""
+    if isinstance(parameter, (ListParameter, UntypedListParameter)):
+        return ExpandingParameter(parameter.value, ARRAY(parameter.type), parameter.key, parameter.required)
+    return parameter
 
 
 class TextColumn(ColumnElement[Any]):

@@ -465,3 +465,34 @@ def test_nodes_have_the_names_of_their_classes() -> None:
     assert isinstance(func.rank().over(), flask_uow.Over)
     assert isinstance(select(c.a).scalar_subquery(), flask_uow.ScalarSelect)
     assert flask_uow.SQLColumnExpression is flask_uow.ColumnElement
+
+
+@pytest.mark.parametrize("kind", [None, Integer])
+def test_lists_of_values_in_text(connection: Connection, kind: Any) -> None:
+    many = text("SELECT name FROM person WHERE id IN :ids ORDER BY id").bindparams(
+        bindparam("ids", type_=kind, expanding=True)
+    )
+    assert connection.scalars(many, {"ids": [1, 2]}).all() == ["Ann", "bob"]
+    assert connection.scalars(many, {"ids": [2]}).all() == ["bob"]
+    assert connection.scalars(many, {"ids": []}).all() == []
+    none = text("SELECT name FROM person WHERE id NOT IN :ids ORDER BY id").bindparams(
+        bindparam("ids", [1], type_=kind, expanding=True)
+    )
+    assert connection.scalars(none).all() == ["bob"]
+    assert connection.scalars(none, {"ids": []}).all() == ["Ann", "bob"]
+    named = text("SELECT id FROM person WHERE name IN :names AND a > :least").bindparams(
+        bindparam("names", expanding=True, type_=String)
+    )
+    assert connection.scalars(named, {"names": ["Ann", "it's"], "least": 1}).all() == [1]
+    assert connection.scalars(named, {"names": [], "least": 1}).all() == []
+
+
+def test_values_in_the_order_of_the_columns(connection: Connection) -> None:
+    connection.execute(insert(person).values((7, "x", 1, 2)))
+    connection.execute(insert(person).values([8, "y"]))
+    connection.execute(insert(person).values([(9, "z", 3), (10, "w", 4)]))
+    rows = connection.execute(select(c.id, c.name, c.a, c.b).where(c.id > 6).order_by(c.id)).all()
+    assert rows == [(7, "x", 1, 2), (8, "y", None, None), (9, "z", 3, None), (10, "w", 4, None)]
+    with pytest.raises(ArgumentError, match="Name the columns"):
+        insert(item).values((1, 2, 3, 4, 5, 6))
+    assert [argument.name for argument in func.coalesce(c.a, c.b).clauses] == ["a", "b"]

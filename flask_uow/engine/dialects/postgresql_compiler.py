@@ -10,11 +10,14 @@ from uuid import UUID
 
 import psycopg2
 from psycopg2 import extensions
+from psycopg2.extensions import AsIs
 
 from flask_uow.engine.dialects.lacking import refusal
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
+from flask_uow.sql.compiler.compiled import Slot
+from flask_uow.sql.expressions import ExpandingParameter
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.options import storage_parameters, table_options_text
@@ -232,6 +235,19 @@ class PostgreSQLCompiler(StatementCompiler):
         return "CONCURRENTLY " if index.dialect_options.get("postgresql_concurrently") else ""
 
     # -- statements
+
+    def list_in_text(self, node: ExpandingParameter) -> str:
+        item = node.type.storage.item_type  # type: ignore[attr-defined]
+        bind = self.dialect.bind_processor(item)
+        nothing = AsIs(
+            f"(SELECT CAST(NULL AS {'integer' if item is NULLTYPE else self.dialect.cast_name(item)}) WHERE FALSE)"
+        )
+
+        def as_rows(values: Any) -> Any:
+            # the driver writes a tuple as a list of values in parentheses
+            return tuple(values if bind is None else map(bind, values)) or nothing
+
+        return self.place(Slot(self.index_of(node), node.key, as_rows, node.required, None, self.target))
 
     def hinted(self, text: str, hint: str) -> str:
         if hint.upper() != "ONLY":

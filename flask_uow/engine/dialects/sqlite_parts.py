@@ -169,6 +169,9 @@ class PartsInSQLite(ComparingCompiler):
             )
         return ""
 
+    def list_in_text(self, node: ExpandingParameter) -> str:
+        return f"(SELECT value FROM json_each({self.process(node)}))"
+
     def binary_in(self, node: BinaryExpression[object]) -> str:
         """Write IN; of a parameter that is a list, over the items of its JSON."""
         given = node.right

@@ -24,6 +24,7 @@ from flask_uow.sql.expressions import (
     BooleanList,
     Collate,
     ColumnElement,
+    ExpandingParameter,
     ExpressionList,
     Label,
     LiteralColumn,
@@ -397,7 +398,18 @@ class ExpressionCompiler:
         return str(node.text)
 
     def visit_text(self, node: TextClause) -> str:
-        return "".join(piece if isinstance(piece, str) else self.process(piece) for piece in node.pieces)
+        return "".join(
+            piece
+            if isinstance(piece, str)
+            else self.list_in_text(piece)
+            if isinstance(piece, ExpandingParameter)
+            else self.process(piece)
+            for piece in node.pieces
+        )
+
+    def list_in_text(self, node: ExpandingParameter) -> str:
+        """Return a list of values on the right of an IN that the application has written itself, parentheses included."""
+        return f"({self.process(node)})"
 
     def visit_column(self, node: ColumnClause) -> str:
         table = node.table
