@@ -58,6 +58,17 @@ if TYPE_CHECKING:
     class InstrumentedAttribute(RelationshipAttribute, ColumnElement[T], Generic[T]):
         """A mapped attribute on its class, to a type checker: an expression, with the methods of relationships."""
 
+        # of its column
+        nullable: bool
+        primary_key: bool
+        unique: Any
+        index: Any
+        default: Any
+        onupdate: Any
+        server_default: Any
+        foreign_keys: Any
+        comment: str | None
+
 else:
 
     class _ClassBody:

@@ -42,6 +42,77 @@ if TYPE_CHECKING:
 __all__ = ["CompositeProperty", "composite"]
 
 
+class CompositeComparator(PropComparator):
+    """The operators of a composite attribute: ``==``, ``!=`` and ``in_()``, column by column; derive from it for further ones.
+
+    ``__clause_element__().clauses`` are the columns.
+    """
+
+    single_entity = False
+
+    def of_view(self, view: EntityView) -> Any:
+        made = copy.copy(self)
+        made.parent = view
+        return made
+
+    @property
+    def bundle_members(self) -> Any:
+        """The attributes of the columns, which ``select()`` has in place of the composite."""
+        if self.parent is self.mapper:
+            return tuple(getattr(self.mapper.class_, name) for name in self.prop.names)
+        return tuple(self.parent.attribute(name) for name in self.prop.names)
+
+    @property
+    def plan_atom(self) -> Hashable:
+        """Tells apart what has the same columns and makes something else of them."""
+        return (self.mapper, self.key)
+
+    def row_maker(self) -> Callable[[tuple[Any, ...]], Any]:
+        """Return the function that makes the value of the columns' values."""
+        make: Callable[[tuple[Any, ...]], Any] = self.prop.make
+        return make
+
+    def __clause_element__(self) -> ColumnElement[Any]:
+        columns: Any = ClauseList(tuple(member.as_operand() for member in self.bundle_members))
+        return cast("ColumnElement[Any]", columns)
+
+    def as_operand(self) -> ColumnElement[Any]:
+        raise ArgumentError(
+            f"{self.mapper.class_.__name__}.{self.key} is a composite of {', '.join(self.prop.names)}, not one column. Compare it with =="
+            " to a value, or use these attributes."
+        )
+
+    @property
+    def info(self) -> dict[Any, Any]:
+        """Notes of the application about the attribute."""
+        found: dict[Any, Any] = self.prop.info
+        return found
+
+    def get_history(self, instance: Any) -> Any:
+        """Return the history of the attribute on an object, or of a state's object."""
+        return self.mapper.history_of(instance.obj if isinstance(instance, InstanceState) else instance, self.key)
+
+    def operate(self, op: Operator, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
+        if op in (ops.IN, ops.NOT_IN):
+            values = [self.prop.values_of(value) for value in other] if isinstance(other, (list, tuple, set)) else other
+            return tuple_(*self.bundle_members).operate(op, values, **modifiers)
+        if op is not ops.EQ and op is not ops.NE:
+            raise UnsupportedOperatorError(
+                f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
+            )
+        parts: Any = (
+            other.bundle_members
+            if isinstance(other, CompositeComparator)
+            else self.prop.values_of(self.prop.coerce(other))
+        )
+        condition = and_(*(part == value for part, value in zip(self.bundle_members, parts, strict=True)))
+        return condition if op is ops.EQ else not_(condition)
+
+    def assignments(self, value: Any) -> list[tuple[Any, Any]]:
+        """Return the attributes, with their values, that a statement sets in order to set the composite."""
+        return list(zip(self.bundle_members, self.prop.values_of(self.prop.coerce(value)), strict=True))
+
+
 class CompositeProperty(DescriptorProperty):
     """Several columns as one value. Made by :func:`composite`.
 
@@ -50,6 +121,9 @@ class CompositeProperty(DescriptorProperty):
     :ivar names: the column attributes, in the order of the class's arguments; known once the mapper has the property.
     :ivar group: the group of deferred columns that those are in which are declared in passing.
     """
+
+    # by this name users derive theirs
+    Comparator = CompositeComparator
 
     def __init__(
         self,
@@ -258,81 +332,6 @@ def _readable(owner: Any) -> Iterator[tuple[str, Any]]:
         except (NameError, TypeError, AttributeError, SyntaxError):
             # the column has to say its type itself
             continue
-
-
-class CompositeComparator(PropComparator):
-    """The operators of a composite attribute: ``==``, ``!=`` and ``in_()``, column by column; derive from it for further ones.
-
-    ``__clause_element__().clauses`` are the columns.
-    """
-
-    single_entity = False
-
-    def of_view(self, view: EntityView) -> Any:
-        made = copy.copy(self)
-        made.parent = view
-        return made
-
-    @property
-    def bundle_members(self) -> Any:
-        """The attributes of the columns, which ``select()`` has in place of the composite."""
-        if self.parent is self.mapper:
-            return tuple(getattr(self.mapper.class_, name) for name in self.prop.names)
-        return tuple(self.parent.attribute(name) for name in self.prop.names)
-
-    @property
-    def plan_atom(self) -> Hashable:
-        """Tells apart what has the same columns and makes something else of them."""
-        return (self.mapper, self.key)
-
-    def row_maker(self) -> Callable[[tuple[Any, ...]], Any]:
-        """Return the function that makes the value of the columns' values."""
-        make: Callable[[tuple[Any, ...]], Any] = self.prop.make
-        return make
-
-    def __clause_element__(self) -> ColumnElement[Any]:
-        columns: Any = ClauseList(tuple(member.as_operand() for member in self.bundle_members))
-        return cast("ColumnElement[Any]", columns)
-
-    def as_operand(self) -> ColumnElement[Any]:
-        raise ArgumentError(
-            f"{self.mapper.class_.__name__}.{self.key} is a composite of {', '.join(self.prop.names)}, not one column. Compare it with =="
-            " to a value, or use these attributes."
-        )
-
-    @property
-    def info(self) -> dict[Any, Any]:
-        """Notes of the application about the attribute."""
-        found: dict[Any, Any] = self.prop.info
-        return found
-
-    def get_history(self, instance: Any) -> Any:
-        """Return the history of the attribute on an object, or of a state's object."""
-        return self.mapper.history_of(instance.obj if isinstance(instance, InstanceState) else instance, self.key)
-
-    def operate(self, op: Operator, other: Any = None, **modifiers: Any) -> ColumnElement[Any]:
-        if op in (ops.IN, ops.NOT_IN):
-            values = [self.prop.values_of(value) for value in other] if isinstance(other, (list, tuple, set)) else other
-            return tuple_(*self.bundle_members).operate(op, values, **modifiers)
-        if op is not ops.EQ and op is not ops.NE:
-            raise UnsupportedOperatorError(
-                f"{self.mapper.class_.__name__}.{self.key} is a composite and can be compared with == and != only."
-            )
-        parts: Any = (
-            other.bundle_members
-            if isinstance(other, CompositeComparator)
-            else self.prop.values_of(self.prop.coerce(other))
-        )
-        condition = and_(*(part == value for part, value in zip(self.bundle_members, parts, strict=True)))
-        return condition if op is ops.EQ else not_(condition)
-
-    def assignments(self, value: Any) -> list[tuple[Any, Any]]:
-        """Return the attributes, with their values, that a statement sets in order to set the composite."""
-        return list(zip(self.bundle_members, self.prop.values_of(self.prop.coerce(value)), strict=True))
-
-
-# by this name users derive theirs
-CompositeProperty.Comparator = CompositeComparator  # type: ignore[attr-defined]
 
 
 def composite(

@@ -63,7 +63,7 @@ class Color(MutableComposite):
         return cls(*value) if isinstance(value, tuple) else super().coerce(key, value)
 
 
-class Further(CompositeProperty.Comparator):  # type: ignore[name-defined,misc]
+class Further(CompositeProperty.Comparator):
     def __gt__(self, other: Any) -> Any:
         values = dataclasses.astuple(other)
         return and_(*[column > value for column, value in zip(self.__clause_element__().clauses, values, strict=True)])
