@@ -59,7 +59,7 @@ class Comparator(ColumnOperators):
 
 
 def _dispatched(element: ColumnElement[Any], op: Operator, other: object, modifiers: dict[str, Any]) -> Any:
-    """Return what the comparator of an expression's type makes of an operator; None where it leaves the operator alone."""
+    """Return the expression that the comparator of an expression's type makes of an operator; None where it leaves the operator alone."""
     factory = _factory_of(element)
     if factory is None:
         return None

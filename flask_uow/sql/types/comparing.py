@@ -44,7 +44,7 @@ class _Factories:
             self._asleep.reset(token)
 
     def dispatched(self, element: Any, op: Any, other: object, modifiers: dict[str, Any]) -> Any:
-        """Return what a type's comparator makes of an operator; None where there is none, or it leaves the operator alone."""
+        """Return the expression that a type's comparator makes of an operator; None where there is none, or it leaves the operator alone."""
         return None if self._asleep.get() else self.dispatch(element, op, other, modifiers)
 
 
