@@ -256,7 +256,7 @@ class Insert(InsertTypes):
         return clone
 
     def _rows_of(self, row: Any) -> list[Any]:
-        """Return the values that ``values()`` was given, as mappings: one, a list of them, or the values of one row or several in the order of the columns."""
+        """Return the arguments of ``values()`` as mappings: one, a list of them, or the values of one row or several in the order of the columns."""
         if not isinstance(row, (list, tuple)):
             return [row]
         if not row or isinstance(row[0], Mapping):
