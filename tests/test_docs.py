@@ -48,3 +48,20 @@ def test_the_two_lists_of_the_glossary_are_in_alphabetical_order() -> None:
     for part in (DOCS / "glossary.md").read_text(encoding="utf-8").split("\n## "):
         entries = [entry.lower() for entry in re.findall(r"^- \*\*([^*]+)\*\*", part, re.MULTILINE)]
         assert entries == sorted(entries)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted(DOCS.rglob("*.md"))],
+    ids=lambda page: page.name,
+)
+def test_lines_of_text_have_120_characters_at_most(page: Path) -> None:
+    is_code = False
+    long: list[int] = []
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            is_code = not is_code
+        # of tables and blocks of code each line is as it has to be
+        elif len(line) > 120 and not is_code and not line.startswith("|"):
+            long.append(number)
+    assert long == []
