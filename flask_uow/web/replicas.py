@@ -39,7 +39,7 @@ def read_replicas(source: str, value: object, primary: URL, options: Mapping[str
     :raises ConfigurationError: for something else than URLs of PostgreSQL; for an isolation level with which no standby could serve anything.
     """
     place = f"{source}['replicas']"
-    if isinstance(value, (str, bytes, URL, Mapping)) or not isinstance(value, (list, tuple)):
+    if not isinstance(value, (list, tuple)):
         # a URL may have a password
         shown = type(value).__name__
         raise ConfigurationError(
@@ -57,12 +57,18 @@ def read_replicas(source: str, value: object, primary: URL, options: Mapping[str
             f"{source} has replicas and isolation_level={level!r}, in which a replica cannot serve reads. Remove 'replicas', or choose 'REPEATABLE"
             " READ' or 'READ COMMITTED', and SERIALIZABLE for the units of work that need it: db.unit_of_work(isolation_level=...)."
         )
-    for name in _PLACES:
-        if name in (options.get("connect_args") or {}):
+    for name in _arguments(options):
+        if name in _PLACES:
             raise ConfigurationError(
                 f"{source} has replicas, and connect_args with {name!r}, which would lead all of them to one server. Say it in the URLs."
             )
     return tuple(_read_url(f"{place}[{number}]", url) for number, url in enumerate(value))
+
+
+def _arguments(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of the driver; what is none is an error of the primary's engine."""
+    given = options.get("connect_args")
+    return given if isinstance(given, Mapping) else {}
 
 
 def _read_url(place: str, value: object) -> URL:
@@ -88,9 +94,7 @@ def _create_replicas(
     """
     engines = []
     # what the bind says of that is about its primary
-    arguments = {
-        name: value for name, value in (options.get("connect_args") or {}).items() if name != "target_session_attrs"
-    }
+    arguments = {name: value for name, value in _arguments(options).items() if name != "target_session_attrs"}
     own = {**options, "connect_args": arguments}
     for number, url in enumerate(urls):
         try:

@@ -91,6 +91,7 @@ def test_no_replicas_may_be_said(value: Any) -> None:
             {"UOW_ENGINE_OPTIONS": {"connect_args": {"host": "db1"}}},
             "'host', which would lead all of them to one server",
         ),
+        ({"UOW_ENGINE_OPTIONS": {"connect_args": 5}}, "connect_args=5: expected a mapping"),
         ({"UOW_ROUTE_READS": True, "SECRET_KEY": None}, "Set app.config\\['SECRET_KEY'\\]"),
         ({"UOW_ROUTE_READS": True, "SECRET_KEY": ""}, "Set app.config\\['SECRET_KEY'\\]"),
         ({"UOW_ROUTE_READS": True, "UOW_DATABASE_URI": PRIMARY}, "no bind has replicas"),
