@@ -9,6 +9,7 @@ import pytest
 
 from flask_uow import exc
 from flask_uow.orm import exc as orm_exc
+from tests.wrapping import long_lines, pages, wrapped
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -50,18 +51,20 @@ def test_the_two_lists_of_the_glossary_are_in_alphabetical_order() -> None:
         assert entries == sorted(entries)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted(DOCS.rglob("*.md"))],
-    ids=lambda page: page.name,
-)
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_lines_of_text_have_120_characters_at_most(page: Path) -> None:
-    is_code = False
-    long: list[int] = []
-    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-        if line.lstrip().startswith("```"):
-            is_code = not is_code
-        # of tables and blocks of code each line is as it has to be
-        elif len(line) > 120 and not is_code and not line.startswith("|"):
-            long.append(number)
-    assert long == []
+    text = page.read_text(encoding="utf-8")
+    assert long_lines(text) == [], "wrap them: python -m tests.wrapping"
+    # what is short enough stays as it is
+    assert wrapped(text) == text
+
+
+def test_wrapping_keeps_items_tables_and_code_apart() -> None:
+    word = "word " * 30
+    text = f"# Title\n\n- {word}\n  - {word}- x\n- short\n\n| {word} |\n\n```\n{word}\n```\n"
+    made = wrapped(text)
+    assert made.split() == text.split()
+    assert long_lines(made) == []
+    assert [line[:5] for line in made.splitlines()[2:7]] == ["- wor", "  wor", "  - w", "    w", "- sho"]
+    assert f"| {word} |" in made
+    assert f"```\n{word}\n```" in made
