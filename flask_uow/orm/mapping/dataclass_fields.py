@@ -44,13 +44,13 @@ class FieldOptions(NamedTuple):
         """The options that were passed, by name."""
         return {name: value for name, value in self._asdict().items() if value is not None and value is not NOT_GIVEN}
 
-    def check_unused(self, owner: str) -> None:
+    def check_unused(self, owner: str, has_default: bool) -> None:
         """Refuse options that only a dataclass understands, for a class that is none.
 
+        :param has_default: True where a default is the column's, too.
         :raises ArgumentError: naming them.
         """
-        # a default is the column's, too
-        names = [name for name in self.named if name != "default"]
+        names = [name for name in self.named if not (name == "default" and has_default)]
         if names:
             raise ArgumentError(
                 f"{owner} has arguments of a dataclass ({', '.join(names)}), and its class is none. Derive the class, or its base, from"

@@ -231,7 +231,7 @@ def _read(
                 f" column may be called so: {name}_: Mapped[...] = mapped_column({name!r})."
             )
         if not is_dataclass and hasattr(value, "field"):
-            value.field.check_unused(owner)
+            value.field.check_unused(owner, isinstance(value, MappedColumn))
         if isinstance(value, RelationshipProperty):
             declared.properties[name] = _complete_relationship(owner, value, annotation, registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):

@@ -153,12 +153,16 @@ class ColumnDeclaration:
             raise ArgumentError(
                 "column_property(raiseload=True) is about a column that is not loaded with the object. Pass deferred=True as well."
             )
+        self.columns = columns
+        if active_history and not self.stored:
+            raise ArgumentError(
+                "column_property(active_history=True) is about what is set, and an expression is only read. Leave it out."
+            )
         self.raiseload = raiseload
         self.active_history = active_history
         self.expire_on_flush = expire_on_flush
         self.info = dict(info or {})
         self.field = field
-        self.columns = columns
         self.deferred = deferred
         self.group = group
         self.comparator_factory = comparator_factory

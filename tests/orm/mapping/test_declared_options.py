@@ -124,6 +124,21 @@ def test_expressions_of_mapped_dataclasses_may_have_defaults() -> None:
     assert Box(4).text == "none"
 
 
+def test_options_without_an_effect_are_refused() -> None:
+    class OwnBase(DeclarativeBase):
+        pass
+
+    with pytest.raises(ArgumentError, match=r"arguments of a dataclass \(default\)"):
+
+        class Box(OwnBase):
+            __tablename__ = "declared_box"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            twice: Mapped[int] = column_property(id * 2, default=3)
+
+    with pytest.raises(ArgumentError, match="an expression is only read"):
+        column_property(Page.size * 2, active_history=True)
+
+
 def test_a_base_may_have_a_constructor_and_a_metaclass_of_its_own() -> None:
     class Meta(DeclarativeMeta):
         def shout(cls) -> str:
