@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -243,9 +244,11 @@ def _read(
                 f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
             )
         elif value is not None:
+            own = {id(other.column) for other, _ in declarations.values() if isinstance(other, MappedColumn)}
             if isinstance(value, CompositeProperty):
-                _complete_composite(owner, value, annotation, cls, registry)
-            declared.columns.extend(_columns_inside(value))
+                _complete_composite(owner, value, annotation, cls, registry, own)
+            # what is an attribute of the class as well is declared by that
+            declared.columns.extend(pair for pair in _columns_inside(value) if id(pair[1]) not in own)
             declared.properties[name] = value
     declared.columns.sort(key=lambda named: declared.places.get(named[0], 0))
     return declared
@@ -434,11 +437,21 @@ def _complete_relationship(
 
 
 def _complete_composite(
-    owner: str, value: CompositeProperty, annotation: MappedAnnotation | None, cls: type, registry: Registry
+    owner: str,
+    value: CompositeProperty,
+    annotation: MappedAnnotation | None,
+    cls: type,
+    registry: Registry,
+    own: AbstractSet[int] = frozenset(),
 ) -> None:
-    """Give the columns that a composite declares in passing their names and types, as the parameters of its class have them."""
+    """Give the columns that a composite declares in passing their names and types, as the parameters of its class have them.
+
+    :param own: the ids of the columns that are attributes of the class themselves.
+    """
     is_optional = annotation is not None and annotation.optional
     for name, column, hint in value.complete(owner, annotation.type if annotation is not None else None):
+        if isinstance(column, MappedColumn) and id(column.column) in own:
+            continue
         mapped: Any = Mapped
         read = read_annotation(mapped[hint], owner, cls.__module__, {}) if hint is not None else None
         if read is not None and is_optional:

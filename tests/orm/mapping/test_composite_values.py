@@ -293,3 +293,33 @@ def test_a_mutable_value_that_tells_of_changes_while_it_is_copied(engine: Engine
         assert session.dirty
         session.commit()
         assert document.data == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("form", ["types", "annotations", "renamed"])
+def test_the_columns_of_a_composite_may_be_attributes_of_the_class(engine: Engine, form: str) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Buoy(Own):
+        __tablename__ = "buoy"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        if form == "annotations":
+            x: Mapped[int] = mapped_column()
+            y: Mapped[int] = mapped_column()
+            place: Mapped[Point] = composite(x, y)
+        else:
+            x = mapped_column("easting" if form == "renamed" else "x", Integer)
+            y = mapped_column(Integer)
+            place = composite(Point, x, y)
+
+    Own.metadata.create_all(engine)
+    try:
+        with Session(engine) as session:
+            session.add(Buoy(id=1, place=Point(3, 4)))
+            session.commit()
+            buoy = session.scalars(select(Buoy).where(Buoy.place == Point(3, 4), Buoy.x == 3)).one()
+            assert (buoy.x, buoy.y, buoy.place) == (3, 4, Point(3, 4))
+        wanted = ["id", "easting" if form == "renamed" else "x", "y"]
+        assert sorted(Buoy.__table__.c.keys()) == sorted(wanted)
+    finally:
+        Own.metadata.drop_all(engine)
