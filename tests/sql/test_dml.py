@@ -81,9 +81,14 @@ def test_an_unknown_column_is_an_error_with_a_suggestion(connection: Connection,
     assert names(connection) == ["Ann", "bob"]
 
 
+def test_an_insert_with_values_takes_further_columns_when_it_is_executed(connection: Connection) -> None:
+    connection.execute(insert(person).values(name="x"), {"a": 1})
+    assert connection.execute(select(c.name, c.a).where(c.id == 3)).all() == [("x", 1)]
+
+
 def test_parameters_that_a_statement_has_no_place_for_are_errors(connection: Connection) -> None:
-    with pytest.raises(InvalidRequestError, match="no parameter :a"):
-        connection.execute(insert(person).values(name="x"), {"a": 1})
+    with pytest.raises(ArgumentError, match="no column 'nothing'"):
+        connection.execute(insert(person).values(name="x"), {"nothing": 1})
     with pytest.raises(InvalidRequestError, match="no parameter :a"):
         connection.execute(insert(person), [{"name": "x"}, {"name": "y", "a": 1}])
     with pytest.raises(InvalidRequestError, match="no value was given for it"):
