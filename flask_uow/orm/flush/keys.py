@@ -292,6 +292,9 @@ def future_changes(obj: MappedObject, names: Iterable[str], links: Sequence[Link
     for name, value, is_set in carried:
         # as set_column() will do it
         present = obj.__dict__.get(name, NO_VALUE)
+        if present is NO_VALUE and not is_set and state.row_key is None:
+            # its INSERT leaves the column empty
+            continue
         if is_set and value is None:
             # a key that the database is going to make differs from all others
             found.add(name)

@@ -388,6 +388,13 @@ def test_a_row_that_comes_to_refer_to_a_changed_key_is_updated_after_that(sessio
 # -- keys that are written apart
 
 
+def test_post_update_has_nothing_to_write_for_a_new_row_that_refers_to_nothing(session: Session) -> None:
+    team = Team()
+    session.add(team)
+    team.captain = None
+    assert [step.operation for step in session.plan_flush()] == ["INSERT"]
+
+
 def test_post_update_writes_a_foreign_key_when_all_rows_are_there(session: Session) -> None:
     team = Team(name="a", players=[Player(), Player()])
     team.captain = team.players[0]
