@@ -158,7 +158,7 @@ def tables(content: dict[str, Any]) -> str:
         if cell["values"]
     }
     sizes = sorted({size for _, row, size, _ in medians if row in WRITTEN})
-    parts = [f"Medians of {content['repetitions']} repetitions, in turns."]
+    parts = [f"Repetitions, of which medians are taken: {content['repetitions']}."]
     for database in databases:
         body = []
         for row, says in WRITTEN.items():

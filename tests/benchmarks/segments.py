@@ -34,11 +34,11 @@ STEPS = {
     "extension": "the extension, whose Session nobody asks for",
     "parent": "a Session, `db.get_or_404(Parent, id)`, the end of the transaction",
     "children": "the ten children, loaded when `parent.children` is first read (request_get)",
-    "commit": "to the first line: a parent read and changed, a new child, flush, commit (request_post)",
+    "commit": "on top of the first line: a parent read and changed, a new child, flush, commit (request_post)",
 }
 BY_HAND = {
-    "raw": "to the first line: request_get written by hand",
-    "raw_commit": "to the first line: request_post written by hand",
+    "raw": "on top of the first line: request_get written by hand",
+    "raw_commit": "on top of the first line: request_post written by hand",
 }
 WRITING = ("commit", "raw_commit")
 
