@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.benchmarks import report, round_trips, scale, segments, threads
 from tests.benchmarks.machine import ROOT
+from tests.wrapping import wrapped
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -38,7 +39,7 @@ def main() -> None:
         content = json.loads(path.read_text(encoding="utf-8"))
         about = "" if name == "rows" else f"{report.about(content['machine'])}.\n\n"
         texts[name] = about + tables(content)
-    PAGE.write_text(filled_in(PAGE.read_text(encoding="utf-8"), texts), encoding="utf-8")
+    PAGE.write_text(wrapped(filled_in(PAGE.read_text(encoding="utf-8"), texts)), encoding="utf-8")
 
 
 def filled_in(page: str, texts: Mapping[str, str]) -> str:
