@@ -79,6 +79,7 @@ class _Boundary:
         context = request_context()
         scope = context_scope(context, self.owner)
         scope.kind = Kind.REQUEST
+        # a test client may send a request while its caller handles an exception: that one is none of the request's
         scope.outer_error = sys.exc_info()[1]
         scope.outcome = None
         routes = self.reading is not None and self.reading.dispatch(scope, context.request)
@@ -113,6 +114,7 @@ class _Boundary:
     def _discard_attempt(self, scope: Scope) -> None:
         roll_back(scope)
         end_scope(scope, Outcome.ROLLBACK)
+        # the Session of the attempt is closed, and nothing of it may count for the next one
         scope.progress = Progress()
         scope.routing = None
         scope.outcome = scope.response = None
@@ -130,6 +132,7 @@ class _Boundary:
 
     def process_response(self, original: Callable[..., Any], *args: Any) -> Any:
         """The commit point: after the last ``after_request`` function, before the response leaves."""
+        # first the functions of after_request: what they write is committed, and a status that they set counts
         response = original(*args)
         scope = existing_scope(request_context())
         if scope is None:
@@ -201,6 +204,8 @@ class _Boundary:
             return process(*args[:-1], response)
         handle: Callable[..., Any] = self.app.handle_user_exception
         handled = handle(*args[:-1], error)
+        # the answer of an error handler is a response like any other: after_request functions see it, and what the
+        # handler wrote is decided on anew
         response = process(*args[:-1], self.app.make_response(handled))
         self._reach_commit_point(scope, response)
         return response
