@@ -59,6 +59,13 @@ def give_wrong_arguments() -> None:
     db.get_or_404(User)  # wrong
 
 
+def execute_what_is_no_statement(session: Session) -> None:
+    session.execute(User)  # wrong
+    session.scalars(7)  # wrong
+    session.scalar(select(User), "ed")  # wrong
+    session.execute("SELECT 1")
+
+
 def return_another(session: Session) -> Select[tuple[User]]:
     def take(row: Row[tuple[int, str]]) -> None:
         pass
