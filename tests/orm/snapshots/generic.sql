@@ -71,7 +71,7 @@ SELECT count(post.id) FILTER (WHERE post.title = :param_1) AS count, avg(post.id
 SELECT percentile_cont(:param_1) WITHIN GROUP (ORDER BY post.id) AS percentile_cont FROM post
 
 -- case and cast
-SELECT CASE WHEN user.id > :param_1 THEN :param_2 ELSE :param_3 END AS size, CAST(user.id AS STRING) FROM user
+SELECT CASE WHEN user.id > :param_1 THEN :param_2 ELSE :param_3 END AS size, CAST(user.id AS VARCHAR) FROM user
 
 -- row values
 SELECT post.id FROM post WHERE (post.author_id, post.title) IN ((:param_1, :param_2), (:param_3, :param_4))
@@ -136,9 +136,9 @@ CREATE SEQUENCE IF NOT EXISTS numbers START WITH 5
 -- ddl: 01 CreateTable account
 CREATE TABLE account (
 	id INTEGER NOT NULL,
-	owner BIG_INTEGER,
-	balance NUMERIC DEFAULT '0.00',
-	opened DATETIME DEFAULT (now()),
+	owner BIGINT,
+	balance NUMERIC(12, 2) DEFAULT '0.00',
+	opened TIMESTAMP DEFAULT (now()),
 	tags JSON,
 	CONSTRAINT pk_account PRIMARY KEY (id),
 	CONSTRAINT ck_account_solvent CHECK (balance >= 0)
@@ -180,10 +180,10 @@ CREATE INDEX ix_elsewhere_x ON "Other".elsewhere (x)
 
 -- ddl: 08 CreateTable order
 CREATE TABLE order (
-	id BIG_INTEGER NOT NULL,
+	id BIGINT NOT NULL,
 	account_id INTEGER,
-	"Mixed Case" STRING,
-	blob DECORATED,
+	"Mixed Case" VARCHAR(20),
+	blob BLOB,
 	CONSTRAINT pk_order PRIMARY KEY (id),
 	CONSTRAINT fk_order_account_id_account FOREIGN KEY (account_id) REFERENCES account (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
 	CONSTRAINT "uq_order_Mixed Case" UNIQUE ("Mixed Case"),
