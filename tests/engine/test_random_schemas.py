@@ -61,7 +61,7 @@ IDENTITIES = st.builds(
     lambda always, start, increment, room, cycle, cache: Identity(
         always, start, increment, minvalue=1, maxvalue=start + room, cycle=cycle, cache=cache
     ),
-    st.booleans(), st.integers(1, 50), st.integers(1, 9), st.integers(0, 1000), st.booleans(), st.integers(1, 9),
+    st.booleans(), st.integers(1, 50), st.integers(1, 9), st.integers(1, 1000), st.booleans(), st.integers(1, 9),
 )  # fmt: skip
 
 
