@@ -297,16 +297,33 @@ class SessionObjects:
     def expunge(self, instance: object) -> None:
         """Take an object out, and those that its relationships reach (cascade expunge).
 
+        One whose row was deleted in the current transaction stays out then, however the transaction ends.
+
         :raises InvalidRequestError: when it is not in this Session.
         """
         state = instance_state(instance)
         if not self.holds(state):
+            if self._let_go_of_deleted(state):
+                return
             raise InvalidRequestError(f"{describe(state.obj)} is not in this Session.")
         expunged: MappedObject = state.obj
         for obj in [expunged, *cascaded("expunge", expunged)]:
             state = ensure_state(obj)
             if self.holds(state):
                 self.expunge_one(obj, state)
+
+    def _let_go_of_deleted(self, state: InstanceState) -> bool:
+        """Forget an object whose row was deleted in the current transaction; return False for another one."""
+        level = self._level()
+        while level is not None:
+            obj = level.accounts.deleted.pop(state, None)
+            if obj is not None:
+                forget_deleted({state: obj})
+                if self.hooks.deleted_to_detached:
+                    self.tell("deleted_to_detached", obj)
+                return True
+            level = level.parent
+        return False
 
     def expunge_one(self, obj: MappedObject, state: InstanceState) -> None:
         """Persistent to detached, pending to transient."""

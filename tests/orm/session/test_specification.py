@@ -212,6 +212,22 @@ def test_expunge_takes_what_its_cascade_reaches(session: Session) -> None:
         session.expunge(user)
 
 
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_expunge_takes_an_object_whose_row_was_deleted(session: Session, end: str) -> None:
+    user = User(name="ed")
+    session.add(user)
+    session.commit()
+    session.delete(user)
+    session.flush()
+    session.expunge(user)
+    assert flask_uow.inspect(user).detached
+    getattr(session, end)()
+    assert user not in session
+    assert session.query(User).count() == (end == "rollback")
+    with pytest.raises(flask_uow.InvalidRequestError, match="not in this Session"):
+        session.expunge(user)
+
+
 def test_object_session_is_the_session_of_an_object(session: Session) -> None:
     user = User(name="ed")
     assert Session.object_session(user) is None
