@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ max_connections = 100
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+max_wal_size = 256MB
 """
+# what a server of the tests may come to need, with its log
+_ROOM = 2 * 2**30
 
 # What a benchmark must not switch off: a commit that reaches the disk is part of what is measured.
 DURABLE_SERVER_SETTINGS = """
@@ -52,7 +56,7 @@ def postgresql_server(settings: str = SERVER_SETTINGS) -> Iterator[str]:
 @contextmanager
 def own_server(settings: str = SERVER_SETTINGS) -> Iterator[Any]:
     """Give a running server of our own, with ``get_uri()``, ``stop()`` and ``start()``; parameters as for postgresql_server."""
-    with tempfile.TemporaryDirectory(prefix="uow-pg-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="uow-pg-", dir=_place_of(settings), ignore_cleanup_errors=True) as folder:
         # read when the module is imported: where its lock file and, for a long data path, its socket live
         runtime = Path(folder, "run")
         runtime.mkdir(mode=0o700)
@@ -74,6 +78,16 @@ def own_server(settings: str = SERVER_SETTINGS) -> Iterator[Any]:
             yield server
         finally:
             server.cleanup()
+
+
+def _place_of(settings: str) -> str | None:
+    """Return where a server's data lie: in memory where nothing has to last and there is room; None for the usual place.
+
+    Tests make and drop thousands of tables, each of them some files.
+    """
+    memory = "/dev/shm"
+    is_fit = settings == SERVER_SETTINGS and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 3 * _ROOM
+    return memory if is_fit else None
 
 
 @contextmanager

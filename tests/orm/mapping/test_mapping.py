@@ -48,6 +48,7 @@ from flask_uow import (
     mapped_column,
     mapper,
     object_mapper,
+    registry,
     relationship,
 )
 from tests.orm.models import User
@@ -276,22 +277,24 @@ def test_a_class_with_its_own_setattr_is_tracked(engine: Engine, metadata: MetaD
         assert obj.a == "<y>"
 
 
-def test_clear_mappers_gives_the_class_back(metadata: MetaData) -> None:
+def test_a_disposed_registry_gives_its_classes_back(metadata: MetaData) -> None:
     table = Table("t", metadata, Column("id", Integer, primary_key=True))
 
     class Plain:
         id = "mine"
 
     before = dict(vars(Plain))
-    first = mapper(Plain, table)
+    # of its own: that of mapper() has classes of other tests
+    own = registry()
+    own.map_imperatively(Plain, table)
     assert Plain.id is not before["id"]
     with pytest.raises(ArgumentError, match="mapped already"):
-        mapper(Plain, table)
-    first.registry.dispose()
+        own.map_imperatively(Plain, table)
+    own.dispose()
     assert {k: v for k, v in vars(Plain).items() if k not in ("__dict__", "__weakref__")} == {
         k: v for k, v in before.items() if k not in ("__dict__", "__weakref__")
     }
-    assert mapper(Plain, table) is class_mapper(Plain)
+    assert own.map_imperatively(Plain, table) is class_mapper(Plain)
 
 
 def test_inspect_shows_the_mapper_and_the_state() -> None:

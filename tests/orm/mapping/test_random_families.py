@@ -485,7 +485,7 @@ def _compare_outer_join(session: Session, class_: Any, alias: Any, link: Any, re
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(described=families(), data=st.data())
 def test_what_is_loaded_and_asked_of_a_family_equals_what_was_in_memory(
     engine: Engine, described: Any, data: Any
