@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,25 @@ def second_postgresql_uri(_second_postgresql_database: str) -> Iterator[str]:
     _empty(_second_postgresql_database)
 
 
-def _empty(uri: str) -> None:
-    """Remove all tables, and fail when the test left a transaction open: it would have held its locks for ever."""
-    left_open = execute(
+def _open_transactions(uri: str) -> list[tuple[Any, ...]]:
+    """Return the processes, and the last statements, of transactions in which nothing happens."""
+    return execute(
         uri,
-        "SELECT pid, query, pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pid, query FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'",
     )
+
+
+def _empty(uri: str) -> None:
+    """Remove all tables, and fail when the test left a transaction open: it would have held its locks for ever."""
+    left_open = _open_transactions(uri)
+    deadline = time.monotonic() + 2
+    # a connection that was thrown away is gone when the server has noticed
+    while left_open and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left_open = _open_transactions(uri)
+    for pid, _ in left_open:
+        execute(uri, f"SELECT pg_terminate_backend({pid})")
     prepared = execute(uri, "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()")
     for (gid,) in prepared:
         execute(uri, "ROLLBACK PREPARED '{}'".format(gid.replace("'", "''")))
