@@ -7,10 +7,13 @@ import sys
 import threading
 from typing import Any
 
+import flask
 import pytest
 
 from flask_uow import (
+    URL,
     ArgumentError,
+    ConfigurationError,
     DataError,
     DBAPIError,
     Engine,
@@ -21,6 +24,7 @@ from flask_uow import (
     ProgrammingError,
     Session,
     TimeoutError,
+    UnitOfWork,
     UnmappedInstanceError,
     create_engine,
 )
@@ -69,6 +73,51 @@ except flask_uow.ArgumentError as error:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "flask_uow[psycopg2-binary]" in done.stdout
     assert "secret" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ed:?hunter2@host/blog",
+        "postgresql://ed:12?hunter2@host/blog",
+        "postgresql://ed:12/hunter2@host/blog",
+        "postgresql://ed@host/blog?password:hunter2",
+        "sqlite:///blog.db?x:hunter2@host",
+    ],
+)
+def test_a_password_that_is_not_encoded_is_shown_nowhere(url: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        create_engine(url)
+    assert "hunter2" not in str(caught.value)
+    assert "%" in str(caught.value)
+
+
+def test_a_password_in_a_wrong_place_is_shown_nowhere() -> None:
+    wrong: list[dict[str, Any]] = [
+        {"connect_args": "password=hunter2 host=x"},
+        {"connect_args": "postgresql://ed:hun/ter2hunter2@host/blog"},
+        {"creator": "postgresql://ed:hunter2@host/blog"},
+        {"json_serializer": "postgresql://ed:hunter2@host/blog"},
+    ]
+    for options in wrong:
+        with pytest.raises(ArgumentError) as caught:
+            create_engine("postgresql://host/blog", **options)
+        assert "hunter2" not in str(caught.value)
+        assert "***" in str(caught.value)
+    with pytest.raises(ArgumentError, match="got a str") as caught:
+        URL.create("postgresql", port="hunter2")  # type: ignore[arg-type]
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["UOW_COMMIT_WHEN", "UOW_RETRY_ATTEMPTS", "UOW_ECHO", "UOW_COMMIT_ON", "UOW_ENGINE_OPTIONS"]
+)
+def test_a_url_under_another_key_of_the_configuration_is_shown_without_its_password(key: str) -> None:
+    app = flask.Flask(__name__)
+    app.config.update({"UOW_DATABASE_URI": "sqlite://", key: "postgresql://ed:hunter2@host/blog"})
+    with pytest.raises(ConfigurationError, match=key) as caught:
+        UnitOfWork(app)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_an_unreachable_server_is_an_operational_error_without_the_password() -> None:

@@ -26,7 +26,7 @@ from flask_uow.engine.pool_classes import QueuePool
 from flask_uow.engine.pool_echo import start_pool_echo
 from flask_uow.engine.raw import RawConnection
 from flask_uow.engine.rollback_only import RollbackOnly
-from flask_uow.engine.url import URL, make_url
+from flask_uow.engine.url import URL, make_url, shown
 from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_you_mean
 from flask_uow.sql.compiler import Compiled
 
@@ -424,7 +424,7 @@ def create_engine(
         ("execution_options", execution_options, (Mapping, type(None)), "a mapping of options, or None"),
     ):
         if not isinstance(value, kinds):
-            raise ArgumentError(f"{name}={value!r}: expected {expected}. Pass one, or leave the default.")
+            raise ArgumentError(f"{name}={shown(value)}: expected {expected}. Pass one, or leave the default.")
     for name, lines in (("echo", echo), ("echo_pool", echo_pool)):
         if lines not in (True, False, "debug"):
             raise ArgumentError(
@@ -435,7 +435,7 @@ def create_engine(
     functions = (("json_serializer", json_serializer), ("json_deserializer", json_deserializer), ("creator", creator))
     for name, function in functions:
         if function is not None and not callable(function):
-            raise ArgumentError(f"{name}={function!r}: expected a function. Pass one, or leave the default.")
+            raise ArgumentError(f"{name}={shown(function)}: expected a function. Pass one, or leave the default.")
     if poolclass is not None and not (isinstance(poolclass, type) and issubclass(poolclass, Pool)):
         raise ArgumentError(
             f"poolclass={poolclass!r}: expected QueuePool, NullPool or StaticPool of flask_uow. Pass one, or leave the default."

@@ -16,10 +16,13 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from flask_uow.exc import ArgumentError, did_you_mean
 
-__all__ = ["URL", "make_url"]
+__all__ = ["URL", "make_url", "shown", "shown_option"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_]*(?:\+[A-Za-z0-9_]+)?)://(.*)\Z", re.DOTALL)
 _FORM = "dialect://user:password@host:port/database"
+# what may be a password in a value that stands in a wrong place: of a URL, whatever is before the @; of libpq's form, what follows the word
+_CREDENTIALS = re.compile(r"""(://)[^\s'"]*(@)|(password\s*=\s*)[^\s'"&]+()""", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 _SECRET_OPTIONS = frozenset(("password", "sslpassword"))
 
 
@@ -97,7 +100,8 @@ class URL:
                     f"URL.create({name}=...): expected a str{'' if name == 'drivername' else ' or None'}, got {type(part).__name__}."
                 )
         if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536):
-            raise ArgumentError(f"URL.create(port={port!r}): expected a number from 1 to 65535, or None.")
+            given = repr(port) if isinstance(port, int) else f"a {type(port).__name__}"
+            raise ArgumentError(f"URL.create(port=...): expected a number from 1 to 65535, or None, got {given}.")
         return cls(drivername, username, password, host, port, database, _checked_query(query or {}))
 
     def set(self, **parts: Any) -> URL:
@@ -221,8 +225,27 @@ def make_url(url: str | URL) -> URL:
             "a SQLite URL has no host: write 'sqlite:///relative.db' with three slashes, 'sqlite:////absolute.db' with "
             "four, or 'sqlite://' for a database in memory."
         )
+    if not is_sqlite and "@" in path:
+        raise ArgumentError(
+            f"the {drivername} URL has an '@' behind its first '/': expected {_FORM!r}. Percent-encode '/', '?', '@', ':' and ',' where they"
+            " occur in a user name or a password, and '@' (%40) in the name of a database."
+        )
     database = (path if is_sqlite else unquote(path)) if slash and path else None
     return URL(drivername, database=database, query=dict(parse_qsl(options, keep_blank_values=True)), **parts)
+
+
+def shown(value: object) -> str:
+    """Return ``repr(value)`` as an error message shows it: without a password, should it be a database URL that stands in a wrong place."""
+    return _CREDENTIALS.sub(lambda match: f"{match[1] or match[3]}***{match[2] or ''}", repr(value))
+
+
+def shown_option(name: str) -> str:
+    """Return the name of an unknown option of a URL; what looks like none may be the end of a password, and is not shown."""
+    return (
+        repr(name)
+        if _PLAIN_NAME.match(name)
+        else "(not shown: it may be part of a password with a '?', which is written %3F)"
+    )
 
 
 def _render_address(host: str, port: int | None) -> str:

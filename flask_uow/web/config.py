@@ -16,6 +16,7 @@ from typing import Any, cast
 from flask import Flask
 
 from flask_uow.engine import URL, Engine, create_engine, make_url
+from flask_uow.engine.url import shown
 from flask_uow.exc import ArgumentError, ConfigurationError, did_you_mean
 from flask_uow.orm import Query, Session
 from flask_uow.web.comments import request_values
@@ -260,7 +261,7 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
         if name == "class_":
             if not (isinstance(value, type) and issubclass(value, Session)):
                 raise ConfigurationError(
-                    f"{source} has class_={value!r}; a subclass of Session was expected. Write `class MySession(Session): ...` and give the"
+                    f"{source} has class_={shown(value)}; a subclass of Session was expected. Write `class MySession(Session): ...` and give the"
                     " class itself."
                 )
             continue
@@ -270,14 +271,14 @@ def _check_session_options(options: Mapping[str, tuple[Any, str]]) -> None:
                 f" {', '.join(known)}."
             )
         if isinstance(parameters[name].default, bool) and not isinstance(value, bool):
-            raise ConfigurationError(f"{source} has {name}={value!r}; True or False was expected.")
+            raise ConfigurationError(f"{source} has {name}={shown(value)}; True or False was expected.")
         if name == "binds" and not isinstance(value, Mapping):
             raise ConfigurationError(
-                f"{source} has binds={value!r}; a mapping from mapped classes or tables to bind keys or engines was expected."
+                f"{source} has binds={shown(value)}; a mapping from mapped classes or tables to bind keys or engines was expected."
             )
         if name == "query_cls" and not (isinstance(value, type) and issubclass(value, Query)):
             raise ConfigurationError(
-                f"{source} has query_cls={value!r}; a subclass of Query was expected. Write `class MyQuery(Query): ...` and give"
+                f"{source} has query_cls={shown(value)}; a subclass of Query was expected. Write `class MyQuery(Query): ...` and give"
                 " the class itself."
             )
 
@@ -295,7 +296,7 @@ def _read_sessions(
                 " name; the options of db.session are those of UOW_SESSION_OPTIONS."
             )
         if not isinstance(options, Mapping):
-            raise ConfigurationError(f"{place} is {options!r}; a dict of options of the Session was expected.")
+            raise ConfigurationError(f"{place} is {shown(options)}; a dict of options of the Session was expected.")
         own = {option: (value, place) for option, value in options.items()}
         _check_session_options(own)
         found[name] = {option: value for option, (value, _) in {**usual, **own}.items()}
@@ -326,7 +327,7 @@ def _default_uri(config: Mapping[str, Any]) -> Any:
     uri = config["UOW_DATABASE_URI"]
     if uri is None or (isinstance(uri, str) and not uri.strip()):
         raise ConfigurationError(
-            f"app.config['UOW_DATABASE_URI'] is {uri!r}: the URL of a database was expected. Is the environment variable set that it is"
+            f"app.config['UOW_DATABASE_URI'] is {shown(uri)}: the URL of a database was expected. Is the environment variable set that it is"
             f" read from? Without the key it is {DEFAULT_DATABASE!r}, a file in the instance folder."
         )
     return uri
@@ -335,14 +336,14 @@ def _default_uri(config: Mapping[str, Any]) -> Any:
 def _read_flag(config: Mapping[str, Any], key: str) -> bool:
     value = config.get(key)
     if value is not None and not isinstance(value, bool):
-        raise ConfigurationError(f"app.config[{key!r}] is {value!r}; True or False was expected.")
+        raise ConfigurationError(f"app.config[{key!r}] is {shown(value)}; True or False was expected.")
     return bool(value)
 
 
 def _read_echo(config: Mapping[str, Any]) -> Any:
     value = config["UOW_ECHO"]
     if not (isinstance(value, bool) or value == "debug"):
-        raise ConfigurationError(f"app.config['UOW_ECHO'] is {value!r}; True, False or 'debug' was expected.")
+        raise ConfigurationError(f"app.config['UOW_ECHO'] is {shown(value)}; True, False or 'debug' was expected.")
     return value
 
 
@@ -361,7 +362,7 @@ def _read_seconds(config: Mapping[str, Any], key: str, least: float) -> float | 
     # 24 days: what PostgreSQL can count in milliseconds
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 2_000_000:
         raise ConfigurationError(
-            f"app.config[{key!r}] is {value!r}; seconds were expected, a number from {least:g} to 2000000, or None for none."
+            f"app.config[{key!r}] is {shown(value)}; seconds were expected, a number from {least:g} to 2000000, or None for none."
         )
     return float(value)
 
@@ -372,7 +373,7 @@ def _read_number(config: Mapping[str, Any], key: str, default: float, least: flo
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise ConfigurationError(
-            f"app.config[{key!r}] is {value!r}; seconds were expected, a number from {least:g} to {most:g}."
+            f"app.config[{key!r}] is {shown(value)}; seconds were expected, a number from {least:g} to {most:g}."
         )
     return float(value)
 
@@ -431,7 +432,7 @@ def _read_commit_on(config: Mapping[str, Any]) -> CommitOn:
     except ValueError:
         hint = did_you_mean(value, ["response", "teardown"]) if isinstance(value, str) else ""
         raise ConfigurationError(
-            f"app.config['UOW_COMMIT_ON'] is {value!r}.{hint} It is 'response' (commit before the response leaves),"
+            f"app.config['UOW_COMMIT_ON'] is {shown(value)}.{hint} It is 'response' (commit before the response leaves),"
             " 'teardown' (commit when the request is torn down) or None (never commit by itself)."
         ) from None
 
@@ -441,7 +442,7 @@ def _read_commit_when(config: Mapping[str, Any], given: CommitWhen | None) -> Co
     chosen = given if value is None else value
     if chosen is not None and not callable(chosen):
         raise ConfigurationError(
-            f"app.config['UOW_COMMIT_WHEN'] is {chosen!r}: a function commit_when(response, exc) was expected that"
+            f"app.config['UOW_COMMIT_WHEN'] is {shown(chosen)}: a function commit_when(response, exc) was expected that"
             " returns True to commit and False to roll back. Give a function, or None for the default rule."
         )
     return cast("CommitWhen | None", chosen)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flask_uow.engine.conflicts import is_conflict, is_fault_of_replica
+from flask_uow.engine.url import shown
 from flask_uow.exc import ArgumentError, DBAPIError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def check_attempts(source: str, attempts: object) -> int:
     """
     if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= _MOST:
         raise ArgumentError(
-            f"{source} is {attempts!r}: a whole number of 1 (no retry) or more, and at most {_MOST}, was expected. Where more"
+            f"{source} is {shown(attempts)}: a whole number of 1 (no retry) or more, and at most {_MOST}, was expected. Where more"
             " seem to be needed, the work should be made shorter, or lock its rows with with_for_update()."
         )
     return attempts

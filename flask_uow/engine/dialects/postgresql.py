@@ -45,7 +45,7 @@ from flask_uow.engine.dialects.reserved import POSTGRESQL_RESERVED
 from flask_uow.engine.gate import Opening
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.postgresql import PostgreSQLCatalog
-from flask_uow.engine.url import URL
+from flask_uow.engine.url import URL, shown_option
 from flask_uow.engine.watchdog import watchdog
 from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, InternalError, OperationalError
 from flask_uow.sql.types import ARRAY, Enum, TypeEngine
@@ -151,7 +151,7 @@ def _check_option(name: str, value: str) -> None:
         make_dsn(**{name: ""})
     except psycopg2.ProgrammingError:
         raise ArgumentError(
-            f"the PostgreSQL URL has an unknown option {name!r}. Its options are those of libpq:"
+            f"the PostgreSQL URL has an unknown option {shown_option(name)}. Its options are those of libpq:"
             " https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"
         ) from None
 

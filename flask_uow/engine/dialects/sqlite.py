@@ -31,7 +31,7 @@ from flask_uow.engine.dialects.sqlite_time_limit import TimedCursor
 from flask_uow.engine.dialects.sqlite_types import RECORDS
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
-from flask_uow.engine.url import URL
+from flask_uow.engine.url import URL, shown_option
 from flask_uow.exc import ArgumentError, CompileError, NotSupportedError, did_you_mean
 from flask_uow.sql.types import ARRAY, LargeBinary, TypeEngine
 
@@ -79,7 +79,7 @@ class SQLiteDialect(Dialect):
         for option in options:
             if option not in _URI_OPTIONS + _OWN_OPTIONS:
                 raise ArgumentError(
-                    f"the SQLite URL has an unknown option {option!r}; known are "
+                    f"the SQLite URL has an unknown option {shown_option(option)}; known are "
                     f"{', '.join(_OWN_OPTIONS + _URI_OPTIONS)}.{did_you_mean(option, _OWN_OPTIONS + _URI_OPTIONS)}"
                 )
         self._timeout = _seconds(options.pop("timeout", self.connect_args.get("timeout", 5.0)))

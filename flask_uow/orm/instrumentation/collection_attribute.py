@@ -85,16 +85,19 @@ class CollectionAttribute(RelationshipAttribute):
             with session.no_autoflush:
                 parent = session.get(self.class_, gone.row_key)
         if parent is None:
-            raise InvalidRequestError(
-                f"a collection {self.class_.__name__}.{self.key} is being changed, and the object that it belongs to is gone"
-                " and cannot be loaded again. Keep a reference to the object while you change its collections."
-            )
+            raise self._outlived("cannot be loaded again")
         replaced = parent.__dict__.get(self.key)
         if replaced is not None and replaced is not collection:
             replaced.__uow_detach__()
         parent.__dict__[self.key] = collection
         collection.__uow_attach__(ensure_state(parent))
         return parent
+
+    def _outlived(self, why: str) -> InvalidRequestError:
+        return InvalidRequestError(
+            f"a collection {self.class_.__name__}.{self.key} is being changed, and the object that it belongs to is gone and {why}. Keep a"
+            " reference to the object while you change its collections."
+        )
 
     def empty(self, obj: MappedObject) -> Any:
         values = obj.__dict__
@@ -117,8 +120,17 @@ class CollectionAttribute(RelationshipAttribute):
             parent.__dict__[self.key] = collection
 
     def admit(self, collection: Instrumented, item: object) -> Any:
-        """Check an object that is to be put into a collection, and return the one that the listeners make of it."""
+        """Check an object that is to be put into a collection, and return the one that the listeners make of it.
+
+        :raises InvalidRequestError: when the object that the collection belongs to is gone without ever having had a row, as in
+            ``User().posts.append(post)``, and the item is in a Session, which would not save that.
+        """
         admitted = self.check(item)
+        owner = collection.__uow_owner__
+        if owner is not None and owner() is None and owner.row_key is None:
+            state = admitted.__dict__.get(STATE)
+            if state is not None and state.owner is not None:
+                raise self._outlived("had no row")
         if self.listeners is None and not self.is_exclusive:
             return admitted
         parent = collection.__uow_parent__()

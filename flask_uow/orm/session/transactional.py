@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from flask_uow.engine.atomic import identify_early
-from flask_uow.exc import InvalidRequestError
+from flask_uow.exc import FlaskUowError, InvalidRequestError
 from flask_uow.orm.exclusive import exclusive
 from flask_uow.orm.extensions import Hooks, SessionExtension, session_hooks
 from flask_uow.orm.flush.changes import Automatic
@@ -98,7 +98,14 @@ class TransactionalSession:
         :param loading: the relationship that is to be loaded, if that is the reason.
         """
         if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
-            self._flush(None, Automatic(loading))
+            try:
+                self._flush(None, Automatic(loading))
+            except FlaskUowError as error:
+                error.add_note(
+                    "This came from an autoflush: the Session writes its changes before a query, so that the query sees them. What is not finished"
+                    " yet is kept from that by `with session.no_autoflush:`."
+                )
+                raise
             return True
         return False
 

@@ -286,3 +286,16 @@ def test_an_equal_object_takes_its_like_out_of_a_set(engine: Engine) -> None:
         assert [label.box for label in members.values()] == [None, None]
         session.commit()
         assert session.query(Label).filter(Label.box_id == None).count() == 2  # noqa: E711
+
+
+def test_the_collection_of_an_object_that_is_gone_and_had_no_row_takes_nothing(session: Session) -> None:
+    post = Post(title="x")
+    session.add(post)
+    with pytest.raises(InvalidRequestError, match="Keep a reference"):
+        User().posts.append(post)
+    posts = User().posts
+    with pytest.raises(InvalidRequestError, match="Keep a reference"):
+        posts.extend([post])
+    user = User(name="ed")
+    user.posts.append(post)
+    assert post.author is user

@@ -10,6 +10,7 @@ import pytest
 from flask_uow import (
     DeclarativeBase,
     Engine,
+    FlaskUowError,
     ForeignKey,
     IntegrityError,
     InvalidRequestError,
@@ -409,3 +410,11 @@ def test_a_dynamic_relationship_of_a_pending_object_is_a_query(depots: Session) 
         session.add(late)
         assert (late.notes.count(), list(late.notes), late.notes[0:1]) == (0, [], [])
         assert late.notes.filter(Parcel.id > 0).all() == []
+
+
+def test_an_error_of_an_autoflush_says_where_it_comes_from(session: Session) -> None:
+    session.add(Post(title=3))
+    with pytest.raises(FlaskUowError) as caught:
+        session.query(User).count()
+    assert "no_autoflush" in caught.value.__notes__[0]
+    session.rollback()
