@@ -1,6 +1,6 @@
 """The map of the package in docs/architecture/index.md: each module with the first sentence of its docstring.
 
-``python -m tests.module_map`` writes it anew. The order of the page is the order of reading, and is kept: a module that is new comes last
+``python -m tests.module_map`` writes it anew. The order of the page is kept: a module that is new comes last
 in its folder, from where it is moved by hand; one that is gone goes.
 """
 

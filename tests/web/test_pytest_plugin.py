@@ -229,6 +229,23 @@ def test_the_conftest_of_the_documentation_can_be_copied(
     pytester.runpytest_inprocess("-p", "no:cov", "-p", "no:cacheprovider", "-W", "error").assert_outcomes(passed=8)
 
 
+@pytest.mark.parametrize("pytest_flask", [(), ("-p", "no:flask")], ids=["beside pytest-flask", "without it"])
+def test_the_conftest_and_test_of_the_documentation_work_with_the_app_of_the_quickstart(
+    pytest_flask: tuple[str, ...], pytester: pytest.Pytester
+) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    quickstart = (docs / "quickstart.md").read_text(encoding="utf-8")
+    (app,) = re.findall(r"```python\n(from flask import .*?)\n\napp = create_app", quickstart, re.DOTALL)
+    page = (docs / "testing.md").read_text(encoding="utf-8")
+    (conftest,) = re.findall(r"```python\n(# conftest\.py\n.*?)```", page, re.DOTALL)
+    (test,) = re.findall(r"```python\n(from myapp import .*?)```", page, re.DOTALL)
+    pytester.makeconftest(conftest)
+    pytester.makepyfile(myapp=app, test_first=test, test_second=test)
+    # a test sees one row, also after the other: what that has saved was rolled back
+    options = ("-p", "no:cov", "-p", "no:cacheprovider", "-W", "error", *pytest_flask)
+    pytester.runpytest_inprocess(*options).assert_outcomes(passed=2)
+
+
 # -- app fixtures that yield inside a context, as tutorials show
 
 CONTEXT_CONFTEST = """

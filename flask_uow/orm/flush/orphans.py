@@ -37,7 +37,7 @@ class Orphans:
 
 
 def find_orphans(changes: Changes, automatic: Automatic | None) -> Orphans:
-    """Find what was taken out of relationships with the cascade delete-orphan, and what deleted objects have got since.
+    """Find what was taken out of relationships with the cascade delete-orphan, and objects put into a deleted object after ``delete()``.
 
     They are deleted objects in ``changes`` from then on; the Session stays as it is.
 

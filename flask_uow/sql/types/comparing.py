@@ -1,4 +1,4 @@
-"""Which types bring operators along for their columns; :mod:`flask_uow.sql.comparators`, which stands above the types, has what is done then."""
+"""Which types bring operators along for their columns; the operators themselves are in :mod:`flask_uow.sql.comparators`."""
 
 from __future__ import annotations
 
