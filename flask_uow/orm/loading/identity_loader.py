@@ -38,6 +38,7 @@ def load_by_identity(session: ExecutingSession, mapper: Mapper, identity: object
     if not rows:
         return None
     run = QueryRun(session, connection.dialect, plan)
-    (objects,) = run.read(rows)
-    load_further(run)
+    objects = run.read_objects(rows)
+    if run.found:
+        load_further(run)
     return objects[0]
