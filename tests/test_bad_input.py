@@ -11,22 +11,41 @@ import flask
 import pytest
 
 from flask_uow import (
+    JSON,
     URL,
     ArgumentError,
+    Boolean,
+    Column,
     ConfigurationError,
     DataError,
     DBAPIError,
+    DeclarativeBase,
     Engine,
     FlaskUowError,
+    FlushError,
+    ForeignKey,
+    Integer,
     IntegrityError,
     InvalidRequestError,
+    Mapped,
+    MetaData,
     OperationalError,
+    PickleType,
     ProgrammingError,
     Session,
+    String,
+    Table,
     TimeoutError,
     UnitOfWork,
     UnmappedInstanceError,
+    bindparam,
     create_engine,
+    insert,
+    mapped_column,
+    relationship,
+    select,
+    text,
+    update,
 )
 from tests.orm.models import Base, Post, User
 
@@ -118,6 +137,20 @@ def test_a_url_under_another_key_of_the_configuration_is_shown_without_its_passw
     with pytest.raises(ConfigurationError, match=key) as caught:
         UnitOfWork(app)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_driver_that_is_not_supported_is_named_where_the_other_is_missing_too() -> None:
+    program = """
+import sys
+sys.modules["psycopg2"] = None
+import flask_uow
+try:
+    flask_uow.create_engine("postgresql+asyncpg://ed:secret@localhost/db")
+except flask_uow.ArgumentError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("the driver 'asyncpg' is not supported")
 
 
 def test_an_unreachable_server_is_an_operational_error_without_the_password() -> None:
@@ -237,3 +270,131 @@ def test_every_error_is_of_one_family() -> None:
     assert issubclass(DataError, FlaskUowError)
     assert issubclass(ProgrammingError, DBAPIError)
     assert issubclass(TimeoutError, FlaskUowError)
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        ("SELECT ?", (1,)),
+        ("SELECT ?", [1]),
+        ("SELECT %s", ("x",)),
+        ("SELECT :x", "x"),
+        (text("SELECT :x"), 5),
+        (select(User).where(User.name == bindparam("x")), ("x",)),
+        (select(User).where(User.name == bindparam("x")), (1,)),
+        (select(User.__table__).where(User.__table__.c.name == bindparam("x")), ("x",)),
+        (insert(User), ("x",)),
+        (update(User).where(User.id == 1), (1,)),
+    ],
+)
+def test_parameters_without_names_are_refused_with_the_cure(session: Session, statement: Any, parameters: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"a mapping of values by name.*exec_driver_sql\(\)"):
+        session.execute(statement, parameters)
+    assert session.execute("SELECT :x", {"x": 1}).scalar() == 1
+
+
+def test_a_key_set_to_none_is_refused_before_any_sql(session: Session, engine: Engine) -> None:
+    user = User(id=3, name="ed")
+    session.add(user)
+    session.flush()
+    user.id = None  # type: ignore[assignment]
+    with pytest.raises(FlushError, match=r"primary key of .*User.* was set to None"):
+        session.flush()
+    session.rollback()
+    assert session.query(User).count() == 0
+
+
+def test_an_attribute_of_a_relationship_says_to_join(session: Session) -> None:
+    attribute: Any = Post.author
+    with pytest.raises(AttributeError, match=r"'name': .*join it.*author\.has\("):
+        session.query(Post).filter(attribute.name == "ed")
+    assert not hasattr(attribute, "name")
+    assert not hasattr(User.posts, "title")
+
+
+def test_begin_in_a_transaction_says_that_nothing_needs_to_be_begun(session: Session) -> None:
+    session.query(User).count()
+    with pytest.raises(InvalidRequestError, match=r"in a transaction already.*remove begin\(\).*begin_nested\(\)"):
+        session.begin()
+
+
+class _Unshown:
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+
+def _deep() -> list[Any]:
+    made: list[Any] = []
+    for _ in range(100_000):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "message"),
+    [
+        (PickleType(), lambda: 1, "what can be pickled"),
+        (PickleType(), (each for each in ()), "a generator by what list"),
+        (PickleType(), _deep(), "what can be pickled"),
+        (JSON(), _deep(), "what JSON can hold"),
+        (JSON(), _Unshown(), "what JSON can hold"),
+        (JSON(), 10**5000, "what JSON can hold"),
+        (String(), _Unshown(), r"the _Unshown \(whose repr\(\) raises ValueError\)"),
+        (String(), 10**5000, "expected a str"),
+        (Integer(), 10**5000, "does not fit"),
+        (Boolean(), "false", r"value == 'true'"),
+    ],
+    ids=[
+        "function",
+        "generator",
+        "deep pickle",
+        "deep JSON",
+        "unshown JSON",
+        "long JSON",
+        "unshown",
+        "long",
+        "large",
+        "text",
+    ],
+)
+def test_a_value_without_words_is_a_data_error_as_well(engine: Engine, type_: Any, value: Any, message: str) -> None:
+    table = Table("odd", MetaData(), Column("id", Integer(), primary_key=True), Column("value", type_))
+    table.create(engine)
+    with engine.connect() as connection:
+        with pytest.raises(DataError, match=message) as caught:
+            connection.execute(table.insert(), {"id": 1, "value": value})
+        assert "bool()." not in str(caught.value)
+        connection.rollback()
+        assert connection.execute(select(table)).all() == []
+    table.drop(engine)
+
+
+@pytest.mark.parametrize("target", [User, User.__table__, 5, None])
+def test_a_foreign_key_to_no_column_is_refused_at_once(target: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"no column.*'table\.column'.*User\.id"):
+        ForeignKey(target)
+
+
+@pytest.mark.parametrize("form", ["class", "text", "function"])
+def test_a_class_for_a_secondary_table_is_refused_with_the_cure(form: str) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Link(Own):
+        __tablename__ = "link"
+        left_id: Mapped[int] = mapped_column(ForeignKey("left.id"), primary_key=True)
+        right_id: Mapped[int] = mapped_column(ForeignKey("right.id"), primary_key=True)
+
+    class Right(Own):
+        __tablename__ = "right"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    given: Any = {"class": Link, "text": "Link", "function": lambda: Link}[form]
+
+    class Left(Own):
+        __tablename__ = "left"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        rights = relationship(Right, secondary=given)
+
+    with pytest.raises(ArgumentError, match=r"Left\.rights: secondary= .*Link\.__table__.*association object"):
+        Left()

@@ -441,7 +441,7 @@ def create_engine(
             f"poolclass={poolclass!r}: expected QueuePool, NullPool or StaticPool of flask_uow. Pass one, or leave the default."
         )
     parsed = make_url(url)
-    dialect = _load_dialect(parsed.backend)(parsed, connect_args or {})
+    dialect = _load_dialect(parsed)(parsed, connect_args or {})
     level = dialect.check_isolation_level(isolation_level)
     dialect.do_without(check_lacks(lacks))
     dialect.json_serializer, dialect.json_deserializer = json_serializer, json_deserializer
@@ -466,8 +466,9 @@ def create_engine(
     return engine
 
 
-def _load_dialect(name: str) -> type[Dialect]:
+def _load_dialect(url: URL) -> type[Dialect]:
     """Return the dialect class; its module imports the driver."""
+    name = url.backend
     if name not in _DIALECTS:
         hint = did_you_mean(name, _DIALECTS)
         raise ArgumentError(f"there is no dialect {name!r}: expected one of {', '.join(_DIALECTS)}.{hint}")
@@ -478,7 +479,12 @@ def _load_dialect(name: str) -> type[Dialect]:
         if error.name is None or error.name.partition(".")[0] != "psycopg2":
             raise
         raise ArgumentError(
-            "the driver psycopg2 is not installed, and a postgresql:// URL needs it. "
+            (
+                f"the driver {url.driver!r} is not supported for PostgreSQL, and "
+                if url.driver not in (None, "psycopg2")
+                else ""
+            )
+            + "the driver psycopg2 is not installed, and a postgresql:// URL needs it. "
             'Install it with: pip install "flask_uow[psycopg2-binary]"'
         ) from error
     cls: type[Dialect] = getattr(module, class_name)

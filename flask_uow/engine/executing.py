@@ -17,6 +17,7 @@ from flask_uow.sql.compiler import Compiled, compile_statement
 from flask_uow.sql.dml import Insert
 from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.text import TextClause, text
+from flask_uow.sql.value_errors import check_list
 
 if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
@@ -29,6 +30,8 @@ _STREAM_PAGE = 1000
 
 def execute_statement(connection: Connection, statement: Any, parameters: Any) -> Result | StreamedRowResult[Row]:
     """Execute a statement within the transaction that is open, or by itself; see :meth:`Connection.execute`."""
+    if parameters is not None and not isinstance(parameters, Mapping):
+        check_list(parameters)
     if isinstance(statement, str):
         statement = text(statement)
     elif parameters and not getattr(statement, "has_values", True):

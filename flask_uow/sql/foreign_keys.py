@@ -43,6 +43,11 @@ class ForeignKey:
         match: str | None = None,
         info: dict[Any, Any] | None = None,
     ) -> None:
+        if target is None or isinstance(target, (type, int, float, bytes)) or hasattr(target, "c"):
+            raise ArgumentError(
+                f"ForeignKey() got {target!r}, which is no column. Pass the column that is referred to: 'table.column' as text, an attribute"
+                " such as User.id, or a Column."
+            )
         self.target: Any = target
         self.info = dict(info or {})
         self.options: dict[str, Any] = {

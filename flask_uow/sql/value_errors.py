@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
-from flask_uow.exc import DataError
+from flask_uow.exc import ArgumentError, DataError
 
-__all__ = ["out_of_range", "wrong_kind"]
+__all__ = ["check_list", "out_of_range", "unfit_parameters", "wrong_kind"]
 
 
 def wrong_kind(type_: object, value: object, expected: str, cure: str) -> NoReturn:
@@ -21,6 +22,37 @@ def out_of_range(type_: object, value: object, expected: str, cure: str) -> NoRe
     raise DataError(message, orig=ValueError(message))
 
 
+def check_list(parameters: Any) -> None:
+    """Refuse what is no list of mappings, by its first member.
+
+    :raises ArgumentError: for values without names.
+    """
+    is_list = isinstance(parameters, Sequence) and not isinstance(parameters, (str, bytes))
+    if not is_list or (parameters and not isinstance(parameters[0], Mapping)):
+        raise unfit_parameters(parameters)
+
+
+def unfit_parameters(parameters: object) -> ArgumentError:
+    """Return the error for parameters of a statement that are no mapping (and no list of mappings)."""
+    kind = type(parameters).__name__
+    if isinstance(parameters, (list, tuple)) and parameters:
+        kind += f" of {type(parameters[0]).__name__}"
+    return ArgumentError(
+        f"the parameters of a statement are a mapping of values by name, or a list of mappings for an INSERT, UPDATE or DELETE; got a {kind}."
+        " Write :name in the text, and pass {'name': value}. Text with the driver's own placeholders (? or %s) is executed by a connection's"
+        " exec_driver_sql(), which takes a tuple."
+    )
+
+
+def _shown(value: object) -> str:
+    """Return the ``repr`` of a value for a message, at most 60 characters; words in its place where the value has none."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001  the code is the value's own
+        # an int of thousands of digits, a list that is too deep, or a __repr__ that fails
+        return f"(whose repr() raises {type(error).__name__})"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def _describe(value: object) -> str:
-    text = repr(value)
-    return f"the {type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"the {type(value).__name__} {_shown(value)}"

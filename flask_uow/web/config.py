@@ -219,9 +219,24 @@ def create_engines(settings: Settings) -> Engines:
         try:
             engines[key] = create_engine(bind.url, **{**comments, **bind.options})
         except (ArgumentError, TypeError, ValueError) as error:
+            _check_option_names(bind)
             raise ConfigurationError(f"{_at_fault(bind)} gives no engine: {error}") from error
         engines[key].how_to_create_tables = "`flask uow create-all`, or db.create_all() in an app context"
     return engines
+
+
+def _check_option_names(bind: EngineSettings) -> None:
+    """Refuse what can be no keyword of ``create_engine()``, by its name."""
+    for name in bind.options:
+        if name == "url" or not isinstance(name, str):
+            cure = (
+                "The URL of the default database is UOW_DATABASE_URI, that of another one its entry in UOW_BINDS."
+                if name == "url"
+                else "The names of options are strings, as in {'pool_size': 5}."
+            )
+            raise ConfigurationError(
+                f"{bind.option_sources[name]} has {shown(name)}, which is no option of an engine. {cure}"
+            )
 
 
 def _at_fault(bind: EngineSettings) -> str:
@@ -325,12 +340,18 @@ def _default_uri(config: Mapping[str, Any]) -> Any:
                 )
         return DEFAULT_DATABASE
     uri = config["UOW_DATABASE_URI"]
-    if uri is None or (isinstance(uri, str) and not uri.strip()):
+    if _is_missing(uri):
         raise ConfigurationError(
-            f"app.config['UOW_DATABASE_URI'] is {shown(uri)}: the URL of a database was expected. Is the environment variable set that it is"
-            f" read from? Without the key it is {DEFAULT_DATABASE!r}, a file in the instance folder."
+            f"app.config['UOW_DATABASE_URI'] is {uri!r}: {_NO_URL} Without the key it is {DEFAULT_DATABASE!r}, a file in the instance folder."
         )
     return uri
+
+
+_NO_URL = "the URL of a database was expected. Is the environment variable set that it is read from?"
+
+
+def _is_missing(url: object) -> bool:
+    return url is None or (isinstance(url, str) and not url.strip())
 
 
 def _read_flag(config: Mapping[str, Any], key: str) -> bool:
@@ -381,15 +402,18 @@ def _read_number(config: Mapping[str, Any], key: str, default: float, least: flo
 def _read_bind(app: Flask, source: str, value: Any, common: Mapping[str, tuple[Any, str]]) -> EngineSettings:
     options = dict(common)
     replicas: object = ()
+    where = source
     if isinstance(value, Mapping):
         replicas = () if value.get("replicas") is None else value["replicas"]
         own = {name: (option, source) for name, option in value.items() if name not in ("url", "replicas")}
         options.update(own)
-        value = value.get("url")
-        if value is None:
+        mapping, value, where = value, value.get("url"), f"{source}['url']"
+        if "url" not in mapping:
             raise ConfigurationError(
                 f"there is no 'url' in {source}: a bind is a URL, or a dict with 'url' and the engine's options."
             )
+    if _is_missing(value):
+        raise ConfigurationError(f"{where} is {value!r}: {_NO_URL}")
     try:
         url = make_url(value)
     except ArgumentError as error:

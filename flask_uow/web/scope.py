@@ -374,7 +374,8 @@ def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
     if context is None:
         raise InvalidRequestError(
             f"{use} was used outside of any scope: no request or app context is active. Push a context with"
-            " `with app.app_context():`, or open a unit of work with `with db.unit_of_work() as session:`."
+            " `with app.app_context():`, or open a unit of work with `with db.unit_of_work() as session:`. A generator that a view returns"
+            " runs after its request: wrap it with flask.stream_with_context()."
         )
     scope: Scope | None = context.__dict__.get(_SCOPE)
     if scope is None and context.app.extensions.get("uow") is owner:

@@ -76,6 +76,8 @@ def test_a_relative_sqlite_path_is_relative_to_the_instance_folder_which_is_crea
             {"UOW_ENGINE_OPTIONS": {"echo": False, "pool_size": "3"}},
             r"'UOW_ENGINE_OPTIONS'\] gives no engine: pool_size='3'",
         ),
+        ({"UOW_ENGINE_OPTIONS": {"url": "sqlite://"}}, r"'UOW_ENGINE_OPTIONS'\] has 'url'.*UOW_DATABASE_URI"),
+        ({"UOW_ENGINE_OPTIONS": {1: 2}}, r"'UOW_ENGINE_OPTIONS'\] has 1, which is no option.*strings"),
         ({"UOW_ENGINE_OPTIONS": {"pool_pre_ping": "no"}}, r"pool_pre_ping='no': expected True, False or None"),
         ({"UOW_ENGINE_OPTIONS": {"echo": "false"}}, r"echo='false': expected True or False"),
         (
@@ -244,7 +246,7 @@ def test_a_database_uri_without_a_value_is_an_error(tmp_path: Path, value: Any) 
 
 @pytest.mark.parametrize("value", [None, "", {"url": None}, {"url": ""}])
 def test_a_bind_without_a_url_is_an_error(tmp_path: Path, value: Any) -> None:
-    with pytest.raises(exc.ConfigurationError, match=r"UOW_BINDS'\]\['audit'\]"):
+    with pytest.raises(exc.ConfigurationError, match=r"UOW_BINDS'\]\['audit'\].*environment variable"):
         UnitOfWork(app_with(tmp_path, UOW_BINDS={"audit": value}))
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, Response, stream_with_context
 from flask.testing import FlaskClient
 
-from flask_uow import UnitOfWork
+from flask_uow import InvalidRequestError, UnitOfWork
 from tests.web.apps import add_note, saved_texts
 
 
@@ -48,6 +48,20 @@ def test_objects_are_attached_inside_stream_with_context(db: UnitOfWork, flask_a
     assert http.post("/").text == "aa"
     with flask_app.app_context():
         assert db.engine.pool.checked_out() == 0
+
+
+def test_a_generator_outside_the_context_is_told_of_stream_with_context(
+    db: UnitOfWork, flask_app: Flask, http: FlaskClient
+) -> None:
+    @flask_app.get("/")
+    def view() -> Any:
+        def body() -> Iterator[str]:
+            yield str(db.session.scalar("SELECT 1"))
+
+        return Response(body())
+
+    with pytest.raises(InvalidRequestError, match=r"outside of any scope.*stream_with_context\(\)"):
+        http.get("/")
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, ["generator", "view"]), (400, [])])

@@ -159,7 +159,7 @@ def json_binder(type_: JSON) -> Processor:
             return "null"
         try:
             return encode(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             wrong_kind(
                 type_, value, f"what JSON can hold ({error})", "Convert it to dicts, lists, str, numbers and bools."
             )

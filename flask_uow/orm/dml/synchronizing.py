@@ -32,6 +32,7 @@ from flask_uow.orm.loading.run import QueryRun
 from flask_uow.orm.state.expiry import expire_all, expire_changed
 from flask_uow.sql.compiler import compile_statement
 from flask_uow.sql.dml import Delete, DMLStatement, Insert, Update
+from flask_uow.sql.value_errors import check_list
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
@@ -49,7 +50,7 @@ _WAYS = ("auto", "evaluate", "fetch", False)
 def execute_dml(session: ExecutingSession, connection: Connection, statement: DMLStatement, params: Any) -> Result:
     """Execute DML of a mapped class, and bring the Session's objects in step.
 
-    :raises ArgumentError: for an unknown ``synchronize_session``, or a list of rows to be updated of which one lacks its key.
+    :raises ArgumentError: for an unknown ``synchronize_session``, parameters without names, or a list of rows to be updated of which one lacks its key.
     :raises InvalidRequestError: with ``evaluate``, for criteria that Python cannot evaluate.
     :raises StaleDataError: for a list of rows to be updated of which one is not there, or has another version.
     """
@@ -57,6 +58,8 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
     if way not in _WAYS or way is True:
         hint = did_you_mean(str(way), ["auto", "evaluate", "fetch"])
         raise ArgumentError(f"synchronize_session={way!r}: expected 'auto', 'evaluate', 'fetch' or False.{hint}")
+    if params is not None and not isinstance(params, Mapping):
+        check_list(params)
     mapper = statement.entity.mapper
     if isinstance(statement, Insert):
         return _insert(session, connection, statement, params, way)

@@ -68,12 +68,15 @@ def update_objects(
                     update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return
     for names, members in by_columns.items():
+        keys_move = any(name in names for name in mapper.primary_key_names)
+        if keys_move:
+            _refuse_missing_keys(mapper, members)
         _update_tables(session, mapper, names, members)
         if mapper.mutable_types:
             for obj in members:
                 take_snapshots(obj, names)
                 remember(obj.__dict__[STATE], obj)
-        if any(name in names for name in mapper.primary_key_names):
+        if keys_move:
             moved = _move_identities(session, mapper, members)
             cascade_key_changes(session, mapper, moved)
 
@@ -257,6 +260,16 @@ def _without_row(connection: Connection, part: MappedTable, objects: list[Any]) 
     return gone
 
 
+def _refuse_missing_keys(mapper: Mapper, objects: list[Any]) -> None:
+    # before any SQL: each database has words of its own for a key of NULL
+    for obj in objects:
+        values = obj.__dict__
+        if any(values.get(name, name) is None for name in mapper.primary_key_names):
+            raise FlushError(
+                f"the primary key of {describe(obj)} was set to None. Delete the object instead, or give it another key."
+            )
+
+
 def _move_identities(session: Session, mapper: Mapper, objects: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
     """Give objects the identity that their key columns say; return each with the key it had."""
     identities = session.objects.identities_of(mapper)
@@ -266,10 +279,6 @@ def _move_identities(session: Session, mapper: Mapper, objects: list[Any]) -> li
         state = values[STATE]
         old = identity_values(state.row_key)
         key = tuple(values.get(name, part) for name, part in zip(mapper.primary_key_names, old, strict=True))
-        if None in key:
-            raise FlushError(
-                f"the primary key of {describe(obj)} was set to None. Delete the object instead, or give it another key."
-            )
         move_identity(session, identities, obj, key)
         for part in mapper.stored:
             for own, source in part.copied:

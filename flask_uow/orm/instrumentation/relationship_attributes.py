@@ -5,7 +5,7 @@ Relationships keep both sides in step: what happens on one side is told to the o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.instrumentation.events import Listeners
@@ -44,6 +44,18 @@ class RelationshipAttribute(Attribute):
     def __init__(self, key: str, parent: Mapper, prop: RelationshipProperty) -> None:
         super().__init__(key, parent, prop)
         self.relationship = prop
+
+    if not TYPE_CHECKING:  # to a type checker, an attribute that is not there stays an error
+
+        def __getattr__(self, name: str) -> NoReturn:
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_"):
+                own = self.__dict__.get("key", "relationship")
+                message += (
+                    ": a relationship has no columns of its own. For a condition on the objects that it leads to, join it and name the"
+                    f" attribute of their class, or use {own}.has(...) (of a collection: {own}.any(...))."
+                )
+            raise AttributeError(message, name=name, obj=self)
 
     def record(self, obj: MappedObject, state: InstanceState | None, original: object) -> None:
         """Keep the original value of the attribute at its first change, and hold the object until it is flushed."""

@@ -15,6 +15,7 @@ from flask_uow.engine.rows import RowMaker
 from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Part
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.expressions import BindParameter
+from flask_uow.sql.value_errors import unfit_parameters
 
 __all__ = ["Bundled", "QueryPlan", "Source"]
 
@@ -103,7 +104,10 @@ class QueryPlan:
 
         :param values: the values of the statement's bind parameters, or of the keys that are asked for, in order.
         :param given: values given at execution, by name.
+        :raises ArgumentError: for values without names.
         """
+        if given and not isinstance(given, Mapping):
+            raise unfit_parameters(given)
         if self.sources is not None:
             values = [values[source] if type(source) is int else source.value for source in self.sources]  # type: ignore[union-attr]
         return self.compiled.parameters(values, given)

@@ -214,6 +214,12 @@ class RelationshipProperty(InspectedRelationship):
         self.secondary = (
             self._resolve(secondary, f"relationship {self.name}, secondary", False) if secondary is not None else None
         )
+        if isinstance(self.secondary, type):
+            found = self.secondary.__name__
+            raise ArgumentError(
+                f"relationship {self.name}: secondary= is a table, and {found} is a class. Pass {found}.__table__ where its rows hold the two"
+                f" foreign keys only; else relate both classes to {found}, which makes it an association object."
+            )
         far = self._side(self._mapper) if view is None else Side((view.selectable,), {}, {})
         primaryjoin = self._expression(self.primaryjoin_argument, far)
         near_half = without_marks(primaryjoin)

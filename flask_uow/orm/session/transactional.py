@@ -221,7 +221,9 @@ class TransactionalSession:
             return root
         if not subtransactions and not nested:
             raise InvalidRequestError(
-                "this Session is in a transaction already. Pass subtransactions=True to begin one within it, or nested=True for a SAVEPOINT."
+                "this Session is in a transaction already: the first use of it begins one, as begin() does. In a request or a unit of work"
+                " nothing needs to be begun: remove begin(). For a SAVEPOINT call begin_nested(); begin(subtransactions=True) is a part of the"
+                " present transaction."
             )
         if not current.is_active:
             raise current.inactive_error()

@@ -14,6 +14,7 @@ from flask_uow.exc import ArgumentError
 from flask_uow.sql.types.base import TypeEngine
 from flask_uow.sql.types.binary import LargeBinary
 from flask_uow.sql.types.lookup import to_instance
+from flask_uow.sql.value_errors import wrong_kind
 
 if TYPE_CHECKING:
     from flask_uow.sql.interfaces import SQLDialect
@@ -217,7 +218,18 @@ class PickleType(TypeDecorator):
         self.python_type = object
 
     def process_bind_param(self, value: Any, dialect: SQLDialect) -> Any:
-        return None if value is None else self.pickler.dumps(value, self.protocol)
+        if value is None:
+            return None
+        try:
+            return self.pickler.dumps(value, self.protocol)
+        except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            wrong_kind(
+                self,
+                value,
+                f"what can be pickled ({error})",
+                "Functions are pickled by the name that they have in their module; a generator by what"
+                " list() makes of it.",
+            )
 
     def process_result_value(self, value: Any, dialect: SQLDialect) -> Any:
         return None if value is None else self.pickler.loads(value)

@@ -69,6 +69,12 @@ class BigInteger(Integer):
     maximum = 2**63 - 1
 
 
+# bool("false") is True
+_CURE_OF_TEXT = (
+    "Compare it with the text that means True, as in `value == 'true'`: bool() of any text but the empty one is True."
+)
+
+
 class Boolean(TypeEngine[bool]):
     """True or False; the ints 1 and 0 are taken for them."""
 
@@ -79,7 +85,9 @@ class Boolean(TypeEngine[bool]):
 
     def _convert(self, value: object) -> bool:
         if not (isinstance(value, int) and value in (0, 1)):
-            wrong_kind(self, value, "True or False", "Convert it with bool().")
+            wrong_kind(
+                self, value, "True or False", _CURE_OF_TEXT if isinstance(value, str) else "Convert it with bool()."
+            )
         return bool(value)
 
 
