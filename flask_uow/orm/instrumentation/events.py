@@ -41,7 +41,8 @@ def validates(*names: str, include_removes: bool = False, include_backrefs: bool
     that follows from a change on the other side of a relationship. What it returns is stored; it raises to refuse the value. It is
     not called for what is loaded. The method of a subclass has charge of objects of that class, and may name inherited attributes.
 
-    :param names: the attributes.
+    :param names: the attributes. A name that neither the class nor a subclass has is an ArgumentError when the mappers are configured; in
+        a mixin it may be one that only some of its classes have.
     :param include_removes: call it as ``method(self, name, value, is_remove)``, with True for objects that are taken out of a collection as well.
     :param include_backrefs: False leaves out what follows from a change on the other side of a relationship.
     """
@@ -241,6 +242,8 @@ class AttributeEvents:
     def __init__(self, class_: type) -> None:
         self.class_ = class_
         self.validators: dict[str, list[Callable[..., Any]]] = {}
+        # the names in marks on the class itself: those of a mixin may be meant for other classes
+        self.own_validated: list[str] = []
         self.extensions: dict[str, list[AttributeExtension]] = {}
         self.reconstruct: Callable[[Any], Any] | None = None
         # the method of the class that is marked as @reconstructor
@@ -250,6 +253,8 @@ class AttributeEvents:
                 marks = getattr(value, _VALIDATES, None)
                 for name in marks.names if isinstance(marks, _Marks) else ():
                     self._add_validator(name, value)
+                    if base is class_:
+                        self.own_validated.append(name)
             self._find_reconstructor(base)
 
     def _add_validator(self, name: str, method: Callable[..., Any]) -> None:

@@ -26,6 +26,7 @@ from flask_uow import (
     mapper,
     relationship,
     select,
+    validates,
 )
 from flask_uow.orm import Registry, configure_mappers
 from flask_uow.orm.symbols import Cascades
@@ -175,3 +176,48 @@ def test_a_many_to_many_of_one_table_with_itself_has_two_sides(engine: Engine, r
         bob.followers.remove(ann)
         session.commit()
         assert ann.following == []
+
+
+def test_a_validator_of_no_attribute_is_an_error_with_a_suggestion() -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Person(Own):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        email: Mapped[str]
+
+        @validates("emial")
+        def check_email(self, key: str, value: str) -> str:
+            return value.lower()
+
+    with pytest.raises(ArgumentError, match=r"Person: @validates.*'emial'.*Did you mean 'email'\?"):
+        Person(email="Ed")
+
+
+def test_a_validator_may_name_what_a_subclass_or_a_class_of_its_mixin_has() -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Checked:
+        @validates("code", "email")
+        def in_lower_case(self, key: str, value: str) -> str:
+            return value.lower()
+
+    class Person(Checked, Own):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        email: Mapped[str]
+        kind: Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "person"}
+
+        @validates("badge")
+        def check_badge(self, key: str, value: str) -> str:
+            return value.upper()
+
+    class Guard(Person):
+        badge: Mapped[str | None]
+        __mapper_args__ = {"polymorphic_identity": "guard"}
+
+    guard = Guard(email="Ed", badge="x")
+    assert (guard.email, guard.badge) == ("ed", "X")
