@@ -398,3 +398,12 @@ def test_a_class_for_a_secondary_table_is_refused_with_the_cure(form: str) -> No
 
     with pytest.raises(ArgumentError, match=r"Left\.rights: secondary= .*Link\.__table__.*association object"):
         Left()
+
+
+def test_a_list_in_sql_text_is_told_of_the_parameter_that_expands(session: Session) -> None:
+    statement = text("SELECT 1 WHERE 1 IN :ids")
+    with pytest.raises(DBAPIError, match=r"bindparam\('ids', expanding=True\)"):
+        session.execute(statement, {"ids": [1, 2]})
+    session.rollback()
+    expanding = statement.bindparams(bindparam("ids", expanding=True))
+    assert session.execute(expanding, {"ids": [1, 2]}).scalar() == 1

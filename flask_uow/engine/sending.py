@@ -7,6 +7,7 @@ driver's own work.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["SendingConnection"]
 
 T = TypeVar("T")
+
+# IN and a placeholder of either driver
+_IN_WITHOUT_BRACKETS = re.compile(r"\bin\s+(\?|%s|%\()", re.IGNORECASE)
+_EXPANDING = "A list in SQL text needs a parameter that expands: text('... IN :ids').bindparams(bindparam('ids', expanding=True))."
 
 # how statements begin that need a write transaction and leave nothing that a rollback would undo: SELECT ... FOR UPDATE, a cursor of it,
 # LOCK TABLE, SET
@@ -459,6 +464,8 @@ class SendingConnection:
             ) from error
         params = HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
+        if not cure and "syntax error" in str(error) and _IN_WITHOUT_BRACKETS.search(str(statement)):
+            cure = _EXPANDING
         raise translate(
             error, statement, params, connection_invalidated=lost, cure=cure, from_replica=self.engine.is_replica
         ) from error
