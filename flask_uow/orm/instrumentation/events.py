@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from flask_uow.exc import ArgumentError
+from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.orm.symbols import NO_VALUE
 
 if TYPE_CHECKING:
     from flask_uow.orm.instrumentation.attributes import Attribute
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.state.instance_state import InstanceState
 
 __all__ = ["AttributeEvents", "AttributeExtension", "FamilyListeners", "Listeners", "reconstructor", "validates"]
@@ -256,6 +257,20 @@ class AttributeEvents:
                     if base is class_:
                         self.own_validated.append(name)
             self._find_reconstructor(base)
+
+    def check_names(self, family: Sequence[Mapper]) -> None:
+        """Refuse a validator of the class itself that would never be called.
+
+        :param family: the class's mapper, and those of its subclasses.
+        :raises ArgumentError: where none of them has the attribute that it is for.
+        """
+        for name in self.own_validated:
+            if not any(mapper.has_attribute(name) for mapper in family):
+                known = [known for mapper in family for known in mapper.attribute_names]
+                raise ArgumentError(
+                    f"{self.class_.__name__}: @validates({name!r}) names no attribute of the class or of a subclass, and would never be called."
+                    f"{did_you_mean(name, known)}"
+                )
 
     def _add_validator(self, name: str, method: Callable[..., Any]) -> None:
         # a method that overrides a validator of a base class takes its place

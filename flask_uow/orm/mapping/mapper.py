@@ -441,16 +441,8 @@ class Mapper(MappedSource, InspectedMapper):
         self._choose_source()
 
     def finish_configuration(self) -> None:
-        """Give each relationship its loader, once all are configured.
-
-        :raises ArgumentError: when a validator of the class is for an attribute that neither it nor a subclass has.
-        """
-        for name in self.events.own_validated:
-            if not any(mapper.has_attribute(name) for mapper in self.descendants):
-                raise ArgumentError(
-                    f"{self.class_.__name__}: @validates({name!r}) names no attribute of the class or of a subclass, and would never be called."
-                    f"{did_you_mean(name, self.attribute_names)}"
-                )
+        """Give each relationship its loader, once all are configured; a validator of no attribute is an ArgumentError."""
+        self.events.check_names(self.descendants)
         for name, column_property in self.column_attrs.items():
             if column_property.is_stored:
                 MutableType.take_place(column_property.column)
