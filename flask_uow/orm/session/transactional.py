@@ -222,8 +222,8 @@ class TransactionalSession:
         if not subtransactions and not nested:
             raise InvalidRequestError(
                 "this Session is in a transaction already: the first use of it begins one, as begin() does. In a request or a unit of work"
-                " nothing needs to be begun: remove begin(). For a SAVEPOINT call begin_nested(); begin(subtransactions=True) is a part of the"
-                " present transaction."
+                " nothing needs to be begun: remove begin(). For a part of the present transaction pass subtransactions=True, for a SAVEPOINT"
+                " nested=True, or call begin_nested()."
             )
         if not current.is_active:
             raise current.inactive_error()
