@@ -14,12 +14,7 @@ from flask_uow.web.outcome import Outcome
 from flask_uow.web.scope import Scope
 from flask_uow.web.session import WebSession, tell_together
 
-__all__ = ["close_sessions", "end_scope", "finish", "has_changes", "has_work", "is_settled", "roll_back"]
-
-
-def has_work(scope: Scope) -> bool:
-    """Return whether a Session of the scope has anything to commit or to roll back."""
-    return any(session.has_work() for session in scope.sessions)
+__all__ = ["close_sessions", "end_scope", "finish", "has_changes", "is_settled", "roll_back"]
 
 
 def is_settled(scope: Scope) -> bool:

@@ -10,7 +10,7 @@ The first UPDATE leaves the attributes of the objects, and their versions, to th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.keys import carried_values, future_changes, future_value
@@ -19,7 +19,7 @@ from flask_uow.orm.flush.steps import ReleaseRows
 from flask_uow.orm.flush.unique_order import in_turns, those_left_to
 from flask_uow.orm.flush.unique_values import find_originals, future_key, stored_key, strict_keys, unique_names
 from flask_uow.orm.flush.update import changed_columns
-from flask_uow.orm.flush.work import ByFamily, Link, WorkList, by_mapper
+from flask_uow.orm.flush.work import ByFamily, WorkList, by_mapper, links_by_child
 from flask_uow.orm.state.keys import identity_from
 from flask_uow.orm.symbols import NO_VALUE, STATE
 
@@ -39,7 +39,7 @@ def references_to_release(work: WorkList, changed: ByFamily, deleted: ByFamily) 
     doomed = {base: {obj.__dict__[STATE].row_key for obj in objects} for base, objects in deleted.items()}
     why = "lets go of rows that are deleted first"
     for base, objects in changed.items():
-        linked = _links_by_child(work.links.get(base, ()))
+        linked = links_by_child(work.links.get(base, ()))
         for mapper, members in by_mapper(base, objects).items():
             references = [(names, doomed[target]) for names, target in key_references(mapper) if target in doomed]
             if not references:
@@ -77,7 +77,7 @@ def values_to_release(work: WorkList, base: Mapper, changed: list[Any], new: lis
         return
     # what these take may have to be left by others first
     leaving += those_left_to(session, base, changed, leaving, carried)
-    linked = _links_by_child(work.links.get(base, ()))
+    linked = links_by_child(work.links.get(base, ()))
     for turn in in_turns(session, base, leaving, carried):
         for mapper, members in by_mapper(base, turn).items():
             values: list[tuple[Any, dict[str, Any]]] = []
@@ -91,13 +91,6 @@ def values_to_release(work: WorkList, base: Mapper, changed: list[Any], new: lis
                 own = carried.get(id(obj), {})
                 values.append((obj, {name: _value_for_now(obj, name, own) for name in moving}))
             yield from _release(mapper, values, "leaves unique values that new rows take")
-
-
-def _links_by_child(links: Iterable[Link]) -> dict[int, list[Link]]:
-    found: dict[int, list[Link]] = {}
-    for link in links:
-        found.setdefault(id(link.child), []).append(link)
-    return found
 
 
 def _may_refer(obj: MappedObject, names: tuple[str, ...], keys: set[Any]) -> bool:

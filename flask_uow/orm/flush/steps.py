@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from flask_uow.orm.flush.keys import future_changes, link_pairs
 from flask_uow.orm.flush.links import secondary_table
 from flask_uow.orm.flush.update import changed_columns, follows_by_itself
-from flask_uow.orm.flush.work import Link, by_mapper
+from flask_uow.orm.flush.work import Link, by_mapper, links_by_child
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
@@ -141,9 +141,7 @@ class UpdateRows(Step):
     def rows(self) -> Iterator[TableRows]:
         mapper, versioning = self.mapper, self.mapper.versioning
         counts: dict[tuple[Table, tuple[str, ...]], int] = {}
-        linked: dict[int, list[Link]] = {}
-        for link in self.links:
-            linked.setdefault(id(link.child), []).append(link)
+        linked = links_by_child(self.links)
         for obj in self.objects:
             names = future_changes(obj, changed_columns(mapper, obj), linked.get(id(obj), ()))
             for part in mapper.stored if names else ():

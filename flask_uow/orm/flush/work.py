@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
 
-__all__ = ["ByFamily", "Link", "LinkRows", "WorkList", "by_family", "by_mapper"]
+__all__ = ["ByFamily", "Link", "LinkRows", "WorkList", "by_family", "by_mapper", "links_by_child"]
 
 # objects by the base mapper of their classes
 ByFamily = dict["Mapper", list[Any]]
@@ -114,6 +115,14 @@ def by_mapper(base: Mapper, objects: list[Any]) -> dict[Mapper, list[Any]]:
     for obj in objects:
         members.setdefault(type(obj).__mapper__, []).append(obj)
     return members
+
+
+def links_by_child(links: Iterable[Link]) -> dict[int, list[Link]]:
+    """Return links by the ids of the children."""
+    found: dict[int, list[Link]] = {}
+    for link in links:
+        found.setdefault(id(link.child), []).append(link)
+    return found
 
 
 def by_family(objects: list[Any]) -> ByFamily:
