@@ -323,7 +323,7 @@ class Connection(SendingConnection):
                 )
             self._stack.append(transaction)
             return transaction
-        self._gate = opening_gate(dialect, level, **options)
+        self._gate = opening_gate(dialect, level, self._is_settled, **options)
         transaction.is_read_only = bool(options.get("read_only"))
         limit = transaction.commit_limit = dialect.statement_timeout(options.get("setup", ()))
         if limit is not None:

@@ -145,6 +145,7 @@ class Engine:
         raw = connection.connection.driver_connection
         if self._rollback_only is not None:
             return RawConnection(connection, raw, is_lent=True, through_lender=True)
+        connection.unsettle()
         # the pool puts the connection back into the mode that it has otherwise
         self.dialect.begin_by_driver(raw)
         return RawConnection(connection, raw, is_lent=True, through_lender=False)
@@ -300,6 +301,7 @@ class _DialectConnector:
         self.drop_closes = dialect.drop_closes
         self.reset = dialect.reset
         self.clean = dialect.clean
+        self.settle = dialect.settle
         self.is_quiet = dialect.is_quiet
         self.ping = dialect.ping
         self.close = dialect.close

@@ -57,13 +57,17 @@ class Gate:
 def opening_gate(
     dialect: Dialect,
     isolation_level: str | None,
+    is_settled: bool = False,
     read_only: bool = False,
     setup: Sequence[str] = (),
     for_reads: bool = False,
 ) -> Gate:
-    """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``."""
+    """Return the gate of a transaction that begins; the parameters are those of ``Connection.begin``.
+
+    :param is_settled: True where the session has the settings that values depend on.
+    """
     begin_sql = dialect.begin_sql(isolation_level, read_only)
-    sent = dialect.with_settings(begin_sql)
+    sent = begin_sql if is_settled else dialect.with_settings(begin_sql)
     if setup and dialect.begins_with_statement:
         dialect.require(
             "set_local", "a transaction was to be begun with settings of its own (UOW_STATEMENT_TIMEOUT_SECONDS)"

@@ -412,6 +412,7 @@ class Pool:
                 self._refusals = 0
                 if self._listeners:
                     self._tell_of_connection(record)
+                self._settle(record)
                 return True
             ready = self._is_reusable(record) if record.is_dirty else self._is_usable(record)
         except BaseException:
@@ -420,6 +421,10 @@ class Pool:
         if not ready:
             self._remove(record)
         return ready
+
+    def _settle(self, record: PooledConnection) -> None:
+        # what listens to new connections may have set the same, and means it
+        record.is_settled = not self._listeners.get("connect") and self._connector.settle(record.raw)
 
     def _tell_of_connection(self, record: PooledConnection) -> None:
         """Call what listens to new connections; what it leaves open is rolled back."""
@@ -449,6 +454,11 @@ class Pool:
         # what listens to new connections has set something that cleaning would undo
         if must_clean and (self._listeners.get("connect") or not self._connector.clean(record.raw)):
             return False
+        if must_clean:
+            self._settle(record)
+        elif record.marks:
+            # a function that the text of a statement does not show may have set anything
+            record.is_settled = False
         record.marks = 0
         record.is_dirty = False
         return record.generation == self._generation

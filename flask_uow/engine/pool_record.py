@@ -70,6 +70,10 @@ class Connector(Protocol):
         """Undo what statements have left in the session of an idle connection; return False where it must be closed for that."""
 
     @abstractmethod
+    def settle(self, raw: Any) -> bool:
+        """Make the settings that values depend on for as long as an idle connection is open; return False where each transaction has to make them."""
+
+    @abstractmethod
     def is_refusal(self, error: BaseException) -> bool:
         """Return True when the database takes no further connection at the moment, and may take one soon."""
 
@@ -108,6 +112,7 @@ class PooledConnection:
     :ivar apart: True where the pool does not count the connection, and closes it when it comes back.
     :ivar info: for the application's own use, as long as the driver's connection is open.
     :ivar marks: what the statements of its user leave behind; see :mod:`flask_uow.engine.marks`.
+    :ivar is_settled: True where the session has the settings that values depend on; see :meth:`Connector.settle`.
     :ivar is_dirty: True where it was claimed after a holder that had not given it back.
     :ivar holder: tells what its user works for (a request, a command), None where nobody said.
     :ivar acquired: when it was lent, on the same clock.
@@ -115,7 +120,7 @@ class PooledConnection:
 
     __slots__ = (
         "__weakref__", "_asked_by", "_asked_line", "_lease", "_thread", "acquired", "apart", "broken", "created", "cursor", "generation",
-        "holder", "info", "inherited", "is_dirty", "marks", "number", "raw", "returned",
+        "holder", "info", "inherited", "is_dirty", "is_settled", "marks", "number", "raw", "returned",
     )  # fmt: skip
 
     def __init__(self, generation: int) -> None:
@@ -129,6 +134,7 @@ class PooledConnection:
         self.inherited = False
         self.apart = False
         self.is_dirty = False
+        self.is_settled = False
         self.marks = 0
         self.holder: Callable[[], str] | None = None
         self._asked_by: CodeType | None = None

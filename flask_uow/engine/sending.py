@@ -357,7 +357,7 @@ class SendingConnection:
         """Do what must happen before a statement; return the text to send in its place."""
         gate = self._gate
         if gate is None:
-            return self.dialect.by_itself(sql)
+            return sql if self._is_settled else self.dialect.by_itself(sql)
         if gate.refusal is not None:
             self._refuse(gate)
         if not write and not gate.for_reads:
@@ -372,6 +372,19 @@ class SendingConnection:
         if gate.begin_sql:
             self._notify(gate.begin_sql, 0.0, "transaction")
         return Opening(f"{gate.sent};\n{sql}", sql, gate)
+
+    @property
+    def _is_settled(self) -> bool:
+        """True where the session has the settings that values depend on, and no statement may have changed them since the connection was lent."""
+        record = self._record
+        return record is not None and record.is_settled and not record.marks and self.dialect.is_settled(record.raw)
+
+    def unsettle(self) -> None:
+        """Undo the settings that the connection has for its whole session: for somebody who uses the driver's connection without it."""
+        record = self._record
+        if record is not None and record.is_settled:
+            record.is_settled = False
+            self.dialect.unsettle(record.raw)
 
     def _note_marks(self, sql: str, params: Sequence[Any]) -> None:
         """Remember what a statement that is about to be sent may do besides reading and writing rows."""

@@ -49,6 +49,9 @@ class FakeConnector:
         raw.resets += 1
         return raw.alive
 
+    def settle(self, raw: Any) -> bool:
+        return False
+
     def clean(self, raw: FakeConnection) -> bool:
         raw.cleanings += 1
         return raw.alive

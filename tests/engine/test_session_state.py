@@ -321,13 +321,83 @@ def test_a_connection_on_which_nothing_was_set_is_not_cleaned(one: Engine, monke
     assert cleaned == ["it was"]
 
 
-def test_settings_and_begin_cost_no_round_trip(one: Engine, shifts: Table) -> None:
+def first_query(engine: Engine) -> bytes:
+    """What a transaction sends with its first statement."""
+    with engine.begin() as connection:
+        query: bytes = connection.cursor_execute("SELECT 1", write=False).query
+        return query
+
+
+def test_a_session_that_is_our_own_has_the_settings_once(one: Engine) -> None:
+    statements = StatementLog().attach(one)
+    assert first_query(one) == first_query(one) == b"BEGIN;\nSELECT 1"
+    assert statements.transactions == ["BEGIN", "COMMIT"] * 2
+    statements.detach()
+
+
+def test_settings_and_begin_cost_no_round_trip_where_others_set_something(
+    postgresql_uri: str, one: Engine, shifts: Table
+) -> None:
+    execute(
+        postgresql_uri,
+        "CREATE FUNCTION few_digits() RETURNS text LANGUAGE sql AS $$ SELECT set_config('extra_float_digits', '-3', false) $$",
+    )
     with one.begin() as connection:
-        statements = StatementLog().attach(one)
-        cursor = connection.cursor_execute("SELECT 1", write=False)
-        assert cursor.query.startswith(b"BEGIN; SET LOCAL ")
+        connection.execute("SELECT few_digits()")
+    statements = StatementLog().attach(one)
+    assert first_query(one).startswith(b"BEGIN; SET LOCAL ")
     assert statements.transactions == ["BEGIN", "COMMIT"]
     statements.detach()
+    with one.begin() as connection:
+        assert read(connection, shifts) == VALUES
+        connection.execute("DROP FUNCTION few_digits()")
+
+
+@pytest.mark.parametrize("name", ["datestyle", "intervalstyle", "timezone"])
+def test_a_trigger_that_sets_something_for_the_session_is_noticed(
+    postgresql_uri: str, one: Engine, shifts: Table, name: str
+) -> None:
+    value = {"datestyle": "German", "intervalstyle": "iso_8601", "timezone": "Asia/Tokyo"}[name]
+    execute(
+        postgresql_uri,
+        "CREATE FUNCTION on_write() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN PERFORM set_config('{name}', '{value}', false); RETURN NEW; END $$;"
+        " CREATE TRIGGER written BEFORE INSERT ON shift FOR EACH ROW EXECUTE FUNCTION on_write()",
+    )
+    with one.begin() as connection:
+        connection.execute(insert(shifts).values(**VALUES))
+    with one.begin() as connection:
+        for row in connection.execute(select(*(shifts.c[name] for name in VALUES))):
+            assert tuple(row) == tuple(VALUES.values())
+        connection.execute("DROP FUNCTION on_write CASCADE")
+
+
+def test_who_uses_the_connection_of_the_driver_has_none_of_our_settings(
+    one: Engine, shifts: Table, default: Callable[[str, str], None]
+) -> None:
+    default("intervalstyle", "iso_8601")
+    one.dispose()
+    assert first_query(one) == b"BEGIN;\nSELECT 1"
+    raw = one.raw_connection()
+    cursor = raw.cursor()
+    cursor.execute("SHOW intervalstyle")
+    assert cursor.fetchone() == ("iso_8601",)
+    raw.close()
+    with one.begin() as connection:
+        assert read(connection, shifts) == VALUES
+
+
+def test_a_connection_whose_listener_sets_something_makes_the_settings_with_each_transaction(
+    one: Engine, shifts: Table
+) -> None:
+    @event.listens_for(one, "connect")
+    def on_connect(raw: Any, record: object) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute("SET extra_float_digits = -3")
+
+    for _ in range(2):
+        with one.begin() as connection:
+            assert read(connection, shifts) == VALUES
 
 
 def test_a_pool_can_clean_always_or_never(postgresql_uri: str) -> None:

@@ -152,6 +152,18 @@ class Dialect(ABC):
     def clean(self, raw: Any) -> bool:
         """Undo what statements have left in the session of an idle ``raw``; return False where it must be closed for that."""
 
+    def settle(self, raw: Any) -> bool:
+        """Make the settings that values depend on for as long as an idle ``raw`` is open; return False where each transaction has to make them."""
+        return False
+
+    def is_settled(self, raw: Any) -> bool:
+        """Return False where something has changed what :meth:`settle` has set, as far as the client is told. Sends nothing."""
+        return False
+
+    def unsettle(self, raw: Any) -> None:
+        """Undo what :meth:`settle` has set, for somebody who uses ``raw`` without us."""
+        raise NotImplementedError(f"the connections of {self.name} are never settled")
+
     def is_refusal(self, error: BaseException) -> bool:
         """Return True when ``error`` says that the database takes no connection at the moment, and may take one soon."""
         return False

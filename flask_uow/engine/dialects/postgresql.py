@@ -32,8 +32,11 @@ from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
 from flask_uow.engine.dialects.postgresql_copy import CopySource, copy_statement
 from flask_uow.engine.dialects.postgresql_session import (
+    REPORTED,
     SESSION_SETTINGS,
     SETTINGS,
+    SETTLE,
+    UNSETTLE,
     calls_only_readers,
     find_marks,
     needs_settings,
@@ -311,6 +314,25 @@ class PostgreSQLDialect(Dialect):
     def _set_for_session(self, raw: Any) -> None:
         with raw.cursor() as cursor:
             cursor.execute(SESSION_SETTINGS)
+
+    def settle(self, raw: Any) -> bool:
+        if not self.settings_sql or self.creator is not None:
+            return False
+        try:
+            with raw.cursor() as cursor:
+                cursor.execute(SETTLE, (raw.info.backend_pid,))
+                return cursor.fetchone() is not None and self.is_settled(raw)
+        except psycopg2.Error:
+            # a server that speaks the protocol and has other functions, or a connection that is lost, as its next statement tells
+            return False
+
+    def is_settled(self, raw: Any) -> bool:
+        told = raw.get_parameter_status
+        return all(told(name) == value for name, value in REPORTED)
+
+    def unsettle(self, raw: Any) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute(UNSETTLE)
 
     def clean(self, raw: Any) -> bool:
         if "discard_all" in self.lacks:

@@ -1,8 +1,9 @@
 """The session of PostgreSQL: the settings that values depend on, and what statements leave in it.
 
-No setting is made for longer than a transaction: ``SET LOCAL`` travels in one string with BEGIN, or with a statement that is a transaction
-of its own. So values are read right whatever the server, the role, the database or an earlier user of the connection has set, also
-where a pooler gives the client another connection of the server's from one transaction to the next, and nobody else sees our settings.
+A connection of the server's that is one client's alone gets them once, for its whole session (:data:`SETTLE`). Where a pooler may give the
+client another connection of the server's from one transaction to the next, and where somebody has set something since, no setting is made for
+longer than a transaction: ``SET LOCAL`` travels in one string with BEGIN, or with a statement that is a transaction of its own. So values
+are read right whatever the server, the role, the database or an earlier user of the connection has set, and nobody else sees our settings.
 Used by :mod:`flask_uow.engine.dialects.postgresql`.
 """
 
@@ -14,8 +15,11 @@ from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MA
 
 __all__ = [
     "COMMENT",
+    "REPORTED",
     "SESSION_SETTINGS",
     "SETTINGS",
+    "SETTLE",
+    "UNSETTLE",
     "calls_only_readers",
     "find_marks",
     "needs_settings",
@@ -26,6 +30,15 @@ __all__ = [
 SETTINGS = "SET LOCAL datestyle = 'ISO, MDY'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL timezone = 'UTC'"
 # for servers without settings of a transaction
 SESSION_SETTINGS = SETTINGS.replace("SET LOCAL ", "SET ")
+# Makes the settings for the session, and gives a row, only where the process that answers is the one that has let the client in. Poolers tell
+# their clients a number of their own, or that of a process that serves others next.
+SETTLE = (
+    "SELECT set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false),"
+    " set_config('extra_float_digits', '3', false), set_config('timezone', 'UTC', false) WHERE pg_backend_pid() = %s"
+)
+UNSETTLE = "RESET datestyle; RESET intervalstyle; RESET extra_float_digits; RESET timezone"
+# the settings of which the server tells the client each change, and what they are then: looking at them sends nothing
+REPORTED = (("DateStyle", "ISO, MDY"), ("IntervalStyle", "postgres"), ("TimeZone", "UTC"))
 
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
 _RETURNS_VALUES = re.compile(

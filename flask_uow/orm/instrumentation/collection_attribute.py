@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.instrumentation.collections import InstrumentedList
 from flask_uow.orm.instrumentation.custom_collections import collection_maker
 from flask_uow.orm.state.instance_state import InstanceState, ensure_state
 from flask_uow.orm.state.keeping import drop_kept
@@ -143,49 +144,60 @@ class CollectionAttribute(RelationshipAttribute):
 
     def set(self, obj: MappedObject, value: object) -> None:
         state = ensure_state(obj)
-        if state.row_key is None:
-            old = obj.__dict__.get(self.key)
-            if old is None:
-                old = self.new_collection(obj)
-            elif READ in obj.__dict__:
-                obj.__dict__[READ].discard(self.key)
-        else:
-            old = getattr(obj, self.key)
-        if old is value:
+        listeners, is_exclusive = self.listeners, self.is_exclusive
+        old = self._to_replace(obj, state)
+        if old is None and listeners is not None:
+            # they are told of the collection that goes
+            old = self.new_collection(obj)
+        if old is value and old is not None:
             return
-        before = old.__uow_items__()
+        before: list[Any] = old.__uow_items__() if old is not None else []
         had = {id(item) for item in before}
         items = self._items_to_set(obj, value)
-        listeners, is_exclusive = self.listeners, self.is_exclusive
         if listeners is not None:
             listeners.tell("bulk_replace", obj, items, self)
+        target = self.relationship.target_class
         for number, item in enumerate(items):
-            item = items[number] = self.check(item)
+            if type(item) is not target:
+                item = items[number] = self.check(item)
             if is_exclusive:
                 self.claim_for_both(obj, item)
             if listeners is not None and id(item) not in had:
                 items[number] = real_object(listeners.append(obj, state, item, self))
-        self.record(obj, state, old)
-        old.__uow_detach__()
-        if listeners is not None:
-            listeners.tell("dispose_collection", obj, old, CollectionAdapter(old))
+        if old is not None:
+            self.record(obj, state, old)
+            old.__uow_detach__()
+            if listeners is not None:
+                listeners.tell("dispose_collection", obj, old, CollectionAdapter(old))
         made = obj.__dict__[self.key] = self.new_collection(obj, items)
-        kept = {id(item) for item in items}
-        for item in before:
-            if id(item) not in kept:
-                self.fire_remove(obj, item)
-        for item in items:
-            if id(item) not in had:
-                self.fire_append(obj, item)
+        if before:
+            kept = {id(item) for item in items}
+            for item in before:
+                if id(item) not in kept:
+                    self.fire_remove(obj, item)
+            items = [item for item in items if id(item) not in had]
+        self.fire_appends(obj, state, items)
         after_assignment = getattr(made, "after_assignment", None)
         if after_assignment is not None:
             after_assignment()
+
+    def _to_replace(self, obj: MappedObject, state: InstanceState) -> Any:
+        """Return the collection that another one is assigned for; None where an object without a row has none yet."""
+        if state.row_key is not None:
+            return getattr(obj, self.key)
+        values = obj.__dict__
+        present = values.get(self.key)
+        if present is not None and READ in values:
+            values[READ].discard(self.key)
+        return present
 
     def _items_to_set(self, obj: MappedObject, value: object) -> list[Any]:
         """Return the objects of what is assigned to the attribute.
 
         :raises ArgumentError: for a dict whose keys are not those that the collection gives its objects.
         """
+        if type(value) is list and self.make_collection is InstrumentedList:
+            return value.copy()
         sample = self.make_collection()
         converter = getattr(sample, "__uow_converter__", None)
         if converter is not None:

@@ -125,6 +125,21 @@ class RelationshipAttribute(Attribute):
             self.reverse.silently_add(item, obj)
         self.cascade_add(obj, item)
 
+    def fire_appends(self, obj: MappedObject, state: InstanceState, items: Iterable[MappedObject]) -> None:
+        """:meth:`fire_append` for several objects.
+
+        :param state: that of ``obj``.
+        """
+        reverse = self.reverse
+        for item in items:
+            if reverse is not None:
+                reverse.silently_add(item, obj)
+            # between two objects outside of a Session there is no cascade; looked up for each item, since the one before may have brought
+            # the parent into a Session (benchmark: insert_graph)
+            if state.owner is None and ((other := item.__dict__.get(STATE)) is None or other.owner is None):
+                continue
+            self.cascade_add(obj, item)
+
     def fire_remove(self, obj: MappedObject, item: MappedObject) -> None:
         """Tell the other side that ``item`` was taken out of the collection of ``obj``."""
         if self.listeners is not None:
@@ -331,8 +346,12 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
             return self.loader.load(obj, state)
 
     def silently_add(self, obj: MappedObject, item: MappedObject) -> None:
-        previous = self.current(obj)
         values = obj.__dict__
+        if STATE not in values and self.key not in values and self.listeners is None and not self.is_exclusive:
+            # a new object in its first collection: nothing is replaced, nothing to record (benchmark: insert_graph)
+            values[self.key] = item
+            return
+        previous = self.current(obj)
         if previous is item and self.key in values:
             return
         if previous is NO_VALUE and self._leaves_another_row:

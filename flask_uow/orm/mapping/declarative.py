@@ -75,7 +75,8 @@ class DeclaredClass:
         except AttributeError:
             raise _not_mapped(class_) from None
         columns, own = manager.columns, self.__dict__
-        plain = manager.has_plain_setattr(class_)
+        # nobody but us stands behind the class's __setattr__ (benchmark: insert_flat)
+        plain = manager.is_plain and class_.__setattr__ is manager.setattr_hook
         for name, value in values.items():
             if plain and name in columns:
                 check = columns[name]
