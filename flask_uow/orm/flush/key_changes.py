@@ -17,6 +17,7 @@ from flask_uow.sql.dml import Update
 
 if TYPE_CHECKING:
     from flask_uow.engine import Connection
+    from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationships import RelationshipProperty
     from flask_uow.orm.session.session import Session
@@ -39,7 +40,7 @@ def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved) -> None:
         further: Moved = []
         for obj, before in moved:
             old = _values(mapper, before, [far for _, far in pairs])
-            new = tuple(obj.__dict__.get(far) for _, far in pairs)
+            new = _present_values(obj, [far for _, far in pairs])
             if old is None or old == new:
                 continue
             if not prop.passive_updates:
@@ -72,6 +73,12 @@ def _values(mapper: Mapper, before: tuple[Any, ...], names: list[str]) -> tuple[
     if not all(name in mapper.primary_key_names for name in names):
         return None
     return tuple(before[mapper.primary_key_names.index(name)] for name in names)
+
+
+def _present_values(obj: MappedObject, names: list[str]) -> tuple[Any, ...]:
+    """Return values of an object; a part of its key that is not loaded is known all the same."""
+    key = dict(zip(type(obj).__mapper__.primary_key_names, identity_values(obj.__dict__[STATE].row_key), strict=True))
+    return tuple(obj.__dict__.get(name, key.get(name)) for name in names)
 
 
 def _update_rows(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any, ...], new: tuple[Any, ...]) -> None:
@@ -113,7 +120,7 @@ def _update_secondary(session: Session, mapper: Mapper, prop: RelationshipProper
     columns = [table.c[name] for _, name in pairs]
     for obj, before in moved:
         old = _values(mapper, before, [own for own, _ in pairs])
-        new = tuple(obj.__dict__.get(own) for own, _ in pairs)
+        new = _present_values(obj, [own for own, _ in pairs])
         if old is None or old == new:
             continue
         _replace(session.connection_for(mapper), table, columns, old, new)

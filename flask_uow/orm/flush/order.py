@@ -33,6 +33,7 @@ __all__ = [
     "refers_to_itself",
     "sort_levels",
     "split_by_reference",
+    "waiting_for_new_keys",
 ]
 
 # families that are written together, by their base mappers; one but for a circle
@@ -218,6 +219,32 @@ def after_new_keys(objects: list[Any], work: WorkList) -> list[list[Any]]:
     moving = {id(obj): obj for obj in objects if _changes_key(obj)}
     if not moving:
         return [objects]
+    waits = _waits_for_new_keys(objects, moving, work)
+    if not any(waits.values()):
+        return [objects]
+    try:
+        return _levels(objects, waits)
+    except graphlib.CycleError:
+        return [objects]
+
+
+def waiting_for_new_keys(objects: list[Any], others: Iterable[Any], work: WorkList) -> set[int]:
+    """Return the ids of changed objects that were made to refer to an object whose primary key changes, and that is written later.
+
+    :param others: the objects among which these are; those that are of both are not written later.
+    """
+    moving = {id(obj): obj for obj in others if _changes_key(obj)}
+    if not moving:
+        return set()
+    waits = _waits_for_new_keys(objects, moving, work)
+    return {key for key, parents in waits.items() if not parents <= waits.keys()}
+
+
+def _waits_for_new_keys(objects: list[Any], moving: dict[int, Any], work: WorkList) -> dict[int, set[int]]:
+    """Return for the id of each object those of the moving ones that it was made to refer to.
+
+    :param moving: objects whose primary key changes, by their ids.
+    """
     by_new_key = {
         (
             type(obj).__mapper__.base_mapper,
@@ -236,12 +263,7 @@ def after_new_keys(objects: list[Any], work: WorkList) -> list[list[Any]]:
     for link in (link for links in work.links.values() for link in links):
         if id(link.parent) in moving and id(link.child) in waits and link.parent is not link.child:
             waits[id(link.child)].add(id(link.parent))
-    if not any(waits.values()):
-        return [objects]
-    try:
-        return _levels(objects, waits)
-    except graphlib.CycleError:
-        return [objects]
+    return waits
 
 
 def _changes_key(obj: MappedObject) -> bool:

@@ -18,9 +18,15 @@ from flask_uow.orm.flush.order import (
     refers_to_itself,
     sort_levels,
     split_by_reference,
+    waiting_for_new_keys,
 )
 from flask_uow.orm.flush.plan_text import plan_lines
-from flask_uow.orm.flush.release import references_to_release, values_to_release
+from flask_uow.orm.flush.release import (
+    exchanged_values,
+    references_to_release,
+    rows_to_take_over,
+    values_to_release,
+)
 from flask_uow.orm.flush.reused_keys import families_to_delete_first, updates_to_make_first
 from flask_uow.orm.flush.row_switch import find_switches
 from flask_uow.orm.flush.steps import (
@@ -100,6 +106,8 @@ class _Planner:
             # a flush that only deletes frees keys for nobody
             if work.new or work.changed:
                 first = families_to_delete_first(work, self.deleted)
+        if self.switched:
+            yield from rows_to_take_over(work, self.switched, self.deleted)
         if first:
             yield from self._delete_first(first, clearing)
         for group in self.groups:
@@ -126,13 +134,13 @@ class _Planner:
         """Yield the deletions that free keys for other rows, with all that has to let go of the rows before."""
         yield from self._delete_links()
         early = updates_to_make_first(self.work, self.deleted, first)
-        for base, objects in early.items():
-            if not objects:
-                continue
-            yield from self._update(base, objects, "before rows are deleted to which it refers, or did")
-            done = {id(obj) for obj in objects}
-            # the work list is shared with whoever shows the plan, so a copy is changed
-            self.changed = {**self.changed, base: [obj for obj in self.changed[base] if id(obj) not in done]}
+        for group in self.groups:
+            if objects := _members(group, early):
+                why = "before rows are deleted to which it refers, or did"
+                yield from self._update_all(objects, why, refers_to_itself(group))
+        done = {id(obj) for objects in early.values() for obj in objects}
+        # the work list is shared with whoever shows the plan, so a copy is changed
+        self.changed = {base: [obj for obj in members if id(obj) not in done] for base, members in self.changed.items()}
         if clearing is not None:
             yield clearing
         yield from references_to_release(
@@ -183,8 +191,13 @@ class _Planner:
                 yield from self._insert_all(new, "")
             return
         early, late = split_by_reference(changed, new, self.work) if changed else ([], [])
-        if early and late:
+        while early and late:
             early, late = self._after_those_that_leave(early, late)
+            wait = waiting_for_new_keys(early, late, self.work)
+            if not wait:
+                break
+            late += [obj for obj in early if id(obj) in wait]
+            early = [obj for obj in early if id(obj) not in wait]
         yield from self._update_all(
             early, "before the INSERTs of its own table, since it refers to no new row", is_linked
         )
@@ -221,7 +234,10 @@ class _Planner:
         # the database checks a foreign key when the row is written: the new key has to be there
         levels = after_new_keys(objects, self.work) if is_linked and len(objects) > 1 else [objects]
         for number, level in enumerate(levels):
+            waiting = by_family([obj for later in levels[number + 1 :] for obj in later])
             for base, family in by_family(level).items():
+                if base in waiting:
+                    yield from values_to_release(self.work, base, waiting[base], family)
                 yield from self._update(
                     base, family, "after the rows with new keys to which it refers" if number else why
                 )
@@ -235,7 +251,9 @@ class _Planner:
             # hooks may change unique values, so that the objects of one class with hooks are put into turns when these were called
             is_settled = len(members) > 1 or not base.has_hooks
             if is_settled and not unique_names(base).isdisjoint(names):
-                turns = in_turns(self.work.changes.session, base, objects, carried_values(links))
+                order = in_turns(self.work.changes.session, base, objects, carried_values(links))
+                yield from exchanged_values(order)
+                turns = order.turns
             # a hook of any class may change any object, also one that is not its own
             known = None if self._has_hooks() else names
         for number, turn in enumerate(turns):

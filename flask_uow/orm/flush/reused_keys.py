@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.keys import carried_values
-from flask_uow.orm.flush.order import referring_families, split_by_reference
+from flask_uow.orm.flush.order import referring_families, split_by_reference, waiting_for_new_keys
 from flask_uow.orm.flush.unique_order import those_that_take
-from flask_uow.orm.flush.unique_values import find_originals, future_key, stored_key, unique_keys
+from flask_uow.orm.flush.unique_values import find_originals, future_key, left_key, unique_keys
 from flask_uow.orm.flush.work import ByFamily, Link, WorkList, by_mapper
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ def updates_to_make_first(work: WorkList, deleted: ByFamily, first: dict[Mapper,
             after += those_that_take(work.changes.session, base, rest, after, carried_values(links))
             waiting = {id(obj) for obj in after}
         early[base] = [obj for obj in before if id(obj) not in waiting]
+    changed = [obj for objects in work.changed.values() for obj in objects]
+    while waiting := waiting_for_new_keys([obj for objects in early.values() for obj in objects], changed, work):
+        for base, objects in early.items():
+            late = [obj for obj in objects if id(obj) in waiting]
+            if late:
+                carried = carried_values(work.links.get(base, ()))
+                rest = [obj for obj in objects if id(obj) not in waiting]
+                taking = {id(obj) for obj in those_that_take(work.changes.session, base, rest, late, carried)}
+                early[base] = [obj for obj in rest if id(obj) not in taking]
     return early
 
 
@@ -77,7 +86,7 @@ def _reuses_key(base: Mapper, doomed: list[Any], others: list[Any], links: Seque
     freed: dict[tuple[str, ...], set[Any]] = {}
     for mapper, members in by_mapper(base, doomed).items():
         for names in unique_keys(mapper):
-            freed.setdefault(names, set()).update(stored_key(obj, names) for obj in members)
+            freed.setdefault(names, set()).update(left_key(obj, names) for obj in members)
     for mapper, members in by_mapper(base, others).items():
         for names in unique_keys(mapper):
             keys = freed.get(names)

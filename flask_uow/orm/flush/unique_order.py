@@ -1,7 +1,8 @@
 """Unique values that rows hand on to each other in one flush: positions that move up by one, keys that are passed along.
 
 A database checks most unique constraints row by row, also within one statement. So a row that leaves a value is updated before the row that
-takes it, by a statement of its own; rows that exchange values cannot be updated at all, and the error says which they are.
+takes it, by a statement of its own. Of rows that exchange values one gives up its value first, and has NULL until its own UPDATE; where the column
+cannot be NULL, they cannot be updated at all, and the error says which they are.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from flask_uow.exc import CircularDependencyError
 from flask_uow.orm.flush.unique_values import (
     find_originals,
     future_key,
     hashable,
-    stored_key,
+    left_key,
+    may_be_empty,
     strict_keys,
     unique_keys,
     unique_names,
@@ -30,40 +32,83 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.session import Session
 
-__all__ = ["in_turns", "those_left_to", "those_that_take"]
+# the attributes of a unique key, and their values
+Taken: TypeAlias = tuple[tuple[str, ...], Any]
+
+__all__ = ["Turns", "in_turns", "those_left_to", "those_that_take"]
 
 
-def in_turns(
-    session: Session, base: Mapper, objects: list[Any], carried: dict[int, dict[str, Any]] | None
-) -> list[list[Any]]:
-    """Return changed objects of one family in turns: those of each leave unique values that those of a later one take.
+class Turns(NamedTuple):
+    """The order of UPDATEs of one family.
+
+    :ivar released: rows that give up a unique value before all of them, with the attributes that are NULL until their turn.
+    :ivar turns: the objects; those of each turn leave unique values that those of a later one take.
+    """
+
+    released: list[tuple[Any, tuple[str, ...]]]
+    turns: list[list[Any]]
+
+
+def in_turns(session: Session, base: Mapper, objects: list[Any], carried: dict[int, dict[str, Any]] | None) -> Turns:
+    """Return changed objects of one family in turns, and of those that exchange values the ones that have to let go first.
 
     :param carried: the foreign keys that follow from collections; None where all foreign keys are set already.
-    :raises CircularDependencyError: when rows wait for each other.
+    :raises CircularDependencyError: when rows exchange values of columns that cannot be NULL.
     """
     movers = _movers(base, objects, carried)
     if len(movers) < 2:
-        return [objects]
+        return Turns([], [objects])
     # what a row leaves is known only where the old values are; expired ones are read in one statement for all
     find_originals(session, base, movers)
     waits, taken = _waits(base, movers, carried, unique_keys)
     if not waits:
-        return [objects]
+        return Turns([], [objects])
+    released: dict[tuple[int, tuple[str, ...]], Any] = {}
     try:
         turns = _sorted(movers, waits)
     except graphlib.CycleError:
         # some keys are perhaps not checked for these rows, or not yet
         waits, taken = _waits(base, movers, carried, strict_keys)
-        try:
-            turns = _sorted(movers, waits)
-        except graphlib.CycleError as error:
-            # each of the cycle comes before the next: it leaves what that takes
-            members = {id(obj): obj for obj in movers}
-            raise _exchange([members[number] for number in reversed(error.args[1])], taken) from None
+        turns = _broken(movers, waits, taken, released)
     involved = {id(obj) for turn in turns for obj in turn}
     # those that nobody waits for, and that wait for nobody, go with the first
     others = [obj for obj in objects if id(obj) not in involved]
-    return [[*others, *turns[0]], *turns[1:]] if turns else [objects]
+    first = [(obj, names) for (_, names), obj in released.items()]
+    return Turns(first, [[*others, *turns[0]], *turns[1:]]) if turns else Turns(first, [objects])
+
+
+def _broken(
+    movers: list[Any],
+    waits: dict[int, set[int]],
+    taken: dict[tuple[int, int], list[Taken]],
+    released: dict[tuple[int, tuple[str, ...]], Any],
+) -> list[list[Any]]:
+    """Return objects in turns. Of each cycle one lets go of the value that the one before takes, where that may be NULL.
+
+    :param released: where these are added, with the attributes.
+    """
+    members = {id(obj): obj for obj in movers}
+    while True:
+        try:
+            return _sorted(movers, waits)
+        except graphlib.CycleError as error:
+            # each of the cycle comes before the next: it leaves what that takes
+            cycle = [members[number] for number in reversed(error.args[1])]
+        for obj, other in pairwise(cycle):
+            names = [_emptied(other, held) for held, _ in taken[id(obj), id(other)]]
+            if all(names):
+                released.update(((id(other), some), other) for some in names)
+                waits[id(obj)].discard(id(other))
+                break
+        else:
+            raise _exchange(cycle, taken) from None
+
+
+def _emptied(obj: MappedObject, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the attribute of a unique key that a row may go without for a moment, one that changes anyway if there is such; or none."""
+    mapper, changes = type(obj).__mapper__, obj.__dict__[STATE].changes or ()
+    possible = sorted((name for name in names if may_be_empty(mapper, name)), key=lambda name: name not in changes)
+    return tuple(possible[:1])
 
 
 def _sorted(movers: list[Any], waits: dict[int, set[int]]) -> list[list[Any]]:
@@ -144,7 +189,7 @@ def _waits(
     movers: list[Any],
     carried: dict[int, dict[str, Any]] | None,
     keys_of: Callable[[Mapper], tuple[tuple[str, ...], ...]],
-) -> tuple[dict[int, set[int]], dict[tuple[int, int], Any]]:
+) -> tuple[dict[int, set[int]], dict[tuple[int, int], list[Taken]]]:
     """Return which of the objects (by id) wait for which others, and for messages what each takes from which.
 
     :param carried: the foreign keys that follow from collections; None where all foreign keys are set already.
@@ -164,12 +209,12 @@ def _waits(
                     if moved[1] is not None:
                         takes.append((obj, names, left, moved[1]))
     waits: dict[int, set[int]] = {}
-    taken: dict[tuple[int, int], Any] = {}
+    taken: dict[tuple[int, int], list[Taken]] = {}
     for obj, names, left, value in takes:
         other = left.get(value)
         if other is not None and other is not obj:
             waits.setdefault(id(obj), set()).add(id(other))
-            taken[id(obj), id(other)] = (names, value)
+            taken.setdefault((id(obj), id(other)), []).append((names, value))
     return waits, taken
 
 
@@ -189,19 +234,19 @@ def _move(
     changed = _changing_names(obj, carried) if carried is not None else changes.keys()
     if changed.isdisjoint(names):
         return None
-    old, new = stored_key(obj, names), future_key(obj, names, (carried or {}).get(id(obj), {}))
+    old, new = left_key(obj, names), future_key(obj, names, (carried or {}).get(id(obj), {}))
     return None if old == new else (old, new)
 
 
-def _exchange(cycle: list[Any], taken: dict[tuple[int, int], Any]) -> CircularDependencyError:
+def _exchange(cycle: list[Any], taken: dict[tuple[int, int], list[Taken]]) -> CircularDependencyError:
     steps = []
     for obj, other in pairwise(cycle):
-        names, value = taken[id(obj), id(other)]
+        names, value = taken[id(obj), id(other)][0]
         shown = ", ".join(f"{name}={part!r}" for name, part in zip(names, value, strict=True))
         steps.append(f"{describe(obj)} takes {shown} from {describe(other)}")
     table = type(cycle[0]).__mapper__.local_table.description
     return CircularDependencyError(
-        f"rows of {table} exchange unique values, so that none can be updated first: {'; '.join(steps)}. Give one of them another value and"
-        " flush() in between; on PostgreSQL the constraint may be declared with deferrable=True, initially='DEFERRED' instead.",
+        f"rows of {table} exchange unique values of columns that are NOT NULL, so that none can be updated first: {'; '.join(steps)}. Give one of them"
+        " another value and flush() in between; on PostgreSQL the constraint may be declared with deferrable=True, initially='DEFERRED' instead.",
         cycle,
     )

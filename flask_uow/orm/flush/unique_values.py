@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.flush.keys import future_value
+from flask_uow.orm.flush.order import key_references
 from flask_uow.orm.flush.work import by_mapper
 from flask_uow.orm.loading.statements import keys_condition
 from flask_uow.orm.mapping.mapped_table import is_expression
-from flask_uow.orm.state.keys import identity_values
+from flask_uow.orm.state.keys import identity_from, identity_values
 from flask_uow.orm.state.siblings import BATCH_SIZE
 from flask_uow.orm.symbols import NO_VALUE, STATE
 from flask_uow.sql.constraints import UniqueConstraint
@@ -26,6 +27,8 @@ __all__ = [
     "find_originals",
     "future_key",
     "hashable",
+    "left_key",
+    "may_be_empty",
     "stored_key",
     "strict_keys",
     "unique_keys",
@@ -84,6 +87,12 @@ def _names_of(mapper: Mapper, unique: Unique) -> Iterator[tuple[str, ...]]:
             yield tuple(mapper.name_of_column(column) for column in mapped)
 
 
+def may_be_empty(mapper: Mapper, name: str) -> bool:
+    """Return True for an attribute whose column may be NULL for a moment: one that is no part of the primary key, and is nullable."""
+    column = mapper.column_attrs[name].column
+    return bool(column.nullable) and name not in mapper.primary_key_names
+
+
 def find_originals(session: Session, base: Mapper, objects: list[Any]) -> None:
     """Load the original values of unique attributes that were set while they were not loaded.
 
@@ -130,6 +139,41 @@ def stored_key(obj: MappedObject, names: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def left_key(obj: MappedObject, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the values that an object leaves: those of its row, foreign keys as they follow when the keys that they hold change first."""
+    return _with_followed_keys(obj, names, stored_key(obj, names))
+
+
+def _with_followed_keys(obj: MappedObject, names: tuple[str, ...], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return values of an object, foreign keys that the row has, and that the database changes together with the key of the parent, as they will be."""
+    for held, target in _references_within(type(obj).__mapper__, names):
+        state = obj.__dict__[STATE]
+        before = stored_key(obj, held)
+        if state.session is None or None in before or NO_VALUE in before:
+            continue
+        parent = state.session.objects.identities_of(target).get(identity_from(before))
+        keys = target.primary_key_names
+        if parent is None or not any(name in (parent.__dict__[STATE].changes or ()) for name in keys):
+            continue
+        known = parent.__dict__
+        after = [hashable(known.get(name, old)) for name, old in zip(keys, before, strict=True)]
+        moved = {name: (old, new) for name, old, new in zip(held, before, after, strict=True)}
+        present = zip(names, values, strict=True)
+        values = tuple([moved[n][1] if n in moved and moved[n][0] == value else value for n, value in present])
+    return values
+
+
+def _references_within(mapper: Mapper, names: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], Mapper], ...]:
+    """Return the foreign keys that a unique key has a part of."""
+    memo = mapper.memo
+    found: tuple[tuple[tuple[str, ...], Mapper], ...] | None = memo.get(("references within", names))
+    if found is None:
+        references = key_references(mapper)
+        found = tuple((held, target) for held, target in references if not set(held).isdisjoint(names))
+        memo["references within", names] = found
+    return found
+
+
 def future_key(obj: MappedObject, names: tuple[str, ...], carried: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Return the values that an object will have, those of foreign keys from what it refers to.
 
@@ -138,6 +182,8 @@ def future_key(obj: MappedObject, names: tuple[str, ...], carried: Mapping[str, 
     :param carried: those that follow from collections that it is in.
     """
     found = tuple([hashable(carried[name] if name in carried else future_value(obj, name)) for name in names])
+    if obj.__dict__[STATE].row_key is not None:
+        found = _with_followed_keys(obj, names, found)
     # by identity: what compares in a way of its own is not asked
     return None if any(value is None for value in found) else found
 

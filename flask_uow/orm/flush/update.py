@@ -45,7 +45,7 @@ def update_objects(
     :param are_in_turn: none takes a unique value that another leaves; the plan has seen to that.
     :param only: write only these attributes; None for all that have changed.
 
-    :raises CircularDependencyError: when rows exchange unique values.
+    :raises CircularDependencyError: when rows exchange unique values that cannot be NULL.
     :raises StaleDataError: when fewer rows were found than objects.
     :raises FlushError: when a primary key was set to NULL, or no table of the class can be written to.
     """
@@ -62,9 +62,11 @@ def update_objects(
     if len(objects) > 1 and not are_in_turn:
         unique = unique_names(mapper)
         if not all(unique.isdisjoint(names) for names in by_columns):
-            turns = in_turns(session, mapper.base_mapper, objects, None)
-            if len(turns) > 1:
-                for turn in turns:
+            order = in_turns(session, mapper.base_mapper, objects, None)
+            if len(order.turns) > 1:
+                for obj, names in order.released:
+                    release_rows(session, mapper, [obj], {name: [None] for name in names})
+                for turn in order.turns:
                     update_objects(session, mapper, turn, are_in_turn=True, only=only)
                 return
     for names, members in by_columns.items():

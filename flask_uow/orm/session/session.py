@@ -309,7 +309,7 @@ class Session(ManyRowsSession):
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises InvalidRequestError: within a flush.
         :raises FlushError: when a relationship leads out of the Session.
-        :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values.
+        :raises CircularDependencyError: when objects wait for each other, or rows exchange unique values that cannot be NULL.
         """
         chosen = self._chosen(objects, "plan_flush")
         with self.no_autoflush:

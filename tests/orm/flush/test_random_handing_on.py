@@ -2,7 +2,7 @@
 
 Each unit deletes, adds, renames and moves nodes and their leaves in one flush, in any order of lines, by relationships or by foreign keys set by hand, of
 objects that are loaded, expired or fresh. Whatever the order of statements has to be, the rows are those of a plain model afterwards; only rows that
-exchange values may be refused.
+exchange values of a column that is NOT NULL may be refused.
 """
 
 from __future__ import annotations
@@ -184,6 +184,6 @@ def test_rows_hand_on_what_they_have_whatever_waits_for_it(tree: Engine) -> None
             if refusal is None:
                 unit.check()
             else:
-                assert "exchange unique values" in refusal
+                assert "exchange unique values of columns that are NOT NULL" in refusal
 
     run()

@@ -75,6 +75,15 @@ class Slot(Base):
     label: Mapped[str | None]
 
 
+class Seat(Base):
+    """Has a number that is never NULL."""
+
+    __tablename__ = "seat"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)
+    label: Mapped[str | None]
+
+
 class Node(Base):
     """A tree whose nodes have places under their parents."""
 
@@ -220,20 +229,86 @@ def test_rows_close_up_when_one_moves_to_another_parent(session: Session) -> Non
 
 
 def test_rows_that_exchange_values_are_named_and_nothing_is_written(session: Session) -> None:
-    menu = filled_menu(session, 4)
-    menu_id = menu.id
-    one, two, three, four = menu.entries
-    ids = [entry.id for entry in menu.entries]
-    one.place, two.place, three.place = 1, 2, 0
-    four.title = "x"
-    with pytest.raises(CircularDependencyError, match=r"'entry' exchange unique values") as caught:
+    seats = [Seat(id=number, number=number) for number in range(1, 5)]
+    session.add_all(seats)
+    session.commit()
+    one, two, three, four = seats
+    one.number, two.number, three.number = 2, 3, 1
+    four.label = "x"
+    with pytest.raises(
+        CircularDependencyError, match=r"'seat' exchange unique values of columns that are NOT NULL"
+    ) as caught:
         session.commit()
-    for number, place in zip(ids, (1, 2, 0), strict=False):
-        assert f" {number}, persistent> takes menu_id={menu_id}, place={place} from" in str(caught.value)
+    for key, number in ((1, 2), (2, 3), (3, 1)):
+        assert f" {key}, persistent> takes number={number} from" in str(caught.value)
     assert "flush()" in str(caught.value)
     assert set(caught.value.cycle) == {one, two, three}
     session.rollback()
-    assert [(entry.place, entry.title) for entry in menu.entries] == [(n, None) for n in range(4)]
+    assert [(seat.number, seat.label) for seat in seats] == [(number, None) for number in range(1, 5)]
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_rows_exchange_values_that_may_be_null(session: Session, loaded: bool) -> None:
+    menu = filled_menu(session, 5)
+    entries = list(menu.entries)
+    if not loaded:
+        session.expire_all()
+    for entry, place in zip(entries, (1, 2, 0, 4, 3), strict=True):
+        entry.place = place
+    session.commit()
+    assert [(entry.place, entry.menu) for entry in entries] == [(place, menu) for place in (1, 2, 0, 4, 3)]
+
+
+def test_rows_exchange_a_value_and_another_one_with_a_third(session: Session) -> None:
+    nodes = [Node(place=place, name=name) for place, name in enumerate("abc")]
+    session.add_all(nodes)
+    session.commit()
+    one, two, three = nodes
+    one.name, two.name, three.name = "b", "a", "d"
+    session.add(Node(place=4, name="c", children=[one]))
+    session.commit()
+    assert [node.name for node in nodes] == ["b", "a", "d"]
+    assert one.parent is not None
+    assert one.parent.name == "c"
+
+
+@pytest.mark.parametrize("hooked", [True, False])
+def test_rows_of_two_classes_exchange_values_in_both_tables(engine: Engine, hooked: bool) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Person(Own):
+        __tablename__ = "person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str] = mapped_column(String(9))
+        name: Mapped[str | None] = mapped_column(unique=True)
+        version: Mapped[int]
+        __mapper_args__ = {
+            "polymorphic_on": "kind",
+            "polymorphic_identity": "person",
+            "version_id_col": "version",
+            "extension": [MapperExtension()] if hooked else [],
+        }
+
+    class Clerk(Person):
+        __tablename__ = "clerk"
+        id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+        desk: Mapped[str | None] = mapped_column(unique=True)
+        __mapper_args__ = {"polymorphic_identity": "clerk"}
+
+    Own.metadata.create_all(engine)
+    with Session(engine) as session:
+        people = [Clerk(name="a", desk="x"), Clerk(name="b", desk="y"), Person(name="c")]
+        session.add_all(people)
+        session.commit()
+        one, two, three = people
+        assert isinstance(one, Clerk)
+        assert isinstance(two, Clerk)
+        one.desk, two.desk = "y", "x"
+        one.name, three.name = "c", "a"
+        session.commit()
+        assert [(one.name, one.desk), (two.name, two.desk), three.name] == [("c", "y"), ("b", "x"), "a"]
+        assert [person.version for person in people] == [2, 2, 2]
 
 
 def test_rows_may_exchange_values_by_a_flush_in_between(session: Session) -> None:
@@ -708,3 +783,99 @@ def test_a_version_counts_one_change_however_many_updates_it_takes(engine: Engin
         child.name, child.up = "old", None
         session.commit()
         assert (child.name, child.up, child.version) == ("old", None, 2)
+
+
+class Area(Base):
+    """Has a name of its own, and may be within another; its code may change."""
+
+    __tablename__ = "area"
+    code: Mapped[str] = mapped_column(String(9), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(9))
+    name: Mapped[str | None] = mapped_column(unique=True)
+    within_code: Mapped[str | None] = mapped_column(ForeignKey("area.code", onupdate="CASCADE"))
+    within: Mapped[Area | None] = relationship(remote_side=[code], back_populates="areas")
+    areas: Mapped[list[Area]] = relationship(back_populates="within")
+    spots: Mapped[list[Spot]] = relationship(back_populates="area")
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "area"}
+
+
+class Reserve(Area):
+    """Another kind of area, with a table of its own."""
+
+    __tablename__ = "reserve"
+    code: Mapped[str] = mapped_column(ForeignKey("area.code", onupdate="CASCADE"), primary_key=True)
+    __mapper_args__ = {"polymorphic_identity": "reserve"}
+
+
+class Spot(Base):
+    """Has a place of its own in its area."""
+
+    __tablename__ = "spot"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("area.code", onupdate="CASCADE"))
+    place: Mapped[int]
+    area: Mapped[Area | None] = relationship(back_populates="spots")
+    __table_args__ = (UniqueConstraint("area_code", "place"),)
+
+
+def test_rows_move_to_the_new_object_of_their_parents_key_that_is_of_another_class(session: Session) -> None:
+    old = Area(code="a", spots=[Spot(place=1), Spot(place=2)])
+    session.add(old)
+    session.commit()
+    one, two = old.spots
+    session.delete(old)
+    new = Reserve(code="a")
+    two.area = new
+    session.commit()
+    assert session.query(Area).one() is new
+    assert (one.area, two.area, two.place) == (None, new, 2)
+
+
+def test_a_row_that_a_new_object_takes_over_gives_up_its_name_and_the_deleted_row_around_it(session: Session) -> None:
+    outer, other = Area(code="out", name="outer"), Area(code="other", name="other")
+    old = Area(code="in", name="inner", within=outer, spots=[Spot(place=1)])
+    session.add_all([old, other])
+    session.commit()
+    spot = old.spots[0]
+    session.delete(outer)
+    session.delete(old)
+    new = Area(code="in", name="outer", within=other)
+    spot.area = new
+    other.name = "inner"
+    session.commit()
+    assert (new.name, new.within, other.name, new.spots) == ("outer", other, "inner", [spot])
+
+
+def test_a_row_leaves_a_deleted_row_for_one_whose_key_changes(session: Session) -> None:
+    gone, stays = Area(code="a", name="a"), Area(code="b", name="b")
+    session.add_all([Spot(area=gone, place=1), gone, stays])
+    session.commit()
+    spot = session.query(Spot).one()
+    session.delete(gone)
+    stays.code, stays.name = "c", "a"
+    spot.area = stays
+    session.commit()
+    assert (spot.area_code, stays.name) == ("c", "a")
+
+
+def test_a_row_takes_the_place_of_a_deleted_one_under_a_parent_whose_key_changes(session: Session) -> None:
+    area = Area(code="a", spots=[Spot(place=1), Spot(place=2)])
+    session.add(area)
+    session.commit()
+    one, two = area.spots
+    session.delete(one)
+    area.code = "b"
+    two.place = 1
+    session.add(Spot(area=area, place=2))
+    session.commit()
+    assert session.execute(select(Spot.area_code, Spot.place).order_by(Spot.place)).all() == [("b", 1), ("b", 2)]
+
+
+def test_a_row_takes_the_name_of_one_that_waits_for_its_new_key(session: Session) -> None:
+    one, two = Area(code="a", name="a"), Area(code="b", name="b")
+    session.add_all([one, two])
+    session.commit()
+    one.code, one.name = "c", "b"
+    two.within, two.name = one, "a"
+    session.commit()
+    assert (one.name, two.name, two.within_code) == ("b", "a", "c")
