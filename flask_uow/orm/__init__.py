@@ -101,7 +101,8 @@ from flask_uow.orm.mapping.properties import (
 )
 from flask_uow.orm.mapping.registries import registry
 from flask_uow.orm.mapping.registry import Registry, clear_mappers, configure_mappers
-from flask_uow.orm.mapping.relationships import RelationshipProperty, backref, dynamic_loader, relationship
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
+from flask_uow.orm.mapping.relationships import backref, dynamic_loader, relationship
 from flask_uow.orm.query import Query
 from flask_uow.orm.query.parents import with_parent
 from flask_uow.orm.session.factory import create_session, sessionmaker

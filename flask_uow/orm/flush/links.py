@@ -9,7 +9,7 @@ from flask_uow.orm.exc import StaleDataError
 from flask_uow.orm.flush.keys import key_value, stored_key_value
 
 if TYPE_CHECKING:
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.schema import Column, Table
 

@@ -15,7 +15,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Automatic, Changes
     from flask_uow.orm.interfaces import MappedObject
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.orm.state.session_objects import SessionObjects
 

@@ -18,7 +18,7 @@ from flask_uow.orm.flush.work import Link, by_mapper, links_by_child
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.sql.schema import Table
 
 __all__ = [

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.flush.changes import Changes
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["ByFamily", "Link", "LinkRows", "WorkList", "by_family", "by_mapper", "links_by_child"]
 

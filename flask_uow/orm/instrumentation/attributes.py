@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity, MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.properties import ColumnProperty
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["Attribute", "ColumnAttribute", "ExpressionAttribute", "operand_of"]
 

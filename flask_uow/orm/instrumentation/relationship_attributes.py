@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.nodes import ClauseElement
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["load_below", "load_further", "load_relationship", "present", "store"]

@@ -24,7 +24,7 @@ from flask_uow.sql.selectable import CTE, FromClause, Join
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["EntityNode", "Item", "strategy_of", "view_of", "with_joins"]
 

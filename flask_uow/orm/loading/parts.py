@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.loading.load_tree import LoadTree
     from flask_uow.orm.loading.plan import QueryPlan
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.identity import FamilyIdentities
     from flask_uow.orm.state.siblings import Siblings
 

@@ -15,7 +15,7 @@ from flask_uow.orm.state.siblings import siblings_that
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["RelationshipLoader"]

@@ -20,7 +20,7 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
 
 __all__ = ["QueryRun", "each_once"]

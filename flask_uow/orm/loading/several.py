@@ -11,7 +11,7 @@ from flask_uow.orm.state.instance_state import describe
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["warn_of_several"]
 

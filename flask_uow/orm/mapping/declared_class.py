@@ -30,7 +30,7 @@ from flask_uow.orm.mapping.descriptors import DescriptorProperty
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
 from flask_uow.orm.mapping.registry import Registry
-from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.types import Enum, TypeEngine, to_instance, type_for_annotation
 

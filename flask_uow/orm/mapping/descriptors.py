@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.entity import EntityView
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.properties import ColumnProperty
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.sql.operators import Operator
 
 __all__ = [

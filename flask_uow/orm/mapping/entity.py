@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.interfaces import AnyColumn, Entity
     from flask_uow.orm.mapping.descriptors import PropComparator
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.sql.nodes import ClauseElement
     from flask_uow.sql.operators import Operator
 

@@ -14,7 +14,7 @@ from flask_uow.orm.mapping.class_expressions import ClassExpression
 from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymProperty
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.properties import ColumnProperty
-from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.orm.state.cascades import cascaded
 from flask_uow.orm.state.history import History, get_history
 from flask_uow.orm.state.instance_state import InstanceState, ensure_state, instance_state

@@ -1,6 +1,6 @@
 """``inspect(Class).attrs.name``: the names under which a property shows its columns, its join and its class to users.
 
-The bases of :class:`~flask_uow.orm.mapping.properties.ColumnProperty`, :class:`~flask_uow.orm.mapping.relationships.RelationshipProperty` and
+The bases of :class:`~flask_uow.orm.mapping.properties.ColumnProperty`, :class:`~flask_uow.orm.mapping.relationship_property.RelationshipProperty` and
 :class:`~flask_uow.orm.mapping.descriptors.DescriptorProperty`, which say what these names are made of.
 """
 

@@ -12,7 +12,7 @@ from flask_uow.orm.interfaces import AttributeLoader
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["LazyLoaders", "lazy_loaders"]
 

@@ -10,7 +10,8 @@ from flask_uow.orm.mapping.dataclass_fields import NO_FIELD, declared_field, mak
 from flask_uow.orm.mapping.declarative import DeclaredClass, is_base
 from flask_uow.orm.mapping.declared_class import DECLARATIONS, MACHINERY
 from flask_uow.orm.mapping.properties import ColumnDeclaration, column_property, deferred, mapped_column
-from flask_uow.orm.mapping.relationships import RelationshipProperty, relationship
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
+from flask_uow.orm.mapping.relationships import relationship
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -39,7 +39,7 @@ from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
 from flask_uow.orm.mapping.properties import ACTIVE_HISTORY, ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry, mapping_changed
-from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
 from flask_uow.orm.state.instance_state import instance_state

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
+from flask_uow.orm.mapping.other_side import link, make_backref
 from flask_uow.sql.schema import MetaData
 
 if TYPE_CHECKING:
@@ -116,10 +117,10 @@ class Registry:
                     relationships.append(prop)
             # a backref adds a relationship to another mapper, which then is configured in the next turn
             for prop in relationships:
-                prop.make_backref()
+                make_backref(prop)
             waiting = list(dict.fromkeys([*waiting, *(prop.mapper for prop in relationships)]))
         for prop in relationships:
-            prop.link()
+            link(prop)
         for mapper in waiting:
             mapper.finish_configuration()
         self._waiting = []

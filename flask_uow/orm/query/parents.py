@@ -11,7 +11,7 @@ from flask_uow.sql.expressions import ColumnElement
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 
 __all__ = ["leads_to", "with_parent"]
 

@@ -12,7 +12,7 @@ from flask_uow.orm.instrumentation.relationship_attributes import ScalarRelation
 from flask_uow.orm.loading.column_loader import key_of
 from flask_uow.orm.mapping.dynamic import DynamicAttribute
 from flask_uow.orm.mapping.mapper import Mapper
-from flask_uow.orm.mapping.relationships import RelationshipProperty
+from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.orm.state.history import is_changed
 from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
 from flask_uow.orm.state.keys import identity_from, identity_values

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from flask_uow.engine import Connection, Transaction
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.binds import Binds
     from flask_uow.orm.session.routing import Router
     from flask_uow.orm.session.session import Session

@@ -10,7 +10,7 @@ from flask_uow.orm.symbols import STATE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = ["cascaded", "related"]

@@ -21,7 +21,7 @@ from flask_uow.orm.symbols import DELETED, KEPT, NO_VALUE, PENDING, READ, STATE,
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
-    from flask_uow.orm.mapping.relationships import RelationshipProperty
+    from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.session_objects import SessionObjects
 
 __all__ = [
