@@ -17,7 +17,7 @@ from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from flask_uow.engine.dbapi_errors import translate
+from flask_uow.engine.dbapi_errors import lost_at_commit, translate
 from flask_uow.engine.dialects.base import AUTOCOMMIT
 from flask_uow.engine.executing import execute_driver_sql, execute_statement
 from flask_uow.engine.gate import CLOSED, FAILED, INHERITED, LOST, PREPARED, READING, Gate, opening_gate
@@ -27,9 +27,10 @@ from flask_uow.engine.reflection.tables import reflect_table, reflectable_names
 from flask_uow.engine.result import Result, ScalarResult
 from flask_uow.engine.returning import insert_and_return
 from flask_uow.engine.sending import SendingConnection
+from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import NestedTransaction, Transaction
 from flask_uow.engine.two_phase import TwoPhaseTransaction
-from flask_uow.exc import ArgumentError, CommitOutcomeUnknown, DBAPIError, InvalidRequestError, OperationalError
+from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.dml import Insert
 from flask_uow.sql.select import Select
@@ -60,12 +61,14 @@ class Connection(SendingConnection):
     __slots__ = ("_block", "_options", "_savepoints", "begins_implicitly")
 
     def __init__(self, engine: Engine, record: PooledConnection | None = None) -> None:
-        super().__init__(engine, record)
+        super().__init__(engine)
         self._savepoints = 0
         # the transaction whose with block is running
         self._block: Transaction | None = None
         self.begins_implicitly = True
         self._options = engine.get_execution_options()
+        # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them
+        self._use(engine.pool.checkout(self) if record is None else record)
 
     # -- options
 
@@ -201,6 +204,24 @@ class Connection(SendingConnection):
         """Execute a statement and return the values of its first column."""
         result: Result = self.execute(statement, parameters)
         return result.scalars()
+
+    def run_many(self, sql: str, list_of_params: Sequence[Sequence[Any]], *, write: bool = True) -> int:
+        if write and not self._stack:
+            # all sets of parameters or none
+            with self.begin():
+                return super().run_many(sql, list_of_params)
+        return super().run_many(sql, list_of_params, write=write)
+
+    def stream(
+        self, sql: str, params: Sequence[Any] = (), size: int = 1000, *, write: bool = False
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Send a statement that returns rows and yield them in pages; the server keeps what is not fetched yet.
+
+        The transaction must stay open until the last page; outside one, one is begun for it. Parameters as in fetch_all.
+
+        :param size: rows in each page.
+        """
+        return stream_pages(self, sql, params, size, write)
 
     def table_names(self, schema: str | None = None) -> list[str]:
         """Return the names of the tables that exist in ``schema`` (in the default one when None), sorted."""
@@ -398,12 +419,6 @@ class Connection(SendingConnection):
         """Return the innermost savepoint that is open, None when there is none."""
         return self._stack[-1] if len(self._stack) > 1 else None
 
-    def run_transaction_sql(self, sql: str) -> None:
-        """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
-        if self._gate is not None:
-            sql = self._pass_gate(sql, not self._gate.read_only)
-        self._send_transaction_sql(sql)
-
     def enter_block(self, transaction: Transaction) -> None:
         """Note that the with block of a transaction begins."""
         if self._block is None:
@@ -516,55 +531,25 @@ class Connection(SendingConnection):
             record.broken = True
             self._gate = LOST
             self.engine.pool.discard_idle()
-            if transaction.is_read_only or not self.may_have_written:
-                raise OperationalError(
-                    "the connection was lost at the end of a transaction that has only read, so nothing is lost: it can be repeated."
-                    f" ({str(error).strip()})",
-                    "COMMIT",
-                    None,
-                    error,
-                    connection_invalidated=True,
-                ) from error
-            raise CommitOutcomeUnknown(
-                "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
-                f"Look in the database before you repeat it. ({str(error).strip()})"
-            ) from error
+            raise lost_at_commit(error, transaction.is_read_only or not self.may_have_written) from error
         self._has_begun = False
         self._notify("COMMIT", time.perf_counter() - start, "transaction")
 
-    def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:
-        """Commit or roll back a transaction that was prepared over another connection. This one must be in no transaction.
+    def end_savepoints(self) -> None:
+        """Make what was done in savepoints part of the transaction, which is to be prepared.
 
-        :param limit: seconds that it may wait for another server; None for ever.
-        :raises CommitOutcomeUnknown: when it is committed, and no other server has confirmed a commit that was to wait for one.
-        :raises ProgrammingError: when there is none of that name.
-        """
-        sql = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{xid}'"
-        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, commit, limit), sql)
-
-    def prepare_transaction(self, transaction: Transaction, xid: str) -> bool:
-        """Prepare the outermost transaction, whose savepoints end; return False where nothing was sent in it.
-
-        :raises CommitOutcomeUnknown: when no other server has confirmed it where it was to wait for one; it is prepared all the same.
-        :raises DBAPIError: when the database refuses; the transaction is rolled back.
+        :raises InvalidRequestError: where the database has given the transaction up.
+        :raises ResourceClosedError: where the connection is gone.
         """
         if len(self._stack) > 1:
             self._end_stack(self._stack[1])
         if self._gate is not None and self._gate.refusal is not None:
             self._refuse(self._gate)
-        has_begun = self._has_begun
-        if has_begun:
-            try:
-                self._prepare_now(xid, transaction.commit_limit)
-            except CommitOutcomeUnknown:
-                self._has_begun, self._gate = False, PREPARED
-                raise
-            except BaseException:
-                self._rollback_root(transaction)
-                raise
+
+    def rest_prepared(self) -> None:
+        """Send nothing more before the transaction that is prepared has ended: the database is in none any more."""
         self._has_begun = False
         self._gate = PREPARED
-        return has_begun
 
     def leave_prepared(self) -> bool:
         """Be in no transaction any more, without a word to the database about the one that is prepared; return False where it is out of reach."""
@@ -586,9 +571,6 @@ class Connection(SendingConnection):
             self._stack = stack
             # a connection that was lost meanwhile stays so
             self._gate = PREPARED if self._gate is None else self._gate
-
-    def _prepare_now(self, xid: str, limit: float | None) -> None:
-        self._control(lambda cursor: self.dialect.prepare(cursor, xid, limit), f"PREPARE TRANSACTION '{xid}'")
 
     def _rollback_root(self, transaction: Transaction) -> None:
         record = self._record

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from flask_uow import exc
 
-__all__ = ["HIDDEN", "translate"]
+__all__ = ["HIDDEN", "lost_at_commit", "translate"]
 
 # stands for the parameters of a statement of an engine with hide_parameters
 HIDDEN = "hidden"
@@ -61,6 +61,26 @@ def translate(
     made = cls(message, statement, params, error, connection_invalidated=connection_invalidated)
     made.from_replica = from_replica
     return made
+
+
+def lost_at_commit(error: BaseException, has_only_read: bool) -> exc.OperationalError | exc.CommitOutcomeUnknown:
+    """Return the error for a connection that was lost while COMMIT was under way; the caller raises it ``from error``.
+
+    :param has_only_read: True where it is known that the transaction has changed nothing: whether it was committed makes no difference then.
+    """
+    if has_only_read:
+        return exc.OperationalError(
+            "the connection was lost at the end of a transaction that has only read, so nothing is lost: it can be repeated."
+            f" ({str(error).strip()})",
+            "COMMIT",
+            None,
+            error,
+            connection_invalidated=True,
+        )
+    return exc.CommitOutcomeUnknown(
+        "the connection was lost while COMMIT was under way: the transaction may be saved or not. "
+        f"Look in the database before you repeat it. ({str(error).strip()})"
+    )
 
 
 def _conversion_error(error: BaseException) -> type[exc.DBAPIError]:

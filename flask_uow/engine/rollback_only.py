@@ -242,7 +242,7 @@ class _SavepointConnection(Connection):
     def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
         self._translated(lambda: self._outer.send(sql), sql if shown is None else shown)
 
-    def _prepare_now(self, xid: str, limit: float | None) -> None:
+    def send_prepare(self, xid: str, limit: float | None) -> None:
         self._translated(self._outer.check_constraints, f"PREPARE TRANSACTION '{xid}'")
 
     def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:

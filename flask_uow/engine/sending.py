@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flask_uow.engine.dbapi_errors import HIDDEN, translate
@@ -17,7 +17,6 @@ from flask_uow.engine.gate import FAILED, LOST, READING, Gate, Opening, settings
 from flask_uow.engine.listeners import Kind, StatementEvent
 from flask_uow.engine.marks import CHANGES_FORMATS, CHANGES_SESSION, DEPENDS, MAY_WRITE
 from flask_uow.engine.result import Result, read_cursor
-from flask_uow.engine.streaming import stream_pages
 from flask_uow.engine.transaction import Transaction
 from flask_uow.exc import CommitOutcomeUnknown, InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
@@ -67,7 +66,7 @@ class SendingConnection:
     _gate: Gate | None
     engine: Engine
 
-    def __init__(self, engine: Engine, record: PooledConnection | None) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._record = None
         self.engine = engine
         self.dialect = engine.dialect
@@ -78,19 +77,12 @@ class SendingConnection:
         self._has_begun = False
         self._has_written = False
         self._stack = []
-        # the attributes before: a connection that the pool gives nothing is finalized all the same, and asks for them
-        if record is None:
-            record = engine.pool.checkout(self)
+        self._cursor: Any = None
+
+    def _use(self, record: PooledConnection) -> None:
+        """Send over a connection of the pool from now on."""
         self._record = record
-        self._cursor: Any = record.cursor
-
-    def begin(self) -> Transaction:
-        """Begin a transaction."""
-        raise NotImplementedError
-
-    def disown(self) -> None:
-        """Refuse to be used from now on."""
-        raise NotImplementedError
+        self._cursor = record.cursor
 
     def in_transaction(self) -> bool:
         """Return True between begin() and the transaction's end, also before BEGIN has gone out."""
@@ -184,13 +176,10 @@ class SendingConnection:
             self._fail(error, sql, params)
 
     def run_many(self, sql: str, list_of_params: Sequence[Sequence[Any]], *, write: bool = True) -> int:
-        """Send a statement once for each set of parameters, all in one transaction.
+        """Send a statement once for each set of parameters.
 
         :returns: the rows changed in all, -1 where the driver does not know (psycopg2).
         """
-        if write and not self._stack:
-            with self.begin():
-                return self.run_many(sql, list_of_params)
         if write:
             self._note_write(sql)
         if self._gate is not None:
@@ -213,17 +202,6 @@ class SendingConnection:
         """Like :meth:`fetch_all`, with the names of the columns as the database gives them."""
         rows = self.fetch_all(sql, params, write=write)
         return tuple(column[0] for column in self._cursor.description), rows
-
-    def stream(
-        self, sql: str, params: Sequence[Any] = (), size: int = 1000, *, write: bool = False
-    ) -> Iterator[list[tuple[Any, ...]]]:
-        """Send a statement that returns rows and yield them in pages; the server keeps what is not fetched yet.
-
-        The transaction must stay open until the last page; outside one, one is begun for it. Parameters as in fetch_all.
-
-        :param size: rows in each page.
-        """
-        return stream_pages(self, sql, params, size, write)
 
     def copy_in(self, sql: str, source: object) -> int:
         """Send ``COPY ... FROM STDIN`` with the data that ``source.read(size)`` gives; return the number of rows.
@@ -541,6 +519,33 @@ class SendingConnection:
             event = StatementEvent(self.engine, sql, params, duration, many, rowcount, kind, error)
             for listener in tuple(self._listeners.after_execute):
                 listener(event)
+
+    # -- statements that control the transaction
+
+    def run_transaction_sql(self, sql: str) -> None:
+        """Send a statement that controls the transaction (SAVEPOINT, PREPARE TRANSACTION ...), opening it first."""
+        if self._gate is not None:
+            sql = self._pass_gate(sql, not self._gate.read_only)
+        self._send_transaction_sql(sql)
+
+    def send_prepare(self, xid: str, limit: float | None) -> None:
+        """Have the database prepare the transaction that is open.
+
+        :param limit: seconds that it may wait for another server; None for ever.
+        :raises CommitOutcomeUnknown: when it is prepared, and no other server has confirmed it where it was to wait for one.
+        :raises DBAPIError: when the database refuses.
+        """
+        self._control(lambda cursor: self.dialect.prepare(cursor, xid, limit), f"PREPARE TRANSACTION '{xid}'")
+
+    def finish_prepared(self, xid: str, commit: bool, limit: float | None = None) -> None:
+        """Commit or roll back a transaction that was prepared over another connection. This one must be in no transaction.
+
+        :param limit: seconds that it may wait for another server; None for ever.
+        :raises CommitOutcomeUnknown: when it is committed, and no other server has confirmed a commit that was to wait for one.
+        :raises ProgrammingError: when there is none of that name.
+        """
+        sql = f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED '{xid}'"
+        self._control(lambda cursor: self.dialect.finish_prepared(cursor, xid, commit, limit), sql)
 
     def _send_transaction_sql(self, sql: str, shown: str | None = None) -> None:
         self._control(lambda cursor: cursor.execute(sql), sql if shown is None else shown)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from flask_uow.engine.sending import SendingConnection
+    from flask_uow.engine.connection import Connection
 
 __all__ = ["stream_pages"]
 
@@ -23,9 +23,7 @@ Page = list[tuple[Any, ...]]
 _numbers = itertools.count(1)
 
 
-def stream_pages(
-    connection: SendingConnection, sql: str, params: Sequence[Any], size: int, write: bool
-) -> Iterator[Page]:
+def stream_pages(connection: Connection, sql: str, params: Sequence[Any], size: int, write: bool) -> Iterator[Page]:
     """Yield the rows of a statement in pages of ``size``; the transaction it runs in must stay open meanwhile.
 
     Outside a transaction, one is begun for it, and committed at the end.
@@ -42,7 +40,7 @@ def stream_pages(
         yield from _pages(connection, sql, params, size, write)
 
 
-def _pages(connection: SendingConnection, sql: str, params: Sequence[Any], size: int, write: bool) -> Iterator[Page]:
+def _pages(connection: Connection, sql: str, params: Sequence[Any], size: int, write: bool) -> Iterator[Page]:
     dialect = connection.dialect
     # a cursor of its own: whatever else the connection does meanwhile, and whenever this generator is closed, nobody's rows get lost
     cursor = connection.new_cursor()
@@ -76,7 +74,7 @@ def _pages(connection: SendingConnection, sql: str, params: Sequence[Any], size:
         cursor.close()
 
 
-def _check_open(connection: SendingConnection, level: object) -> None:
+def _check_open(connection: Connection, level: object) -> None:
     if connection.transaction_level != level:
         raise InvalidRequestError(
             "the transaction ended while rows were still being read from it. Read all of them before commit() or rollback(), or fetch "

@@ -55,14 +55,25 @@ class TwoPhaseTransaction(Transaction):
         self._check_active("prepare")
         if self.is_prepared:
             return
+        connection = self.connection
+        connection.end_savepoints()
+        # without any statement there is nothing that could be prepared
+        self._is_empty = not connection.has_begun
         try:
-            # without any statement there is nothing that could be prepared
-            self._is_empty = not self.connection.prepare_transaction(self, self.xid)
+            if not self._is_empty:
+                connection.send_prepare(self.xid, self.commit_limit)
         except CommitOutcomeUnknown as error:
-            self.is_prepared = True
+            self._note_prepared()
             # nothing is committed, so the outcome is known: none
             raise OperationalError(str(error), "PREPARE TRANSACTION") from error
+        except BaseException:
+            self.rollback()
+            raise
+        self._note_prepared()
+
+    def _note_prepared(self) -> None:
         self.is_prepared = True
+        self.connection.rest_prepared()
 
     def leave(self) -> None:
         """End here what is prepared, without a word to the database, where it goes on waiting for somebody who finishes it."""

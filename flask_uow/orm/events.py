@@ -14,6 +14,7 @@ from flask_uow.orm.instrumentation.attributes import ColumnAttribute
 from flask_uow.orm.instrumentation.events import AttributeExtension
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping import registry
+from flask_uow.orm.mapping.attribute_listeners import listen_anew
 from flask_uow.orm.mapping.class_listeners import EVERY_CLASS, registered_of, take_listeners
 from flask_uow.orm.mapping.mapper import Mapper
 from flask_uow.orm.query import Query
@@ -249,7 +250,7 @@ class _AttributeEvents(EventKind):
             known = {id(e.made): e for e in extensions if isinstance(e, _AttributeListener)}
             kept = [e for e in extensions if not (isinstance(e, _AttributeListener) and e.source == source)]
             extensions[:] = [*kept, *(known.get(id(made)) or _AttributeListener(name, made, source) for made in wanted)]
-            each.listen_anew(target.key)
+            listen_anew(each, target.key)
 
 
 class _QueryEvents(EventKind):

@@ -5,6 +5,6 @@ relationships, relationship_property, other_side, join_condition, join_marks, re
 object_values;
 descriptors, composites, hybrids, association_proxy, association_collections, class_expressions, bundles, versioning;
 declarative, declared_class, class_arguments, annotations, mapped_dataclass, dataclass_fields, classical, concrete,
-deferred_mapping, automap; registry, registries, lazy_configuration, lazy_loaders, class_listeners; inspected,
-inspected_property, mapped_properties.
+deferred_mapping, automap; registry, registries, lazy_configuration, lazy_loaders, class_listeners,
+attribute_listeners; inspected, inspected_property, mapped_properties.
 """

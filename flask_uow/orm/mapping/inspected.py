@@ -1,11 +1,11 @@
 """``inspect(Class)``: the names under which a mapper shows its attributes, columns and relatives to users.
 
-The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`, which keeps the properties themselves.
+Stands between :class:`~flask_uow.orm.mapping.source.MappedSource` and :class:`~flask_uow.orm.mapping.mapper.Mapper`, which makes the properties.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
@@ -15,6 +15,7 @@ from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymPropert
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.properties import ColumnProperty
 from flask_uow.orm.mapping.relationship_property import RelationshipProperty
+from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.state.cascades import cascaded
 from flask_uow.orm.state.history import History, get_history
 from flask_uow.orm.state.instance_state import InstanceState, ensure_state, instance_state
@@ -23,7 +24,9 @@ from flask_uow.orm.symbols import cascade_named
 from flask_uow.sql.selectable import ColumnCollection
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.class_manager import ClassManager
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.registry import Registry
     from flask_uow.sql.columns import Column
 
 __all__ = ["InspectedMapper"]
@@ -31,55 +34,26 @@ __all__ = ["InspectedMapper"]
 Property = ColumnProperty | RelationshipProperty | DescriptorProperty
 
 
-class InspectedMapper:
+class InspectedMapper(MappedSource):
     """The names of a mapper that are for users who look at their models."""
 
-    class_: type
-    column_attrs: MappedProperties[ColumnProperty]
+    # made by the mapper, column by column and relationship by relationship
     relationships: MappedProperties[RelationshipProperty]
     descriptors: dict[str, DescriptorProperty]
-    discriminator: str | None
-    primary_key_names: tuple[str, ...]
-    base_mapper: Any
-    inherits: Any
-    mapped_selectable: Any
-    manager: Any
-    versioning: Any
-    is_single: bool
-    extra: tuple[Any, ...]
     primary_key: tuple[Any, ...]
-    registry: Any
+    primary_key_names: tuple[str, ...]
+    manager: ClassManager
+    versioning: Any
+    registry: Registry
     events: AttributeEvents
-    _names: dict[Any, str]
 
     is_mapper = True
     is_instance = is_aliased_class = is_attribute = is_property = is_selectable = is_bundle = is_clause_element = False
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""
-        raise NotImplementedError
-
-    def get_property(self, key: str) -> Property:
-        """Return the property of that name."""
-        raise NotImplementedError
-
-    @property
-    def descendants(self) -> list[Any]:
-        """This mapper and all those of subclasses, parents first."""
-        raise NotImplementedError
-
-    def isa(self, other: object) -> bool:
-        """Return True where the class is that of another mapper, or derives from it."""
-        raise NotImplementedError
-
-    def add_property(self, name: str, prop: object) -> None:
-        """Add an attribute."""
-        raise NotImplementedError
-
-    def add_properties(self, properties: Mapping[str, Any]) -> None:
-        """Add attributes; see :meth:`add_property`."""
-        for name, prop in properties.items():
-            self.add_property(name, prop)
+        if not self.registry.is_configured:
+            self.registry.configure()
 
     # -- attributes
 
@@ -236,7 +210,7 @@ class InspectedMapper:
 
     def iterate_to_root(self) -> Iterator[Any]:
         """Yield this mapper and those that it inherits from, the base last."""
-        mapper: Any = self
+        mapper: MappedSource | None = self
         while mapper is not None:
             yield mapper
             mapper = mapper.inherits

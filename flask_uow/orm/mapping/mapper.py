@@ -16,8 +16,9 @@ from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, ExpressionAttribute
 from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init
-from flask_uow.orm.instrumentation.events import AttributeEvents, FamilyListeners
+from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.mutable import MutableType
+from flask_uow.orm.mapping.attribute_listeners import listen_to_column, listen_to_relationship
 from flask_uow.orm.mapping.by_name import evaluate
 from flask_uow.orm.mapping.class_expressions import class_expression
 from flask_uow.orm.mapping.class_listeners import take_listeners
@@ -37,10 +38,9 @@ from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, 
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
 from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
-from flask_uow.orm.mapping.properties import ACTIVE_HISTORY, ColumnDeclaration, ColumnProperty, about_rows_of, labelled
+from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry, mapping_changed
 from flask_uow.orm.mapping.relationship_property import RelationshipProperty
-from flask_uow.orm.mapping.source import MappedSource
 from flask_uow.orm.mapping.versioning import Versioning
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.orm.strategies import EAGER
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["Mapper", "class_mapper", "object_mapper"]
 
 
-class Mapper(MappedSource, InspectedMapper):
+class Mapper(InspectedMapper):
     """The mapping of one class. Made by :func:`mapper`; threads may share it.
 
     :ivar class_: the mapped class.
@@ -115,19 +115,14 @@ class Mapper(MappedSource, InspectedMapper):
             raise ArgumentError(f"mapper() takes a class first, got {class_!r}.")
         if "__mapper__" in vars(class_):
             raise ArgumentError(f"{class_.__name__} is mapped already. Call clear_mappers() first to map it again.")
-        self.class_ = class_
-        self.inherits = class_mapper(inherits, configure=False) if inherits is not None else None
-        self._check_parent(local_table, concrete)
-        parent = self.inherits
-        self.concrete = concrete
+        parent = class_mapper(inherits, configure=False) if inherits is not None else None
+        super().__init__(class_, parent, local_table, concrete)
         # the name of the column by which a union of concrete tables tells the class of a row
         self.concrete_discriminator: str | None = None
         self.registry: Registry = (
             registry if registry is not None else parent.registry if parent is not None else default_registry
         )
-        shares = parent if parent is not None and not concrete else None
-        self.base_mapper: Mapper = shares.base_mapper if shares is not None else self
-        self.lineage: tuple[Mapper, ...] = (*(shares.lineage if shares is not None else ()), self)
+        shares = self.shares_rows_with
         self._begin_empty(class_)
         self._stop_watching: Callable[[], None] | None = None
         self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
@@ -172,13 +167,10 @@ class Mapper(MappedSource, InspectedMapper):
 
     def _begin_empty(self, class_: type) -> None:
         """Begin with nothing mapped, for what the constructor and later calls enter."""
-        self.subclasses: list[Mapper] = []
         self.manager = ClassManager(class_)
-        self.column_attrs: MappedProperties[ColumnProperty] = MappedProperties()
         self.relationships: MappedProperties[RelationshipProperty] = MappedProperties()
         self.descriptors: dict[str, DescriptorProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
-        self.memo: dict[Any, Any] = {}
         self.has_eager = False
         self.composites: tuple[CompositeProperty, ...] = ()
         self.has_hooks = False
@@ -186,7 +178,6 @@ class Mapper(MappedSource, InspectedMapper):
         self.when_disposed: list[Callable[[], None]] = []
         self.events = AttributeEvents(class_)
         self.events.own_reconstruct = self.events.reconstruct
-        self._names: dict[Any, str] = {}
         self.declared_expressions: dict[str, ColumnDeclaration] = {}
 
     def _tell_family(self) -> None:
@@ -333,7 +324,7 @@ class Mapper(MappedSource, InspectedMapper):
     def take_relationship(self, prop: RelationshipProperty) -> None:
         if self.relationships.setdefault(prop.key, prop) is prop and prop.is_installed:
             self.manager.relationships[prop.key] = prop.attribute
-            self._listen_to(prop)
+            listen_to_relationship(prop)
         for subclass in self.subclasses:
             if not subclass.concrete:
                 subclass.take_relationship(prop)
@@ -382,6 +373,11 @@ class Mapper(MappedSource, InspectedMapper):
         for mapper_ in self.descendants:
             mapper_.memo.clear()
         mapping_changed()
+
+    def add_properties(self, properties: Mapping[str, Any]) -> None:
+        """Add attributes; see :meth:`add_property`."""
+        for name, prop in properties.items():
+            self.add_property(name, prop)
 
     @property
     def family(self) -> list[Mapper]:
@@ -446,9 +442,7 @@ class Mapper(MappedSource, InspectedMapper):
         for name, column_property in self.column_attrs.items():
             if column_property.is_stored:
                 MutableType.take_place(column_property.column)
-                column = column_property.column
-                loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
-                self.manager.check_assignments_of(name, column.type, self.events.of(name), loads_first)
+                listen_to_column(self, name)
         for prop in self.relationships.values():
             if prop.parent is self:
                 prop.attribute.loader = lazy_loaders.relationship(prop)
@@ -475,40 +469,6 @@ class Mapper(MappedSource, InspectedMapper):
             self.manager.replace("__init__", told)
         if watching is not None:
             self._stop_watching = watch_first_init(self.class_, self.registry)
-
-    def listen_anew(self, name: str) -> None:
-        """Take note that what listens to an attribute has changed."""
-        if name in self.column_attrs:
-            column_property = self.column_attrs[name]
-            if column_property.is_stored:
-                column = column_property.column
-                loads_first = bool(getattr(column, "info", {}).get(ACTIVE_HISTORY))
-                self.manager.check_assignments_of(name, column.type, self.events.of(name), loads_first)
-                self._have_init_scalar(name, vars(self.class_)[name])
-        elif name in self.relationships and self.relationships[name].is_installed:
-            self._listen_to(self.relationships[name])
-
-    def _have_init_scalar(self, name: str, attribute: Any) -> None:
-        listeners = self.events.of(name)
-        attribute.init_scalar = listeners if listeners is not None and "init_scalar" in listeners.others else None
-
-    def _listen_to(self, prop: RelationshipProperty) -> None:
-        parent: Mapper = prop.parent
-        events, key = parent.events, prop.key
-        sharing = [
-            m.events for m in parent.descendants if m.relationships.get(key) is prop and m.events.differ(events, key)
-        ]
-        prop.attribute.listeners = own = events.of(key)
-        if sharing:
-            found = [listeners for each in sharing if (listeners := each.of(key)) is not None]
-            loads_old = any(listeners.active_history for listeners in [own, *found] if listeners is not None)
-            # classes of users' own have their mapper by inheritance
-            prop.attribute.listeners = FamilyListeners(key, loads_old, lambda cls: class_mapper(cls).events.of(key))
-
-    def configure(self) -> None:
-        """Configure all mappers of the registry, if that was not done yet."""
-        if not self.registry.is_configured:
-            self.registry.configure()
 
     # -- what others ask
 

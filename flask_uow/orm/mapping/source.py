@@ -1,13 +1,14 @@
 """The FROM element of a mapped class: its table, the join of a family's tables, or whatever else it is mapped to.
 
 The base of :class:`~flask_uow.orm.mapping.mapper.Mapper`; what ``select()`` needs of a mapped class (see
-:class:`flask_uow.sql.interfaces.MappedEntity`) is here.
+:class:`flask_uow.sql.interfaces.MappedEntity`) is here. It keeps the place of the class in its family and the columns by attribute, and asks
+nothing of the classes above it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.orm.mapping.column_mapping import equated_columns, tables_in
@@ -40,16 +41,34 @@ __all__ = ["MappedSource"]
 
 
 class MappedSource:
-    """The tables of a mapper, and its place in a family of classes. It reads the attributes that follow, and calls nothing of the mapper."""
+    """The tables of a mapper, and its place in a family of classes.
 
-    class_: type
-    inherits: Mapper | None
-    lineage: tuple[Mapper, ...]
-    subclasses: list[Mapper]
-    concrete: bool
-    column_attrs: MappedProperties[ColumnProperty]
-    memo: dict[Any, Any]
-    _names: dict[Any, str]
+    :param class_: the mapped class.
+    :param inherits: the mapper of the class that it inherits from, or None.
+    :param local_table: what it is mapped to, as given.
+    :param concrete: True where rows of the class have no part in the tables of its parent.
+    :raises ArgumentError: where these do not go together.
+    """
+
+    def __init__(self, class_: type, inherits: Mapper | None, local_table: object, concrete: bool) -> None:
+        self.class_ = class_
+        self.inherits = inherits
+        self._check_parent(local_table, concrete)
+        self.concrete = concrete
+        shares = self.shares_rows_with
+        # only a Mapper is ever made, of this class as its base
+        own = cast("Mapper", self)
+        self.base_mapper: Mapper = shares.base_mapper if shares is not None else own
+        self.lineage: tuple[Mapper, ...] = (*(shares.lineage if shares is not None else ()), own)
+        self.subclasses: list[Mapper] = []
+        self.column_attrs: MappedProperties[ColumnProperty] = MappedProperties()
+        self.memo: dict[Any, Any] = {}
+        self._names: dict[Any, str] = {}
+
+    @property
+    def shares_rows_with(self) -> Mapper | None:
+        """The mapper of the parent, where rows of this class have a part in its tables; None for a concrete class."""
+        return None if self.concrete else self.inherits
 
     def _check_parent(self, local_table: object, concrete: bool) -> None:
         name, parent = self.class_.__name__, self.inherits
