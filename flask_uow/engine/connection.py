@@ -378,10 +378,12 @@ class Connection(SendingConnection):
                 "with isolation_level='AUTOCOMMIT' there is no transaction that could have savepoints."
             )
         self.dialect.require("savepoints", "begin_nested() sets a savepoint")
+        # a name is never used twice, so that RELEASE and ROLLBACK TO cannot meet another savepoint of that name
         self._savepoints += 1
         name = f"uow_{self._savepoints}"
         self.run_transaction_sql(f"SAVEPOINT {name}")
         nested = NestedTransaction(self, name, self._has_written)
+        # counted from here on: whether the rollback of the savepoint alone would undo anything
         self._has_written = False
         self._stack.append(nested)
         return nested
@@ -447,6 +449,7 @@ class Connection(SendingConnection):
             except DBAPIError:
                 # its state is unknown: the pool closes it, and the database rolls back
                 record.broken = True
+        # before another can have the connection: from here on nothing must be sent from here
         self._forget(CLOSED)
         self.engine.pool.checkin(record)
 
@@ -579,6 +582,7 @@ class Connection(SendingConnection):
         if record is None or record.broken:
             return
         self._gate = None
+        # a COMMIT that failed has ended the transaction already, as does an error of some kinds on SQLite
         if has_begun and self.dialect.in_transaction(record.raw):
             try:
                 self._send_transaction_sql("ROLLBACK")
@@ -600,6 +604,7 @@ class Connection(SendingConnection):
             # the whole transaction is gone, and the outer rollback says so
             return
         self._send_transaction_sql(f"ROLLBACK TO SAVEPOINT {nested.name}")
+        # ROLLBACK TO leaves the savepoint itself in place
         self._send_transaction_sql(f"RELEASE SAVEPOINT {nested.name}")
 
     def _end_stack(self, first: Transaction | None = None) -> None:
@@ -610,6 +615,7 @@ class Connection(SendingConnection):
             if transaction.commit_limit is not None:
                 self._cursor = self.dialect.untimed(self._cursor)
         del self._stack[start:]
+        # BEGIN has never gone out, and is not due any more
         if not self._stack and self._gate is not None and self._gate.refusal is None:
             self._gate = None
 

@@ -181,6 +181,8 @@ class Engine:
         """
         if "isolation_level" in options:
             options["isolation_level"] = self.dialect.check_isolation_level(options["isolation_level"])
+        # without __init__(): pool, listeners and compiled statements are shared, and closed along with the original
+        # engine
         made = Engine.__new__(Engine)
         made.__dict__.update(self.__dict__)
         made._execution_options = {**self._execution_options, **options}
@@ -263,6 +265,7 @@ class Engine:
                 " with @db.use_primary."
             )
         if self.dialect.is_busy(error):
+            # most often the lock is held by another connection of the same process, and the line that took it is known
             holders = self.pool.holders_where(self.dialect.in_transaction)
             if holders:
                 cure += " In a transaction in this process:" + "".join(f"\n- {line}" for line in holders)
@@ -299,6 +302,7 @@ class _DialectConnector:
         self._dialect = dialect
         self._sql_comments = sql_comments
         self.drop_closes = dialect.drop_closes
+        # the dialect's own methods, without a call in between: the pool uses them at every checkout
         self.reset = dialect.reset
         self.clean = dialect.clean
         self.settle = dialect.settle
@@ -478,6 +482,7 @@ def _load_dialect(url: URL) -> type[Dialect]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
+        # only the driver is left to choice: whatever else is missing is a broken installation, and says so itself
         if error.name is None or error.name.partition(".")[0] != "psycopg2":
             raise
         raise ArgumentError(

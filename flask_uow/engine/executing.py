@@ -48,6 +48,7 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         statement = statement.inline()
     try:
         compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)
+    # found out afterwards: to ask beforehand whether it is a statement would cost every execution
     except AttributeError:
         if isinstance(statement, ClauseElement):
             raise
@@ -65,6 +66,7 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         rowcount = connection.run(compiled.sql, compiled.parameters(values, parameters))
         return Result(None, (), rowcount, connection.last_rowid)
     size = _page_size(connection, statement)
+    # pages are fetched when they are asked for, and a statement that writes is to have written when execute() returns
     if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
         pages = connection.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
         return stream_result(compiled, pages, connection.dialect)

@@ -154,6 +154,7 @@ class Pool:
             return
         try:
             usable = self._is_reusable(record)
+        # interrupted in the middle of the reset, by a signal or gevent's Timeout: nobody knows what state it is in
         except BaseException:
             self._remove(record)
             raise
@@ -296,6 +297,7 @@ class Pool:
     def listen(self, name: str, calls: tuple[Callable[..., Any], ...]) -> None:
         """Call these functions at each event of a name, in place of those that were called."""
         if calls:
+            # a new dict in place of a changed one: other threads may be going through the old one
             self._listeners = {**self._listeners, name: calls}
         else:
             self._listeners = {known: own for known, own in self._listeners.items() if known != name}
@@ -347,6 +349,7 @@ class Pool:
         waiter = _Waiter()
         self._waiters.append(waiter)
         try:
+            # what came back before the waiter was in the list has woken nobody
             self._serve_waiters()
             while not waiter.given:
                 remaining = deadline - time.monotonic()
@@ -370,6 +373,7 @@ class Pool:
         finally:
             with contextlib.suppress(ValueError):  # it was served
                 self._waiters.remove(waiter)
+            # interrupted after it was served
             while waiter.given:
                 self._give_back(waiter.given.pop())
 
@@ -461,6 +465,7 @@ class Pool:
             record.is_settled = False
         record.marks = 0
         record.is_dirty = False
+        # of an older generation where the pool was told, while it was lent, to discard what it has
         return record.generation == self._generation
 
     def _keep(self, record: PooledConnection) -> None:
@@ -487,6 +492,7 @@ class Pool:
                     self._tell("close", record)
                 self._connector.close(record.raw)
         finally:
+            # whatever a listener or the driver has raised, the slot is free for another one
             if self._slots.get(record.number) is record:
                 del self._slots[record.number]
         if self._waiters:
@@ -530,6 +536,7 @@ class _Waiter:
 
     def __init__(self) -> None:
         self.given: list[PooledConnection] = []
+        # taken from the start: who waits asks for it, and who serves releases it
         self.served = threading.Lock()
         self.served.acquire()
 

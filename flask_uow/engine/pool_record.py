@@ -161,11 +161,13 @@ class PooledConnection:
         owners = len(lease)
         if owners and lease[owners - 1]() is not None:
             return False
+        # somebody who has no name: the claim lasts until the connection is given back
         if holder is None:
             holder = weakref.ref(self)
         # of several who try, one succeeds
         if lease.setdefault(owners, holder) is not holder:
             return False
+        # whoever had it is gone without giving it back, perhaps in the middle of something
         if owners:
             self.is_dirty = True
         return True
@@ -206,6 +208,7 @@ class PooledConnection:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
             frame = frame.f_back
+        # the code and the line: the frame itself would keep the locals of a request alive
         self._asked_by = frame.f_code
         self._asked_line = frame.f_lineno
 

@@ -99,6 +99,7 @@ class Replicas:
         :param seconds: how long to wait for a replica that has not replayed that yet.
         :raises NoReplica: when there is none.
         """
+        # what is inside rolled_back() is never committed, and so never reaches a replica
         if isinstance(written, _Unknown) or self.primary.is_rolled_back_later():
             raise NoReplica
         late: _Replica | None = None
@@ -136,6 +137,7 @@ class Replicas:
     def _connect(self, replica: _Replica) -> Connection | None:
         try:
             connection = replica.engine.connect()
+        # busy, not broken: the next one who asks may find a connection here
         except TimeoutError as error:
             logger.warning("The replica %r had no connection to lend: %s", replica.engine, error)
             return None
@@ -163,6 +165,7 @@ class Replicas:
         try:
             is_standby, replayed, timeline = connection.look_up(REPLAYED_SQL)[0]
         except BaseException as error:
+            # an answer that is still under way would be taken for that to the next question
             connection.invalidate()
             if not isinstance(error, DBAPIError):
                 raise
@@ -172,6 +175,7 @@ class Replicas:
             return self._tell_of_silence(replica, str(error))
         if not is_standby:
             self._leave_out(replica, "it is no standby (any more)")
+            # the connections that idle lead to the same server
             replica.engine.pool.discard_idle()
             return None
         if replayed is None:
@@ -202,6 +206,7 @@ class Replicas:
                 return None
             if progress is Progress.REACHED:
                 return connection
+            # not kept for the next look: others can use it meanwhile
             connection.close()
         replica.not_awaited_until = time.monotonic() + _NO_WAITING
         return None

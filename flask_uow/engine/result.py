@@ -89,6 +89,7 @@ class FetchedResult(Generic[T]):
         """
         items = self.all()
         try:
+            # to the end before anything is replaced: where a value has no hash, all items are still there
             self._rest = iter(list(only_new(items, strategy or self._key, {})))
         except TypeError as error:
             self._rest = iter(items)
@@ -434,6 +435,7 @@ def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect, keys: Inserte
     maker = memo.get(Result)
     if maker is None:
         maker = result_maker(compiled, description, dialect)
+        # the columns of SQL text are known by the cursor alone, and may be others the next time
         if compiled.columns:
             memo[Result] = maker
     names, make_rows = maker

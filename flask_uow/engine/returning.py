@@ -61,6 +61,7 @@ def _one_by_one(connection: Connection, compiled: Compiled, values: list[Any], s
 def _in_pages(connection: Connection, compiled: Compiled, values: list[Any], sets: Sets) -> Rows:
     row = compiled.row
     assert row is not None
+    # parameters beside the row, in RETURNING say, are sent once for all rows of a page
     around = len(compiled.slots) - (row.end - row.begin)
     size = min(_PAGE, max(1, (connection.dialect.max_parameters - around) // max(1, row.end - row.begin)))
     found: Rows = []
@@ -84,7 +85,9 @@ def _in_order(connection: Connection, statement: Insert, compiled: Compiled, set
     key = statement.table.primary_key.columns if statement.table.__visit_name__ == "table" else ()
     given_names = {column.name: value for column, value in statement.value_rows[0]}
     missing = [column for column in key if column.name not in given_names]
+    # of these types a key comes back equal to what was sent; a text may come back padded, a moment rounded
     kinds = (Integer, Uuid)
+    # with ON CONFLICT there are rows that do not come back at all
     if not key or statement.conflict is not None or not all(isinstance(column.type, kinds) for column in key):
         return None
     if missing:

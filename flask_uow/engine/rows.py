@@ -186,6 +186,7 @@ def picker(
     return chosen, lambda row: make([row[position] for position in positions])
 
 
+# bounded: an application may make up statements with ever new names
 @functools.lru_cache(maxsize=1000)
 def row_class(names: tuple[str, ...]) -> type[Row]:
     """Return the class of rows with these column names."""
@@ -210,6 +211,7 @@ def row_maker(names: tuple[str, ...], processors: Sequence[Callable[[Any], Any] 
     cls = row_class(names)
     if not any(processors):
         return lambda rows: list(map(cls, rows))
+    # generated code, with each processor at its place: no loop over the columns runs for each row
     scope: dict[str, Any] = {"new": tuple.__new__, "cls": cls}
     targets = "".join(f"c{index}, " for index in range(len(names)))
     item = (

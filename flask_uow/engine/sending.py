@@ -121,6 +121,7 @@ class SendingConnection:
         """
         if write:
             self._note_write(sql)
+        # by the statement alone, before BEGIN is put in front of it
         marks = self._known_marks.get(sql)
         if self._gate is not None or not self._has_begun:
             sql = self._pass_gate(sql, write)
@@ -131,7 +132,9 @@ class SendingConnection:
         if marks != 0:
             self._note_marks(sql, params)
         listeners = self._listeners
+        # the four lists by themselves: the property is_heard would be a call more at every statement
         if listeners.before_execute or listeners.after_execute or listeners.before_cursor or listeners.after_cursor:
+            # listeners are told how many rows there were, so these are fetched before any is made
             rows = self._observe(self._fetch, sql, params, False)
             return rows if make is None else make(rows)
         cursor = self._cursor
@@ -185,6 +188,7 @@ class SendingConnection:
         if self._gate is not None:
             self._pass_gate_alone(sql, write)
         if self._known_marks.get(sql) != 0:
+            # the parameters may decide (set_config), so every set is looked at
             for params in list_of_params:
                 self._note_marks(sql, params)
         if self._awaits_standbys and not self._has_begun:
@@ -338,6 +342,8 @@ class SendingConnection:
             return sql if self._is_settled else self.dialect.by_itself(sql)
         if gate.refusal is not None:
             self._refuse(gate)
+        # On SQLite a read goes out by itself until something is written: it takes no lock, and sees what is newest. On
+        # PostgreSQL for_reads is always True.
         if not write and not gate.for_reads:
             return sql
         if not self._begins_with_statement:
@@ -345,6 +351,7 @@ class SendingConnection:
                 raise InvalidRequestError(f"this transaction is read only, and the statement writes.\n[SQL: {sql}]")
             self._open_now()
             return sql
+        # before the statement goes out; _fail() puts the gate back where BEGIN turns out not to have been executed
         self._gate = None
         self._has_begun = True
         if gate.begin_sql:
@@ -438,6 +445,7 @@ class SendingConnection:
         if lost:
             record.broken = True
             self._gate = LOST
+            # what has cut this connection off, a restart say, has very likely cut off the idle ones too
             self.engine.pool.discard_idle()
         elif isinstance(sql, Opening) and not self.dialect.in_transaction(record.raw):
             # the string did not even parse, so that BEGIN was not executed: it goes with the next statement
@@ -480,6 +488,7 @@ class SendingConnection:
         shown = sql.statement if isinstance(sql, Opening) else sql
         if self._listeners.before_execute:
             event = StatementEvent(self.engine, shown, params, 0.0, many, -1)
+            # a copy, since a listener may take itself out of the list
             for listener in tuple(self._listeners.before_execute):
                 listener(event)
         if self._listeners.before_cursor:

@@ -60,14 +60,18 @@ def _pages(connection: Connection, sql: str, params: Sequence[Any], size: int, w
         fetch = f"FETCH FORWARD {size} FROM {name}"
         try:
             while True:
+                # whoever takes the pages may have committed between two of them, and the cursor is gone with its
+                # transaction
                 _check_open(connection, level)
                 connection.run_on(cursor, fetch, (), write=False)
                 page = connection.take_from(cursor, size)
                 if page:
                     yield page
+                # a short page is the last one: nobody has to ask for an empty one
                 if len(page) < size:
                     return
         finally:
+            # where the transaction has ended or failed, the cursor is gone with it
             if connection.transaction_level == level and connection.is_usable:
                 connection.run_on(cursor, f"CLOSE {name}", (), write=False)
     finally:

@@ -84,6 +84,9 @@ class WalPosition:
         :param timeline: the timeline that it replays, or an earlier one.
         :param replayed: the LSN of what it has replayed last.
         """
+        # A standby of a primary that was given up may have replayed a higher number, and not the row. A later timeline
+        # begins where the promoted standby had got to, which may be before the position: no replay will ever bring it
+        # there.
         if timeline < self.timeline:
             return Progress.APART
         if replayed >= self.lsn:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 __all__ = ["Watchdog", "watchdog"]
 
+# seconds between two looks, and how many looks at nothing end the thread
 _TICK = 0.05
 _IDLE_TICKS = 100
 _log = logging.getLogger("flask_uow.engine")
@@ -46,6 +47,7 @@ class Watchdog:
 
     def call_off(self, number: int) -> bool:
         """Forget a watch; return False when its time had come already."""
+        # dict.pop() is atomic: of the thread that acts and the one that calls off, one gets the watch
         return self._watches.pop(number, None) is not None
 
     def _start(self) -> None:

@@ -115,6 +115,7 @@ class AtomicCommit:
             self._end(self.branches)
             return
         writers = self._writers()
+        # those who have only read end first: if that fails, nothing is decided yet
         self._end([branch for branch in self.branches if branch not in writers])
         if len(writers) < 2:
             self._end(writers)
@@ -133,6 +134,7 @@ class AtomicCommit:
 
     def _writers(self) -> list[Branch]:
         begun = [branch for branch in self.branches if branch.connection.has_begun]
+        # a single one is committed in one phase in any case, and need not be asked
         if len(begun) < 2:
             return begun
         return [branch for branch in begun if branch.connection.ask_whether_written()]
@@ -149,6 +151,7 @@ class AtomicCommit:
                 f"{' and '.join(branch.name for branch in alone)} were written to in one two-phase transaction, and neither can prepare."
                 " At most one such database can take part: write to the others in a unit of work of their own. Nothing was saved."
             )
+        # who cannot prepare has to decide; among the others the default database does, else the first by name
         ranked = sorted(writers, key=lambda branch: (branch not in alone, not branch.is_default, branch.bind))
         self._coordinator = ranked[0]
         self._record = record_of(ranked[0].connection.engine)
@@ -196,8 +199,10 @@ class AtomicCommit:
                 " was saved; try again, and let recovery wait longer (--grace)."
             ) from error
         except FlaskUowError:
+            # the tables may be gone, by a restored backup say: they are looked for anew the next time
             forget_record(coordinator.connection.engine)
             raise
+        # before COMMIT goes out: from here on nobody may roll back what is prepared elsewhere
         self.may_undo = False
         try:
             transaction.commit()
@@ -210,6 +215,7 @@ class AtomicCommit:
                 ) from error
             self._find_out(coordinator, error)
         except DBAPIError:
+            # the database has refused, and so nothing was decided
             self.may_undo = True
             raise
         except BaseException:
@@ -252,6 +258,7 @@ class AtomicCommit:
         """Carry the decision out; nothing that fails here changes it."""
         told = [self._commit_prepared(branch) for branch in self._participants]
         assert self._coordinator is not None
+        # while one of them waits, recovery needs the decision
         if all(told):
             self._forget(self._coordinator)
 
@@ -269,6 +276,7 @@ class AtomicCommit:
             )  # fmt: skip
             return False
         except FlaskUowError as error:
+            # whatever state it is in: recovery finishes the transaction over another connection
             branch.connection.invalidate()
             logger.critical(
                 "A two-phase transaction is committed, but %s could not be told. There the transaction %r stays prepared and holds its locks;"

@@ -76,9 +76,12 @@ class DecisionRecord:
         mark = self.mark
         values = (gtrid, " ".join(sorted(participants)))
         has_settings = connection.dialect.is_server and "set_local" not in connection.dialect.lacks
+        # whatever the server's default is: a decision that is answered with COMMIT must be on the disk
         durably = "SET LOCAL synchronous_commit = on; " if has_settings else ""
         insert = f"{durably}INSERT INTO {self._decisions} (gtrid, outcome, participants)"
         identified = f" FROM {_qualified(self.schema, DATABASE_TABLE)} WHERE id = {mark}"
+        # only into the record after which the prepared transactions are named: the database may have been replaced
+        # meanwhile
         inserted = connection.run(
             f"{insert} SELECT {mark}, '{COMMIT}', {mark}{identified}", (*values, self.database_id)
         )
@@ -110,6 +113,8 @@ class DecisionRecord:
         with self._transaction(connection, f"SET LOCAL lock_timeout = '{_PATIENCE_SECONDS}s'"):
             found = None
             while found is None:
+                # the primary key lets one decision win: who comes second waits for the other one to end, and takes what
+                # it finds
                 connection.run(
                     f"INSERT INTO {self._decisions} (gtrid, outcome, participants) VALUES ({self.mark}, '{ABORT}', '')"
                     " ON CONFLICT (gtrid) DO NOTHING",

@@ -129,10 +129,12 @@ def recover(
         ]
         names = [BranchIdentifier.parse(each.xid) for each in waiting]
         for each, branch in zip(waiting, names, strict=True):
+            # a unit of work that is just being committed looks the same; the grace is the time that it is given
             if branch is None or each.age < grace or (binds is not None and each.bind not in binds):
                 continue
             if branch.database_id in databases.records:
                 report.settled.append(_settle(databases, each, branch, dry_run))
+        # a database that did not answer may hold what an old decision is about
         if not dry_run and binds is None and report.is_complete:
             report.forgotten = _forget_old(databases, {name.gtrid for name in names if name is not None}, retention)
     return report
@@ -187,6 +189,7 @@ def _settle(databases: _Databases, waiting: InDoubt, name: BranchIdentifier, dry
             databases.connections[waiting.bind].finish_prepared(waiting.xid, commit)
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", None) == _NO_SUCH_TRANSACTION:
+            # another recovery was quicker, or the unit of work itself
             return Settled(waiting, "settled elsewhere")
         return Settled(waiting, "unsettled", str(error))
     except FlaskUowError as error:
@@ -203,6 +206,7 @@ def _forget_old(databases: _Databases, waiting: set[str], retention: float) -> i
     count = 0
     for connection, record in databases.records.values():
         for gtrid, outcome, participants in record.older_than(connection, retention):
+            # a decision to commit stays until every database that had prepared was seen to have nothing left of it
             if gtrid in waiting or (outcome == COMMIT and not set(participants) <= set(databases.records)):
                 continue
             record.forget(connection, gtrid)

@@ -310,10 +310,12 @@ class Dialect(ABC):
 
         :param otherwise: returned where the setup says nothing of it.
         """
+        # the last setting counts
         for text in reversed(setup):
             found = _STATEMENT_TIMEOUT.findall(text)
             if found:
                 number, unit = found[-1]
+                # 0 stands for no limit
                 return float(number) * _SECONDS[unit.lower()] or None
         return otherwise
 
@@ -429,6 +431,7 @@ class Dialect(ABC):
         The function raises DataError for a value that the type does not take.
         """
         key = type_.cache_key
+        # None is an answer, too, which get() would not tell from none yet
         try:
             return self._bind_processors[key]
         except KeyError:

@@ -132,6 +132,7 @@ class BatchWriter(ABC):
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
+        # by table, weakly: tables that are made and dropped at run time take their texts along
         self._texts: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
 
     def insert(
@@ -152,6 +153,7 @@ class BatchWriter(ABC):
         :raises InternalError: when the database did not insert exactly these rows under these keys (a trigger).
         """
         count = len(values[0])
+        # one row is what most requests write, and goes out as the plainest statement
         if count == 1:
             return self._insert_one(connection, table, columns, values, generated_key)
         if generated_key is None:
@@ -195,6 +197,7 @@ class BatchWriter(ABC):
 
     def rows_by_key(self, new: NewRows, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...] | None]:
         """Return rows in the order of the values that were inserted; their first items are the key."""
+        # keys come back in the driver's form, and the ones that were given are in Python's
         processors = [self.dialect.result_processor(column.type) for column in new.key]
         found = {
             tuple(p(v) if p is not None else v for p, v in zip(processors, row, strict=False)): row[len(new.key) :]
@@ -202,6 +205,7 @@ class BatchWriter(ABC):
         }
         names = names_of(new.columns)
         given = [new.values[names.index(name)] for name in names_of(new.key) if name in names]
+        # the database has made part of the key, so nothing tells which of the rows is whose
         if len(given) < len(new.key):
             return [None] * new.count
         return [found.get(identity) for identity in zip(*given, strict=True)]
@@ -218,6 +222,7 @@ class BatchWriter(ABC):
     ) -> list[tuple[Any, ...]]:
         """Update like :meth:`update`, and return the driver's values of some columns for each row that matched."""
         collected: list[tuple[Any, ...]] = []
+        # the same statements, to which the connection in between adds RETURNING
         collecting = _Collecting(connection, self._returning(returned, key_values), collected)
         self.update(collecting, table, key_columns, key_values, set_columns, set_values)
         return collected
@@ -245,6 +250,7 @@ class BatchWriter(ABC):
         """Insert ``count`` rows for which the application gives no value at all; returns and raises like insert."""
         sql = f"INSERT INTO {self.escaped_table(table)} DEFAULT VALUES"
         keys: list[Any] = []
+        # one by one: DEFAULT VALUES has no form for many rows
         for _ in range(count):
             self._run_insert_one(connection, table, sql, (), generated_key, keys)
         return keys if generated_key is not None else None
@@ -326,6 +332,7 @@ class BatchWriter(ABC):
         """Return the value that ``make(table, *arguments)`` gave for this table and key the first time."""
         texts = self._texts.get(table)
         if texts is None:
+            # two threads may come here at once: they get the same dict, and a text that is made twice is equal
             texts = self._texts.setdefault(table, {})
         made: T | None = texts.get(key)
         if made is None:

@@ -72,6 +72,7 @@ _TIME_LIMITS = {
 }
 _PING_SECONDS = 3.0
 _KNOWN_READS = 5000  # texts of which is remembered whether they only read
+# the words of the server, then those of PgBouncer; each of them passes, so that who asks again may get a connection
 _REFUSALS = re.compile(
     r"too many (?:connections|clients)|remaining connection slots are reserved|the database system is (?:starting up|shutting down"
     r"|in recovery mode|not (?:yet )?accepting connections)|no more connections allowed|server_login_retry|pooler is shutting down"
@@ -151,6 +152,7 @@ def _check_option(name: str, value: str) -> None:
     if (name, value) == ("ssl", "true"):  # libpq takes JDBC's word for sslmode=require
         return
     try:
+        # libpq itself knows its options: a list of ours would be out of date with its next version
         make_dsn(**{name: ""})
     except psycopg2.ProgrammingError:
         raise ArgumentError(
@@ -219,6 +221,7 @@ class PostgreSQLDialect(Dialect):
             parameters["sslmode"] = "require"
         parameters.pop("ssl", None)
         parameters.update(self.connect_args)
+        # a service file or a whole DSN may set these itself, and libpq lets what is passed here win over it
         if not {"service", "dsn"} & parameters.keys() and not any(
             name in os.environ for name in ("PGSERVICE", "PGSERVICEFILE")
         ):
@@ -235,6 +238,7 @@ class PostgreSQLDialect(Dialect):
         self.supports_comments = "comments" not in lacks
         if "transaction_ids" in lacks:
             self.written_sql = ""
+        # settings are made once then, when a connection is opened
         if "set_local" in lacks:
             self.settings_sql = ""
 
@@ -295,6 +299,7 @@ class PostgreSQLDialect(Dialect):
         if status not in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR):
             # a statement is still under way: whoever ran it was interrupted
             return False
+        # by hand: in autocommit mode the driver knows of no transaction, and its rollback() would send nothing
         try:
             with raw.cursor() as cursor:
                 cursor.execute("ROLLBACK")
@@ -354,6 +359,7 @@ class PostgreSQLDialect(Dialect):
         return find_marks(sql)
 
     def takes_only_standbys(self) -> bool:
+        # target_session_attrs=standby came with libpq 14
         return libpq_version() >= 140000
 
     def only_reads(self, sql: str) -> bool:
@@ -367,11 +373,14 @@ class PostgreSQLDialect(Dialect):
         found = self._known_reads.get(key)
         if found is None:
             if len(self._known_reads) >= _KNOWN_READS:
+                # all at once: what the application goes on sending is soon known again, and nobody has to count uses
                 self._known_reads.clear()
             found = self._known_reads[key] = find(key[1])
         return found
 
     def by_itself(self, sql: str) -> str:
+        # the server takes one string for one transaction, so that SET LOCAL holds for the statement behind it, and no
+        # longer
         return Opening(f"{self.settings_sql};\n{sql}", sql) if self.settings_sql and needs_settings(sql) else sql
 
     def begin_by_driver(self, raw: Any) -> None:
@@ -433,6 +442,7 @@ class PostgreSQLDialect(Dialect):
         return isinstance(error, psycopg2.OperationalError) and _ABSENCES.search(str(error)) is not None
 
     def is_misplaced(self, error: BaseException) -> bool:
+        # read_only_sql_transaction
         return getattr(error, "pgcode", None) == "25006"
 
     def is_ambiguous(self, error: BaseException) -> bool:
@@ -481,6 +491,7 @@ class PostgreSQLDialect(Dialect):
         return f"BEGIN{level}{' READ ONLY' if read_only else ''}"
 
     def begins_for_reads(self, isolation_level: str | None) -> bool:
+        # BEGIN travels with the statement, so that a read pays nothing for it
         return True
 
     def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
@@ -488,8 +499,11 @@ class PostgreSQLDialect(Dialect):
 
     def commit(self, cursor: Any) -> None:
         raw = cursor.connection
+        # something that can be read before anything was asked may be the server's last word: that it has ended the
+        # session
         if not self.is_quiet(raw):
             self._check_alive(cursor)
+        # older ones, so that the warning looked for below is that of this COMMIT
         if raw.notices:
             del raw.notices[:]
         cursor.execute("COMMIT")
@@ -550,10 +564,12 @@ class PostgreSQLDialect(Dialect):
         del raw.notices[:]
         with _time_limit(raw, seconds):
             cursor.execute(f"{'COMMIT' if commit else 'ROLLBACK'} PREPARED %s", (xid,))
+        # no server that takes over can bring back what was rolled back here
         if commit:
             _check_confirmed(raw, _COMMITTED)
 
     def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+        # many statements in one string: the driver's executemany() waits for the answer to each
         execute_batch(cursor, sql, list_of_params, page_size=200)
         return -1
 

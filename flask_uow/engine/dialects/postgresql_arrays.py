@@ -58,6 +58,7 @@ def array_literal(type_: TypeEngine[Any], values: Sequence[Any], dialect: Dialec
         texts = [None if value is None else unknown_text(value, dialect) for value in values]
         return _texts(texts, None in texts)
     kind = _record(type_, dialect).element
+    # one look at the classes decides for the whole column; values are handled one by one only where these differ
     classes = set(map(type, values))
     has_none = _NONE in classes
     classes.discard(_NONE)
@@ -90,6 +91,7 @@ def element_text(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], st
 def unknown_text(value: object, dialect: Dialect) -> str:
     """Return the text of a value whose column has a type that is not known here, by the value's own class."""
     if isinstance(value, str):
+        # of a member of an enum of texts the text itself, not its name
         return str.__str__(value)
     if isinstance(value, (list, tuple)):
         texts = [None if item is None else unknown_text(item, dialect) for item in value]

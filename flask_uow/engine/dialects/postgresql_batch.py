@@ -142,6 +142,7 @@ class PostgreSQLBatchWriter(BatchWriter):
             return None
         sql = self.text(table, ("allocate", key.name), self._allocate_text, key)
         keys = [made for (made,) in connection.fetch_all(sql, (count,), write=True)]
+        # without a sequence nextval() gives NULL
         return None if None in keys else sorted(keys)
 
     def _run_with_keys(
@@ -187,6 +188,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         """Return the array literals of one page of rows."""
         literals = []
         for column, cells in zip(columns, values, strict=True):
+            # a column that fits into one page is not copied
             page = cells if start == 0 and len(cells) <= _PAGE else cells[start : start + _PAGE]
             try:
                 literals.append(array_literal(column.type, page, self.dialect))
@@ -291,6 +293,8 @@ class PostgreSQLBatchWriter(BatchWriter):
 
     def _insert_with_keys_text(self, table: TableInfo, columns: Columns, key: ColumnInfo, casts: Casts) -> str:
         keyed = self._keyed_insert_text(table, columns, key, "", casts)
+        # what is counted are rows under the very keys that were drawn for them: a trigger that changes a key or drops a
+        # row is found out, and no object gets the key of another
         return f"{keyed} SELECT array_agg(v.k ORDER BY v.o), (SELECT count(*) FROM i JOIN v ON v.k = i.k) FROM v"
 
     def _insert_fetch_text(
@@ -306,6 +310,8 @@ class PostgreSQLBatchWriter(BatchWriter):
     ) -> str:
         """Return the CTEs ``v``, the rows with keys drawn for them, and ``i``, the INSERT of these; ``returned`` is more for RETURNING."""
         chosen = self._chosen(columns, casts)
+        # MATERIALIZED, since v is read twice and each row is to draw one number. The ordinality says which row a key
+        # was drawn for: RETURNING promises no order. Where there is no sequence, k is NULL and nothing is inserted.
         return (
             f"WITH v AS MATERIALIZED (SELECT nextval({self._sequence(table, key)}) AS k, u.* "
             f"FROM {self._unnest(columns)} WITH ORDINALITY AS u({_numbered('c', columns)}, o)), "
@@ -341,6 +347,7 @@ class PostgreSQLBatchWriter(BatchWriter):
         if len(key_columns) == 1:
             column = key_columns[0]
             type_ = f"{casts[0]}[]" if casts[0] is not None else array_type(column.type, self.dialect)
+            # one text for any number of keys, so that the server parses and we make only one
             return f"{target} WHERE t.{self.escaped(column)} = ANY(%s::{type_})"
         return (
             f"{target} USING {self._unnest(key_columns)} AS v({_numbered('c', key_columns)}) "

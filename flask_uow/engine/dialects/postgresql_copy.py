@@ -64,6 +64,7 @@ class CopySource:
                 parts.append(line)
                 length += len(line)
         except BaseException as error:
+            # the driver reports an error of its own in its place, so it is kept for who has called COPY
             self.error = error
             raise
         text = "".join(parts)
@@ -88,6 +89,7 @@ class CopySource:
             yield line + "\n"
 
     def _located(self, row: Sequence[Any], error: DataError) -> DataError:
+        # which column it was is looked for only now: rows that are right pay nothing for the message
         for column, write, value in zip(self._columns, self._writers, row, strict=True):
             try:
                 write(value)

@@ -40,12 +40,14 @@ UNSETTLE = "RESET datestyle; RESET intervalstyle; RESET extra_float_digits; RESE
 # the settings of which the server tells the client each change, and what they are then: looking at them sends nothing
 REPORTED = (("DateStyle", "ISO, MDY"), ("IntervalStyle", "postgres"), ("TimeZone", "UTC"))
 
+# where a statement may begin: at the start of the text or behind a semicolon, after comments and brackets
 _BEGINNING = r"(?:\A|;)(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*"
 _RETURNS_VALUES = re.compile(
     _BEGINNING.replace(r"(?:\A|;)", r"\A")
     + r"(?:SELECT|WITH|VALUES|TABLE|INSERT|UPDATE|DELETE|MERGE|FETCH|DECLARE|SHOW|EXECUTE)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# DO, CALL and EXECUTE run what is not seen here, and so may change anything
 _CHANGES = re.compile(
     _BEGINNING
     + r"(?:SET\s+(?!LOCAL\b|TRANSACTION\b|CONSTRAINTS\b)|RESET\b|DISCARD\b|LISTEN\b|PREPARE\s+(?!TRANSACTION\b)|LOAD\b|DO\b|CALL\b"
@@ -115,6 +117,7 @@ _NOT_ON_A_STANDBY = frozenset(
 _READS = re.compile(
     _BEGINNING.replace(r"(?:\A|;)", r"\A") + r"(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL
 )
+# a second statement, a CTE that writes, SELECT INTO, and locks of rows, which a standby refuses
 _MAY_CHANGE = re.compile(
     r";\s*\S|\b(?:INSERT|UPDATE|DELETE|MERGE|INTO)\b|\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|(?:KEY\s+)?SHARE)\b",
     re.IGNORECASE,
@@ -156,6 +159,7 @@ def _marks_in(sql: str) -> int:
     if _FORMATS.search(sql):
         marks |= CHANGES_FORMATS
     if _SET_CONFIG.search(sql):
+        # how long a setting lasts is said by the third argument; where that is no literal true, the parameters tell
         if len(_SET_CONFIG.findall(sql)) > len(_SET_CONFIG_LOCALLY.findall(sql)):
             marks |= DEPENDS
         marks |= CHANGES_FORMATS

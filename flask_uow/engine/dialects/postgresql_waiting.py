@@ -33,6 +33,8 @@ def cooperate() -> None:
 
 
 def _is_patched_by_gevent() -> bool:
+    # looked for among the modules that are there: whoever works with gevent has imported it, and nobody else is to need
+    # it
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("socket"))
 

@@ -205,6 +205,7 @@ class SQLiteDialect(Dialect):
                     raw.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError as error:
+                # a file that cannot be written stays in the mode that it is in
                 if error.sqlite_errorcode & 0xFF in _NOT_WRITABLE and self._is_a_file():
                     return
                 if "locked" not in str(error):
@@ -306,9 +307,13 @@ class SQLiteDialect(Dialect):
         return not raw.in_transaction
 
     def begin_sql(self, isolation_level: str | None, read_only: bool) -> str:
+        # With the write lock from the start: a transaction that has read first and asks for it later is refused at once
+        # where another one has written since, and no time-out helps
+        # (https://www.sqlite.org/rescode.html#busy_snapshot).
         return "BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE"
 
     def begins_for_reads(self, isolation_level: str | None) -> bool:
+        # all reads of one state need a transaction around them; without one each SELECT sees the newest
         return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
 
     def timed(self, cursor: Any, seconds: float) -> Any:

@@ -40,6 +40,7 @@ class SQLiteBatchWriter(BatchWriter):
     """Writes through VALUES."""
 
     def _insert_rows(self, connection: BatchConnection, table: TableInfo, columns: Columns, values: Values) -> None:
+        # there may be several pages, and all rows are written or none
         if not connection.in_transaction():
             with connection.begin():
                 self._insert_rows(connection, table, columns, values)
@@ -48,6 +49,7 @@ class SQLiteBatchWriter(BatchWriter):
         self._send_rows(connection, table, columns, bound)
 
     def insert_and_fetch(self, connection: BatchConnection, table: TableInfo, new: NewRows) -> Fetched:
+        # no column of a composite key is the rowid, and so SQLite numbers none of them
         if new.generated_key is not None and not _numbers_rows(table):
             return self._insert_and_fetch(connection, table, new)
         return super().insert_and_fetch(connection, table, new)
@@ -74,6 +76,7 @@ class SQLiteBatchWriter(BatchWriter):
         count: int,
     ) -> list[Any]:
         """Insert ``count`` rows under the next keys; there may be no other column at all."""
+        # the next keys are free for as long as the write lock is held, so it has to last until the rows are in
         if not connection.in_transaction():
             with connection.begin():
                 return self._insert_keys(connection, table, columns, values, key, count)
@@ -91,6 +94,7 @@ class SQLiteBatchWriter(BatchWriter):
         if new.generated_key is not None:
             keys = self._next_keys(connection, table, new.generated_key, new.count)
             columns, values, bound = [new.generated_key, *new.columns], [keys, *new.values], [keys, *bound]
+            # the keys are given ones from here on, and tell the rows that come back
             new = NewRows(columns, values, new.count, new.key, None, new.fetched)
         if not new.columns or not new.are_told_by_key():
             return self._fetch_one_by_one(connection, table, new)

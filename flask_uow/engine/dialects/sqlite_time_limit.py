@@ -35,6 +35,8 @@ class TimedCursor:
     def __init__(self, cursor: Any, seconds: float) -> None:
         self.cursor = cursor
         self._seconds = seconds
+        # the handler is called after so many steps: seldom enough to cost nothing, often enough for limits below a
+        # second
         self._steps = max(_FEWEST_STEPS, int(min(seconds, 1.0) * _STEPS_IN_A_SECOND))
         self._deadline = 0.0
 
@@ -51,10 +53,12 @@ class TimedCursor:
 
     def fetchall(self) -> list[Any]:
         """Return all rows that are left, see PEP 249."""
+        # the time of execute() goes on, since SQLite works the rows out while they are fetched
         return self._within(self.cursor.fetchall)
 
     def fetchmany(self, *size: int) -> list[Any]:
         """Return the next rows, see PEP 249."""
+        # anew for each page: between two of them the time is the application's
         self._begin()
         return self._within(lambda: self.cursor.fetchmany(*size))
 
@@ -75,6 +79,7 @@ class TimedCursor:
 
     def _each(self, list_of_parameters: Iterable[Any]) -> Iterator[Sequence[Any]]:
         for parameters in list_of_parameters:
+            # each set of parameters is a statement with the whole time for itself
             self._begin()
             yield parameters
 
@@ -87,11 +92,13 @@ class TimedCursor:
         try:
             return work()
         except sqlite3.OperationalError as error:
+            # an interrupt that somebody else has asked for is none of ours
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT or not self._is_late():
                 raise
             told = sqlite3.OperationalError(
                 f"statement timeout: the statement took longer than {self._seconds:g} seconds, and was ended"
             )
+            # the codes of the driver's error, which the dialect looks at to tell errors apart
             told.sqlite_errorcode, told.sqlite_errorname = error.sqlite_errorcode, error.sqlite_errorname
             raise told from error
         finally:
