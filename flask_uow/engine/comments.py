@@ -7,9 +7,12 @@ percent-encoded, so that no value can end the comment. Off unless :func:`~flask_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPICursor
 
 __all__ = ["CommentingCursor", "format_comment"]
 
@@ -38,7 +41,7 @@ class CommentingCursor:
     :param escapes_percent: True where a literal ``%`` is doubled in statements with parameters.
     """
 
-    def __init__(self, cursor: Any, values: Callable[[], Mapping[str, Any]], escapes_percent: bool) -> None:
+    def __init__(self, cursor: DBAPICursor, values: Callable[[], Mapping[str, Any]], escapes_percent: bool) -> None:
         self._cursor = cursor
         self._values = values
         self._escapes_percent = escapes_percent
@@ -48,7 +51,7 @@ class CommentingCursor:
         has_parameters = bool(parameters) and parameters[0] is not None
         return self._cursor.execute(self._with_comment(sql, has_parameters), *parameters)
 
-    def executemany(self, sql: object, list_of_parameters: object) -> Any:
+    def executemany(self, sql: object, list_of_parameters: Iterable[Any]) -> Any:
         """Send a statement for each set of parameters, see PEP 249."""
         return self._cursor.executemany(self._with_comment(sql, True), list_of_parameters)
 

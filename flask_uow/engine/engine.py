@@ -11,7 +11,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from flask_uow.engine.cache import BoundedCache
 from flask_uow.engine.comments import CommentingCursor
@@ -31,6 +31,7 @@ from flask_uow.exc import ArgumentError, DBAPIError, InvalidRequestError, did_yo
 from flask_uow.sql.compiler import Compiled
 
 if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPIConnection, DBAPICursor
     from flask_uow.sql.schema import Table
 
 __all__ = ["Engine", "create_engine"]
@@ -311,11 +312,13 @@ class _DialectConnector:
         self.close = dialect.close
         self.after_fork = dialect.after_fork
 
-    def cursor(self, raw: Any) -> Any:
-        cursor = raw.cursor()
+    def cursor(self, raw: DBAPIConnection) -> DBAPICursor:
+        cursor: DBAPICursor = raw.cursor()
         if self._sql_comments is None:
             return cursor
-        return CommentingCursor(cursor, self._sql_comments, self._dialect.escapes_percent)
+        made = CommentingCursor(cursor, self._sql_comments, self._dialect.escapes_percent)
+        # what it does not define is the driver's, by __getattr__
+        return cast("DBAPICursor", made)
 
     def is_refusal(self, error: BaseException) -> bool:
         return isinstance(error, DBAPIError) and error.orig is not None and self._dialect.is_refusal(error.orig)
@@ -323,9 +326,10 @@ class _DialectConnector:
     def is_absence(self, error: BaseException) -> bool:
         return isinstance(error, DBAPIError) and error.orig is not None and self._dialect.is_absence(error.orig)
 
-    def connect(self) -> Any:
+    def connect(self) -> DBAPIConnection:
         try:
-            return self._dialect.connect()
+            raw: DBAPIConnection = self._dialect.connect()
+            return raw
         except DBAPIError:
             raise
         except self._dialect.errors as error:

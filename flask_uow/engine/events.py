@@ -48,7 +48,7 @@ class _EngineEvents(EventKind):
         if name == "before_cursor_execute" and not options.get("retval"):
 
             def unchanged(
-                conn: object, cursor: Any, statement: str, parameters: object, context: object, many: bool
+                conn: object, cursor: object, statement: str, parameters: object, context: object, many: bool
             ) -> Any:
                 function(conn, cursor, statement, parameters, context, many)
                 return statement, parameters

@@ -24,11 +24,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.engine.marks import CHANGES_SESSION
 from flask_uow.engine.pool_record import Connector, Holder, PooledConnection, Temporary, User
 from flask_uow.exc import ArgumentError, DBAPIError, TimeoutError
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPIConnection, DBAPICursor
 
 __all__ = ["Connector", "Pool", "PooledConnection"]
 
@@ -180,7 +183,7 @@ class Pool:
         self._apart.add(record)
         return record
 
-    def new_cursor(self, raw: Any) -> Any:
+    def new_cursor(self, raw: DBAPIConnection) -> DBAPICursor:
         """Return another cursor of a connection that is lent."""
         return self._connector.cursor(raw)
 

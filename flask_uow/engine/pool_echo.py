@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from flask_uow.engine.echo import Echo, let_through
 from flask_uow.engine.pool import Pool
@@ -14,19 +13,19 @@ __all__ = ["start_pool_echo"]
 _logger = logging.getLogger("flask_uow.pool")
 
 
-def _opened(raw: Any, record: object) -> None:
+def _opened(raw: object, record: object) -> None:
     _logger.info("opened %r", raw)
 
 
-def _closed(raw: Any, record: object) -> None:
+def _closed(raw: object, record: object) -> None:
     _logger.info("closed %r", raw)
 
 
-def _lent(raw: Any, record: object, proxy: object) -> None:
+def _lent(raw: object, record: object, proxy: object) -> None:
     _logger.debug("lent %r", raw)
 
 
-def _came_back(raw: Any, record: object) -> None:
+def _came_back(raw: object, record: object) -> None:
     _logger.debug("came back: %r", raw)
 
 

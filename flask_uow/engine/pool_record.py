@@ -16,7 +16,10 @@ import weakref
 from abc import abstractmethod
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPIConnection, DBAPICursor
 
 __all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "User"]
 
@@ -54,19 +57,19 @@ class Connector(Protocol):
     drop_closes: bool
 
     @abstractmethod
-    def connect(self) -> Any:
+    def connect(self) -> DBAPIConnection:
         """Open a connection and make it ready for use."""
 
     @abstractmethod
-    def cursor(self, raw: Any) -> Any:
+    def cursor(self, raw: DBAPIConnection) -> DBAPICursor:
         """Return the cursor that all statements of the connection use."""
 
     @abstractmethod
-    def reset(self, raw: Any) -> bool:
+    def reset(self, raw: DBAPIConnection) -> bool:
         """Roll back what is open; return False when the connection is lost and must not be lent again."""
 
     @abstractmethod
-    def clean(self, raw: Any) -> bool:
+    def clean(self, raw: DBAPIConnection) -> bool:
         """Undo what statements have left in the session of an idle connection; return False where it must be closed for that."""
 
     @abstractmethod
@@ -82,15 +85,15 @@ class Connector(Protocol):
         """Return True when no server answers, as while it is restarted."""
 
     @abstractmethod
-    def is_quiet(self, raw: Any) -> bool:
+    def is_quiet(self, raw: DBAPIConnection) -> bool:
         """Return False when something has arrived on the socket of an idle connection: its end, most likely."""
 
     @abstractmethod
-    def ping(self, raw: Any) -> bool:
+    def ping(self, raw: DBAPIConnection) -> bool:
         """Return True when the connection still answers; costs a round trip."""
 
     @abstractmethod
-    def close(self, raw: Any) -> None:
+    def close(self, raw: DBAPIConnection) -> None:
         """Close the connection; never raises."""
 
     @abstractmethod
@@ -143,7 +146,7 @@ class PooledConnection:
         # who has it: the last one, where that one is alive; empty while it is idle. A new dict for each time that it is lent
         self._lease: dict[int, Holder] = {}
 
-    def open(self, raw: Any, cursor: Any) -> None:
+    def open(self, raw: DBAPIConnection, cursor: DBAPICursor) -> None:
         """Note the driver's connection, which was opened now."""
         self.created = self.returned = time.monotonic()
         self.raw = raw

@@ -13,6 +13,7 @@ from flask_uow.exc import ResourceClosedError
 
 if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
+    from flask_uow.engine.dbapi import DBAPIConnection
 
 __all__ = ["RawConnection"]
 
@@ -28,9 +29,9 @@ class RawConnection:
 
     __slots__ = ("_is_lent", "_lender", "_raw", "_through_lender")
 
-    def __init__(self, lender: Connection, raw: Any, is_lent: bool, through_lender: bool) -> None:
+    def __init__(self, lender: Connection, raw: DBAPIConnection, is_lent: bool, through_lender: bool) -> None:
         self._lender = lender
-        self._raw = raw
+        self._raw: DBAPIConnection | None = raw
         self._is_lent = is_lent
         self._through_lender = through_lender
 

@@ -244,6 +244,7 @@ class MappingResult(FetchedResult[RowMapping]):
 
 
 if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPICursor
     from flask_uow.engine.typed_rows import RowsOf
 else:
     RowsOf = FetchedResult
@@ -422,7 +423,7 @@ class FrozenResult(Generic[TP_co]):
         return Result(list(self._rows), self._names, self._rowcount, self._lastrowid)
 
 
-def read_cursor(compiled: Compiled, cursor: Any, dialect: Dialect, keys: InsertedKeys | None = None) -> Result:
+def read_cursor(compiled: Compiled, cursor: DBAPICursor, dialect: Dialect, keys: InsertedKeys | None = None) -> Result:
     """Return the result of a statement that was just executed, its rows fetched.
 
     :param keys: what is known of the keys of inserted rows.

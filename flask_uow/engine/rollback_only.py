@@ -24,6 +24,7 @@ from flask_uow.engine.transaction import Transaction
 from flask_uow.exc import IntegrityError
 
 if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPICursor
     from flask_uow.engine.engine import Engine
     from flask_uow.engine.rows import RowMaker
 
@@ -194,7 +195,7 @@ class _SavepointConnection(Connection):
         with self._guarded(write):
             return super().run(sql, params, write=write)
 
-    def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
+    def run_on(self, cursor: DBAPICursor, sql: str, params: Sequence[Any], *, write: bool) -> None:
         gate = self._gate
         if gate is not None and gate.refusal is None and not self._has_begun:
             # rows that are read page by page need a savepoint that stays, for their error to be undone

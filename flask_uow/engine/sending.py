@@ -22,6 +22,7 @@ from flask_uow.exc import CommitOutcomeUnknown, InvalidRequestError, ResourceClo
 from flask_uow.sql.compiler import Compiled
 
 if TYPE_CHECKING:
+    from flask_uow.engine.dbapi import DBAPICursor
     from flask_uow.engine.engine import Engine
     from flask_uow.engine.inserted import InsertedKeys
     from flask_uow.engine.pool import PooledConnection
@@ -243,7 +244,7 @@ class SendingConnection:
 
     # -- results, for what executes statements
 
-    def read_result(self, compiled: Compiled, cursor: Any, keys: InsertedKeys | None = None) -> Result:
+    def read_result(self, compiled: Compiled, cursor: DBAPICursor, keys: InsertedKeys | None = None) -> Result:
         """Return the result of a statement that was sent over a cursor.
 
         :param keys: what is known of the keys of inserted rows.
@@ -269,7 +270,7 @@ class SendingConnection:
         limit = self._stack[0].commit_limit if self._stack else None
         return cursor if limit is None else self.dialect.timed(cursor, limit)
 
-    def run_on(self, cursor: Any, sql: str, params: Sequence[Any], *, write: bool) -> None:
+    def run_on(self, cursor: DBAPICursor, sql: str, params: Sequence[Any], *, write: bool) -> None:
         """Send a statement over a cursor from :meth:`new_cursor`."""
         if write:
             self._note_write(sql)
@@ -294,7 +295,7 @@ class SendingConnection:
         except self.dialect.errors as error:
             self._fail(error, sql, params)
 
-    def take_from(self, cursor: Any, size: int) -> list[tuple[Any, ...]]:
+    def take_from(self, cursor: DBAPICursor, size: int) -> list[tuple[Any, ...]]:
         """Return the next rows of a cursor from :meth:`new_cursor`."""
         try:
             rows: list[tuple[Any, ...]] = cursor.fetchmany(size)

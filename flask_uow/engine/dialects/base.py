@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from flask_uow.engine.dbapi import CursorT, RawT
 from flask_uow.engine.dialects.lacking import refusal
 from flask_uow.engine.dialects.type_records import TypeRecord, record_of
 from flask_uow.engine.url import URL
@@ -41,7 +42,7 @@ _KNOWN_TEXTS = 5000  # so many statements are remembered
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
-class Dialect(ABC):
+class Dialect(ABC, Generic[RawT, CursorT]):
     """A database and its driver.
 
     :param url: where the database is.
@@ -108,7 +109,7 @@ class Dialect(ABC):
         self.connect_args = dict(connect_args)
         self.lacks: frozenset[str] = frozenset()
         self.known_marks: dict[str, int] = {}
-        self.creator: Callable[[], Any] | None = None
+        self.creator: Callable[[], RawT] | None = None
         self.json_serializer: Callable[[Any], str | bytes] | None = None
         self.json_deserializer: Callable[[Any], Any] | None = None
         self._quoted: dict[str, str] = {}
@@ -138,29 +139,29 @@ class Dialect(ABC):
     # -- connections (the pool's Connector)
 
     @abstractmethod
-    def connect(self) -> Any:
+    def connect(self) -> RawT:
         """Open a connection in the driver's autocommit mode and make it ready for use.
 
         :raises OperationalError: when the database cannot be reached; the message has no password in it.
         """
 
     @abstractmethod
-    def reset(self, raw: Any) -> bool:
+    def reset(self, raw: RawT) -> bool:
         """Roll back what is open on ``raw``; return False when it is lost."""
 
     @abstractmethod
-    def clean(self, raw: Any) -> bool:
+    def clean(self, raw: RawT) -> bool:
         """Undo what statements have left in the session of an idle ``raw``; return False where it must be closed for that."""
 
-    def settle(self, raw: Any) -> bool:
+    def settle(self, raw: RawT) -> bool:
         """Make the settings that values depend on for as long as an idle ``raw`` is open; return False where each transaction has to make them."""
         return False
 
-    def is_settled(self, raw: Any) -> bool:
+    def is_settled(self, raw: RawT) -> bool:
         """Return False where something has changed what :meth:`settle` has set, as far as the client is told. Sends nothing."""
         return False
 
-    def unsettle(self, raw: Any) -> None:
+    def unsettle(self, raw: RawT) -> None:
         """Undo what :meth:`settle` has set, for somebody who uses ``raw`` without us."""
         raise NotImplementedError(f"the connections of {self.name} are never settled")
 
@@ -173,15 +174,15 @@ class Dialect(ABC):
         return False
 
     @abstractmethod
-    def begin_by_driver(self, raw: Any) -> None:
+    def begin_by_driver(self, raw: RawT) -> None:
         """Have the driver begin transactions on ``raw`` by itself, as DB-API says, until :meth:`reset`."""
 
     @abstractmethod
-    def ping(self, raw: Any) -> bool:
+    def ping(self, raw: RawT) -> bool:
         """Return True when ``raw`` still answers."""
 
     @abstractmethod
-    def is_quiet(self, raw: Any) -> bool:
+    def is_quiet(self, raw: RawT) -> bool:
         """Return False when something has arrived on the socket of an idle ``raw``; True where there is no socket."""
 
     @abstractmethod
@@ -189,7 +190,7 @@ class Dialect(ABC):
         """In a forked process: forget without closing what the dialect itself holds open."""
 
     @abstractmethod
-    def close(self, raw: Any) -> None:
+    def close(self, raw: RawT) -> None:
         """Close ``raw``; never raises."""
 
     @abstractmethod
@@ -197,7 +198,7 @@ class Dialect(ABC):
         """Release what the dialect itself holds open."""
 
     @abstractmethod
-    def is_lost(self, error: BaseException, raw: Any) -> bool:
+    def is_lost(self, error: BaseException, raw: RawT) -> bool:
         """Return True when ``error`` means that ``raw`` cannot be used any more."""
 
     def is_misplaced(self, error: BaseException) -> bool:
@@ -282,18 +283,18 @@ class Dialect(ABC):
     # -- transactions
 
     @abstractmethod
-    def in_transaction(self, raw: Any) -> bool:
+    def in_transaction(self, raw: RawT) -> bool:
         """Return True when the database has a transaction open on ``raw``, failed or not."""
 
     @abstractmethod
-    def has_failed(self, raw: Any) -> bool:
+    def has_failed(self, raw: RawT) -> bool:
         """Return True when the transaction on ``raw`` has failed and can only be rolled back."""
 
-    def has_written(self, cursor: Any) -> bool:
+    def has_written(self, cursor: CursorT) -> bool:
         """Return whether the open transaction has changed anything, or may have. Asked only where :attr:`written_sql` is set."""
         return True
 
-    def awaits_rollback(self, raw: Any) -> bool:
+    def awaits_rollback(self, raw: RawT) -> bool:
         """Return True when the database refuses every statement on ``raw`` until ROLLBACK, since one has failed."""
         return False
 
@@ -319,34 +320,34 @@ class Dialect(ABC):
                 return float(number) * _SECONDS[unit.lower()] or None
         return otherwise
 
-    def timed(self, cursor: Any, seconds: float) -> Any:
+    def timed(self, cursor: CursorT, seconds: float) -> CursorT:
         """Return a cursor whose statements end when they take longer; the same where the server itself sees to that."""
         return cursor
 
-    def untimed(self, cursor: Any) -> Any:
+    def untimed(self, cursor: CursorT) -> CursorT:
         """Return the cursor that :meth:`timed` was given."""
         return cursor
 
     @abstractmethod
-    def commit(self, cursor: Any) -> None:
+    def commit(self, cursor: CursorT) -> None:
         """Commit the transaction.
 
         :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
         :raises InternalError: when the database rolled back instead, since a statement had failed.
         """
 
-    def alone(self, raw: Any, send: Callable[[], T]) -> T:
+    def alone(self, raw: RawT, send: Callable[[], T]) -> T:
         """Call ``send``, which has a statement commit by itself, and return what it returns. Called where :attr:`awaits_standbys` is set.
 
         :raises CommitOutcomeUnknown: when no other server has confirmed a commit that was to wait for one.
         """
         return send()
 
-    def commit_within(self, cursor: Any, seconds: float) -> None:
+    def commit_within(self, cursor: CursorT, seconds: float) -> None:
         """Commit the transaction, and cancel a commit that waits for another server longer than that; otherwise as :meth:`commit`."""
         self.commit(cursor)
 
-    def prepare(self, cursor: Any, xid: str, seconds: float | None = None) -> None:
+    def prepare(self, cursor: CursorT, xid: str, seconds: float | None = None) -> None:
         """Prepare the transaction, where that is supported.
 
         :param seconds: how long it may wait for another server; None for ever.
@@ -356,7 +357,7 @@ class Dialect(ABC):
         """
         raise NotSupportedError(f"{self.name} has no PREPARE TRANSACTION.")
 
-    def finish_prepared(self, cursor: Any, xid: str, commit: bool, seconds: float | None = None) -> None:
+    def finish_prepared(self, cursor: CursorT, xid: str, commit: bool, seconds: float | None = None) -> None:
         """Commit or roll back a prepared transaction, where that is supported.
 
         :param seconds: how long it may wait for another server; None for ever.
@@ -365,7 +366,7 @@ class Dialect(ABC):
         raise NotSupportedError(f"{self.name} has no prepared transactions.")
 
     @abstractmethod
-    def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+    def execute_many(self, cursor: CursorT, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         """Send a statement once for each set of parameters; return the rows changed in all, -1 where unknown."""
 
     def check_isolation_level(self, level: object) -> str | None:
@@ -403,7 +404,7 @@ class Dialect(ABC):
     def catalog(self, fetch_all: Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]) -> Catalog:
         """Return the catalog of the database that ``fetch_all`` asks."""
 
-    def unknown_rowcount(self, cursor: Any, sql: str) -> int:
+    def unknown_rowcount(self, cursor: CursorT, sql: str) -> int:
         """Return how many rows the last statement changed, where the driver's cursor says -1; -1 where nobody knows."""
         return -1
 

@@ -13,7 +13,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import psycopg2
 from psycopg2.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedTable
@@ -21,12 +21,14 @@ from psycopg2.extensions import (
     TRANSACTION_STATUS_IDLE,
     TRANSACTION_STATUS_INERROR,
     TRANSACTION_STATUS_INTRANS,
+    connection,
     get_wait_callback,
     libpq_version,
     make_dsn,
 )
 from psycopg2.extras import execute_batch, register_default_json, register_default_jsonb
 
+from flask_uow.engine.dbapi import DBAPICursor
 from flask_uow.engine.dialects.base import Dialect
 from flask_uow.engine.dialects.postgresql_batch import PostgreSQLBatchWriter
 from flask_uow.engine.dialects.postgresql_compiler import PostgreSQLCompiler
@@ -107,7 +109,21 @@ _ROLLED_BACK = (
 )
 
 
-def _check_confirmed(raw: Any, message: str) -> None:
+class PsycopgCursor(DBAPICursor, Protocol):
+    """A cursor of psycopg2's, or a wrapper around one."""
+
+    @property
+    def connection(self) -> connection:
+        """The driver's connection that it is of."""
+        ...
+
+    @property
+    def statusmessage(self) -> str | None:
+        """The server's answer to the last statement."""
+        ...
+
+
+def _check_confirmed(raw: connection, message: str) -> None:
     """Raise the error where the server has warned that no standby has confirmed what was sent last.
 
     :raises CommitOutcomeUnknown: with the message.
@@ -118,7 +134,7 @@ def _check_confirmed(raw: Any, message: str) -> None:
 
 
 @contextlib.contextmanager
-def _time_limit(raw: Any, seconds: float | None) -> Iterator[None]:
+def _time_limit(raw: connection, seconds: float | None) -> Iterator[None]:
     """Cancel what takes longer: the server's own time-out does not hold while it waits for a standby."""
     if seconds is None:
         yield
@@ -141,7 +157,7 @@ def _time_limit(raw: Any, seconds: float | None) -> Iterator[None]:
                 thread.join(_PING_SECONDS)
 
 
-def _cancel(raw: Any) -> None:
+def _cancel(raw: connection) -> None:
     try:
         raw.cancel()
     except psycopg2.Error as error:
@@ -161,7 +177,7 @@ def _check_option(name: str, value: str) -> None:
         ) from None
 
 
-class PostgreSQLDialect(Dialect):
+class PostgreSQLDialect(Dialect[connection, PsycopgCursor]):
     """PostgreSQL, with psycopg2 as driver."""
 
     name = "postgresql"
@@ -248,7 +264,7 @@ class PostgreSQLDialect(Dialect):
 
     # -- connections
 
-    def connect(self) -> Any:
+    def connect(self) -> connection:
         cooperate()
         raw = psycopg2.connect(**self._parameters) if self.creator is None else self.creator()
         if (
@@ -283,7 +299,7 @@ class PostgreSQLDialect(Dialect):
             raise
         return raw
 
-    def reset(self, raw: Any) -> bool:
+    def reset(self, raw: connection) -> bool:
         if raw.closed:
             return False
         if not raw.autocommit:
@@ -316,11 +332,11 @@ class PostgreSQLDialect(Dialect):
         self._wanted_server = wanted if wanted in ("read-write", "read-only", "primary", "standby") else None
         self._statement_timeout = super().statement_timeout((told.get("options", ""),))
 
-    def _set_for_session(self, raw: Any) -> None:
+    def _set_for_session(self, raw: connection) -> None:
         with raw.cursor() as cursor:
             cursor.execute(SESSION_SETTINGS)
 
-    def settle(self, raw: Any) -> bool:
+    def settle(self, raw: connection) -> bool:
         if not self.settings_sql or self.creator is not None:
             return False
         try:
@@ -331,15 +347,15 @@ class PostgreSQLDialect(Dialect):
             # a server that speaks the protocol and has other functions, or a connection that is lost, as its next statement tells
             return False
 
-    def is_settled(self, raw: Any) -> bool:
+    def is_settled(self, raw: connection) -> bool:
         told = raw.get_parameter_status
         return all(told(name) == value for name, value in REPORTED)
 
-    def unsettle(self, raw: Any) -> None:
+    def unsettle(self, raw: connection) -> None:
         with raw.cursor() as cursor:
             cursor.execute(UNSETTLE)
 
-    def clean(self, raw: Any) -> bool:
+    def clean(self, raw: connection) -> bool:
         if "discard_all" in self.lacks:
             return False
         try:
@@ -383,10 +399,10 @@ class PostgreSQLDialect(Dialect):
         # longer
         return Opening(f"{self.settings_sql};\n{sql}", sql) if self.settings_sql and needs_settings(sql) else sql
 
-    def begin_by_driver(self, raw: Any) -> None:
+    def begin_by_driver(self, raw: connection) -> None:
         raw.autocommit = False
 
-    def ping(self, raw: Any) -> bool:
+    def ping(self, raw: connection) -> bool:
         # a server whose packets vanish never answers: then the socket is closed from here, which ends the waiting
         if raw.closed:
             return False
@@ -404,7 +420,7 @@ class PostgreSQLDialect(Dialect):
             ending.close()
         return in_time and self._may_stay(raw)
 
-    def _may_stay(self, raw: Any) -> bool:
+    def _may_stay(self, raw: connection) -> bool:
         """Return False where the server has become another than the URL asks for: read only, or a standby (or no standby any more)."""
         wanted = self._wanted_server
         if wanted is None:
@@ -422,13 +438,13 @@ class PostgreSQLDialect(Dialect):
             "standby": is_standby,
         }.get(wanted, True)
 
-    def is_quiet(self, raw: Any) -> bool:
+    def is_quiet(self, raw: connection) -> bool:
         return not raw.closed and is_quiet(raw.fileno())
 
     def after_fork(self) -> None:
         """Nothing is held."""
 
-    def close(self, raw: Any) -> None:
+    def close(self, raw: connection) -> None:
         raw.close()
 
     def dispose(self) -> None:
@@ -449,7 +465,7 @@ class PostgreSQLDialect(Dialect):
         # statement_completion_unknown: never said by PostgreSQL itself, but by others that speak its protocol
         return getattr(error, "pgcode", None) == "40003"
 
-    def is_lost(self, error: BaseException, raw: Any) -> bool:
+    def is_lost(self, error: BaseException, raw: connection) -> bool:
         if raw.closed:
             return True
         # 57P01-57P03: the server is shutting down; 08xxx: connection errors (appendix A of the manual)
@@ -472,17 +488,17 @@ class PostgreSQLDialect(Dialect):
 
     # -- transactions
 
-    def in_transaction(self, raw: Any) -> bool:
+    def in_transaction(self, raw: connection) -> bool:
         return not raw.closed and raw.info.transaction_status != TRANSACTION_STATUS_IDLE
 
-    def has_failed(self, raw: Any) -> bool:
+    def has_failed(self, raw: connection) -> bool:
         # the server itself refuses statements in a failed transaction
         return False
 
-    def awaits_rollback(self, raw: Any) -> bool:
+    def awaits_rollback(self, raw: connection) -> bool:
         return bool(raw.closed or raw.info.transaction_status == TRANSACTION_STATUS_INERROR)
 
-    def has_written(self, cursor: Any) -> bool:
+    def has_written(self, cursor: PsycopgCursor) -> bool:
         cursor.execute(self.written_sql)
         return bool(cursor.fetchone()[0])
 
@@ -497,7 +513,7 @@ class PostgreSQLDialect(Dialect):
     def statement_timeout(self, setup: Sequence[str], otherwise: float | None = None) -> float | None:
         return super().statement_timeout(setup, self._statement_timeout if otherwise is None else otherwise)
 
-    def commit(self, cursor: Any) -> None:
+    def commit(self, cursor: PsycopgCursor) -> None:
         raw = cursor.connection
         # something that can be read before anything was asked may be the server's last word: that it has ended the
         # session
@@ -512,11 +528,11 @@ class PostgreSQLDialect(Dialect):
             raise InternalError(_ROLLED_BACK, "COMMIT")
         _check_confirmed(raw, _COMMITTED)
 
-    def commit_within(self, cursor: Any, seconds: float) -> None:
+    def commit_within(self, cursor: PsycopgCursor, seconds: float) -> None:
         with _time_limit(cursor.connection, seconds):
             self.commit(cursor)
 
-    def alone(self, raw: Any, send: Callable[[], T]) -> T:
+    def alone(self, raw: connection, send: Callable[[], T]) -> T:
         if raw.notices:
             del raw.notices[:]
         if self._statement_timeout is None:
@@ -529,7 +545,7 @@ class PostgreSQLDialect(Dialect):
             _check_confirmed(raw, _COMMITTED_ALONE)
         return sent
 
-    def _check_alive(self, cursor: Any) -> None:
+    def _check_alive(self, cursor: PsycopgCursor) -> None:
         """Find out, before COMMIT is sent, whether the session has ended already: then the outcome is known.
 
         :raises OperationalError: when it has.
@@ -546,7 +562,7 @@ class PostgreSQLDialect(Dialect):
                     connection_invalidated=True,
                 ) from error
 
-    def prepare(self, cursor: Any, xid: str, seconds: float | None = None) -> None:
+    def prepare(self, cursor: PsycopgCursor, xid: str, seconds: float | None = None) -> None:
         raw = cursor.connection
         del raw.notices[:]
         try:
@@ -559,7 +575,7 @@ class PostgreSQLDialect(Dialect):
             raise InternalError(_ROLLED_BACK, "PREPARE TRANSACTION")
         _check_confirmed(raw, _PREPARED)
 
-    def finish_prepared(self, cursor: Any, xid: str, commit: bool, seconds: float | None = None) -> None:
+    def finish_prepared(self, cursor: PsycopgCursor, xid: str, commit: bool, seconds: float | None = None) -> None:
         raw = cursor.connection
         del raw.notices[:]
         with _time_limit(raw, seconds):
@@ -568,7 +584,7 @@ class PostgreSQLDialect(Dialect):
         if commit:
             _check_confirmed(raw, _COMMITTED)
 
-    def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+    def execute_many(self, cursor: PsycopgCursor, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         # many statements in one string: the driver's executemany() waits for the answer to each
         execute_batch(cursor, sql, list_of_params, page_size=200)
         return -1

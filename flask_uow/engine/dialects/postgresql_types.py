@@ -16,7 +16,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import BINARY
 from psycopg2.extensions import new_array_type, new_type, register_type
@@ -86,10 +86,13 @@ from flask_uow.sql.types import named as sql
 from flask_uow.sql.types.moments import INTERVAL_FIELDS
 from flask_uow.sql.types.numbers import as_decimal
 
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection, cursor
+
 __all__ = ["RECORDS", "register_types"]
 
 
-def register_types(raw: Any) -> None:
+def register_types(raw: connection) -> None:
     """Make one connection give uuid as UUID and bytea as bytes, in arrays too."""
     for caster in (_UUID_CASTER, _BYTES_CASTER, _UUIDS_CASTER, _BYTEAS_CASTER):
         register_type(caster, raw)
@@ -127,11 +130,11 @@ def _numeric_ddl(type_: Numeric) -> str:
     return f"NUMERIC({type_.precision}, {type_.scale})" if type_.scale is not None else f"NUMERIC({type_.precision})"
 
 
-def _cast_uuid(text: Any, cursor: Any) -> uuid.UUID | None:
+def _cast_uuid(text: Any, cursor: cursor) -> uuid.UUID | None:
     return None if text is None else uuid.UUID(text)
 
 
-def _cast_bytes(text: Any, cursor: Any) -> bytes | None:
+def _cast_bytes(text: Any, cursor: cursor) -> bytes | None:
     return None if text is None else bytes(BINARY(text, cursor))
 
 

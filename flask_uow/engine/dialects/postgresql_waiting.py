@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import select
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from psycopg2 import OperationalError
 from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, get_wait_callback, set_wait_callback
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 __all__ = ["cooperate", "is_quiet"]
 
@@ -39,7 +42,7 @@ def _is_patched_by_gevent() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("socket"))
 
 
-def _wait_in_gevent(connection: Any) -> None:
+def _wait_in_gevent(connection: Connection) -> None:
     """Wait until the connection has done what it was asked, while other greenlets run."""
     gevent_socket = sys.modules["gevent.socket"]
     while True:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote, urlencode
 
 from flask_uow.engine.dialects.base import Dialect
@@ -27,7 +27,7 @@ from flask_uow.engine.dialects.sqlite_decimal import register_decimal
 from flask_uow.engine.dialects.sqlite_documents import register_documents
 from flask_uow.engine.dialects.sqlite_moments import register_moments
 from flask_uow.engine.dialects.sqlite_session import find_marks
-from flask_uow.engine.dialects.sqlite_time_limit import TimedCursor
+from flask_uow.engine.dialects.sqlite_time_limit import SQLiteCursor, TimedCursor
 from flask_uow.engine.dialects.sqlite_types import RECORDS
 from flask_uow.engine.reflection.catalog import Catalog
 from flask_uow.engine.reflection.sqlite import SQLiteCatalog
@@ -49,7 +49,7 @@ _numbers = itertools.count(1)
 _inherited: list[sqlite3.Connection] = []
 
 
-class SQLiteDialect(Dialect):
+class SQLiteDialect(Dialect[sqlite3.Connection, SQLiteCursor]):
     """SQLite, with the standard library's driver."""
 
     name = "sqlite"
@@ -108,7 +108,7 @@ class SQLiteDialect(Dialect):
 
     # -- connections
 
-    def connect(self) -> Any:
+    def connect(self) -> sqlite3.Connection:
         oldest = _OLDEST_IN_MEMORY if self.is_memory else _OLDEST
         if sqlite3.sqlite_version_info < oldest:
             needed = ".".join(map(str, oldest))
@@ -227,7 +227,7 @@ class SQLiteDialect(Dialect):
         if keeper is not None:
             keeper.close()
 
-    def reset(self, raw: Any) -> bool:
+    def reset(self, raw: sqlite3.Connection) -> bool:
         try:
             if raw.in_transaction:
                 raw.execute("ROLLBACK")
@@ -239,21 +239,21 @@ class SQLiteDialect(Dialect):
         # the next one looks anew whether somebody has begun to write
         return not self._is_frozen
 
-    def clean(self, raw: Any) -> bool:
+    def clean(self, raw: sqlite3.Connection) -> bool:
         # opening another one costs less than setting this one back would
         return False
 
     def find_marks(self, sql: str) -> int:
         return find_marks(sql)
 
-    def begin_by_driver(self, raw: Any) -> None:
+    def begin_by_driver(self, raw: sqlite3.Connection) -> None:
         # before its first write, so that no transaction is upgraded
         raw.isolation_level = "IMMEDIATE"
 
-    def ping(self, raw: Any) -> bool:
+    def ping(self, raw: sqlite3.Connection) -> bool:
         return True
 
-    def is_quiet(self, raw: Any) -> bool:
+    def is_quiet(self, raw: sqlite3.Connection) -> bool:
         return True
 
     def after_fork(self) -> None:
@@ -263,10 +263,10 @@ class SQLiteDialect(Dialect):
             _inherited.append(self._keeper)
             self._keeper = None
 
-    def close(self, raw: Any) -> None:
+    def close(self, raw: sqlite3.Connection) -> None:
         raw.close()
 
-    def is_lost(self, error: BaseException, raw: Any) -> bool:
+    def is_lost(self, error: BaseException, raw: sqlite3.Connection) -> bool:
         # a file in the same process does not go away; a connection closed behind our back does
         return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
 
@@ -299,10 +299,10 @@ class SQLiteDialect(Dialect):
 
     # -- transactions
 
-    def in_transaction(self, raw: Any) -> bool:
+    def in_transaction(self, raw: sqlite3.Connection) -> bool:
         return bool(raw.in_transaction)
 
-    def has_failed(self, raw: Any) -> bool:
+    def has_failed(self, raw: sqlite3.Connection) -> bool:
         # a full disk, say, or ON CONFLICT ROLLBACK ends the transaction together with the statement
         return not raw.in_transaction
 
@@ -316,20 +316,21 @@ class SQLiteDialect(Dialect):
         # all reads of one state need a transaction around them; without one each SELECT sees the newest
         return isolation_level in ("REPEATABLE READ", "SERIALIZABLE")
 
-    def timed(self, cursor: Any, seconds: float) -> Any:
-        return TimedCursor(cursor, seconds)
+    def timed(self, cursor: SQLiteCursor, seconds: float) -> SQLiteCursor:
+        # what it does not define is the driver's, by __getattr__
+        return cast(SQLiteCursor, TimedCursor(cursor, seconds))
 
-    def untimed(self, cursor: Any) -> Any:
+    def untimed(self, cursor: SQLiteCursor) -> SQLiteCursor:
         return cursor.cursor if isinstance(cursor, TimedCursor) else cursor
 
-    def commit(self, cursor: Any) -> None:
+    def commit(self, cursor: SQLiteCursor) -> None:
         cursor.execute("COMMIT")
 
-    def execute_many(self, cursor: Any, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
+    def execute_many(self, cursor: SQLiteCursor, sql: str, list_of_params: Sequence[Sequence[Any]]) -> int:
         cursor.executemany(sql, list_of_params)
         return int(cursor.rowcount)
 
-    def unknown_rowcount(self, cursor: Any, sql: str) -> int:
+    def unknown_rowcount(self, cursor: SQLiteCursor, sql: str) -> int:
         # sqlite3 counts for statements that begin with INSERT, UPDATE, DELETE or REPLACE only
         if cursor.description is not None or sql.lstrip()[:4].upper() != "WITH":
             return -1

@@ -9,6 +9,7 @@ float.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
@@ -21,7 +22,7 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _QUOTIENT = Context(prec=38, rounding=ROUND_HALF_UP)
 
 
-def register_decimal(raw: Any) -> None:
+def register_decimal(raw: sqlite3.Connection) -> None:
     """Give one connection the collation and the functions."""
     raw.create_collation("decimal", collate_decimal)
     for name, arguments, function in (
@@ -160,7 +161,8 @@ class _Minimum:
             if self.best is None or self.is_better(number, self.best):
                 self.best = number
 
-    def finalize(self) -> str | None:
+    # typeshed has aggregates return an int alone
+    def finalize(self) -> Any:
         return None if self.best is None else _text(self.best)
 
 

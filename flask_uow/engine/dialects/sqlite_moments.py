@@ -9,6 +9,7 @@ dialect calls them. A moment is a date, a time or a date and time in the forms o
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _ANY_DAY = dt.date(2000, 1, 1)
 
 
-def register_moments(raw: Any) -> None:
+def register_moments(raw: sqlite3.Connection) -> None:
     """Give one connection the functions."""
     for name, function in (
         ("moment_add", _add),

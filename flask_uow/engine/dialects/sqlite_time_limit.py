@@ -10,15 +10,26 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["TimedCursor"]
+from flask_uow.engine.dbapi import DBAPICursor
+
+__all__ = ["SQLiteCursor", "TimedCursor"]
 
 T = TypeVar("T")
 
 # plain steps take some 25 ns
 _STEPS_IN_A_SECOND = 4_000_000
 _FEWEST_STEPS = 1000
+
+
+class SQLiteCursor(DBAPICursor, Protocol):
+    """A cursor of sqlite3's, or a wrapper around one."""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The driver's connection that it is of."""
+        ...
 
 
 class TimedCursor:
@@ -32,7 +43,7 @@ class TimedCursor:
 
     __slots__ = ("_deadline", "_seconds", "_steps", "cursor")
 
-    def __init__(self, cursor: Any, seconds: float) -> None:
+    def __init__(self, cursor: SQLiteCursor, seconds: float) -> None:
         self.cursor = cursor
         self._seconds = seconds
         # the handler is called after so many steps: seldom enough to cost nothing, often enough for limits below a
