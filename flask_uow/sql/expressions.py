@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, cast, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql import operators as ops
@@ -20,7 +20,7 @@ from flask_uow.sql.types import ARRAY, BOOLEANTYPE, NULLTYPE, TypeEngine
 
 __all__ = [
     "Between", "BinaryExpression", "BindParameter", "BooleanList", "Cast", "Collate", "ColumnElement", "ColumnOperators", "ExpandingParameter",
-    "ExpressionList", "Label", "LiteralColumn", "Null", "OrderName", "UnaryExpression", "UntypedParameter",
+    "ExpressionList", "Label", "LiteralColumn", "Null", "OrderName", "UnaryExpression", "UntypedParameter", "is_parameter",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -135,6 +135,11 @@ class BindParameter(ColumnElement[T]):
         clone.value = value
         clone.required = False
         return clone
+
+
+def is_parameter(node: ClauseElement) -> TypeGuard[BindParameter[Any]]:
+    """Return True for a parameter that is one value; not for the list of values on the right of IN."""
+    return node.__visit_name__ == "bindparam"
 
 
 class UntypedParameter(BindParameter[T]):
@@ -281,7 +286,7 @@ class UnaryExpression(ColumnElement[T]):
     __slots__ = ("element", "operator")
     __visit_name__ = "unary"
 
-    def __init__(self, element: ClauseElement, op: Operator, type_: TypeEngine[Any] | None = None) -> None:
+    def __init__(self, element: ColumnElement[Any], op: Operator, type_: TypeEngine[Any] | None = None) -> None:
         self.element = element
         self.operator = op
         self.type = type_ if type_ is not None else getattr(element, "type", NULLTYPE)

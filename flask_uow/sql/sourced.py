@@ -6,7 +6,7 @@ subquery belongs to no table. An expression of such an attribute still is about 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import ClauseElement, Shape
@@ -15,7 +15,7 @@ from flask_uow.sql.rewriting import rewritten
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Sourced", "without_sources"]
+__all__ = ["Sourced", "is_sourced", "without_sources"]
 
 T = TypeVar("T")
 N = TypeVar("N", bound=ClauseElement)
@@ -62,6 +62,11 @@ class Sourced(ColumnElement[T]):
     def _with_replaced(self, original: Any) -> ClauseElement:
         # the column is one of something else now
         return self.element
+
+
+def is_sourced(node: ClauseElement) -> TypeGuard[Sourced[Any]]:
+    """Return True for what SQL writes as its ``element`` alone: that of an attribute, or a part of a join condition that is marked."""
+    return node.__visit_name__ == "sourced"
 
 
 def without_sources(node: N) -> N:

@@ -17,7 +17,7 @@ from flask_uow.sql.nodes import NO_OPTIONS, Executable
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.types import ARRAY, NULLTYPE, TypeEngine, to_instance, type_for_value
 
-__all__ = ["TextClause", "TextualSelect", "text"]
+__all__ = ["TextClause", "TextColumn", "TextualSelect", "text"]
 
 # a quoted literal (PostgreSQL's E'...' has escapes), a quoted identifier, a dollar-quoted body, a comment, a cast (::) or an
 # escaped colon pass untouched

@@ -13,8 +13,20 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler import StatementCompiler
 from flask_uow.sql.compiler.compiled import Slot
-from flask_uow.sql.expressions import Between
+from flask_uow.sql.expressions import (
+    Between,
+    BinaryExpression,
+    BindParameter,
+    ExpressionList,
+    Label,
+    OrderName,
+    UnaryExpression,
+    is_parameter,
+)
+from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.operators import Operator
+from flask_uow.sql.sourced import is_sourced
+from flask_uow.sql.text import TextColumn
 from flask_uow.sql.types import JSON, NULLTYPE, Date, DateTime, Interval, Numeric, Time, TypeEngine, Uuid
 
 if TYPE_CHECKING:
@@ -45,10 +57,10 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 # what equal values of a type share, whatever their text
 _COLLATIONS = {"numeric": "decimal", "json": "document"}
 
-Writer = Callable[[Any], str]
+Writer = Callable[["ColumnElement[Any]"], str]
 
 
-def kind_of(node: Any) -> str | None:
+def kind_of(node: ColumnElement[Any]) -> str | None:
     """Return the form in which a moment is kept, None for what is no moment."""
     return kind_of_type(node.type)
 
@@ -66,7 +78,7 @@ def kind_of_type(type_: TypeEngine[Any]) -> str | None:
     )
 
 
-def common_kind(*nodes: Any) -> str | None:
+def common_kind(*nodes: ColumnElement[Any]) -> str | None:
     """Return the form in which moments compare; None where nothing needs another form than it has, or they do not compare."""
     kinds = {kind for kind in map(kind_of, nodes) if kind is not None}
     if len(kinds) == 1:
@@ -77,21 +89,21 @@ def common_kind(*nodes: Any) -> str | None:
     return "zoned" if "zoned" in kinds else "datetime"
 
 
-def _has_forms(node: Any) -> bool:
+def _has_forms(node: ColumnElement[Any]) -> bool:
     """Return True for a moment that may be kept in another form than ours."""
-    while node.__visit_name__ in ("label", "sourced"):
+    while isinstance(node, Label) or is_sourced(node):
         node = node.element
     if kind_of(node) not in _KINDS_OF_FORMS:
         return False
     if node.__visit_name__ in _IN_OUR_FORM:
         # a span that is kept as a moment is given as one, too
-        return node.__visit_name__ == "bindparam" and not getattr(node.type.storage, "is_native", True)
-    is_moved = node.__visit_name__ == "binary" and node.operator in ops.ARITHMETIC
-    is_now = node.__visit_name__ == "function" and node.function_name.lower() in ("now", "current_timestamp")
+        return is_parameter(node) and not getattr(node.type.storage, "is_native", True)
+    is_moved = isinstance(node, BinaryExpression) and node.operator in ops.ARITHMETIC
+    is_now = isinstance(node, FunctionElement) and node.function_name.lower() in ("now", "current_timestamp")
     return not is_moved and not is_now
 
 
-def _is_unknown(node: Any) -> bool:
+def _is_unknown(node: ColumnElement[Any]) -> bool:
     """Return True for SQL of the programmer's own, and functions that nothing is known of: ``func.datetime("now")``."""
     return node.type is NULLTYPE and node.__visit_name__ in ("text", "literal_column", "function")
 
@@ -104,7 +116,7 @@ class ComparingCompiler(StatementCompiler):
 
     # -- one form
 
-    def as_kind(self, node: Any, kind: str) -> str:
+    def as_kind(self, node: ColumnElement[Any], kind: str) -> str:
         """Return a moment as text in the form of a kind."""
         own = kind_of(node)
         if (own is None and not _is_unknown(node)) or (own == kind and not _has_forms(node)) or self.in_schema:
@@ -116,7 +128,7 @@ class ComparingCompiler(StatementCompiler):
         kind = kind_of(node)
         return self.process(node) if kind is None else self.as_kind(node, kind)
 
-    def told_apart(self, node: Any) -> str:
+    def told_apart(self, node: ColumnElement[Any]) -> str:
         if self.in_schema:
             return self.process(node)
         collation = _COLLATIONS.get(node.type.storage.name)
@@ -129,18 +141,18 @@ class ComparingCompiler(StatementCompiler):
         collation = _COLLATIONS.get(type_.storage.name)
         return f"{text} COLLATE {collation}" if collation is not None else text
 
-    def has_forms(self, node: Any) -> bool:
+    def has_forms(self, node: ColumnElement[Any]) -> bool:
         return not self.in_schema and (node.type.storage.name in _COLLATIONS or _has_forms(node))
 
-    def order_term(self, node: Any) -> str:
+    def order_term(self, node: ColumnElement[Any]) -> str:
         text = super().order_term(node)
-        if node.__visit_name__ == "unary" and node.operator in ops.ORDERINGS:
+        if isinstance(node, UnaryExpression) and node.operator in ops.ORDERINGS:
             return text
         if self.in_schema:
             return text.removesuffix(" COLLATE decimal")
         if self._ordered_type(node).storage.name == "json":
             return f"{text} COLLATE document"
-        if node.__visit_name__ == "order_name":
+        if isinstance(node, (OrderName, TextColumn)):
             named = self.result_columns.get(node.name)
             is_concerned = named is not None and _has_forms(named)
             kind = kind_of(named) if named is not None else None
@@ -151,8 +163,8 @@ class ComparingCompiler(StatementCompiler):
             return text
         return f"moment_as('{kind}', {text})"
 
-    def _ordered_type(self, node: Any) -> TypeEngine[Any]:
-        named = self.result_columns.get(node.name) if node.__visit_name__ == "order_name" else node
+    def _ordered_type(self, node: ColumnElement[Any]) -> TypeEngine[Any]:
+        named = self.result_columns.get(node.name) if isinstance(node, (OrderName, TextColumn)) else node
         return NULLTYPE if named is None else named.type
 
     def expression(self, expression: ClauseElement) -> str:
@@ -169,23 +181,23 @@ class ComparingCompiler(StatementCompiler):
 
     # -- comparisons
 
-    def exact_decimal(self, node: Any) -> str | None:
+    def exact_decimal(self, node: BinaryExpression[Any]) -> str | None:
         if not self.in_schema:
             return super().exact_decimal(node)
         if node.operator not in ops.COMPARISONS | ops.ARITHMETIC or not any(
             isinstance(part.type.storage, Numeric) for part in (node.left, node.right)
         ):
             return None
-        right = node.right.items if node.right.__visit_name__ == "expression_list" else (node.right,)
+        right = node.right.items if isinstance(node.right, ExpressionList) else (node.right,)
         left, *others = (f"CAST({self.process(part)} AS REAL)" for part in (node.left, *right))
         return f"{left} {node.operator.sql} {others[0] if right == (node.right,) else '(' + ', '.join(others) + ')'}"
 
-    def compared(self, node: Any) -> str | None:
+    def compared(self, node: BinaryExpression[Any]) -> str | None:
         """Write a comparison of texts that have several forms; None for every other one."""
         if node.operator not in ops.COMPARISONS:
             return None
-        if node.left.__visit_name__ == "expression_list":
-            return self._rows(node)
+        if isinstance(node.left, ExpressionList):
+            return self._rows(node, node.left)
         return self._moments(node) or self._uuids(node) or self._documents(node)
 
     def visit_between(self, node: Between) -> str:
@@ -200,13 +212,13 @@ class ComparingCompiler(StatementCompiler):
             return super().visit_between(node)
         element, low, high = (self.as_kind(part, kind) for part in (node.element, node.low, node.high))
         text = f"{element} {node.operator.sql} {low} AND {high}"
-        if node.operator is ops.BETWEEN and kind != "time" and all(map(_is_given, (node.low, node.high))):
+        if node.operator is ops.BETWEEN and kind != "time" and all(map(is_parameter, (node.low, node.high))):
             return f"({self._near(node.element, node.low, ops.GE, kind)} AND {self._near(node.element, node.high, ops.LE, kind)} AND {text})"
         return text
 
-    def _moments(self, node: Any) -> str | None:
+    def _moments(self, node: BinaryExpression[Any]) -> str | None:
         right = node.right
-        items = right.items if right.__visit_name__ == "expression_list" else (right,)
+        items = right.items if isinstance(right, ExpressionList) else (right,)
         kind = common_kind(node.left, *items)
         if kind is None:
             return None
@@ -218,14 +230,14 @@ class ComparingCompiler(StatementCompiler):
         if kind == "time" or node.operator not in _ORDERED:
             return text
         for column, given, op in ((node.left, right, node.operator), (right, node.left, _MIRRORED[node.operator])):
-            if _is_column(column) and _is_given(given):
+            if _is_column(column) and is_parameter(given):
                 near = [
                     self._near(column, given, bound, kind) for bound in ((ops.GE, ops.LE) if op is ops.EQ else (op,))
                 ]
                 return f"({' AND '.join(near)} AND {text})"
         return text
 
-    def _near(self, column: ColumnElement[Any], given: Any, op: Operator, kind: str) -> str:
+    def _near(self, column: ColumnElement[Any], given: ColumnElement[Any], op: Operator, kind: str) -> str:
         """Return a condition that an index can answer: all forms begin with a date, and no zone is further than a day away."""
         if kind == "interval":
             # a number is one in our form; a text comes behind all numbers
@@ -233,33 +245,34 @@ class ComparingCompiler(StatementCompiler):
         bound, days, far = ("<", "+2 days", "'9999-99'") if op in _BELOW else (">=", "-2 days", "''")
         return f"{self.process(column)} {bound} coalesce(date({self.process(given)}, '{days}'), {far})"
 
-    def selected(self, select: Any, types: Sequence[TypeEngine[Any]]) -> str:
+    def selected(self, select: ClauseElement, types: Sequence[TypeEngine[Any]]) -> str:
         """Return a SELECT on the right of IN, its columns in the form of the left side."""
         outer, self.member_types = self.member_types, list(types)
         text = self.process(select)
         self.member_types = outer
         return text
 
-    def _uuids(self, node: Any) -> str | None:
+    def _uuids(self, node: BinaryExpression[Any]) -> str | None:
         """Write the look-up of UUIDs with dashes and without: other libraries have kept them so."""
         negated = {ops.EQ: "IN", ops.NE: "NOT IN", ops.IN: "IN", ops.NOT_IN: "NOT IN"}.get(node.operator)
         left, right = node.left, node.right
         if negated is None or self.in_schema or not isinstance(left.type, Uuid):
             return None
-        items = right.items if right.__visit_name__ == "expression_list" else (right,)
-        if not all(_is_given(item) and isinstance(item.type, Uuid) for item in items):
+        items = right.items if isinstance(right, ExpressionList) else (right,)
+        given = [item for item in items if is_parameter(item) and isinstance(item.type, Uuid)]
+        if len(given) < len(items):
             return None
-        texts = [text for item in items for text in (self.process(item), self._without_dashes(item))]
+        texts = [text for item in given for text in (self.process(item), self._without_dashes(item))]
         return f"{self.operand(left, ops.IN)} {negated} ({', '.join(texts)})"
 
-    def _documents(self, node: Any) -> str | None:
+    def _documents(self, node: BinaryExpression[Any]) -> str | None:
         """Write a comparison of documents, which are equal whatever the order of their keys."""
         if self.in_schema or not any(isinstance(part.type.storage, JSON) for part in (node.left, node.right)):
             return None
         right = self.operand(node.right, node.operator, strict=True)
         return f"{self.operand(node.left, ops.COLLATE)} COLLATE document {node.operator.sql} {right}"
 
-    def _without_dashes(self, node: Any) -> str:
+    def _without_dashes(self, node: BindParameter[Any]) -> str:
         processor = self.dialect.bind_processor(node.type)
 
         def bind(value: Any) -> Any:
@@ -268,16 +281,17 @@ class ComparingCompiler(StatementCompiler):
 
         return self.place(Slot(self.index_of(node), node.key, bind, node.required))
 
-    def _rows(self, node: Any) -> str | None:
+    def _rows(self, node: BinaryExpression[Any], left: ExpressionList) -> str | None:
         """Write the comparison of row values, each of their columns in one form."""
-        left, right = node.left, node.right
+        right = node.right
         if right.__visit_name__ == "scalar_select":
             left_text = ", ".join(self.told_apart(item) for item in left.items)
             return f"({left_text}) {node.operator.sql} {self.selected(right, [item.type for item in left.items])}"
-        if right.__visit_name__ != "expression_list":
+        if not isinstance(right, ExpressionList):
             return None
-        rows = list(right.items) if node.operator in _ROWS else [right]
-        if not all(row.__visit_name__ == "expression_list" for row in rows):
+        given = right.items if node.operator in _ROWS else (right,)
+        rows = [row for row in given if isinstance(row, ExpressionList)]
+        if len(rows) < len(given):
             return None
         writers = [
             self._writer(item, [row.items[position] for row in rows]) for position, item in enumerate(left.items)
@@ -289,7 +303,7 @@ class ComparingCompiler(StatementCompiler):
         right_text = f"({', '.join(texts)})" if node.operator in _ROWS else texts[0]
         return f"({left_text}) {node.operator.sql} {right_text}"
 
-    def _writer(self, item: Any, others: list[Any]) -> tuple[Writer, Writer]:
+    def _writer(self, item: ColumnElement[Any], others: list[ColumnElement[Any]]) -> tuple[Writer, Writer]:
         """Return how one column of row values is written: of the left one, of the others."""
         if any(isinstance(part.type.storage, Numeric) for part in (item, *others)):
             return (
@@ -300,17 +314,13 @@ class ComparingCompiler(StatementCompiler):
         if kind is None:
             return self.process, self.process
 
-        def write(part: ClauseElement) -> str:
+        def write(part: ColumnElement[Any]) -> str:
             return self.as_kind(part, kind)
 
         return write, write
 
 
-def _is_column(node: Any) -> bool:
-    while node.__visit_name__ == "sourced":
+def _is_column(node: ColumnElement[Any]) -> bool:
+    while is_sourced(node):
         node = node.element
-    return bool(node.__visit_name__ == "column")
-
-
-def _is_given(node: ClauseElement) -> bool:
-    return bool(node.__visit_name__ == "bindparam")
+    return node.__visit_name__ == "column"

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
 from flask_uow.engine.dialects.sqlite_parts import PartsInSQLite
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.expressions import BindParameter, Cast
+from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.nodes import ClauseElement
+from flask_uow.sql.select import Select
 from flask_uow.sql.types import (
     JSON,
     Boolean,
@@ -39,17 +41,20 @@ if TYPE_CHECKING:
 
     from flask_uow.sql.arrays import AggregateOrderBy, ArrayLiteral
     from flask_uow.sql.columns import Column
-    from flask_uow.sql.constraints import Constraint
+    from flask_uow.sql.constraints import Constraint, UniqueConstraint
     from flask_uow.sql.constructors import Case
     from flask_uow.sql.ddl import AddConstraint, CommentOn, CreateSchema, CreateSequence, DropConstraint, DropSchema
+    from flask_uow.sql.dml import DMLStatement, Insert
     from flask_uow.sql.exclusion import ExcludeConstraint
-    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.expressions import BinaryExpression, ColumnElement
     from flask_uow.sql.extract import Extract
-    from flask_uow.sql.functions import FunctionColumn, FunctionElement
+    from flask_uow.sql.foreign_keys import ForeignKeyConstraint
+    from flask_uow.sql.functions import FunctionColumn
+    from flask_uow.sql.indexes import Index
     from flask_uow.sql.schema import Table
-    from flask_uow.sql.select import Select
     from flask_uow.sql.select_base import SelectBase
     from flask_uow.sql.selectable import Lateral, TableSample
+    from flask_uow.sql.sequences import Computed, NextValue
     from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
 
 __all__ = ["SQLiteCompiler"]
@@ -78,8 +83,8 @@ _ALIKE = frozenset(("coalesce", "nullif", "greatest", "least"))
 _EXACT_FUNCTIONS = frozenset(("abs", "round"))
 
 
-def _makes_array(node: Any) -> bool:
-    return node.__visit_name__ == "function" and str(node.function_name).lower() == "array_agg"
+def _makes_array(node: ClauseElement) -> TypeGuard[FunctionElement]:
+    return isinstance(node, FunctionElement) and node.function_name.lower() == "array_agg"
 
 
 def _refuse_sum(name: str, arguments: Sequence[ColumnElement[Any]]) -> None:
@@ -119,7 +124,7 @@ class SQLiteCompiler(PartsInSQLite):
     # the column that is being defined
     _defined: Any = None
 
-    def computed_text(self, computed: Any) -> str:
+    def computed_text(self, computed: Computed) -> str:
         type_ = self._defined.type.storage
         scale = getattr(type_, "scale", None)
         if not isinstance(type_, Numeric) or scale is None:
@@ -134,7 +139,7 @@ class SQLiteCompiler(PartsInSQLite):
             f"SQLite numbers the rows of an integer primary key only, and {column.table.name}.{column.name} is none. Number them yourself."
         )
 
-    def visit_next_value(self, node: Any) -> str:
+    def visit_next_value(self, node: NextValue | CreateSequence) -> str:
         raise CompileError(
             f"SQLite has no sequences, and {node.sequence.fullname!r} is one. Use an integer primary key."
         )
@@ -173,16 +178,17 @@ class SQLiteCompiler(PartsInSQLite):
     def visit_drop_schema(self, drop: DropSchema) -> str:
         raise CompileError(f"SQLite has no schemas to drop; DETACH the database {drop.name!r} instead.")
 
-    def index_names(self, index: Any) -> tuple[str, str]:
+    def index_names(self, index: Index) -> tuple[str, str]:
         # the schema stands before the index's name, and the table is in the same one
-        quote = self.dialect.quote
-        schema = f"{quote(index.table.schema)}." if index.table.schema else ""
-        return f"{schema}{quote(index.name)}", quote(index.table.name)
+        table, quote = index.table, self.dialect.quote
+        assert table is not None
+        schema = f"{quote(table.schema)}." if table.schema else ""
+        return f"{schema}{quote(index.name)}", quote(table.name)
 
     def index_method(self, index: object) -> tuple[str, str]:
         return "", ""
 
-    def match_text(self, constraint: Any) -> str:
+    def match_text(self, constraint: ForeignKeyConstraint) -> str:
         if constraint.match == "FULL" and len(constraint.columns) > 1:
             raise CompileError(
                 f"the foreign key over {', '.join(column.name for column in constraint.columns)} says match='FULL', which SQLite does not heed: a row"
@@ -191,15 +197,16 @@ class SQLiteCompiler(PartsInSQLite):
         # of one column, the two are the same
         return ""
 
-    def nulls_text(self, unique: Any) -> str:
+    def nulls_text(self, unique: UniqueConstraint | Index) -> str:
         if unique.nulls_not_distinct:
+            assert unique.table is not None
             raise CompileError(
                 f"{type(unique).__name__} of {unique.table.description} says nulls_not_distinct=True, and to SQLite each NULL is a value"
                 " of its own. Leave it out, or make the columns NOT NULL."
             )
         return ""
 
-    def foreign_key_text(self, constraint: Any) -> str:
+    def foreign_key_text(self, constraint: ForeignKeyConstraint) -> str:
         # a table of another schema could not be referred to, and the own one is not named
         text = super().foreign_key_text(constraint)
         target = constraint.referred_table
@@ -216,10 +223,14 @@ class SQLiteCompiler(PartsInSQLite):
         now = self._now_as(default, column)
         return f"({now if now is not None else self.expression(default)})"
 
-    def _now_as(self, value: Any, column: ColumnElement[Any]) -> str | None:
+    def _now_as(self, value: ClauseElement, column: ColumnElement[Any]) -> str | None:
         """Return the present moment as a column keeps moments; None for every other value."""
-        is_now = value.__visit_name__ == "function" and value.function_name.lower() in ("now", "current_timestamp")
-        return _NOW_AS.get(kind_of(column) or "") if is_now and not value.arguments else None
+        is_now = (
+            isinstance(value, FunctionElement)
+            and value.function_name.lower() in ("now", "current_timestamp")
+            and not value.arguments
+        )
+        return _NOW_AS.get(kind_of(column) or "") if is_now else None
 
     def stored(self, column: ColumnElement[Any], value: Any) -> str:
         now = self._now_as(value, column)
@@ -243,22 +254,22 @@ class SQLiteCompiler(PartsInSQLite):
         text = super().compound_member(member)
         return f"SELECT * FROM {text}" if text.startswith("(") else text
 
-    def binary_ilike(self, node: ClauseElement) -> str:
+    def binary_ilike(self, node: BinaryExpression[Any]) -> str:
         """LIKE ignores the case of ASCII letters already; lower() keeps it so whatever the pragmas say."""
         return self._ilike(node, "LIKE")
 
-    def binary_not_ilike(self, node: ClauseElement) -> str:
+    def binary_not_ilike(self, node: BinaryExpression[Any]) -> str:
         """The negation of ILIKE."""
         return self._ilike(node, "NOT LIKE")
 
-    def _ilike(self, node: Any, operator: str) -> str:
+    def _ilike(self, node: BinaryExpression[Any], operator: str) -> str:
         text = f"lower({self.process(node.left)}) {operator} lower({self.process(node.right)})"
         return f"{text} ESCAPE {self.literal(node.escape)}" if node.escape is not None else text
 
-    def plain_binary(self, node: Any) -> str:
+    def plain_binary(self, node: BinaryExpression[Any]) -> str:
         return self._moment_arithmetic(node) or self.compared(node) or super().plain_binary(node)
 
-    def _moment_arithmetic(self, node: Any) -> str | None:
+    def _moment_arithmetic(self, node: BinaryExpression[Any]) -> str | None:
         """Write arithmetic on dates, times and intervals; None for everything else."""
         op, left, right = node.operator, node.left.type.storage.name, node.right.type.storage.name
         if op is ops.ADD:
@@ -277,7 +288,7 @@ class SQLiteCompiler(PartsInSQLite):
             return f"CAST(round({super().plain_binary(node)}) AS INTEGER)"
         return None
 
-    def _moved(self, moment: Any, by: Any, sign: str = "") -> str:
+    def _moved(self, moment: ColumnElement[Any], by: ColumnElement[Any], sign: str = "") -> str:
         function = "moment_add" if by.type.storage.name == "interval" else "moment_add_days"
         amount = f"{sign}({self.moment(by)})" if sign else self.moment(by)
         return f"{function}({self.moment(moment)}, {amount})"
@@ -317,15 +328,15 @@ class SQLiteCompiler(PartsInSQLite):
             f"SQLite cannot name the constraint {name!r} in ON CONFLICT. Pass index_elements=[its columns], or the constraint itself."
         )
 
-    def insert_source(self, insert: Any) -> str:
+    def insert_source(self, insert: Insert) -> str:
         text = super().insert_source(insert)
         select = insert.source_select
-        if insert.conflict is None or (select.__visit_name__ == "select" and select.where_clauses):
+        if insert.conflict is None or (isinstance(select, Select) and select.where_clauses):
             return text
         # without WHERE, ON would be taken for that of a join (https://www.sqlite.org/lang_upsert.html, "Parsing Ambiguity")
         return f"SELECT * FROM ({text}) WHERE true"
 
-    def returning(self, statement: Any) -> str:
+    def returning(self, statement: DMLStatement) -> str:
         # RETURNING knows neither the alias nor the schema of the table that is changed
         table = statement.table
         outer, self.qualify = self.qualify, self.qualify and table.__visit_name__ == "table"
@@ -406,7 +417,7 @@ class SQLiteCompiler(PartsInSQLite):
         condition = f" FILTER (WHERE {self.process(node.condition)})"
         return self._array_of_rows(function, condition)
 
-    def _array_of_rows(self, node: Any, condition: str = "") -> str:
+    def _array_of_rows(self, node: FunctionElement, condition: str = "") -> str:
         """Write the aggregate that makes an array, NULL where there are no rows."""
         items = ", ".join(self.process(argument) for argument in node.arguments)
         made = f"json_group_array({items}){condition}"

@@ -36,6 +36,7 @@ from flask_uow.sql.interfaces import SQLDialect
 from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
+from flask_uow.sql.text import TextClause, TextColumn
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from flask_uow.sql.select_base import Exists, ScalarSelect
     from flask_uow.sql.selectable import ColumnClause
     from flask_uow.sql.sourced import Sourced
-    from flask_uow.sql.text import TextClause
 
 __all__ = ["ExpressionCompiler"]
 
@@ -543,22 +543,22 @@ class ExpressionCompiler:
         text = self.operand(node.element, op, strict=is_sign)
         return f"{op.sql}{text}" if is_sign else f"{op.sql} {text}"
 
-    def has_forms(self, node: ClauseElement) -> bool:
+    def has_forms(self, node: ColumnElement[Any]) -> bool:
         """Return True where equal values may be written differently, so that :meth:`told_apart` has something to do."""
         return False
 
-    def told_apart(self, node: ClauseElement) -> str:
+    def told_apart(self, node: ColumnElement[Any]) -> str:
         """Return the text of a value in a form that only equal values share."""
         return self.process(node)
 
-    def order_term(self, node: Any) -> str:
+    def order_term(self, node: ColumnElement[Any]) -> str:
         """Return an ORDER BY term without its direction; a column of the result is named, not repeated."""
-        if node.__visit_name__ == "unary" and node.operator in ops.ORDERINGS:
+        if isinstance(node, UnaryExpression) and node.operator in ops.ORDERINGS:
             return self.process(node)
-        type_: TypeEngine[Any] = node.type
-        if node.__visit_name__ == "order_name":
+        type_ = node.type
+        if isinstance(node, (OrderName, TextColumn)):
             type_ = self.result_types.get(node.name, type_)
-        named = node.__visit_name__ == "label" and node.name in self.result_types
+        named = isinstance(node, Label) and node.name in self.result_types
         name = node.name if named else self.compound_columns.get(id(node))
         text = self.process(node) if name is None else self.result_name(name)
         if self.dialect.exact_decimal_text and isinstance(type_.storage, Numeric):

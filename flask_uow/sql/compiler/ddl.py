@@ -27,6 +27,7 @@ from flask_uow.sql.ddl import (
 )
 from flask_uow.sql.ddl_events import DDL
 from flask_uow.sql.exclusion import ExcludeConstraint
+from flask_uow.sql.expressions import Collate, UnaryExpression
 from flask_uow.sql.foreign_keys import ForeignKeyConstraint
 from flask_uow.sql.indexes import Index
 from flask_uow.sql.nodes import ClauseElement
@@ -34,6 +35,7 @@ from flask_uow.sql.schema import Table
 from flask_uow.sql.sequences import Computed
 
 if TYPE_CHECKING:
+    from flask_uow.sql.constraints import ColumnListConstraint
     from flask_uow.sql.expressions import ColumnElement
 
 __all__ = ["DDLCompiler"]
@@ -65,7 +67,7 @@ class DDLCompiler(ExpressionCompiler):
         """Return the clauses behind the columns, where the database has such."""
         return ""
 
-    def included_text(self, constraint: object) -> str:
+    def included_text(self, constraint: ColumnListConstraint) -> str:
         """Return ``INCLUDE (...)`` of a key; nothing where the database knows nothing of that."""
         return ""
 
@@ -187,7 +189,7 @@ class DDLCompiler(ExpressionCompiler):
         """Return ``MATCH FULL``; nothing for what goes without saying."""
         return " MATCH FULL" if constraint.match == "FULL" else ""
 
-    def nulls_text(self, unique: Any) -> str:
+    def nulls_text(self, unique: UniqueConstraint | Index) -> str:
         """Return ``NULLS NOT DISTINCT`` for a unique constraint or index that says so."""
         return " NULLS NOT DISTINCT" if unique.nulls_not_distinct else ""
 
@@ -326,8 +328,8 @@ def _unless_there(statement: str, checkfirst: bool) -> str:
     return f"DO $uow$ BEGIN {statement}; EXCEPTION WHEN duplicate_object THEN NULL; END $uow$"
 
 
-def _is_plain(expression: Any) -> bool:
+def _is_plain(expression: ColumnElement[Any]) -> bool:
     """Return True for what stands in an index without parentheses: a column, with a direction or a collation, and text as it is."""
-    while expression.__visit_name__ in ("unary", "collate"):
+    while isinstance(expression, (UnaryExpression, Collate)):
         expression = expression.element
     return expression.__visit_name__ in ("column", "function", "text")
