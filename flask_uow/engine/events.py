@@ -57,8 +57,12 @@ class _EngineEvents(EventKind):
         return function
 
 
-def _pool_of(target: Any) -> Pool:
-    return target.pool if isinstance(target, Engine) else target
+def _pool_of(target: object) -> Pool:
+    """Return the pool of one of the targets that :meth:`_EngineEvents.takes` has let through."""
+    if isinstance(target, Engine):
+        return target.pool
+    assert isinstance(target, Pool)
+    return target
 
 
 def take_listeners(engine: Engine, *names: str) -> None:

@@ -14,13 +14,14 @@ from flask_uow.engine.rows import Row
 from flask_uow.engine.streamed import StreamedRowResult, stream_result
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql.compiler import Compiled, compile_statement
-from flask_uow.sql.dml import Insert
+from flask_uow.sql.dml import DMLStatement, Insert
 from flask_uow.sql.nodes import ClauseElement, Executable
 from flask_uow.sql.text import TextClause, text
 from flask_uow.sql.value_errors import check_list
 
 if TYPE_CHECKING:
     from flask_uow.engine.connection import Connection
+    from flask_uow.sql.typed import Parameters, Statement
 
 __all__ = ["execute_driver_sql", "execute_statement"]
 
@@ -28,10 +29,14 @@ __all__ = ["execute_driver_sql", "execute_statement"]
 _STREAM_PAGE = 1000
 
 
-def execute_statement(connection: Connection, statement: Any, parameters: Any) -> Result | StreamedRowResult[Row]:
+def execute_statement(
+    connection: Connection, given: Statement, parameters: Parameters
+) -> Result | StreamedRowResult[Row]:
     """Execute a statement within the transaction that is open, or by itself; see :meth:`Connection.execute`."""
     if parameters is not None and not isinstance(parameters, Mapping):
         check_list(parameters)
+    # what is no statement shows when it is compiled
+    statement: Any = given
     if isinstance(statement, str):
         statement = text(statement)
     elif parameters and not getattr(statement, "has_values", True):
@@ -40,8 +45,11 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         statement = statement.for_parameters(list(names))
     elif parameters and isinstance(statement, Insert):
         statement = statement.completed_by(parameters if isinstance(parameters, Mapping) else parameters[0])
+    one: Mapping[str, Any] | None = None
     many: Sequence[Mapping[str, Any]] | None = None
-    if parameters is not None and not isinstance(parameters, Mapping):
+    if parameters is None or isinstance(parameters, Mapping):
+        one = parameters
+    else:
         many = parameters
     if many is not None and len(many) != 1 and isinstance(statement, Insert):
         # nobody takes the keys of many rows
@@ -59,18 +67,18 @@ def execute_statement(connection: Connection, statement: Any, parameters: Any) -
         _refuse_all_rows(statement)
         if len(many) != 1:
             return _execute_list(connection, statement, compiled, values, many)
-        parameters = many[0]
+        one = many[0]
     if compiled.is_write and not compiled.returns_rows:
         if isinstance(statement, Insert):
-            return _insert(connection, compiled, values, parameters)
-        rowcount = connection.run(compiled.sql, compiled.parameters(values, parameters))
+            return _insert(connection, compiled, values, one)
+        rowcount = connection.run(compiled.sql, compiled.parameters(values, one))
         return Result(None, (), rowcount, connection.last_rowid)
     size = _page_size(connection, statement)
     # pages are fetched when they are asked for, and a statement that writes is to have written when execute() returns
     if size is not None and compiled.returns_rows and getattr(statement, "is_select", False):
-        pages = connection.stream(compiled.sql, compiled.parameters(values, parameters), size, write=compiled.is_write)
+        pages = connection.stream(compiled.sql, compiled.parameters(values, one), size, write=compiled.is_write)
         return stream_result(compiled, pages, connection.dialect)
-    cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, parameters), write=compiled.is_write)
+    cursor = connection.cursor_execute(compiled.sql, compiled.parameters(values, one), write=compiled.is_write)
     keys = NO_KEYS if compiled.is_write and isinstance(statement, Insert) else None
     return connection.read_result(compiled, cursor, keys)
 
@@ -87,7 +95,7 @@ def execute_driver_sql(connection: Connection, sql: str, parameters: Any) -> Res
     return connection.read_result(compiled, connection.cursor_execute(sql, parameters, write=write))
 
 
-def _page_size(connection: Connection, statement: Any) -> int | None:
+def _page_size(connection: Connection, statement: Executable) -> int | None:
     """Return the number of rows to fetch at a time; None for all at once."""
     options = statement.get_execution_options()
     for given in (options, connection.get_execution_options()):
@@ -134,12 +142,12 @@ def _execute_list(
     return Result(None, (), rowcount, None, keys)
 
 
-def _refuse_all_rows(statement: Any) -> None:
+def _refuse_all_rows(statement: Executable) -> None:
     """Refuse an UPDATE or DELETE without WHERE that was given a list: each set of parameters would be for all rows anew.
 
     :raises ArgumentError: naming the table.
     """
-    if getattr(statement, "is_about_all_rows", False):
+    if isinstance(statement, DMLStatement) and statement.is_about_all_rows:
         verb, table = statement.__visit_name__, getattr(statement.table, "name", None) or "table"
         raise ArgumentError(
             f"{verb}() of {statement.table.description} was given a list of parameter sets and has no WHERE, so that each of them"

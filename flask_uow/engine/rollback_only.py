@@ -26,6 +26,7 @@ from flask_uow.exc import IntegrityError
 if TYPE_CHECKING:
     from flask_uow.engine.dbapi import DBAPICursor
     from flask_uow.engine.engine import Engine
+    from flask_uow.engine.pool import PooledConnection
     from flask_uow.engine.rows import RowMaker
 
 __all__ = ["RollbackOnly"]
@@ -46,7 +47,7 @@ class RollbackOnly:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._process = os.getpid()
-        self._record: Any = None
+        self._record: PooledConnection | None = None
         self._control: Any = None
         self._numbers = itertools.count(1)
         self._open: list[str] = []
@@ -58,15 +59,14 @@ class RollbackOnly:
         """Return a connection whose transactions are savepoints; in a forked process, a real one."""
         if os.getpid() != self._process:
             return Connection(self._engine)
-        if self._record is None:
-            self._begin()
+        record = self._record if self._record is not None else self._begin()
         while not self._dropped.empty():
             self.roll_back(self._dropped.get_nowait())
-        connection = _SavepointConnection(self._engine, self._record, self)
+        connection = _SavepointConnection(self._engine, record, self)
         self._connections.add(connection)
         return connection
 
-    def _begin(self) -> None:
+    def _begin(self) -> PooledConnection:
         record = self._engine.pool.checkout(self)
         record.holder = lambda: "engine.rolled_back()"
         try:
@@ -79,6 +79,7 @@ class RollbackOnly:
             self._engine.pool.checkin(record)
             raise
         self._record = record
+        return record
 
     def end(self) -> None:
         """Roll everything back and give the connection back; connections that are still in use are closed."""
@@ -176,7 +177,7 @@ class _SavepointConnection(Connection):
 
     __slots__ = ("_name", "_outer")
 
-    def __init__(self, engine: Engine, record: Any, outer: RollbackOnly) -> None:
+    def __init__(self, engine: Engine, record: PooledConnection, outer: RollbackOnly) -> None:
         super().__init__(engine, record)
         self._outer = outer
         self._name = ""

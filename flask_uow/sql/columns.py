@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from flask_uow.exc import ArgumentError
@@ -86,7 +86,7 @@ class ColumnDefault:
         return copy.deepcopy(self.argument) if self.is_mutable else self.argument
 
 
-def _asks_context(function: Any) -> bool:
+def _asks_context(function: Callable[..., object]) -> bool:
     """Return True for a function that takes an argument, False for one without.
 
     :raises ArgumentError: for a function that needs several.

@@ -85,7 +85,7 @@ def _is_own(factory: type[Any], name: str) -> bool:
     return getattr(factory, name) is not getattr(ColumnOperators, name)
 
 
-def _method_of_type(self: Any, name: str) -> Any:
+def _method_of_type(self: ColumnOperators, name: str) -> Any:
     """Return a method that the comparator of an expression's type has beside those of all expressions."""
     if name in factories.names:
         element = self.as_operand()

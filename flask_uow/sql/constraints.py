@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.column_collection import ColumnList
@@ -245,7 +245,7 @@ def own_column(column: Column[Any], copies: Mapping[Any, Column[Any]]) -> Any:
     return copies.get(found, column) if isinstance(found, ColumnElement) else column
 
 
-def find_column(table: Table, column: Any, what: str) -> Column[Any]:
+def find_column(table: Table, column: object, what: str) -> Column[Any]:
     """Return the table's column that is given by name or as an object.
 
     :raises ArgumentError: when the table has no such column.
@@ -258,5 +258,5 @@ def find_column(table: Table, column: Any, what: str) -> Column[Any]:
             )
         named: Column[Any] = table.c[column]
         return named
-    given: Column[Any] = column.__clause_element__() if hasattr(column, "__clause_element__") else column
-    return given
+    as_element = getattr(column, "__clause_element__", None)
+    return cast("Column[Any]", column if as_element is None else as_element())

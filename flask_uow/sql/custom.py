@@ -168,7 +168,7 @@ class _Unknown:
     """Stands for a value that may change, so that nothing can be kept under it."""
 
 
-def _parts_of_attributes(self: Any) -> tuple[Any, ...]:
+def _parts_of_attributes(self: ClauseElement) -> tuple[Any, ...]:
     own = next(base for base in type(self).__mro__ if _is_ours(base))
     return (*own._parts(self), *(_part(value) for value in vars(self).values()))  # type: ignore[attr-defined]
 
@@ -193,7 +193,7 @@ class _Atom(tuple[Any, ...]):
     __slots__ = ()
 
 
-def _collect_attributes(self: Any, shape: Shape) -> None:
+def _collect_attributes(self: ClauseElement, shape: Shape) -> None:
     shape.key.append((type(self),))
     # as the field has it: a class says itself that its attributes are all that its text depends on
     if not vars(type(self)).get("inherit_cache", False):

@@ -405,14 +405,14 @@ def _drop_type(type_: Enum | DOMAIN, checkfirst: bool = True) -> DDLElement:
     return DropDomain(type_, checkfirst) if isinstance(type_, DOMAIN) else DropEnum(type_, checkfirst)
 
 
-def _create_named_type(bind: DDLBind, type_: Any, checkfirst: bool) -> None:
+def _create_named_type(bind: DDLBind, type_: Enum | DOMAIN, checkfirst: bool) -> None:
     _refuse_text(type_)
     with bind.ddl_connection() as connection:
         if connection.dialect.supports_enums:
             connection.execute(_create(type_, checkfirst))
 
 
-def _drop_named_type(bind: DDLBind, type_: Any, checkfirst: bool) -> None:
+def _drop_named_type(bind: DDLBind, type_: Enum | DOMAIN, checkfirst: bool) -> None:
     _refuse_text(type_)
     with bind.ddl_connection() as connection:
         if connection.dialect.supports_enums:
@@ -488,7 +488,7 @@ def drop_tables(
 
 
 def _drop(
-    connection: Any, tables: SequenceType[Table], wanted: SequenceType[Table], sequences: Iterable[Sequence]
+    connection: DDLConnection, tables: SequenceType[Table], wanted: SequenceType[Table], sequences: Iterable[Sequence]
 ) -> None:
     if connection.dialect.supports_alter:
         if wanted:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.event import EventKind, Registered, register_kind
 from flask_uow.sql.nodes import Executable, Shape
 
 if TYPE_CHECKING:
-    from flask_uow.sql.interfaces import DDLConnection
+    from flask_uow.sql.interfaces import DDLConnection, SchemaItem, SQLDialect
     from flask_uow.sql.schema import Table
 
 __all__ = ["DDL", "tell_column", "tell_tables"]
@@ -80,6 +80,10 @@ def _call(name: str, target: object, connection: DDLConnection, checkfirst: bool
             made.call(target, connection, checkfirst=checkfirst, tables=tables)
 
 
+def _is_named(target: object) -> TypeGuard[SchemaItem]:
+    return hasattr(target, "fullname")
+
+
 class DDL(Executable):
     """A statement of one's own, to be executed when a table, or all tables, are created or dropped; or by ``connection.execute()``.
 
@@ -113,7 +117,7 @@ class DDL(Executable):
         made._condition = callable_
         return made
 
-    def __call__(self, target: Any, connection: Any, **given: Any) -> None:
+    def __call__(self, target: object, connection: DDLConnection, **given: Any) -> None:
         """Execute the statement, where its conditions hold."""
         if self._dialects and connection.dialect.name not in self._dialects:
             return
@@ -124,10 +128,10 @@ class DDL(Executable):
     def collect_shape(self, shape: Shape) -> None:
         shape.cacheable = False
 
-    def text_for(self, target: Any, dialect: Any) -> str:
+    def text_for(self, target: object, dialect: SQLDialect) -> str:
         """Return the text with the names of a table in it, quoted where the database needs that."""
         names = dict(self.context)
-        if hasattr(target, "fullname"):
+        if _is_named(target):
             quoted = [dialect.quote(part) for part in (target.schema, target.name) if part]
             names = {
                 "table": quoted[-1],

@@ -144,7 +144,7 @@ class DMLStatement(ChainedStatement):
             else:
                 yield from assignments(value)
 
-    def column_of(self, name: Any) -> ColumnElement[Any]:
+    def column_of(self, name: object) -> ColumnElement[Any]:
         if isinstance(name, str):
             if self._entity is not None:
                 attribute: ColumnElement[Any] = self._entity.attribute_for_filter(name).__clause_element__()
@@ -154,8 +154,10 @@ class DMLStatement(ChainedStatement):
                 raise ArgumentError(message)
             column: ColumnElement[Any] = self.table.c[name]
             return column
-        given: ColumnElement[Any] = name.__clause_element__() if hasattr(name, "__clause_element__") else name
-        return given
+        as_element = getattr(name, "__clause_element__", None)
+        given: Any = name if as_element is None else as_element()
+        found: ColumnElement[Any] = given
+        return found
 
     def _pairs(self, values: Mapping[Any, Any]) -> tuple[tuple[ColumnElement[Any], ColumnElement[Any]], ...]:
         made: list[tuple[ColumnElement[Any], ColumnElement[Any]]] = []
@@ -170,6 +172,8 @@ class DMLStatement(ChainedStatement):
 
 
 if TYPE_CHECKING:
+    from flask_uow.sql.constraints import Constraint
+    from flask_uow.sql.indexes import Index
     from flask_uow.sql.typed_returning import DeleteTypes, InsertTypes, UpdateTypes
 else:
     InsertTypes = UpdateTypes = DeleteTypes = DMLStatement
@@ -255,7 +259,7 @@ class Insert(InsertTypes):
         clone.value_rows = _in_one_order((*self.value_rows, *((*self.fixed_pairs, *self._pairs(row)) for row in given)))
         return clone
 
-    def _rows_of(self, row: Any) -> list[Any]:
+    def _rows_of(self, row: object) -> list[Any]:
         """Return the arguments of ``values()`` as mappings: one, a list of them, or the values of one row or several in the order of the columns."""
         if not isinstance(row, (list, tuple)):
             return [row]
@@ -297,7 +301,10 @@ class Insert(InsertTypes):
         return self._excluded.c
 
     def on_conflict_do_nothing(
-        self, index_elements: Iterable[Any] = (), constraint: object = None, index_where: object = None
+        self,
+        index_elements: Iterable[Any] = (),
+        constraint: Constraint | Index | str | None = None,
+        index_where: object = None,
     ) -> Insert:
         """Return the statement that leaves out rows whose key is there already.
 
@@ -315,7 +322,7 @@ class Insert(InsertTypes):
         index_elements: Iterable[Any] = (),
         set_: Mapping[Any, Any] | None = None,
         *,
-        constraint: object = None,
+        constraint: Constraint | Index | str | None = None,
         index_where: object = None,
         where: object = None,
     ) -> Insert:
@@ -335,7 +342,9 @@ class Insert(InsertTypes):
         clone.conflict = OnConflict(elements, name, index_where, pairs, where)
         return clone
 
-    def _target(self, elements: Iterable[Any], constraint: Any) -> tuple[list[Any], str | None]:
+    def _target(
+        self, elements: Iterable[Any], constraint: Constraint | Index | str | None
+    ) -> tuple[list[Any], str | None]:
         if constraint is None or isinstance(constraint, str):
             return [self.column_of(element) for element in elements], constraint
         if elements:

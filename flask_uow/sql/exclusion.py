@@ -79,7 +79,7 @@ class ExcludeConstraint(Constraint):
         self.columns = [element for element in self.expressions if element.__visit_name__ == "column"]  # type: ignore[misc]
         super().attach_to(table)
 
-    def exchange(self, before: Any, column: Column[Any]) -> None:
+    def exchange(self, before: Column[Any], column: Column[Any]) -> None:
         super().exchange(before, column)
         self.expressions = [column if known is before else known for known in self.expressions]
 

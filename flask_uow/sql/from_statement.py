@@ -26,8 +26,9 @@ class FromStatement(SelectBase[TP_co]):
     __slots__ = ("loader_options", "element", "entities")
     __visit_name__ = "from_statement"
 
-    def __init__(self, entities: tuple[Any, ...], element: Any, options: tuple[Any, ...] = ()) -> None:
-        statement = element.__clause_element__() if hasattr(element, "__clause_element__") else element
+    def __init__(self, entities: tuple[Any, ...], element: object, options: tuple[Any, ...] = ()) -> None:
+        as_statement = getattr(element, "__clause_element__", None)
+        statement = element if as_statement is None else as_statement()
         if not isinstance(statement, Executable):
             raise ArgumentError(f"from_statement() takes text() or a statement, got {element!r}.")
         self.entities = entities

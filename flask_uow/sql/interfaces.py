@@ -13,8 +13,11 @@ from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.sql.schema import Table
+    from flask_uow.sql.selectable import FromClause
 
-__all__ = ["DDLBind", "DDLConnection", "HasDialect", "MappedEntity", "ReflectionBind", "SQLDialect"]
+__all__ = [
+    "DDLBind", "DDLConnection", "EntitySource", "HasDialect", "JoinPath", "MappedEntity", "ReflectionBind", "SQLDialect", "SchemaItem",
+]  # fmt: skip
 
 Processor = Callable[[Any], Any]
 
@@ -62,6 +65,20 @@ class HasDialect(Protocol):
         ...
 
 
+class SchemaItem(Protocol):
+    """What has a name in a schema: a table, a sequence."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def schema(self) -> str | None:
+        """The schema that it is in; None for the default one."""
+        ...
+
+
 class DDLConnection(Protocol):
     """A connection, as create_all and drop_all use it."""
 
@@ -72,6 +89,10 @@ class DDLConnection(Protocol):
 
     def execute(self, statement: object, parameters: object = None) -> Any:
         """Execute a statement."""
+        ...
+
+    def run(self, sql: str, params: Sequence[Any] = (), *, write: bool = True) -> int:
+        """Send SQL text with the driver's parameters; return the number of rows changed."""
         ...
 
     def table_names(self, schema: str | None = None) -> Sequence[str]:
@@ -116,8 +137,8 @@ class ReflectionBind(Protocol):
         ...
 
 
-class MappedEntity(Protocol):
-    """A mapped class or an alias of one, as ``select()`` sees it under the attribute ``__uow_entity__``."""
+class EntitySource(Protocol):
+    """What the rows of a mapped class come from, as the attributes of the class name it in an expression."""
 
     @property
     def shape_atom(self) -> Any:
@@ -167,9 +188,36 @@ class MappedEntity(Protocol):
         """Return the columns that are kept equal to one of :meth:`entity_columns`, each with that one."""
         ...
 
+
+class MappedEntity(EntitySource, Protocol):
+    """A mapped class or an alias of one, as ``select()`` sees it under the attribute ``__uow_entity__``."""
+
     def attribute_for_filter(self, name: str) -> Any:
         """Return the attribute that ``filter_by(name=...)`` means.
 
         :raises InvalidRequestError: when there is none.
+        """
+        ...
+
+
+class JoinPath(Protocol):
+    """A relationship of a mapped class, as ``join()`` takes it."""
+
+    @property
+    def joined_entity(self) -> Any:
+        """The entity that a join along the relationship brings in."""
+        ...
+
+    def within(self, sources: Sequence[Any], froms: Sequence[FromClause]) -> JoinPath:
+        """Return the relationship between the classes that a statement is about, where these are subclasses of its own."""
+        ...
+
+    def join_steps(
+        self, onclause: Any = None, target: Any = None, isouter: bool = False
+    ) -> Sequence[tuple[Any, Any, Any]]:
+        """Return the joins along the relationship, as ``(left, right, condition)``.
+
+        :param onclause: a condition in place of the relationship's.
+        :param target: what the last join leads to, in place of the relationship's class.
         """
         ...

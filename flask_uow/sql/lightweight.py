@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_value
@@ -13,13 +13,21 @@ from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import CTE, ColumnClause, ColumnCollection, FromClause, Subquery
 from flask_uow.sql.types import NULLTYPE, TypeArgument, TypeEngine, to_instance
 
-__all__ = ["TableClause", "Values", "column", "table", "values"]
+if TYPE_CHECKING:
+    from flask_uow.sql.schema import Table
+
+__all__ = ["TableClause", "Values", "column", "is_table", "table", "values"]
 
 
 class _UnknownKey:
     """Stands for the primary key of a table of which only the name is known."""
 
     columns: tuple[()] = ()
+
+
+def is_table(element: ClauseElement) -> TypeGuard[Table | TableClause]:
+    """Return True for a table, whether all of it is known or its name alone."""
+    return element.__visit_name__ == "table"
 
 
 class TableClause(FromClause):

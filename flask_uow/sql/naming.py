@@ -26,7 +26,10 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.exc import ArgumentError, CompileError, NoReferenceError, did_you_mean
 
 if TYPE_CHECKING:
-    pass
+    from flask_uow.sql.constraints import Constraint
+    from flask_uow.sql.foreign_keys import ForeignKey
+    from flask_uow.sql.indexes import Index
+    from flask_uow.sql.schema import Table
 
 __all__ = ["check_convention", "constraint_name", "conv", "index_name", "short_name"]
 
@@ -74,12 +77,12 @@ def check_convention(convention: Mapping[str, Any]) -> dict[str, Any]:
     return dict(convention)
 
 
-def constraint_name(constraint: Any) -> str | None:
+def constraint_name(constraint: Constraint) -> str | None:
     """Return a constraint's name in the database, None for the database's own choice."""
-    given: str | None = constraint.given_name
+    given = constraint.given_name
     table = constraint.table
     pattern = table.metadata.naming_convention.get(constraint.kind) if table is not None else None
-    if pattern is None or isinstance(given, conv):
+    if table is None or pattern is None or isinstance(given, conv):
         return given
     if "%(constraint_name)s" not in pattern:
         return given if given is not None else _formatted(pattern, constraint, table)
@@ -87,32 +90,32 @@ def constraint_name(constraint: Any) -> str | None:
     return _formatted(pattern, constraint, table) if given is not None else None
 
 
-def index_name(index: Any) -> str:
+def index_name(index: Index) -> str:
     """Return the name of an index that was given none."""
     table = index.table
     pattern = table.metadata.naming_convention.get("ix") if table is not None else None
-    if pattern is not None:
+    if table is not None and pattern is not None:
         return _formatted(pattern, index, table)
     columns = "_".join(_name_of(expression) for expression in index.expressions)
     return short_name(f"ix_{table.name if table is not None else ''}_{columns}")
 
 
-def _formatted(pattern: str, item: object, table: object) -> str:
+def _formatted(pattern: str, item: Constraint | Index, table: Table) -> str:
     return short_name(_TOKEN.sub(lambda match: _token(match.group(1), item, table), pattern))
 
 
-def _token(token: str, item: Any, table: Any) -> str:
+def _token(token: str, item: Constraint | Index, table: Table) -> str:
     own = table.metadata.naming_convention.get(token)
     if callable(own):
         return str(own(item, table))
-    columns = [
-        _name_of(c) for c in (item.expressions if hasattr(item, "expressions") else getattr(item, "columns", ()))
-    ]
+    expressions = getattr(item, "expressions", None)
+    columns = [_name_of(c) for c in (expressions if expressions is not None else getattr(item, "columns", ()))]
     referred = [_referred(element) for element in getattr(item, "elements", ())]
     if token == "table_name":
         return str(table.name)
-    if token == "constraint_name":
-        return str(item.given_name)
+    given = getattr(item, "given_name", None)
+    if token == "constraint_name" and given is not None:
+        return str(given)
     if token == "column_0_N_name":
         return "_".join(columns)
     if token == "column_0_label" and columns:
@@ -130,7 +133,7 @@ def _token(token: str, item: Any, table: Any) -> str:
     return str(among[int(numbered.group(2))])
 
 
-def _referred(element: Any) -> tuple[str, str]:
+def _referred(element: ForeignKey) -> tuple[str, str]:
     """Return the names of the table and the column that a foreign key refers to, whether or not they are there already."""
     try:
         return str(element.column.table.name), str(element.column.name)
@@ -139,11 +142,12 @@ def _referred(element: Any) -> tuple[str, str]:
         return table.rpartition(".")[2] or column, column
 
 
-def _name_of(expression: Any) -> str:
-    while getattr(expression, "name", None) is None and hasattr(expression, "element"):
+def _name_of(expression: object) -> str:
+    inner: Any = expression
+    while getattr(inner, "name", None) is None and hasattr(inner, "element"):
         # a column with a direction or a collation
-        expression = expression.element
-    return str(getattr(expression, "name", None) or "expr")
+        inner = inner.element
+    return str(getattr(inner, "name", None) or "expr")
 
 
 def short_name(name: str) -> str:

@@ -102,7 +102,7 @@ class ClauseElement:
         """Return the elements of FROM that are this node's own, whatever the statement around it has; a SELECT has some."""
         return ()
 
-    def _with_replaced(self, original: Any) -> ClauseElement:
+    def _with_replaced(self, original: ClauseElement) -> ClauseElement:
         """Return the node to stand in place of this copy of ``original``, whose parts have just been replaced by others."""
         return self
 

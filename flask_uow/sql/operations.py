@@ -85,9 +85,10 @@ def _result_type(op: Operator, left: ColumnElement[Any], right: ColumnElement[An
     return left.type.of_result(op.sql)
 
 
-def in_expression(left: ColumnElement[Any], op: Operator, values: Any) -> ColumnElement[bool]:
+def in_expression(left: ColumnElement[Any], op: Operator, values: object) -> ColumnElement[bool]:
     """Return ``left IN values`` for an iterable of values or a SELECT."""
-    select = values.__clause_element__() if hasattr(values, "__clause_element__") else values
+    as_select = getattr(values, "__clause_element__", None)
+    select: Any = values if as_select is None else as_select()
     if isinstance(select, BindParameter) and (select.required or isinstance(select.value, (list, tuple, set))):
         return BinaryExpression(left, op, ExpandingParameter.beside(left, select), BOOLEANTYPE)
     if isinstance(select, ClauseElement):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError, did_you_mean
@@ -52,7 +52,7 @@ class ForSomeDatabases:
         return self.dialects is None or dialect in self.dialects or dialect == "generic"
 
 
-def table_options_text(options: Mapping[str, Any], quote: Any) -> str:
+def table_options_text(options: Mapping[str, Any], quote: Callable[[str], str]) -> str:
     """Return the clauses of PostgreSQL behind the columns of a table (https://www.postgresql.org/docs/current/sql-createtable.html).
 
     :param options: the table's options.

@@ -8,7 +8,7 @@ build objects of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, overload
 
 from flask_uow.exc import InvalidRequestError, UnfitArgumentError
 from flask_uow.sql.coercion import coerce_condition, coerce_value
@@ -27,6 +27,7 @@ from flask_uow.sql.worded_select import WordedSelect
 from flask_uow.sql.words import NO_WORDS
 
 if TYPE_CHECKING:
+    from flask_uow.sql.interfaces import JoinPath
     from flask_uow.sql.nodes import ClauseElement
     from flask_uow.sql.typed import Item
 
@@ -148,7 +149,8 @@ class Select(WordedSelect[TP_co]):
         elements, only = self.correlation
         return tuple(element for element in self.froms if not is_among(element, elements)) if only else elements
 
-    def _with_replaced(self, original: Any) -> Self:
+    def _with_replaced(self, original: ClauseElement) -> Self:
+        assert isinstance(original, Select)
         self.entities = self.columns_clause
         if self.correlation is not None and self.correlation[1]:
             # what stands for something of the statement around this one is of that statement, too
@@ -197,7 +199,7 @@ class Select(WordedSelect[TP_co]):
             clone._restate()
         return clone
 
-    def join(self, target: Any, onclause: Any = None, *, isouter: bool = False, full: bool = False) -> Self:
+    def join(self, target: object, onclause: object = None, *, isouter: bool = False, full: bool = False) -> Self:
         """Return the statement with ``JOIN target`` added.
 
         :param target: a table, an alias, a mapped class, or a relationship (``User.posts``).
@@ -206,21 +208,22 @@ class Select(WordedSelect[TP_co]):
         :raises ArgumentError: for a relationship that does not lead to ``target``.
         """
         clone = self._clone()
-        if _steps_of(target) is not None:
-            target = target.within(clone._sources(), clone.given_froms)
-            clone._add_steps(target.join_steps(onclause, isouter=isouter and not full), isouter, full)
-            clone._note_joined(target.joined_entity, isouter and not full)
+        if _is_path(target):
+            path = target.within(clone._sources(), clone.given_froms)
+            clone._add_steps(path.join_steps(onclause, isouter=isouter and not full), isouter, full)
+            clone._note_joined(path.joined_entity, isouter and not full)
             return clone
-        if _steps_of(onclause) is not None:
+        if _is_path(onclause):
             # of a table (an alias of one, a join, a SELECT) the relationship gives the condition only
             entity = getattr(target, "__uow_entity__", None)
             if entity is None:
                 entity = target = coerce_from(target)
-            along = onclause.within(clone._sources(), clone.given_froms)
-            clone._add_steps(along.join_steps(None, entity, isouter and not full), isouter, full)
+            path = onclause.within(clone._sources(), clone.given_froms)
+            clone._add_steps(path.join_steps(None, entity, isouter and not full), isouter, full)
         else:
-            if hasattr(target, "__uow_entity__"):
-                clone._note_stand_ins(target.__uow_entity__)
+            entity = getattr(target, "__uow_entity__", None)
+            if entity is not None:
+                clone._note_stand_ins(entity)
             clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._note_joined(target, isouter and not full)
         return clone
@@ -231,9 +234,9 @@ class Select(WordedSelect[TP_co]):
 
     def join_from(
         self,
-        left: Any,
-        target: Any,
-        onclause: Any = None,
+        left: object,
+        target: object,
+        onclause: object = None,
         *,
         isouter: bool = False,
         full: bool = False,
@@ -241,13 +244,14 @@ class Select(WordedSelect[TP_co]):
         """Return the statement with ``left JOIN target`` added to FROM."""
         clone = self._clone()
         for element in (left, target):
-            if hasattr(element, "__uow_entity__"):
-                clone._note_stand_ins(element.__uow_entity__)
+            entity = getattr(element, "__uow_entity__", None)
+            if entity is not None:
+                clone._note_stand_ins(entity)
         clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
         clone._note_joined(target, isouter and not full)
         return clone
 
-    def outerjoin_from(self, left: Any, target: Any, onclause: Any = None, *, full: bool = False) -> Self:
+    def outerjoin_from(self, left: object, target: object, onclause: object = None, *, full: bool = False) -> Self:
         """Return the statement with ``left LEFT OUTER JOIN target`` added to FROM."""
         return self.join_from(left, target, onclause, isouter=True, full=full)
 
@@ -323,14 +327,14 @@ class Select(WordedSelect[TP_co]):
         clone._add_join(left, right, onclause, isouter, False)
         return clone
 
-    def _join_position(self, left: FromClause | None, right: FromClause, onclause: Any) -> int | None:
+    def _join_position(self, left: FromClause | None, right: FromClause, onclause: object) -> int | None:
         if left is None:
             return len(self.given_froms) - 1 if self.given_froms else None
         position = self._position_of([left])
         if position is None and isinstance(left, Join) and onclause is not None:
             # an inherited relationship starts from what its class is queried with; here are the tables of a subclass
             there = tuple(right.from_objects())
-            needed = [element for element in froms_of(onclause) if not is_among(element, there)]
+            needed = [element for element in froms_of(coerce_condition(onclause)) if not is_among(element, there)]
             position = self._position_of(needed) if needed else None
         return position
 
@@ -547,9 +551,9 @@ def _parts_of(elements: Sequence[Any]) -> tuple[FromClause, ...]:
     return tuple({id(part): part for part in found}.values())
 
 
-def _steps_of(target: object) -> Any:
-    """Return the ``join_steps`` of a relationship, None for everything else."""
-    return None if isinstance(target, FromClause) else getattr(target, "join_steps", None)
+def _is_path(target: object) -> TypeGuard[JoinPath]:
+    """Return True for a relationship, which leads from one class to another."""
+    return not isinstance(target, FromClause) and getattr(target, "join_steps", None) is not None
 
 
 @overload

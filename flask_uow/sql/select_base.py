@@ -297,12 +297,13 @@ class Exists(ColumnElement[bool]):
         return Exists(select.select_from(*elements))
 
 
-def coerce_select(value: Any) -> SelectBase:
+def coerce_select(value: object) -> SelectBase:
     """Return ``value``, a SELECT or what stands for one (a Query), as a SELECT.
 
     :raises ArgumentError: for anything else.
     """
-    found = value.__clause_element__() if hasattr(value, "__clause_element__") else value
+    as_select = getattr(value, "__clause_element__", None)
+    found = value if as_select is None else as_select()
     if not isinstance(found, SelectBase):
         raise ArgumentError(f"a SELECT was expected, got {value!r}.")
     return found

@@ -14,7 +14,7 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
-from flask_uow.sql.interfaces import MappedEntity
+from flask_uow.sql.interfaces import EntitySource, MappedEntity
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Join
@@ -127,7 +127,7 @@ class SourcedSelect(SelectBase[TP_co]):
             if not tables or not all(id(table) in present for table in tables):
                 self._add_source(node.source, node.is_expression)
 
-    def _note_stand_ins(self, source: MappedEntity) -> None:
+    def _note_stand_ins(self, source: EntitySource) -> None:
         found = source.stand_ins
         if found is not None and not is_among(found, self._stand_ins):
             self._stand_ins = (*self._stand_ins, found)
@@ -230,7 +230,7 @@ class SourcedSelect(SelectBase[TP_co]):
         clone._restate()
         return clone
 
-    def _add_source(self, source: MappedEntity, with_table: bool = False) -> None:
+    def _add_source(self, source: EntitySource, with_table: bool = False) -> None:
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.
 
         :param with_table: True where no column of the class's table is selected that would bring it in.
@@ -242,7 +242,7 @@ class SourcedSelect(SelectBase[TP_co]):
             self._entity_froms = (*self._entity_froms, *(f for f in froms if not is_among(f, self._entity_froms)))
         self._add_criteria(source, source.criteria)
 
-    def _add_criteria(self, source: MappedEntity, criteria: Sequence[Any]) -> None:
+    def _add_criteria(self, source: EntitySource, criteria: Sequence[Any]) -> None:
         # once for each entity, also where columns are chosen anew
         if criteria and not any(source is known for known, _ in self._entity_criteria):
             self._entity_criteria = (*self._entity_criteria, (source, tuple(criteria)))

@@ -399,9 +399,9 @@ class _Named:
         self.foreign_keys = getattr(base_column(column), "foreign_keys", ())
 
 
-def base_column(column: Any) -> Any:
+def base_column(column: object) -> Any:
     """Return the column of a table that a column of an alias or a subquery stands for; the column itself where there is none."""
-    inner = column
+    inner: Any = column
     while True:
         below = getattr(inner, "original", None)
         if below is None and getattr(inner, "__visit_name__", None) in ("label", "sourced"):

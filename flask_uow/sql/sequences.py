@@ -32,8 +32,9 @@ class Computed(FetchedValue):
     :param persisted: True stores the value with the row; False works it out whenever it is read (PostgreSQL 18 and SQLite can).
     """
 
-    def __init__(self, sqltext: Any, persisted: bool = True) -> None:
-        self.sqltext = sqltext.__clause_element__() if hasattr(sqltext, "__clause_element__") else sqltext
+    def __init__(self, sqltext: object, persisted: bool = True) -> None:
+        as_element = getattr(sqltext, "__clause_element__", None)
+        self.sqltext = sqltext if as_element is None else as_element()
         self.persisted = persisted
 
 

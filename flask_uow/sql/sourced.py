@@ -13,7 +13,7 @@ from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.rewriting import rewritten
 
 if TYPE_CHECKING:
-    pass
+    from flask_uow.sql.interfaces import EntitySource
 
 __all__ = ["Sourced", "is_sourced", "without_sources"]
 
@@ -25,13 +25,13 @@ class Sourced(ColumnElement[T]):
     """The column or expression of an attribute, with the mapped class that has it; SQL shows the former only.
 
     :param source: says what a statement that selects the expression needs beside the column's table, see
-        :class:`flask_uow.sql.interfaces.MappedEntity`.
+        :class:`flask_uow.sql.interfaces.EntitySource`.
     """
 
     __slots__ = ("element", "source")
     __visit_name__ = "sourced"
 
-    def __init__(self, element: ColumnElement[T], source: Any) -> None:
+    def __init__(self, element: ColumnElement[T], source: EntitySource) -> None:
         self.element, self.source = element, source
         self.type = element.type
 
@@ -59,7 +59,7 @@ class Sourced(ColumnElement[T]):
             stand_ins.selectable.collect_shape(shape)
         self.element.collect_shape(shape)
 
-    def _with_replaced(self, original: Any) -> ClauseElement:
+    def _with_replaced(self, original: ClauseElement) -> ClauseElement:
         # the column is one of something else now
         return self.element
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from flask_uow.exc import ArgumentError, DataError
 
@@ -22,13 +22,14 @@ def out_of_range(type_: object, value: object, expected: str, cure: str) -> NoRe
     raise DataError(message, orig=ValueError(message))
 
 
-def check_list(parameters: Any) -> None:
+def check_list(parameters: object) -> None:
     """Refuse what is no list of mappings, by its first member.
 
     :raises ArgumentError: for values without names.
     """
-    is_list = isinstance(parameters, Sequence) and not isinstance(parameters, (str, bytes))
-    if not is_list or (parameters and not isinstance(parameters[0], Mapping)):
+    if not isinstance(parameters, Sequence) or isinstance(parameters, (str, bytes)):
+        raise unfit_parameters(parameters)
+    if parameters and not isinstance(parameters[0], Mapping):
         raise unfit_parameters(parameters)
 
 

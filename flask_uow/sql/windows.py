@@ -15,7 +15,7 @@ from flask_uow.sql.operations import and_
 from flask_uow.sql.typed import V
 
 if TYPE_CHECKING:
-    pass
+    from flask_uow.sql.functions import FunctionElement
 
 __all__ = ["FunctionFilter", "Over", "WithinGroup"]
 
@@ -106,11 +106,13 @@ class WithinGroup(ColumnElement[Any]):
         return self.element.name
 
 
-def function_of(node: Any) -> Any:
+def function_of(node: ColumnElement[Any]) -> FunctionElement[Any]:
     """Return the call of a function that a window or a filter stands behind."""
-    while hasattr(node, "element"):
-        node = node.element
-    return node
+    inner: Any = node
+    while hasattr(inner, "element"):
+        inner = inner.element
+    function: FunctionElement[Any] = inner
+    return function
 
 
 def make_over(

@@ -150,6 +150,10 @@ def test_malformed_conventions_are_refused() -> None:
     table = Table("t", metadata, Column("id", Integer, **KEY), Column("a", Integer, unique=True))
     with pytest.raises(CompileError, match=r"which .* of table 't' does not have"):
         _ = [c.name for c in table.constraints]
+    metadata = MetaData(naming_convention={"ix": "ix_%(constraint_name)s"})
+    table = Table("t", metadata, Column("id", Integer, **KEY), Column("a", Integer, index=True))
+    with pytest.raises(CompileError, match=r"'constraint_name', which .* of table 't' does not have"):
+        _ = table.indexes[0].name
 
 
 def test_partial_and_expression_indexes_hold(engine: Engine) -> None:

@@ -148,6 +148,12 @@ def test_a_join_finds_its_condition_by_the_foreign_key(connection: Connection) -
         assert rows(connection, statement.order_by(k.id)) == expected
 
 
+def test_a_join_from_a_join_takes_a_plain_condition(connection: Connection) -> None:
+    other = person.alias("other")
+    statement = select(k.id, other.c.id).join_from(join(item, person), other, True).where(k.id == 1)
+    assert rows(connection, statement.order_by(other.c.id)) == [(1, 1), (1, 2)]
+
+
 def test_an_outer_join_keeps_rows_without_a_partner(connection: Connection) -> None:
     on = and_(k.owner == c.id, k.id > 2)
     expected = [("Ann", None), ("bob", 3), ("bob", 4)]

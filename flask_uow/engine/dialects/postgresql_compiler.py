@@ -159,9 +159,9 @@ class PostgreSQLCompiler(StatementCompiler):
             if isinstance(node.left.type.storage, _NAMES):
                 given += f"::{self.dialect.cast_name(node.left.type)}[]"
             return f"{self.operand(node.left, ops.EQ)} {how} ({given})"
-        rows = node.right.items if isinstance(node.right, ExpressionList) else ()
-        if len(rows) <= _ROWS:
+        if not isinstance(node.right, ExpressionList) or len(node.right.items) <= _ROWS:
             return self.plain_binary(node)
+        rows = node.right.items
         left, row = node.left, rows[0]
         if not isinstance(left, ExpressionList) or not isinstance(row, ExpressionList):
             return self.plain_binary(node)
@@ -296,7 +296,7 @@ class PostgreSQLCompiler(StatementCompiler):
     def visit_function_filter(self, node: FunctionFilter) -> str:
         return self._whole(node, super().visit_function_filter)
 
-    def _whole(self, node: ClauseElement, write: Callable[[Any], str]) -> str:
+    def _whole(self, node: ColumnElement[Any], write: Callable[[Any], str]) -> str:
         """Write what stands behind a function before the function's result is cast."""
         function = function_of(node)
         outer, self._open_function = self._open_function, function

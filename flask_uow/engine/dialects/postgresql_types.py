@@ -229,7 +229,7 @@ def _bind_numeric(type_: Numeric) -> Processor:
     return bind
 
 
-def _bind_zoned(type_: Any) -> Processor:
+def _bind_zoned(type_: DateTime | Time) -> Processor:
     cls = type_.python_type
     timezone = type_.timezone
 

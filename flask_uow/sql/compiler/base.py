@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 from uuid import UUID
 
 from flask_uow.exc import CompileError
@@ -32,19 +32,23 @@ from flask_uow.sql.expressions import (
     OrderName,
     UnaryExpression,
 )
+from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.interfaces import SQLDialect
+from flask_uow.sql.lightweight import is_table
 from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
+from flask_uow.sql.selectable import Alias
 from flask_uow.sql.text import TextClause, TextColumn
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
 if TYPE_CHECKING:
     from flask_uow.sql.constructors import Case
     from flask_uow.sql.expressions import Cast
+    from flask_uow.sql.interfaces import SchemaItem
     from flask_uow.sql.schema import Table
     from flask_uow.sql.select_base import Exists, ScalarSelect
-    from flask_uow.sql.selectable import ColumnClause
+    from flask_uow.sql.selectable import ColumnClause, FromClause
     from flask_uow.sql.sourced import Sourced
 
 __all__ = ["ExpressionCompiler"]
@@ -70,6 +74,20 @@ _DDL = frozenset(
 _MARK = "\x00"
 _ROW_BEGINS, _ROW_ENDS = "(", ")"
 _FLOAT = Float()
+
+
+class NamedSource(Protocol):
+    """An element of FROM that has a name of its own, or is given one: an alias, a subquery, the rows of a function."""
+
+    @property
+    def name(self) -> str | None:
+        """Its name; None where one is made up."""
+        ...
+
+    @property
+    def base_name(self) -> str:
+        """The word that a made-up name starts with."""
+        ...
 
 
 class ExpressionCompiler:
@@ -183,9 +201,9 @@ class ExpressionCompiler:
         name = self.dialect.quote(short_name(f"{table.name}_1"))
         return f"{self.dialect.quote(table.name)} AS {name}", name
 
-    def is_write(self, statement: Any) -> bool:
+    def is_write(self, statement: ClauseElement) -> bool:
         """Return True when the statement needs a write transaction."""
-        if statement.__visit_name__ == "from_statement":
+        if isinstance(statement, FromStatement):
             return self.is_write(statement.element)
         if getattr(statement, "is_select", True):
             return getattr(statement, "for_update_clause", None) is not None or bool(
@@ -424,16 +442,17 @@ class ExpressionCompiler:
         """Return the quoted name of a column of the result; in FROM, where others refer to it, one that stays whole."""
         return self.dialect.quote(short_name(name) if self.names_needed and len(name) > _SHORT else name)
 
-    def table_name(self, table: Any) -> str:
+    def table_name(self, table: FromClause) -> str:
         """Return the name by which columns refer to a FROM element."""
-        if table.__visit_name__ == "table":
+        if is_table(table):
             apart = self.apart.get(id(table))
             return self.plain_table(table) if apart is None else apart[1]
         if table.__visit_name__ == "cte":
             self.process(table)
-        return self.dialect.quote(self.anonymous_name(table))
+        # columns refer to no others: those of a join to its sides
+        return self.dialect.quote(self.anonymous_name(cast("NamedSource", table)))
 
-    def anonymous_name(self, element: Any) -> str:
+    def anonymous_name(self, element: NamedSource) -> str:
         """Return the name of an alias, made up and numbered where it has none."""
         name = self._names.get(id(element))
         if name is None:
@@ -446,7 +465,7 @@ class ExpressionCompiler:
             self._names[id(element)] = name
         return name
 
-    def visit_table(self, table: Any) -> str:
+    def visit_table(self, table: SchemaItem) -> str:
         apart = self.apart.get(id(table))
         text = self.plain_table(table) if apart is None else apart[0]
         return self.hinted(text, self.hints[id(table)]) if id(table) in self.hints else text
@@ -458,7 +477,7 @@ class ExpressionCompiler:
         """
         return f"{text} {hint}"
 
-    def plain_table(self, table: Any) -> str:
+    def plain_table(self, table: SchemaItem) -> str:
         """Return the name of a table (or a sequence) with its schema."""
         self.tables[id(table)] = table
         quote = self.dialect.quote
@@ -605,7 +624,7 @@ class ExpressionCompiler:
     def visit_exists(self, node: Exists) -> str:
         return f"EXISTS ({self.subselect(node.select_element)})"
 
-    def subselect(self, select: Any) -> str:
+    def subselect(self, select: ClauseElement) -> str:
         """Return the text of a SELECT inside another statement, with its own result columns left out of ours."""
         outer = self.result
         text = self.process(select)
@@ -627,9 +646,9 @@ class ExpressionCompiler:
         return "".join(f"{word} " for word in self.words(given))
 
 
-def _is_derived(table: Any) -> bool:
+def _is_derived(table: FromClause) -> bool:
     """Return True for a subquery or CTE whose columns have the names that we have given them."""
-    while table.__visit_name__ == "alias":
+    while isinstance(table, Alias) and table.__visit_name__ == "alias":
         table = table.element
     select = getattr(table, "select_element", None)
     return select is not None and select.__visit_name__ != "textual_select"

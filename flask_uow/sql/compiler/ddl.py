@@ -236,6 +236,7 @@ class DDLCompiler(ExpressionCompiler):
 
     def index_names(self, index: Index) -> tuple[str, str]:
         """Return the names of an index and of its table."""
+        assert index.table is not None
         return self.dialect.quote(index.name), self.visit_table(index.table)
 
     def index_method(self, index: Index) -> tuple[str, str]:
@@ -290,6 +291,7 @@ class DDLCompiler(ExpressionCompiler):
         return f"DROP SCHEMA {guard}{self.dialect.quote(drop.name)}{' CASCADE' if drop.cascade else ''}"
 
     def visit_add_constraint(self, add: AddConstraint) -> str:
+        assert add.constraint.table is not None
         return f"ALTER TABLE {self.visit_table(add.constraint.table)} ADD {self.constraint_text(add.constraint)}"
 
     def visit_drop_constraint(self, drop: DropConstraint) -> str:
@@ -300,6 +302,7 @@ class DDLCompiler(ExpressionCompiler):
             )
         guard, cascade = "IF EXISTS " if drop.if_exists else "", " CASCADE" if drop.cascade else ""
         name = self.dialect.quote(constraint.name)
+        assert constraint.table is not None
         return f"ALTER TABLE {self.visit_table(constraint.table)} DROP CONSTRAINT {guard}{name}{cascade}"
 
     def visit_comment_on(self, comment: CommentOn) -> str:

@@ -13,6 +13,7 @@ from flask_uow.sql.froms import collect_froms
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import AnyColumn
+    from flask_uow.sql.columns import ColumnDefault
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.nodes import ClauseElement
     from flask_uow.sql.schema import Table
@@ -79,6 +80,7 @@ class DMLCompiler(ExpressionCompiler):
         if not added:
             return names, self.insert_source(insert)
         # the condition is for SQLite, which would take ON CONFLICT for that of a join
+        assert insert.source_select is not None
         source = f"SELECT given.*, {', '.join(added)} FROM ({self.subselect(insert.source_select)}) AS given WHERE true"
         return names, source
 
@@ -123,6 +125,7 @@ class DMLCompiler(ExpressionCompiler):
 
     def insert_source(self, insert: Insert) -> str:
         """Return the SELECT that rows are inserted from."""
+        assert insert.source_select is not None
         return self.subselect(insert.source_select)
 
     def _conflict(self, insert: Insert) -> str:
@@ -176,7 +179,7 @@ class DMLCompiler(ExpressionCompiler):
             if getattr(c, attribute, None) is not None and c.name not in taken
         ]
 
-    def _default_value(self, column: AnyColumn, default: Any) -> str:
+    def _default_value(self, column: AnyColumn, default: ColumnDefault) -> str:
         if default.is_sql:
             return self._inline(column, default.argument)
         return self.place(

@@ -7,15 +7,15 @@ from typing import Any
 from flask_uow.exc import CompileError, did_you_mean
 from flask_uow.sql.compiler.base import ExpressionCompiler
 from flask_uow.sql.compiler.compiled import ResultColumn
-from flask_uow.sql.expressions import ColumnElement, OrderName
+from flask_uow.sql.expressions import ColumnElement, Label, OrderName
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
-from flask_uow.sql.lightweight import RowsSelect
+from flask_uow.sql.lightweight import RowsSelect, is_table
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
-from flask_uow.sql.selectable import CTE, Alias, Join, Lateral, Subquery, TableSample
+from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Lateral, Subquery, TableSample
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.text import TextualSelect
 from flask_uow.sql.types import NULLTYPE, TypeEngine
@@ -71,15 +71,15 @@ class SelectCompiler(ExpressionCompiler):
         self.result = tuple(ResultColumn(name, column.type, column) for name, column in names)
         return " ".join(parts)
 
-    def _group_term(self, criterion: Any, froms: list[Any]) -> str:
+    def _group_term(self, criterion: ColumnElement[Any], froms: list[Any]) -> str:
         # in GROUP BY the name of a column that is read wins over a label of that name
-        if criterion.__visit_name__ == "label":
+        if isinstance(criterion, Label):
             elements = (part for element in froms for part in element.from_objects())
             if any(column.name == criterion.name for element in elements for column in element.c):
                 criterion = criterion.element
         return self.order_term(criterion)
 
-    def _without_correlated(self, froms: list[Any], correlate: Any) -> list[Any]:
+    def _without_correlated(self, froms: list[Any], correlate: tuple[tuple[FromClause, ...], bool] | None) -> list[Any]:
         """Return the elements of FROM that a subquery has of its own.
 
         :param correlate: what was said by ``correlate()`` or ``correlate_except()``: it reaches every statement around this one. Without
@@ -201,10 +201,11 @@ class SelectCompiler(ExpressionCompiler):
             text += " SKIP LOCKED"
         return text
 
-    def _lock_name(self, element: Any) -> str:
+    def _lock_name(self, element: FromClause) -> str:
         # a table is named without its schema here
-        named = element.__visit_name__ == "table" and id(element) not in self.apart
-        return self.dialect.quote(element.name) if named else self.table_name(element)
+        if is_table(element) and id(element) not in self.apart:
+            return self.dialect.quote(element.name)
+        return self.table_name(element)
 
     def visit_from_statement(self, statement: FromStatement) -> str:
         return self.process(statement.element)

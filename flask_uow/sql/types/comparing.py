@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask_uow.sql.expressions import ColumnElement
+    from flask_uow.sql.operators import Operator
 
 __all__ = ["factories"]
 
@@ -18,7 +22,7 @@ class _Factories:
     """
 
     comparator: type[Any]
-    dispatch: Callable[[Any, Any, object, dict[str, Any]], Any]
+    dispatch: Callable[[ColumnElement[Any], Operator, object, dict[str, Any]], Any]
     when_first: Callable[[], None]
 
     def __init__(self) -> None:
@@ -43,7 +47,7 @@ class _Factories:
         finally:
             self._asleep.reset(token)
 
-    def dispatched(self, element: Any, op: Any, other: object, modifiers: dict[str, Any]) -> Any:
+    def dispatched(self, element: ColumnElement[Any], op: Operator, other: object, modifiers: dict[str, Any]) -> Any:
         """Return the expression that a type's comparator makes of an operator; None where there is none, or it leaves the operator alone."""
         return None if self._asleep.get() else self.dispatch(element, op, other, modifiers)
 
