@@ -73,7 +73,7 @@ class Connector(Protocol):
         """Undo what statements have left in the session of an idle connection; return False where it must be closed for that."""
 
     @abstractmethod
-    def settle(self, raw: Any) -> bool:
+    def settle(self, raw: DBAPIConnection) -> bool:
         """Make the settings that values depend on for as long as an idle connection is open; return False where each transaction has to make them."""
 
     @abstractmethod
