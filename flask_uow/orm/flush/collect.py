@@ -40,6 +40,7 @@ def collect(
     """
     if only is not None:
         chosen = _with_new_children(changes, only)
+        # new objects that were not asked for get no row, so that nothing may refer to them yet
         waiting = {id(obj): obj for obj in changes.new.values() if id(obj) not in chosen}
         return _gather(changes, chosen, {**waiting, **spared})
     waiting = spared
@@ -110,15 +111,18 @@ class _Relationships:
         work.link_rows = list(self._link_rows.values())
 
     def _of_written(self, families: ByFamily) -> None:
+        # a copy: links to children bring in further families on the way
         for base, family in list(families.items()):
             for mapper, objects in by_mapper(base, family).items():
                 for prop in mapper.relationships.values():
+                    # carry_keys() sets the foreign keys of references when their rows are written
                     if prop.viewonly or (prop.direction is Direction.MANY_TO_ONE and not prop.post_update):
                         continue
                     if prop.direction is Direction.MANY_TO_MANY:
                         self._pairs(prop, objects)
                     elif prop.direction is Direction.MANY_TO_ONE:
                         self._late_references(prop, objects)
+                    # where the child knows its parent, its own reference says what to set
                     elif prop.reverse is None:
                         self._links(prop, objects)
                     elif undone := [obj for obj in objects if UNDONE in obj.__dict__]:
@@ -132,6 +136,7 @@ class _Relationships:
                         continue
                     if prop.direction is Direction.MANY_TO_MANY:
                         for obj in objects:
+                            # left to ON DELETE of the secondary table
                             if prop.passive_deletes and prop.key not in obj.__dict__:
                                 continue
                             for item in _members_in_database(obj, prop):
@@ -155,6 +160,7 @@ class _Relationships:
     # -- many-to-many
 
     def _add_pair(self, prop: RelationshipProperty, obj: MappedObject, item: object, added: bool) -> None:
+        # both sides may have noted the pair: it is one row, told by one order of its objects
         canonical = prop.canonical
         left, right = (obj, item) if canonical is prop else (item, obj)
         mark = (id(canonical), id(left), id(right), added)
@@ -181,6 +187,7 @@ class _Relationships:
                     continue
                 require_in_session(session, obj, prop, item)
                 state = item.__dict__[STATE]
+                # no row is made that connects an object with one that goes
                 if state not in deleted and not session.objects.was_deleted(state):
                     self._add_pair(prop, obj, item, True)
             for item in history.deleted:
@@ -227,6 +234,7 @@ class _Relationships:
         if prop.post_update:
             self.work.late_links.append(Link(prop, child, parent))
             return
+        # a new child gets its foreign key with its INSERT
         if self.work.add_link(Link(prop, child, parent)) and state.row_key is not None:
             self.work.add_changed(child)
 
@@ -294,6 +302,7 @@ def _history_to_write(obj: MappedObject, prop: RelationshipProperty) -> History 
     state = obj.__dict__[STATE]
     if prop.is_dynamic:
         return get_history(obj, prop.key, passive=True) if prop.key in obj.__dict__.get(PENDING, {}) else None
+    # of an object with a row only noted changes are written; of a new one all that it holds
     if prop.key not in obj.__dict__ or (state.row_key is not None and prop.key not in (state.changes or ())):
         return None
     return get_history(obj, prop.key, passive=True)

@@ -28,6 +28,7 @@ def delete_objects(session: Session, mapper: Mapper, objects: list[Any]) -> None
     connection = session.connection_for(mapper)
     batch = connection.dialect.batch
     require_stored(mapper, objects[0], "deleted")
+    # the row of a subclass refers to that of its base, and goes first
     for part in reversed(mapper.stored):
         versioning = mapper.versioning
         if versioning is not None and versioning.name in part.columns:
@@ -35,6 +36,7 @@ def delete_objects(session: Session, mapper: Mapper, objects: list[Any]) -> None
             if has_null(values):
                 _delete_one_by_one(connection, part, key, values, objects)
                 continue
+            # the keys that come back tell which rows somebody else has changed
             rows = batch.delete_returning(connection, part.table, key, values, part.key)
             if len(rows) != len(objects):
                 gone = not_among(connection, part, objects, rows)

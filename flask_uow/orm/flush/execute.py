@@ -141,6 +141,7 @@ def _with_hooks(kind: str, write: Callable[[list[Any]], None], session: Session,
     Around all of them; with ``batch=False`` around each.
     """
     mappers = {type(obj).__mapper__ for obj in objects}
+    # with batch=False a hook is to find the rows of the objects before written
     if len(objects) > 1 and not all(mapper.batch for mapper in mappers):
         for obj in objects:
             _with_hooks(kind, write, session, [obj])

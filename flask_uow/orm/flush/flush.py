@@ -36,17 +36,20 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
     :raises StaleDataError: when fewer rows were found than objects.
     """
     context, hooks = FlushContext(session, only), session.hooks
+    # before anything is looked at: what a hook changes is part of this flush
     for hook in hooks.before_flush:
         hook(session, context, only)
     transaction = session.begin(subtransactions=True)
     try:
         changes = Changes.of(session)
+        # before collect(), to which orphans are deleted objects like the others
         orphans = find_orphans(changes, automatic)
         mark_orphans(session.objects, orphans)
         work = collect(changes, orphans.spared, only, automatic)
         context.begin(work.objects)
         for step in make_plan(work):
             execute(session, work, step)
+        # before settle(): a hook still sees what was new, and what has changed
         for hook in hooks.after_flush:
             hook(session, context)
         settle(session, work)
@@ -56,6 +59,7 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         transaction.commit()
     except BaseException as error:
         transaction.failure = error
+        # defaults that the flush filled in are nobody's values: the next try makes them anew
         transaction.take_back_filled()
         if not session.accounting:
             transaction.accounts.undo_flush(session.objects)

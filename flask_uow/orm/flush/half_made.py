@@ -40,6 +40,7 @@ def half_made(work: WorkList) -> dict[int, Any]:
                 continue
             missing = _missing(obj)
             if missing:
+                # worked out only now: few flushes come here
                 if linked is None:
                     linked = linked_names(work.links.values())
                 missing -= linked.get(id(obj), set())
@@ -63,6 +64,7 @@ def _missing(obj: MappedObject) -> set[str]:
     missing = {name for name in required if values.get(name) is None}
     missing.update(name for name in own if name not in values)
     if missing:
+        # a foreign key that follows from a reference is not missing
         for prop, _ in _references(obj):
             missing.difference_update(own for own, _ in prop.pairs)
     return missing
@@ -91,6 +93,7 @@ def _required(mapper: Mapper) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 if column.default is None:
                     if column.primary_key or not column.nullable:
                         required[name] = None
+                # a constant cannot be unique for long: who has made the object is going to set a value of its own
                 elif column in unique and not (column.default.is_callable or column.default.is_sql):
                     own[name] = None
         found = mapper.memo["required"] = (tuple(required), tuple(own))

@@ -196,6 +196,7 @@ def _insert_batch(
     else:
         for name, column in zip(names, values, strict=True):
             if None in column:
+                # the row has NULL there, so the object has None, and nothing is to be loaded
                 for d in dicts:
                     d.setdefault(name, None)
         fetched = [name for name in part.optional if name not in names and name != part.generated]

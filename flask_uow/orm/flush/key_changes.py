@@ -43,6 +43,7 @@ def cascade_key_changes(session: Session, mapper: Mapper, moved: Moved) -> None:
             new = _present_values(obj, [far for _, far in pairs])
             if old is None or old == new:
                 continue
+            # otherwise ON UPDATE CASCADE has written the rows already
             if not prop.passive_updates:
                 _update_rows(session, child, pairs, old, new)
             further.extend(_tell_objects(session, child, pairs, old, new))
@@ -58,6 +59,7 @@ def _references(mapper: Mapper) -> Iterator[tuple[RelationshipProperty, Mapper, 
     seen: set[tuple[Mapper, Pairs]] = set()
     candidates = [(prop, prop.mapper, tuple((far, own) for own, far in prop.pairs)) for prop in mapper.relationships.values()
                   if prop.direction is Direction.ONE_TO_MANY]  # fmt: skip
+    # a relationship may be declared on the side of the child alone
     for other in mapper.registry.mappers:
         for prop in other.relationships.values():
             if prop.direction is Direction.MANY_TO_ONE and prop.parent is other and mapper.isa(prop.mapper):
@@ -96,12 +98,14 @@ def _tell_objects(session: Session, child: Mapper, pairs: Pairs, old: tuple[Any,
     moved: Moved = []
     for obj in identities.objects():
         values = obj.__dict__
+        # a foreign key that was changed in memory is written by the object's own UPDATE
         if not isinstance(obj, child.class_) or any(own in (values[STATE].changes or ()) for own, _ in pairs):
             continue
         if tuple(values.get(own) for own, _ in pairs) != old:
             continue
         state = values[STATE]
         for (own, _), value in zip(pairs, new, strict=True):
+            # not noted as a change, since the row has it by now
             values[own] = value
         names = state.mapper.primary_key_names
         if any(own in names for own, _ in pairs):

@@ -101,6 +101,7 @@ def _carry_reference(work: WorkList, prop: RelationshipProperty, objects: list[A
         if is_strict or state is None or state.owner is None:
             require_in_session(work.changes.session, obj, prop, target)
         for own, far in prop.pairs:
+            # as it lies there: the usual case, without the call of a descriptor; key_value() loads what is expired
             value = target.__dict__.get(far)
             if value is None:
                 value = key_value(prop, target, far)
@@ -160,6 +161,7 @@ def set_column(obj: MappedObject, name: str, value: object) -> None:
         present = values.get(name, NO_VALUE)
         if present is not NO_VALUE and present == value:
             return
+        # the value that the row has is the one before the first change
         _changes_of(obj, state).setdefault(name, present)
     values[name] = value
 
@@ -215,6 +217,7 @@ def require_in_session(session: Session, obj: object, prop: RelationshipProperty
     """
     state = item.__dict__.get(STATE)
     if state is None or state.owner is None or state.session is not session:
+        # a detached object has its row, and refers by its key
         if state is not None and state.row_key is not None and state.owner is None:
             return
         raise FlushError(
@@ -247,6 +250,7 @@ def future_value(obj: MappedObject, name: str, depth: int = 8) -> Any:
 
     :param depth: how far to follow new objects whose key is in turn that of another one.
     """
+    # a key may be handed down a chain of new objects; the depth ends it where they form a circle
     for prop in type(obj).__mapper__.relationships.values():
         if prop.direction is Direction.MANY_TO_ONE and (target := obj.__dict__.get(prop.key)) is not None:
             for own, far in prop.pairs:

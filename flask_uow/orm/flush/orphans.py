@@ -53,6 +53,7 @@ def find_orphans(changes: Changes, automatic: Automatic | None) -> Orphans:
         state = item.__dict__.get(STATE)
         if state is None or state.row_key is None or state in changes.deleted or state.session is not changes.session:
             continue
+        # the object itself knows its parent, so that no collection need be gone through
         if prop.reverse is not None and not prop.reverse.uselist:
             has_parent = item.__dict__.get(prop.reverse.key) is not None
         else:

@@ -191,6 +191,7 @@ class _Planner:
                 yield from self._insert_all(new, "")
             return
         early, late = split_by_reference(changed, new, self.work) if changed else ([], [])
+        # who has to wait makes others wait, until nothing changes any more
         while early and late:
             early, late = self._after_those_that_leave(early, late)
             wait = waiting_for_new_keys(early, late, self.work)

@@ -43,6 +43,7 @@ def find_switches(work: WorkList) -> dict[int, Any]:
             old = by_key.get(future_key(obj, base.primary_key_names, carried.get(id(obj), {})) or ())
             if old is None or type(old).__mapper__ is not type(obj).__mapper__:
                 continue
+            # only where there is a candidate, since it goes through all changed objects
             if referred is None:
                 referred = set(_referred(work))
             if id(obj) in referred:

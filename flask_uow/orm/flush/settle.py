@@ -71,6 +71,7 @@ def enter_inserted(session: Session, base: Mapper, objects: list[Any]) -> None:
     inserted = level.accounts.inserted
     names = base.primary_key_names
     single = names[0] if len(names) == 1 else None
+    # objects that were written together are loaded together, once they have expired
     siblings = Siblings(batch=session.batch_loading) if len(objects) > 1 else None
     may_mutate = bool(base.mutable_types or base.subclasses)
     for obj in objects:

@@ -169,6 +169,7 @@ def update_batch(
             ]
     if versioning is not None:
         names = (*(name for name in names if name != versioning.name), versioning.name)
+        # the last column that tells the rows is the version which was loaded
         for obj, version in zip(objects, key_values[-1], strict=True):
             obj.__dict__[versioning.name] = versioning.next_version(version)
     values = [[obj.__dict__[name] for obj in objects] for name in names]
@@ -180,6 +181,7 @@ def update_batch(
             _update_one(connection, part, names, obj, key, [column[number] for column in key_values])
     else:
         batch = connection.dialect.batch
+        # the keys that come back tell which rows somebody else has changed
         if versioning is not None:
             rows = batch.update_returning(connection, part.table, key, key_values, columns, values, part.key)
             if len(rows) != len(objects):
@@ -251,6 +253,7 @@ def _forget_server_values(mapper: Mapper, part: MappedTable, names: tuple[str, .
 def _without_row(connection: Connection, part: MappedTable, objects: list[Any]) -> list[Any]:
     """Return the objects whose rows are gone, the first few of them."""
     gone = []
+    # bounded: the message names five of them at most
     for obj in objects[:1000]:
         identity = identity_values(obj.__dict__[STATE].row_key)
         select = Select((func.count(),)).select_from(part.table)

@@ -88,6 +88,7 @@ class WorkList:
 
     def add_changed(self, obj: Any) -> None:
         """Add an object to those that are to be updated, once."""
+        # made at its first use: most flushes add no object
         if not self._changed_ids:
             self._changed_ids.update(id(other) for members in self.changed.values() for other in members)
         if id(obj) not in self._changed_ids:

@@ -140,6 +140,7 @@ class _Filtering:
 
         :param is_outermost: False for one within another, whose conditions may be about rows of that.
         """
+        # a SELECT within this one has entities of its own, and comes back here
         outside, subqueries = self._entities, self._subqueries
         self._subqueries = {}
         self._entities = {id(entity.selectable): entity for entity in select._sources()}
@@ -186,6 +187,7 @@ class _Filtering:
             left, of_left = self._element(element.left)
             right, of_right = self._element(element.right)
             if element.full:
+                # of a FULL JOIN either side may be missing, so that the conditions on both belong into ON
                 of_left, of_right = [], [*of_left, *of_right]
             if left is element.left and right is element.right and not of_right:
                 return element, of_left

@@ -71,6 +71,7 @@ class ColumnLoader:
         return obj.__dict__[self.name]
 
     def _load(self, session: ExecutingSession, obj: MappedObject, state: InstanceState) -> None:
+        # the options of the query that gave the object have come with its siblings
         tree = state.siblings.options if state.siblings is not None else None
         if (tree is not None and self.name in tree.raising) or self.mapper.column_attrs[self.name].raiseload:
             raise InvalidRequestError(
@@ -217,6 +218,7 @@ def _refresh(
     dialect = connection.dialect
     source, key, columns = source_of(mapper, names)
     identity = identity_values(state.row_key)
+    # IS NULL takes the place of an equation, so that each pattern of NULLs has a plan of its own
     nulls = tuple(value is None for value in identity) if None in identity else None
 
     def build() -> KeyedSelect:
@@ -287,11 +289,13 @@ def _load_columns(
     found = read[0] if len(key) == 1 else list(zip(*read[: len(key)], strict=True))
     loaded = [by_identity[identity] for identity in found]
     was_found = any(obj is first for obj in loaded)
+    # which attributes were absent is gone once they are filled in; nobody else needs to know
     waiting = (
         [(obj, {name for name in names if name not in obj.__dict__}) for obj in loaded] if "refresh" in HEARD else ()
     )
     for name, column in zip(names, read[len(key) :], strict=True):
         for obj, value in zip(loaded, column, strict=True):
+            # what was set while the statement was under way counts
             obj.__dict__.setdefault(name, value)
     for obj, absent in waiting:
         for hook in type(obj).__mapper__.hooks.refresh if absent else ():
@@ -312,6 +316,7 @@ def source_of(
     """
     if isinstance(mapper.mapped_selectable, Table):
         return None, mapper.primary_key, [_plain(mapper, name) for name in names]
+    # from the class's own table to its base's: the first that has all of them is read without a join
     for part in reversed(mapper.stored):
         if len(part.key) == len(mapper.primary_key) and all(name in part.columns for name in names):
             key = tuple(part.key[part.positions.index(n)] for n in range(len(part.key)))

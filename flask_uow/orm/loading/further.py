@@ -72,6 +72,7 @@ def load_below(
 
     :param values: as for :func:`load_relationship`.
     """
+    # kept with the tree of the options, which lives as long as the plan of the statement
     found: tuple[tuple[FollowingColumns, ...], tuple[Following, ...]] | None = below.plans.get(("below", mapper))
     if found is None:
         relationships = tuple(following_of(mapper, below, below.path or (mapper,), joined_too=True))
@@ -203,6 +204,7 @@ def _by_key(prop: RelationshipProperty, objects: Iterable[Any]) -> dict[Key, lis
         # counts
         if other_side and obj.__dict__[STATE].changes:
             key = _stored_key(prop, obj, key)
+        # NULL refers to nothing, which no statement has to tell
         if key is None or (name is None and None in key):
             store(prop, obj, ())
         elif (members := waiting.get(key)) is not None:
@@ -333,6 +335,7 @@ def _fetch_by_subquery(
 def _plan_by_subquery(
     prop: RelationshipProperty, statement: Select, below: LoadTree | None, dialect: Dialect
 ) -> QueryPlan:
+    # the subquery only says which parents there are
     parents = statement.with_parts(loader_options=(), for_update_clause=None)
     # an order without a limit changes nothing of which parents there are, and costs a sort
     if parents.limit_clause is None and parents.offset_clause is None:

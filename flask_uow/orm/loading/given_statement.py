@@ -34,6 +34,7 @@ class GivenColumns:
         self._by_identity = {id(column.element): position for position, column in enumerate(compiled.columns)}
         self._by_name: dict[str, int] = {}
         for position, name in enumerate(self.names):
+            # of several columns of one name the first counts
             self._by_name.setdefault(name, position)
 
     def find(self, column: ColumnElement[object]) -> int | None:

@@ -143,6 +143,7 @@ class LoaderOption:
                 continue
             name = attribute if isinstance(attribute, str) else attribute.key
             is_plain = isinstance(argument, (bool, int, tuple))
+            # repr(), since True and 1 are one key and mean different things here
             key.append(
                 (
                     name,

@@ -81,6 +81,7 @@ def _find_eager(
     is_told_apart = collect_options(select.loader_options, shape)
     # an attribute that a class is given later may be loaded eagerly, by any statement that comes to it
     key = ("plan", streamed, mapping_version(), *shape.key)
+    # the engine's own cache, which is bounded: a plan goes together with its compiled statement
     compiled = cache.get(key) if is_told_apart else None
     if compiled is None:
         plan = _eager_plan(select, shape, dialect, streamed)
@@ -120,6 +121,7 @@ def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) 
         made = select.with_columns_of_same_rows(*views)
     else:
         made = with_joins(select, items)
+    # a cache of its own: it is found again by the statement that was given, not by the one with the joins
     compiled, _ = compile_statement(made, dialect, {})
     return plan_of_items(
         items,
@@ -306,6 +308,7 @@ def following_of(
             continue
         below = tree.under(prop.key) if tree is not None else None
         if below is None and prop.mapper.has_eager:
+            # for its path, which ends cycles of relationships that are loaded eagerly
             below = LoadTree()
         if below is not None:
             below.path = (*path, prop.mapper)
@@ -352,6 +355,7 @@ def planned_once(
 
     Its values are the keys, in order, and behind them those of the query. Its parts are the root's, and one for each of the columns.
     """
+    # one mapping may serve engines of both databases
     whole = (key, dialect.name, mapping_version())
     plan: QueryPlan | None = plans.get(whole)
     if plan is None:

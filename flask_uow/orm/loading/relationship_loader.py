@@ -90,6 +90,7 @@ class RelationshipLoader:
 
     def _is_wanted(self, other: object) -> bool:
         values = other.__dict__
+        # a sibling whose key is absent would cost a statement before this one
         if self.property.key in values or not all(name in values for name in self.key_names):
             return False
         return isinstance(other, self.property.parent.class_)

@@ -91,12 +91,14 @@ def load_result(
     if isinstance(select, FromStatement):
         compiled, values = compile_statement(select, dialect, cache)
         given = compiled.parameters(values, parameters)
+        # the columns of such a statement may be known only when it has been executed, and so the plan comes after
         described, rows = connection.fetch_described(compiled.sql, given, write=compiled.is_write)
         plan = plan_given(select, described, compiled, dialect)
         run = QueryRun(session, dialect, plan, populate, None, None, values_with_options(select))
         return run.plan.names, results_of(run, rows, kind)
     plan, values = find_plan(select, dialect, cache)
     sql, given, write = plan.compiled.sql, plan.parameters(values, parameters), plan.compiled.is_write
+    # columns alone: rows are made of the driver's directly
     if plan.make_rows is not None and kind != "scalars":
         return plan.names, connection.fetch_all(sql, given, write=write, make=plan.make_rows)
     rows = connection.fetch_all(sql, given, write=write)

@@ -90,6 +90,7 @@ def _load_objects(
 ) -> list[Any]:
     mapper, tree, load = part.mapper, part.tree, part.load
     siblings = None
+    # one object has no siblings, but what the options say goes with them
     if len(rows) > 1 or tree is not None:
         siblings = Siblings(tree, session.batch_loading if batch is None else batch)
         if tree is not None and tree.given:
