@@ -37,6 +37,7 @@ __all__ = [
 
 Progress = Callable[[int], object]
 
+# rows come from iterators without end, and are never in memory all at once
 _PAGE = 10_000
 
 

@@ -28,6 +28,7 @@ def copy_from(
     """Load rows; see :meth:`flask_uow.orm.Session.copy_from`."""
     named = _with_names(mapper, rows, columns)
     engine = session.get_bind(mapper)
+    # without COPY the same rows go by INSERT
     if not engine.dialect.can_copy():
         count: int = bulk_insert(session, mapper, named, False, progress, nulls=True)
         return count

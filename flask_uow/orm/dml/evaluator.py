@@ -111,6 +111,7 @@ class Evaluator:
 
     def _column(self, node: Column[Any]) -> Function:
         type_ = node.type
+        # the database has these in another form than the object, padded or rounded say, and compares that
         if isinstance(type_, (TypeDecorator, JSON, ARRAY)) or type_.name in ("char", "real", "null"):
             raise NotEvaluable(f"{node}")
         if isinstance(type_, Float) and type_.precision is not None:

@@ -96,6 +96,7 @@ def _insert_groups(
             continue
         compiled, raw = connection.insert_and_return(prepared, given)
         plan = plain_plan(statement, compiled, connection.dialect)
+        # the rows were written just now: what objects hold of them is replaced
         made = results_of(QueryRun(session, connection.dialect, plan, populate=True), raw, "rows")
         found.append((numbers, made))
         count += len(made)

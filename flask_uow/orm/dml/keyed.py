@@ -106,6 +106,7 @@ class _Page:
         self.groups: dict[tuple[str, ...], Group] = {}
         self.new_versions: dict[Any, Any] = {}
         self.called, self.refusal = called, refusal
+        # the key tells the row and is not set; copied columns follow from it
         by_themselves = {*self.keys, *(own for part in mapper.stored for own, _ in part.copied)}
         for row in rows:
             values = self._values(row)

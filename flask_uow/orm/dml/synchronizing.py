@@ -103,8 +103,10 @@ def _execute(
         # executemany: finding the affected objects costs more than expiring the class
         return _send_and_expire(session, connection, statement, params)
     values: Mapping[str, Any] = (params if isinstance(params, Mapping) else params[0]) if params else {}
+    # nobody would find the objects again under the keys that their rows have then
     if isinstance(statement, Update) and _moves_keys(mapper, statement):
         return _send_and_expire(session, connection, statement, params)
+    # before the statement is sent: criteria are about the values from before it
     matched = None if way == "fetch" else _evaluated(session, given, mapper, values, strict=way == "evaluate")
     if matched is None and statement.entities:
         # the rows that come back are the user's own, so the keys are not among them
@@ -311,5 +313,6 @@ def _change(statement: Update, mapper: Mapper, params: Mapping[str, Any], matche
                         values[name] = function(obj)
                 except (NotLoaded, NotEvaluable):
                     continue
+        # expired first, since relationships and computed values follow from what is set here
         expire_changed(obj, functions)
         obj.__dict__.update(values)

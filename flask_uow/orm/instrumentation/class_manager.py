@@ -79,6 +79,7 @@ class ClassManager:
         self.replace(ITSELF, itself)
         self.replace("__setattr__", self.setattr_hook)
         self.replace("__delattr__", self.delattr_hook)
+        # a class that pickles in a way of its own keeps it
         if not any(_defines(class_, name) for name in ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__")):
             self.replace("__getstate__", get_state)
             self.replace("__setstate__", set_state)
@@ -169,6 +170,7 @@ def _assignment_check(type_: TypeEngine[Any], listeners: Listeners | None, name:
     def check_value(obj: MappedObject, value: Any) -> Any:
         if listeners is not None:
             value = listeners.set(obj, ensure_state(obj), value, listeners.old_value(obj), getattr(type(obj), name))
+        # the usual value needs no more than a look at its class
         if type(value) is plain and (takes_all or (takes_naive and value.tzinfo is None)):
             return value
         # SQL expressions are worked out by the database
@@ -210,11 +212,13 @@ def make_setattr(
             if state is not None and state.row_key is not None:
                 changes = state.changes
                 if changes is None:
+                    # NO_VALUE where it was not loaded: an assignment never sends a statement by itself
                     state.changes = {name: values.get(name, NO_VALUE)}
                     if state.owner is not None:
                         state.owner.modified[state] = self
                 elif name not in changes:
                     changes[name] = values.get(name, NO_VALUE)
+            # the class's own __setattr__ decides what is stored
             if is_own:
                 original(self, name, value)
             else:

@@ -64,6 +64,7 @@ class CollectionAttribute(RelationshipAttribute):
     def new_collection(self, obj: MappedObject, items: Iterable[Any] = ()) -> Any:
         """Return an instrumented collection of ``obj``, filled without any event."""
         collection = self.make_collection()
+        # before it has an owner, so that nobody is told
         if items:
             collection.__uow_fill__(items)
         collection.__uow_owner__ = ensure_state(obj)
@@ -103,6 +104,7 @@ class CollectionAttribute(RelationshipAttribute):
     def empty(self, obj: MappedObject) -> Any:
         values = obj.__dict__
         collection = values[self.key] = self.new_collection(obj)
+        # noted, since the row may bring members along: settle() forgets one that is still empty then
         read = values.get(READ)
         if read is None:
             values[READ] = {self.key}
@@ -164,6 +166,7 @@ class CollectionAttribute(RelationshipAttribute):
                 self.claim_for_both(obj, item)
             if listeners is not None and id(item) not in had:
                 items[number] = real_object(listeners.append(obj, state, item, self))
+        # only now, when all were admitted: a validator that refuses one has changed nothing
         if old is not None:
             self.record(obj, state, old)
             old.__uow_detach__()
@@ -253,6 +256,7 @@ class CollectionAttribute(RelationshipAttribute):
         drop_kept(obj, self.key)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
         into, out_of = waiting if added else reversed(waiting)
+        # what was put in and taken out again leaves nothing to be done
         if not remove_identical(out_of, item):
             into.append(item)
 
@@ -266,6 +270,7 @@ class CollectionAttribute(RelationshipAttribute):
             for item in removed:
                 collection.__uow_take__(item)
             for item in added:
+                # a flush may have written it meanwhile, and then it was loaded with the others
                 if not collection.__uow_holds__(item):
                     collection.__uow_put__(item)
         return collection

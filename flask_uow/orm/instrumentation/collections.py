@@ -138,6 +138,7 @@ class ListMethods(Instrumented, _List):
         self.__uow_added__(parent, item)
 
     def extend(self, items: Iterable[Any]) -> None:
+        # a copy, since it may be this very list
         for item in list(items):
             self.append(item)
 
@@ -172,6 +173,7 @@ class ListMethods(Instrumented, _List):
         del self[:]
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
+        # all of them are checked before anything is changed
         values = [self.__uow_admit__(item) for item in (list(value) if isinstance(index, slice) else [value])]
         parent = self.__uow_before__()
         old = self[index] if isinstance(index, slice) else [self[index]]
@@ -437,6 +439,7 @@ class InstrumentedList(ListMethods, list[Any]):
         list.extend(self, items)
 
     def __uow_before__(self) -> Any:
+        # what follows may take members out, and then the index is worthless
         self.__uow_ids__ = None
         return super().__uow_before__()
 

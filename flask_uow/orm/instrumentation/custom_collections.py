@@ -128,6 +128,8 @@ def collection_maker(given: object, what: str) -> Callable[[], Any]:
     made_type: Any = instrumented_type(kind, what)
 
     def make() -> Any:
+        # without __init__(), whose arguments nobody knows: the function makes the object, and only its class is another
+        # one
         made = made_type.__new__(made_type)
         made.__dict__.update(given().__dict__)
         return made

@@ -25,6 +25,7 @@ def get_state(self: Any) -> dict[str, Any]:
     """Return the ``__dict__`` to pickle, with the bookkeeping in a form that can travel."""
     state = self.__dict__.get(STATE)
     if state is not None and state.row_key is not None:
+        # what was changed in place travels as a change, since the copies to compare with stay behind
         record_mutations(state, self)
     values: dict[str, Any] = self.__dict__.copy()
     for ours in _OURS:

@@ -95,6 +95,7 @@ class RelationshipAttribute(Attribute):
         known = parents.get(self.key)
         parent = known() if known is not None else None
         if parent is not None and parent is not obj:
+            # the parent that was noted may have let go of it since
             held = parent.__dict__.get(self.key)
             if held is item or (
                 self.relationship.uselist and held is not None and contains_identical(held.__uow_items__(), item)
@@ -342,6 +343,7 @@ class ScalarRelationshipAttribute(RelationshipAttribute):
         session = state.session
         if session is None:
             return NO_VALUE
+        # an assignment is under way, and half of it must not be written
         with session.no_autoflush:
             return self.loader.load(obj, state)
 

@@ -316,9 +316,11 @@ class ExecutingSession(TransactionalSession):
         connection = self.connection_for(mapper or first_mapper(select.entities), select, **(kw or {}))
         pages = stream_result(self, connection, select, params, what, size)
         try:
+            # the lock is taken for each page, and free while the application works on one
             while (page := exclusively(self, next, pages, None)) is not None:
                 yield page
         finally:
+            # a loop that was left gives its cursor back at once, and not when the garbage collector comes
             pages.close()  # type: ignore[attr-defined]
 
     def _load(
@@ -415,6 +417,7 @@ class ExecutingSession(TransactionalSession):
             mapper, kw = joined_arguments(mapper, bind_arguments, kw)
         if execution_options:
             clause = with_options(clause, execution_options)
+        # the frequent case, without a row around each object
         if isinstance(clause, SelectBase) and not self.hooks.do_orm_execute:
             found = first_mapper(clause.entities)
             if found is not None and clause.get_execution_options().get("yield_per") is None:
@@ -535,6 +538,7 @@ class ExecutingSession(TransactionalSession):
             refuse_token(identity_token)
             query = self.query(entity).execution_options(**(execution_options or {}))
             return get_by_query(query, ident, options, populate_existing, with_for_update)
+        # the frequent case, without a lock: an object that is there and has not expired, of which its key is loaded
         place = self._places.get(entity)
         if place is not None:
             entries, key, class_ = place

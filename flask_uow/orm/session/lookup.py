@@ -50,6 +50,7 @@ def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T |
         return None
     identity = identity_from(key)
     identities = session.objects.identities_of(mapper)
+    # from now on get() finds the objects of the class by itself
     if entity is mapper.class_:
         related = mapper.class_ if mapper.inherits is not None else None
         session._places[entity] = (identities.entries, mapper.primary_key_names[0], related)

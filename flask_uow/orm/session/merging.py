@@ -38,6 +38,7 @@ def merge(session: Session, instance: object, load: bool, **kw: Any) -> Any:
     if kw:
         raise TypeError(f"merge() got an unexpected keyword argument {next(iter(kw))!r}")
     given = instance_state(instance).obj
+    # once, before anything is looked for: what is pending may have one of the keys
     if load:
         session.autoflush_now()
     with session.no_autoflush:
@@ -85,6 +86,7 @@ class _Merge:
                 continue
             if prop.key not in instance.__dict__:
                 continue
+            # the side from which the walk came here sets this one as well
             if not self.load or (id(instance), prop.reverse) not in self.came_by:
                 self._copy_relationship(prop, instance, merged)
         return merged
@@ -155,6 +157,7 @@ class _Merge:
         if own.row_key is not None:
             _check_version(mapper, instance, merged)
         for name in names:
+            # the database is going to make this key
             if own.row_key is None and given[name] is None and name in mapper.primary_key_names:
                 continue
             if name not in merged.__dict__ or is_changed(merged.__dict__[name], given[name]):

@@ -65,6 +65,7 @@ def _check_rows(session: Session, mapper: Mapper, members: dict[InstanceState, A
         own[state] = {name: obj.__dict__[name] for name in changes if name in obj.__dict__}
     if not names:
         return
+    # taken out for a moment, since only what is absent is loaded
     before = {
         state: {name: obj.__dict__.pop(name) for name in names if name in obj.__dict__}
         for state, obj in members.items()

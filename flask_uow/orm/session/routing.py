@@ -85,6 +85,7 @@ class Router:
         :raises StaleReadError: see :meth:`before_write`.
         """
         reader = self._routing.reader_for(bind)
+        # nothing was read from a replica, and so nothing has to move
         if reader is None and not self._has_read:
             return transaction.connection_for(bind)
         if not (reads or only_reads(clause, bind.dialect)):
@@ -98,6 +99,7 @@ class Router:
             try:
                 connection = transaction.connection_for(reader)
             except NoReplica:
+                # from now on: a replica that is back later could show an older state than the primary has shown
                 self._routing.avoid(bind)
             else:
                 self._has_read = True

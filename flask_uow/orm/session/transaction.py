@@ -292,6 +292,7 @@ class SessionTransaction:
             self.restore_objects(has_written)
             self.participants.release()
             self._close()
+        # of a level that had failed this was told when it did
         if not was_undone:
             self._call_after_rollback()
         for hook in session.hooks.after_soft_rollback:

@@ -97,6 +97,7 @@ class TransactionalSession:
 
         :param loading: the relationship that is to be loaded, if that is the reason.
         """
+        # the cheap question before the other one, which compares values that change in place
         if self.autoflush and not self.is_flushing and self.objects.may_have_changes() and self.objects.has_changes():
             try:
                 self._flush(None, Automatic(loading))
@@ -227,6 +228,7 @@ class TransactionalSession:
             )
         if not current.is_active:
             raise current.inactive_error()
+        # before the SAVEPOINT, whose rollback is not to undo what was changed earlier
         if nested and self.accounting:
             self.flush()
         level = self.current_transaction = SessionTransaction(self._whole(), current, nested)

@@ -68,12 +68,14 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
         is_heard = False
         names: frozenset[str] = frozenset()
         collections: tuple[str, ...] = ()
+        # a copy in one step: objects may go while the loop runs, and their entries with them
         for state in list(identities.entries.values()):
             obj = state()
             if obj is None or (
                 spares_changed and (state.changes or state in objects.deleted or PENDING in obj.__dict__)
             ):
                 continue
+            # looked up again only where the class changes: objects of one class mostly follow one another
             if type(obj) is not class_:
                 class_ = type(obj)
                 mapper = class_.__mapper__
@@ -94,6 +96,7 @@ def _expire_all(objects: SessionObjects, mappers: Iterable[Any] | None, keep: Ke
                 objects.modified.pop(state, None)
             if len(others) == 1:
                 # our own bookkeeping is all that is left
+                # the whole dict is set aside as it is, where a copy would cost more
                 if keeps_loaded and not changes and len(values) > 1:
                     set_all_aside(obj, values)
                     continue

@@ -54,6 +54,7 @@ def is_changed(old: object, new: object) -> bool:
         return False
     if old is NO_VALUE:
         return True
+    # an SQL expression: the database alone knows its value
     if hasattr(new, "__clause_element__"):
         return True
     return bool(old != new)
@@ -90,6 +91,7 @@ def get_history(obj: object, key: str, passive: bool = False) -> History:
     if key not in changes:
         return History([], [] if present is NO_VALUE else [present], [])
     original = changes[key]
+    # related objects by identity, since they may compare in a way of their own
     if (present is original) if prop is not None else not is_changed(original, present):
         return History([], [present], [])
     return History([present], [], [] if original is NO_VALUE or original is None else [original])

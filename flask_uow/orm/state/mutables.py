@@ -98,6 +98,7 @@ def record_mutations(state: InstanceState, obj: MappedObject) -> bool:
         if name not in values:
             continue
         held = True
+        # a value that was set as a whole has its original among the changes already
         if name not in snapshots or name in (state.changes or ()):
             continue
         if not type_.compare_values(snapshots[name], values[name]):
@@ -112,6 +113,7 @@ def record_mutations(state: InstanceState, obj: MappedObject) -> bool:
 def find_mutations(mutable: dict[Any, Any]) -> None:
     """Record changes in place of a Session's objects; forget objects that have no such values any more."""
     for state, obj in list(mutable.items()):
+        # it has left this Session, for another one perhaps
         if state.owner is None or state.owner.mutable is not mutable:
             del mutable[state]
         elif state.row_key is None:

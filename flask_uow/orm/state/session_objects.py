@@ -280,6 +280,7 @@ class SessionObjects:
                 if not self.holds(state):
                     self.attach(obj)
                 self.deleted[state] = obj
+            # a new object that goes with its parent need not be written first
             elif state.owner is not None:
                 self.expunge_one(obj, state)
 
@@ -345,6 +346,7 @@ class SessionObjects:
     def expunge_all(self) -> None:
         """Take all objects out."""
         hooks = self.hooks
+        # collected before anything goes: afterwards nothing tells which event is theirs
         leaving = self._all_by_event() if hooks.pending_to_transient or hooks.persistent_to_detached else []
         for states in (self.new, self.deleted):
             for state in states:
@@ -392,6 +394,7 @@ class SessionObjects:
                 if is_told:
                     self.tell("persistent_to_deleted", obj)
             else:
+                # outside of a transaction no rollback brings the row back
                 forget_deleted({state: obj})
 
     def make_transient_again(self, state: InstanceState) -> None:

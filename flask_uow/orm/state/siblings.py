@@ -62,7 +62,9 @@ def siblings_that(state: InstanceState, obj: MappedObject, wanted: Callable[[Any
     states = siblings.states
     owner = state.owner
     start = next((number for number, other in enumerate(states) if other is state), 0)
+    # those behind it first: a loop over the result comes to them next
     for other in (*states[start + 1 :], *states[:start]):
+        # an object may have left the Session since, or have come with another result
         if other.owner is not owner or other.row_key is None or other.siblings is not siblings:
             continue
         sibling = other()
