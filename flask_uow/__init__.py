@@ -78,6 +78,7 @@ if not TYPE_CHECKING:
     __all__ += sorted({*_exc_names, *_orm_exc_names, *_sql_names, *_orm_names} - {"did_you_mean"})
 
 # name -> the module that defines it, or the module itself when the name is one
+# the web layer is imported at its first use: the ORM alone needs no Flask
 _LAZY = {
     "KeysetPagination": "flask_uow.web.pagination",
     "Pagination": "flask_uow.web.pagination",

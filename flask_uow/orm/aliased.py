@@ -108,6 +108,7 @@ class AliasedClass:
 
     def __init__(self, view: _AliasView, members: tuple[Any, ...] = ()) -> None:
         self.__uow_entity__ = view
+        # weakly: the alias holds the view, and a circle of the two would wait for the garbage collector
         view.alias = weakref.ref(self)
         self.__uow_members__ = members
         self.entity_name = view.name or view.mapper.class_.__name__

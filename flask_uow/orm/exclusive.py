@@ -66,6 +66,7 @@ def exclusive(method: M) -> M:
         @functools.wraps(method)
         def guarded_for(self: Any, instance: object) -> Any:
             lock = self.thread_lock
+            # nobody waits here: a Session is not made for two threads, and waiting would only hide it
             if not lock.acquire(False):
                 raise _two_threads(self)
             try:

@@ -234,6 +234,7 @@ class Hooks:
             ]
             inherited = [hook for parent in self.parents for hook in getattr(parent, name)]
             self._by_name[name] = (*inherited, *own, *self.listeners.get(name, ()))
+        # into the __dict__, so that a hook which nobody has costs no more than reading an attribute
         vars(self).update(self._by_name)
         for heir in self._heirs:
             heir.renew()

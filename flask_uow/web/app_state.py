@@ -77,6 +77,7 @@ class AppState:
             },
             Reading(settings, replicas) if replicas else None,
         )
+        # one of each is made now, so that a wrong option is told where the app is made, and not by its first request
         for name, recipe in {USUAL_SESSION: state._usual, **state._by_name}.items():
             try:
                 recipe.class_(app, **recipe.arguments).close()

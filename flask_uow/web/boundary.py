@@ -48,6 +48,7 @@ __all__ = ["install", "is_redirect", "tell_of_dropped_work"]
 def install(owner: UnitOfWork, app: Flask, settings: Settings, reading: Reading | None) -> None:
     """Wrap the methods of ``app`` by which requests, contexts and commands end."""
     boundary = _Boundary(owner, app, settings, reading)
+    # the methods, and not after_request() and its kin: functions that others registered before would run after ours
     for name in (
         "full_dispatch_request",
         "handle_user_exception",

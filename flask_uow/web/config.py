@@ -241,6 +241,7 @@ def _check_option_names(bind: EngineSettings) -> None:
 
 def _at_fault(bind: EngineSettings) -> str:
     """Return which setting the engine of ``bind`` could not be made for: that of the first option that fails, else the URL's."""
+    # one by one, since an error does not tell which of them it is about
     for options in ({}, *({name: value} for name, value in bind.options.items())):
         try:
             create_engine(bind.url, **options).dispose()

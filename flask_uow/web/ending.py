@@ -40,6 +40,7 @@ def finish(scope: Scope, outcome: Outcome, is_last: bool = False) -> None:
         _roll_back(sessions)
         return
     try:
+        # a receiver of the signal may open another Session, which then belongs to the same commit
         if len(scope.sessions) > 1 or signals.before_commit.receivers:
             _commit_together(scope, is_last)
             return
@@ -104,6 +105,7 @@ def _commit(session: WebSession, is_last: bool) -> None:
         session.commit_all(is_last)
     except Exception:
         if session.unit.commits == commits:
+            # the commit itself has failed
             raise
         _roll_back([session])
         session.app.logger.exception("The after_commit hook of a SessionExtension failed; the commit stands")

@@ -109,6 +109,7 @@ class Keyset:
         given = list(criteria) if isinstance(criteria, Iterable) and not isinstance(criteria, str) else [criteria]
         self._statement = statement
         self._keys = [_Key(mapper, criterion) for criterion in given]
+        # with the primary key the order is total, without which rows on the border of a page get lost or come twice
         used = {key.name for key in self._keys}
         names = [name for name in mapper.primary_key_names if name not in used]
         self._keys += [_Key(mapper, getattr(mapper.class_, name)) for name in names]
@@ -125,9 +126,11 @@ class Keyset:
         """Return the text that stands for the place of an object."""
         values = [_to_json(getattr(instance, key.name)) for key in self._keys]
         text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+        # "=" has a meaning in a query string, and the length tells how many there were
         return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
 
     def _condition(self, values: list[Any]) -> Any:
+        # no comparison of whole rows, (a, b) > (x, y): each column has a direction of its own
         alternatives = []
         for position, (key, value) in enumerate(zip(self._keys, values, strict=True)):
             before = [earlier.column == values[number] for number, earlier in enumerate(self._keys[:position])]

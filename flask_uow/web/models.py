@@ -84,6 +84,7 @@ class _Query:
 
     def __get__(self, instance: object, owner: type) -> Any:
         extension: Any = self._last
+        # nearly always there is one extension, and the app need not be asked
         if self._is_shared and current_app:
             serving: Any = current_app.extensions.get("uow")
             if serving in self._others:
@@ -196,6 +197,7 @@ def table_name_of(class_name: str) -> str:
 
 def _choose_metadata(cls: type[DeclarativeBase], metadatas: MetaDatas) -> None:
     bind_key = getattr(cls, "__bind_key__", None)
+    # a table that is given as one has its MetaData already
     table = vars(cls).get("__table__")
     if bind_key is not None and table is None and "metadata" not in vars(cls):
         cls.metadata = metadatas[bind_key]

@@ -81,6 +81,7 @@ def decide(ending: Ending) -> Outcome:
 
     What an app's ``commit_when`` raises passes through: the caller rolls back and treats it like a failed commit.
     """
+    # who works in a shell, or writes a test, commits what is to stay
     if ending.rollback_asked or ending.kind in (Kind.SHELL, Kind.TEST):
         return Outcome.ROLLBACK
     if ending.kind is Kind.BLOCK:

@@ -99,6 +99,7 @@ class _Source:
 
     def total(self) -> int:
         """Return the number of rows."""
+        # an order does not change the number, and costs a sort
         counted = self.statement.order_by(None).subquery()
         found: int = self.session.scalar(
             select(func.count()).select_from(counted), self.params, mapper=_entity_of(self.statement)

@@ -88,6 +88,7 @@ def with_helpers(query_class: type[OrmQuery[Any]]) -> type[OrmQuery[Any]]:
     body = {"__slots__": (), "__module__": query_class.__module__, "__qualname__": query_class.__qualname__}
     bases: tuple[Any, ...] = (query_class, Query)
     made = type(query_class.__name__, bases, {**body, "__doc__": query_class.__doc__})
+    # another thread may have made it meanwhile, and there must be one class
     return _with_helpers.setdefault(query_class, made)
 
 

@@ -118,11 +118,13 @@ class Reading:
         """Note which databases a transaction has written to, which was committed just now and has its connections still."""
         for bind, member in participants.members.items():
             key = self._keys.get(bind, "")
+            # what is not owned is committed by somebody else, later or never
             if key == "" or not member.owned or member.transaction.is_read_only:
                 continue
             connection = member.connection
             if not connection.may_have_written or connection.is_rolled_back_later():
                 continue
+            # the position costs a question to the server, and only clients are told it
             tells_client = self._routes and current_request() is not None
             progress.note_written(key, position_of(connection) if tells_client else UNKNOWN)
 

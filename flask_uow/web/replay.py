@@ -62,9 +62,11 @@ class Replay:
         """Leave the dispatch when another one may follow; else return, with the number of attempts in the error's message."""
         if not isinstance(error, Exception):
             return
+        # once only: the next dispatch reads from the primary, and what fails there is no fault of a replica's
         if self._may_leave_replica and not self._scope.progress.is_lasting and self._is_fault_of_replica(error):
             self._may_leave_replica = False
             if self._body_is_there() and not is_marked_no_retry():
+                # this attempt does not count, and the first one needs no pause after it: nobody was met who would come again
                 self._attempt -= 1
                 raise Again(error)
         if wants_retry(error, self._attempt, self._limit, self._scope.progress):
@@ -98,6 +100,7 @@ class Replay:
         # Flask 3.2 keeps both under names with an underscore
         for name, value in (("session", session), ("flashes", None)):
             context.__dict__[f"_{name}" if f"_{name}" in vars(context) else name] = value
+        # parsed files are kept by the request, and the view may have read them to their ends
         for upload in _uploads(context.request):
             upload.seek(0)
 
@@ -111,6 +114,7 @@ class Replay:
     def _body_is_there(self) -> bool:
         """Return False when the view has read the body as a stream, so that another dispatch would find nothing."""
         request = self._context.request
+        # what Werkzeug has cached in the __dict__ tells what was read
         read = vars(request)
         if "stream" not in read or "_cached_data" in read:
             return True

@@ -52,6 +52,7 @@ class Progress:
     def note(self) -> None:
         """Remember that something was done that lasts."""
         self.is_lasting = True
+        # a scope around it that was tried again would do the same once more
         if self.outer is not None:
             self.outer.note()
 
@@ -102,6 +103,7 @@ def tell_attempts(error: BaseException, attempts: int) -> None:
     """Say in the message of a conflict's error how often it was tried."""
     if attempts < 2 or gave_up(error):
         return
+    # on the error, since it passes the attempts of whoever is around, and they must not multiply
     setattr(error, _GAVE_UP, True)
     told = f" (tried {attempts} times)"
     if isinstance(error, DBAPIError):

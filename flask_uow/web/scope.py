@@ -445,6 +445,7 @@ def note_pushed_context(app: flask.Flask, outer_error: BaseException | None) -> 
     if _OPENED_IN in context.__dict__:
         return
     request_context = None if _request_context is None else _request_context.get(None)
+    # weakly: an app context that somebody keeps must not keep the request
     context.__dict__[_OPENED_IN] = None if request_context is None else weakref.ref(request_context)
     click_context = click.get_current_context(silent=True)
     if click_context is not None and request_context is None:

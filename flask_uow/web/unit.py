@@ -197,8 +197,10 @@ class ScopeUnit(UnitObserver):
         """
         if not self.callbacks:
             return
+        # a callback may send a mail: the work must not be done again
         self.progress.note()
         for _ in range(_MOST_ROUNDS):
+            # taken out first: what a callback registers waits for the next round
             callbacks, self.callbacks = self.callbacks, []
             for callback in callbacks:
                 self._call(callback.function, sessions)

@@ -230,6 +230,7 @@ class _Attempt:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # the scope is ended while its block is current still: hooks of its commit find its Session
         try:
             self._end(error)
         finally:

@@ -66,6 +66,7 @@ class WritesCookie:
         :param written: in this request, by bind key.
         :param before: what :meth:`read` has told.
         """
+        # a browser keeps one cookie of the name, so what it was told before goes along
         told = {_named(key): _UNKNOWN if each is UNKNOWN else str(each) for key, each in {**before, **written}.items()}
         interface = app.session_interface
         options: dict[str, Any] = {}
@@ -82,6 +83,7 @@ class WritesCookie:
             samesite=interface.get_cookie_samesite(app) or "Lax",
             **options,
         )
+        # as Flask does for its session: a shared cache must not give the response to others
         response.vary.add("Cookie")
 
     @staticmethod

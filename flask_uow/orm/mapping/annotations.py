@@ -230,6 +230,7 @@ def annotations_of(owner: type | Callable[..., Any]) -> Mapping[str, Any]:
     if sys.version_info >= (3, 14):
         try:
             return annotationlib.get_annotations(owner)
+        # something in them is not defined yet: then all of them are taken as text
         except (NameError, AttributeError, TypeError):
             return annotationlib.get_annotations(owner, format=annotationlib.Format.STRING)
     return inspect.get_annotations(owner)

@@ -37,6 +37,7 @@ def registered_of(cls: type) -> dict[str, list[Registered]]:
     found: dict[str, list[Registered]] | None = vars(cls).get(_KEY)
     if found is None:
         found = {}
+        # past any metaclass: the listeners are none of the class's attributes
         type.__setattr__(cls, _KEY, found)
     return found
 

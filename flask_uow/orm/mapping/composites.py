@@ -249,6 +249,8 @@ class CompositeProperty(DescriptorProperty):
     def get(self, obj: MappedObject) -> Any:
         present = tuple([getattr(obj, name) for name in self.names])
         made = obj.__dict__.get(COMPOSITES, {}).get(self.key)
+        # the object that was handed out before, as long as its columns are as they were: a change made in it must not
+        # be lost
         if made is not None and made[0] == present:
             return made[1]
         value = self.make(present)

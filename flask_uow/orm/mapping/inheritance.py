@@ -69,6 +69,7 @@ def inherited_join(mapper: MappedSource, parent: Mapper, condition: object, fore
         raise ArgumentError(
             f"{name} inherits from {parent.class_.__name__} and is mapped to {table.description}: pass inherit_condition=."
         )
+    # the nearest table first: a key to the parent's own table counts before one to its base's
     for referred in reversed(tables_in(parent.mapped_selectable)):
         found = [c for c in table.constraints if isinstance(c, ForeignKeyConstraint) and _refers_to(c, referred)]
         found = [c for c in found if all(column in c.columns for column in foreign_keys)]

@@ -139,6 +139,8 @@ class Mapper(InspectedMapper):
             )
         taken = "auto" if shares is None else shares.eager_defaults
         self.eager_defaults: bool | str = taken if eager_defaults is None else eager_defaults
+        # In this order: columns are looked for in the source, the key among the columns, and discriminator, version and
+        # stored tables ask for attributes.
         self._find_source(local_table, shares, inherit_condition, inherit_foreign_keys)
         given = self._with_renamed_columns(dict(properties or {}))
         self._map_columns(given, shares, include_properties, exclude_properties, column_prefix or "")
@@ -255,6 +257,7 @@ class Mapper(InspectedMapper):
         prop.parent = self
         self.column_attrs[prop.key] = prop
         for column in prop.columns:
+            # a column that several attributes stand for goes by the first of them
             self._names.setdefault(column, prop.key)
         # one that has a default is loaded like any other
         make = ExpressionAttribute if prop.takes_expressions and prop.deferred else ColumnAttribute
@@ -454,6 +457,7 @@ class Mapper(InspectedMapper):
         if self._stop_watching is not None:
             self._stop_watching()
             self._stop_watching = None
+        # what was worked out while relationships were missing is out of date
         self.memo.clear()
         self.hooks.call("mapper_configured", self, self.class_)
 

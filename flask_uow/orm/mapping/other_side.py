@@ -29,11 +29,13 @@ def make_backref(prop: RelationshipProperty) -> None:
             " Use back_populates= on both sides, or choose another name."
         )
     options = dict(prop.backref.options)
+    # what is said of this side holds for the other one, unless backref() says otherwise
     options.setdefault("secondary", prop.secondary)
     options.setdefault("foreign_keys", prop.foreign_keys_argument)
     options.setdefault("passive_updates", prop.passive_updates)
     options.setdefault("post_update", prop.post_update)
     options.setdefault("viewonly", prop.viewonly)
+    # seen from the other side, the two halves of the condition change places
     if prop.direction is Direction.MANY_TO_MANY:
         options.setdefault("primaryjoin", prop.secondaryjoin_argument)
         options.setdefault("secondaryjoin", prop.primaryjoin_argument)
@@ -78,6 +80,7 @@ def link(prop: RelationshipProperty) -> None:
     if prop.sync_backref is not False:
         prop.attribute.reverse = other.attribute
     prop.attribute.is_exclusive = other.attribute.is_exclusive = prop.single_parent or other.single_parent
+    # either will do, as long as both sides name the same one
     prop.canonical = other.canonical = min(prop, other, key=id)
     # what is said on one side holds for the foreign key, and so for both
     prop.post_update = other.post_update = prop.post_update or other.post_update

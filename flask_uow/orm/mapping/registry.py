@@ -25,6 +25,7 @@ __all__ = ["Registry", "clear_mappers", "configure_mappers", "mapping_changed", 
 before_configured: list[Callable[[], object]] = []
 after_configured: list[Callable[[], object]] = []
 
+# reentrant, since what listens to the configuration may use mapped classes
 _lock = threading.RLock()
 _registries: weakref.WeakSet[Registry] = weakref.WeakSet()
 
@@ -88,6 +89,7 @@ class Registry:
 
         :raises ArgumentError: when a relationship leads nowhere; again at each use until the mapping is mended.
         """
+        # asked before the lock is taken: nearly every call comes when all is configured
         if not self._waiting:
             return
         with _lock:
@@ -107,6 +109,7 @@ class Registry:
     def _configure(self) -> None:
         waiting = self._waiting
         relationships = []
+        # the expressions and sources of all classes before the first relationship, which may lead to any of them
         for mapper in waiting:
             mapper.prepare_configuration()
         while unfinished := [m for m in waiting if m.unconfigured]:
@@ -119,6 +122,7 @@ class Registry:
             for prop in relationships:
                 make_backref(prop)
             waiting = list(dict.fromkeys([*waiting, *(prop.mapper for prop in relationships)]))
+        # after all of them, since each side needs the other's direction
         for prop in relationships:
             link(prop)
         for mapper in waiting:

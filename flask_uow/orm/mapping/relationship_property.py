@@ -324,6 +324,7 @@ class RelationshipProperty(InspectedRelationship):
             for names, pair in zip(self.pairs, self.condition.pairs, strict=True)
             if any(pair[foreign] is column for column in to_clear)
         )
+        # the foreign key is the other one's primary key, so that the identity map may have the object
         if self.direction is Direction.MANY_TO_ONE and self.condition.on is None:
             self.uses_get = [name for _, name in self.pairs] == list(self._mapper.primary_key_names)
 
@@ -364,6 +365,7 @@ class RelationshipProperty(InspectedRelationship):
             return NO_VALUE
         values = obj.__dict__
         key = tuple(values.get(name, NO_VALUE) for name, _ in self.pairs)
+        # a key of which a part is NULL refers to nothing
         if None in key:
             return None
         session = state.owner.session_ref()

@@ -169,6 +169,7 @@ class MappedSource:
             if (mapper is self or mapper.concrete) and mapper.polymorphic_identity is not None
         }
         union = polymorphic_union(tables, name, "pjoin")
+        # the identities are entered already, while finding a discriminator begins a new map
         known = self.polymorphic_map
         made = self._find_discriminator(union.c[name], ("*", union))
         self.polymorphic_map = known

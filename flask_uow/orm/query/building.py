@@ -481,6 +481,7 @@ class BuildingQuery(Generic[T]):
         )
 
     def _compound(self, keyword: str, others: tuple[Any, ...]) -> Any:
+        # how to load is up to the query around, which gets the options of the first member
         members = [_without_options(coerce_select(_member(member))) for member in (self, *others)]
         select, adaption = enclosed(CompoundSelect(keyword, members), self._select.entities)
         return self._enclosing(select.options(*self._select.loader_options), adaption)._changed(criteria_given=True)

@@ -200,6 +200,7 @@ def _labels(entities: Sequence[Any]) -> tuple[list[str], list[str]]:
             keys = [known.get(column) or str(column.name or "anon") for column in own]
             keys.extend(known.get(extra.column) or key_of_extra(extra.column) for extra in layout.extra)
             keys.extend([DISCRIMINATOR] if layout.discriminator is not None else [])
+            # two items of one class get prefixes of their own
             number = 1
             prefix = base
             while any(f"{prefix}{key}" in taken for key in keys):

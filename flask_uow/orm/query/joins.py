@@ -119,6 +119,7 @@ def joined(
     :raises InvalidRequestError: for a name that none of the classes in question has (UnfitArgumentError without any class).
     """
     call = _Call(select, before, adaption, from_joinpoint, isouter, full)
+    # a relationship and the class it leads to are one join in the old spelling, not two
     if len(targets) == 2 and targets[0].onclause is None and targets[1].onclause is None:
         relationship = call.found(targets[0].target)
         if _leads_to(relationship, targets[1].target):
@@ -214,6 +215,7 @@ class _Call:
             for adaption in (Adaption.to_view(view), *known) if view is not None else known:
                 condition = adaption.adapt(condition)
         isouter, full = self._kind
+        # the relationship is the condition, where what it joins to is not its own target
         if condition is None and (along is not target or view is not None):
             condition = along
         self.select = self.select.join(view if view is not None else target, condition, isouter=isouter, full=full)

@@ -145,6 +145,7 @@ class Query(BuildingQuery[T]):
     def _at_most_one(self) -> list[T]:
         select: Any = self.statement
         if not is_gathered(select):
+            # two rows tell that there are several
             select = self._limited(2)
         found = self._fetch(select, "each row")
         if len(found) > 1 and all(item is found[0] for item in found):
@@ -220,6 +221,7 @@ class Query(BuildingQuery[T]):
         mapper = entity.__uow_entity__.mapper
         key = key_of(mapper, ident)
         found = session.objects.identities_of(mapper).get(identity_from(key))
+        # options are about loading, and this one is loaded
         if found is not None and not fresh:
             return session.get(entity, ident)
         query = self.filter(*(mapper.column(c) == value for c, value in zip(mapper.primary_key, key, strict=True)))
@@ -265,6 +267,7 @@ class Query(BuildingQuery[T]):
         session = self._session()
         statement: Any = self.statement
         if isinstance(statement, Select) and statement.limit_clause is None and statement.offset_clause is None:
+            # an order does not change the number, and costs a sort
             statement = statement.order_by(None)
         if isinstance(statement, Select):
             statement = _countable(with_class_criteria(statement))
