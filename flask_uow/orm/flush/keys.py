@@ -81,34 +81,42 @@ def _carry_reference(work: WorkList, prop: RelationshipProperty, objects: list[A
     key, waiting = prop.key, work.waiting
     # where an object of a subclass may come that would not be loaded as one
     is_strict = prop.takes_no_subclass and bool(prop.mapper.subclasses)
+    last: object = None
+    carried: list[tuple[str, Any]] = []
     for obj in objects:
         values = obj.__dict__
-        if key not in values:
+        target = values.get(key)
+        if target is None and (not only_changed or key not in values):
             continue
-        target = values[key]
         if only_changed:
             changes = values[STATE].changes
             if changes is None or key not in changes:
                 continue
-        if target is None:
-            if only_changed and not _was_given_a_key_since(prop, values[STATE].changes):
-                _clear_foreign_key(prop, obj)
-            continue
-        if waiting and work.waits(target):
-            work.kept.append((obj, prop))
-            continue
-        state = target.__dict__.get(STATE)
-        if is_strict or state is None or state.owner is None:
-            require_in_session(work.changes.session, obj, prop, target)
-        for own, far in prop.pairs:
-            # as it lies there: the usual case, without the call of a descriptor; key_value() loads what is expired
-            value = target.__dict__.get(far)
-            if value is None:
-                value = key_value(prop, target, far)
+            if target is None:
+                if not _was_given_a_key_since(prop, changes):
+                    _clear_foreign_key(prop, obj)
+                continue
+        # the children of one parent mostly follow one another
+        if target is not last:
+            if waiting and work.waits(target):
+                work.kept.append((obj, prop))
+                continue
+            state = target.__dict__.get(STATE)
+            if is_strict or state is None or state.owner is None:
+                require_in_session(work.changes.session, obj, prop, target)
+            carried = [(own, _key_value_of(prop, target, far)) for own, far in prop.pairs]
+            last = target
+        for own, value in carried:
             if only_changed:
                 set_column(obj, own, value)
             else:
                 values[own] = value
+
+
+def _key_value_of(prop: RelationshipProperty, target: MappedObject, far: str) -> Any:
+    # as it lies there: the usual case, without the call of a descriptor; key_value() loads what is expired
+    value = target.__dict__.get(far)
+    return value if value is not None else key_value(prop, target, far)
 
 
 def _was_given_a_key_since(prop: RelationshipProperty, changes: dict[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from flask_uow.orm.symbols import NO_VALUE, STATE
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.state.instance_state import InstanceState
     from flask_uow.sql.types import TypeEngine
 
 __all__ = ["ClassManager"]
@@ -199,36 +200,69 @@ def make_setattr(
     relationships: dict[str, RelationshipAttribute],
     original: Callable[[Any, str, Any], None],
 ) -> Callable[[Any, str, Any], None]:
-    """Return the ``__setattr__`` of a mapped class (benchmark: attr_write)."""
-    is_own = original is not object.__setattr__
+    """Return the ``__setattr__`` of a mapped class."""
+    if original is not object.__setattr__:
+        return _make_setattr_around(columns, relationships, original)
+
+    # benchmark: attr_write. So nothing is called that is not needed, and a name is looked up once
+    def __setattr__(self: Any, name: str, value: object) -> None:
+        try:
+            check = columns[name]
+        except KeyError:
+            if name in relationships:
+                relationships[name].set(self, value)
+            else:
+                original(self, name, value)
+            return
+        if check is not None:
+            value = check(self, value)
+        values = self.__dict__
+        state = values.get(STATE)
+        # most writes are to what was written to before
+        if state is not None and ((changes := state.changes) is None or name not in changes):
+            _note_original(self, state, name)
+        values[name] = value
+
+    return __setattr__
+
+
+def _make_setattr_around(
+    columns: dict[str, Check | None],
+    relationships: dict[str, RelationshipAttribute],
+    original: Callable[[Any, str, Any], None],
+) -> Callable[[Any, str, Any], None]:
+    """Return the ``__setattr__`` of a class that has one of its own, which stores the values of columns."""
 
     def __setattr__(self: Any, name: str, value: object) -> None:
         if name in columns:
             check = columns[name]
             if check is not None:
                 value = check(self, value)
-            values = self.__dict__
-            state = values.get(STATE)
-            if state is not None and state.row_key is not None:
-                changes = state.changes
-                if changes is None:
-                    # NO_VALUE where it was not loaded: an assignment never sends a statement by itself
-                    state.changes = {name: values.get(name, NO_VALUE)}
-                    if state.owner is not None:
-                        state.owner.modified[state] = self
-                elif name not in changes:
-                    changes[name] = values.get(name, NO_VALUE)
-            # the class's own __setattr__ decides what is stored
-            if is_own:
-                original(self, name, value)
-            else:
-                values[name] = value
+            state = self.__dict__.get(STATE)
+            if state is not None:
+                _note_original(self, state, name)
+            # it decides what is stored
+            original(self, name, value)
         elif name in relationships:
             relationships[name].set(self, value)
         else:
             original(self, name, value)
 
     return __setattr__
+
+
+def _note_original(obj: MappedObject, state: InstanceState, name: str) -> None:
+    """Keep the original value of a column at its first change, and hold the object until it is flushed."""
+    if state.row_key is None:
+        return
+    changes = state.changes
+    if changes is None:
+        # NO_VALUE where it was not loaded: an assignment never sends a statement by itself
+        state.changes = {name: obj.__dict__.get(name, NO_VALUE)}
+        if state.owner is not None:
+            state.owner.modified[state] = obj
+    elif name not in changes:
+        changes[name] = obj.__dict__.get(name, NO_VALUE)
 
 
 def make_delattr(

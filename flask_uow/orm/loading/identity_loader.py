@@ -37,6 +37,9 @@ def load_by_identity(session: ExecutingSession, mapper: Mapper, identity: object
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(values))
     if not rows:
         return None
+    if plan.load is not None and not session.hooks.loaded_as_persistent:
+        # benchmark: get_miss
+        return plan.load(rows, session.objects.identities_of(mapper), None)[0]
     run = QueryRun(session, connection.dialect, plan)
     objects = run.read_objects(rows)
     if run.found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from flask_uow.engine.rows import RowMaker
-from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Part
+from flask_uow.orm.loading.parts import ColumnPart, EntityLoader, EntityPart, Part
 from flask_uow.sql.compiler import Compiled
 from flask_uow.sql.expressions import BindParameter
 from flask_uow.sql.value_errors import unfit_parameters
@@ -51,6 +51,8 @@ class QueryPlan:
     :ivar positions: the columns to be read, in order, where a statement of the user's own gives others as well.
     :ivar bundles: for each item of ``select()`` how many parts are its own, and what makes one value of theirs; None where no item has several.
     :ivar expressions: of the parts at the end, those that give values to attributes of objects: the number of the object's part, and the attribute.
+    :ivar load: makes objects of rows that are nothing but one entity's columns, and which no further statement follows (benchmark: get_miss);
+        else None.
     :ivar make_rows: makes rows of the driver's where each is nothing but its columns (benchmark: load_scan_columns); else None.
     """
 
@@ -65,6 +67,7 @@ class QueryPlan:
     positions: tuple[int, ...] | None = None
     bundles: tuple[Bundled, ...] | None = None
     expressions: tuple[tuple[int, str], ...] = ()
+    load: EntityLoader | None = None
     make_rows: RowMaker | None = None
 
     @property

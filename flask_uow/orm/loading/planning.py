@@ -15,7 +15,7 @@ from flask_uow.engine.rows import RowMaker, row_maker
 from flask_uow.orm.loading.joined import EntityNode, Item, strategy_of, view_of, with_joins
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.loading.options import BatchLoading, collect_options, load_tree
-from flask_uow.orm.loading.parts import ColumnPart, EntityPart, Following, FollowingColumns, Part, Path
+from flask_uow.orm.loading.parts import ColumnPart, EntityLoader, EntityPart, Following, FollowingColumns, Part, Path
 from flask_uow.orm.loading.plan import Bundled, QueryPlan, Source
 from flask_uow.orm.loading.rows import loader_for
 from flask_uow.orm.loading.statements import is_unknown_key
@@ -270,8 +270,20 @@ def plan_of_items(
         positions=positions,
         bundles=bundles,
         expressions=expressions,
+        load=_plain_loader(parts) if positions is None and bundles is None and not expressions else None,
         make_rows=_row_maker(parts, names) if not entities and positions is None and bundles is None else None,
     )  # fmt: skip
+
+
+def _plain_loader(parts: Sequence[Part]) -> EntityLoader | None:
+    """Return the function that makes objects of the driver's rows, where the first part is all that there is to do."""
+    part = parts[0] if len(parts) == 1 else None
+    if not isinstance(part, EntityPart) or not part.is_whole or part.tree is not None:
+        return None
+    mapper = part.mapper
+    if part.joined or part.following or part.columns or mapper.base_mapper is not mapper or mapper.always_refresh:
+        return None
+    return part.load
 
 
 def _row_maker(parts: Sequence[Part], names: tuple[str, ...]) -> RowMaker | None:

@@ -13,6 +13,7 @@ from flask_uow.orm.loading.given_statement import plan_given, values_with_option
 from flask_uow.orm.loading.parts import EntityPart, Rows
 from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.planning import find_plan, has_eager, may_repeat
+from flask_uow.orm.loading.rows import load_plainly
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.symbols import STATE
 from flask_uow.sql.compiler import Compiled, compile_statement
@@ -102,6 +103,10 @@ def load_result(
     if plan.make_rows is not None and kind != "scalars":
         return plan.names, connection.fetch_all(sql, given, write=write, make=plan.make_rows)
     rows = connection.fetch_all(sql, given, write=write)
+    if plan.load is not None and kind != "rows" and not populate and not session.hooks.loaded_as_persistent:
+        # benchmarks: filter_query, load_entities
+        objects = load_plainly(plan.load, plan.entities[0].mapper, rows, session, plan.batch)
+        return plan.names, each_once(objects) if kind == "query" and plan.may_repeat else objects
     repeatable = select if isinstance(select, Select) else None
     return plan.names, results_of(QueryRun(session, dialect, plan, populate, None, repeatable, values), rows, kind)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.session.execution import ExecutingSession
 
-__all__ = ["EntityLoader", "entity_loader", "load_objects", "loader_for", "loader_source"]
+__all__ = ["EntityLoader", "entity_loader", "load_objects", "load_plainly", "loader_for", "loader_source"]
 
 # attributes by the position of their columns; None for a column that is none of the class's
 Columns = tuple[str | None, ...]
@@ -110,6 +110,14 @@ def _load_objects(
     if mapper.base_mapper is not mapper:
         _check_classes(objects, mapper)
     return objects
+
+
+def load_plainly(
+    load: EntityLoader, mapper: Mapper, rows: Rows, session: ExecutingSession, batch: bool | None
+) -> list[Any]:
+    """Return the object of each row, like :func:`load_objects`, for rows that are about nothing else; see ``QueryPlan.load``."""
+    siblings = Siblings(None, session.batch_loading if batch is None else batch) if len(rows) > 1 else None
+    return load(rows, session.objects.identities_of(mapper), siblings)
 
 
 def loader_for(mapper: Mapper, layout: Layout, dialect: Dialect) -> EntityLoader | None:

@@ -52,7 +52,7 @@ class Binds:
 
         :raises UnboundExecutionError: when none is known.
         """
-        if self.by_mapper or self.by_table:
+        if self.are_explicit:
             explicit = self._explicit(mapper, clause)
             if explicit is not None:
                 return explicit
@@ -61,6 +61,11 @@ class Binds:
         if self.by_key is not None:
             return self._by_bind_key(mapper, clause)
         raise self._unbound(mapper, clause)
+
+    @property
+    def are_explicit(self) -> bool:
+        """True where mappers or tables have binds of their own."""
+        return bool(self.by_mapper or self.by_table)
 
     def are_several(self) -> bool:
         """Return whether statements may go to more than one database."""

@@ -84,14 +84,17 @@ class ExecutingSession(TransactionalSession):
     @bind.setter
     def bind(self, bind: Engine | Connection | None) -> None:
         self._binds.bind = bind
+        self._forget_binds()
 
     def bind_mapper(self, mapper: type | Mapper, bind: Engine | Connection) -> None:
         """Use an engine or connection for a mapped class (or mapper) from now on."""
         self._binds.by_mapper[class_mapper(mapper)] = bind
+        self._forget_binds()
 
     def bind_table(self, table: FromClause, bind: Engine | Connection) -> None:
         """Use an engine or connection for a table from now on."""
         self._binds.by_table[table] = bind
+        self._forget_binds()
 
     def get_bind(
         self,
@@ -159,13 +162,34 @@ class ExecutingSession(TransactionalSession):
         :param reads: True for a load that locks nothing; a statement says so itself.
         :param kw: passed on to :meth:`get_bind`.
         """
+        current = self.current_transaction
+        if current is not None and not kw:
+            # benchmark: get_miss
+            lent = current.lent.get(mapper)
+            if lent is not None:
+                return lent
         bind = self.get_bind(mapper, clause, **kw)
-        transaction = self.current_transaction or self.transaction
+        transaction = current or self.transaction
         if transaction is None:
             return PassThrough(bind)
         if self.router is None:
-            return transaction.connection_for(bind)
+            connection = transaction.connection_for(bind)
+            if mapper is not None and self._finds_by_mapper() and transaction.participants.owns(bind):
+                transaction.lent[mapper] = connection
+            return connection
         return self.router.connection_for(self._whole(), transaction, bind, clause, reads)
+
+    def _finds_by_mapper(self) -> bool:
+        """Return True where a mapper's bind depends on nothing else, neither on a statement nor on what a subclass decides."""
+        is_ours = type(self).get_bind is ExecutingSession.get_bind and "get_bind" not in vars(self)
+        return is_ours and not self._binds.are_explicit
+
+    def _forget_binds(self) -> None:
+        """Have the connections of mappers found anew: the Session has other binds now."""
+        level = self.current_transaction
+        while level is not None:
+            level.lent.clear()
+            level = level.parent
 
     # -- statements
 
@@ -538,16 +562,15 @@ class ExecutingSession(TransactionalSession):
             refuse_token(identity_token)
             query = self.query(entity).execution_options(**(execution_options or {}))
             return get_by_query(query, ident, options, populate_existing, with_for_update)
-        # the frequent case, without a lock: an object that is there and has not expired, of which its key is loaded
-        place = self._places.get(entity)
-        if place is not None:
-            entries, key, class_ = place
-            try:
-                state = entries.get(ident)
-            except TypeError:
-                state = None
-            if state is not None and (obj := state()) is not None and key in obj.__dict__:
-                return obj if class_ is None or isinstance(obj, class_) else None
+        # the frequent case, without a lock: an object that is there and has not expired, of which its key is loaded (benchmark: get_hit)
+        try:
+            entries, key, class_ = self._places[entity]
+            state = entries.get(ident)
+        except (KeyError, TypeError):
+            # the first of its class here, or a key that is no key of a dict
+            state = None
+        if state is not None and (obj := state()) is not None and key in obj.__dict__:
+            return obj if class_ is None or isinstance(obj, class_) else None
         return exclusively(self, get_slowly, self, entity, ident)
 
     def get_one(

@@ -42,7 +42,8 @@ def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T |
     :raises ArgumentError: when the number of values is not that of the key's columns.
     """
     mapper: Mapper = getattr(entity, "__mapper__", None) or class_mapper(entity)
-    mapper.configure()
+    if not mapper.registry.is_configured:
+        mapper.configure()
     key = key_of(mapper, ident)
     if mapper.always_refresh:
         return session.query(entity).populate_existing().get(ident)
@@ -51,7 +52,7 @@ def get_slowly(session: ExecutingSession, entity: type[T], ident: object) -> T |
     identity = identity_from(key)
     identities = session.objects.identities_of(mapper)
     # from now on get() finds the objects of the class by itself
-    if entity is mapper.class_:
+    if entity not in session._places and entity is mapper.class_:
         related = mapper.class_ if mapper.inherits is not None else None
         session._places[entity] = (identities.entries, mapper.primary_key_names[0], related)
     obj: Any = identities.get(identity)

@@ -115,6 +115,11 @@ class Participants:
         found = self.members.get(bind)
         return found.connection if found is not None else None
 
+    def owns(self, bind: Engine | Connection) -> bool:
+        """Return True for a connection that is the Session's own: nobody else can end its transaction."""
+        found = self.members.get(bind)
+        return found is not None and found.owned
+
     def connections(self) -> list[Connection]:
         """Return the connections that take part, in the order in which they came."""
         return [member.connection for member in self.members.values()]

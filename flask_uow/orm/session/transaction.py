@@ -69,6 +69,7 @@ class SessionTransaction:
     :ivar status: how far it is; :data:`STATUS_CHANGES` has the legal changes.
     :ivar accounts: what was done to objects in the real transaction that this level is, or is part of.
     :ivar filled: what the flush that this level is of has filled in where new objects had no value.
+    :ivar lent: connections by the mapper that they were last found for; they hold while the level is active.
     :ivar failure: the error that made the transaction inactive.
     """
 
@@ -79,6 +80,7 @@ class SessionTransaction:
         self.is_subtransaction = parent is not None and not nested
         self.failure: BaseException | None = None
         self.status = Status.ACTIVE
+        self.lent: dict[object, Connection] = {}
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
         self._around = real
@@ -137,6 +139,7 @@ class SessionTransaction:
                 f"a transaction that is {self.status.value} cannot become {status.value}. Call rollback(), and begin another one."
             )
         self.status = status
+        self.lent.clear()
 
     def _check_not_ended(self) -> None:
         if self.is_closed:

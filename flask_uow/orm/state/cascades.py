@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.state.members import members_of
@@ -10,6 +10,7 @@ from flask_uow.orm.symbols import STATE, Direction
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.state.session_objects import SessionObjects
 
@@ -27,6 +28,16 @@ def related(obj: MappedObject, prop: RelationshipProperty, load: bool) -> list[A
     if value is None:
         return []
     return members_of(value) if prop.uselist else [value]
+
+
+def _followed(mapper: Mapper, kind: str) -> tuple[RelationshipProperty, ...]:
+    """Return the relationships of a class that a cascade goes along."""
+    found: tuple[RelationshipProperty, ...] | None = mapper.memo.get(kind)
+    if found is None:
+        found = mapper.memo[kind] = tuple(
+            prop for prop in mapper.relationships.values() if not prop.viewonly and getattr(prop.cascade, kind)
+        )
+    return found
 
 
 def _removed(changes: dict[str, Any], prop: RelationshipProperty) -> list[Any]:
@@ -69,19 +80,36 @@ def cascaded(
     """
     seen = {id(obj)}
     queue = [obj]
+    followed: dict[type, tuple[RelationshipProperty, ...]] = {}
     for current in queue:
-        state = current.__dict__.get(STATE) if kind == "save_update" else None
+        values = current.__dict__
+        state = values.get(STATE) if kind == "save_update" else None
         changes = state.changes if state is not None else None
-        for prop in type(current).__mapper__.relationships.values():
-            if prop.viewonly or not getattr(prop.cascade, kind):
-                continue
-            items = related(current, prop, load and not (prop.passive_deletes and kind == "delete"))
-            if changes:
-                items.extend(_removed(changes, prop))
+        class_ = type(current)
+        props = followed.get(class_)
+        if props is None:
+            props = followed[class_] = _followed(class_.__mapper__, kind)
+        for prop in props:
+            items: Sequence[Any]
+            if load or changes or prop.uselist or prop.is_dynamic:
+                items = related(current, prop, load and not (prop.passive_deletes and kind == "delete"))
+                if changes:
+                    items = [*items, *_removed(changes, prop)]
+            else:
+                # a reference, most often back to where the walk came from (benchmark: insert_graph)
+                item = values.get(prop.key)
+                if item is None or id(item) in seen:
+                    continue
+                items = (item,)
             for item in items:
                 if id(item) not in seen:
                     seen.add(id(item))
-                    if stop_in is not None and _stops(current, prop, item, stop_in, past_unasked):
+                    # one without a state is in no Session
+                    if (
+                        stop_in is not None
+                        and STATE in item.__dict__
+                        and _stops(current, prop, item, stop_in, past_unasked)
+                    ):
                         continue
                     queue.append(item)
                     yield item

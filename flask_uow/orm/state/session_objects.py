@@ -195,7 +195,10 @@ class SessionObjects:
             return self.attach(real)
         if type(obj) is not mapper.class_:
             mapper.manager.adopt(type(obj))
-        state = ensure_state(obj)
+        values = obj.__dict__
+        state = values.get(STATE)
+        if type(state) is not InstanceState:
+            state = ensure_state(obj)
         owner = state.owner
         if owner is not None:
             if owner.session_ref is self.session_ref:
@@ -208,13 +211,15 @@ class SessionObjects:
         hooks = self.hooks
         if hooks.before_attach:
             self.tell("before_attach", obj)
-        identities = self.identities_of(mapper)
+        identities = self.families.get(mapper.base_mapper)
+        if identities is None:
+            identities = self.identities_of(mapper)
         if state.row_key is None:
             state.owner = identities
             self.new[state] = obj
-            if DELETED in obj.__dict__:
+            if DELETED in values:
                 # its row is gone, and it gets another one
-                del obj.__dict__[DELETED]
+                del values[DELETED]
             if hooks.transient_to_pending:
                 self.tell("transient_to_pending", obj)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,37 @@ class RowText:
         return f"{self.head}{', '.join([self.row] * count)}{self.tail}"
 
 
+# takes the values of a statement's bind parameters, returns the driver's parameters
+Binder = Callable[[Sequence[Any]], tuple[Any, ...]]
+# beyond that many parameters a function of their own is longer than it is useful
+_FEW = 8
+
+
+def _binder(slots: Sequence[Slot]) -> Binder:
+    """Return the function that turns values into the driver's parameters, slot by slot."""
+    if len(slots) > _FEW:
+        pairs = tuple((slot.index, slot.processor) for slot in slots)
+        return lambda values: tuple([p(values[i]) if p is not None else values[i] for i, p in pairs])
+    factory = _binder_factory(tuple((slot.index, slot.processor is not None) for slot in slots))
+    return factory(*[slot.processor for slot in slots if slot.processor is not None])
+
+
+@functools.cache
+def _binder_factory(shape: tuple[tuple[int, bool], ...]) -> Callable[..., Binder]:
+    """Return the function that makes binders of one shape from their processors: generated, since every statement goes through one.
+
+    :param shape: for each slot the number of its value, and whether there is a processor.
+    """
+    processors = [f"p{number}" for number, (_, is_processed) in enumerate(shape) if is_processed]
+    items = [
+        f"p{number}(values[{index}])" if is_processed else f"values[{index}]"
+        for number, (index, is_processed) in enumerate(shape)
+    ]
+    source = f"lambda {', '.join(processors)}: lambda values: ({''.join(f'{item}, ' for item in items)})"
+    factory: Callable[..., Binder] = eval(source)
+    return factory
+
+
 class Compiled:
     """A statement as text, with the recipe for its parameters. Immutable, shared between threads.
 
@@ -97,7 +129,7 @@ class Compiled:
     """
 
     __slots__ = (
-        "_plain",
+        "_bind",
         "columns",
         "has_defaults",
         "inserted",
@@ -131,7 +163,7 @@ class Compiled:
         self.names = frozenset(slot.key for slot in slots if slot.key is not None)
         self.has_defaults = any(slot.default is not None for slot in slots)
         simple = not self.has_defaults and not any(slot.required for slot in slots)
-        self._plain = tuple((slot.index, slot.processor) for slot in slots) if simple else None
+        self._bind = _binder(slots) if simple else None
 
     def parameters(
         self, values: Sequence[Any], given: Mapping[str, Any] | None = None, made: dict[int, Any] | None = None
@@ -145,8 +177,8 @@ class Compiled:
         :raises DataError: when a value does not fit its type.
         """
         try:
-            if self._plain is not None and not given:
-                return tuple([p(values[i]) if p is not None else values[i] for i, p in self._plain])
+            if self._bind is not None and not given:
+                return self._bind(values)
             if given and not self.names.issuperset(given):
                 raise self._unknown(given)
             if made is not None:

@@ -89,6 +89,47 @@ def test_binds_can_be_added_by_mapper_and_by_table(engines: tuple[Engine, Engine
     assert (count(first, "here"), count(second, "there")) == (1, 1)
 
 
+@pytest.mark.parametrize("how", ["bind", "bind_mapper", "bind_table"])
+def test_a_bind_that_changes_within_a_transaction_counts_from_then_on(engines: tuple[Engine, Engine], how: str) -> None:
+    first, second = engines
+    with Session(bind=second) as session:
+        session.add(Here(id=7))
+        session.commit()
+    with Session(bind=first) as session:
+        assert session.get(Here, 7) is None
+        assert session.get(There, 1) is None
+        if how == "bind":
+            session.bind = second
+        elif how == "bind_mapper":
+            session.bind_mapper(Here, second)
+        else:
+            session.bind_table(Here.__table__, second)
+        assert session.get(Here, 7) is not None
+
+
+def test_an_overridden_get_bind_is_asked_each_time(engines: tuple[Engine, Engine]) -> None:
+    first, second = engines
+
+    class Alternating(Session):
+        turn = 0
+
+        def get_bind(self, mapper: Any = None, clause: Any = None, **kw: Any) -> Any:
+            self.turn += 1
+            return engines[self.turn % 2]
+
+    with Session(bind=first) as session:
+        session.add(Here(id=7))
+        session.commit()
+    with Alternating() as session:
+        found = [session.get(Here, 7) is not None for _ in range(2)]
+        session.expunge_all()
+        found += [session.get(Here, 7) is not None for _ in range(2)]
+    assert set(found) == {True, False}
+    with Session(bind=first) as session:
+        session.get_bind = lambda *args, **kw: second  # type: ignore[method-assign]
+        assert session.get(Here, 7) is None
+
+
 def test_a_bind_key_chooses_the_engine_and_none_the_default(engines: tuple[Engine, Engine]) -> None:
     first, second = engines
     with Session(bind_key_engines={None: first, "audit": second}) as session:
