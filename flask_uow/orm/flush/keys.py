@@ -85,7 +85,7 @@ def _carry_reference(work: WorkList, prop: RelationshipProperty, objects: list[A
     carried: list[tuple[str, Any]] = []
     for obj in objects:
         values = obj.__dict__
-        target = values.get(key)
+        target: Any = values.get(key)
         if target is None and (not only_changed or key not in values):
             continue
         if only_changed:

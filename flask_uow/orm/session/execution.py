@@ -568,7 +568,7 @@ class ExecutingSession(TransactionalSession):
             state = entries.get(ident)
         except (KeyError, TypeError):
             # the first of its class here, or a key that is no key of a dict
-            state = None
+            state, key, class_ = None, "", None
         if state is not None and (obj := state()) is not None and key in obj.__dict__:
             return obj if class_ is None or isinstance(obj, class_) else None
         return exclusively(self, get_slowly, self, entity, ident)
