@@ -85,17 +85,14 @@ def _carry_reference(work: WorkList, prop: RelationshipProperty, objects: list[A
     carried: list[tuple[str, Any]] = []
     for obj in objects:
         values = obj.__dict__
-        target: Any = values.get(key)
-        if target is None and (not only_changed or key not in values):
+        target = values.get(key)
+        changes = values[STATE].changes if only_changed else None
+        if only_changed and (changes is None or key not in changes):
             continue
-        if only_changed:
-            changes = values[STATE].changes
-            if changes is None or key not in changes:
-                continue
-            if target is None:
-                if not _was_given_a_key_since(prop, changes):
-                    _clear_foreign_key(prop, obj)
-                continue
+        if target is None:
+            if changes is not None and key in values and not _was_given_a_key_since(prop, changes):
+                _clear_foreign_key(prop, obj)
+            continue
         # the children of one parent mostly follow one another
         if target is not last:
             if waiting and work.waits(target):
