@@ -25,6 +25,7 @@ class BoundedCache(MutableMapping[Hashable, V], Generic[V]):
     def __init__(self, size: int) -> None:
         self._entries: dict[Hashable, V] = {}
         self._size = size
+        # the dict's own method, since each statement asks
         self.get = self._entries.get  # type: ignore[method-assign]
 
     def __getitem__(self, key: Hashable) -> V:

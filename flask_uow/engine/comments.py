@@ -25,6 +25,7 @@ def format_comment(values: Mapping[str, Any]) -> str:
     >>> format_comment({"route": "/users/<int:id>", "request_id": "a'*/b"})
     " /*request_id='a%27%2A%2Fb',route='%2Fusers%2F%3Cint%3Aid%3E'*/"
     """
+    # encoded, so that no value can end the comment
     pairs = [
         f"{quote(key, safe='')}='{quote(str(value)[:_LONGEST], safe='')}'"
         for key, value in sorted(values.items())

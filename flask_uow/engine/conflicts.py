@@ -13,6 +13,7 @@ from flask_uow.exc import DBAPIError, FlaskUowError
 
 __all__ = ["is_conflict", "is_fault_of_replica"]
 
+# serialization_failure and deadlock_detected
 _SQLSTATES = frozenset(("40001", "40P01"))
 _SQLITE_BUSY = 5
 # what a replica refuses and its primary may do: a write (25006), what a standby has not (0A000, 55000); what the replica has not replayed yet: a
@@ -29,6 +30,7 @@ def is_conflict(error: BaseException | None) -> bool:
             # where the outcome is unknown the error is CommitOutcomeUnknown
             if error.connection_invalidated and error.statement == "COMMIT":
                 return True
+            # extended codes, such as SQLITE_BUSY_SNAPSHOT, have the plain one in their low byte
             code = getattr(error.orig, "sqlite_errorcode", None)
             if isinstance(code, int) and code & 0xFF == _SQLITE_BUSY:
                 return True

@@ -49,6 +49,7 @@ def translate(
     """
     if isinstance(error, exc.DBAPIError):
         return error
+    # by their names, which PEP 249 gives: each driver has classes of its own
     for base in type(error).__mro__:
         cls = _BY_NAME.get(base.__name__)
         if cls is not None:

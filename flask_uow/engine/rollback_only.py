@@ -51,12 +51,14 @@ class RollbackOnly:
         self._control: Any = None
         self._numbers = itertools.count(1)
         self._open: list[str] = []
+        # finalizers may run in the middle of a put(), which only this queue allows
         self._dropped: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._connections: weakref.WeakSet[_SavepointConnection] = weakref.WeakSet()
         self._violations: frozenset[Any] = frozenset()
 
     def connect(self) -> Connection:
         """Return a connection whose transactions are savepoints; in a forked process, a real one."""
+        # the transaction is the parent's, and two processes must not write to one socket
         if os.getpid() != self._process:
             return Connection(self._engine)
         record = self._record if self._record is not None else self._begin()
@@ -71,6 +73,7 @@ class RollbackOnly:
         record.holder = lambda: "engine.rolled_back()"
         try:
             self._control = record.raw.cursor()
+            # references that were broken before the test are no faults of it
             self._violations = self._broken_references()
             dialect = self._engine.dialect
             self._control.execute(dialect.with_settings(dialect.begin_sql(None, False)))
@@ -163,6 +166,7 @@ class RollbackOnly:
                 raise translate(error, "COMMIT", ()) from error
             # the setting is undone: constraints are deferred again
             self._undo("uow_check")
+        # SQLite checks at COMMIT, which never comes here
         elif self._broken_references() - self._violations:
             raise IntegrityError("FOREIGN KEY constraint failed", "COMMIT")
 
@@ -209,6 +213,7 @@ class _SavepointConnection(Connection):
     def copy_in(self, sql: str, source: object) -> int:
         if self._stack:
             return super().copy_in(sql, source)
+        # a transaction for itself, so that a failure undoes what has gone in
         with self.begin():
             return super().copy_in(sql, source)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TwoPhaseTransaction"]
 
+# bytes: what PostgreSQL takes as the identifier of a prepared transaction
 _LONGEST = 199
 
 
@@ -63,6 +64,7 @@ class TwoPhaseTransaction(Transaction):
             if not self._is_empty:
                 connection.send_prepare(self.xid, self.commit_limit)
         except CommitOutcomeUnknown as error:
+            # the database may have prepared it: then nothing but ROLLBACK PREPARED ends it
             self._note_prepared()
             # nothing is committed, so the outcome is known: none
             raise OperationalError(str(error), "PREPARE TRANSACTION") from error

@@ -194,6 +194,7 @@ class URL:
         return f"URL({self.render()!r})"
 
     def __hash__(self) -> int:
+        # the dict of the options has no hash
         return hash(self.render(hide_password=False))
 
 
@@ -216,6 +217,7 @@ def make_url(url: str | URL) -> URL:
     if match is None:
         raise ArgumentError(f"the database URL could not be parsed: expected {_FORM!r}, or 'sqlite:///file.db'.")
     drivername, rest = match.groups()
+    # the options first, since a "/" may stand in them
     rest, _, options = rest.partition("?")
     authority, slash, path = rest.partition("/")
     parts = _parse_authority(drivername, authority)
@@ -230,6 +232,7 @@ def make_url(url: str | URL) -> URL:
             f"the {drivername} URL has an '@' behind its first '/': expected {_FORM!r}. Percent-encode '/', '?', '@', ':' and ',' where they"
             " occur in a user name or a password, and '@' (%40) in the name of a database."
         )
+    # the path of a file may have a percent sign in it
     database = (path if is_sqlite else unquote(path)) if slash and path else None
     return URL(drivername, database=database, query=dict(parse_qsl(options, keep_blank_values=True)), **parts)
 
@@ -255,6 +258,7 @@ def _render_address(host: str, port: int | None) -> str:
 
 def _parse_authority(drivername: str, authority: str) -> _Authority:
     """Return user, password, hosts and ports of ``user:password@host:port,host:port``, each of which may be missing."""
+    # the last "@", since a password may have one that nobody has written as %40
     userinfo, at, addresses = authority.rpartition("@")
     username, colon, password = userinfo.partition(":")
     parts: _Authority = {"username": None, "password": None, "host": None, "port": None, "ports": ()}

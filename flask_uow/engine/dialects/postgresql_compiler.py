@@ -152,6 +152,7 @@ class PostgreSQLCompiler(StatementCompiler):
 
     def binary_in(self, node: BinaryExpression[Any]) -> str:
         """Write a long list of row values as a table: the server makes a deep tree of the list, and may refuse its depth."""
+        # one array, however many values there are: the text of the statement stays the same
         if isinstance(node.right, ExpandingParameter):
             how = "= ANY" if node.operator is ops.IN else "!= ALL"
             # the left side gives the array its type, which may be one of the database's own
@@ -238,6 +239,7 @@ class PostgreSQLCompiler(StatementCompiler):
     def list_in_text(self, node: ExpandingParameter) -> str:
         item = node.type.storage.item_type  # type: ignore[attr-defined]
         bind = self.dialect.bind_processor(item)
+        # an empty list in parentheses is a syntax error
         nothing = AsIs(
             f"(SELECT CAST(NULL AS {'integer' if item is NULLTYPE else self.dialect.cast_name(item)}) WHERE FALSE)"
         )
@@ -285,6 +287,7 @@ class PostgreSQLCompiler(StatementCompiler):
         if getattr(node.element.type.storage, "timezone", False):
             # else it would be in the zone of the session
             element = f"({element} AT TIME ZONE 'UTC')"
+        # the server gives numeric since version 14, and a float before
         return f"CAST(EXTRACT({node.field} FROM {element}) AS {self.dialect.cast_name(node.type)})"
 
     def visit_function(self, node: FunctionElement) -> str:

@@ -171,6 +171,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 def _load_hstore(type_: HSTORE) -> Processor:
     def load(value: Any) -> Any:
+        # a dict where the application has told the driver of the type
         if value is None or isinstance(value, dict):
             return value
         # https://www.postgresql.org/docs/current/hstore.html#HSTORE-EXTERNAL-REP

@@ -24,6 +24,7 @@ def is_quiet(descriptor: int) -> bool:
     """Return True when there is nothing to read from a socket, and it is not closed; takes microseconds."""
     if not hasattr(select, "poll"):  # Windows
         return not select.select([descriptor], [], [], 0)[0]
+    # select() takes no descriptor beyond 1023
     watcher = select.poll()
     watcher.register(descriptor, select.POLLIN | select.POLLPRI)
     return not watcher.poll(0)

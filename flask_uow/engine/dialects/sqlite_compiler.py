@@ -245,6 +245,7 @@ class SQLiteCompiler(PartsInSQLite):
         return f"moment_as('{kind}', {super().stored(column, value)})" if is_other else super().stored(column, value)
 
     def limit_clause(self, select: SelectBase) -> str:
+        # SQLite has no OFFSET without LIMIT, and -1 stands for no limit
         if select.limit_clause is None and select.offset_clause is not None:
             return f"LIMIT -1 OFFSET {self.process(select.offset_clause)}"
         return super().limit_clause(select)

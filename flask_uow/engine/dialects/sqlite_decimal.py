@@ -39,6 +39,7 @@ def register_decimal(raw: sqlite3.Connection) -> None:
         raw.create_function(name, arguments, function, deterministic=True)
     raw.create_window_function("decimal_sum", 1, _Sum)
     raw.create_window_function("decimal_avg", 1, _Average)
+    # not over windows: when the least value leaves one, nothing tells which is the least then
     raw.create_aggregate("decimal_min", 1, _Minimum)
     raw.create_aggregate("decimal_max", 1, _Maximum)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register_documents"]
 
+# not more than fits into 64 bits
 _INTEGER = re.compile(r"(0|-?[1-9][0-9]{0,17}|-?[1-8][0-9]{18})\Z")
 _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?\Z")
 _BOOLEANS = {"true": 1, "false": 0}
@@ -34,6 +35,7 @@ class _Number(str):
 
 
 def _load(text: str) -> Any:
+    # as text, since a float has fewer digits than a document may have
     return json.loads(text, parse_int=_Number, parse_float=_Number)
 
 
@@ -53,6 +55,7 @@ def _key_of(value: Any, is_whole: bool = False) -> tuple[Any, ...]:
     if isinstance(value, bool):
         return (4, value)
     if isinstance(value, list):
+        # an empty array comes before all others, but within a document it does not
         return (0 if is_whole and not value else 5, len(value), [_key_of(item) for item in value])
     return (6, len(value), [(key, _key_of(item)) for key, item in _pairs(value)])
 

@@ -30,6 +30,7 @@ def register_moments(raw: sqlite3.Connection) -> None:
         ("moment_part", _part),
         ("moment_as", _as_kind),
     ):
+        # deterministic, so that SQLite calls one with constant arguments once and not for each row
         raw.create_function(name, 2, function, deterministic=True)
 
 

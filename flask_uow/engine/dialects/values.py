@@ -39,6 +39,7 @@ def integer_binder(type_: Integer) -> Processor:
     minimum, maximum = type_.minimum, type_.maximum
 
     def bind(value: object) -> Any:
+        # what is usual first: this is called for each value that is sent
         if type(value) is int and minimum <= value <= maximum:
             return value
         if value is None:

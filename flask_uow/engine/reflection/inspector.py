@@ -297,6 +297,7 @@ class Inspector:
                 order = list(graphlib.TopologicalSorter(edges).static_order())
                 break
             except graphlib.CycleError as error:
+                # the key between the first two of a circle is left for an ALTER TABLE
                 referred, name = error.args[1][:2]
                 edges[name].discard(referred)
                 broken.add((name, referred))

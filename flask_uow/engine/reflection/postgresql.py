@@ -115,6 +115,7 @@ class PostgreSQLCatalog(Catalog):
     def domains(self, schema: str | None) -> list[dict[str, Any]]:
         rows = self.fetch_all(
             "SELECT t.typname, n.nspname, format_type(t.typbasetype, t.typtypmod), NOT t.typnotnull, t.typdefault,"
+            # no name has this character in it
             " (SELECT array_agg(c.conname::text || chr(1) || pg_get_constraintdef(c.oid) ORDER BY c.conname) FROM pg_catalog.pg_constraint c"
             " WHERE c.contypid = t.oid AND c.contype = 'c')"
             f" FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd' AND {_TYPE_IN_SCHEMA}"
@@ -254,6 +255,7 @@ class PostgreSQLCatalog(Catalog):
                 {
                     "name": name,
                     "constrained_columns": list(columns),
+                    # as the table would be named in the schema at hand
                     "referred_schema": target_schema if target_schema == schema or not visible else None,
                     "referred_table": target,
                     "referred_columns": list(targets),

@@ -42,6 +42,7 @@ class SQLiteCatalog(Catalog):
         return f"{self._quote(schema)}.sqlite_master" if schema else "sqlite_master"
 
     def _pragma(self, name: str, argument: str, schema: str | None) -> list[tuple[Any, ...]]:
+        # the function and not the PRAGMA, which takes no parameters
         return self.fetch_all(f"SELECT * FROM pragma_{name}(?, ?)", (argument, schema or "main"))
 
     def default_schema(self) -> str:
@@ -83,6 +84,7 @@ class SQLiteCatalog(Catalog):
 
     def _sql(self, name: str, schema: str | None) -> str:
         rows = self.fetch_all(
+            # SQLite takes a name in whatever case
             f"SELECT sql FROM {self._master(schema)} WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')",
             (name,),
         )
@@ -103,6 +105,7 @@ class SQLiteCatalog(Catalog):
 
     def columns(self, table: str, schema: str | None) -> list[ReflectedColumn]:
         definition = self._definition(table, schema)
+        # 1 is a hidden column of a virtual table; generated ones have 2 and 3
         rows = [row for row in self._pragma("table_xinfo", table, schema) if row[6] != 1]
         keys = [row for row in rows if row[5]]
         found: list[ReflectedColumn] = []
@@ -151,6 +154,7 @@ class SQLiteCatalog(Catalog):
             columns = [row[3] for row in rows]
             target = rows[0][2]
             referred = [row[4] for row in rows]
+            # REFERENCES without columns means the primary key
             if None in referred:
                 referred = self.primary_key(target, schema)["column_names"]
             said = next(
@@ -222,6 +226,7 @@ def type_of(text: str, collation: str | None) -> TypeEngine[Any]:
     assert match is not None
     name = " ".join(match.group("name").split())
     arguments: Any = [int(number) for number in (match.group("arguments") or "").split(",") if number.strip()]
+    # decimals as early versions of this library declared them
     if collation is not None and collation.lower() == "decimal" and name == "TEXT":
         return sql_names.NUMERIC()
     known = _WORDS.get(name)
