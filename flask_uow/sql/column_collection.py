@@ -51,6 +51,7 @@ class ColumnCollection:
         self._columns = dict(items)
 
     def __getattr__(self, name: str) -> Any:
+        # copy and pickle ask an empty object for these, whose columns would be asked for without an end
         if name.startswith("__"):
             raise AttributeError(name)
         try:

@@ -49,6 +49,7 @@ class ColumnOperators:
         return self.operate(ops.NE, other)
 
     def __hash__(self) -> int:
+        # by identity, since == makes an expression; the lowest bits of an address are always zero
         return id(self) >> 4
 
     def __lt__(self, other: object) -> ColumnElement[bool]:

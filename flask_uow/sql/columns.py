@@ -327,6 +327,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     def copy(self) -> Column[T]:
         """Return an unattached copy."""
+        # each copy has constraints of its own, which know their column and table
         args = [a.copy_for_column() if isinstance(a, (ForeignKey, CheckConstraint)) else a for a in self.args]
         copied: Column[T] = Column(self._name, self._type, *args, key=self.key)
         for slot in ("primary_key", "nullable", "unique", "index", "default", "onupdate", "server_default", "server_onupdate",

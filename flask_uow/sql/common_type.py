@@ -19,6 +19,7 @@ __all__ = ["coerce_alike", "common_type"]
 def common_type(elements: Iterable[ColumnElement[Any]]) -> TypeEngine[Any]:
     """Return the type of a value that is one of ``elements``: the widest of numbers, else the first that is known."""
     types = [element.type for element in elements if element.type is not NULLTYPE]
+    # a float beside a decimal makes a float, as in PostgreSQL
     for number in (Float, Numeric):
         found = next((type_ for type_ in types if isinstance(type_.storage, number)), None)
         if found is not None:

@@ -163,6 +163,7 @@ class PrimaryKeyConstraint(ColumnListConstraint):
     def attach_to(self, table: Table) -> None:
         self.columns = [find_column(table, column, "PrimaryKeyConstraint") for column in self.given]
         self.table = table
+        # each table has a primary key from the beginning, which takes this one over
         table.primary_key.columns = self.columns
         table.primary_key.given_name = self.given_name
         table.primary_key.dialect_options = self.dialect_options

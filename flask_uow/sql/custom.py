@@ -113,6 +113,7 @@ def compiles(kind: type, *dialects: str) -> Callable[[F], F]:
     def decorate(visitor: F) -> F:
         for name in dialects or (None,):
             _visitors.setdefault(kind, {})[name] = visitor
+        # what was found before may have been the visitor of a class further up
         _found.clear()
         if issubclass(kind, ClauseElement) and not _is_ours(kind):
             _look_through_attributes(kind)
@@ -123,6 +124,7 @@ def compiles(kind: type, *dialects: str) -> Callable[[F], F]:
 
 def visitor_for(kind: type, dialect: str) -> Visitor | None:
     """Return the function that writes objects of a class for a database; None where the compiler's own method does."""
+    # the compiler asks for each node, and few applications have any
     if not _visitors:
         return None
     key = (kind, dialect)
@@ -198,6 +200,7 @@ def _collect_attributes(self: ClauseElement, shape: Shape) -> None:
     # as the field has it: a class says itself that its attributes are all that its text depends on
     if not vars(type(self)).get("inherit_cache", False):
         shape.cacheable = False
+    # the names too, since the parts do not tell which attribute is absent
     shape.key.extend(vars(self))
     for part in self._parts():
         _collect_part(part, shape)

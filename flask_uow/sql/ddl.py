@@ -345,9 +345,11 @@ def create_statements(
     :param supports_enums: whether an Enum may be a type of its own.
     """
     statements: list[DDLElement] = []
+    # when all tables are there
     later: list[DDLElement] = []
     made = set(existing)
     tables = list(tables)
+    # sequences and types before the tables, whose columns need them
     if supports_alter if supports_sequences is None else supports_sequences:
         new = [table for table in tables if table.fullname not in existing]
         statements.extend(CreateSequence(sequence, checkfirst=True) for sequence in _sequences_of(new, sequences))
@@ -493,6 +495,7 @@ def _drop(
     if connection.dialect.supports_alter:
         if wanted:
             connection.execute(DropTable(*wanted))
+        # sequences and types after the tables, whose columns need them
         if connection.dialect.supports_sequences:
             for sequence in _sequences_of(tables, sequences):
                 connection.execute(DropSequence(sequence))
@@ -500,6 +503,7 @@ def _drop(
             dropped = {table.fullname for table in tables}
             others = (other for table in tables for other in table.metadata.tables.values())
             kept = {_key_of(type_) for type_ in _named_types_of(o for o in others if o.fullname not in dropped)}
+            # a domain before what it is made of
             for type_ in reversed(_named_types_of(tables)):
                 if _key_of(type_) not in kept:
                     connection.execute(_drop_type(type_))

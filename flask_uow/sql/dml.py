@@ -377,6 +377,7 @@ class Insert(InsertTypes):
         if not further:
             return self
         clone = self._clone()
+        # the row has the fixed values already, which with_columns() puts in front once more
         clone.value_rows = ((*self.value_rows[0], *self.with_columns(further).value_rows[0][len(self.fixed_pairs) :]),)
         return clone
 
@@ -495,6 +496,7 @@ class Update(UpdateTypes):
 
     def for_parameters(self, names: list[str]) -> Update:
         """Return the statement for values of these names: columns to be set, and parameters of its conditions."""
+        # what a condition asks for is no column to be set
         of_conditions = {bind.key for bind in self.shape().binds}
         return self.with_columns([name for name in names if name not in of_conditions])
 

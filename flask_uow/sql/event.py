@@ -116,6 +116,7 @@ def _with_keywords(call: Callable[..., Any], names: tuple[str, ...]) -> Callable
 
 def _once(call: Callable[..., Any], take_away: Callable[[], None]) -> Callable[..., Any]:
     def call_once(*arguments: Any) -> Any:
+        # first, so that a function which causes the event itself is not called again
         take_away()
         return call(*arguments)
 

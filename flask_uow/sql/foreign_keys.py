@@ -128,6 +128,7 @@ class ForeignKey:
         :raises NoReferencedTableError: when the MetaData has no such table.
         :raises NoReferencedColumnError: when the table has no such column.
         """
+        # looked up at the first use, since its table may be defined later
         if self._column is None:
             self._column = self._resolve()
         return self._column
@@ -281,6 +282,7 @@ class ForeignKeyConstraint(Constraint):
         super().attach_to(table)
 
     def copy(self) -> ForeignKeyConstraint | None:
+        # the copy of its column brings it along
         if self.elements[0] in self.columns[0].args:
             return None
         return ForeignKeyConstraint(

@@ -94,4 +94,5 @@ def criteria_of(target: object) -> Sequence[Any]:
 
 
 def is_among(item: object, others: tuple[Any, ...]) -> bool:
+    # == of columns would make an expression
     return any(item is other for other in others)

@@ -194,8 +194,10 @@ class _FunctionFactory:
         self._path = path
 
     def __getattr__(self, name: str) -> _FunctionFactory:
+        # copy, inspect and their like ask for special methods, which are no functions of SQL
         if name.startswith("__"):
             raise AttributeError(name)
+        # func.any_ and the like, whose names are words of Python
         name = name.rstrip("_")
         return _FunctionFactory(f"{self._path}.{name}" if self._path else name)
 

@@ -42,6 +42,7 @@ class Shape:
         if index is None:
             self._seen[id(bind)] = len(self.binds)
             self.binds.append(bind)
+            # the type decides on conversions, and on casts in the text
             self.key.append(bind.type.cache_key)
         else:
             self.key.append(index)

@@ -105,6 +105,7 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: object) -> Col
         items = tuple(_row_value(value, left) for value in values)
     else:
         items = tuple(coerce_compared(value, left) for value in values)
+    # IN () is an error in PostgreSQL
     if not items:
         return LiteralColumn("1 = 0" if op is ops.IN else "1 = 1", BOOLEANTYPE)
     return BinaryExpression(left, op, ExpressionList(items), BOOLEANTYPE)
@@ -259,6 +260,7 @@ def operate(element: ColumnElement[Any], op: Operator, other: object, modifiers:
 
     :param modifiers: what the operator's method was given beside, see :meth:`ColumnOperators.operate`.
     """
+    # each operator asks, and few applications have types with operators of their own
     if factories.are_there:
         made: ColumnElement[Any] | None = factories.dispatched(element, op, other, modifiers)
         if made is not None:

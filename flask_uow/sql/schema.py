@@ -131,6 +131,7 @@ class Table(FromClause):
             try:
                 autoload_with.reflect_table(self, given, wanted, resolve_fks, autoload_replace)
             except BaseException:
+                # half a table would be taken for a whole one the next time
                 if not is_known:
                     metadata.remove(self)
                 raise
@@ -152,6 +153,7 @@ class Table(FromClause):
         self.indexes: list[Index] = []
         self.primary_key = PrimaryKeyConstraint()
         self.primary_key.table = self
+        # entered at once: what is reflected along with it may refer back to it
         metadata.add_table(self)
 
     def _take(self, items: Iterable[Any]) -> None:
@@ -160,6 +162,7 @@ class Table(FromClause):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ArgumentError(f"table {self.name!r} has a column {twice!r} already.")
+        # columns first, wherever they stand: constraints name them
         for item in items:
             if isinstance(item, Column) and item.table is not self:
                 self.put_column(item)
@@ -331,6 +334,7 @@ class Table(FromClause):
     def to_metadata(self, metadata: MetaData, schema: str | None = None, name: str | None = None) -> Table:
         """Return a copy of the table in another MetaData."""
         columns = [column.copy() for column in self._c]
+        # by name, so that the copy refers to tables of its own MetaData
         for foreign_key in (foreign_key for column in columns for foreign_key in column.foreign_keys):
             foreign_key.target = foreign_key.target_fullname
         table = Table(
@@ -351,6 +355,7 @@ class Table(FromClause):
             if copied is not None:
                 copied.attach_to(table)
         for index in self.indexes:
+            # those of single columns have come along with the copies of these
             if not any(getattr(e, "index", False) for e in index.expressions):
                 index.copy().attach_to(table)
         return table

@@ -114,6 +114,7 @@ class Select(WordedSelect[TP_co]):
             for count in (self.limit_clause, self.offset_clause):
                 if count is not None:
                     count.collect_shape(shape)
+        # what few statements have is asked for together
         if (
             self.group_by_clauses
             or self.having_clauses

@@ -461,6 +461,7 @@ def join_condition(left: FromClause, right: FromClause) -> ColumnElement[bool]:
 
     :raises InvalidRequestError: when there is no foreign key between them, or more than one.
     """
+    # by constraint: a key of several columns is one condition, and two keys are two ways to join
     found: dict[Any, list[Any]] = {}
     for one, other in ((left, right), (right, left)):
         for column in _flat_columns(one):

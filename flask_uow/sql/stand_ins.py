@@ -54,6 +54,7 @@ class StandIns:
 
     def undone(self, expression: N) -> N:
         """Return an expression with the columns of the tables again."""
+        # reversed, so that of several columns that one stands for, the first comes back
         back = {column: original for original, column in reversed(self._columns.items())}
         return rewritten(expression, lambda node: back.get(node) if getattr(node, "table", None) is not None else None)
 

@@ -56,6 +56,7 @@ class TextClause(Executable, ColumnElement[Any]):
 
     @property
     def precedence(self) -> int:
+        # it may be anything, and so gets parentheses beside every operator
         return 0
 
     def _parts(self) -> tuple[Any, ...]:

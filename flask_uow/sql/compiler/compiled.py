@@ -162,6 +162,7 @@ class Compiled:
         self.memo: dict[Any, Any] = {}
         self.names = frozenset(slot.key for slot in slots if slot.key is not None)
         self.has_defaults = any(slot.default is not None for slot in slots)
+        # most statements: their values need no look-up by name
         simple = not self.has_defaults and not any(slot.required for slot in slots)
         self._bind = _binder(slots) if simple else None
 
@@ -214,6 +215,7 @@ class Compiled:
 
     def _refusing(self, values: Sequence[Any], given: Mapping[str, Any]) -> str | None:
         """Return the column, or the named parameter, whose value was refused."""
+        # by another try: values are converted without a word of where they go, which is quicker
         for slot in self.slots:
             try:
                 self._value(slot, values, given)

@@ -94,6 +94,7 @@ class DDLCompiler(ExpressionCompiler):
         elif isinstance(column.server_default, Computed):
             text += self.computed_text(column.server_default)
         elif isinstance(column.server_default, FetchedValue):
+            # a trigger gives the value, of which CREATE TABLE says nothing
             pass
         elif column.server_default is not None:
             text += f" DEFAULT {self.default_text(column.server_default, column)}"

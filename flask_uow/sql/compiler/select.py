@@ -33,6 +33,7 @@ class SelectCompiler(ExpressionCompiler):
         if not names:
             raise CompileError("select() got no columns. Pass a column, a table or a mapped class.")
         types, self.member_types = self.member_types, None
+        # written although nothing may refer to them
         for cte in select.words.ctes:
             self.process(cte)
         outer_nested = self.nested_ctes
@@ -40,6 +41,7 @@ class SelectCompiler(ExpressionCompiler):
         outer_hints, self.hints = self.hints, {**self.hints, **self._hints(select)}
         froms = self._without_correlated(select.all_froms, select.correlation)
         covered = {id(part) for element in froms for part in element.from_objects()}
+        # subqueries take these from here
         self.froms_stack.append(covered)
         _refuse_unknown_names(select, froms, (*select.order_by_clauses, *select.group_by_clauses))
         outer = self.result_types, self.result_columns, self.compound_columns, self.in_compound
@@ -218,6 +220,7 @@ class SelectCompiler(ExpressionCompiler):
     def visit_compound_select(self, compound: CompoundSelect) -> str:
         names = compound.result_columns()
         types, texts = self.member_types or [column.type for _, column in names], []
+        # set anew for each, since a SELECT forgets them for what is inside of it
         for member in compound.selects:
             self.member_types = types
             texts.append(self.compound_member(member))
@@ -271,6 +274,7 @@ class SelectCompiler(ExpressionCompiler):
             )
         quote = self.dialect.quote
         names = ", ".join(f"column{number} AS {quote(column.name)}" for number, column in enumerate(rows.columns, 1))
+        # the first row says what the types of the columns are
         first = ", ".join(
             self.process(value)
             if column.type is NULLTYPE
@@ -320,6 +324,7 @@ class SelectCompiler(ExpressionCompiler):
             if cte.nesting and self.nested_ctes is not None:
                 found = self.nested_ctes
                 self.nested_known.add(id(cte))
+            # known before it is written, since a recursive one refers to itself
             found[id(cte)] = (name, "", cte.recursive)
             text = f"({self.derived(cte.select_element)})"
             before, behind = self.prefixes(cte.prefixes), "".join(f" {word}" for word in self.words(cte.suffixes))

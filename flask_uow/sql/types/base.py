@@ -168,6 +168,7 @@ class TypeEngine(Generic[T]):
         cls = next(cls for cls in type(self).__mro__ if not cls.__name__.isupper())
         if cls is type(self) or cls is TypeEngine or not issubclass(cls, TypeEngine):
             return self
+        # without __init__(): what it would work out is there already
         made = object.__new__(cls)
         vars(made).update(vars(self))
         made.cache_key = (cls, *self.cache_key[1:])
