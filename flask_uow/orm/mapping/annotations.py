@@ -207,6 +207,7 @@ class _Later:
         return Union[other, ForwardRef(self.name)]  # noqa: UP007
 
     def __getattr__(self, name: str) -> Any:
+        # typing looks at special attributes to tell what it was given
         if name.startswith("__"):
             raise AttributeError(name)
         return _Later(f"{self.name}.{name}")
@@ -230,8 +231,8 @@ def annotations_of(owner: type | Callable[..., Any]) -> Mapping[str, Any]:
     if sys.version_info >= (3, 14):
         try:
             return annotationlib.get_annotations(owner)
-        # something in them is not defined yet: then all of them are taken as text
         except (NameError, AttributeError, TypeError):
+            # something in them is not defined yet: then all of them are taken as text
             return annotationlib.get_annotations(owner, format=annotationlib.Format.STRING)
     return inspect.get_annotations(owner)
 

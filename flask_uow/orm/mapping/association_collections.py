@@ -111,6 +111,7 @@ class ProxyList(MutableSequence[Any]):
         present = list(self.col)
         unused = [(self._behind.get(target), target) for target in present]
         made = []
+        # each object is used once, also where a value comes twice
         for value in values:
             place = next((n for n, (held, _) in enumerate(unused) if held == value), None)
             made.append(self._behind.create(value) if place is None else unused.pop(place)[1])
@@ -245,6 +246,7 @@ class ProxySet(MutableSet[Any]):
     def update(self, *others: Iterable[Any]) -> None:
         """Add the values of others."""
         for other in others:
+            # a copy, since the other may be this very set
             for value in list(other):
                 self.add(value)
 

@@ -147,6 +147,7 @@ class AutomapBase(DeferredClass):
         """
         if autoload_with is not None:
             cls.metadata.reflect(autoload_with, schema=schema, **(reflection_options or {}))
+        # before the other tables, whose foreign keys may lead to these classes
         for declared in map_waiting(cls, {"extend_existing": True}):
             cls.classes.add(declared)
         by_table: dict[Table, type] = {class_mapper(known, False).local_table: known for known in cls.classes}
@@ -184,6 +185,7 @@ def _foreign_keys(table: Table) -> list[ForeignKeyConstraint]:
                 known = False
             if known:
                 found.append(constraint)
+    # in an order of our own, since that of the database need not be the same each time
     return sorted(found, key=lambda key: [column.name for column in key.columns])
 
 
@@ -210,6 +212,7 @@ class _RelationshipMaker:
         self._scalar_name = scalar_name
         self._collection_name = collection_name
         self._generate = generate
+        # the relationships that were declared have their columns then
         base.registry.configure()
         props = [prop for cls in classes.values() for prop in class_mapper(cls).relationships]
         self._known = {frozenset(map(frozenset, prop.local_remote_pairs)) for prop in props}
@@ -227,6 +230,7 @@ class _RelationshipMaker:
         remote = [column for _, column in pairs] if referred is local else None
         ondelete = (key.ondelete or "").upper()
         many: dict[str, Any] = {"collection_class": self._collection_class, "foreign_keys": columns}
+        # the rows cannot do without their parent
         if not any(column.nullable for column in columns):
             many["cascade"] = "all, delete-orphan"
             many["passive_deletes"] = ondelete == "CASCADE"

@@ -33,6 +33,7 @@ def evaluate(text: str, what: str, find: Callable[[str], Any]) -> Any:
     :param find: returns the class or table of a name; raises ArgumentError for an unknown one.
     :raises ArgumentError: for a text that cannot be read, and for names that nothing has.
     """
+    # nearly all are a name or a path, which needs no compiler
     if _PATH.match(text):
         first, *rest = text.split(".")
         return _along(find(first), rest, text, what)

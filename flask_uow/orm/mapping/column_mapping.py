@@ -148,6 +148,7 @@ def map_columns(
     wanted, unwanted = set(include) if include is not None else None, set(exclude or ())
     found: dict[str, ColumnProperty] = {}
     for key, column in flat_columns(mapper.local_table):
+        # inherited, and not declared anew
         if column in taken and names.get(column) not in mapper.column_attrs:
             continue
         if column not in names and not getattr(column, "primary_key", False):
@@ -208,6 +209,7 @@ def _make_property(name: str, column: AnyColumn, declared: object) -> ColumnProp
     elif DEFERRED in info:
         prop.deferred, prop.group = True, info[DEFERRED]
         prop.raiseload = bool(info.get(RAISES))
+    # without its key an object could not be told from others
     if getattr(column, "primary_key", False):
         prop.deferred = prop.raiseload = False
     return prop

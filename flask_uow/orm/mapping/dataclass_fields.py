@@ -95,5 +95,6 @@ def make_dataclass(cls: type, declared: Mapping[str, Any], arguments: Mapping[st
     try:
         make(cls, **options)
     finally:
+        # the mapping reads the declarations, where the dataclass has left defaults
         for name, value in body.items():
             type.__setattr__(cls, name, value)

@@ -110,6 +110,7 @@ class DeclaredClass:
     def prepare_base(cls) -> None:
         """Give a new base what it lacks: a MetaData and a registry."""
         if "registry" not in vars(cls):
+            # not inherited ones: each base is a family of its own
             own = vars(cls).get("metadata")
             cls.registry = Registry(own if own is not None else MetaData())
         if "metadata" not in vars(cls):

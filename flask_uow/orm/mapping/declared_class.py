@@ -250,6 +250,7 @@ def _read(
             # what is an attribute of the class as well is declared by that
             declared.columns.extend(pair for pair in _columns_inside(value) if id(pair[1]) not in own)
             declared.properties[name] = value
+    # a stable sort: those without a place stay in the order of their declaration
     declared.columns.sort(key=lambda named: declared.places.get(named[0], 0))
     return declared
 
@@ -417,6 +418,7 @@ def _complete_relationship(
         if annotation.strategy is not None:
             prop.choose_strategy(annotation.strategy)
         if prop.argument is None:
+            # looked up when the mappers are configured, since the class may come later
             prop.argument = partial(
                 registry.annotated,
                 annotation.type if annotation.is_found else None,

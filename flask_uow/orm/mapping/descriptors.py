@@ -183,6 +183,7 @@ class SynonymProperty(DescriptorProperty):
     def on_class(self, owner: type[MappedObject]) -> Any:
         attribute = getattr(owner, self.name)
         if isinstance(attribute, ColumnAttribute):
+            # the same object each time, made anew where the attribute was replaced
             known = self._called.get(owner)
             if known is None or known[0] is not attribute:
                 known = self._called[owner] = (attribute, attribute.called(self.key))

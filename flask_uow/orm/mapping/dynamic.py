@@ -49,6 +49,7 @@ class AppenderQuery(Generic[T]):
 
     def extend(self, items: Iterable[Any]) -> None:
         """Put several objects in."""
+        # a copy, since putting one in may take it out of the very collection that was passed
         for item in list(items):
             self.append(item)
 
@@ -251,11 +252,13 @@ class DynamicAttribute(RelationshipAttribute):
     def _note(self, obj: MappedObject, item: MappedObject, added: bool) -> None:
         state = ensure_state(obj)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
+        # what was taken out and is put in again has not changed, and the other way round
         into, out_of = waiting if added else reversed(waiting)
         if remove_identical(out_of, item):
             return
         if not contains_identical(into, item):
             into.append(item)
+        # a new object is looked at by the flush in any case
         if state.row_key is not None:
             if state.changes is None:
                 state.changes = {}

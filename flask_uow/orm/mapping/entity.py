@@ -307,6 +307,7 @@ class EntityNamespace:
         self.__uow_entity__ = view
 
     def __getattr__(self, name: str) -> Any:
+        # copy and inspect ask for special methods, which no alias of a class has
         if name.startswith("__"):
             raise AttributeError(name)
         return self.__uow_entity__.attribute(name)

@@ -114,6 +114,7 @@ class HybridExpression(ColumnOperators):
         return found
 
     def __getattr__(self, name: str) -> Any:
+        # of an empty object, as copy makes one, these would be asked for without an end
         if name.startswith("__") or name in ("expression", "_hybrid"):
             raise AttributeError(name)
         if name in _DEFINING:

@@ -186,6 +186,7 @@ def polymorphic_source(mapper: MappedSource, mappers: Iterable[Any]) -> FromClau
     """Return the FROM element of a class together with subclasses: its own source, outer joined with their tables."""
     source: FromClause = mapper.mapped_selectable
     present = set(tables_in(source))
+    # a table that several subclasses have in common is joined once
     for other in mappers:
         for step in other.lineage:
             table = step.local_table

@@ -190,6 +190,7 @@ def _one_of(
 ) -> JoinCondition:
     if len(outgoing) + len(incoming) != 1:
         raise _not_one(name, near, far, [*outgoing, *incoming])
+    # within one table the key leads both ways, and remote_side tells which one is meant
     if near is far:
         reference = outgoing[0]
         is_remote_key = any(target is column for _, target in reference.pairs for column in remote_side)
@@ -214,6 +215,7 @@ def _between(holder: FromClause, referred: FromClause, foreign_keys: list[Column
         for chosen in ([c for c in wanted if given == set(c.columns)], [c for c in wanted if given <= set(c.columns)]):
             if len(chosen) == 1:
                 return chosen
+        # the argument is about this table, and rules out the keys that it does not name
         if wanted or any(key.table is holder for key in foreign_keys):
             return wanted
         return [] if any(key.table is referred for key in foreign_keys) else found
@@ -321,6 +323,7 @@ def given_join_condition(
     pairs, rest, directions, same = [], [], set(), []
     for term in terms_of(primaryjoin):
         found = _equated(term)
+        # a column equated with itself: the two rows have the same value there
         if found is not None and found[0] is found[1] and is_own_table and _is_among(found[0], remote_side):
             same.append(found[0])
             continue
@@ -399,6 +402,7 @@ def _pair(
         if not _is_foreign_key(key, referred, foreign_keys):
             continue
         outgoing, incoming = parent.has(key) and target.has(referred), target.has(key) and parent.has(referred)
+        # columns of one table fit both ways, and remote_side tells which one is meant
         if outgoing and incoming:
             outgoing = any(referred is column for column in remote_side)
         if outgoing:

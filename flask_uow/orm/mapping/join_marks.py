@@ -108,6 +108,7 @@ def without_marks(condition: ClauseElement | None) -> MarkedCondition:
 
     if condition is None:
         return MarkedCondition(None, [], [])
+    # NULL takes the place of what is marked, so that what is left are the near ones
     near = columns_of(rewritten(condition, lambda node: Null() if _is_remote(node) else None))
     return MarkedCondition(rewritten(condition, bare), foreign_columns, remote_columns, tuple(near))
 

@@ -18,6 +18,7 @@ class Unconfigured:
 
     def __init__(self, name: str, owner: Mapper) -> None:
         self._name = name
+        # weakly: a class that was unmapped must not keep its mapper
         self._mapper = weakref.ref(owner)
 
     def _configure(self, class_: type) -> None:
@@ -66,6 +67,7 @@ def watch_first_init(class_: type, registry: Registry) -> Callable[[], None]:
         target.__init__(instance, *args, **kwargs)
 
     def restore() -> None:
+        # somebody else's wrapper stays where it is
         if vars(class_).get("__init__") is __init__:
             if own is not None:
                 target.__init__ = own

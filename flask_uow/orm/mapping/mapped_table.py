@@ -73,6 +73,7 @@ class MappedTable:
         self.unmapped_defaults = tuple((c, c.default) for c in unmapped if c.default is not None)
         self.has_unmapped_expressions = any(default.is_sql for _, default in self.unmapped_defaults)
         self.unmapped_onupdate = tuple((c, c.onupdate) for c in unmapped if c.onupdate is not None)
+        # what the database fills in may be left out of an INSERT
         self.optional = tuple(
             name
             for name, c in columns.items()
@@ -103,6 +104,7 @@ class MappedTable:
             # only now, since the type of a foreign key is that of a table that may come later
             self.integers = frozenset(name for name, c in self.columns.items() if isinstance(c.type, Integer))
         for name, column in zip(names, values, strict=True):
+            # the common case costs one pass over the classes of the values
             if name in self.integers and str in map(type, column):
                 for position, value in enumerate(column):
                     number = whole_number(value) if type(value) is str else None

@@ -278,6 +278,7 @@ class Mapper(InspectedMapper):
             key = list(self.local_table.primary_key.columns)
         else:
             key = [c for _, c in flat_columns(self.local_table) if getattr(c, "primary_key", False)]
+            # of columns that are kept equal, one is enough to tell a row
             key = [c for c in key if root_of(c, self.equated) is c or root_of(c, self.equated) not in key]
         if not key:
             raise ArgumentError(
@@ -314,6 +315,7 @@ class Mapper(InspectedMapper):
         own = [name for name, prop in given.items() if getattr(prop, "extension", None) is not None]
         self.events.inherit(self.inherits.events, own)
         if shares is None:
+            # Python would find the parent's attributes otherwise, which are about another table
             for name in (*self.inherits.column_attrs.keys(), *self.inherits.relationships.keys()):
                 if name not in self.column_attrs:
                     self.manager.replace(name, ConcreteGap(name, self.class_.__name__))
@@ -325,6 +327,7 @@ class Mapper(InspectedMapper):
         self.declared_expressions.update(shares.declared_expressions)
 
     def take_relationship(self, prop: RelationshipProperty) -> None:
+        # a subclass may have one of its own under the name
         if self.relationships.setdefault(prop.key, prop) is prop and prop.is_installed:
             self.manager.relationships[prop.key] = prop.attribute
             listen_to_relationship(prop)

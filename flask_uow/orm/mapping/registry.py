@@ -27,6 +27,7 @@ after_configured: list[Callable[[], object]] = []
 
 # reentrant, since what listens to the configuration may use mapped classes
 _lock = threading.RLock()
+# weakly: a base that nobody uses any more goes with its classes
 _registries: weakref.WeakSet[Registry] = weakref.WeakSet()
 
 _versions = itertools.count(1)

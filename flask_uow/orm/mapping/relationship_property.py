@@ -372,6 +372,7 @@ class RelationshipProperty(InspectedRelationship):
         if session is None or NO_VALUE in key:
             return NO_VALUE
         found = session.objects.identities_of(self._mapper).get(identity_from(key))
+        # classes of a family have their keys in common, so the object may be of another one
         return found if isinstance(found, self._mapper.class_) else NO_VALUE
 
     def __repr__(self) -> str:
