@@ -21,6 +21,8 @@ from flask_uow.sql.selectable import FromClause, Join, coerce_from
 from flask_uow.sql.stand_ins import StandIns
 
 if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
+    from flask_uow.orm.mapping.entity import ViewRelationship
     from flask_uow.orm.mapping.mapper import Mapper
 
 __all__ = ["AliasedClass", "EntityJoin", "aliased", "join", "joined_entities", "outerjoin", "with_polymorphic"]
@@ -154,7 +156,7 @@ def aliased(
 
 @overload
 def aliased(
-    element: Any,
+    element: object,
     selectable: object = None,
     name: str | None = None,
     flat: bool = False,
@@ -165,7 +167,7 @@ def aliased(
 
 
 def aliased(
-    element: Any,
+    element: object,
     selectable: object = None,
     name: str | None = None,
     flat: bool = False,
@@ -188,11 +190,12 @@ def aliased(
     >>> session.query(Employee, manager).join(manager, Employee.manager_id == manager.id)       # doctest: +SKIP
     """
     selectable = selectable if selectable is not None else alias
-    if isinstance(element, FromClause) or not hasattr(element, "__uow_entity__"):
+    entity = None if isinstance(element, FromClause) else getattr(element, "__uow_entity__", None)
+    if entity is None:
         if selectable is not None:
             raise ArgumentError(f"aliased() with a selectable takes a mapped class first, got {element!r}.")
         return coerce_from(element).alias(name)
-    mapper = element.__uow_entity__.mapper
+    mapper = entity.mapper
     class_mapper(mapper)
     if selectable is None:
         return AliasedClass(_AliasView(mapper, alias_of(mapper.selectable, name), mapper.loaded_names, name))
@@ -419,7 +422,7 @@ def _outer_entities(element: object) -> tuple[Any, ...]:
     return element.outer_entities if isinstance(element, EntityJoin) else ()
 
 
-def _starting_in(left: object, relationship: Any) -> Any:
+def _starting_in(left: object, relationship: RelationshipAttribute | ViewRelationship) -> Any:
     """Return a relationship that begins at the alias or subclass of its class in ``left``, where the class itself is not there."""
     entities = joined_entities(left)
     if any(entity is relationship.parent for entity in entities):

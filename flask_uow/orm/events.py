@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.extensions import SESSION_EVENTS, Hooks, SessionExtension, hooks_of_class
-from flask_uow.orm.instrumentation.attributes import ColumnAttribute
+from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute
 from flask_uow.orm.instrumentation.events import AttributeExtension
 from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
 from flask_uow.orm.mapping import registry
@@ -91,8 +91,11 @@ class _MapperEvents(EventKind):
 _configured: dict[str, list[Registered]] = {"before_configured": [], "after_configured": []}
 
 
-def _class_of(target: Any) -> type:
-    return target.class_ if isinstance(target, Mapper) else target
+def _class_of(target: object) -> type:
+    if isinstance(target, Mapper):
+        return target.class_
+    assert isinstance(target, type)
+    return target
 
 
 def _with_subclasses(cls: type) -> list[type]:
@@ -155,13 +158,14 @@ class _SessionEvents(EventKind):
         return function
 
 
-def _hooks_of(target: Any) -> Hooks:
+def _hooks_of(target: object) -> Hooks:
     """Return the hooks that a target's own listeners belong to; made for a Session that has none of its own yet."""
     if isinstance(target, PresentSession):
         return target.event_hooks
     if isinstance(target, type):
         return hooks_of_class(target)
-    session: Session = target
+    assert isinstance(target, Session)
+    session = target
     if not session.has_own_hooks:
         own = Hooks(SessionExtension, None, SESSION_EVENTS, (session.hooks,))
         session.hooks = session.objects.hooks = own
@@ -234,10 +238,12 @@ class _AttributeEvents(EventKind):
     def takes(self, target: object) -> bool:
         return isinstance(target, (ColumnAttribute, RelationshipAttribute))
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
+        assert isinstance(target, Attribute)
         return registered_of(target.parent.class_).setdefault(f"{target.key}.{name}", [])
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
+        assert isinstance(target, Attribute)
         mapper: Mapper = target.parent
         mapper.configure()
         present = self.registered(target, name)
@@ -267,10 +273,12 @@ class _QueryEvents(EventKind):
     def takes(self, target: object) -> bool:
         return isinstance(target, type) and issubclass(target, Query)
 
-    def registered(self, target: Any, name: str) -> list[Registered]:
+    def registered(self, target: object, name: str) -> list[Registered]:
+        assert isinstance(target, type)
         return registered_of(target).setdefault(name, [])
 
-    def changed(self, target: Any, name: str) -> None:
+    def changed(self, target: object, name: str) -> None:
+        assert isinstance(target, type)
         for cls in _with_subclasses(target):
             calls = [made.call for base in reversed(cls.__mro__) for made in _registered_on(base, name)]
             setattr(cls, f"{name}_hooks", tuple(calls))

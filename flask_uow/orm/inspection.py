@@ -54,14 +54,15 @@ def inspect(subject: object, raiseerr: bool = True) -> Any:
         return None
 
 
-def _behind(subject: Any) -> Any:
+def _behind(subject: object) -> Any:
     if isinstance(subject, (type, Mapper)):
         return class_mapper(subject)
     if isinstance(subject, (Engine, Connection)):
         return Inspector(subject)
-    if isinstance(getattr(subject, "__uow_entity__", None), EntityView):
+    view = getattr(subject, "__uow_entity__", None)
+    if isinstance(view, EntityView):
         # an alias
-        return subject.__uow_entity__
+        return view
     if isinstance(subject, (ColumnOperators, ClauseElement)):
         return subject
     if not hasattr(subject, "__dict__"):

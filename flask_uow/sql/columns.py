@@ -179,7 +179,7 @@ class Column(ColumnElement[T], Generic[T]):
 
     @overload
     def __init__(
-        self: Column[Any], name: Any = None, type_: Any = None, *args: Any, **options: Unpack[ColumnOptions]
+        self: Column[Any], name: Any = None, type_: object = None, *args: Any, **options: Unpack[ColumnOptions]
     ) -> None: ...
 
     def __init__(

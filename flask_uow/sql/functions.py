@@ -238,7 +238,7 @@ if TYPE_CHECKING:
     class _Of(Protocol[T]):
         """A function whose result is of one type."""
 
-        def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement[T]: ...
+        def __call__(self, *arguments: Any, type_: TypeArgument | None = None) -> FunctionElement[T]: ...
 
     class _AsArgument(Protocol):
         """A function whose result is of the type of its first argument."""
@@ -247,7 +247,7 @@ if TYPE_CHECKING:
         def __call__(self, first: ColumnElement[T0], /, *others: Any) -> FunctionElement[T0]: ...
 
         @overload
-        def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement[Any]: ...
+        def __call__(self, *arguments: Any, type_: TypeArgument | None = None) -> FunctionElement[Any]: ...
 
     class _FirstValue(Protocol):
         """A function whose result is the first of its arguments that is not NULL."""
@@ -258,7 +258,7 @@ if TYPE_CHECKING:
         ) -> FunctionElement[T]: ...
 
         @overload
-        def __call__(self, *arguments: Any, type_: Any = None) -> FunctionElement[Any]: ...
+        def __call__(self, *arguments: Any, type_: TypeArgument | None = None) -> FunctionElement[Any]: ...
 
     class _KnownFunctions(_FunctionFactory):
         """The functions whose results have types that type checkers can know; of any other one it is Any."""

@@ -23,6 +23,7 @@ from flask_uow.sql.expressions import UnaryExpression
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.select import Select
 
 __all__ = ["Keyset"]
 
@@ -95,7 +96,7 @@ class Keyset:
     :raises ArgumentError: for columns of another class, that may be NULL, or whose values cannot be written as text.
     """
 
-    def __init__(self, statement: Any, criteria: Any) -> None:
+    def __init__(self, statement: Select, criteria: Any) -> None:
         entity = next(iter(getattr(statement, "entities", ())), None)
         mapper = getattr(entity, "__mapper__", None)
         if mapper is None:

@@ -26,6 +26,8 @@ __all__ = ["DEFAULT_MAX_PER_PAGE", "KeysetPagination", "Pagination", "paginate"]
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    from flask_uow.orm import Session
+    from flask_uow.web.typed import QueryingSession
 
     class KeysetOptions(TypedDict, total=False):
         """The arguments of ``paginate()`` for either kind of page."""
@@ -71,7 +73,7 @@ class _Source:
     :raises ArgumentError: for something else.
     """
 
-    def __init__(self, session: Any, statement: object) -> None:
+    def __init__(self, session: Session | QueryingSession, statement: object) -> None:
         self.session = session
         self.params: Mapping[str, Any] | None = None
         if isinstance(statement, Query):
@@ -101,9 +103,10 @@ class _Source:
         """Return the number of rows."""
         # an order does not change the number, and costs a sort
         counted = self.statement.order_by(None).subquery()
-        found: int = self.session.scalar(
+        found = self.session.scalar(
             select(func.count()).select_from(counted), self.params, mapper=_entity_of(self.statement)
         )
+        assert found is not None
         return found
 
 
@@ -225,7 +228,7 @@ class KeysetPagination(_Page[V]):
 
 
 def paginate(
-    session: Any,
+    session: Session | QueryingSession,
     statement: object,
     *,
     page: int | None,

@@ -78,7 +78,9 @@ class ViewHelpers(Vocabulary):
     @overload
     def first_or_404(self, statement: Executable, *, description: str | None = None) -> Any: ...
 
-    def first_or_404(self, statement: Any, *, description: str | None = None) -> Any:
+    def first_or_404(
+        self, statement: Executable | ReturnsRows | OrmQuery[Any], *, description: str | None = None
+    ) -> Any:
         """Return the first object or value of a SELECT or a Query, or abort with 404."""
         if isinstance(statement, OrmQuery):
             found = _first_item(statement.first())
@@ -104,7 +106,7 @@ class ViewHelpers(Vocabulary):
     @overload
     def one_or_404(self, statement: Executable, *, description: str | None = None) -> Any: ...
 
-    def one_or_404(self, statement: Any, *, description: str | None = None) -> Any:
+    def one_or_404(self, statement: Executable | ReturnsRows | OrmQuery[Any], *, description: str | None = None) -> Any:
         """Return the only object or value of a SELECT or a Query; abort with 404 when there is none, or more than one."""
         try:
             if isinstance(statement, OrmQuery):

@@ -7,7 +7,7 @@ goes to the one whose columns it sets and finds the rows by a subquery, a DELETE
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
 from flask_uow.orm.dml.bulk import mapping_defaults, transaction_of
@@ -308,16 +308,17 @@ def _reaching(value: Any, mapper: Mapper, part: MappedTable) -> Any:
     """Return a new value with a subquery for each column that is in another table of the class."""
     others = {other.table: other for other in mapper.stored if other is not part}
 
-    def reach(node: Any) -> Any:
+    def reach(node: ClauseElement) -> ClauseElement | None:
         if hasattr(node, "select_element"):
             # a subquery has columns of its own
             return node
         if not isinstance(getattr(node, "table", None), FromClause):
             return None
-        node = _stored(mapper, node)
-        table = node.table
+        stored = _stored(mapper, cast("ColumnElement[Any]", node))
+        table = stored.table
         if table is part.table:
-            return node
+            found: ClauseElement = stored
+            return found
         other = others.get(table)
         if other is None:
             raise InvalidRequestError(
@@ -326,6 +327,7 @@ def _reaching(value: Any, mapper: Mapper, part: MappedTable) -> Any:
             )
         own = dict(zip(part.positions, part.key, strict=True))
         pairs = [column == own[position] for position, column in zip(other.positions, other.key, strict=True)]
-        return Select((node,)).where(and_(*pairs)).scalar_subquery()
+        apart: ClauseElement = Select((stored,)).where(and_(*pairs)).scalar_subquery()
+        return apart
 
     return rewritten(without_sources(value), reach)

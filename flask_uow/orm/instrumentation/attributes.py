@@ -67,7 +67,7 @@ class Attribute(ColumnOperators):
         found: dict[Any, Any] = self.property.info
         return found
 
-    def get_history(self, instance: Any) -> Any:
+    def get_history(self, instance: MappedObject | InstanceState) -> Any:
         """Return the history of the attribute on an object, or of a state's object; as :func:`flask_uow.orm.attributes.get_history`."""
         state = instance if isinstance(instance, InstanceState) else instance_state(instance)
         return self.parent.history_of(state.obj, self.key)

@@ -504,7 +504,7 @@ def attribute_mapped_collection(
 
 
 def column_mapped_collection(
-    column: Any, *, ignore_unpopulated_attribute: bool = False
+    column: object, *, ignore_unpopulated_attribute: bool = False
 ) -> Callable[[], MappedCollection]:
     """Return a ``collection_class``: a dict of the related objects by the value of a column, or a tuple for a list of columns.
 
@@ -513,7 +513,7 @@ def column_mapped_collection(
     :param column: a column of their table (or a list of them), which a mapped attribute stands for.
     :param ignore_unpopulated_attribute: as for :func:`mapped_collection`.
     """
-    columns = list(column) if isinstance(column, (list, tuple)) else [column]
+    columns: list[Any] = list(column) if isinstance(column, (list, tuple)) else [column]
     plain = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in columns]
 
     def keyfunc(obj: MappedObject) -> Any:

@@ -105,7 +105,7 @@ class OrderingList(list[Any]):
         self.reorder()
         return item
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         super().__setitem__(index, value)
         self.reorder()
 

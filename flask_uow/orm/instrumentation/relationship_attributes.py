@@ -18,11 +18,12 @@ from flask_uow.sql.expressions import ColumnElement
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.interfaces import Entity, MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.selectable import FromClause
 
 from flask_uow.orm.instrumentation.attributes import Attribute
 
@@ -230,7 +231,12 @@ class RelationshipAttribute(Attribute):
         """True where the object is a member of the collection."""
         return self.relationship.sql.contains(other)
 
-    def join_steps(self, onclause: ColumnElement[Any] | None = None, target: Any = None, isouter: bool = False) -> Any:
+    def join_steps(
+        self,
+        onclause: ColumnElement[Any] | None = None,
+        target: Entity | FromClause | None = None,
+        isouter: bool = False,
+    ) -> Any:
         """Return the joins along the relationship, as ``(left, right, condition)``."""
         return self.relationship.sql.join_steps(onclause, None, target, isouter=isouter)
 

@@ -36,10 +36,11 @@ from flask_uow.sql.select import Select
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
-    from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.interfaces import Entity, MappedObject
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.execution import ExecutingSession
+    from flask_uow.sql.selectable import FromClause
 
 __all__ = ["load_below", "load_further", "load_relationship", "present", "store"]
 
@@ -366,6 +367,6 @@ def _plan_by_subquery(
     return plan_beside(keyed, dialect, lambda made: sources_in(made, given))
 
 
-def _names_in(subquery: Any, entity: Any) -> dict[str, str]:
+def _names_in(subquery: FromClause, entity: Entity) -> dict[str, str]:
     """Return the names that a subquery of one entity gives to the entity's attributes."""
     return dict(zip(entity.layout.names, subquery.c.keys(), strict=False))

@@ -225,7 +225,7 @@ class LoaderOption:
                 option.enter(tree, mapper, is_root=False)
 
 
-def _mapper_of(entity: Any) -> Any:
+def _mapper_of(entity: Entity | None) -> Mapper | None:
     return entity.mapper if entity is not None else None
 
 
@@ -349,8 +349,9 @@ def members_of_option(classes: Iterable[Any]) -> tuple[Mapper, ...]:
     :raises ArgumentError: for something else than mapped classes.
     """
     given = list(classes) if isinstance(classes, Iterable) and not isinstance(classes, (str, type)) else [classes]
-    found = [_mapper_of(getattr(class_, "__uow_entity__", None)) for class_ in given]
-    if not found or None in found:
+    mappers = [_mapper_of(getattr(class_, "__uow_entity__", None)) for class_ in given]
+    found = [mapper for mapper in mappers if mapper is not None]
+    if not found or len(found) < len(mappers):
         raise ArgumentError(
             f"selectin_polymorphic() takes a list of mapped subclasses, such as [Manager, Engineer]; got {classes!r}."
         )

@@ -128,7 +128,7 @@ class ProxyList(MutableSequence[Any]):
             return [self._behind.get(target) for target in self.col[index]]
         return self._behind.get(self.col[index])
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         if isinstance(index, slice):
             values = self._values()
             values[index] = value

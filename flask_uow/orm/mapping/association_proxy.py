@@ -19,7 +19,6 @@ from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.operations import or_
 
 if TYPE_CHECKING:
-    from flask_uow.orm.interfaces import Entity
     from flask_uow.sql.nodes import ClauseElement
 
 __all__ = ["AssociationExpression", "AssociationProxy", "association_proxy"]
@@ -98,7 +97,7 @@ class AssociationProxy(ClassExpression, Generic[T]):
         else:
             delattr(obj, self.target_collection)
 
-    def of_entity(self, entity: Any) -> AssociationExpression:
+    def of_entity(self, entity: object) -> AssociationExpression:
         return AssociationExpression(self, entity)
 
     def for_class(self, class_: object) -> AssociationExpression:
@@ -163,7 +162,7 @@ class AssociationExpression(ColumnOperators):
     :ivar key: the name of the proxy.
     """
 
-    def __init__(self, proxy: AssociationProxy[Any], entity: Entity) -> None:
+    def __init__(self, proxy: AssociationProxy[Any], entity: object) -> None:
         self._proxy = proxy
         self._entity = entity
         self.key = proxy.key
@@ -283,7 +282,8 @@ class AssociationExpression(ColumnOperators):
         return f"{_class_of(self._entity).__name__}.{self.key}"
 
 
-def _class_of(entity: Entity) -> Any:
+def _class_of(entity: object) -> Any:
     if isinstance(entity, type):
         return entity
-    return entity.__uow_entity__.mapper.class_
+    view: Any = entity
+    return view.__uow_entity__.mapper.class_

@@ -9,8 +9,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flask_uow.orm.interfaces import Entity
-    from flask_uow.orm.mapping.entity import EntityNamespace
+    pass
 
 __all__ = ["ClassExpression", "ExtensionType", "class_expression"]
 
@@ -31,7 +30,7 @@ class ClassExpression:
     extension_type: ExtensionType
     info: dict[Any, Any]
 
-    def of_entity(self, entity: Entity | EntityNamespace) -> Any:
+    def of_entity(self, entity: object) -> Any:
         """Return the value of the attribute on an entity.
 
         :param entity: a mapped class, an alias of one, or what has the attributes of one.

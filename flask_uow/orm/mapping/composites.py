@@ -88,7 +88,7 @@ class CompositeComparator(PropComparator):
         found: dict[Any, Any] = self.prop.info
         return found
 
-    def get_history(self, instance: Any) -> Any:
+    def get_history(self, instance: MappedObject | InstanceState) -> Any:
         """Return the history of the attribute on an object, or of a state's object."""
         return self.mapper.history_of(instance.obj if isinstance(instance, InstanceState) else instance, self.key)
 
@@ -318,7 +318,7 @@ def _parameters(class_: Any) -> dict[str, Any]:
     return {name: hints.get(name) for name in (names[1:] if isinstance(class_, type) else names)}
 
 
-def _hints(owner: Any) -> dict[str, Any]:
+def _hints(owner: object) -> dict[str, Any]:
     try:
         return typing.get_type_hints(owner, include_extras=True)
     except (NameError, TypeError, AttributeError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 __all__ = ["ConcreteBase", "discriminator_of_concrete"]
 
@@ -20,7 +20,7 @@ class ConcreteBase:
     _concrete_discriminator_name: ClassVar[str] = "type"
 
 
-def discriminator_of_concrete(cls: Any, parent: object) -> str | None:
+def discriminator_of_concrete(cls: type, parent: object) -> str | None:
     """Return the name of the column that tells the classes of a family, where a class is its first one; else None."""
     if parent is not None or not issubclass(cls, ConcreteBase):
         return None

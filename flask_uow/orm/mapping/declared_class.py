@@ -541,6 +541,6 @@ def _in_annotation_map(cls: type, python_type: object, registry: Registry) -> An
         return None
 
 
-def _is_declared(cls: Any) -> bool:
+def _is_declared(cls: object) -> bool:
     """Return True for a mapped class, or one of a declarative base."""
     return isinstance(cls, type) and (hasattr(cls, "registry") or hasattr(cls, "__mapper__"))

@@ -60,7 +60,7 @@ def map_waiting(base: type, table_options: dict[str, Any]) -> list[type]:
     return [entry.cls for entry in mapped]
 
 
-def _defer(cls: Any, registry: Registry) -> bool:
+def _defer(cls: type, registry: Registry) -> bool:
     """Note a class that waits; return False for one that does not."""
     if not issubclass(cls, DeferredClass) or "__table__" in vars(cls):
         return False

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flask_uow.orm.mapping.descriptors import PropComparator
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
+    from flask_uow.orm.mapping.source import MappedSource
     from flask_uow.sql.nodes import ClauseElement
     from flask_uow.sql.operators import Operator
 
@@ -316,7 +317,9 @@ class EntityNamespace:
         return f"<an alias of {self.__uow_entity__.mapper.class_.__name__}>"
 
 
-def equal_columns_of(mapper: Mapper, entity: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+def equal_columns_of(
+    mapper: Mapper, entity: MappedSource | EntityView, names: Sequence[str]
+) -> Iterator[tuple[Any, Any]]:
     """Yield the columns that are kept equal to those of attributes which an entity selects, a joined table's key say, each with the selected one."""
     for name, selected in zip(names, entity.entity_columns(), strict=False):
         for column in mapper.column_attrs[name].columns:

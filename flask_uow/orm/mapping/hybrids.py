@@ -23,7 +23,6 @@ from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.select_base import SelectBase
 
 if TYPE_CHECKING:
-    from flask_uow.orm.interfaces import Entity
     from flask_uow.sql.nodes import ClauseElement
 
 __all__ = ["Comparator", "HybridExpression", "hybrid_method", "hybrid_property"]
@@ -95,7 +94,7 @@ class HybridExpression(ColumnOperators):
     """
 
     def __init__(
-        self, hybrid: hybrid_property[Any], entity: Entity, expression: ClauseElement | ColumnOperators
+        self, hybrid: hybrid_property[Any], entity: object, expression: ClauseElement | ColumnOperators
     ) -> None:
         self._hybrid = hybrid
         self._entity = entity
@@ -195,7 +194,7 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
             )
         self.fdel(obj)
 
-    def of_entity(self, entity: Any) -> Any:
+    def of_entity(self, entity: object) -> Any:
         if self.custom_comparator is not None:
             found = self.custom_comparator(entity)
         else:
@@ -208,7 +207,7 @@ class hybrid_property(ClassExpression, Generic[T]):  # noqa: N801 - a decorator,
         return found
 
     def assignments(
-        self, entity: Entity, expression: ClauseElement | ColumnOperators, value: object
+        self, entity: object, expression: ClauseElement | ColumnOperators, value: object
     ) -> list[tuple[Any, Any]]:
         """Return the attributes, with their values, that an UPDATE sets in order to set the hybrid.
 

@@ -426,7 +426,7 @@ class MappedColumn(ColumnOperators):
 
 def mapped_column(
     name: Any = None,
-    type_: Any = None,
+    type_: object = None,
     *args: Any,
     nullable: bool | None = None,
     deferred: bool = False,
@@ -466,7 +466,7 @@ def mapped_column(
     :returns: typed so that it can be assigned to any ``Mapped[T]``.
     """
     keywords: dict[str, Any] = {**options}
-    parts = [part for part in (name, type_, *args) if part is not None]
+    parts: list[Any] = [part for part in (name, type_, *args) if part is not None]
     given_name = parts.pop(0) if parts and isinstance(parts[0], str) else None
     given_type = None
     if parts and not isinstance(parts[0], (ForeignKey, Sequence, FetchedValue, Constraint)):

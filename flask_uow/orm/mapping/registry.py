@@ -169,7 +169,7 @@ class Registry:
             f"{what}: no mapped class or table is called {name!r}.{hint} Import the module that defines it before the first use."
         )
 
-    def annotated(self, cls: Any, name: str | None, what: str) -> Any:
+    def annotated(self, cls: object, name: str | None, what: str) -> Any:
         """Return the class that the annotation of a relationship means.
 
         What the name is among the names of the module may be another thing of that name, from typing say, or the class that the module

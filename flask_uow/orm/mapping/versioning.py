@@ -7,12 +7,13 @@ StaleDataError.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask_uow.exc import ArgumentError
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper
+    from flask_uow.sql.columns import Column
 
 __all__ = ["Versioning"]
 
@@ -31,7 +32,7 @@ class Versioning:
         self.next_version: Callable[[Any], Any] = next_version if next_version is not None else _count
 
     @classmethod
-    def of(cls, mapper: Mapper, column: Any, generator: Callable[[Any], Any] | None) -> Versioning | None:
+    def of(cls, mapper: Mapper, column: object, generator: Callable[[Any], Any] | None) -> Versioning | None:
         """Return the versioning of a mapper, the parent's where nothing is given; or None.
 
         :raises ArgumentError: for something that is no column of the class, or no function.
@@ -46,7 +47,8 @@ class Versioning:
             prop = mapper.column_attrs.get(column)
             found = prop.column if prop is not None else None
         else:
-            found = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+            as_element = getattr(column, "__clause_element__", None)
+            found = cast("Column[Any]", column if as_element is None else as_element())
         if found is None or not mapper.maps_column(found):
             raise ArgumentError(
                 f"{mapper.class_.__name__}: version_id_col={column!r} is no mapped column of it. Pass a column of {mapper.local_table.description}."

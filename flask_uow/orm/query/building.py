@@ -281,7 +281,7 @@ class BuildingQuery(Generic[T]):
         """Return the query with one more column in each row."""
         return self.add_columns(column)
 
-    def add_entity(self, entity: Any, alias: Any = None) -> Any:
+    def add_entity(self, entity: object, alias: object = None) -> Any:
         """Return the query with one more mapped class (or an alias of one) in each row.
 
         :param alias: what the class's rows come from: an alias of it, or of its table, a subquery.

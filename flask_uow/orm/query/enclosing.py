@@ -21,6 +21,7 @@ from flask_uow.sql.select_base import CompoundSelect, SelectBase
 from flask_uow.sql.selectable import FromClause, Subquery
 
 if TYPE_CHECKING:
+    from flask_uow.orm.interfaces import Entity
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.columns import Column
 
@@ -119,7 +120,7 @@ def enclosed(select: SelectBase, entities: Sequence[Any]) -> tuple[Select, Adapt
     return made, Adaption(pairs, views, hidden)
 
 
-def _equal_columns(entity: Any, names: Sequence[str], source: FromClause) -> Iterator[tuple[Any, Any]]:
+def _equal_columns(entity: Entity, names: Sequence[str], source: FromClause) -> Iterator[tuple[Any, Any]]:
     """Yield columns of an entity's tables with what stands for them in the subquery, where that is a column which was selected for others.
 
     Of columns that are kept equal, a joined table's key say, the first is selected and stands for all; and a union's for those of tables.
@@ -130,7 +131,7 @@ def _equal_columns(entity: Any, names: Sequence[str], source: FromClause) -> Ite
         for column in owner.column_attrs[attribute].columns:
             here = entity.column(column)
             yield here, source.c[name]
-            if entity is mapper or entity.is_plain:
+            if not isinstance(entity, EntityView) or entity.is_plain:
                 yield column, source.c[name]
 
 

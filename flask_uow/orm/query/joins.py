@@ -7,7 +7,7 @@ does not have itself begins at what was joined last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from flask_uow.exc import ArgumentError, UnfitArgumentError
 from flask_uow.orm.aliased import joined_entities
@@ -15,6 +15,11 @@ from flask_uow.orm.mapping.entity import EntityView, alias_of
 from flask_uow.orm.query.enclosing import Adaption
 from flask_uow.sql.select import Select
 from flask_uow.sql.selectable import FromClause
+
+if TYPE_CHECKING:
+    from flask_uow.orm.instrumentation.relationship_attributes import RelationshipAttribute
+    from flask_uow.orm.interfaces import Entity
+    from flask_uow.orm.mapping.entity import ViewRelationship
 
 __all__ = ["NOTHING_JOINED", "Joined", "Target", "join_targets", "joined"]
 
@@ -91,7 +96,7 @@ def _is_step(target: object) -> bool:
     return isinstance(target, str) or _is_relationship(target)
 
 
-def _is_relationship(target: object) -> bool:
+def _is_relationship(target: object) -> TypeGuard[RelationshipAttribute | ViewRelationship]:
     return hasattr(target, "join_steps")
 
 
@@ -129,11 +134,12 @@ def joined(
     return call.select, call.outcome()
 
 
-def _leads_to(relationship: Any, target: Any) -> bool:
+def _leads_to(relationship: object, target: object) -> bool:
     entity = getattr(target, "__uow_entity__", None)
     if entity is None or not _is_relationship(relationship):
         return False
-    return entity.mapper.base_mapper is relationship.joined_entity.mapper.base_mapper
+    led_to: Entity = relationship.joined_entity
+    return entity.mapper.base_mapper is led_to.mapper.base_mapper
 
 
 class _Call:
@@ -234,7 +240,7 @@ class _Call:
         return kind is not None and (not is_last or kind == self._kind)
 
 
-def _alias_of(target: Any) -> EntityView:
+def _alias_of(target: object) -> EntityView:
     entity = target.joined_entity if _is_relationship(target) else getattr(target, "__uow_entity__", None)
     if entity is None:
         raise ArgumentError(f"join(aliased=True) takes relationships and mapped classes, got {target!r}.")
@@ -242,7 +248,7 @@ def _alias_of(target: Any) -> EntityView:
     return EntityView(mapper, alias_of(mapper.selectable), mapper.loaded_names)
 
 
-def _from_view(relationship: Any, known: Sequence[Adaption]) -> Any:
+def _from_view(relationship: RelationshipAttribute | ViewRelationship, known: Sequence[Adaption]) -> Any:
     """Return a relationship that starts from what stands for its class."""
     for adaption in known:
         view = adaption.views.get(relationship.parent)

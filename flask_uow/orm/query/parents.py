@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
+from flask_uow.orm.mapping.entity import EntityView
 from flask_uow.orm.mapping.mapper import object_mapper
 from flask_uow.orm.state.instance_state import instance_state
 from flask_uow.sql.expressions import ColumnElement
@@ -77,8 +78,8 @@ def _condition(instance: object, given: object, entity: Entity | None) -> Column
     return condition
 
 
-def _entity_for(prop: RelationshipProperty, entity: Any) -> Any:
+def _entity_for(prop: RelationshipProperty, entity: Entity | None) -> Entity | None:
     """Return the queried entity where it is an alias or a subclass of what the relationship leads to; it may be selected from elsewhere."""
     if entity is None or entity is prop.mapper or entity.mapper.base_mapper is not prop.mapper.base_mapper:
         return None
-    return entity if entity is not entity.mapper or entity.isa(prop.mapper) else None
+    return entity if isinstance(entity, EntityView) or entity.isa(prop.mapper) else None

@@ -27,9 +27,11 @@ class ORMExecuteState:
     :ivar bind_mapper: the mapper whose engine is used, where the statement is about a mapped class.
     """
 
-    def __init__(self, session: Session, statement: Any, parameters: Parameters, mapper: Mapper | None) -> None:
+    def __init__(
+        self, session: Session, statement: OrmStatement, parameters: Parameters, mapper: Mapper | None
+    ) -> None:
         self.session = session
-        self.statement = statement
+        self.statement: Any = statement
         self.parameters = parameters
         self.bind_mapper = mapper
 
@@ -92,7 +94,7 @@ class ORMExecuteState:
 
 
 def told_of(
-    session: Session, statement: Any, parameters: Parameters, mapper: Mapper | None
+    session: Session, statement: OrmStatement, parameters: Parameters, mapper: Mapper | None
 ) -> tuple[Any, Any, Result | None]:
     """Tell what listens of a statement.
 

@@ -10,6 +10,7 @@ from flask_uow.engine import Connection, Result
 from flask_uow.engine.rows import RowMaker
 
 if TYPE_CHECKING:
+    from flask_uow.engine import Engine
     from flask_uow.sql.nodes import Executable
     from flask_uow.sql.typed import Parameters
 
@@ -24,7 +25,7 @@ class PassThrough:
 
     __slots__ = ("_bind", "dialect", "engine")
 
-    def __init__(self, bind: Any) -> None:
+    def __init__(self, bind: Engine | Connection) -> None:
         self._bind = bind
         self.engine = bind.engine if isinstance(bind, Connection) else bind
         self.dialect = self.engine.dialect

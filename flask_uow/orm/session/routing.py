@@ -17,7 +17,7 @@ from flask_uow.orm.session.reads import only_reads
 from flask_uow.sql.dml import DMLStatement
 
 if TYPE_CHECKING:
-    from flask_uow.engine import Connection
+    from flask_uow.engine import Connection, Engine
     from flask_uow.orm.session.session import Session
     from flask_uow.orm.session.transaction import SessionTransaction
 
@@ -74,7 +74,7 @@ class Router:
         self._has_read = False
 
     def connection_for(
-        self, session: Session, transaction: SessionTransaction, bind: Any, clause: object, reads: bool
+        self, session: Session, transaction: SessionTransaction, bind: Engine | Connection, clause: object, reads: bool
     ) -> Connection:
         """Return the connection for a statement.
 
