@@ -45,7 +45,7 @@ class QueryPlan:
     :ivar names: their names in a result row.
     :ivar entities: the parts that give objects, those that are joined included, parents first.
     :ivar sources: where the values of ``compiled`` come from; None takes those that are given, as they are.
-    :ivar may_repeat: False where no two rows can be of one object.
+    :ivar may_repeat: False where no two rows can be of the same objects.
     :ivar is_multiplied: True where a joined collection repeats the rows of the query.
     :ivar batch: whether later loads of the objects are batched; None where the statement does not say.
     :ivar positions: the columns to be read, in order, where a statement of the user's own gives others as well.
@@ -84,6 +84,12 @@ class QueryPlan:
     def single_entity(self) -> bool:
         """True when each row is one object."""
         return len(self.parts) - len(self.expressions) == 1 and isinstance(self.parts[0], EntityPart)
+
+    @property
+    def gives_objects(self) -> bool:
+        """True when an item of each row is an object."""
+        # joined relationships, and what options select, come after the items
+        return any(isinstance(part, EntityPart) and part.prop is None for part in self.parts)
 
     @property
     def gives_items(self) -> bool:

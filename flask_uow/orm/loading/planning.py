@@ -29,6 +29,7 @@ from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import Shape
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
+from flask_uow.sql.selectable import Alias, FromClause, Join
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
@@ -110,7 +111,12 @@ def _eager_plan(select: Select, shape: Shape, dialect: Dialect, streamed: bool) 
     for item in items:
         if isinstance(item, EntityNode) and item.tree is not None:
             item.tree.note_given(shape)
-    names, batch, repeats, bundles = result_names(select), batch_option(select), may_repeat(select), bundles_of(select)
+    names, batch, repeats, bundles = (
+        result_names(select),
+        batch_option(select),
+        rows_may_repeat(select),
+        bundles_of(select),
+    )
     expressions = _expressions_of(items)
     if expressions:
         # they are columns of the query itself, whatever is joined to it
@@ -442,7 +448,13 @@ def plain_plan(statement: SelectBase | DMLStatement, compiled: Compiled, dialect
     bundles = bundles_of(statement)
     make_rows = None if entities or bundles is not None else _row_maker(parts, names)
     return QueryPlan(
-        compiled, tuple(parts), names, entities, may_repeat=may_repeat(statement), bundles=bundles, make_rows=make_rows
+        compiled,
+        tuple(parts),
+        names,
+        entities,
+        may_repeat=rows_may_repeat(statement),
+        bundles=bundles,
+        make_rows=make_rows,
     )
 
 
@@ -487,13 +499,31 @@ def result_names(statement: SelectBase | DMLStatement) -> tuple[str, ...]:
 
 def may_repeat(statement: SelectBase | DMLStatement) -> bool:
     """Return False where no two rows can be of one object: a SELECT of a class from its table alone, by the whole of the table's key."""
-    entities = _entities_of(statement)
-    entity = getattr(entities[0], "__uow_entity__", None) if len(entities) == 1 else None
-    if entity is None or not isinstance(statement, Select):
+    return len(_entities_of(statement)) != 1 or rows_may_repeat(statement)
+
+
+def rows_may_repeat(statement: SelectBase | DMLStatement) -> bool:
+    """Return False where no two rows can be equal, since each table of the SELECT is there with the object that has the whole of its key."""
+    entities = [
+        found for item in _entities_of(statement) if (found := getattr(item, "__uow_entity__", None)) is not None
+    ]
+    if not entities or not isinstance(statement, Select):
         return True
-    froms = statement.all_froms
-    table = froms[0]
-    if len(froms) > 1 or table is not entity.selectable or not isinstance(table, Table):
-        return True
-    key = table.primary_key.columns
-    return not key or any(column not in entity.mapper.primary_key for column in key)
+    told_apart = set()
+    for entity in entities:
+        table = entity.selectable
+        if isinstance(table, Alias):
+            table = table.element
+        key = table.primary_key.columns if isinstance(table, Table) else ()
+        if key and all(column in entity.mapper.primary_key for column in key):
+            told_apart.add(id(entity.selectable))
+    return not all(id(leaf) in told_apart for source in statement.all_froms for leaf in _joined_in(source))
+
+
+def _joined_in(source: FromClause) -> Iterator[FromClause]:
+    """Yield the elements that a join is of, or the element itself."""
+    if isinstance(source, Join):
+        yield from _joined_in(source.left)
+        yield from _joined_in(source.right)
+    else:
+        yield source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from flask_uow.engine.rows import row_class
 from flask_uow.exc import InvalidRequestError
@@ -31,18 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ResultKind",
+    "each_result_once",
     "first_mapper",
     "gives_bundles",
     "in_default_order",
     "is_gathered",
+    "is_same_result",
     "load_result",
     "plan_ahead",
     "results_of",
     "stream_result",
 ]
 
-# what a result is asked for as: rows; the first item of each row; for a single entity its objects, each once ("query") or one for each row
-# ("each row"), else rows
+# what a result is asked for as: rows; the first item of each row; for a single entity its objects, and rows where there is more, each once if
+# objects are among it ("query"), or one for each row ("each row")
 ResultKind = Literal["rows", "scalars", "query", "each row"]
 
 
@@ -119,14 +121,14 @@ def results_of(run: QueryRun, rows: Rows, kind: ResultKind) -> list[Any]:
         columns = _fill_expressions(plan, columns)
     if run.found:
         load_further(run)
-    if plan.is_multiplied:
+    if plan.is_multiplied or (kind == "query" and plan.may_repeat and plan.gives_objects):
         columns = _rows_once(plan, columns)
     if plan.bundles is not None:
         columns = plan.bundled(columns)
         if kind == "scalars" or (kind != "rows" and plan.gives_items):
             return columns[0]
     if kind == "scalars" or (kind != "rows" and plan.single_entity):
-        return each_once(columns[0]) if kind == "query" and plan.may_repeat else columns[0]
+        return columns[0]
     make = row_class(plan.names)
     return [make(values) for values in zip(*columns, strict=True)]
 
@@ -142,7 +144,7 @@ def _fill_expressions(plan: QueryPlan, columns: list[list[Any]]) -> list[list[An
 
 
 def _rows_once(plan: QueryPlan, columns: list[list[Any]]) -> list[list[Any]]:
-    """Take out the rows that a joined collection has repeated."""
+    """Take out the rows that are repeated, by a joined collection or another join: those of the same objects and equal values."""
     if plan.single_entity:
         return [each_once(columns[0])]
     keys = [
@@ -156,7 +158,26 @@ def _rows_once(plan: QueryPlan, columns: list[list[Any]]) -> list[list[Any]]:
         except TypeError:
             # a value without a hash, from a JSON column say
             seen.setdefault(repr(key), number)
+    if len(seen) == len(columns[0]):
+        return columns
     return [[column[number] for number in seen.values()] for column in columns]
+
+
+def each_result_once(results: list[Any]) -> list[Any]:
+    """Return results without those that are of the same objects and equal values as one before; those without an object as they are."""
+    return _without_known(results, set()) if any(map(_has_object, results)) else results
+
+
+def _has_object(result: Any) -> bool:
+    items = result if isinstance(result, tuple) else (result,)
+    return any(STATE in getattr(item, "__dict__", ()) for item in items)
+
+
+def is_same_result(result: Any, other: Any) -> bool:
+    """Return True for an object and itself, and for two rows that have the same objects, at least one, and equal values."""
+    if result is other or not isinstance(result, tuple):
+        return result is other
+    return _has_object(result) and [*map(_told_by, result)] == [*map(_told_by, other)]
 
 
 # -- some rows at a time
@@ -207,18 +228,31 @@ def stream_result(
             )
     given = plan.parameters(values, parameters)
     behind = values_with_options(select) if isinstance(select, FromStatement) else values
-    given_before: set[Any] | None = set() if kind == "query" and plan.single_entity and plan.may_repeat else None
+    given_before: set[Any] | None = set() if kind == "query" and plan.gives_objects and plan.may_repeat else None
     for page in connection.stream(plan.compiled.sql, given, size, write=plan.compiled.is_write):
         read = results_of(QueryRun(session, dialect, plan, populate, None, None, behind), page, kind)
         yield read if given_before is None else _without_known(read, given_before)
 
 
-def _without_known(objects: list[Any], known: set[Any]) -> list[Any]:
-    """Return the objects that no page had before; only their keys are kept, since the objects themselves may go."""
+def _without_known(results: list[Any], known: set[Any]) -> list[Any]:
+    """Return the results that no page had before; of objects only the keys are kept, since the objects themselves may go."""
     found = []
-    for obj in objects:
-        key = (obj.__dict__[STATE].row_key, type(obj).__mapper__.base_mapper) if obj is not None else None
+    for result in results:
+        key = tuple(map(_told_by, result)) if isinstance(result, tuple) else _told_by(result)
         if key not in known:
             known.add(key)
-            found.append(obj)
+            found.append(result)
     return found
+
+
+def _told_by(item: Any) -> Hashable:
+    """Return what an item of a result is told apart by: the key of an object, a value itself."""
+    state = getattr(item, "__dict__", {}).get(STATE)
+    if state is not None:
+        return state.row_key, type(item).__mapper__.base_mapper
+    try:
+        hash(item)
+    except TypeError:
+        # a value from a JSON column, say
+        return repr(item)
+    return cast("Hashable", item)

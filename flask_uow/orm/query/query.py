@@ -13,7 +13,7 @@ from flask_uow.exc import InvalidRequestError, MultipleResultsFound, NoResultFou
 from flask_uow.orm.exclusive import exclusively
 from flask_uow.orm.loading.class_criteria import with_class_criteria
 from flask_uow.orm.loading.column_loader import check_version, has_version, key_of
-from flask_uow.orm.loading.results import ResultKind, first_mapper, is_gathered
+from flask_uow.orm.loading.results import ResultKind, first_mapper, is_gathered, is_same_result
 from flask_uow.orm.query.building import BuildingQuery
 from flask_uow.orm.query.bulk_context import BulkContext
 from flask_uow.orm.state.keys import identity_from
@@ -39,8 +39,8 @@ S = TypeVar("S")
 class Query(BuildingQuery[T]):
     """A query in a Session. Made by ``session.query(...)``; immutable, for the Session's thread.
 
-    A query of one mapped class gives each object once, however many rows a join makes of it; a limit, an offset and :meth:`count` are about
-    rows. A query of several classes or columns gives all rows.
+    A query of one mapped class gives each object once, however many rows a join makes of it; one of a class and something else gives each row of the
+    same objects and equal values once; one of columns alone gives all rows. A limit, an offset and :meth:`count` are about the rows of the database.
 
     :param entities: mapped classes, their attributes, aliases, columns.
     :param session: the Session.
@@ -148,8 +148,8 @@ class Query(BuildingQuery[T]):
             # two rows tell that there are several
             select = self._limited(2)
         found = self._fetch(select, "each row")
-        if len(found) > 1 and all(item is found[0] for item in found):
-            # one object in several rows; where only two were asked for, others may follow
+        if len(found) > 1 and all(is_same_result(found[0], item) for item in found):
+            # the same objects in several rows; where only two were asked for, others may follow
             found = found[:1] if select is self.statement else self.all()
         if len(found) > 1:
             raise MultipleResultsFound(

@@ -15,6 +15,7 @@ from flask_uow.orm.loading.plan import QueryPlan
 from flask_uow.orm.loading.planning import result_names
 from flask_uow.orm.loading.results import (
     ResultKind,
+    each_result_once,
     first_mapper,
     gives_bundles,
     in_default_order,
@@ -508,7 +509,8 @@ class ExecutingSession(TransactionalSession):
         if self.hooks.do_orm_execute:
             select, params, result = told_of(self._whole(), select, params or None, mapper)
             if result is not None:
-                return result.scalars().all() if len(select.entities) == 1 else result.all()
+                found: list[Any] = result.scalars().all() if len(select.entities) == 1 else result.all()
+                return each_result_once(found) if what == "query" else found
         return exclusively(self, self._load_now, select, params or None, mapper, {}, what)[1]
 
     def plan_query(self, statement: Select | FromStatement | Query[Any]) -> QueryPlan:

@@ -1,4 +1,4 @@
-"""What a Query gives: each object once, rows as they are, and a limit that stays about what it was set on."""
+"""What a Query gives: each object once, rows of the same objects once, and a limit that stays about what it was set on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from flask_uow import (
+    JSON,
     ArgumentError,
+    Bundle,
     DeclarativeBase,
     InvalidRequestError,
     Mapped,
@@ -18,6 +20,7 @@ from flask_uow import (
     aliased,
     bindparam,
     contains_eager,
+    event,
     func,
     joinedload,
     literal_column,
@@ -129,14 +132,92 @@ def test_objects_are_told_apart_by_identity_and_not_by_their_own_equality(sessio
     assert [word.name for word in session.query(Word).join(twice, twice.id > 0).order_by(Word.id)] == ["a", "b"]
 
 
-def test_rows_of_several_items_and_selects_stay_as_they_are(filled: Session) -> None:
-    joined = filled.query(User, Tag.label).join(User.posts, Post.tags).filter(User.name == "ann")
-    assert len(joined.all()) == joined.count() == 6
+ann_of = [("ann", "x"), ("ann", "y")]
+
+# queries of a class and something else, whose rows a join repeats
+ROWS: dict[str, tuple[Callable[[Session], Any], list[tuple[str, Any]]]] = {
+    "a column": (lambda s: s.query(User, Tag.label).join(User.posts, Post.tags), ann_of),
+    "another class": (lambda s: s.query(User, Tag).join(User.posts, Post.tags), ann_of),
+    "the column first": (lambda s: s.query(Tag.label, User).join(Post.tags).join(Post.author), ann_of),
+    "a function": (lambda s: s.query(User, func.upper(Tag.label)).join(User.posts, Post.tags), [("ann", "X"), ("ann", "Y")]),
+    "added later": (lambda s: s.query(User).join(User.posts, Post.tags).add_columns(Tag.label), ann_of),
+    "an alias": (lambda s: s.query(User, (tag := aliased(Tag)).label).join(User.posts).join(tag, Post.tags), ann_of),
+    "a bundle": (lambda s: s.query(User, Bundle("of", Tag.label)).join(User.posts, Post.tags), ann_of),
+    "joined loading": (lambda s: s.query(User, Tag.label).join(User.posts, Post.tags).options(joinedload(User.posts)), ann_of),
+    "a statement": (
+        lambda s: s.query(User, Tag.label).from_statement(
+            select(User, Tag.label).join(User.posts).join(Post.tags).where(User.name == "ann").order_by(Tag.label)
+        ),
+        ann_of,
+    ),
+    "the same class": (lambda s: s.query(User, User).join(User.posts), [("ann", "ann")]),
+    "nothing": (lambda s: s.query(User, other).select_from(User).outerjoin(Post).outerjoin(other, other.id < 0), [("ann", None)]),
+}  # fmt: skip
+
+
+def told(row: Any) -> tuple[Any, ...]:
+    """Return a row with the names and labels of its objects; the users first."""
+    items = sorted(row, key=lambda item: not isinstance(item, User))
+    return tuple(getattr(item, "name", getattr(item, "label", item)) for item in items)
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_query_of_a_class_and_more_gives_rows_of_the_same_once(filled: Session, kind: str) -> None:
+    make, wanted = ROWS[kind]
+    query = make(filled)
+    if kind != "a statement":
+        query = query.filter(User.name == "ann")
+        assert query.count() > len(wanted)
+    assert sorted(map(told, query.all()), key=repr) == sorted(map(told, query), key=repr) == wanted
+    if kind not in {"a statement", "joined loading"}:
+        for size in (1, 2, 50):
+            assert sorted(map(told, query.yield_per(size)), key=repr) == wanted
+
+
+def test_one_row_of_a_class_and_more_may_stand_for_several(filled: Session) -> None:
+    rows = filled.query(User, func.upper(Tag.label)).join(User.posts, Post.tags)
+    one = rows.filter(User.name == "ann", Tag.label == "x")
+    assert told(one.one()) == told(one.one_or_none()) == ("ann", "X")
+    assert one.scalar().name == "ann"
+    with pytest.raises(MultipleResultsFound):
+        rows.filter(User.name == "ann").one()
+    assert len(rows.filter(User.name == "ann").order_by(Tag.label).limit(4).all()) == 2
+
+
+def test_what_a_listener_returns_in_place_of_a_query_is_given_once_too(filled: Session) -> None:
+    event.listen(filled, "do_orm_execute", lambda state: state.invoke_statement())
+    assert names(filled.query(User).join(User.posts).order_by(User.name)) == ["ann", "bob"]
+    assert len(filled.query(User, Tag.label).join(User.posts, Post.tags).all()) == 4
+    assert len(filled.query(User.name).join(User.posts).all()) == 4
+    assert filled.query(User).join(User.posts).filter(User.name == "ann").one().name == "ann"
+
+
+def test_values_without_a_hash_are_told_apart_by_what_they_say(session: Session) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Note(Own):
+        __tablename__ = "note"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        data: Mapped[Any] = mapped_column(JSON)
+
+    Own.metadata.create_all(session.connection())
+    session.add_all([Note(data=["a"]), Note(data=["a"]), Note(data=["b"])])
+    session.flush()
+    more = aliased(Note)
+    rows = session.query(Note, more.data).join(more, more.id > 0)
+    for query in (rows, rows.yield_per(2)):
+        assert sorted((note.id, data) for note, data in query) == [(n, [text]) for n in (1, 2, 3) for text in "ab"]
+
+
+def test_rows_of_columns_alone_and_selects_stay_as_they_are(filled: Session) -> None:
     assert filled.query(User.name).join(User.posts).order_by(User.name).all() == [("ann",)] * 3 + [("bob",)]
-    assert len(filled.query(User, User).join(User.posts).all()) == 4
-    assert len(filled.query(User).join(User.posts).add_columns(Post.id).all()) == 4
+    with pytest.raises(MultipleResultsFound):
+        filled.query(User.name).join(User.posts).filter(User.name == "ann").one()
     assert names(filled.scalars(select(User).join(User.posts).order_by(User.name))) == ["ann"] * 3 + ["bob"]
     assert len(filled.execute(select(User).join(User.posts)).all()) == 4
+    assert len(filled.execute(select(User, Tag.label).join(User.posts).join(Post.tags)).all()) == 8
+    assert len(filled.query(User).join(User.posts).add_columns(Post.id).all()) == 4
 
 
 def test_one_object_has_all_that_its_rows_say_of_it(filled: Session) -> None:
