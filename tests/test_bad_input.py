@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import flask
@@ -40,6 +41,8 @@ from flask_uow import (
     UnmappedInstanceError,
     bindparam,
     create_engine,
+    delete,
+    exists,
     insert,
     mapped_column,
     relationship,
@@ -407,3 +410,73 @@ def test_a_list_in_sql_text_is_told_of_the_parameter_that_expands(session: Sessi
     session.rollback()
     expanding = statement.bindparams(bindparam("ids", expanding=True))
     assert session.execute(expanding, {"ids": [1, 2]}).scalar() == 1
+
+
+@pytest.mark.parametrize("given", [[1, 2], (1, 2), [1], ["a"], []], ids=repr)
+@pytest.mark.parametrize("sql", ["SELECT 1 WHERE 1 IN (:ids)", "SELECT 1 WHERE 'a' in ( 2, :one, :ids )"])
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_list_in_the_brackets_of_in_is_told_of_the_parameter_that_expands(
+    session: Session, given: object, sql: str, bound: bool
+) -> None:
+    statement = text(sql).bindparams(one=1) if ":one" in sql else text(sql)
+    with pytest.raises(FlaskUowError) as caught:
+        if bound:
+            session.execute(statement.bindparams(ids=given))
+        else:
+            session.execute(statement, {"ids": given})
+    if session.get_bind().dialect.name == "sqlite" or ":one" not in sql:
+        assert "bindparam('ids', expanding=True)" in str(caught.value)
+    session.rollback()
+
+
+def test_one_value_in_the_brackets_of_in_is_no_list(session: Session) -> None:
+    assert session.execute(text("SELECT 1 WHERE 1 IN (:one, :two)"), {"one": 1, "two": 2}).scalar() == 1
+    assert session.execute(text("SELECT 1 WHERE 'a' IN (:one)"), {"one": "a"}).scalar() == 1
+    assert session.execute(text("SELECT 1 WHERE 1 IN (:one)"), {"one": None}).scalar() is None
+
+
+def test_a_value_without_a_name_is_told_of_the_names() -> None:
+    with pytest.raises(
+        TypeError, match=r"User\(\) takes the values of attributes by name, and got 1 .*User\(name=\.\.\.\)"
+    ):
+        User("secret")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="2 without a name") as caught:
+        User("secret", 2, name="x")  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda session: session.query(User).filter(name="ed"),
+        lambda session: session.query(User).where(User.id == 1, name="ed"),
+        lambda session: select(User).where(name="ed"),
+        lambda session: select(User).filter(name="ed"),
+        lambda session: update(User).where(name="ed"),
+        lambda session: delete(User).filter(name="ed"),
+    ],
+)
+def test_keywords_in_the_place_of_criteria_are_told_of_filter_by(session: Session, make: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match=r"takes criteria and no keywords, and got name=\..*filter_by\(name=\.\.\.\)"):
+        make(session)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda session: session.query(User).filter_by(User.name == "ed"),
+        lambda session: select(User).filter_by(User.name == "ed"),
+        lambda session: update(User).filter_by(User.name == "ed"),
+        lambda session: delete(User).filter_by(User.name == "ed"),
+    ],
+)
+def test_criteria_in_the_place_of_keywords_are_told_of_filter(session: Session, make: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match=r"filter_by\(\) takes keywords.*filter\(Class\.name == \.\.\.\)"):
+        make(session)
+
+
+def test_having_and_exists_take_criteria_only(session: Session) -> None:
+    with pytest.raises(TypeError, match=r"having\(\) takes criteria and no keywords, and got name="):
+        session.query(User).group_by(User.id).having(name="ed")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"where\(\) takes criteria and no keywords, and got name="):
+        exists().where(name="ed")  # type: ignore[arg-type]

@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 # IN and a placeholder of either driver
 _IN_WITHOUT_BRACKETS = re.compile(r"\bin\s+(\?|%s|%\()", re.IGNORECASE)
+# where one value is meant, and PostgreSQL is given a list
+_IN_BRACKETS = re.compile(r"\bin\s*\(%s(::jsonb)?", re.IGNORECASE)
 _EXPANDING = "A list in SQL text needs a parameter that expands: text('... IN :ids').bindparams(bindparam('ids', expanding=True))."
 
 # how statements begin that need a write transaction and leave nothing that a rollback would undo: SELECT ... FOR UPDATE, a cursor of it,
@@ -462,9 +464,9 @@ class SendingConnection:
             raise CommitOutcomeUnknown(
                 f"the database does not know whether it has committed. Look there before you repeat it. ({error})"
             ) from error
-        params = HIDDEN if self.engine.hide_parameters and params else params
+        given, params = params, HIDDEN if self.engine.hide_parameters and params else params
         cure = self.engine.cure(error)
-        if not cure and "syntax error" in str(error) and _IN_WITHOUT_BRACKETS.search(str(statement)):
+        if not cure and _lacks_expansion(str(error), str(statement), given):
             cure = _EXPANDING
         raise translate(
             error, statement, params, connection_invalidated=lost, cure=cure, from_replica=self.engine.is_replica
@@ -570,3 +572,14 @@ class SendingConnection:
             self._fail(error, sql, ())
         if shown:
             self._notify(shown, time.perf_counter() - start, "transaction")
+
+
+def _lacks_expansion(message: str, statement: str, params: object) -> bool:
+    """Return True for an error of a statement that was given a list where IN has one value."""
+    if "syntax error" in message and _IN_WITHOUT_BRACKETS.search(statement):
+        return True
+    found = _IN_BRACKETS.search(statement)
+    # of many rows the values are in a list
+    if found is None or not isinstance(params, tuple):
+        return False
+    return found.group(1) is not None or any(isinstance(value, (list, tuple)) for value in params)

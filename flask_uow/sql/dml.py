@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.coercion import coerce_condition, coerce_value
@@ -16,6 +16,7 @@ from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Sha
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import SelectBase, coerce_select
 from flask_uow.sql.selectable import CTE, ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
 from flask_uow.sql.words import NO_WORDS, checked_ctes, known_dialect
 
 __all__ = ["Delete", "Insert", "Update", "delete", "insert", "update"]
@@ -474,19 +475,23 @@ class Update(UpdateTypes):
                 raise ArgumentError(f"ordered_values() takes pairs of a column and a value, got {pair!r}.")
         return self.values(dict(pairs))
 
-    def where(self, *conditions: Any) -> Self:
+    def where(self, *conditions: Any, **named: Never) -> Self:
         """Return the statement with conditions added by AND."""
+        if named:
+            raise named_criteria("where", named, "filter_by")
         clone = self._clone()
         clone.where_clauses = (*self.where_clauses, *(coerce_condition(condition) for condition in conditions))
         return clone
 
     filter = where
 
-    def filter_by(self, **values: Any) -> Self:
+    def filter_by(self, *unnamed: Never, **values: Any) -> Self:
         """Return the statement with ``column == value`` added.
 
         :raises ArgumentError: for a column that the table does not have.
         """
+        if unnamed:
+            raise unnamed_criteria(len(unnamed))
         return self.where(*(self._named(name) == value for name, value in values.items()))
 
     @property
@@ -539,19 +544,23 @@ class Delete(DeleteTypes):
         clone.using_froms = (*self.using_froms, *map(coerce_from, elements))
         return clone
 
-    def where(self, *conditions: Any) -> Self:
+    def where(self, *conditions: Any, **named: Never) -> Self:
         """Return the statement with conditions added by AND."""
+        if named:
+            raise named_criteria("where", named, "filter_by")
         clone = self._clone()
         clone.where_clauses = (*self.where_clauses, *(coerce_condition(condition) for condition in conditions))
         return clone
 
     filter = where
 
-    def filter_by(self, **values: Any) -> Self:
+    def filter_by(self, *unnamed: Never, **values: Any) -> Self:
         """Return the statement with ``column == value`` added.
 
         :raises ArgumentError: for a column that the table does not have.
         """
+        if unnamed:
+            raise unnamed_criteria(len(unnamed))
         return self.where(*(self._named(name) == value for name, value in values.items()))
 
     @property

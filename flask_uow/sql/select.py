@@ -8,7 +8,7 @@ build objects of the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, Never, Self, TypeGuard, overload
 
 from flask_uow.exc import InvalidRequestError, UnfitArgumentError
 from flask_uow.sql.coercion import coerce_condition, coerce_value
@@ -23,6 +23,7 @@ from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from, selecting
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, TP_co, Ts
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
+from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
 from flask_uow.sql.worded_select import WordedSelect
 from flask_uow.sql.words import NO_WORDS
 
@@ -161,8 +162,10 @@ class Select(WordedSelect[TP_co]):
 
     # -- building
 
-    def where(self, *conditions: Any) -> Self:
+    def where(self, *conditions: Any, **named: Never) -> Self:
         """Return the statement with conditions added by AND."""
+        if named:
+            raise named_criteria("where", named, "filter_by")
         clone = self._clone()
         given = tuple(coerce_condition(condition) for condition in conditions)
         clone.where_clauses = (*self.where_clauses, *(self._restated(given) if self._stand_ins else given))
@@ -364,8 +367,10 @@ class Select(WordedSelect[TP_co]):
         clone.group_by_clauses = (*self.group_by_clauses, *self._restated(coerce_groups(criteria)))
         return clone
 
-    def having(self, *conditions: Any) -> Self:
+    def having(self, *conditions: Any, **named: Never) -> Self:
         """Return the statement with conditions on groups added by AND."""
+        if named:
+            raise named_criteria("having", named)
         clone = self._clone()
         given = tuple(coerce_condition(condition) for condition in conditions)
         clone.having_clauses = (*self.having_clauses, *self._restated(given))
@@ -492,11 +497,13 @@ class Select(WordedSelect[TP_co]):
         clone.loader_options = (*self.loader_options, *options)
         return clone
 
-    def filter_by(self, **values: Any) -> Self:
+    def filter_by(self, *unnamed: Never, **values: Any) -> Self:
         """Return the statement with ``attribute == value`` added, for what was joined last, or else for the first entity.
 
         :raises InvalidRequestError: for a name that the entity does not have.
         """
+        if unnamed:
+            raise unnamed_criteria(len(unnamed))
         entity = self.filter_entity
         if entity is not None:
             return self.where(*(entity.attribute_for_filter(name) == value for name, value in values.items()))

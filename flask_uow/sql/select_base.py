@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Never, Self, TypeVar, overload
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.sql import operators as ops
@@ -15,6 +15,7 @@ from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
 from flask_uow.sql.selectable import CTE, Lateral, Subquery, selecting
 from flask_uow.sql.typed import ReturnsRows, TP_co
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, BigInteger, TypeEngine
+from flask_uow.sql.value_errors import named_criteria
 
 __all__ = [
     "CompoundSelect", "Exists", "ScalarSelect", "SelectBase", "coerce_select", "except_", "except_all", "intersect",
@@ -282,8 +283,10 @@ class Exists(ColumnElement[bool]):
         select: Any = self.select_element
         return Exists(select.correlate(*elements))
 
-    def where(self, *conditions: Any) -> Exists:
+    def where(self, *conditions: Any, **named: Never) -> Exists:
         """Return EXISTS with conditions added to its SELECT."""
+        if named:
+            raise named_criteria("where", named)
         if isinstance(self.select_element, CompoundSelect):
             raise ArgumentError("where() needs a plain SELECT inside exists(), and this one is a compound.")
         select: Any = self.select_element

@@ -30,6 +30,9 @@ _READS = re.compile(r"\s*(?:SELECT|VALUES|EXPLAIN|SHOW|TABLE|PRAGMA)\b", re.IGNO
 _WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
 _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE)\b", re.IGNORECASE)
 _LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+# from IN on to a parameter in its brackets
+_IN_BRACKETS = re.compile(r"\bIN\s*\(([^()]*)\Z", re.IGNORECASE)
+_A_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH|TABLE)\b", re.IGNORECASE)
 
 
 class TextClause(Executable, ColumnElement[Any]):
@@ -61,6 +64,17 @@ class TextClause(Executable, ColumnElement[Any]):
 
     def _parts(self) -> tuple[Any, ...]:
         return (self.pieces,)
+
+    @property
+    def listed(self) -> tuple[bool, ...]:
+        """For each piece whether it is a parameter in brackets after IN, where one value stands."""
+        found, before = [], ""
+        for piece in self.pieces:
+            is_plain = isinstance(piece, str)
+            opened = None if is_plain else _IN_BRACKETS.search(before)
+            found.append(opened is not None and _A_QUERY.match(opened.group(1)) is None)
+            before += piece if isinstance(piece, str) else "?"
+        return tuple(found)
 
     def bindparams(self, *parameters: BindParameter[Any], **values: Any) -> TextClause:
         """Return the text with values (and types) given to its parameters.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from flask_uow.exc import ArgumentError, DataError
 
-__all__ = ["check_list", "out_of_range", "unfit_parameters", "wrong_kind"]
+__all__ = ["check_list", "named_criteria", "out_of_range", "unfit_parameters", "unnamed_criteria", "wrong_kind"]
 
 
 def wrong_kind(type_: object, value: object, expected: str, cure: str) -> NoReturn:
@@ -57,3 +57,24 @@ def _shown(value: object) -> str:
 
 def _describe(value: object) -> str:
     return f"the {type(value).__name__} {_shown(value)}"
+
+
+def named_criteria(method: str, names: Iterable[str], other: str = "") -> TypeError:
+    """Return the error for keywords where criteria are taken: ``filter(name="ed")``.
+
+    :param other: the method that takes keywords.
+    """
+    first, *_ = names
+    cure = f", or {other}({first}=...)" if other else ""
+    got = ", ".join(f"{name}=" for name in names)
+    return TypeError(
+        f"{method}() takes criteria and no keywords, and got {got}. Write {method}(Class.{first} == ...){cure}."
+    )
+
+
+def unnamed_criteria(count: int) -> TypeError:
+    """Return the error for criteria where keywords are taken: ``filter_by(User.name == "ed")``."""
+    return TypeError(
+        f"filter_by() takes keywords, the names of attributes, and got {count} argument{'s' if count > 1 else ''} without one."
+        " Write filter_by(name=...), or filter(Class.name == ...)."
+    )

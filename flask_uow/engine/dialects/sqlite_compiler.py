@@ -9,18 +9,21 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from flask_uow.engine.dialects.sqlite_comparing import kind_of, kind_of_type
 from flask_uow.engine.dialects.sqlite_parts import PartsInSQLite
-from flask_uow.exc import CompileError
+from flask_uow.exc import ArgumentError, CompileError
 from flask_uow.sql import operators as ops
+from flask_uow.sql.compiler.compiled import Slot
 from flask_uow.sql.expressions import BindParameter, Cast
 from flask_uow.sql.functions import FunctionElement
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.select import Select
 from flask_uow.sql.types import (
     JSON,
+    NULLTYPE,
     Boolean,
     Date,
     DateTime,
@@ -33,11 +36,12 @@ from flask_uow.sql.types import (
     Time,
     TypeEngine,
     Uuid,
+    type_for_value,
 )
 from flask_uow.sql.windows import function_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flask_uow.sql.arrays import AggregateOrderBy, ArrayLiteral
     from flask_uow.sql.columns import Column
@@ -95,8 +99,24 @@ def _refuse_sum(name: str, arguments: Sequence[ColumnElement[Any]]) -> None:
             )
 
 
+def _one_value(key: str | None, processor: Callable[[Any], Any] | None, value: Any) -> Any:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        raise ArgumentError(
+            f":{key} stands in brackets after IN, for one value, and got {value!r}. A list in SQL text needs a parameter that expands, without brackets:"
+            f" text('... IN :{key}').bindparams(bindparam({key!r}, expanding=True))."
+        )
+    return value if processor is None else processor(value)
+
+
 class SQLiteCompiler(PartsInSQLite):
     """Writes statements for SQLite."""
+
+    def value_in_list(self, node: BindParameter[Any]) -> str:
+        if self.literal_binds or not (node.type is NULLTYPE or node.type is type_for_value([])):
+            return super().value_in_list(node)
+        # a list would be sent as the text of a document, which equals no value: no rows, and no error
+        checked = partial(_one_value, node.key, self.dialect.bind_processor(node.type))
+        return self.place(Slot(self.index_of(node), node.key, checked, node.required, None, self.target))
 
     def set_apart(self, table: Table) -> tuple[str, str]:
         # RETURNING would not know an alias

@@ -246,7 +246,7 @@ def _without_known(results: list[Any], known: set[Any]) -> list[Any]:
 
 
 def _told_by(item: Any) -> Hashable:
-    """Return what an item of a result is told apart by: the key of an object, a value itself."""
+    """Return the key of an object, or a value itself: by these items of results are told apart."""
     state = getattr(item, "__dict__", {}).get(STATE)
     if state is not None:
         return state.row_key, type(item).__mapper__.base_mapper

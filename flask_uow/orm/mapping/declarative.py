@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Never, TypeVar
 
 from flask_uow.exc import did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
@@ -64,16 +64,18 @@ class DeclaredClass:
     __mapper__: ClassVar[Mapper]
     __tablename__: ClassVar[str]
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *unnamed: Never, **values: Any) -> None:
         """Make an object with attributes set.
 
-        :raises TypeError: for a name that is no attribute of the class.
+        :raises TypeError: for a name that is no attribute of the class, and for a value without a name.
         """
         class_ = type(self)
         try:
             manager = class_.__mapper__.manager
         except AttributeError:
             raise _not_mapped(class_) from None
+        if unnamed:
+            raise _without_names(class_, unnamed)
         columns, own = manager.columns, self.__dict__
         # nobody but us stands behind the class's __setattr__ (benchmark: insert_flat)
         plain = manager.is_plain and class_.__setattr__ is manager.setattr_hook
@@ -212,6 +214,16 @@ def add_mapped_attribute(target: type, key: str, attr: object) -> None:
     :raises ArgumentError: for a name that is mapped already.
     """
     add_to_mapping(class_mapper(target, configure=False).class_, key, attr)
+
+
+def _without_names(class_: type[Any], values: tuple[Any, ...]) -> TypeError:
+    mapper: Mapper = class_.__mapper__
+    others = (name for name, _ in mapper.column_attrs.items() if name not in mapper.primary_key_names)
+    name = next(others, mapper.primary_key_names[0])
+    return TypeError(
+        f"{class_.__name__}() takes the values of attributes by name, and got {len(values)} without a name. Write {class_.__name__}({name}=...), or give"
+        " the class an __init__ of its own."
+    )
 
 
 def _not_mapped(cls: type) -> UnmappedClassError:

@@ -7,7 +7,7 @@ What is said of a class's columns is said of what stands for them: of the subque
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, TypedDict, TypeVar, Unpack
 
 from flask_uow.exc import ArgumentError, InvalidRequestError
 from flask_uow.orm.aliased import aliased, with_polymorphic
@@ -24,6 +24,7 @@ from flask_uow.sql.nodes import ClauseElement, copier_of
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, Exists, SelectBase, coerce_select
 from flask_uow.sql.selectable import CTE, Subquery
+from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
 
 if TYPE_CHECKING:
     from flask_uow.orm.session.session import Session
@@ -327,18 +328,22 @@ class BuildingQuery(Generic[T]):
 
     # -- criteria
 
-    def filter(self, *criteria: Any) -> Self:
+    def filter(self, *criteria: Any, **named: Never) -> Self:
         """Return the query with conditions added by AND: ``filter(User.name == "ed", User.id > 5)``."""
+        if named:
+            raise named_criteria("filter", named, "filter_by")
         self._refuse_limit("filter")
         return self._with(self._select.where(*self._adapted(criteria)), True)
 
     where = filter
 
-    def filter_by(self, **values: Any) -> Self:
+    def filter_by(self, *unnamed: Never, **values: Any) -> Self:
         """Return the query with ``attribute == value`` added, for what was joined last, or else for the first entity.
 
         :raises InvalidRequestError: for a name that the entity does not have.
         """
+        if unnamed:
+            raise unnamed_criteria(len(unnamed))
         entity = self._select.filter_entity
         if entity is None:
             entity = first_mapper(self._select.entities)
@@ -361,8 +366,10 @@ class BuildingQuery(Generic[T]):
         self._refuse_limit("group_by")
         return self._with(self._select.group_by(*self._adapted(expand_groups(spread(criteria)))))
 
-    def having(self, *criteria: Any) -> Self:
+    def having(self, *criteria: Any, **named: Never) -> Self:
         """Return the query with conditions on groups added by AND."""
+        if named:
+            raise named_criteria("having", named)
         self._refuse_limit("having")
         return self._with(self._select.having(*self._adapted(criteria)))
 

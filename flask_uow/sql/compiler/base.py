@@ -421,9 +421,15 @@ class ExpressionCompiler:
             if isinstance(piece, str)
             else self.list_in_text(piece)
             if isinstance(piece, ExpandingParameter)
+            else self.value_in_list(piece)
+            if listed
             else self.process(piece)
-            for piece in node.pieces
+            for piece, listed in zip(node.pieces, node.listed, strict=True)
         )
+
+    def value_in_list(self, node: BindParameter[Any]) -> str:
+        """Return the placeholder of one of the values in the brackets of an IN that the application has written itself."""
+        return self.process(node)
 
     def list_in_text(self, node: ExpandingParameter) -> str:
         """Return a list of values on the right of an IN that the application has written itself, parentheses included."""
