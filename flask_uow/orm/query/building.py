@@ -368,10 +368,8 @@ class BuildingQuery(Generic[T]):
 
     def having(self, *criteria: Any, **named: Never) -> Self:
         """Return the query with conditions on groups added by AND."""
-        if named:
-            raise named_criteria("having", named)
         self._refuse_limit("having")
-        return self._with(self._select.having(*self._adapted(criteria)))
+        return self._with(self._select.having(*self._adapted(criteria), **named))
 
     def distinct(self, *columns: Any) -> Self:
         """Return the query with DISTINCT (``DISTINCT ON (columns)`` where columns are given, on PostgreSQL)."""

@@ -24,7 +24,6 @@ from flask_uow.sql.expressions import (
     BooleanList,
     Collate,
     ColumnElement,
-    ExpandingParameter,
     ExpressionList,
     Label,
     LiteralColumn,
@@ -39,7 +38,7 @@ from flask_uow.sql.naming import short_name
 from flask_uow.sql.nodes import ClauseElement, Shape
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.selectable import Alias
-from flask_uow.sql.text import TextClause, TextColumn
+from flask_uow.sql.text import TextColumn
 from flask_uow.sql.types import Float, Integer, Numeric, TypeEngine
 
 if TYPE_CHECKING:
@@ -414,26 +413,6 @@ class ExpressionCompiler:
 
     def visit_literal_column(self, node: LiteralColumn) -> str:
         return str(node.text)
-
-    def visit_text(self, node: TextClause) -> str:
-        return "".join(
-            piece
-            if isinstance(piece, str)
-            else self.list_in_text(piece)
-            if isinstance(piece, ExpandingParameter)
-            else self.value_in_list(piece)
-            if listed
-            else self.process(piece)
-            for piece, listed in zip(node.pieces, node.listed, strict=True)
-        )
-
-    def value_in_list(self, node: BindParameter[Any]) -> str:
-        """Return the placeholder of one of the values in the brackets of an IN that the application has written itself."""
-        return self.process(node)
-
-    def list_in_text(self, node: ExpandingParameter) -> str:
-        """Return a list of values on the right of an IN that the application has written itself, parentheses included."""
-        return f"({self.process(node)})"
 
     def visit_column(self, node: ColumnClause) -> str:
         table = node.table

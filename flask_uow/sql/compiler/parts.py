@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
 from flask_uow.sql.compiler.base import ExpressionCompiler
-from flask_uow.sql.expressions import BinaryExpression, ColumnElement, ExpandingParameter
+from flask_uow.sql.expressions import BinaryExpression, BindParameter, ColumnElement, ExpandingParameter
 from flask_uow.sql.parts import (
     ArraySlice,
     JsonValue,
@@ -16,6 +16,7 @@ from flask_uow.sql.parts import (
     RegexpReplace,
     TypeCoerce,
 )
+from flask_uow.sql.text import TextClause
 from flask_uow.sql.types import TSQUERY, BigInteger, Integer, Numeric
 
 __all__ = ["PartsCompiler"]
@@ -33,6 +34,28 @@ class PartsCompiler(ExpressionCompiler):
 
     def visit_range_end(self, node: RangeEnd) -> str:
         return f"CAST({self.process(node.element)} AS {self.cast_text(node.type)})"
+
+    # -- SQL text of the application's
+
+    def visit_text(self, node: TextClause) -> str:
+        return "".join(
+            piece
+            if isinstance(piece, str)
+            else self.list_in_text(piece)
+            if isinstance(piece, ExpandingParameter)
+            else self.value_in_list(piece)
+            if listed
+            else self.process(piece)
+            for piece, listed in zip(node.pieces, node.listed, strict=True)
+        )
+
+    def value_in_list(self, node: BindParameter[object]) -> str:
+        """Return the placeholder of one of the values in the brackets of an IN that the application has written itself."""
+        return self.process(node)
+
+    def list_in_text(self, node: ExpandingParameter) -> str:
+        """Return a list of values on the right of an IN that the application has written itself, parentheses included."""
+        return f"({self.process(node)})"
 
     # -- documents
 
