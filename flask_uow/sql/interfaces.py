@@ -66,7 +66,7 @@ class HasDialect(Protocol):
 
 
 class SchemaItem(Protocol):
-    """What has a name in a schema: a table, a sequence."""
+    """A thing that has a name in a schema: a table, a sequence."""
 
     @property
     def name(self) -> str:
@@ -138,7 +138,7 @@ class ReflectionBind(Protocol):
 
 
 class EntitySource(Protocol):
-    """What the rows of a mapped class come from, as the attributes of the class name it in an expression."""
+    """The source of the rows of a mapped class, as the attributes of the class name it in an expression."""
 
     @property
     def shape_atom(self) -> Any:
