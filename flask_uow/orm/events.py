@@ -101,6 +101,7 @@ def _class_of(target: object) -> type:
 def _with_subclasses(cls: type) -> list[type]:
     found: list[type] = [cls]
     for each in found:
+        # of a metaclass the attribute would be the unbound method of its classes
         subclasses: list[type] = type.__subclasses__(each)
         found.extend(sub for sub in subclasses if sub not in found)
     return found

@@ -92,6 +92,7 @@ class Index(ForSomeDatabases):
         self.included: list[Column[Any]] = []
         self.table: Table | None = None
         self.expressions: list[ColumnElement[Any]] = []
+        # one of columns knows its table from them; one of names is told it
         owner: Any = next((table for e in expressions if isinstance(e, ClauseElement) for table in froms_of(e)), None)
         if owner is not None:
             self.attach_to(owner)

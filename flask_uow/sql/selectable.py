@@ -469,6 +469,7 @@ def join_condition(left: FromClause, right: FromClause) -> ColumnElement[bool]:
                 target = _corresponding(other, foreign_key.column)
                 if target is not None:
                     found.setdefault(foreign_key.constraint_identity, []).append(column == target)
+        # the keys of the right side count only where the left one has none
         if found:
             break
     names = f"{left.description} and {right.description}"

@@ -148,6 +148,7 @@ def _two_phase_notes(db: UnitOfWork, keys: list[str | None]) -> list[str]:
             with engine.connect() as connection:
                 allowed = int(connection.fetch_all("SHOW max_prepared_transactions")[0][0])
         except FlaskUowError:
+            # that it does not answer was told with the others
             continue
         if allowed == 0:
             notes.append(

@@ -98,11 +98,13 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         self._session_options = session_options
         self._sessions = sessions
         self._engine_options = engine_options
+        # weakly: a test suite makes an app for each of its tests
         self._apps: weakref.WeakKeyDictionary[Flask, AppState] = weakref.WeakKeyDictionary()
         self.metadatas = MetaDatas()
         self._hooks = hooks_of_extension()
         self.session = AppSession(self._make_session, scopefunc=self.scope_id)
         self.session.hooks_of_all = self._hooks
+        # the scopes have their Sessions themselves, so that this registry keeps none
         self.session.registry = CurrentSession(self)
         made: Any = make_model_class(model_class, self.metadatas, metadata)
         self.Model = made
@@ -141,6 +143,7 @@ class UnitOfWork(ViewHelpers, ModelAttribute):
         for key, engine in state.all_engines():
             engine.where_is_table = partial(self.metadatas.where_is, key)
         listen(app, settings, state.all_engines())
+        # the app is changed only now, when no setting of it can be refused any more
         self._apps[app] = state
         app.extensions["uow"] = self
         boundary.install(self, app, settings, state.reading)

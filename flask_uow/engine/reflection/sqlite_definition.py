@@ -142,6 +142,7 @@ class _Reader:
             self._position += 1
             word = token.word
             if word == "CONSTRAINT":
+                # it is that of the constraint which follows
                 name = self._take().name
                 continue
             if word == "(":

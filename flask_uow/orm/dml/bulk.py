@@ -98,6 +98,7 @@ def _insert_part(connection: Connection, part: MappedTable, rows: list[dict[str,
     columns, made, optional = part.columns, part.generated, part.optional
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
+        # a key that is given as None is made by the database all the same
         names = tuple(n for n in columns if n not in optional or _is_given(row, n, nulls and n != made))
         groups.setdefault(names, []).append(number)
     for names, numbers in groups.items():

@@ -118,6 +118,7 @@ class Instrumented(TrackedCollection):
             self.__uow_put__(item)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        # plain, since a tracked one leads to its object's Session: adopt_collections() makes it one again
         return (list, (self.__uow_items__(),))
 
 

@@ -84,6 +84,7 @@ class Binds:
 
     def _explicit(self, mapper: Mapper | None, clause: object) -> Any:
         if mapper is not None:
+            # what is said of the base holds for its family, which has one identity map
             for candidate in (mapper.base_mapper, mapper):
                 if candidate in self.by_mapper:
                     return self.by_mapper[candidate]

@@ -130,6 +130,7 @@ def sessionmaker(
                 changed["info"] = {**cls.configured["info"], **changed["info"]}
             cls.configured.update(changed)
 
+    # as its base is called, which messages and reprs are to name
     ConfiguredSession.__name__ = ConfiguredSession.__qualname__ = base.__name__
     return ConfiguredSession
 

@@ -55,9 +55,11 @@ def only_reads(clause: object, dialect: Dialect) -> bool:
 
 def _is_harmless(node: ClauseElement, dialect: Dialect) -> bool:
     """Return True for a node that writes and locks nothing itself, whatever its parts do."""
+    # what an application's own construct is written as, nobody knows
     if isinstance(node, (DMLStatement, NextValue)) or node.has_attributes:
         return False
     if isinstance(node, Select):
+        # words of the application's own may lock rows
         return node.for_update_clause is None and not (node.words.prefixes or node.words.suffixes or node.words.hints)
     if isinstance(node, (TextualSelect, FromStatement)) and isinstance(node.element, TextClause):
         return dialect.only_reads(node.element.text)

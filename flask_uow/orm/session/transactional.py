@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TransactionalSession", "open_sessions"]
 
+# plain references and no WeakSet: a Session for each request has to be entered at little cost
 _sessions: set[weakref.ref[Session]] = set()
 
 
