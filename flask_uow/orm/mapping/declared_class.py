@@ -8,13 +8,17 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import ArgumentError
-from flask_uow.orm.mapping.annotations import Mapped, MappedAnnotation, annotations_of, read_annotation
+from flask_uow.orm.mapping.annotated_declarations import (
+    complete_column,
+    complete_composite,
+    complete_relationship,
+    with_template,
+)
+from flask_uow.orm.mapping.annotations import MappedAnnotation, annotations_of, read_annotation
 from flask_uow.orm.mapping.class_arguments import (
     check_no_table_arguments,
     declared_attr,
@@ -32,7 +36,6 @@ from flask_uow.orm.mapping.properties import ColumnDeclaration, MappedColumn
 from flask_uow.orm.mapping.registry import Registry
 from flask_uow.orm.mapping.relationship_property import RelationshipProperty
 from flask_uow.sql.schema import Column, Table
-from flask_uow.sql.types import Enum, TypeEngine, to_instance, type_for_annotation
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -172,6 +175,7 @@ def map_class(
         # said of the first class of a family as well, which inherits from none
         options.pop("concrete", None)
     concrete = bool(options.get("concrete"))
+    # the rows of a concrete class are whole in its own table, so it declares anew what mixins gave its parent
     base = None if concrete else parent
     copies: dict[Any, Column[Any]] = {}
     declarations = _declarations(cls, base, local_names, copies)
@@ -205,6 +209,7 @@ def map_class(
     if parent is not None:
         options.setdefault("inherits", parent)
     if shared is not None:
+        # the table has columns of sibling classes as well, whose attributes are not this one's
         options.setdefault("include_properties", [column.name for _, column in columns])
     made = Mapper(cls, table, declared.properties, registry=registry, **with_copied_columns(options, copies))
     made.concrete_discriminator = discriminator
@@ -234,10 +239,10 @@ def _read(
         if not is_dataclass and hasattr(value, "field"):
             value.field.check_unused(owner, isinstance(value, MappedColumn))
         if isinstance(value, RelationshipProperty):
-            declared.properties[name] = _complete_relationship(owner, value, annotation, registry)
+            declared.properties[name] = complete_relationship(owner, value, annotation, registry)
         elif isinstance(value, (MappedColumn, Column)) or (annotation is not None and value is None):
-            value = _with_template(value, annotation)
-            column = _complete_column(owner, name, value, annotation, cls, registry)
+            value = with_template(value, annotation)
+            column = complete_column(owner, name, value, annotation, cls, registry)
             declared.add_column(name, value, column, table, is_shared)
         elif annotation is not None and not isinstance(value, DECLARATIONS):
             raise ArgumentError(
@@ -246,7 +251,7 @@ def _read(
         elif value is not None:
             own = {id(other.column) for other, _ in declarations.values() if isinstance(other, MappedColumn)}
             if isinstance(value, CompositeProperty):
-                _complete_composite(owner, value, annotation, cls, registry, own)
+                complete_composite(owner, value, annotation, cls, registry, own)
             # what is an attribute of the class as well is declared by that
             declared.columns.extend(pair for pair in _columns_inside(value) if id(pair[1]) not in own)
             declared.properties[name] = value
@@ -273,15 +278,15 @@ def _share_table(
 def add_to_mapping(cls: Any, name: str, value: object) -> None:
     owner, mapper = f"{cls.__name__}.{name}", cls.__mapper__
     if isinstance(value, (MappedColumn, Column)):
-        value = _complete_column(owner, name, value, None, cls, mapper.registry)
+        value = complete_column(owner, name, value, None, cls, mapper.registry)
         if value.table is None and mapper.is_single:
             _add_to_table(cls, mapper.local_table, [(name, value)])
         elif value.table is None:
             mapper.local_table.append_column(value)
     elif isinstance(value, RelationshipProperty):
-        value = _complete_relationship(owner, value, None, mapper.registry)
+        value = complete_relationship(owner, value, None, mapper.registry)
     elif isinstance(value, CompositeProperty):
-        _complete_composite(owner, value, None, cls, mapper.registry)
+        complete_composite(owner, value, None, cls, mapper.registry)
         for inner in value.columns:
             if isinstance(inner, MappedColumn) and inner.column.table is None:
                 add_to_mapping(cls, str(inner.column.name), inner)
@@ -341,20 +346,6 @@ def _existing_or(cls: type, table: FromClause, column: Column[Any]) -> Column[An
     return present
 
 
-def _with_template(value: Any, annotation: MappedAnnotation | None) -> Any:
-    """Return a declaration with what ``Annotated[..., mapped_column(...)]`` says where it says nothing itself."""
-    extras = annotation.extras if annotation is not None else ()
-    template = next((extra for extra in extras if isinstance(extra, MappedColumn)), None)
-    if template is None or isinstance(value, Column):
-        return value
-    # a copy: the template serves other attributes as well
-    return (
-        value.on(template)
-        if value is not None
-        else MappedColumn(template.given, template.field, template.sort_order, template.use_existing)
-    )
-
-
 def _declarations(
     cls: type, parent: type[MappedObject] | None, local_names: dict[str, Any], copies: dict[Any, Column[Any]]
 ) -> dict[str, tuple[Any, MappedAnnotation | None]]:
@@ -365,9 +356,11 @@ def _declarations(
     """
     found: dict[str, tuple[Any, MappedAnnotation | None]] = {}
     inherited = parent.__mro__ if parent is not None else ()
+    # the furthest first, so that a class's own declaration replaces what a mixin says of the same name
     for base in reversed(cls.__mro__):
         if base is not cls and (base in inherited or is_mapped(base) or base in MACHINERY):
             for name, value in vars(base).items():
+                # what a mapped base declares is inherited with its mapper, except what is to be made for each subclass
                 if isinstance(value, declared_attr) and value.is_cascading and not name.startswith("__"):
                     found[name] = (value.method(cls), _returned(value, base, name, local_names))
             continue
@@ -409,138 +402,3 @@ def _copied(owner: str, value: object, from_mixin: bool, copies: dict[Any, Colum
     raise ArgumentError(
         f"{owner}: a mixin cannot declare {value!r} once for several classes. Make it for each: a method @declared_attr that returns it."
     )
-
-
-def _complete_relationship(
-    owner: str, prop: RelationshipProperty, annotation: MappedAnnotation | None, registry: Registry
-) -> RelationshipProperty:
-    if annotation is not None:
-        if annotation.strategy is not None:
-            prop.choose_strategy(annotation.strategy)
-        if prop.argument is None:
-            # looked up when the mappers are configured, since the class may come later
-            prop.argument = partial(
-                registry.annotated,
-                annotation.type if annotation.is_found else None,
-                annotation.name,
-                f"relationship {owner}",
-            )
-        if prop.given_uselist is None and not (annotation.is_found and annotation.type is Any):
-            holds_many = prop.collection_class is not None or prop.is_dynamic
-            prop.given_uselist = annotation.collection is not None or holds_many
-            prop.is_annotated_scalar = not prop.given_uselist
-        if prop.collection_class is None and annotation.collection is not None:
-            prop.collection_class = annotation.collection
-    if prop.argument is None:
-        raise ArgumentError(
-            f"relationship {owner} does not say where it leads. Annotate it, as in Mapped[list['Post']], or pass the class."
-        )
-    return prop
-
-
-def _complete_composite(
-    owner: str,
-    value: CompositeProperty,
-    annotation: MappedAnnotation | None,
-    cls: type,
-    registry: Registry,
-    own: AbstractSet[int] = frozenset(),
-) -> None:
-    """Give the columns that a composite declares in passing their names and types, as the parameters of its class have them.
-
-    :param own: the ids of the columns that are attributes of the class themselves.
-    """
-    is_optional = annotation is not None and annotation.optional
-    for name, column, hint in value.complete(owner, annotation.type if annotation is not None else None):
-        if isinstance(column, MappedColumn) and id(column.column) in own:
-            continue
-        mapped: Any = Mapped
-        read = read_annotation(mapped[hint], owner, cls.__module__, {}) if hint is not None else None
-        if read is not None and is_optional:
-            read = dataclasses.replace(read, optional=True)
-        _complete_column(f"{owner} ({name})" if name else owner, name, column, read, cls, registry)
-
-
-def _complete_column(
-    owner: str, name: str, value: object, annotation: MappedAnnotation | None, cls: type, registry: Registry
-) -> Column[Any]:
-    if isinstance(value, MappedColumn):
-        column, nullable_given = value.column, value.nullable_given
-    elif isinstance(value, Column):
-        column, nullable_given = value, True
-    elif value is None:
-        column, nullable_given = Column(), False
-    else:
-        raise ArgumentError(
-            f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
-        )
-    if column._name is None:
-        column.set_name(name)
-    if annotation is None:
-        if not column.has_own_type and not column.foreign_keys:
-            raise ArgumentError(
-                f"{owner} has no SQL type. Annotate it as Mapped[int] or the like, or pass a type, as in mapped_column(Integer)."
-            )
-        return column
-    if not nullable_given:
-        column.nullable = annotation.optional and not column.primary_key
-    if not column.has_own_type and not column.foreign_keys:
-        column.set_type(_type_of(owner, annotation, cls, registry))
-    return column
-
-
-def _type_of(owner: str, annotation: MappedAnnotation, cls: type, registry: Registry) -> TypeEngine[Any]:
-    """Return the SQL type for an annotation: what the base's ``type_annotation_map`` says of it, or what goes without saying.
-
-    :raises ArgumentError: for what is no column.
-    """
-    whole, member = annotation.whole if annotation.collection is not None else annotation.type, annotation.type
-    for alias in (*annotation.aliases, whole):
-        given = _in_annotation_map(cls, alias, registry)
-        if given is not None:
-            return to_instance(given)
-    if get_origin(member) is Literal and annotation.collection is None:
-        return _enum_of(owner, get_args(member))
-    if annotation.collection is not None:
-        is_known = annotation.name is None or not registry.has(annotation.name)
-        type_ = type_for_annotation(whole) if is_known and member is not None and not _is_declared(member) else None
-        if type_ is None:
-            raise ArgumentError(
-                f"{owner} is annotated as a collection and is not a relationship. Write = relationship(...), or give the column a type:"
-                " mapped_column(ARRAY(String))."
-            )
-        return type_
-    type_ = type_for_annotation(member)
-    if type_ is None:
-        raise ArgumentError(
-            f"{owner} is annotated as Mapped[{annotation.shown}], and no SQL type is known for that. Pass one, as in mapped_column(String),"
-            " or write = relationship(...) if it leads to another class."
-        )
-    return type_
-
-
-def _enum_of(owner: str, values: tuple[Any, ...]) -> TypeEngine[Any]:
-    """Return the type for ``Literal["small", "big"]``.
-
-    :raises ArgumentError: for other values than texts.
-    """
-    if not all(isinstance(value, str) for value in values):
-        raise ArgumentError(
-            f"{owner} is annotated as a Literal of {', '.join(map(repr, values))}, and a column of such values is one of texts. Use texts, or give the"
-            " column a type."
-        )
-    return Enum(*values)
-
-
-def _in_annotation_map(cls: type, python_type: object, registry: Registry) -> Any:
-    maps = [vars(base).get("type_annotation_map") or {} for base in cls.__mro__] + [registry.type_annotation_map]
-    try:
-        return next((known[python_type] for known in maps if python_type in known), None)
-    except TypeError:
-        # a type with arguments that cannot be hashed
-        return None
-
-
-def _is_declared(cls: object) -> bool:
-    """Return True for a mapped class, or one of a declarative base."""
-    return isinstance(cls, type) and (hasattr(cls, "registry") or hasattr(cls, "__mapper__"))

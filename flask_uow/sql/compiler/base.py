@@ -154,6 +154,7 @@ class ExpressionCompiler:
         self._indexes = {id(bind): index for index, bind in enumerate(shape.binds)}
         self.statement = statement
         text = self.process(statement)
+        # which tables meet is known when all is written, so a statement with namesakes is written twice
         if not self.apart and (namesakes := self._namesakes()) and statement.__visit_name__ not in _DDL:
             again = type(self)(self.dialect, self.literal_binds, self.is_executed, self.writes_values)
             again.apart = {id(table): again.set_apart(table) for table in namesakes}
@@ -294,6 +295,7 @@ class ExpressionCompiler:
 
     def _number(self, text: str) -> tuple[str, tuple[Slot, ...], dict[int, int], RowText | None]:
         """Return the text with placeholders, its slots, the number of each mark's slot, and the row of an INSERT of one."""
+        # numbered at the end: a common table expression has moved to the front, and its parameters with it
         pieces = text.split(_MARK)
         escape = self.dialect.escapes_percent and not self.writes_values
         slots: list[Slot] = []
@@ -381,6 +383,7 @@ class ExpressionCompiler:
             stored = self.dialect.bind_processor(node.type)
             return self.literal(stored(node.value) if stored is not None else node.value)
         processor = self.dialect.bind_processor(node.type)
+        # made by a function of an application while it writes, so the shape of the statement does not have it
         if self._custom and id(node) not in self._indexes:
             return self.place(Slot(-1, None, processor, False, Constant(node.value), self.target))
         return self.place(Slot(self.index_of(node), node.key, processor, node.required, None, self.target))
