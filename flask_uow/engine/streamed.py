@@ -142,6 +142,7 @@ class StreamedResult(Generic[T]):
                 if strategy is not None:
                     raise
                 raise without_hash(error) from error
+            # the cursor is closed with the innermost generator, and closing this one does not reach that by itself
             finally:
                 _close(pages)
 

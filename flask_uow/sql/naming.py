@@ -154,5 +154,6 @@ def short_name(name: str) -> str:
     """Return a name of at most 63 bytes: PostgreSQL would cut a longer one, and make two of them one."""
     if len(name.encode()) <= _LONGEST:
         return name
+    # the same in every process, so that migrations find the name again
     digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:8]
     return f"{name.encode()[: _LONGEST - 9].decode(errors='ignore')}_{digest}"

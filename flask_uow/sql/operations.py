@@ -54,6 +54,7 @@ def binary(
             return BinaryExpression(left, ops.IS, Null(), BOOLEANTYPE)
         if op is ops.NE or op is ops.IS_NOT:
             return BinaryExpression(left, ops.IS_NOT, Null(), BOOLEANTYPE)
+    # IS stands before a keyword: PostgreSQL takes no parameter there
     if (op is ops.IS or op is ops.IS_NOT) and isinstance(other, bool):
         right: ColumnElement[Any] = LiteralColumn("TRUE" if other else "FALSE", BOOLEANTYPE)
     elif isinstance(left, ExpressionList) and isinstance(other, (tuple, list)):
@@ -89,6 +90,7 @@ def in_expression(left: ColumnElement[Any], op: Operator, values: object) -> Col
     """Return ``left IN values`` for an iterable of values or a SELECT."""
     as_select = getattr(values, "__clause_element__", None)
     select: Any = values if as_select is None else as_select()
+    # how many values there are is known when the statement is executed
     if isinstance(select, BindParameter) and (select.required or isinstance(select.value, (list, tuple, set))):
         return BinaryExpression(left, op, ExpandingParameter.beside(left, select), BOOLEANTYPE)
     if isinstance(select, ClauseElement):
@@ -173,6 +175,7 @@ def like_expression(
             autoescape = escape is None and bool(before or after)
         if autoescape:
             mark = escape = escape or "/"
+            # the mark first: it is put before the others after that
             for special in (mark, "%", "_"):
                 other = other.replace(special, f"{mark}{special}")
         return binary(left, op, f"{before}{other}{after}", escape)

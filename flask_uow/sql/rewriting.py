@@ -29,6 +29,7 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
     found = replace(node)
     if found is not None:
         return found  # type: ignore[return-value]
+    # columns know their element of FROM by identity, so it is never copied
     if isinstance(node, (FromClause, BindParameter)) or isinstance(getattr(node, "table", None), FromClause):
         return node
     if keep_own and (own := node._own_froms()):
@@ -82,6 +83,7 @@ def with_values(node: N, values: Mapping[str, Any]) -> N:
         if not isinstance(inner, BindParameter) or inner.key is None or inner.key not in values:
             return None
         given.add(inner.key)
+        # a parameter that stands in several places stays one
         return made.setdefault(id(inner), inner.with_value(values[inner.key]))
 
     made: dict[int, ClauseElement] = {}

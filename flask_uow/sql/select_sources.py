@@ -74,6 +74,7 @@ class SourcedSelect(SelectBase[TP_co]):
 
     def _set_entities(self, entities: tuple[Any, ...]) -> None:
         self._set_columns(entities)
+        # before the attributes are looked at: the class that brings in their tables may come behind them
         if len(self.entities) > 1:
             for entity in self.entities:
                 if hasattr(entity, "__uow_entity__"):
@@ -271,6 +272,7 @@ class SourcedSelect(SelectBase[TP_co]):
         )
         self.where_clauses = tuple(condition for condition in self.where_clauses if not is_among(condition, taken))
         others = tuple(pair for pair in self._entity_criteria if pair[0] is not entity)
+        # known still, so that nobody puts its criteria into WHERE again
         self._entity_criteria = (*others, (entity, ()))
 
     @property

@@ -128,6 +128,7 @@ def _ping(name: str, engine: Engine) -> tuple[str, str, str, str, str]:
     version_sql = "SELECT sqlite_version()" if engine.dialect.name == "sqlite" else "SHOW server_version"
     try:
         with engine.connect() as connection:
+            # the connection is there already: what counts is the way to the database and back
             start = time.perf_counter()
             version = connection.fetch_all(version_sql)[0][0]
             milliseconds = (time.perf_counter() - start) * 1000

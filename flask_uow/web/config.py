@@ -193,6 +193,7 @@ class Engines(dict[str | None, Engine]):
     def __contains__(self, key: object) -> bool:
         return super().__contains__(key) or key == DEFAULT_BIND
 
+    # get() of a dict does not ask __missing__
     def get(self, key: Any, default: Any = None) -> Any:
         """Return an engine, or ``default`` for a key that is not known."""
         return super().get(None if key == DEFAULT_BIND else key, default)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PER_PAGE = 20
 DEFAULT_MAX_PER_PAGE = 100
+# beyond it the OFFSET could exceed 64 bits, which is an error of the database and not a page that is not there
 _LARGEST_PAGE = 2**31
 
 
@@ -264,6 +265,7 @@ def paginate(
         request = current_request()
         after = request.args.get("after") if request is not None else None
     try:
+        # the token comes from the client, who may have changed it
         found = keys.rows_after(after)
     except ArgumentError:
         if error_out and after is not None:
@@ -282,6 +284,7 @@ def _load_page(
     start = (page - 1) * per_page
     # within the limit that the statement may have of its own
     rows = source.fetch(source.statement.slice(start, start + per_page + (0 if count else 1)))
+    # a list without items has one page, which is empty; any other does not exist
     if not rows and page != 1 and error_out:
         abort(404)
     if count and total is None:

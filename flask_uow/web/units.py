@@ -82,6 +82,7 @@ def session_binds(engines: Mapping[str | None, Engine], binds: UnitBinds) -> dic
     for target, given in binds.items():
         engine = given if isinstance(given, (Engine, Connection)) else _engine(engines, given)
         if target is None or isinstance(target, str):
+            # for its error: a key that the app does not have would never be asked for
             _engine(engines, target)
             by_key[_bind_key(target)] = engine
         else:
@@ -240,6 +241,7 @@ class _Attempt:
         scope = self.scope
         outcome = Outcome.ROLLBACK
         try:
+            # inside the unit, since what makes it may load still, and its status decides
             if error is None and self._makes_response:
                 self.result = scope.app.make_response(self.result)
             outcome = self._decide(error)
@@ -260,6 +262,7 @@ class _Attempt:
 
     def _decide(self, error: BaseException | None) -> Outcome:
         response = self.result if isinstance(self.result, Response) else None
+        # abort(redirect(...)) is an answer of the view and no failure
         if isinstance(error, HTTPException) and is_redirect(error):
             response, error = error.get_response(), None
         if response is None:

@@ -145,6 +145,7 @@ class _Members(dict[Any, Any]):
 
 def enum_loader(type_: Enum) -> Processor | None:
     """Return the processor from a stored name to its member; None for an enum of strings."""
+    # a look-up in a dict, which calls no Python code for the values that are there
     return None if type_.enum_class is None else _Members(type_).__getitem__
 
 

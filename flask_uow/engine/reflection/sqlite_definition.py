@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["TableDefinition", "read_definition", "read_index"]
 
+# a comment matches without the group, by which it is told from a token and left out
 _TOKEN = re.compile(
     r"""--[^\n]*|/\*.*?\*/|(?P<token>'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[(),]|[^\s(),'"`\[]+)""",
     re.DOTALL,
@@ -29,6 +30,7 @@ class _Token:
     @property
     def word(self) -> str:
         """The token in upper case, as a keyword."""
+        # a quoted name keeps its quotes here, so that it is never taken for one
         return self.text.upper()
 
     @property
@@ -145,6 +147,8 @@ class _Reader:
                 # it is that of the constraint which follows
                 name = self._take().name
                 continue
+            # the size of a type, a default, the columns of REFERENCES: no word in there begins a clause of the
+            # definition
             if word == "(":
                 self._skip_group()
                 continue
@@ -208,6 +212,7 @@ class _Reader:
         inner = self._tokens[start : self._position - 1]
         names = []
         for number, token in enumerate(inner):
+            # behind a name there may be COLLATE, ASC or DESC
             if number == 0 or inner[number - 1].text == ",":
                 names.append(token.name)
         return names

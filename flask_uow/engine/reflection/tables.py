@@ -150,6 +150,7 @@ def _add_foreign_keys(catalog: Catalog, bind: ReflectionBind, table: Table, reso
             continue
         schema = _schema_of(catalog, table, found)
         target = f"{schema}.{found['referred_table']}" if schema else found["referred_table"]
+        # ends for tables that refer to one another: each is in the MetaData before its keys are read
         if resolve_fks and target not in table.metadata.tables:
             Table(found["referred_table"], table.metadata, schema=schema, autoload_with=bind)
         referred = table.metadata.tables.get(target)
@@ -181,11 +182,13 @@ def _add_indexes(catalog: Catalog, table: Table) -> None:
             continue
         expressions: list[Any] = []
         for name, expression in zip(found["column_names"], found["expressions"], strict=True):
+            # more than the column: it has a direction, a collation or an operator class as well
             if name is None or expression.strip('"') != name:
                 expressions.append(_verbatim(expression))
             elif name in keys:
                 expressions.append(table.c[keys[name]])
             else:
+                # without a column that was left out there is no such index
                 break
         else:
             index = Index(

@@ -88,6 +88,7 @@ def _insert_page(connection: Connection, mapper: Mapper, rows: list[dict[str, An
 
 def _insert_part(connection: Connection, part: MappedTable, rows: list[dict[str, Any]], nulls: bool) -> None:
     """Insert what a table has of the rows, which are given the keys that the database makes."""
+    # the key of a joined table is that of the base's row, which the database has made by now
     for name, source in part.copied:
         for row in rows:
             row[name] = row.get(source)
@@ -96,6 +97,7 @@ def _insert_part(connection: Connection, part: MappedTable, rows: list[dict[str,
             if not _is_given(row, name, nulls):
                 row[name] = default.value(row)
     columns, made, optional = part.columns, part.generated, part.optional
+    # a batch for each set of columns: what a row leaves out is the database's to fill, and not NULL
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, row in enumerate(rows):
         # a key that is given as None is made by the database all the same

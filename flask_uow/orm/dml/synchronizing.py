@@ -81,6 +81,7 @@ def execute_dml(session: ExecutingSession, connection: Connection, statement: DM
         if not statement.has_values and params:
             first = params if isinstance(params, Mapping) else params[0]
             statement = statement.for_parameters(list(first))
+        # whoever has loaded a row before this must find it changed, so its version counts on
         column = version_to_count(statement, mapper)
         if column is not None:
             if is_written_apart(statement, mapper, column):
@@ -130,6 +131,7 @@ def _insert(
     if params and takes_rows(statement, params, mapper):
         rows = [params] if isinstance(params, Mapping) else params
         result = insert_rows(session, statement, rows, mapper)
+        # nobody tells which rows were there already and have changed
         if statement.may_update and way is not False and not _gives_objects(statement):
             expire_all(session.objects, [mapper])
         return result
@@ -301,6 +303,7 @@ def _change(statement: Update, mapper: Mapper, params: Mapping[str, Any], matche
             functions[name] = evaluator.new_value(column, node)
         except NotEvaluable:
             functions[name] = None
+    # the statement sets these as well, to values that are not known here
     for name, prop in mapper.column_attrs.items():
         if getattr(prop.column, "onupdate", None) is not None:
             functions.setdefault(name, None)

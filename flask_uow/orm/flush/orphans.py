@@ -81,6 +81,7 @@ def mark_orphans(objects: SessionObjects, orphans: Orphans) -> None:
 def _doom(changes: Changes, orphans: Orphans, instance: MappedObject) -> None:
     """Note an object, and those that the cascade delete reaches from it, as deleted."""
     root = ensure_state(instance)
+    # deleted by a flush before this one, as an orphan say
     if root.owner is None and changes.session.objects.was_deleted(root):
         return
     for obj in (instance, *cascaded("delete", instance, load=True)):

@@ -139,6 +139,7 @@ def rows_to_take_over(work: WorkList, switched: dict[int, Any], deleted: ByFamil
             own = carried.get(id(obj), {})
             for names in strict_keys(mapper):
                 key = left_key(old, names)
+                # nobody else takes the value, so it may stay until the new object's own UPDATE
                 if names == mapper.primary_key_names or taken.get((names, key), obj) is obj:
                     continue
                 for name in names:

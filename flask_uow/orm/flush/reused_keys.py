@@ -31,10 +31,12 @@ def families_to_delete_first(work: WorkList, deleted: ByFamily) -> dict[Mapper, 
     for base, doomed in deleted.items():
         others = [*work.new.get(base, ()), *work.changed.get(base, ())]
         if others:
+            # a key that was set before it was loaded may be the very one that is taken again
             find_originals(work.changes.session, base, doomed)
         if _reuses_key(base, doomed, others, work.links.get(base, ())):
             first[base] = "first, since its key or unique values are taken again"
     waiting = list(first)
+    # grows as it is gone through: what refers to a family that is deleted first has to go before it
     for base in waiting:
         for other in referring_families(base, deleted):
             if other not in first:
@@ -60,10 +62,12 @@ def updates_to_make_first(work: WorkList, deleted: ByFamily, first: dict[Mapper,
         waiting = {id(obj) for obj in after}
         if after:
             rest = [obj for obj in before if id(obj) not in waiting]
+            # who waits for a value that a late one leaves is late as well
             after += those_that_take(work.changes.session, base, rest, after, carried_values(links))
             waiting = {id(obj) for obj in after}
         early[base] = [obj for obj in before if id(obj) not in waiting]
     changed = [obj for objects in work.changed.values() for obj in objects]
+    # once more each time: those that have become late may be the ones that others wait for
     while waiting := waiting_for_new_keys([obj for objects in early.values() for obj in objects], changed, work):
         for base, objects in early.items():
             late = [obj for obj in objects if id(obj) in waiting]

@@ -92,6 +92,7 @@ class InsertRows(Step):
             for part in mapper.stored:
                 names = columns.setdefault(part.table, {})
                 for name, column in part.columns.items():
+                    # as the INSERT has it: a column that the database fills is left out where no object has a value
                     if name not in part.optional or any(obj.__dict__.get(name) is not None for obj in objects):
                         names[column.name] = None
                 counts[part.table] = counts.get(part.table, 0) + len(objects)
@@ -213,6 +214,7 @@ class DeleteRows(Step):
     why: str = ""
 
     def rows(self) -> Iterator[TableRows]:
+        # the table of the base last: the rows of the others refer to its row
         for part in reversed(self.mapper.stored):
             yield TableRows(part.table, (), len(self.objects))
 

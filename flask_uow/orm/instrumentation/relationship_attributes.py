@@ -60,6 +60,7 @@ class RelationshipAttribute(Attribute):
 
     def record(self, obj: MappedObject, state: InstanceState | None, original: object) -> None:
         """Keep the original value of the attribute at its first change, and hold the object until it is flushed."""
+        # an object without a row has no original values: all that it has is written
         if state is None or state.row_key is None:
             return
         changes = state.changes
@@ -105,6 +106,7 @@ class RelationshipAttribute(Attribute):
                     f"{self.class_.__name__}.{self.key} has single_parent=True, and {describe(item)} belongs to {describe(parent)} already. Take it"
                     " out there first."
                 )
+        # the state, which does not keep the parent alive
         parents[self.key] = ensure_state(obj)
 
     def claim_for_both(self, obj: MappedObject, item: MappedObject) -> None:

@@ -196,6 +196,7 @@ def table_arguments(
         options, arguments = arguments[-1], arguments[:-1]
     items = list(arguments)
     if base is not cls and base is not None:
+        # a constraint is of one table, so each class that has the mixin gets one of its own
         items = [item.unattached(copies) if isinstance(item, (Constraint, Index)) else item for item in items]
         if parent is not None and not isinstance(vars(base)["__table_args__"], declared_attr):
             # said once, of the parent's table; options, such as the schema, are those of all

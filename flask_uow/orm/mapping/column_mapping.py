@@ -229,6 +229,7 @@ def _join_inherited(mapper: Mapper, prop: ColumnProperty, column: Column[Any], e
         f" properties={{'{column.table.name}_{column.name}': table.c.{column.name}}}, or say that this is meant:"
         f" properties={{'{prop.key}': [table.c.{column.name}, parent.c.{first.name}]}}.",
     )
+    # of the two the class's own is read
     prop.columns.insert(0, column)
 
 

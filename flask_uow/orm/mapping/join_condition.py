@@ -150,6 +150,7 @@ def _references(holder: FromClause, referred: FromClause) -> list[_Reference]:
             c for c in holder.constraints if isinstance(c, ForeignKeyConstraint) and c.referred_table is referred
         ]
         return [_Reference(_pairs_of(constraint)) for constraint in constraints]
+    # the column of a subquery has no foreign keys: the column that it is made of has them
     own = {base_column(column): column for column in holder.c}
     far = {base_column(column): column for column in referred.c}
     found: dict[int, ForeignKeyConstraint] = {
@@ -235,6 +236,7 @@ def _two(
     found = _between(secondary, parent, [])
     if len(found) != 2:
         raise _not_one(name, secondary, parent, found)
+    # the first one is the parent's own unless remote_side says otherwise
     own, far = found
     if any(column is remote for column in own.columns for remote in remote_side):
         own, far = far, own

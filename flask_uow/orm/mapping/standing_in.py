@@ -80,6 +80,7 @@ def columns_standing_in(mapper: MappedSource, source: FromClause, relatives: Ite
     for key, column, originals in columns:
         for original in originals:
             by_original.setdefault(original, column)
+        # one that is known to stand for another of our columns is not taken for its namesake
         if not any(original in ours for original in originals):
             by_key.setdefault(key, column)
             by_key.setdefault(str(column.name), column)

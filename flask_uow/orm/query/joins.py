@@ -214,6 +214,7 @@ class _Call:
         condition = onclause if not _is_relationship(onclause) else None
         self._starts_at_root = False
         step = (along.parent, along.relationship, entity) if along is not None and condition is None else None
+        # joined before: the call only says where the next one goes on
         if step is not None and self._is_there(step, is_last):
             self.select = self.select.with_parts(joined_last=entity)
             return
