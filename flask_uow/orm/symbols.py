@@ -19,7 +19,7 @@ KEPT = "_uow_kept"
 READ = "_uow_read"
 # the key that marks objects whose INSERT was undone
 UNDONE = "_uow_undone"
-# the key that marks objects whose DELETE was flushed; it stays when that was committed
+# the key that marks objects whose DELETE was flushed, with the weak reference to the Session; it stays when that was committed
 DELETED = "_uow_deleted"
 # the key of the one parent that an object has by relationships with single_parent
 PARENTS = "_uow_parents"

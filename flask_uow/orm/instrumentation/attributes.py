@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask_uow.orm.exc import DetachedInstanceError
 from flask_uow.orm.interfaces import AttributeLoader
 from flask_uow.orm.state.instance_state import InstanceState, describe, instance_state
-from flask_uow.orm.symbols import STATE
+from flask_uow.orm.symbols import DELETED, STATE
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators
 from flask_uow.sql.sourced import Sourced
 
@@ -80,8 +80,15 @@ class Attribute(ColumnOperators):
         if state is None or state.row_key is None:
             return self.empty(obj)
         if state.owner is None:
-            raise self.detached(obj)
+            return self.without_session(obj, state)
         return self.loader.load(obj, state)
+
+    def without_session(self, obj: MappedObject, state: InstanceState) -> Any:
+        """Return the value for an object with a row that is in no Session.
+
+        :raises DetachedInstanceError: where nothing can load it.
+        """
+        raise self.detached(obj)
 
     def empty(self, obj: MappedObject) -> Any:
         """Return the value that the attribute has on an object without a row, where none was set."""
@@ -89,6 +96,11 @@ class Attribute(ColumnOperators):
 
     def detached(self, obj: MappedObject) -> DetachedInstanceError:
         """Return the error for a load on an object that is in no Session."""
+        if DELETED in obj.__dict__:
+            return DetachedInstanceError(
+                f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object's row was deleted in this transaction. Read the attribute"
+                " before the deletion is flushed."
+            )
         return DetachedInstanceError(
             f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object is in no Session that could load it"
             " (its Session was closed, or its request has ended). Read the attribute before that, or bring the object into"

@@ -46,6 +46,9 @@ class RelationshipAttribute(Attribute):
         super().__init__(key, parent, prop)
         self.relationship = prop
 
+    def without_session(self, obj: MappedObject, state: InstanceState) -> Any:
+        return self.loader.load(obj, state) if state.deleted else super().without_session(obj, state)
+
     if not TYPE_CHECKING:  # to a type checker, an attribute that is not there stays an error
 
         def __getattr__(self, name: str) -> NoReturn:

@@ -10,8 +10,9 @@ from flask_uow.orm.loading.column_loader import session_is_gone
 from flask_uow.orm.loading.further import load_relationship, present, store
 from flask_uow.orm.loading.load_tree import LoadTree
 from flask_uow.orm.state.instance_state import InstanceState, describe
-from flask_uow.orm.state.keys import identity_from
+from flask_uow.orm.state.keys import identity_from, identity_values
 from flask_uow.orm.state.siblings import siblings_that
+from flask_uow.orm.symbols import DELETED
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import MappedObject
@@ -22,7 +23,7 @@ __all__ = ["RelationshipLoader"]
 
 
 class RelationshipLoader:
-    """Loads one relationship when it is read and is not there."""
+    """Loads one relationship when it is read and is not there; of a deleted object, too, until its transaction ends."""
 
     def __init__(self, prop: RelationshipProperty) -> None:
         self.property = prop
@@ -34,6 +35,10 @@ class RelationshipLoader:
         :raises InvalidRequestError: where ``raiseload`` or ``lazy="raise"`` forbids it.
         """
         session = state.session
+        if session is None and state.deleted:
+            # what still refers to the row, and what it has referred to, can be asked for until the transaction ends
+            session = obj.__dict__[DELETED]()
+            _restore_key(obj, state)
         if session is None:
             raise session_is_gone(self.property.name)
         return exclusively(session, self._load, session, obj, state)
@@ -68,7 +73,7 @@ class RelationshipLoader:
             below = below if below is not None else self._tree_below()
             # the way back is known already, and need not be loaded eagerly
             below.path = below.path or (prop.parent, prop.mapper)
-        objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading else [obj]
+        objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading and state.owner is not None else [obj]
         batch, values = (siblings.batch, siblings.values) if siblings is not None else (None, ())
         load_relationship(session, prop, objects, below, batch, None, values, is_lazy=True)
         return obj.__dict__[prop.key]
@@ -94,3 +99,10 @@ class RelationshipLoader:
         if self.property.key in values or not all(name in values for name in self.key_names):
             return False
         return isinstance(other, self.property.parent.class_)
+
+
+def _restore_key(obj: MappedObject, state: InstanceState) -> None:
+    """Give an object its primary key where it was expired: there is no row any more from which that could be loaded."""
+    names = type(obj).__mapper__.primary_key_names
+    for name, value in zip(names, identity_values(state.row_key), strict=True):
+        obj.__dict__.setdefault(name, value)

@@ -393,7 +393,8 @@ class SessionObjects:
             if modified:
                 modified.pop(state, None)
             state.changes = None
-            values[DELETED] = True
+            # by which what was not loaded may still be
+            values[DELETED] = self.session_ref
             if level is not None:
                 level.accounts.deleted[state] = obj
                 if is_told:
