@@ -460,4 +460,10 @@ def result_maker(compiled: Compiled, description: Sequence[Any], dialect: Dialec
         names = tuple(column[0] for column in description)
         return names, row_maker(names, (None,) * len(names))
     names = tuple(column.name for column in compiled.columns)
-    return names, row_maker(names, [dialect.result_processor(column.type) for column in compiled.columns])
+    return names, rows_of(compiled, names, dialect)
+
+
+def rows_of(compiled: Compiled, names: tuple[str, ...], dialect: Dialect) -> RowMaker:
+    """Return the function that makes the rows of a statement whose columns are known."""
+    processors = [dialect.result_processor(column.type) for column in compiled.columns]
+    return row_maker(names, processors, [column.element for column in compiled.columns])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeAl
 
 from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.sql.entities import key_of_item
+from flask_uow.sql.stored_values import StoredValueError, column_label, of_some_column
 from flask_uow.sql.typed import TP_co, Ts
 
 __all__ = ["ColumnChoice", "Row", "RowMaker", "RowMapping", "picker", "position_of", "row_class", "row_maker"]
@@ -202,11 +203,16 @@ def row_class(names: tuple[str, ...]) -> type[Row]:
     return type("Row", (Row,), namespace)
 
 
-def row_maker(names: tuple[str, ...], processors: Sequence[Callable[[Any], Any] | None]) -> RowMaker:
+def row_maker(
+    names: tuple[str, ...],
+    processors: Sequence[Callable[[Any], Any] | None],
+    columns: Sequence[object] = (),
+) -> RowMaker:
     """Return the function that turns a driver's rows into a list of :class:`Row`.
 
     :param names: the names of the columns.
     :param processors: for each column the function that converts its values, None to take them as they are.
+    :param columns: what the columns are, for messages.
     """
     cls = row_class(names)
     if not any(processors):
@@ -220,7 +226,21 @@ def row_maker(names: tuple[str, ...], processors: Sequence[Callable[[Any], Any] 
         + ")"
     )
     scope.update({f"p{index}": processor for index, processor in enumerate(processors)})
-    exec(f"def make(rows):\n    return [new(cls, {item}) for {targets} in rows]", scope)
+
+    def located(error: StoredValueError) -> StoredValueError:
+        return of_some_column(
+            error, processors, lambda number: column_label(columns[number] if columns else None, names[number])
+        )
+
+    scope.update(Unfit=StoredValueError, located=located)
+    lines = (
+        "def make(rows):",
+        "    try:",
+        f"        return [new(cls, {item}) for {targets} in rows]",
+        "    except Unfit as error:",
+        "        raise located(error) from error.__cause__",
+    )
+    exec("\n".join(lines), scope)
     made: RowMaker = scope["make"]
     return made
 

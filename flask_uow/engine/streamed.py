@@ -17,10 +17,11 @@ from flask_uow.engine.result import (
     only_new,
     only_one,
     row_key,
+    rows_of,
     value_key,
     without_hash,
 )
-from flask_uow.engine.rows import ColumnChoice, Row, RowMapping, picker, position_of, row_maker
+from flask_uow.engine.rows import ColumnChoice, Row, RowMapping, picker, position_of
 from flask_uow.exc import InvalidRequestError, ResourceClosedError
 from flask_uow.sql.compiler import Compiled
 
@@ -315,7 +316,7 @@ def stream_result(
             "text(...).columns(...)."
         )
     names = tuple(column.name for column in compiled.columns)
-    make = row_maker(names, [dialect.result_processor(column.type) for column in compiled.columns])
+    make = rows_of(compiled, names, dialect)
 
     def made() -> Iterator[list[Row]]:
         try:

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_uow.engine.dialects.base import Processor
-from flask_uow.engine.dialects.values import array_loader, load_error, utc_datetime, uuid_loader
+from flask_uow.engine.dialects.values import array_loader, utc_datetime, uuid_loader
+from flask_uow.sql.stored_values import StoredValueError
 from flask_uow.sql.types import ARRAY, DateTime, Numeric, TypeEngine, Uuid
 
 __all__ = [
@@ -42,7 +43,7 @@ def _load_with(convert: Callable[[Any], Any]) -> Callable[[TypeEngine[Any]], Pro
             try:
                 return convert(value)
             except (TypeError, ValueError, AttributeError, decimal.InvalidOperation) as error:
-                raise load_error(type_, value, error, _CURE) from error
+                raise StoredValueError.of(type_, value, error, _CURE) from error
 
         return load
 
@@ -61,7 +62,7 @@ def load_datetime(type_: DateTime) -> Processor:
         try:
             moment = from_text(value)
         except (TypeError, ValueError) as error:
-            raise load_error(type_, value, error, _CURE) from error
+            raise StoredValueError.of(type_, value, error, _CURE) from error
         return moment if moment.tzinfo is utc else utc_datetime(moment)
 
     def load_naive(value: Any) -> Any:
@@ -70,7 +71,7 @@ def load_datetime(type_: DateTime) -> Processor:
         try:
             moment = from_text(value)
         except (TypeError, ValueError) as error:
-            raise load_error(type_, value, error, _CURE) from error
+            raise StoredValueError.of(type_, value, error, _CURE) from error
         # SQLite's own clock, as a server default, writes UTC with its zone
         return moment if moment.tzinfo is None else utc_datetime(moment).replace(tzinfo=None)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from flask_uow.engine.dialects.base import Processor
-from flask_uow.exc import DataError
+from flask_uow.sql.stored_values import StoredValueError
 from flask_uow.sql.types import ARRAY, JSON, Boolean, Enum, Float, Integer, LargeBinary, String, TypeEngine, Uuid
 from flask_uow.sql.value_errors import wrong_kind
 
@@ -27,7 +27,6 @@ __all__ = [
     "float_binder",
     "integer_binder",
     "json_binder",
-    "load_error",
     "string_binder",
     "uuid_binder",
     "uuid_loader",
@@ -140,7 +139,7 @@ class _Members(dict[Any, Any]):
         self.type = type_
 
     def __missing__(self, name: object) -> Any:
-        raise load_error(self.type, name, None, "Add the member to the enum, or correct the row.")
+        raise StoredValueError.of(self.type, name, None, "Add the member to the enum, or correct the row.")
 
 
 def enum_loader(type_: Enum) -> Processor | None:
@@ -189,13 +188,6 @@ def array_loader(type_: ARRAY, item_loader: Processor | None) -> Processor | Non
 def utc_datetime(value: dt.datetime) -> dt.datetime:
     """Return a datetime in UTC; one without a zone is taken to be in UTC already."""
     return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
-
-
-def load_error(type_: TypeEngine[Any], value: object, error: BaseException | None, cure: str) -> DataError:
-    """Return the error for a stored value that is none of ``type_``."""
-    reason = f" ({error})" if error is not None else ""
-    message = f"the database holds {value!r}, which is no value of {type_!r}{reason}. {cure}"
-    return DataError(message, orig=error or ValueError(message))
 
 
 def uuid_binder(type_: Uuid) -> Processor:

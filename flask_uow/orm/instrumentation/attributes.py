@@ -98,8 +98,8 @@ class Attribute(ColumnOperators):
         """Return the error for a load on an object that is in no Session."""
         if DELETED in obj.__dict__:
             return DetachedInstanceError(
-                f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object's row was deleted in this transaction. Read the attribute"
-                " before the deletion is flushed."
+                f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object's row was deleted in this transaction. Read the"
+                " attribute before the deletion is flushed."
             )
         return DetachedInstanceError(
             f"{type(obj).__name__}.{self.key} of {describe(obj)} is not loaded, and the object is in no Session that could load it"

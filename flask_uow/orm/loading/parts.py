@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.orm.mapping.entity import Layout
+from flask_uow.sql.stored_values import StoredValueError, column_label, of_column
 
 if TYPE_CHECKING:
     from flask_uow.orm.loading.load_tree import LoadTree
@@ -35,22 +36,30 @@ class ColumnPart:
 
     :ivar position: its column.
     :ivar processor: converts the driver's value; None takes it as it is.
+    :ivar column: what it is, for messages.
     """
 
     position: int
     processor: Callable[[Any], Any] | None
+    column: object = None
 
     def value(self, row: tuple[Any, ...]) -> Any:
         """Return the value in one row."""
         found = row[self.position]
-        return found if self.processor is None else self.processor(found)
+        try:
+            return found if self.processor is None else self.processor(found)
+        except StoredValueError as error:
+            raise of_column(error, column_label(self.column)) from error.__cause__
 
     def values(self, rows: Rows) -> list[Any]:
         """Return the value in each row."""
         position, processor = self.position, self.processor
         if processor is None:
             return [row[position] for row in rows]
-        return [processor(row[position]) for row in rows]
+        try:
+            return [processor(row[position]) for row in rows]
+        except StoredValueError as error:
+            raise of_column(error, column_label(self.column)) from error.__cause__
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -266,7 +266,7 @@ def plan_of_items(
             parts.append(part_of(item))
         else:
             place, column = next(waiting)
-            parts.append(ColumnPart(place, dialect.result_processor(column.type)))
+            parts.append(ColumnPart(place, dialect.result_processor(column.type), column))
     entities = _entities(parts)
     return QueryPlan(
         compiled, tuple(parts), names, entities, sources,
@@ -294,9 +294,11 @@ def _plain_loader(parts: Sequence[Part]) -> EntityLoader | None:
 
 def _row_maker(parts: Sequence[Part], names: tuple[str, ...]) -> RowMaker | None:
     """Return the function that makes rows of the driver's, where the parts are its columns, one after the other."""
-    processors = [part.processor for part in parts if isinstance(part, ColumnPart)]
+    values = [part for part in parts if isinstance(part, ColumnPart)]
     in_order = all(isinstance(part, ColumnPart) and part.position == place for place, part in enumerate(parts))
-    return row_maker(names, processors) if in_order and len(parts) == len(names) else None
+    if not in_order or len(parts) != len(names):
+        return None
+    return row_maker(names, [part.processor for part in values], [part.column for part in values])
 
 
 def _entities(parts: Sequence[Part]) -> tuple[EntityPart, ...]:
@@ -411,7 +413,7 @@ def plan_beside(
     made = with_joins(select, items)
     compiled, _ = compile_statement(made, dialect, {})
     plan = plan_of_items(items, compiled, dialect, sources=sources(made.shape()))
-    beside = (ColumnPart(places[id(column)], dialect.result_processor(column.type)) for column in columns)
+    beside = (ColumnPart(places[id(column)], dialect.result_processor(column.type), column) for column in columns)
     return replace(plan, parts=(*plan.parts[: root is not None], *beside))
 
 
@@ -441,7 +443,7 @@ def plain_plan(statement: SelectBase | DMLStatement, compiled: Compiled, dialect
             parts.append(EntityPart(entity.mapper, entity.layout, position, width, load))
         else:
             for offset, column in enumerate(columns):
-                parts.append(ColumnPart(position + offset, dialect.result_processor(column.type)))
+                parts.append(ColumnPart(position + offset, dialect.result_processor(column.type), column))
         position += len(columns)
     names = result_names(statement)
     entities = _entities(parts)

@@ -21,7 +21,11 @@ def expire_present(session: ExecutingSession, dialect: Dialect, part: EntityPart
     """
     mapper, names = part.mapper, part.layout.names
     key = [
-        ColumnPart(part.start + names.index(name), dialect.result_processor(mapper.column_attrs[name].column.type))
+        ColumnPart(
+            part.start + names.index(name),
+            dialect.result_processor(mapper.column_attrs[name].column.type),
+            mapper.column_attrs[name].column,
+        )
         for name in mapper.primary_key_names
     ]
     values = [column.values(rows) for column in key]

@@ -73,7 +73,9 @@ class RelationshipLoader:
             below = below if below is not None else self._tree_below()
             # the way back is known already, and need not be loaded eagerly
             below.path = below.path or (prop.parent, prop.mapper)
-        objects = siblings_that(state, obj, self._is_wanted) if prop.batch_loading and state.owner is not None else [obj]
+        objects = (
+            siblings_that(state, obj, self._is_wanted) if prop.batch_loading and state.owner is not None else [obj]
+        )
         batch, values = (siblings.batch, siblings.values) if siblings is not None else (None, ())
         load_relationship(session, prop, objects, below, batch, None, values, is_lazy=True)
         return obj.__dict__[prop.key]

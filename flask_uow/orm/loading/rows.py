@@ -8,16 +8,18 @@ is in the identity map already yields that object, with absent values filled in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_uow.exc import InvalidRequestError
-from flask_uow.orm.loading.parts import EntityLoader, EntityPart, Rows
+from flask_uow.orm.loading.parts import ColumnPart, EntityLoader, EntityPart, Rows
 from flask_uow.orm.mapping.entity import Layout
 from flask_uow.orm.state.instance_state import InstanceState, describe, forget
 from flask_uow.orm.state.mutables import remember
 from flask_uow.orm.state.siblings import Siblings
 from flask_uow.orm.symbols import STATE
+from flask_uow.sql.stored_values import StoredValueError, column_label, of_some_column
 
 if TYPE_CHECKING:
     from flask_uow.engine.dialects.base import Dialect
@@ -145,17 +147,17 @@ def _load_family(
 ) -> list[Any]:
     """Group rows by their discriminator, let the loader of each class make its objects, and restore the order."""
     if layout.discriminator is not None:
-        index, type_ = layout.width - 1, layout.discriminator.type
+        index, column = layout.width - 1, layout.discriminator
     else:
         assert mapper.discriminator is not None
-        index, type_ = layout.names.index(mapper.discriminator), mapper.column_attrs[mapper.discriminator].column.type
+        index, column = layout.names.index(mapper.discriminator), mapper.column_attrs[mapper.discriminator].column
     numbers_by_value: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         numbers_by_value.setdefault(row[index], []).append(number)
-    processor = dialect.result_processor(type_)
+    teller = ColumnPart(index, dialect.result_processor(column.type), column)
     objects: list[Any] = [None] * len(rows)
     for value, numbers in numbers_by_value.items():
-        target = _class_for(mapper, value if processor is None or value is None else processor(value))
+        target = _class_for(mapper, None if value is None else teller.value(rows[numbers[0]]))
         loader = entity_loader(target, dialect, _columns_for(target, layout))
         own = rows if len(numbers) == len(rows) else [rows[number] for number in numbers]
         found = loader(own, session.objects.identities_of(target), siblings)
@@ -194,7 +196,7 @@ def loader_source(
     class_ = mapper.class_
     names: dict[str, Any] = {
         "cls": class_, "new": class_.__new__, "State": InstanceState, "forget": forget, "ignore": _ignore,
-        "remember": remember, "reconstruct": mapper.events.reconstruct, "refreshed": mapper.hooks.refresh,
+        "remember": remember, "Unfit": StoredValueError, "reconstruct": mapper.events.reconstruct, "refreshed": mapper.hooks.refresh,
     }  # fmt: skip
     order = list(columns if columns is not None else mapper.loaded_names)
     variables = [f"c{number}" for number in range(len(order))]
@@ -208,6 +210,7 @@ def loader_source(
             converted[name] = f"p{number}(c{number})"
         else:
             converted[name] = f"c{number}"
+    names["located"] = partial(_located, mapper, order, [names.get(f"p{number}") for number in range(len(order))])
     key_variables = [f"c{order.index(name)}" for name in mapper.primary_key_names]
     key_values = [converted[name] for name in mapper.primary_key_names]
     key = key_values[0] if len(key_values) == 1 else f"({', '.join(key_values)})"
@@ -221,23 +224,49 @@ def loader_source(
         "    objects = []",
         "    append = objects.append",
         *(["    last = objects"] if repeats else []),
-        f"    for {', '.join(variables)}{',' if len(variables) == 1 else ''} in rows:",
-        f"        identity = {key}",
-        *(_REPEATED if repeats else ()),
-        # the identity map holds objects weakly: an entry whose object is gone counts as none
-        "        state = find(identity)",
-        "        if state is None or (obj := state()) is None:",
-        f"            if {either.join(f'{v} is None' for v in key_variables)}:",
-        *(["                obj = None"] if repeats else []),
-        "                append(None)",
-        "                continue",
-        *_new_object(mapper, converted, key),
-        "        else:",
-        *_known_object(mapper, converted),
-        "        append(obj)",
+        "    try:",
+        *(
+            f"    {line}"
+            for line in (
+                f"    for {', '.join(variables)}{',' if len(variables) == 1 else ''} in rows:",
+                f"        identity = {key}",
+                *(_REPEATED if repeats else ()),
+                # the identity map holds objects weakly: an entry whose object is gone counts as none
+                "        state = find(identity)",
+                "        if state is None or (obj := state()) is None:",
+                f"            if {either.join(f'{v} is None' for v in key_variables)}:",
+                *(["                obj = None"] if repeats else []),
+                "                append(None)",
+                "                continue",
+                *_new_object(mapper, converted, key),
+                "        else:",
+                *_known_object(mapper, converted),
+                "        append(obj)",
+            )
+        ),
+        # no cost where nothing is wrong
+        "    except Unfit as error:",
+        f"        raise located(error, ({', '.join(variables)},)) from error.__cause__",
         "    return objects",
     ]
     return "\n".join(lines) + "\n", names
+
+
+def _located(
+    mapper: Mapper,
+    names: list[str | None],
+    processors: list[Callable[[Any], Any] | None],
+    error: StoredValueError,
+    row: tuple[Any, ...],
+) -> StoredValueError:
+    """Return an error of a loader with the attribute whose value is wrong, and its column."""
+
+    def label(number: int) -> str:
+        name = names[number]
+        assert name is not None
+        return f"{mapper.class_.__name__}.{name} (column {column_label(mapper.column_attrs[name].column)})"
+
+    return of_some_column(error, processors, label, row)
 
 
 # a row of the object that the row before it was of, as a join repeats them

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from flask_uow.exc import ArgumentError
+from flask_uow.sql.stored_values import StoredValueError
 from flask_uow.sql.types.base import TypeEngine
 from flask_uow.sql.types.binary import LargeBinary
 from flask_uow.sql.types.lookup import to_instance
@@ -232,7 +233,13 @@ class PickleType(TypeDecorator):
             )
 
     def process_result_value(self, value: Any, dialect: SQLDialect) -> Any:
-        return None if value is None else self.pickler.loads(value)
+        if value is None:
+            return None
+        try:
+            return self.pickler.loads(value)
+        except (pickle.UnpicklingError, TypeError, EOFError, ImportError, AttributeError) as error:
+            cure = "Correct the row, or have the class that it names where it was."
+            raise StoredValueError.of(self, value, error, cure) from error
 
     def is_mutable(self) -> bool:
         return self.mutable
