@@ -213,7 +213,7 @@ class JoinPath(Protocol):
         ...
 
     def join_steps(
-        self, onclause: Any = None, target: Any = None, isouter: bool = False
+        self, onclause: object = None, target: object = None, isouter: bool = False
     ) -> Sequence[tuple[Any, Any, Any]]:
         """Return the joins along the relationship, as ``(left, right, condition)``.
 

@@ -8,7 +8,10 @@ Precedence"): a higher number binds tighter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from flask_uow.sql.column_operators import ColumnOperators
 
 __all__ = ["Operator"]
 
@@ -32,7 +35,7 @@ class Operator:
     result: ResultKind = "boolean"
     associative: bool = False
 
-    def __call__(self, left: Any, *others: Any, **modifiers: Any) -> Any:
+    def __call__(self, left: ColumnOperators, *others: Any, **modifiers: Any) -> Any:
         """Return ``left op other`` as an expression, for an ``operate()`` of a comparator: ``op(func.lower(self.expr), func.lower(other))``."""
         return left.operate(self, *others, **modifiers)
 

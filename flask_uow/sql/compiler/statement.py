@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from flask_uow.exc import ArgumentError, did_you_mean
 from flask_uow.sql.compiler.compiled import Compiled, Slot
@@ -12,13 +12,24 @@ from flask_uow.sql.compiler.dml import DMLCompiler
 from flask_uow.sql.compiler.functions import FunctionCompiler
 from flask_uow.sql.compiler.parts import PartsCompiler
 from flask_uow.sql.compiler.select import SelectCompiler
+from flask_uow.sql.interfaces import SQLDialect
 from flask_uow.sql.nodes import ClauseElement, Shape, stringifier
 from flask_uow.sql.types import TypeEngine
 
 if TYPE_CHECKING:
-    pass
+    from flask_uow.sql.interfaces import HasDialect
+    from flask_uow.sql.nodes import Executable
 
 __all__ = ["GenericDialect", "StatementCompiler", "compile_statement"]
+
+
+class CompilingDialect(SQLDialect, Protocol):
+    """A dialect that statements are compiled for.
+
+    :ivar compiler_class: the compiler that writes as the database wants it.
+    """
+
+    compiler_class: ClassVar[type[StatementCompiler]]
 
 
 class StatementCompiler(SelectCompiler, PartsCompiler, FunctionCompiler, DMLCompiler, DDLCompiler):
@@ -123,14 +134,16 @@ class PrintedStatement:
 _KEYWORDS = ("literal_binds", "render_postcompile")
 
 
-def _print(node: ClauseElement, bind: Any, options: Mapping[str, object] | None) -> PrintedStatement:
+def _print(
+    node: ClauseElement, bind: HasDialect | SQLDialect | None, options: Mapping[str, object] | None
+) -> PrintedStatement:
     given = dict(options or {})
     for name in given:
         if name not in _KEYWORDS:
             raise ArgumentError(
                 f"compile_kwargs has the key {name!r}; it takes {', '.join(_KEYWORDS)}.{did_you_mean(name, _KEYWORDS)}"
             )
-    chosen = _GENERIC if bind is None else getattr(bind, "dialect", bind)
+    chosen: Any = _GENERIC if bind is None else getattr(bind, "dialect", bind)
     if not hasattr(chosen, "compiler_class"):
         raise ArgumentError(
             f"compile() takes an engine, a connection or a dialect, got {bind!r}. Pass one, or nothing for a generic form."
@@ -144,7 +157,9 @@ def _print(node: ClauseElement, bind: Any, options: Mapping[str, object] | None)
 stringifier.compile = _print
 
 
-def compile_statement(statement: Any, dialect: Any, cache: MutableMapping[Any, Compiled]) -> tuple[Compiled, list[Any]]:
+def compile_statement(
+    statement: Executable, dialect: CompilingDialect, cache: MutableMapping[Any, Compiled]
+) -> tuple[Compiled, list[Any]]:
     """Return the compiled form of a statement, and the values of its bind parameters.
 
     A statement of the same shape that was compiled before is found again in ``cache``.
