@@ -281,6 +281,11 @@ class Column(ColumnElement[T], Generic[T]):
         """Give a type to a column that was made without one."""
         self._type = type_
 
+    @property
+    def has_name(self) -> bool:
+        """False until the declarative style gives it the name of its attribute."""
+        return self._name is not None
+
     def set_name(self, name: str) -> None:
         """Give a name to a column that was made without one."""
         self._name = name

@@ -92,6 +92,9 @@ class DDL(Executable):
     :param statement: SQL text; ``%(table)s``, ``%(schema)s`` and ``%(fullname)s`` stand for the names of the table, ``%%`` for ``%``.
     :param context: further names for such places.
     :raises ArgumentError: for what is no text.
+
+    :ivar dialects: the databases that it is for; all where there is none.
+    :ivar condition: asked before it is executed, see :meth:`execute_if`.
     """
 
     __visit_name__ = "ddl_text"
@@ -101,8 +104,8 @@ class DDL(Executable):
             raise ArgumentError(f"DDL() takes SQL text, got {statement!r}.")
         self.statement = statement
         self.context = dict(context or {})
-        self._dialects: tuple[str, ...] = ()
-        self._condition: Callable[..., Any] | None = None
+        self.dialects: tuple[str, ...] = ()
+        self.condition: Callable[..., Any] | None = None
 
     def execute_if(
         self, dialect: str | Sequence[str] | None = None, callable_: Callable[..., Any] | None = None
@@ -113,15 +116,15 @@ class DDL(Executable):
         :param callable_: called as ``callable_(ddl, target, connection, checkfirst=, tables=)``; nothing is executed unless it returns true.
         """
         made = DDL(self.statement, self.context)
-        made._dialects = (dialect,) if isinstance(dialect, str) else tuple(dialect or ())
-        made._condition = callable_
+        made.dialects = (dialect,) if isinstance(dialect, str) else tuple(dialect or ())
+        made.condition = callable_
         return made
 
     def __call__(self, target: object, connection: DDLConnection, **given: Any) -> None:
         """Execute the statement, where its conditions hold."""
-        if self._dialects and connection.dialect.name not in self._dialects:
+        if self.dialects and connection.dialect.name not in self.dialects:
             return
-        if self._condition is not None and not self._condition(self, target, connection, **given):
+        if self.condition is not None and not self.condition(self, target, connection, **given):
             return
         connection.run(self.text_for(target, connection.dialect), (), write=True)
 

@@ -32,7 +32,7 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
     # columns know their element of FROM by identity, so it is never copied
     if isinstance(node, (FromClause, BindParameter)) or isinstance(getattr(node, "table", None), FromClause):
         return node
-    if keep_own and (own := node._own_froms()):
+    if keep_own and (own := node.own_froms()):
         replace = _sparing(own, replace)
     clone: Any = None
     slots = [name for kind in type(node).__mro__ for name in vars(kind).get("__slots__", ())]
@@ -45,7 +45,7 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
             setattr(clone, name, made)
     if clone is None:
         return node
-    changed: N = clone._with_replaced(node)
+    changed: N = clone.with_replaced(node)
     return changed
 
 

@@ -231,7 +231,7 @@ class Table(FromClause):
 
         :raises ArgumentError: for a column without a name, of another table, or of a name that is taken.
         """
-        if column._name is None:
+        if not column.has_name:
             raise ArgumentError(f"a column of table {self.name!r} has no name. Write Column('name', type).")
         if column.table is not None:
             raise ArgumentError(

@@ -17,7 +17,7 @@ from flask_uow.sql.expressions import ColumnElement, LiteralColumn
 from flask_uow.sql.for_update import ForUpdate
 from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, refuse_overlap, sources_of
-from flask_uow.sql.nodes import NO_OPTIONS, Shape
+from flask_uow.sql.nodes import NO_OPTIONS, Shape, generative
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
 from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from, selecting
@@ -145,13 +145,13 @@ class Select(WordedSelect[TP_co]):
             for element in elements:
                 element.collect_shape(shape)
 
-    def _own_froms(self) -> tuple[Any, ...]:
+    def own_froms(self) -> tuple[Any, ...]:
         if self.correlation is None:
             return tuple(collect_froms(self.explicit_froms, self.columns_clause))
         elements, only = self.correlation
         return tuple(element for element in self.froms if not is_among(element, elements)) if only else elements
 
-    def _with_replaced(self, original: ClauseElement) -> Self:
+    def with_replaced(self, original: ClauseElement) -> Self:
         assert isinstance(original, Select)
         self.entities = self.columns_clause
         if self.correlation is not None and self.correlation[1]:
@@ -184,25 +184,24 @@ class Select(WordedSelect[TP_co]):
 
         What tells the rows of a mapped class from others in its table is added for each class whose attributes they name.
         """
-        clone = self.where(*conditions)
-        given = clone.where_clauses[len(self.where_clauses) :]
-        for source in (node.source for condition in given for node in sources_of(condition)):
-            clone._add_criteria(source, source.own_criteria)
-        return clone
+        made = self.where(*conditions)
+        given = made.where_clauses[len(self.where_clauses) :]
+        return made._with_criteria_of([node.source for condition in given for node in sources_of(condition)])
 
+    @generative
     def select_from(self, *elements: Any) -> Self:
         """Return the statement with elements put into FROM explicitly."""
-        clone = self._clone()
-        clone.given_froms = (*self.given_froms, *(coerce_from(element) for element in elements))
+        self.given_froms = (*self.given_froms, *(coerce_from(element) for element in elements))
         for element in elements:
             if hasattr(element, "__uow_entity__"):
-                clone._add_source(element.__uow_entity__)
+                self._add_source(element.__uow_entity__)
             for entity in getattr(element, "outer_entities", ()):
-                clone._leave_to_join(entity)
-        if clone._stand_ins:
-            clone._restate()
-        return clone
+                self._leave_to_join(entity)
+        if self._stand_ins:
+            self._restate()
+        return self
 
+    @generative
     def join(self, target: object, onclause: object = None, *, isouter: bool = False, full: bool = False) -> Self:
         """Return the statement with ``JOIN target`` added.
 
@@ -211,31 +210,31 @@ class Select(WordedSelect[TP_co]):
             relationship's, or that of the one foreign key between the two sides.
         :raises ArgumentError: for a relationship that does not lead to ``target``.
         """
-        clone = self._clone()
         if _is_path(target):
-            path = target.within(clone._sources(), clone.given_froms)
-            clone._add_steps(path.join_steps(onclause, isouter=isouter and not full), isouter, full)
-            clone._note_joined(path.joined_entity, isouter and not full)
-            return clone
+            path = target.within(self._sources(), self.given_froms)
+            self._add_steps(path.join_steps(onclause, isouter=isouter and not full), isouter, full)
+            self._note_joined(path.joined_entity, isouter and not full)
+            return self
         if _is_path(onclause):
             # of a table (an alias of one, a join, a SELECT) the relationship gives the condition only
             entity = getattr(target, "__uow_entity__", None)
             if entity is None:
                 entity = target = coerce_from(target)
-            path = onclause.within(clone._sources(), clone.given_froms)
-            clone._add_steps(path.join_steps(None, entity, isouter and not full), isouter, full)
+            path = onclause.within(self._sources(), self.given_froms)
+            self._add_steps(path.join_steps(None, entity, isouter and not full), isouter, full)
         else:
             entity = getattr(target, "__uow_entity__", None)
             if entity is not None:
-                clone._note_stand_ins(entity)
-            clone._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
-        clone._note_joined(target, isouter and not full)
-        return clone
+                self._note_stand_ins(entity)
+            self._add_join(None, coerce_from(target), onclause, isouter, full, criteria_of(target))
+        self._note_joined(target, isouter and not full)
+        return self
 
     def outerjoin(self, target: object, onclause: object = None, *, full: bool = False) -> Self:
         """Return the statement with ``LEFT OUTER JOIN target`` added."""
         return self.join(target, onclause, isouter=True, full=full)
 
+    @generative
     def join_from(
         self,
         left: object,
@@ -246,14 +245,13 @@ class Select(WordedSelect[TP_co]):
         full: bool = False,
     ) -> Self:
         """Return the statement with ``left JOIN target`` added to FROM."""
-        clone = self._clone()
         for element in (left, target):
             entity = getattr(element, "__uow_entity__", None)
             if entity is not None:
-                clone._note_stand_ins(entity)
-        clone._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
-        clone._note_joined(target, isouter and not full)
-        return clone
+                self._note_stand_ins(entity)
+        self._add_join(coerce_from(left), coerce_from(target), onclause, isouter, full, criteria_of(target))
+        self._note_joined(target, isouter and not full)
+        return self
 
     def outerjoin_from(self, left: object, target: object, onclause: object = None, *, full: bool = False) -> Self:
         """Return the statement with ``left LEFT OUTER JOIN target`` added to FROM."""
@@ -318,6 +316,7 @@ class Select(WordedSelect[TP_co]):
         else:
             self.given_froms = (*self.given_froms, made)
 
+    @generative
     def with_join(
         self, left: FromClause | None, right: FromClause, onclause: ClauseElement, *, isouter: bool = False
     ) -> Self:
@@ -327,9 +326,8 @@ class Select(WordedSelect[TP_co]):
         :param right: the element.
         :param onclause: the condition; None for that of the one foreign key between the two sides.
         """
-        clone = self._clone()
-        clone._add_join(left, right, onclause, isouter, False)
-        return clone
+        self._add_join(left, right, onclause, isouter, False)
+        return self
 
     def _join_position(self, left: FromClause | None, right: FromClause, onclause: object) -> int | None:
         if left is None:
@@ -449,16 +447,19 @@ class Select(WordedSelect[TP_co]):
         """
         if maintain_column_froms:
             return self.with_columns_of_same_rows(*entities)
-        clone = self._clone()
-        clone._set_entities(entities)
-        return clone
+        return self._of(entities)
 
-    def with_columns_of_same_rows(self, *entities: Any) -> Select:
+    @generative
+    def _of(self, entities: tuple[Any, ...]) -> Self:
+        self._set_entities(entities)
+        return self
+
+    @generative
+    def with_columns_of_same_rows(self, *entities: Any) -> Self:
         """Return the statement with other columns, FROM and WHERE staying as the present ones need them."""
-        clone = self._clone()
-        clone.given_froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
-        clone._set_columns(entities)
-        return clone
+        self.given_froms = tuple(collect_froms(self.explicit_froms, self.columns_clause))
+        self._set_columns(entities)
+        return self
 
     @overload
     def add_columns(self: Select[tuple[*Ts]], a: Item[T0], /) -> Select[tuple[*Ts, T0]]: ...

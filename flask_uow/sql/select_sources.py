@@ -7,7 +7,7 @@ tables is said of it (:mod:`~flask_uow.sql.stand_ins`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from flask_uow.sql.coercion import coerce_value
@@ -15,6 +15,7 @@ from flask_uow.sql.entities import expand_entity, members_of_bundle
 from flask_uow.sql.expressions import ColumnElement, ColumnOperators, Label
 from flask_uow.sql.froms import collect_froms, froms_of, is_among, refuse_overlap, sources_of
 from flask_uow.sql.interfaces import EntitySource, MappedEntity
+from flask_uow.sql.nodes import generative
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select_base import SelectBase
 from flask_uow.sql.selectable import FromClause, Join
@@ -193,25 +194,33 @@ class SourcedSelect(SelectBase[TP_co]):
 
     def standing_in_for(self, entity: MappedEntity) -> Self:
         """Return the statement, whose FROM has a mapped class, with what is said of its tables said of what it is selected from."""
-        if entity.stand_ins is None:
-            return self
-        clone = self._clone()
-        clone._note_stand_ins(entity)
-        clone._restate()
-        return clone
+        return self if entity.stand_ins is None else self._restated_for([entity])
+
+    @generative
+    def _restated_for(self, sources: Iterable[EntitySource]) -> Self:
+        """Return the statement with what is said of the tables of mapped classes said of what they are selected from."""
+        for source in sources:
+            self._note_stand_ins(source)
+        self._restate()
+        return self
+
+    @generative
+    def _with_criteria_of(self, sources: Iterable[EntitySource]) -> Self:
+        """Return the statement with what tells the rows of mapped classes from others in their tables, for an ON clause or EXISTS."""
+        for source in sources:
+            self._add_criteria(source, source.own_criteria)
+        return self
 
     def without_stand_ins(self, entity: MappedEntity) -> Self:
         """Return the statement saying of a class's tables again what it says of what the class is selected from."""
         found = entity.stand_ins
         if found is None:
             return self
-        clone = self._clone()
-        clone._stand_ins = tuple(other for other in self._stand_ins if other is not found)
-        for name in _CLAUSES:
-            clauses = getattr(self, name)
-            if isinstance(clauses, tuple):
-                setattr(clone, name, tuple(map(found.undone, clauses)))
-        return clone
+        clauses = {name: getattr(self, name) for name in _CLAUSES}
+        return self.with_parts(
+            _stand_ins=tuple(other for other in self._stand_ins if other is not found),
+            **{name: tuple(map(found.undone, given)) for name, given in clauses.items() if isinstance(given, tuple)},
+        )
 
     def said_of_what_is_selected(self, enclosing: Sequence[set[int]]) -> Self:
         """Return the statement with conditions on classes that are not selected here said of what these are selected from, too.
@@ -224,12 +233,9 @@ class SourcedSelect(SelectBase[TP_co]):
             return self
         froms = collect_froms(self.explicit_froms, self.columns_clause)
         present = {id(part) for element in froms for part in element.from_objects()}.union(*enclosing)
-        clone = self._clone()
-        for node in found.values():
-            if not any(id(table) in present for table in froms_of(node.element)):
-                clone._note_stand_ins(node.source)
-        clone._restate()
-        return clone
+        return self._restated_for(
+            node.source for node in found.values() if not any(id(table) in present for table in froms_of(node.element))
+        )
 
     def _add_source(self, source: EntitySource, with_table: bool = False) -> None:
         """Take in what selecting a mapped class needs beside its columns: a join of tables, and what tells its rows from others.

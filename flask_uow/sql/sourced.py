@@ -59,7 +59,7 @@ class Sourced(ColumnElement[T]):
             stand_ins.selectable.collect_shape(shape)
         self.element.collect_shape(shape)
 
-    def _with_replaced(self, original: ClauseElement) -> ClauseElement:
+    def with_replaced(self, original: ClauseElement) -> ClauseElement:
         # the column is one of something else now
         return self.element
 

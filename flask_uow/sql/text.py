@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Self
 
 from flask_uow.exc import ArgumentError
@@ -44,11 +45,13 @@ class TextClause(Executable, ColumnElement[Any]):
     __slots__ = ("_execution_options", "pieces", "text")
     __visit_name__ = "text"
 
-    def __init__(self, sql: str, pieces: tuple[str | BindParameter[Any], ...]) -> None:
+    def __init__(
+        self, sql: str, pieces: tuple[str | BindParameter[Any], ...], options: Mapping[str, Any] = NO_OPTIONS
+    ) -> None:
         self.text = sql
         self.pieces = pieces
         self.type = NULLTYPE
-        self._execution_options = NO_OPTIONS
+        self._execution_options = options
 
     @property
     def is_write(self) -> bool:
@@ -93,9 +96,7 @@ class TextClause(Executable, ColumnElement[Any]):
 
     def execution_options(self, **options: Any) -> TextClause:
         """Return the text with options for its execution added; see :meth:`ChainedStatement.execution_options`."""
-        clone = TextClause(self.text, self.pieces)
-        clone._execution_options = {**self._execution_options, **options}
-        return clone
+        return TextClause(self.text, self.pieces, {**self._execution_options, **options})
 
     def columns(self, *columns: Any, **types: Any) -> TextualSelect:
         """Return the text as a SELECT whose columns are known: ``text("SELECT id, name ...").columns(User.id, User.name)``.

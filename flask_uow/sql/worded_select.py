@@ -33,9 +33,7 @@ class WordedSelect(SourcedSelect[TP_co]):
     words: Words
 
     def _with_words(self, **changes: Any) -> Self:
-        clone = self._clone()
-        clone.words = replace(self.words, **changes)
-        return clone
+        return self.with_parts(words=replace(self.words, **changes))
 
     def prefix_with(self, *prefixes: str, dialect: str | None = None) -> Self:
         """Return the statement with words of SQL between SELECT and its columns.
@@ -71,7 +69,7 @@ class WordedSelect(SourcedSelect[TP_co]):
 
     def fetch(self, count: object, with_ties: bool = False, percent: bool = False) -> Self:
         made = super().fetch(count, False, percent)
-        return made._with_words(ties_of=made.limit_clause) if with_ties else made
+        return made.with_parts(words=replace(made.words, ties_of=made.limit_clause)) if with_ties else made
 
     @property
     def has_ties(self) -> bool:

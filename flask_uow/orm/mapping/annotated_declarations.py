@@ -55,7 +55,7 @@ def complete_column(
         raise ArgumentError(
             f"{owner} is annotated as Mapped and set to {value!r}. Use mapped_column(default=...) for a default."
         )
-    if column._name is None:
+    if not column.has_name:
         column.set_name(name)
     if annotation is None:
         if not column.has_own_type and not column.foreign_keys:

@@ -190,7 +190,7 @@ class CompositeProperty(DescriptorProperty):
             if self.deferred:
                 column.column.info[DEFERRED] = self.group
             name, hint = list(hints.items())[number] if number < len(hints) else ("", None)
-            if column.column._name is None and not name:
+            if not column.column.has_name and not name:
                 raise ArgumentError(
                     f"{owner}: the column {number + 1} has no name, and {self.class_!r} has no parameter of that place that would give it one. Name it:"
                     ' mapped_column("x1").'

@@ -42,7 +42,7 @@ class _Marked(ColumnElement[T]):
     def collect_shape(self, shape: Shape) -> None:
         self.element.collect_shape(shape)
 
-    def _with_replaced(self, original: ClauseElement) -> ClauseElement:
+    def with_replaced(self, original: ClauseElement) -> ClauseElement:
         return _Marked(self.element, self.is_foreign, self.is_remote)
 
 
