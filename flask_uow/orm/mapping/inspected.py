@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from flask_uow.exc import InvalidRequestError
+from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.mapping.class_expressions import ClassExpression
 from flask_uow.orm.mapping.descriptors import DescriptorProperty, SynonymProperty
@@ -24,8 +25,8 @@ from flask_uow.orm.symbols import cascade_named
 from flask_uow.sql.selectable import ColumnCollection
 
 if TYPE_CHECKING:
-    from flask_uow.orm.instrumentation.class_manager import ClassManager
     from flask_uow.orm.interfaces import MappedObject
+    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.registry import Registry
     from flask_uow.sql.columns import Column
 
@@ -35,20 +36,27 @@ Property = ColumnProperty | RelationshipProperty | DescriptorProperty
 
 
 class InspectedMapper(MappedSource):
-    """The names of a mapper that are for users who look at their models."""
+    """The names of a mapper that are for users who look at their models.
 
-    # made by the mapper, column by column and relationship by relationship
-    relationships: MappedProperties[RelationshipProperty]
-    descriptors: dict[str, DescriptorProperty]
-    primary_key: tuple[Any, ...]
-    primary_key_names: tuple[str, ...]
-    manager: ClassManager
-    versioning: Any
-    registry: Registry
-    events: AttributeEvents
+    :param registry: the registry of the class; the others as for :class:`~flask_uow.orm.mapping.source.MappedSource`.
+    """
 
     is_mapper = True
     is_instance = is_aliased_class = is_attribute = is_property = is_selectable = is_bundle = is_clause_element = False
+
+    def __init__(
+        self, class_: type, inherits: Mapper | None, local_table: object, concrete: bool, registry: Registry
+    ) -> None:
+        super().__init__(class_, inherits, local_table, concrete)
+        self.registry = registry
+        self.manager = ClassManager(class_)
+        self.events = AttributeEvents(class_)
+        # empty, for the mapper to enter what it makes
+        self.relationships: MappedProperties[RelationshipProperty] = MappedProperties()
+        self.descriptors: dict[str, DescriptorProperty] = {}
+        self.primary_key: tuple[Any, ...] = ()
+        self.primary_key_names: tuple[str, ...] = ()
+        self.versioning: Any = None
 
     def configure(self) -> None:
         """Configure all mappers of the registry, if that was not done yet."""

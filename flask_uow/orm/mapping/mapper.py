@@ -14,9 +14,7 @@ from flask_uow.exc import ArgumentError, InvalidRequestError, did_you_mean
 from flask_uow.orm.exc import UnmappedClassError
 from flask_uow.orm.extensions import MAPPER_EVENTS, Hooks, MapperExtension
 from flask_uow.orm.instrumentation.attributes import Attribute, ColumnAttribute, ExpressionAttribute
-from flask_uow.orm.instrumentation.class_manager import ClassManager
 from flask_uow.orm.instrumentation.construction import telling_init
-from flask_uow.orm.instrumentation.events import AttributeEvents
 from flask_uow.orm.instrumentation.mutable import MutableType
 from flask_uow.orm.mapping.attribute_listeners import listen_to_column, listen_to_relationship
 from flask_uow.orm.mapping.by_name import evaluate
@@ -36,7 +34,6 @@ from flask_uow.orm.mapping.inheritance import check_polymorphic_options
 from flask_uow.orm.mapping.inspected import InspectedMapper
 from flask_uow.orm.mapping.lazy_configuration import ConcreteGap, Unconfigured, watch_first_init
 from flask_uow.orm.mapping.lazy_loaders import lazy_loaders
-from flask_uow.orm.mapping.mapped_properties import MappedProperties
 from flask_uow.orm.mapping.mapped_table import MappedTable, mapped_tables, root_of
 from flask_uow.orm.mapping.properties import ColumnDeclaration, ColumnProperty, about_rows_of, labelled
 from flask_uow.orm.mapping.registry import Registry, default_registry, mapping_changed
@@ -116,14 +113,13 @@ class Mapper(InspectedMapper):
         if "__mapper__" in vars(class_):
             raise ArgumentError(f"{class_.__name__} is mapped already. Call clear_mappers() first to map it again.")
         parent = class_mapper(inherits, configure=False) if inherits is not None else None
-        super().__init__(class_, parent, local_table, concrete)
+        if registry is None:
+            registry = parent.registry if parent is not None else default_registry
+        super().__init__(class_, parent, local_table, concrete, registry)
         # the name of the column by which a union of concrete tables tells the class of a row
         self.concrete_discriminator: str | None = None
-        self.registry: Registry = (
-            registry if registry is not None else parent.registry if parent is not None else default_registry
-        )
         shares = self.shares_rows_with
-        self._begin_empty(class_)
+        self._begin_empty()
         self._stop_watching: Callable[[], None] | None = None
         self.hooks = Hooks(MapperExtension, self._inherited_extensions(extension), MAPPER_EVENTS)
         self.batch = batch
@@ -167,18 +163,14 @@ class Mapper(InspectedMapper):
         self._tell_family()
         self.hooks.call("instrument_class", self, class_)
 
-    def _begin_empty(self, class_: type) -> None:
+    def _begin_empty(self) -> None:
         """Begin with nothing mapped, for what the constructor and later calls enter."""
-        self.manager = ClassManager(class_)
-        self.relationships: MappedProperties[RelationshipProperty] = MappedProperties()
-        self.descriptors: dict[str, DescriptorProperty] = {}
         self.unconfigured: list[RelationshipProperty] = []
         self.has_eager = False
         self.composites: tuple[CompositeProperty, ...] = ()
         self.has_hooks = False
         self.tells_init = False
         self.when_disposed: list[Callable[[], None]] = []
-        self.events = AttributeEvents(class_)
         self.events.own_reconstruct = self.events.reconstruct
         self.declared_expressions: dict[str, ColumnDeclaration] = {}
 
@@ -268,8 +260,8 @@ class Mapper(InspectedMapper):
 
     def _find_primary_key(self, given: Iterable[Any] | None, shares: Mapper | None) -> None:
         if shares is not None:
-            self.primary_key: tuple[Any, ...] = shares.primary_key
-            self.primary_key_names: tuple[str, ...] = shares.primary_key_names
+            self.primary_key = shares.primary_key
+            self.primary_key_names = shares.primary_key_names
             return
         if given is not None:
             key = [c.__clause_element__() if hasattr(c, "__clause_element__") else c for c in given]
