@@ -66,6 +66,25 @@ def opening_gate(
 
     :param is_settled: True where the session has the settings that values depend on.
     """
+    if setup:
+        # of these there may be any number
+        return _make_opening_gate(dialect, isolation_level, is_settled, read_only, for_reads, setup)
+    # gates do not change, and a program begins its transactions in few ways
+    key = (isolation_level, is_settled, read_only, for_reads)
+    gate = dialect.opening_gates.get(key)
+    if gate is None:
+        gate = dialect.opening_gates[key] = _make_opening_gate(dialect, *key)
+    return gate
+
+
+def _make_opening_gate(
+    dialect: Dialect,
+    isolation_level: str | None,
+    is_settled: bool,
+    read_only: bool,
+    for_reads: bool,
+    setup: Sequence[str] = (),
+) -> Gate:
     begin_sql = dialect.begin_sql(isolation_level, read_only)
     sent = begin_sql if is_settled else dialect.with_settings(begin_sql)
     if setup and dialect.begins_with_statement:

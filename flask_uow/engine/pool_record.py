@@ -26,6 +26,8 @@ __all__ = ["INSIDE", "Connector", "Holder", "PooledConnection", "Temporary", "Us
 # frames of the project itself, and of with statements over its generators, are not where a connection was asked for
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSIDE = (_PACKAGE, contextlib.__file__)
+# whether a file is such a one; there are as many as a program has modules
+_inside: dict[str, bool] = {}
 
 
 @runtime_checkable
@@ -209,7 +211,13 @@ class PooledConnection:
         self.holder = None
         self._thread = threading.get_ident()
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(INSIDE):
+        while frame.f_back is not None:
+            name = frame.f_code.co_filename
+            is_inside = _inside.get(name)
+            if is_inside is None:
+                is_inside = _inside[name] = name.startswith(INSIDE)
+            if not is_inside:
+                break
             frame = frame.f_back
         # the code and the line: the frame itself would keep the locals of a request alive
         self._asked_by = frame.f_code

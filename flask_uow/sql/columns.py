@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.constraints import CheckConstraint, Constraint
@@ -261,7 +261,8 @@ class Column(ColumnElement[T], Generic[T]):
 
     @property
     def name(self) -> str:
-        return cast("str", self._name)
+        name: str = self._name
+        return name
 
     @property
     def type(self) -> TypeEngine[Any]:  # type: ignore[override]

@@ -100,8 +100,9 @@ def _requested(requests: int) -> int:
 
 
 def filtered_item(index: int, items: int) -> int:
-    """Return the key above which query number ``index`` of filter_query looks."""
-    return index * 37 % (items - 10)
+    """Return the key above which query number ``index`` of filter_query looks: another one for each, since Pony does not repeat a query."""
+    # a prime that is no factor of the numbers of items in use
+    return index * 7919 % (items - 10)
 
 
 def _filtered(queries: int) -> int:

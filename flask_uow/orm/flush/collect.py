@@ -6,7 +6,7 @@ whose foreign keys to clear and which rows of secondary tables to delete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +68,14 @@ def _with_new_children(changes: Changes, objects: Iterable[Any]) -> set[int]:
 
 
 def _gather(changes: Changes, chosen: set[int] | None, waiting: dict[int, Any]) -> WorkList:
-    def group(objects: Iterable[Any]) -> ByFamily:
+    def group(objects: Collection[Any]) -> ByFamily:
+        if not objects:
+            return {}
         if chosen is not None:
             objects = [obj for obj in objects if id(obj) in chosen]
         return by_family([obj for obj in objects if id(obj) not in waiting] if waiting else list(objects))
 
+    count = len(changes.modified)
     changed = [obj for _, obj in changes.changed()]
     work = WorkList(
         changes,
@@ -81,7 +84,12 @@ def _gather(changes: Changes, chosen: set[int] | None, waiting: dict[int, Any]) 
         deleted=group(changes.deleted.values()),
         waiting=waiting,
     )
-    _Relationships(changes, work).collect(is_restricted=chosen is not None)
+    found = _Relationships(changes, work)
+    found.collect()
+    # others than the chosen objects stay as they are, though they have changed
+    if chosen is None and len(changes.modified) != count:
+        found.collect_changed_meanwhile()
+    found.finish()
     return work
 
 
@@ -95,17 +103,19 @@ class _Relationships:
         self._link_rows: dict[RelationshipProperty, LinkRows] = {}
         self._seen_pairs: set[tuple[int, int, int, bool]] = set()
 
-    def collect(self, is_restricted: bool) -> None:
-        """Go through the relationships of all objects.
-
-        :param is_restricted: the flush is about chosen objects, others that have changed stay as they are.
-        """
+    def collect(self) -> None:
+        """Go through the relationships of all objects."""
         work = self.work
-        self._of_written(work.new)
-        self._of_written(work.changed)
-        self._of_deleted()
-        if self.changes.modified and not is_restricted:
-            self._of_changed_meanwhile()
+        if work.new:
+            self._of_written(work.new)
+        if work.changed:
+            self._of_written(work.changed)
+        if work.deleted:
+            self._of_deleted()
+
+    def finish(self) -> None:
+        """Hand the rows of secondary tables over to the work list."""
+        work = self.work
         for rows in self._link_rows.values():
             _leave_to_mapped_rows(work, rows)
         work.link_rows = list(self._link_rows.values())
@@ -144,8 +154,8 @@ class _Relationships:
                     elif prop.direction is Direction.ONE_TO_MANY:
                         self._release_children(prop, objects)
 
-    def _of_changed_meanwhile(self) -> None:
-        # collections that were loaded on the way have taken in what waited for them, and so have changed
+    def collect_changed_meanwhile(self) -> None:
+        """Take in objects that have changed on the way: collections that were loaded have taken in what waited for them."""
         work = self.work
         known = set(map(id, (*chain(*work.new.values()), *chain(*work.changed.values()))))
         known |= work.waiting.keys()

@@ -44,7 +44,8 @@ def flush(session: Session, only: tuple[Any, ...] | None, automatic: Automatic |
         changes = Changes.of(session)
         # before collect(), to which orphans are deleted objects like the others
         orphans = find_orphans(changes, automatic)
-        mark_orphans(session.objects, orphans)
+        if orphans.doomed or orphans.expunged:
+            mark_orphans(session.objects, orphans)
         work = collect(changes, orphans.spared, only, automatic)
         context.begin(work.objects)
         for step in make_plan(work):

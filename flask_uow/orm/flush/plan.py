@@ -114,7 +114,7 @@ class _Planner:
             yield from self._write_group(group)
         if work.late_links:
             yield SetLateKeys(work.late_links, "post_update: when all rows are there")
-        if not first:
+        if work.link_rows and not first:
             yield from self._delete_links()
         # link rows hold the keys of both sides, which are known when all INSERTs are done
         for rows in work.link_rows:
@@ -234,6 +234,10 @@ class _Planner:
     def _update_all(self, objects: list[Any], why: str, is_linked: bool) -> Iterator[Step]:
         # the database checks a foreign key when the row is written: the new key has to be there
         levels = after_new_keys(objects, self.work) if is_linked and len(objects) > 1 else [objects]
+        if len(levels) == 1:
+            for base, family in by_family(levels[0]).items():
+                yield from self._update(base, family, why)
+            return
         for number, level in enumerate(levels):
             waiting = by_family([obj for later in levels[number + 1 :] for obj in later])
             for base, family in by_family(level).items():

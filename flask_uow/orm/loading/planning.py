@@ -456,6 +456,7 @@ def plain_plan(statement: SelectBase | DMLStatement, compiled: Compiled, dialect
         entities,
         may_repeat=rows_may_repeat(statement),
         bundles=bundles,
+        load=_plain_loader(parts) if bundles is None else None,
         make_rows=make_rows,
     )
 

@@ -52,7 +52,7 @@ class Binds:
 
         :raises UnboundExecutionError: when none is known.
         """
-        if self.are_explicit:
+        if self.by_mapper or self.by_table:
             explicit = self._explicit(mapper, clause)
             if explicit is not None:
                 return explicit

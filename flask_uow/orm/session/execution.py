@@ -23,7 +23,7 @@ from flask_uow.orm.loading.results import (
     plan_ahead,
     stream_result,
 )
-from flask_uow.orm.mapping.mapper import class_mapper, object_mapper
+from flask_uow.orm.mapping.mapper import Mapper, class_mapper, object_mapper
 from flask_uow.orm.query import Query
 from flask_uow.orm.session.arguments import (
     MapperArgument,
@@ -50,7 +50,6 @@ from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, ReturnsRows, Ts
 if TYPE_CHECKING:
     from flask_uow.engine import Engine
     from flask_uow.engine.rows import TypedRow
-    from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.sql.expressions import ColumnElement
     from flask_uow.sql.selectable import FromClause
     from flask_uow.sql.typed import Item, Parameters
@@ -75,6 +74,7 @@ class ExecutingSession(TransactionalSession):
     def __init__(self, binds: Binds, query_cls: type[Query[Any]], **options: Any) -> None:
         super().__init__(**options)
         self._binds = binds
+        self._asks_binds: bool | None = None
         self._query_cls = query_cls
 
     @property
@@ -169,21 +169,24 @@ class ExecutingSession(TransactionalSession):
             lent = current.lent.get(mapper)
             if lent is not None:
                 return lent
-        bind = self.get_bind(mapper, clause, **kw)
+        if self._asks_binds is None:
+            # not so where a subclass decides
+            self._asks_binds = type(self).get_bind is ExecutingSession.get_bind and "get_bind" not in vars(self)
+        if self._asks_binds and not kw and isinstance(mapper, Mapper):
+            bind = self._binds.find(mapper, clause)
+        else:
+            bind = self.get_bind(mapper, clause, **kw)
         transaction = current or self.transaction
         if transaction is None:
             return PassThrough(bind)
         if self.router is None:
             connection = transaction.connection_for(bind)
-            if mapper is not None and self._finds_by_mapper() and transaction.participants.owns(bind):
+            # where nothing but the mapper tells the bind, and nobody else can end the transaction
+            is_ours = not isinstance(bind, Connection) and transaction.participants.outer is None
+            if is_ours and mapper is not None and self._asks_binds and not self._binds.are_explicit:
                 transaction.lent[mapper] = connection
             return connection
         return self.router.connection_for(self._whole(), transaction, bind, clause, reads)
-
-    def _finds_by_mapper(self) -> bool:
-        """Return True where a mapper's bind depends on nothing else, neither on a statement nor on what a subclass decides."""
-        is_ours = type(self).get_bind is ExecutingSession.get_bind and "get_bind" not in vars(self)
-        return is_ours and not self._binds.are_explicit
 
     def _forget_binds(self) -> None:
         """Have the connections of mappers found anew: the Session has other binds now."""

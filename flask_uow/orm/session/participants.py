@@ -9,7 +9,7 @@ after the other, in the order in which they were first used. With it they are co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask_uow.engine import Connection, Transaction, TwoPhaseTransaction
@@ -115,11 +115,6 @@ class Participants:
         found = self.members.get(bind)
         return found.connection if found is not None else None
 
-    def owns(self, bind: Engine | Connection) -> bool:
-        """Return True for a connection that is the Session's own: nobody else can end its transaction."""
-        found = self.members.get(bind)
-        return found is not None and found.owned
-
     def connections(self) -> list[Connection]:
         """Return the connections that take part, in the order in which they came."""
         return [member.connection for member in self.members.values()]
@@ -204,9 +199,9 @@ class Participants:
         """True when a rollback would undo something that was written, or has undone it."""
         return any(member.connection.has_written for member in self.members.values())
 
-    def own_members(self) -> Iterator[_Participant]:
-        """Yield the connections whose transactions the Session commits."""
-        return (member for member in self.members.values() if not (member.joined or member.ends_unseen))
+    def own_members(self) -> list[_Participant]:
+        """Return the connections whose transactions the Session commits."""
+        return [member for member in self.members.values() if not (member.joined or member.ends_unseen)]
 
     # -- preparing
 
@@ -266,7 +261,7 @@ class Participants:
         if self.joint is not None:
             self.joint.commit()
             return
-        members = list(self.own_members())
+        members = self.own_members()
         # a single participant needs no PREPARE: its COMMIT is atomic by itself
         if self.atomic is not None or (self.twophase and self.outer is None and len(members) > 1):
             self.atomic = self.atomic or AtomicCommit(self.branches())

@@ -37,6 +37,9 @@ Filled = tuple[str, Sequence[dict[str, Any]], Sequence[dict[str, Any]]]
 class Status(Enum):
     """How far a level of a transaction is."""
 
+    # by identity: that of Enum is a function in Python, called several times in each transaction
+    __hash__ = object.__hash__
+
     ACTIVE = "active"
     """Work can be done in it."""
 
@@ -80,11 +83,11 @@ class SessionTransaction:
         self.is_subtransaction = parent is not None and not nested
         self.failure: BaseException | None = None
         self.status = Status.ACTIVE
-        self.lent: dict[object, Connection] = {}
         # a subtransaction keeps the accounts of the real transaction that it is part of
         real = parent.real if parent is not None and not nested else None
         self._around = real
         self.accounts: Accounts = real.accounts if real is not None else Accounts()
+        self.lent: dict[object, Connection] = real.lent if real is not None else {}
         self.filled: list[Filled] = []
         self.participants: Participants
         if real is not None:
@@ -139,10 +142,11 @@ class SessionTransaction:
                 f"a transaction that is {self.status.value} cannot become {status.value}. Call rollback(), and begin another one."
             )
         self.status = status
-        self.lent.clear()
+        if status is not Status.CLOSED or not self.is_subtransaction:
+            self.lent.clear()
 
     def _check_not_ended(self) -> None:
-        if self.is_closed:
+        if self.status is Status.CLOSED:
             raise ResourceClosedError(
                 "this transaction was ended while its commit was under way: a hook has called commit(), rollback() or close()."
                 " Let the hook raise an error instead; that keeps the transaction from being committed."
@@ -159,7 +163,7 @@ class SessionTransaction:
         :raises InvalidRequestError: when the transaction has failed and was not rolled back yet, or is prepared; for options of a connection
             that takes part already.
         """
-        if not self.is_active:
+        if self.status is not Status.ACTIVE:
             raise self.inactive_error()
         if options:
             self.participants.set_options(bind, options)
@@ -209,6 +213,8 @@ class SessionTransaction:
             self.participants.join(other.participants, is_flushed=True)
         for other in begun:
             self.participants.join(other.participants, is_flushed=False)
+        # a connection of the other's may have taken the place of one of these
+        self.lent.clear()
         self._flush()
 
     def be_ready(self) -> None:
@@ -361,7 +367,7 @@ class SessionTransaction:
         while level is not None and level is not self:
             inner.append(level)
             level = level.parent
-        if self.is_closed or level is None:
+        if self.status is Status.CLOSED or level is None:
             raise ResourceClosedError(f"cannot {verb}: this transaction has ended already.")
         return inner
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from flask_uow.engine.atomic import identify_early
 from flask_uow.exc import FlaskUowError, InvalidRequestError
@@ -81,7 +81,9 @@ class TransactionalSession:
 
     def _whole(self) -> Session:
         # to be handed on: nothing of it is called here
-        return cast("Session", self)
+        given: Any = self
+        whole: Session = given
+        return whole
 
     # how several threads get on, said by the error for two that use one Session
     cure_for_threads = (
@@ -119,7 +121,7 @@ class TransactionalSession:
         :raises UnmappedInstanceError: when one of ``objects`` is no mapped object.
         :raises DBAPIError: what the database refused; the transaction is rolled back, and ``rollback()`` makes the Session usable again.
         """
-        chosen = self._chosen(objects, "flush")
+        chosen = self._chosen(objects, "flush") if objects is not None or self.is_flushing else None
         if self.objects.has_changes():
             self._flush(chosen, None)
 
