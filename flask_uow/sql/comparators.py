@@ -9,6 +9,7 @@ from typing import Any
 
 from flask_uow.sql import operators as ops
 from flask_uow.sql.column_operators import ColumnOperators
+from flask_uow.sql.columns import Column
 from flask_uow.sql.expressions import ColumnElement, operations
 from flask_uow.sql.operators import Operator
 from flask_uow.sql.types import TypeEngine
@@ -77,7 +78,7 @@ def _dispatched(element: ColumnElement[Any], op: Operator, other: object, modifi
 
 def _factory_of(element: ColumnElement[Any]) -> Any:
     # a foreign key may still wait for the table that it takes its type from
-    is_known = not hasattr(type(element), "has_own_type") or element.has_own_type  # type: ignore[attr-defined]
+    is_known = not isinstance(element, Column) or element.has_own_type
     return element.type.comparator_factory if is_known else None
 
 

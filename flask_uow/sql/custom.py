@@ -24,7 +24,7 @@ from flask_uow.sql.typed import V
 from flask_uow.sql.types import NULLTYPE, TypeEngine, to_instance
 
 if TYPE_CHECKING:
-    from flask_uow.sql.compiler import StatementCompiler
+    from flask_uow.sql.compiler.base import ExpressionCompiler
 
 __all__ = ["ClauseList", "FunctionElement", "compiles", "visitor_for"]
 
@@ -138,7 +138,7 @@ def _registered(kind: type, dialect: str) -> Visitor | None:
     return found.get(dialect) or found.get(None)
 
 
-def write_type(type_: TypeEngine[Any], compiler: StatementCompiler) -> str | None:
+def write_type(type_: TypeEngine[Any], compiler: ExpressionCompiler) -> str | None:
     """Return the name of a type, where an application has said how it is written."""
     visitor = visitor_for(type(type_), compiler.dialect.name)
     return None if visitor is None else visitor(type_, compiler)
@@ -171,8 +171,8 @@ class _Unknown:
 
 
 def _parts_of_attributes(self: ClauseElement) -> tuple[Any, ...]:
-    own = next(base for base in type(self).__mro__ if _is_ours(base))
-    return (*own._parts(self), *(_part(value) for value in vars(self).values()))  # type: ignore[attr-defined]
+    own: Any = next(base for base in type(self).__mro__ if _is_ours(base))
+    return (*own._parts(self), *(_part(value) for value in vars(self).values()))
 
 
 def _part(value: object) -> Any:

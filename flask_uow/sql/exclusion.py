@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.coercion import coerce_value
@@ -76,7 +76,9 @@ class ExcludeConstraint(Constraint):
             else coerce_value(element, NULLTYPE)
             for element, _ in self.given
         ]
-        self.columns = [element for element in self.expressions if element.__visit_name__ == "column"]  # type: ignore[misc]
+        self.columns = [
+            cast("Column[Any]", element) for element in self.expressions if element.__visit_name__ == "column"
+        ]
         super().attach_to(table)
 
     def exchange(self, before: Column[Any], column: Column[Any]) -> None:

@@ -26,9 +26,10 @@ def rewritten(node: N, replace: Replace, keep_own: bool = False) -> N:
     :param keep_own: True leaves alone, inside a SELECT, the columns of what it has in its own FROM: they are about other rows than
         those around it.
     """
-    found = replace(node)
+    found: Any = replace(node)
     if found is not None:
-        return found  # type: ignore[return-value]
+        in_place: N = found
+        return in_place
     # columns know their element of FROM by identity, so it is never copied
     if isinstance(node, (FromClause, BindParameter)) or isinstance(getattr(node, "table", None), FromClause):
         return node

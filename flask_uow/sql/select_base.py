@@ -391,8 +391,7 @@ def except_all(*selects: Any) -> CompoundSelect:
 
 
 def _known_count(count: ColumnElement[Any] | None) -> int | None:
-    is_plain = isinstance(count, BindParameter) and count.key is None
-    return count.value if is_plain else None  # type: ignore[union-attr]
+    return count.value if isinstance(count, BindParameter) and count.key is None else None
 
 
 def _row_count(what: str, count: object) -> ColumnElement[Any] | None:

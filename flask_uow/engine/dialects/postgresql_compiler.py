@@ -237,7 +237,9 @@ class PostgreSQLCompiler(StatementCompiler):
     # -- statements
 
     def list_in_text(self, node: ExpandingParameter) -> str:
-        item = node.type.storage.item_type  # type: ignore[attr-defined]
+        array = node.type.storage
+        assert isinstance(array, ARRAY)
+        item = array.item_type
         bind = self.dialect.bind_processor(item)
         # an empty list in parentheses is a syntax error
         nothing = AsIs(

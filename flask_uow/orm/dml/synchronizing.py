@@ -202,9 +202,9 @@ def _send(session: ExecutingSession, connection: Connection, statement: DMLState
     """Execute a statement, and load the mapped classes of its RETURNING as objects."""
     if not _gives_objects(statement):
         return connection.execute(statement, params)
-    if params is not None and not getattr(statement, "has_values", True):
+    if params is not None and isinstance(statement, (Insert, Update)) and not statement.has_values:
         given = params if isinstance(params, Mapping) else params[0]
-        statement = statement.for_parameters(list(given))  # type: ignore[attr-defined]
+        statement = statement.for_parameters(list(given))
     elif params and isinstance(statement, Insert):
         statement = statement.completed_by(params if isinstance(params, Mapping) else params[0])
     compiled, values = compile_statement(statement, connection.dialect, connection.engine.compiled_cache)

@@ -430,9 +430,11 @@ def _given_secondary(
     secondaryjoin: ColumnElement[bool] | None,
     remote_side: list[Any],
 ) -> JoinCondition:
-    derived: JoinCondition | None = None
+    pairs: tuple[Any, ...] = ()
+    secondary_pairs: tuple[Any, ...] = ()
     if primaryjoin is None or secondaryjoin is None:
         derived = find_join_condition(name, parent, target, secondary, [], remote_side)
+        pairs, secondary_pairs = derived.pairs, derived.secondary_pairs
 
     def read(on: ClauseElement, side: Side) -> tuple[tuple[Any, Any], ...]:
         pairs = []
@@ -451,8 +453,8 @@ def _given_secondary(
     def plain(pairs: Iterable[tuple[AnyColumn, AnyColumn]]) -> Any:
         return and_(*(own == other for own, other in pairs))
 
-    own = read(primaryjoin, parent) if primaryjoin is not None else derived.pairs  # type: ignore[union-attr]
-    far = read(secondaryjoin, target) if secondaryjoin is not None else derived.secondary_pairs  # type: ignore[union-attr]
+    own = read(primaryjoin, parent) if primaryjoin is not None else pairs
+    far = read(secondaryjoin, target) if secondaryjoin is not None else secondary_pairs
     on = primaryjoin if primaryjoin is not None else plain(own)
     beyond = secondaryjoin if secondaryjoin is not None else plain(far)
     if len(terms_of(on)) == len(own) and len(terms_of(beyond)) == len(far):

@@ -151,8 +151,8 @@ class Mapper(InspectedMapper):
         self.versioning = Versioning.of(self, version_id_col, version_id_generator)
         self.find_stored()
         self.manager.install(parent.manager if parent is not None else None)
-        class_.__mapper__ = self  # type: ignore[attr-defined]
-        class_.__uow_entity__ = self  # type: ignore[attr-defined]
+        mapped: Any = class_
+        mapped.__mapper__ = mapped.__uow_entity__ = self
         take_listeners(self)
         self._inherit_properties(shares, given)
         for name, prop in given.items():

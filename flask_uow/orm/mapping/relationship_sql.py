@@ -196,8 +196,10 @@ class RelationshipSQL:
         """
 
         def replace(node: ClauseElement) -> ClauseElement | None:
-            table: Any = getattr(node, "table", None)
-            return between[table].c[str(node.key)] if table in between else None  # type: ignore[attr-defined]
+            column: Any = node
+            table = getattr(column, "table", None)
+            found: ClauseElement | None = between[table].c[str(column.key)] if table in between else None
+            return found
 
         # the order that loading at first access gives
         order = self._property.order_by or self._property.mapper.order_by

@@ -274,11 +274,11 @@ class ExpressionCompiler:
 
     def type_text(self, type_: TypeEngine[Any]) -> str:
         """Return a type as DDL writes it."""
-        return write_type(type_, self) or self.dialect.type_ddl(type_)  # type: ignore[arg-type]
+        return write_type(type_, self) or self.dialect.type_ddl(type_)
 
     def cast_text(self, type_: TypeEngine[Any]) -> str:
         """Return a type as CAST writes it."""
-        return write_type(type_, self) or self.dialect.cast_name(type_)  # type: ignore[arg-type]
+        return write_type(type_, self) or self.dialect.cast_name(type_)
 
     @property
     def preparer(self) -> Any:

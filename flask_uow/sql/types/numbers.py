@@ -179,7 +179,7 @@ class Numeric(TypeEngine[decimal.Decimal]):
             return number.quantize(self._step, context=self._context)
         except (decimal.Inexact, decimal.InvalidOperation):
             cure = "Round it first, value.quantize(...), or give the column more digits."
-            expected = f"{self.precision} digits, {-self._step.as_tuple().exponent} of them behind the point"  # type: ignore[operator]
+            expected = f"{self.precision} digits, {self.scale or 0} of them behind the point"
             out_of_range(self, value, expected, cure)
 
     def for_comparison(self, value: object) -> tuple[Any, TypeEngine[Any]]:
