@@ -195,6 +195,8 @@ def settle(session: Session, work: WorkList) -> None:
         state.changes[key] = original
     for members in work.deleted.values():
         session.objects.register_deleted(members)
+    if session.objects.waiting:
+        _settle_unloaded(session)
     session.objects.taken_back = False
 
 
@@ -266,6 +268,34 @@ def _forget_empty(obj: MappedObject, names: set[str]) -> None:
         collection = values.get(name)
         if collection is not None and not collection.__uow_items__():
             del values[name]
+
+
+def _settle_unloaded(session: Session) -> None:
+    """Forget what was put into collections that are not loaded, or taken out, and is written: the database tells it when they are loaded.
+
+    The objects were changed from the other side, and need not have been part of the flush. What was written may be changed again before that.
+    """
+    objects = session.objects
+    for state in list(objects.waiting):
+        obj = state()
+        waiting = obj.__dict__.get(PENDING) if obj is not None else None
+        if waiting is None or state.owner is None:
+            objects.waiting.discard(state)
+            continue
+        for key, changes in list(waiting.items()):
+            added, removed = ([item for item in items if _is_unwritten(session, item)] for items in changes)
+            if added or removed:
+                waiting[key] = (added, removed)
+            else:
+                del waiting[key]
+        if not waiting:
+            del obj.__dict__[PENDING]
+            objects.waiting.discard(state)
+
+
+def _is_unwritten(session: Session, item: MappedObject) -> bool:
+    state = item.__dict__.get(STATE)
+    return state is None or state.row_key is None or state in session.objects.modified
 
 
 def _settle_waiting(obj: MappedObject, work: WorkList) -> None:

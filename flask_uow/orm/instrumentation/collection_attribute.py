@@ -255,6 +255,9 @@ class CollectionAttribute(RelationshipAttribute):
         # the collection is not loaded: the change is applied when it is
         drop_kept(obj, self.key)
         waiting = obj.__dict__.setdefault(PENDING, {}).setdefault(self.key, ([], []))
+        owner = obj.__dict__[STATE].owner
+        if owner is not None:
+            owner.waiting.add(obj.__dict__[STATE])
         into, out_of = waiting if added else reversed(waiting)
         # what was put in and taken out again leaves nothing to be done
         if not remove_identical(out_of, item):

@@ -29,11 +29,12 @@ class FamilyIdentities:
     :ivar modified: the Session's changed objects, by state; strong, shared by all its families.
     :ivar strong: all objects, by state, where the Session's identity map is not weak; else None.
     :ivar mutable: the Session's objects that are looked at before a flush, see :mod:`flask_uow.orm.state.mutables`.
+    :ivar waiting: the states of objects in whose collections something was put, or from which it was taken, while they were not loaded.
     :ivar session_ref: the weak reference to the Session; the same one in all its families.
     """
 
     # no reference to the SessionObjects: a Session and its objects go at once when nobody holds them, without the garbage collector
-    __slots__ = ("entries", "mapper", "modified", "mutable", "session_ref", "strong")
+    __slots__ = ("entries", "mapper", "modified", "mutable", "session_ref", "strong", "waiting")
 
     def __init__(
         self,
@@ -42,12 +43,14 @@ class FamilyIdentities:
         modified: dict[InstanceState, Any],
         strong: dict[InstanceState, Any] | None,
         mutable: dict[InstanceState, Any],
+        waiting: set[InstanceState],
     ) -> None:
         self.mapper = mapper
         self.session_ref = session_ref
         self.modified = modified
         self.strong = strong
         self.mutable = mutable
+        self.waiting = waiting
         self.entries: dict[Any, InstanceState] = {}
 
     def get(self, identity: object) -> Any:

@@ -69,6 +69,7 @@ class SessionObjects:
     :ivar deleted: those that are marked as deleted.
     :ivar taken_back: True when an object that was marked as deleted is not any more, since the last flush.
     :ivar mutable: those whose values may change in place.
+    :ivar waiting: those that have changes of collections that are not loaded; by weak states, until a flush has written the changes.
     :ivar strong: all persistent objects, where they are not held weakly; else None.
     :ivar families: the identity maps by base mapper.
     :ivar identity_map: all of these as one mapping.
@@ -77,7 +78,7 @@ class SessionObjects:
 
     __slots__ = (
         "_keeps_values", "deleted", "families", "hooks", "identity_map", "modified", "mutable", "new", "session_ref", "strong",
-        "taken_back", "unasked",
+        "taken_back", "unasked", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +96,7 @@ class SessionObjects:
         self.deleted: dict[InstanceState, Any] = {}
         self.taken_back = False
         self.mutable: dict[InstanceState, Any] = {}
+        self.waiting: set[InstanceState] = set()
         self.strong: dict[InstanceState, Any] | None = None if weak else {}
         self.families: dict[Mapper, FamilyIdentities] = {}
         self.identity_map = IdentityMap(self.families)
@@ -116,7 +118,7 @@ class SessionObjects:
         if identities is None:
             base.configure()
             identities = self.families[base] = FamilyIdentities(
-                base, self.session_ref, self.modified, self.strong, self.mutable
+                base, self.session_ref, self.modified, self.strong, self.mutable, self.waiting
             )
         return identities
 
