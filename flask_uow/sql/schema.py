@@ -194,6 +194,7 @@ class Table(FromClause):
         if not columns:
             return None
         column = columns[0]
+        # the values of a foreign key come from the rows that it refers to
         is_free = not column.foreign_keys or column.autoincrement == "ignore_fk"
         made = isinstance(column.type, Integer) and column.autoincrement and is_free
         return column if made and column.default is None and column.server_default is None else None
@@ -248,6 +249,7 @@ class Table(FromClause):
         for check in column.checks:
             check.attach_to(self)
         self._check_values(column)
+        # unique=True and index=True together are one index
         if column.unique and not column.index:
             UniqueConstraint(column).attach_to(self)
         if column.index:

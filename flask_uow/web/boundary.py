@@ -221,11 +221,13 @@ class _Boundary:
     ) -> None:
         """Run the teardown functions of others, then end the scope even if one of them raised."""
         error = kwargs.get("exc", args[-1] if args else None)
+        # where nothing was passed, this is Flask's mark for that
         if not isinstance(error, BaseException):
             error = None
         try:
             original(*args, **kwargs)
         except BaseException as raised:
+            # a teardown function that fails has the work rolled back, like any other error
             error = error or raised
             raise
         finally:

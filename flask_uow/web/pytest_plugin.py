@@ -62,6 +62,7 @@ def uow_rollback(request: pytest.FixtureRequest, app: Flask) -> Iterator[UnitOfW
     with ExitStack() as stack:
         for engine in extension.engines_of(app).values():
             stack.enter_context(engine.rolled_back())
+        # entered last and so run first: the Sessions end while the transactions of the test are there
         stack.callback(_end_scopes, extension)
         yield extension
 

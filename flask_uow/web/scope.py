@@ -367,6 +367,8 @@ def current_scope(owner: UnitOfWork, use: str = "db.session") -> Scope:
     """
     context = current_context()
     block = _blocks.get()
+    # a block is about the context in which it was opened: a request inside of it, of a test client say, has a scope of
+    # its own
     while block is not None:
         if block.context is context and block.scope.owner is owner:
             return block.scope

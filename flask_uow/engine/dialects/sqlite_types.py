@@ -136,6 +136,7 @@ def _bind_datetime(type_: DateTime) -> Processor:
             return None
         if type(value) is not dt.datetime or value.tzinfo is not None:
             value = type_.convert(value).replace(tzinfo=None)
+        # always with microseconds: SQLite compares the texts, which then sort as the moments do
         return value.isoformat(" ", "microseconds")
 
     def bind_zoned(value: Any) -> Any:

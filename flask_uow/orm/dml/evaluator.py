@@ -80,6 +80,7 @@ class Evaluator:
         :raises NotEvaluable: for one that only the database can work out.
         """
         tests = [self.function(condition) for condition in conditions]
+        # a condition that is NULL takes no row, as in WHERE
         return lambda obj: all(test(obj) is True for test in tests)
 
     def function(self, node: object) -> Function:
@@ -183,6 +184,7 @@ class Evaluator:
             found = [item(obj) for item in items]
             if any(_same(value, item) for item in found if item is not None):
                 return not negated
+            # beside a NULL nobody can say that a value is not in the list
             return None if None in found else negated
 
         return test
@@ -241,6 +243,7 @@ class Evaluator:
             raise NotEvaluable(f"{type_!r}")
         if isinstance(node, BindParameter):
             value = self._params.get(str(node.key), node.value)
+            # of a subclass the database keeps the plain value, and that is what would be loaded
             if value is not None and type(value) is not type_.python_type:
                 raise NotEvaluable(f"{value!r}")
         elif not isinstance(node, Null) and type_.python_type is not int:

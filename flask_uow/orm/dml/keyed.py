@@ -157,6 +157,7 @@ class _Page:
                 values.append([next_version(version) for version in key_values[-1]])
                 self.new_versions.update(zip(identities, values[-1], strict=True))
             else:
+                # the versions before were not given, so SQL counts
                 require_counting(self.mapper, self.called)
                 count_versions(self.connection, self.mapper, identities)
         if not columns:

@@ -59,6 +59,7 @@ def update_objects(
             if members is None:
                 members = by_columns[names] = []
             members.append(obj)
+    # the databases check unique values row by row, not when all are written
     if len(objects) > 1 and not are_in_turn:
         unique = unique_names(mapper)
         if not all(unique.isdisjoint(names) for names in by_columns):
@@ -78,6 +79,7 @@ def update_objects(
             for obj in members:
                 take_snapshots(obj, names)
                 remember(obj.__dict__[STATE], obj)
+        # the identity map, and the rows that refer to these, follow once the rows have their keys
         if keys_move:
             moved = _move_identities(session, mapper, members)
             cascade_key_changes(session, mapper, moved)

@@ -199,6 +199,7 @@ class CollectionAttribute(RelationshipAttribute):
 
         :raises ArgumentError: for a dict whose keys are not those that the collection gives its objects.
         """
+        # what is usual, for which no collection has to be made and asked
         if type(value) is list and self.make_collection is InstrumentedList:
             return value.copy()
         sample = self.make_collection()

@@ -268,6 +268,7 @@ def _enter_step(step: Step, tree: LoadTree, mapper: Mapper, everywhere: bool) ->
         if prop.lazy == "dynamic":
             raise ArgumentError(f"{prop.name} has lazy='dynamic': it is a query and cannot be loaded eagerly.")
         tree.strategies[key] = strategy
+        # what an option before this one has said of the relationship holds no longer
         tree.depths.pop(key, None)
     if strategy == "selectin" and argument is not None:
         if prop.mapper.base_mapper is not prop.parent.base_mapper:

@@ -228,6 +228,7 @@ def stream_result(
             )
     given = plan.parameters(values, parameters)
     behind = values_with_options(select) if isinstance(select, FromStatement) else values
+    # a later page may have rows of an object that was given already
     given_before: set[Any] | None = set() if kind == "query" and plan.gives_objects and plan.may_repeat else None
     for page in connection.stream(plan.compiled.sql, given, size, write=plan.compiled.is_write):
         read = results_of(QueryRun(session, dialect, plan, populate, None, None, behind), page, kind)

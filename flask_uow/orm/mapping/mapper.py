@@ -408,6 +408,7 @@ class Mapper(InspectedMapper):
                     return self.column_attrs[name].column
                 return self.registry.find(name, what)
 
+            # the module in front of a class's name has dots as well, and is no expression
             is_whole_name = self.registry.has(argument) and not (of_own and argument in self.column_attrs)
             return self.registry.find(argument, what) if is_whole_name else evaluate(argument, what, find)
         if isinstance(argument, (type, Mapper)) or hasattr(argument, "__clause_element__") or not callable(argument):

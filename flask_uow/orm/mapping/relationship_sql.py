@@ -267,6 +267,7 @@ class RelationshipSQL:
             is_near = any(table is other for other in own)
             named = cast("AnyColumn", node)
             if target is not None and any(table is other for other in far):
+                # where a table refers to itself, both sides have the column, and only the mark tells them apart
                 if not is_near or parent is None or id(node) in remote:
                     return target.column(named)
             return parent.column(named) if parent is not None and is_near else None

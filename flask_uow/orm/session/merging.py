@@ -102,6 +102,7 @@ class _Merge:
         if not self.load:
             return self._make_persistent(instance, state, mapper)
         if identity is not None:
+            # made by this merge(), with no row yet and so not in the identity map
             found = self.made.get((mapper.base_mapper, identity))
             if found is None:
                 key = identity_values(identity)

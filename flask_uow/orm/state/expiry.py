@@ -133,6 +133,7 @@ def expire_object(obj: MappedObject, state: InstanceState, attribute_names: Iter
     mapper = type(obj).__mapper__
     values = obj.__dict__
     names = list(attribute_names) if attribute_names is not None else list(mapper.attribute_names)
+    # all names before anything is expired, so that an unknown one leaves the object as it is
     for name in names:
         if name not in mapper.attribute_names:
             raise mapper.unknown_attribute(name)

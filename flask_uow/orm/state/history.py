@@ -121,6 +121,7 @@ def has_net_changes(obj: object, include_collections: bool = True, passive: bool
     if include_collections and waiting:
         if passive or state.session is None:
             return True
+        # a collection that is loaded takes in what waits for it
         for name in waiting:
             getattr(obj, name)
     for name in list(mapper.attribute_names if _is_new(state) else state.changes or ()):

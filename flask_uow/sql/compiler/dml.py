@@ -36,6 +36,7 @@ class DMLCompiler(ExpressionCompiler):
         given = [column for column, _ in rows_given[0]]
         defaults = self._defaults(insert.table, given)
         numbered = self._numbered(insert.table, given)
+        # both databases refuse an empty list of values
         if not given and not defaults and not numbered:
             end = f"{self._conflict(insert)}{self.returning(insert)}{self.key_returning(insert, {})}"
             return f"{verb} {target} DEFAULT VALUES{end}"
@@ -48,6 +49,7 @@ class DMLCompiler(ExpressionCompiler):
             values.extend(text for _, text in numbered)
             rows.append(f"({', '.join(values)})")
         end = f"{self._conflict(insert)}{self.returning(insert)}"
+        # of several rows, or inside another statement, no key is told
         if len(rows) == 1 and self.is_executed and insert is self.statement:
             sources = [*rows_given[0], *((c, None if default.is_sql else default) for c, default in defaults)]
             marks = {

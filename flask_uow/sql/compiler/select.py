@@ -118,6 +118,7 @@ class SelectCompiler(ExpressionCompiler):
                 text = self.told_apart(column) if in_one_form else self.process(column)
             written_name = self.result_name(name)
             kept = written_name == self.dialect.quote(name) and not in_one_form
+            # the database gives a column of a table this name by itself
             natural = kept and column.name == name and column.__visit_name__ == "column"
             needs_name = not natural and (
                 column.name is not None
