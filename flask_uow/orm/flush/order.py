@@ -320,6 +320,7 @@ def _find_key_references(mapper: Mapper) -> Iterator[tuple[tuple[str, ...], Mapp
         for constraint in part.table.constraints:
             if not isinstance(constraint, ForeignKeyConstraint) or is_inheritance(constraint, mapper.equated):
                 continue
+            # of a column that is not mapped the objects say nothing, so no row of theirs waits for another by it
             if not all(mapper.maps_column(column) for column in constraint.columns):
                 continue
             names = tuple(mapper.name_of_column(column) for column in constraint.columns)

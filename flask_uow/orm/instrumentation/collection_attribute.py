@@ -229,6 +229,7 @@ class CollectionAttribute(RelationshipAttribute):
             self.listeners.append(obj, state, item, self, told=True)
         if collection is None:
             if state.row_key is not None:
+                # not loaded, and needs no loading for this: the change waits until somebody reads the collection
                 self._wait(obj, item, added=True)
                 return
             collection = values[self.key] = self.new_collection(obj)

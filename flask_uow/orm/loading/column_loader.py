@@ -392,6 +392,7 @@ def lock_of(with_for_update: bool | Mapping[str, Any] | None) -> Lock:
                 f"with_for_update= got an unknown name {name!r}.{did_you_mean(str(name), _LOCK_OPTIONS)} It takes {', '.join(_LOCK_OPTIONS)}."
             )
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in with_for_update.items()}
+    # sorted, since plans are kept by it
     return tuple(sorted(options.items(), key=lambda item: item[0]))
 
 

@@ -118,6 +118,8 @@ def _plan(select: FromStatement, given: GivenColumns, compiled: Compiled, dialec
                 " value as a column beside the class."
             )
         for node in (item, *item.walk()):
+            # nothing can be joined to a statement that is sent as it is: what we would have joined is loaded by further
+            # ones
             node.joined = [joined for joined in node.joined if not joined.is_ours]
         own.extend(_choose(item, given))
         for node in item.walk():

@@ -151,6 +151,7 @@ def _load_family(
     else:
         assert mapper.discriminator is not None
         index, column = layout.names.index(mapper.discriminator), mapper.column_attrs[mapper.discriminator].column
+    # grouped by what the driver gives, so that one value of each group has to be converted
     numbers_by_value: dict[Any, list[int]] = {}
     for number, row in enumerate(rows):
         numbers_by_value.setdefault(row[index], []).append(number)

@@ -57,6 +57,7 @@ class ObjectValue(BindParameter[Any]):
     def _read(self) -> Any:
         obj, name = self._obj, self._name
         state = obj.__dict__.get(STATE)
+        # that of the row, which needs no loading and stays until a change of it is flushed
         if state is not None and state.row_key is not None and name in self._mapper.primary_key_names:
             identity = state.row_key
             position = self._mapper.primary_key_names.index(name)

@@ -188,6 +188,7 @@ class SessionTransaction:
         self._end_inner("prepare")
         if not self.is_active:
             raise self.inactive_error()
+        # before it is asked who can prepare: the flush may have a further database take part
         self._flush()
         self.participants.check_preparable()
         try:

@@ -328,6 +328,7 @@ class TransactionalSession:
     def begin_on(self, connection: Connection) -> Transaction:
         """Begin a transaction on a connection that takes part from now on."""
         options = self.observer.begin_options(self._whole(), connection)
+        # where nothing can be written there is nothing to prepare either
         if connection.engine.is_replica:
             return connection.begin(**{**options, "read_only": True})
         if self.twophase:

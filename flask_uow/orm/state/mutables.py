@@ -84,6 +84,7 @@ def write_composites(obj: MappedObject) -> None:
             continue
         before, value = made
         parts = prop.values_of(value)
+        # a column that was set by itself counts more than what has changed inside the value
         if parts != before and tuple(values.get(name, absent) for name in prop.names) == before:
             prop.set(obj, value)
 

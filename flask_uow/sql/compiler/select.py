@@ -173,6 +173,7 @@ class SelectCompiler(ExpressionCompiler):
             parts.append(f"LIMIT {self.process(select.limit_clause)}")
         if select.offset_clause is not None:
             parts.append(f"OFFSET {self.process(select.offset_clause)}")
+        # FETCH FIRST has its place behind OFFSET
         if has_ties and select.limit_clause is not None:
             parts.append(self.ties(select))
         return " ".join(parts)
