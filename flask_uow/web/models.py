@@ -148,6 +148,7 @@ def _describe(obj: MappedObject) -> str:
     state = obj.__dict__.get(STATE)
     if state is None or state.row_key is None:
         return f"<{type(obj).__name__} ({'transient' if state is None else state.status} {id(obj)})>"
+    # of the state, since reading an attribute may load it
     key = identity_values(state.row_key)
     return f"<{type(obj).__name__} {', '.join(map(repr, key))}>"
 

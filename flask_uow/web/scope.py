@@ -271,6 +271,7 @@ def current_context() -> Any:
     request_context = _request_context.get(None)
     if request_context is None or app_context is None:
         return app_context
+    # an app context that was pushed inside the request is nearer than the request
     opened_in = app_context.__dict__.get(_OPENED_IN)
     if opened_in is not None and opened_in() is request_context:
         return app_context
@@ -303,6 +304,7 @@ def share_with_app_context(context: Context, scope: Scope) -> None:
 
     Functions of ``teardown_appcontext`` run when the request context is gone already, and belong to the request still.
     """
+    # Flask keeps the app context that a request has pushed for itself beside the token of the push
     pushes = getattr(context, "_cv_tokens", None)
     own = pushes[-1][1] if pushes and isinstance(pushes[-1], tuple) else None
     if own is not None:

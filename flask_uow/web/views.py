@@ -69,6 +69,7 @@ def _view_functions() -> Iterator[Any]:
     class_ = getattr(view, "view_class", None)
     yield from _unwrapped(view)
     if class_ is not None:
+        # Flask answers HEAD by get() where a view has no head()
         for name in (request.method.lower(), "get" if request.method == "HEAD" else "", "dispatch_request"):
             yield from _unwrapped(getattr(class_, name, None) if name else None)
 

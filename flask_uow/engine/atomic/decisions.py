@@ -243,6 +243,7 @@ def record_of(engine: Engine) -> DecisionRecord:
     :raises InvalidRequestError: when a database without PREPARE TRANSACTION has none: it cannot be made in the middle of a transaction.
     :raises DBAPIError: when it cannot be made.
     """
+    # held for the look-up alone, so that nobody waits while a database is asked
     with _lock:
         found = _records.get(engine.pool)
     if found is not None:

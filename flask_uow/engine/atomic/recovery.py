@@ -164,7 +164,9 @@ class _Databases:
                     continue
                 self.connections[bind] = connection
                 if record is not None:
+                    # two binds may lead to one database
                     self.records.setdefault(record.database_id, (connection, record))
+            # kept open from here on; what has failed before this has closed all
             self._stack = stack.pop_all()
         return self
 

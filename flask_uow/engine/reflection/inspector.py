@@ -224,6 +224,7 @@ class Inspector:
             names += self.get_table_names(schema)
         kept = self.get_materialized_view_names(schema)
         if ObjectKind.VIEW in kind:
+            # the views of the database are of both kinds
             names += [name for name in self.get_view_names(schema) if name not in kept]
         if ObjectKind.MATERIALIZED_VIEW in kind:
             names += kept

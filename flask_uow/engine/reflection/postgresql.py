@@ -265,6 +265,7 @@ class PostgreSQLCatalog(Catalog):
         return found
 
     def indexes(self, table: str, schema: str | None) -> list[ReflectedIndex]:
+        # without the indexes of constraints, which are told as these
         rows = self.fetch_all(
             "SELECT c.relname, i.indisunique, m.amname, pg_get_expr(i.indpred, i.indrelid), i.indnkeyatts,"
             " ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, true) FROM generate_series(1, i.indnatts) AS n),"
@@ -347,6 +348,7 @@ def _without_parentheses(text: str) -> str:
         depth = 0
         for position, character in enumerate(text):
             depth += (character == "(") - (character == ")")
+            # not a pair: (a) AND (b)
             if depth == 0 and position < len(text) - 1:
                 return text
         return text[1:-1]

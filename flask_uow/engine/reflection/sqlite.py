@@ -132,6 +132,7 @@ class SQLiteCatalog(Catalog):
 
     def primary_key(self, table: str, schema: str | None) -> ReflectedKey:
         definition = self._definition(table, schema)
+        # the pragma numbers the columns of the key, whose order need not be that of the table
         keys = sorted((row[5], row[1]) for row in self._pragma("table_xinfo", table, schema) if row[5])
         name = definition.primary_key.name if definition.primary_key is not None else None
         return _key(name, [column for _, column in keys])

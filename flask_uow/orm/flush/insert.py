@@ -103,7 +103,6 @@ def _insert_into_table(
             _apply_defaults(part, members, level_of(session).filled)
     groups = _groups(parts, objects)
     generated = next((part.generated for part, _ in parts if part.generated is not None), None)
-    # the database would number group by group, and the keys are to follow the order of the objects
     if len(groups) > 1 and generated is not None:
         _allocate_in_order(session, connection, parts[0][0], generated, objects, groups)
         groups = _groups(parts, objects)

@@ -26,6 +26,7 @@ class SessionRegistry:
     def __call__(self) -> Session:
         """Return the Session of the present scope, made at first use."""
         if self._scopefunc is None:
+            # there nearly always: one look-up, without asking first
             try:
                 session: Session = self._local.session
                 return session

@@ -339,6 +339,7 @@ class SessionTransaction:
         if self.is_closed:
             return
         try:
+            # the participants of a subtransaction are its parent's, which is closed below
             if not self.is_subtransaction:
                 self.participants.close()
         finally:
@@ -437,6 +438,7 @@ class SessionTransaction:
             return
         try:
             self.commit()
+        # a commit that was refused leaves the level open, and nobody else would end it
         except BaseException:
             if not self.is_closed:
                 self.rollback()
