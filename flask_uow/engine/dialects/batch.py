@@ -393,7 +393,16 @@ class BatchWriter(ABC):
         )
 
     def _single(self, table: TableInfo, columns: Columns, values: Values) -> tuple[Any, ...]:
-        return tuple([self.bind(table, column, cells)[0] for column, cells in zip(columns, values, strict=True)])
+        """Return the values of one row as the driver takes them; raises as :meth:`bind`."""
+        bound = []
+        for column, cells in zip(columns, values, strict=True):
+            # not by bind(), which looks at all values together before it goes through them
+            processor = self.dialect.bind_processor(column.type)
+            try:
+                bound.append(cells[0] if processor is None else processor(cells[0]))
+            except DataError as error:
+                raise self.column_error(table, column, error) from error
+        return tuple(bound)
 
     def _insert_one_text(self, table: TableInfo, columns: Columns) -> str:
         marks = ", ".join([self.dialect.placeholder] * len(columns))

@@ -210,10 +210,9 @@ def _insert_batch(
         else:
             keys = batch.insert(connection, part.table, columns, values, generated_key=generated)
     if makes_key:
-        inserted = accounts_of(session).inserted
         for d, key in zip(dicts, keys or (), strict=True):
             d[part.generated] = key
-            inserted[d[STATE]] = part.generated
+        accounts_of(session).inserted.update(dict.fromkeys([d[STATE] for d in dicts], part.generated))
 
 
 def _insert_and_fetch(

@@ -6,9 +6,13 @@ that is mapped to a join a row in each table of it; the rows are connected by co
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from types import NoneType
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from flask_uow.sql.column_operators import ColumnOperators
 from flask_uow.sql.schema import Column, Table
@@ -118,9 +122,19 @@ class MappedTable:
         return [[identity[position] for identity in identities] for position in self.positions]
 
 
+# classes that are known to be values, of nearly all columns
+_VALUES = frozenset(
+    (int, str, float, bool, NoneType, bytes, Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, UUID)
+)
+
+
 def holds_expressions(values: Iterable[Iterable[Any]]) -> bool:
     """Return True when SQL expressions are among values, given column by column: the database has to work them out."""
-    return any(_stands_for_sql(kind) for column in values for kind in set(map(type, column)))
+    for column in values:
+        kinds = set(map(type, column))
+        if not kinds <= _VALUES and any(map(_stands_for_sql, kinds)):
+            return True
+    return False
 
 
 def is_expression(value: object) -> bool:
