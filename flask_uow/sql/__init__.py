@@ -92,14 +92,11 @@ from flask_uow.sql.select_base import (
     union_all,
 )
 from flask_uow.sql.selectable import (
-    CTE,
     Alias,
     ColumnClause,
     ColumnCollection,
     FromClause,
     Join,
-    Lateral,
-    Subquery,
     TableSample,
     alias,
     join,
@@ -108,6 +105,11 @@ from flask_uow.sql.selectable import (
     tablesample,
 )
 from flask_uow.sql.sequences import Computed, Identity, Sequence
+from flask_uow.sql.subqueries import (
+    CTE,
+    Lateral,
+    Subquery,
+)
 from flask_uow.sql.text import TextClause, TextualSelect, text
 from flask_uow.sql.types import *  # noqa: F403
 from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup

@@ -15,7 +15,8 @@ from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement, ClauseElement, Shape
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import SelectBase, coerce_select
-from flask_uow.sql.selectable import CTE, ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.selectable import ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.subqueries import CTE
 from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
 from flask_uow.sql.words import NO_WORDS, checked_ctes, known_dialect
 

@@ -10,7 +10,8 @@ from flask_uow.sql.coercion import coerce_value
 from flask_uow.sql.expressions import BindParameter, ColumnElement
 from flask_uow.sql.nodes import NO_OPTIONS, ClauseElement
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.selectable import CTE, ColumnClause, ColumnCollection, FromClause, Subquery
+from flask_uow.sql.selectable import ColumnClause, ColumnCollection, FromClause
+from flask_uow.sql.subqueries import CTE, Subquery
 from flask_uow.sql.types import NULLTYPE, TypeArgument, TypeEngine, to_instance
 
 if TYPE_CHECKING:

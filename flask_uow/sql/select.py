@@ -20,7 +20,8 @@ from flask_uow.sql.froms import collect_froms, criteria_of, froms_of, is_among, 
 from flask_uow.sql.nodes import NO_OPTIONS, Shape, generative
 from flask_uow.sql.operations import and_
 from flask_uow.sql.select_base import Exists, SelectBase
-from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from, selecting
+from flask_uow.sql.selectable import FromClause, Join, coerce_from, selecting
+from flask_uow.sql.subqueries import Subquery
 from flask_uow.sql.typed import T0, T1, T2, T3, T4, T5, T6, T7, TP_co, Ts
 from flask_uow.sql.types import INTEGERTYPE, NULLTYPE
 from flask_uow.sql.value_errors import named_criteria, unnamed_criteria

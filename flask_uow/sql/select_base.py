@@ -12,7 +12,8 @@ from flask_uow.sql.common_type import common_type
 from flask_uow.sql.entities import coerce_orders, expand_entity, members_of_bundle
 from flask_uow.sql.expressions import BindParameter, ColumnElement, Label
 from flask_uow.sql.nodes import NO_OPTIONS, ChainedStatement
-from flask_uow.sql.selectable import CTE, Lateral, Subquery, selecting
+from flask_uow.sql.selectable import selecting
+from flask_uow.sql.subqueries import CTE, Lateral, Subquery
 from flask_uow.sql.typed import ReturnsRows, TP_co
 from flask_uow.sql.types import BOOLEANTYPE, NULLTYPE, BigInteger, TypeEngine
 from flask_uow.sql.value_errors import named_criteria

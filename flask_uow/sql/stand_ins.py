@@ -14,8 +14,9 @@ from flask_uow.sql.expressions import ColumnElement, Label
 from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import columns_of, rewritten
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
-from flask_uow.sql.selectable import FromClause, Join, Subquery
+from flask_uow.sql.selectable import FromClause, Join
 from flask_uow.sql.sourced import Sourced
+from flask_uow.sql.subqueries import Subquery
 
 __all__ = ["Restating", "StandIns", "originals_in"]
 

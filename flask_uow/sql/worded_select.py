@@ -10,7 +10,8 @@ from flask_uow.sql.describing import described
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.select_sources import SourcedSelect
-from flask_uow.sql.selectable import CTE, ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.selectable import ColumnCollection, FromClause, coerce_from
+from flask_uow.sql.subqueries import CTE
 from flask_uow.sql.typed import TP_co
 from flask_uow.sql.words import (
     LABEL_STYLE_DISAMBIGUATE_ONLY,

@@ -8,7 +8,8 @@ from typing import Any
 from flask_uow.exc import ArgumentError
 from flask_uow.sql.expressions import ColumnElement
 from flask_uow.sql.nodes import Shape
-from flask_uow.sql.selectable import CTE, FromClause
+from flask_uow.sql.selectable import FromClause
+from flask_uow.sql.subqueries import CTE
 
 __all__ = [
     "LABEL_STYLE_DEFAULT", "LABEL_STYLE_DISAMBIGUATE_ONLY", "LABEL_STYLE_TABLENAME_PLUS_COL", "NO_WORDS", "Words", "checked_ctes", "known_dialect",

@@ -57,8 +57,9 @@ if TYPE_CHECKING:
     from flask_uow.sql.indexes import Index
     from flask_uow.sql.schema import Table
     from flask_uow.sql.select_base import SelectBase
-    from flask_uow.sql.selectable import Lateral, TableSample
+    from flask_uow.sql.selectable import TableSample
     from flask_uow.sql.sequences import Computed, NextValue
+    from flask_uow.sql.subqueries import Lateral
     from flask_uow.sql.windows import FunctionFilter, Over, WithinGroup
 
 __all__ = ["SQLiteCompiler"]

@@ -21,8 +21,9 @@ from flask_uow.sql.rewriting import columns_of, rewritten
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.selectable import FromClause, Subquery
+from flask_uow.sql.selectable import FromClause
 from flask_uow.sql.sourced import without_sources
+from flask_uow.sql.subqueries import Subquery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

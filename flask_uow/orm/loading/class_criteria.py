@@ -14,7 +14,8 @@ from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
-from flask_uow.sql.selectable import Alias, FromClause, Join, Subquery
+from flask_uow.sql.selectable import Alias, FromClause, Join
+from flask_uow.sql.subqueries import Subquery
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity

@@ -20,7 +20,8 @@ from flask_uow.sql.froms import collect_froms
 from flask_uow.sql.operations import and_
 from flask_uow.sql.rewriting import rewritten, without_direction
 from flask_uow.sql.select import Select
-from flask_uow.sql.selectable import CTE, FromClause, Join
+from flask_uow.sql.selectable import FromClause, Join
+from flask_uow.sql.subqueries import CTE
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper

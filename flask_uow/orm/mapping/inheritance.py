@@ -18,8 +18,9 @@ from flask_uow.sql.operations import and_
 from flask_uow.sql.schema import Column, Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase, union_all
-from flask_uow.sql.selectable import FromClause, Join, Subquery, coerce_from
+from flask_uow.sql.selectable import FromClause, Join, coerce_from
 from flask_uow.sql.sourced import without_sources
+from flask_uow.sql.subqueries import Subquery
 
 if TYPE_CHECKING:
     from flask_uow.orm.mapping.mapper import Mapper

@@ -23,7 +23,7 @@ from flask_uow.sql.from_statement import FromStatement
 from flask_uow.sql.nodes import ClauseElement, copier_of
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, Exists, SelectBase, coerce_select
-from flask_uow.sql.selectable import CTE, Subquery
+from flask_uow.sql.subqueries import CTE, Subquery
 from flask_uow.sql.value_errors import named_criteria, unnamed_criteria
 
 if TYPE_CHECKING:

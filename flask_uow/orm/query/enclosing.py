@@ -18,7 +18,8 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import rewritten
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
-from flask_uow.sql.selectable import FromClause, Subquery
+from flask_uow.sql.selectable import FromClause
+from flask_uow.sql.subqueries import Subquery
 
 if TYPE_CHECKING:
     from flask_uow.orm.interfaces import Entity

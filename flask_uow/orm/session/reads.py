@@ -16,8 +16,8 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.schema import Table
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import SelectBase
-from flask_uow.sql.selectable import CTE
 from flask_uow.sql.sequences import NextValue
+from flask_uow.sql.subqueries import CTE
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.text import TextClause, TextualSelect
 

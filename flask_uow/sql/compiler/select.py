@@ -15,7 +15,8 @@ from flask_uow.sql.nodes import ClauseElement
 from flask_uow.sql.rewriting import without_direction
 from flask_uow.sql.select import Select
 from flask_uow.sql.select_base import CompoundSelect, SelectBase
-from flask_uow.sql.selectable import CTE, Alias, FromClause, Join, Lateral, Subquery, TableSample
+from flask_uow.sql.selectable import Alias, FromClause, Join, TableSample
+from flask_uow.sql.subqueries import CTE, Lateral, Subquery
 from flask_uow.sql.table_functions import TableFunction
 from flask_uow.sql.text import TextualSelect
 from flask_uow.sql.types import NULLTYPE, TypeEngine
