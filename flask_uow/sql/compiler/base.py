@@ -1,7 +1,7 @@
 """How column expressions become text.
 
-The compiler is a visitor: ``visit_<name>`` for each node's ``__visit_name__``. Bind parameters are written as marks and
-numbered at the end, since the order of the text is known only then. Dialects subclass
+The compiler is a visitor: ``visit_<name>`` for each node's ``__visit_name__``. What becomes of bind
+parameters, whose order is known at the end only, is in :mod:`~flask_uow.sql.compiler.placeholders`. Dialects subclass
 :class:`flask_uow.sql.compiler.StatementCompiler` and override what they write differently.
 """
 
@@ -15,7 +15,8 @@ from uuid import UUID
 
 from flask_uow.exc import CompileError
 from flask_uow.sql import operators as ops
-from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, RowText, Slot
+from flask_uow.sql.compiler.compiled import Compiled, InsertedKey, ResultColumn, Slot
+from flask_uow.sql.compiler.placeholders import Placeholders
 from flask_uow.sql.custom import ClauseList, Constant, visitor_for, write_type
 from flask_uow.sql.expressions import (
     Between,
@@ -69,9 +70,6 @@ _DDL = frozenset(
         "drop_constraint",
     )
 )
-# no SQL text holds this character, and the databases refuse it in values as well
-_MARK = "\x00"
-_ROW_BEGINS, _ROW_ENDS = "(", ")"
 _FLOAT = Float()
 
 
@@ -110,10 +108,10 @@ class ExpressionCompiler:
         self._custom = 0
         # the statement itself, not one inside of it
         self.statement: Any = None
-        # where the key of an INSERT's row comes from: as InsertedKey has it, with the numbers of marks
+        # where the key of an INSERT's row comes from: as InsertedKey has it, with the numbers of spots
         self.key_sources: list[tuple[str, int]] = []
         self.key_returned: list[Any] = []
-        self.placed: list[Slot] = []
+        self.placeholders = Placeholders()
         # the column that a value is stored in, while that is written
         self.target: str | None = None
         self.result: tuple[ResultColumn, ...] = ()
@@ -161,7 +159,8 @@ class ExpressionCompiler:
             return again.compile(statement, shape)
         if self.ctes:
             text = f"{self.with_ctes(self.ctes.values())} {text}"
-        sql, slots, numbers, row = self._number(text)
+        escapes_percent = self.dialect.escapes_percent and not self.writes_values
+        sql, slots, numbers, row = self.placeholders.finish(text, self.placeholder, escapes_percent)
         is_custom = statement.has_attributes and statement.__visit_name__ == "clause"
         if is_custom:
             # nobody knows what an application's own statement returns
@@ -293,49 +292,13 @@ class ExpressionCompiler:
     def visit_clause_list(self, node: ClauseList) -> str:
         return ", ".join(self.process(clause) for clause in node.clauses)
 
-    def _number(self, text: str) -> tuple[str, tuple[Slot, ...], dict[int, int], RowText | None]:
-        """Return the text with placeholders, its slots, the number of each mark's slot, and the row of an INSERT of one."""
-        # numbered at the end: a common table expression has moved to the front, and its parameters with it
-        pieces = text.split(_MARK)
-        escape = self.dialect.escapes_percent and not self.writes_values
-        slots: list[Slot] = []
-        numbers: dict[int, int] = {}
-        bounds: list[tuple[int, int]] = []
-        out: list[str] = []
-        for position, piece in enumerate(pieces):
-            if not position % 2:
-                out.append(piece.replace("%", "%%") if escape else piece)
-            elif piece in (_ROW_BEGINS, _ROW_ENDS):
-                bounds.append((len(out), len(slots)))
-            else:
-                slot = self.placed[int(piece)]
-                numbers[int(piece)] = len(slots)
-                slots.append(slot)
-                out.append(self.placeholder(slot, int(piece)))
-        row = None
-        if bounds:
-            (first, begin), (last, end) = bounds
-            row = RowText("".join(out[:first]), "".join(out[first:last]), "".join(out[last:]), begin, end)
-        return "".join(out), tuple(slots), numbers, row
-
-    def as_row(self, text: str) -> str:
-        """Return the row of the INSERT that is compiled, marked so that it can be told from what stands around it."""
-        return f"{_MARK}{_ROW_BEGINS}{_MARK}{text}{_MARK}{_ROW_ENDS}{_MARK}"
-
-    def mark_in(self, text: str) -> int:
-        """Return the number of the mark in the text of a value."""
-        return int(text.split(_MARK)[1])
-
     def placeholder(self, slot: Slot, number: int) -> str:
         """Return the placeholder for a slot."""
         return self.dialect.placeholder
 
     def place(self, slot: Slot) -> str:
-        """Return a mark that becomes the slot's placeholder; where values are written, the value."""
-        if self.writes_values:
-            return self._written(slot)
-        self.placed.append(slot)
-        return f"{_MARK}{len(self.placed) - 1}{_MARK}"
+        """Return the spot that becomes the slot's placeholder; where values are written, the value."""
+        return self._written(slot) if self.writes_values else self.placeholders.spot_for(slot)
 
     def _written(self, slot: Slot) -> str:
         if slot.default is not None:

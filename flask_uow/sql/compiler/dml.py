@@ -52,13 +52,13 @@ class DMLCompiler(ExpressionCompiler):
         # of several rows, or inside another statement, no key is told
         if len(rows) == 1 and self.is_executed and insert is self.statement:
             sources = [*rows_given[0], *((c, None if default.is_sql else default) for c, default in defaults)]
-            marks = {
-                column.name: self.mark_in(text)
+            spots = {
+                column.name: self.placeholders.spot_in(text)
                 for (column, source), text in zip(sources, values, strict=False)
                 if source is not None and getattr(source, "__visit_name__", "bindparam") == "bindparam"
             }
-            end += self.key_returning(insert, marks)
-            rows[0] = self.as_row(rows[0])
+            end += self.key_returning(insert, spots)
+            rows[0] = self.placeholders.as_row(rows[0])
         return f"{verb} {target} ({names}) VALUES {', '.join(rows)}{end}"
 
     def _words_of(self, statement: DMLStatement) -> str:
@@ -86,10 +86,10 @@ class DMLCompiler(ExpressionCompiler):
         source = f"SELECT given.*, {', '.join(added)} FROM ({self.subselect(insert.source_select)}) AS given WHERE true"
         return names, source
 
-    def key_returning(self, insert: Insert, marks: dict[str, int]) -> str:
+    def key_returning(self, insert: Insert, spots: dict[str, int]) -> str:
         """Note where the primary key of the row comes from; return the RETURNING clause for what the database alone knows of it.
 
-        :param marks: the marks of the row's values by column; not of what the database works out.
+        :param spots: the numbers of the spots of the row's values by column; not of what the database works out.
         """
         table = insert.table
         if (
@@ -103,9 +103,9 @@ class DMLCompiler(ExpressionCompiler):
         # else there may be no new row, and the last one's number is another's
         is_plain = not insert.conflict and not insert.words.prefixes
         for column in key:
-            mark = marks.get(column.name)
-            if mark is not None:
-                self.key_sources.append(("value", mark))
+            spot = spots.get(column.name)
+            if spot is not None:
+                self.key_sources.append(("value", spot))
             elif self.dialect.tells_rowid and column is table.generated_key and len(key) == 1 and is_plain:
                 self.key_sources.append(("rowid", 0))
             else:
