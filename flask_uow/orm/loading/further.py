@@ -23,6 +23,7 @@ from flask_uow.orm.loading.planning import (
     root_of,
     sources_in,
 )
+from flask_uow.orm.loading.rows import load_plainly
 from flask_uow.orm.loading.run import QueryRun, each_once
 from flask_uow.orm.loading.several import warn_of_several
 from flask_uow.orm.loading.statements import keys_condition, padded, unknown_keys
@@ -278,6 +279,14 @@ def _fetch(
     keyed = asked if len(plan.parts) == 2 else [value for key in asked for value in key]
     sent = [*keyed, *values] if given else keyed
     rows = connection.fetch_all(plan.compiled.sql, plan.parameters(sent), write=False)
+    if plan.load is not None and not session.hooks.loaded_as_persistent:
+        # benchmarks: page_eager, lazy_children
+        objects = load_plainly(plan.load, target, rows, session, batch)
+        if count == 1:
+            found[keys[0]] = objects
+        else:
+            _enter(objects, [part.values(rows) for part in plan.columns], found)
+        return
     run = QueryRun(session, dialect, plan, False, batch, None, values)
     if count == 1:
         # all rows are of the one parent, however the database has compared the keys
@@ -291,15 +300,24 @@ def _fetch(
 def _read(run: QueryRun, rows: list[tuple[Any, ...]], found: dict[Key, list[Any]]) -> None:
     objects, *columns = run.read(rows)
     load_further(run)
-    for key, obj in zip(columns[0] if len(columns) == 1 else zip(*columns, strict=True), objects, strict=True):
-        members = found.get(key)
-        if members is None:
-            found[key] = [obj]
-        else:
-            members.append(obj)
+    _enter(objects, columns, found)
     if run.plan.is_multiplied:
         # a joined collection repeats neither the objects nor their parents
         found.update({key: each_once(members) for key, members in found.items()})
+
+
+def _enter(objects: list[Any], columns: list[list[Any]], found: dict[Key, list[Any]]) -> None:
+    """Enter objects under the keys of their parents.
+
+    :param columns: the columns of the keys, with a value for each object.
+    """
+    last: Key = None
+    members: list[Any] = []
+    for key, obj in zip(columns[0] if len(columns) == 1 else zip(*columns, strict=True), objects, strict=True):
+        # the rows of one parent mostly follow one another
+        if key != last or not members:
+            last, members = key, found.setdefault(key, [])
+        members.append(obj)
 
 
 def _select_of(prop: RelationshipProperty, count: int, below: LoadTree | None, is_lazy: bool) -> KeyedSelect:

@@ -62,11 +62,6 @@ class Binds:
             return self._by_bind_key(mapper, clause)
         raise self._unbound(mapper, clause)
 
-    @property
-    def are_explicit(self) -> bool:
-        """True where mappers or tables have binds of their own."""
-        return bool(self.by_mapper or self.by_table)
-
     def are_several(self) -> bool:
         """Return whether statements may go to more than one database."""
         engines = [self.bind, *self.by_mapper.values(), *self.by_table.values(), *(self.by_key or {}).values()]

@@ -183,7 +183,12 @@ class ExecutingSession(TransactionalSession):
             connection = transaction.connection_for(bind)
             # where nothing but the mapper tells the bind, and nobody else can end the transaction
             is_ours = not isinstance(bind, Connection) and transaction.participants.outer is None
-            if is_ours and mapper is not None and self._asks_binds and not self._binds.are_explicit:
+            if (
+                is_ours
+                and mapper is not None
+                and self._asks_binds
+                and not (self._binds.by_mapper or self._binds.by_table)
+            ):
                 transaction.lent[mapper] = connection
             return connection
         return self.router.connection_for(self._whole(), transaction, bind, clause, reads)
