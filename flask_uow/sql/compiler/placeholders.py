@@ -42,7 +42,7 @@ class Placeholders:
         self._slots: list[Slot] = []
 
     def spot_for(self, slot: Slot) -> str:
-        """Return what stands in the text for a placeholder."""
+        """Return the mark that stands in the text for a placeholder until its number is known."""
         self._slots.append(slot)
         return f"{_NUL}{len(self._slots) - 1}{_NUL}"
 
