@@ -16,13 +16,15 @@ from flask_uow.orm.symbols import NO_VALUE, PARENTS, STATE, Direction
 from flask_uow.sql.expressions import ColumnElement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from flask_uow.orm.interfaces import Entity, MappedObject
+    from flask_uow.orm.mapping.entity import EntityView
     from flask_uow.orm.mapping.mapper import Mapper
     from flask_uow.orm.mapping.relationship_property import RelationshipProperty
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.nodes import ClauseElement
+    from flask_uow.sql.operators import Operator
     from flask_uow.sql.selectable import FromClause
 
 from flask_uow.orm.instrumentation.attributes import Attribute
@@ -221,7 +223,7 @@ class RelationshipAttribute(Attribute):
             "Compare it with == to an object, or use any(), has(), contains() or join()."
         )
 
-    def operate(self, op: Any, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
+    def operate(self, op: Operator, other: object = None, **modifiers: Any) -> ColumnElement[Any]:
         return self.relationship.sql.comparison(op, other)
 
     def any(self, criterion: object = None, **values: Any) -> ColumnElement[bool]:
@@ -253,11 +255,11 @@ class RelationshipAttribute(Attribute):
         """Return the relationship to those related objects that fulfil criteria, too: for joins and for loader options."""
         return self.relationship.sql.with_criteria(self, criteria)
 
-    def within(self, sources: Any, froms: Any) -> Any:
+    def within(self, sources: Sequence[Any], froms: Sequence[FromClause]) -> Any:
         """Return the relationship between the classes that a statement is about, where these are subclasses of its own."""
         return self.relationship.sql.within(self, sources, froms)
 
-    def starting_at(self, view: Any) -> Any:
+    def starting_at(self, view: EntityView) -> Any:
         """Return the relationship starting from a view of its class."""
         return self.relationship.sql.starting_at(self, view)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flask_uow.engine import Result
+    from flask_uow.orm.query.query import Query
     from flask_uow.orm.session.session import Session
     from flask_uow.sql.dml import DMLStatement
 
@@ -25,7 +26,7 @@ class BulkContext:
     def __init__(
         self,
         session: Session,
-        query: Any,
+        query: Query[Any],
         statement: DMLStatement | None,
         result: Result | None,
         values: dict[Any, Any],
