@@ -169,7 +169,10 @@ class _Relationships:
 
     # -- many-to-many
 
-    def _add_pair(self, prop: RelationshipProperty, obj: MappedObject, item: object, added: bool) -> None:
+    def _add_pair(self, prop: RelationshipProperty, obj: MappedObject, item: MappedObject, added: bool) -> None:
+        # a row between the two went with the row of a deleted object; neither None nor a new object had one
+        if not added and (state := item.__dict__.get(STATE)) is not None and state.was_deleted:
+            return
         # both sides may have noted the pair: it is one row, told by one order of its objects
         canonical = prop.canonical
         left, right = (obj, item) if canonical is prop else (item, obj)

@@ -137,6 +137,35 @@ def test_after_the_flush_the_object_is_not_changed_any_more(session: Session, zo
     assert zoo.animals == [animal]
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_deleted_object_can_be_taken_out_of_a_collection(session: Session, zoo: Zoo, committed: bool) -> None:
+    word, other, animal = session.get_one(Word, 1), Word(id=2), session.get_one(Animal, 1)
+    session.expire_on_commit = False
+    zoo.words, zoo.animals = {word, other}, [animal]
+    session.commit()
+    session.delete(word)
+    session.delete(animal)
+    session.commit() if committed else session.flush()
+    assert (zoo.words, zoo.animals) == ({word, other}, [animal])
+    zoo.words.remove(word)
+    zoo.animals.remove(animal)
+    session.commit()
+    session.expire_all()
+    assert (zoo.words, zoo.animals) == ({other}, [])
+
+
+def test_an_object_goes_whose_collection_holds_one_that_went_before(session: Session, zoo: Zoo) -> None:
+    word = session.get_one(Word, 1)
+    zoo.words.add(word)
+    session.commit()
+    assert zoo.words == {word}
+    session.delete(word)
+    session.flush()
+    session.delete(zoo)
+    session.commit()
+    assert [found.id for found in session.query(Zoo)] == [2]
+
+
 def test_what_a_flush_of_others_leaves_out_goes_on_waiting(session: Session, zoo: Zoo) -> None:
     one, other = session.get_one(Animal, 1), Animal(id=2)
     session.add(other)
